@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0
+# lbdr: the module, the tool, their tests. `make help` lists what there is.
+
+KDIR	?= /lib/modules/$(shell uname -r)/build
+# One place for the version: the module's header.
+VERSION	:= $(shell sed -n 's/^\#define LBDR_MODULE_VERSION[^"]*"\(.*\)"/\1/p' module/lbdr.h)
+
+all: module ctl
+
+module:
+	+$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+ctl:
+	+$(MAKE) -C ctl VERSION=$(VERSION)
+
+install: all
+	+$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	+$(MAKE) -C ctl VERSION=$(VERSION) install
+
+clean:
+	[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+	$(MAKE) -C ctl clean
+	rm -rf build
+
+check:
+	selftests/check
+
+demo:
+	selftests/demo
+
+bench:
+	selftests/bench/bench
+
+help:
+	@echo 'make            the module for this kernel (KDIR=... for another) and ctl/lbctl'
+	@echo 'make install    both, with the man pages'
+	@echo 'make demo       the reference deployment in a virtual machine, as root'
+	@echo 'make check      all the tests, as root'
+	@echo 'make bench      what a packet costs, beside ip_vs and ip_forward, as root'
+	@echo 'make clean      remove what was built'
+
+.PHONY: all module ctl install clean check demo bench help

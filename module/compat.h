@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every difference between the kernels that we build for (6.1, 6.12, 7.3), and
+ * no other file asks for a version. Stable kernels take over newer interfaces,
+ * so a macro's own name is asked for where it has one.
+ */
+#ifndef _LBDR_COMPAT_H
+#define _LBDR_COMPAT_H
+
+#include <linux/version.h>
+#include <net/genetlink.h>
+
+/* From 6.6 on, a dump's attributes sit in a struct genl_info. */
+static inline struct nlattr **lbdr_dump_attrs(struct netlink_callback *cb)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	return genl_info_dump(cb)->attrs;
+#else
+	return genl_dumpit_info(cb)->attrs;
+#endif
+}
+
+/*
+ * What KUnit suites call, and nobody else. No Debian kernel has KUnit, so
+ * nothing is exported from a module built for one.
+ */
+#if IS_ENABLED(CONFIG_KUNIT)
+#include <kunit/visibility.h>
+#define LBDR_EXPORT_FOR_KUNIT(symbol)	EXPORT_SYMBOL_IF_KUNIT(symbol)
+#else
+#define LBDR_EXPORT_FOR_KUNIT(symbol)
+#endif
+
+#endif /* _LBDR_COMPAT_H */

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The connection table.
+ *
+ * One rhashtable for each family and namespace, which grows and shrinks by
+ * itself. A connection has no timer: packets leave a coarse time stamp in it,
+ * and a connection whose stamp is older than its state allows is dead. It is
+ * found out by the next packet of the flow, or by the collector, a work item
+ * that looks at a part of the table every COLLECT_PERIOD.
+ *
+ * Packets look up, insert and remove under rcu_read_lock() with BH off; the
+ * collector does so in process context. Whoever moves a connection's state to
+ * LBDR_CONN_STATE_DEAD by cmpxchg() has won the right to remove it, so it is
+ * removed, and its server's counts are moved, exactly once.
+ *
+ * Memory is bounded by conn_max for each namespace. A connection counts until
+ * its memory is free, not until it is unlinked, or a flood could outrun the
+ * grace periods.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <net/ipv6.h>
+
+#include "lbdr.h"
+
+/*
+ * How stale a stamp may get before a packet writes it again: a connection's
+ * cache line is dirtied four times a second, not by every packet.
+ */
+#define STAMP_GRAIN	(HZ / 4)
+
+#define COLLECT_PERIOD	(HZ / 10 ?: 1)
+/* Least part of a table that a period looks at, and in how many it is done */
+#define COLLECT_MIN	4096
+#define COLLECT_PERIODS	64
+/* Entries between two chances for others to run */
+#define COLLECT_BATCH	256
+
+static unsigned int conn_max;
+module_param(conn_max, uint, 0644);
+MODULE_PARM_DESC(conn_max,
+		 "connections that one network namespace may hold (default: an eighth of memory's worth, at least 65536)");
+
+static struct kmem_cache *lbdr_conn_cache[LBDR_FAMILIES] __read_mostly;
+
+static int lbdr_conn_cmp4(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	return memcmp(arg->key, lbdr_conn_key4(obj), sizeof(struct lbdr_key4));
+}
+
+static int lbdr_conn_cmp6(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	const struct lbdr_key6 *a = arg->key;
+	const struct lbdr_key6 *b = lbdr_conn_key6(obj);
+
+	return !ipv6_addr_equal(&a->client, &b->client) ||
+	       !ipv6_addr_equal(&a->vip, &b->vip) ||
+	       a->cport != b->cport || a->vport != b->vport ||
+	       a->protocol != b->protocol;
+}
+
+static const struct rhashtable_params lbdr_conn_params4 = {
+	.head_offset		= offsetof(struct lbdr_conn4, conn.node),
+	.key_offset		= offsetof(struct lbdr_conn4, key),
+	.key_len		= sizeof(struct lbdr_key4),
+	.obj_cmpfn		= lbdr_conn_cmp4,
+	.automatic_shrinking	= true,
+};
+
+static const struct rhashtable_params lbdr_conn_params6 = {
+	.head_offset		= offsetof(struct lbdr_conn6, conn.node),
+	.key_offset		= offsetof(struct lbdr_conn6, key),
+	.key_len		= sizeof(struct lbdr_key6),
+	.obj_cmpfn		= lbdr_conn_cmp6,
+	.automatic_shrinking	= true,
+};
+
+/**
+ * lbdr_conn_max() - how many connections a namespace may hold
+ *
+ * Context: any.
+ * Return: the module parameter conn_max.
+ */
+u32 lbdr_conn_max(void)
+{
+	return READ_ONCE(conn_max);
+}
+
+/* Time left in jiffies, below 0 when the connection has expired. */
+static long lbdr_conn_time_left(const struct lbdr_net *ln,
+				const struct lbdr_conn *conn, u32 state)
+{
+	u32 idle = (u32)jiffies - READ_ONCE(conn->stamp);
+
+	return (long)READ_ONCE(ln->timeout[state]) - (long)idle;
+}
+
+/**
+ * lbdr_conn_left() - how long a connection has to live if no packet comes
+ * @ln: the namespace
+ * @conn: the connection
+ *
+ * Context: rcu_read_lock() held.
+ * Return: jiffies; 0 or less when it is gone already, by time, by removal or
+ * with its server.
+ */
+long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn)
+{
+	u32 state = READ_ONCE(conn->state);
+
+	if (state == LBDR_CONN_STATE_DEAD || READ_ONCE(conn->server->dead))
+		return 0;
+	return lbdr_conn_time_left(ln, conn, state);
+}
+
+static void lbdr_conn_count(struct lbdr_server *server, u32 state, int by)
+{
+	if (lbdr_state_active(state))
+		atomic_add(by, &server->active);
+	else
+		atomic_add(by, &server->inactive);
+}
+
+/* Gives back what lbdr_conn_alloc() took, once no reader is left. */
+static void lbdr_conn_free(struct lbdr_conn *conn)
+{
+	struct lbdr_server *server = conn->server;
+	struct lbdr_net *ln = server->ln;
+
+	kmem_cache_free(lbdr_conn_cache[conn->family], conn);
+	lbdr_server_put(server);
+	atomic_dec(&ln->n_conns);
+}
+
+static void lbdr_conn_free_rcu(struct rcu_head *rcu)
+{
+	lbdr_conn_free(container_of(rcu, struct lbdr_conn, rcu));
+}
+
+/**
+ * lbdr_conn_move() - another state, unless somebody else was faster
+ * @conn: the connection
+ * @from: the state that was seen
+ * @to: another one, not LBDR_CONN_STATE_DEAD
+ *
+ * When two packets race, the second one's move is lost with its cmpxchg; the
+ * client's next packet makes up for it.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ */
+void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
+{
+	if (cmpxchg(&conn->state, from, to) != from)
+		return;
+	if (lbdr_state_active(from) == lbdr_state_active(to))
+		return;
+	lbdr_conn_count(conn->server, to, 1);
+	lbdr_conn_count(conn->server, from, -1);
+}
+
+/**
+ * lbdr_conn_kill() - take a connection out of the table
+ * @ln: the namespace
+ * @conn: the connection
+ *
+ * A packet that has just found it may still be forwarded by it, as if it had
+ * come a moment earlier.
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true when this call removed it, false when another one did.
+ */
+bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
+{
+	u32 state = READ_ONCE(conn->state);
+
+	do {
+		if (state == LBDR_CONN_STATE_DEAD)
+			return false;
+	} while (!try_cmpxchg(&conn->state, &state, LBDR_CONN_STATE_DEAD));
+
+	lbdr_conn_count(conn->server, state, -1);
+	if (conn->family == LBDR_V4)
+		rhashtable_remove_fast(&ln->conns[LBDR_V4], &conn->node,
+				       lbdr_conn_params4);
+	else
+		rhashtable_remove_fast(&ln->conns[LBDR_V6], &conn->node,
+				       lbdr_conn_params6);
+	call_rcu(&conn->rcu, lbdr_conn_free_rcu);
+	return true;
+}
+
+/**
+ * lbdr_conn_find() - the connection that a packet belongs to
+ * @ln: the namespace
+ * @flow: of the packet
+ *
+ * A connection that has expired, whose server was removed, or that a SYN
+ * begins anew after it was closed, is killed here and not found.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the connection, its stamp renewed, or NULL.
+ */
+struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
+				 const struct lbdr_flow *flow)
+{
+	struct lbdr_conn *conn;
+	u32 now, state;
+
+	if (flow->family == LBDR_V4)
+		conn = rhashtable_lookup(&ln->conns[LBDR_V4], &flow->v4,
+					 lbdr_conn_params4);
+	else
+		conn = rhashtable_lookup(&ln->conns[LBDR_V6], &flow->v6,
+					 lbdr_conn_params6);
+	if (!conn)
+		return NULL;
+
+	state = READ_ONCE(conn->state);
+	if (unlikely(state == LBDR_CONN_STATE_DEAD))
+		return NULL;
+	if (unlikely(READ_ONCE(conn->server->dead)))
+		goto kill;
+	if (unlikely(flow->event == LBDR_EVENT_SYN &&
+		     !lbdr_state_active(state)))
+		goto kill;
+
+	now = jiffies;
+	if (now - READ_ONCE(conn->stamp) > STAMP_GRAIN) {
+		if (lbdr_conn_time_left(ln, conn, state) < 0)
+			goto kill;
+		WRITE_ONCE(conn->stamp, now);
+	}
+	return conn;
+
+kill:
+	lbdr_conn_kill(ln, conn);
+	return NULL;
+}
+
+static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
+					 const struct lbdr_flow *flow,
+					 struct lbdr_server *server,
+					 enum lbdr_drop *why)
+{
+	struct lbdr_conn *conn;
+	int n;
+
+	n = atomic_inc_return(&ln->n_conns);
+	if (unlikely((u32)n > lbdr_conn_max())) {
+		pr_notice_once("a connection table is full, conn_max is %u: new connections are dropped and counted as conn-max (told once)\n",
+			       lbdr_conn_max());
+		*why = LBDR_DROP_CONN_MAX;
+		goto err_count;
+	}
+
+	conn = kmem_cache_alloc(lbdr_conn_cache[flow->family],
+				GFP_ATOMIC | __GFP_NOWARN);
+	if (unlikely(!conn)) {
+		*why = LBDR_DROP_CONN_MEMORY;
+		goto err_count;
+	}
+	/* The collector rests while there is nothing to collect. */
+	if (n == 1)
+		queue_delayed_work(system_power_efficient_wq, &ln->collector,
+				   COLLECT_PERIOD);
+
+	conn->server = server;
+	lbdr_server_get(server);
+	conn->stamp = jiffies;
+	conn->state = lbdr_state_next[flow->event][LBDR_CONN_STATE_NONE];
+	conn->family = flow->family;
+	if (flow->family == LBDR_V4)
+		container_of(conn, struct lbdr_conn4, conn)->key = flow->v4;
+	else
+		container_of(conn, struct lbdr_conn6, conn)->key = flow->v6;
+	return conn;
+
+err_count:
+	atomic_dec(&ln->n_conns);
+	return NULL;
+}
+
+/**
+ * lbdr_conn_add() - a new connection
+ * @ln: the namespace
+ * @flow: of its first packet, whose event may begin one
+ * @server: the scheduler's choice, kept alive by rcu_read_lock()
+ * @why: set when NULL is returned
+ *
+ * Look-up and insertion are one step: of two first packets on two CPUs one
+ * makes the connection, and the other is given that one.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the flow's connection, which may lead to another server than
+ * @server, or NULL.
+ */
+struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
+				const struct lbdr_flow *flow,
+				struct lbdr_server *server,
+				enum lbdr_drop *why)
+{
+	struct lbdr_conn *conn, *old;
+
+	conn = lbdr_conn_alloc(ln, flow, server, why);
+	if (!conn)
+		return NULL;
+
+	/* Counted before others can see it, so that no count is below 0. */
+	lbdr_conn_count(server, conn->state, 1);
+	if (flow->family == LBDR_V4)
+		old = rhashtable_lookup_get_insert_fast(&ln->conns[LBDR_V4],
+							&conn->node,
+							lbdr_conn_params4);
+	else
+		old = rhashtable_lookup_get_insert_fast(&ln->conns[LBDR_V6],
+							&conn->node,
+							lbdr_conn_params6);
+	if (likely(!old))
+		return conn;
+
+	lbdr_conn_count(server, conn->state, -1);
+	lbdr_conn_free(conn);
+	if (!IS_ERR(old) && READ_ONCE(old->state) != LBDR_CONN_STATE_DEAD)
+		return old;
+	/*
+	 * The table could not grow in time (EBUSY, ENOMEM, E2BIG), or the old
+	 * one is being removed at this moment.
+	 */
+	*why = LBDR_DROP_CONN_MEMORY;
+	return NULL;
+}
+
+/* Looks at up to @budget connections of one table. */
+static void lbdr_conn_collect_table(struct lbdr_net *ln,
+				    enum lbdr_family family, u32 budget)
+{
+	struct rhashtable_iter *walk = &ln->walk[family];
+	struct lbdr_conn *conn = NULL;
+	u32 batch;
+
+	while (budget) {
+		/* A resize sends the walk back to the start: no harm done. */
+		rhashtable_walk_start(walk);
+		for (batch = 0; batch < COLLECT_BATCH && budget;
+		     batch++, budget--) {
+			conn = rhashtable_walk_next(walk);
+			if (!conn || IS_ERR(conn))
+				break;
+			/*
+			 * A packet may renew the stamp after this look: it is
+			 * forwarded, and the connection ends as if it had come
+			 * a moment later. Its time was over.
+			 */
+			if (lbdr_conn_left(ln, conn) <= 0)
+				lbdr_conn_kill(ln, conn);
+		}
+		rhashtable_walk_stop(walk);
+
+		if (batch < COLLECT_BATCH && !IS_ERR(conn)) {
+			/* All seen, or all that the budget allows. */
+			if (!conn) {
+				rhashtable_walk_exit(walk);
+				rhashtable_walk_enter(&ln->conns[family], walk);
+			}
+			return;
+		}
+		cond_resched();
+	}
+}
+
+static void lbdr_conn_collect(struct work_struct *work)
+{
+	struct lbdr_net *ln = container_of(to_delayed_work(work),
+					   struct lbdr_net, collector);
+	enum lbdr_family family;
+	u32 n;
+
+	for (family = 0; family < LBDR_FAMILIES; family++) {
+		n = atomic_read(&ln->conns[family].nelems);
+		if (n)
+			lbdr_conn_collect_table(ln, family,
+						max_t(u32, COLLECT_MIN,
+						      n / COLLECT_PERIODS));
+	}
+
+	/* Pairs with atomic_inc_return() in lbdr_conn_alloc(): the one that
+	 * makes the first connection finds this work done and queues it.
+	 */
+	if (atomic_read(&ln->n_conns))
+		queue_delayed_work(system_power_efficient_wq, &ln->collector,
+				   COLLECT_PERIOD);
+}
+
+/**
+ * lbdr_conn_table_init() - make a namespace's connection tables
+ * @ln: the namespace
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_conn_table_init(struct lbdr_net *ln)
+{
+	u32 state;
+	int err;
+
+	for (state = 0; state < LBDR_CONN_STATES; state++)
+		ln->timeout[state] = lbdr_state_timeout[state] * HZ;
+
+	err = rhashtable_init(&ln->conns[LBDR_V4], &lbdr_conn_params4);
+	if (err)
+		return err;
+	err = rhashtable_init(&ln->conns[LBDR_V6], &lbdr_conn_params6);
+	if (err) {
+		rhashtable_destroy(&ln->conns[LBDR_V4]);
+		return err;
+	}
+	rhashtable_walk_enter(&ln->conns[LBDR_V4], &ln->walk[LBDR_V4]);
+	rhashtable_walk_enter(&ln->conns[LBDR_V6], &ln->walk[LBDR_V6]);
+	INIT_DELAYED_WORK(&ln->collector, lbdr_conn_collect);
+	return 0;
+}
+
+static void lbdr_conn_free_last(void *ptr, void *arg)
+{
+	lbdr_conn_free(ptr);
+}
+
+/**
+ * lbdr_conn_table_exit() - free a namespace's connection tables
+ * @ln: the namespace, whose hooks are gone for a grace period and whose last
+ *	dump has ended, so that nobody reads or inserts
+ *
+ * Connections that were killed before may wait in call_rcu(): the caller's
+ * rcu_barrier() must come before @ln is freed.
+ *
+ * Context: process.
+ */
+void lbdr_conn_table_exit(struct lbdr_net *ln)
+{
+	cancel_delayed_work_sync(&ln->collector);
+	rhashtable_walk_exit(&ln->walk[LBDR_V4]);
+	rhashtable_walk_exit(&ln->walk[LBDR_V6]);
+	rhashtable_free_and_destroy(&ln->conns[LBDR_V4], lbdr_conn_free_last,
+				    NULL);
+	rhashtable_free_and_destroy(&ln->conns[LBDR_V6], lbdr_conn_free_last,
+				    NULL);
+}
+
+/**
+ * lbdr_conn_init() - make the caches that connections come from
+ *
+ * Context: process.
+ * Return: 0 or -ENOMEM.
+ */
+int lbdr_conn_init(void)
+{
+	/* One cache line; nothing to gain for IPv6, which takes more anyway. */
+	BUILD_BUG_ON(sizeof(struct lbdr_conn4) > 64);
+	BUILD_BUG_ON(sizeof(struct lbdr_key4) != 16);
+	BUILD_BUG_ON(sizeof(struct lbdr_key6) != 40);
+
+	if (!conn_max) {
+		u64 room = (u64)totalram_pages() << PAGE_SHIFT;
+
+		/* 64 bytes, and 16 for the table at its emptiest */
+		conn_max = clamp_t(u64, div_u64(room, 8 * 80), 1 << 16, 1 << 27);
+	}
+
+	lbdr_conn_cache[LBDR_V4] =
+		kmem_cache_create("lbdr_conn4", sizeof(struct lbdr_conn4), 0,
+				  SLAB_HWCACHE_ALIGN, NULL);
+	if (!lbdr_conn_cache[LBDR_V4])
+		return -ENOMEM;
+	lbdr_conn_cache[LBDR_V6] =
+		kmem_cache_create("lbdr_conn6", sizeof(struct lbdr_conn6), 0,
+				  0, NULL);
+	if (!lbdr_conn_cache[LBDR_V6]) {
+		kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * lbdr_conn_exit() - free the caches
+ *
+ * Context: process, after rcu_barrier().
+ */
+void lbdr_conn_exit(void)
+{
+	kmem_cache_destroy(lbdr_conn_cache[LBDR_V6]);
+	kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
+}

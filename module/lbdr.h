@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The types that everyone in the module shares, and what each file offers to
+ * the others.
+ *
+ * Two protection domains, and nothing in between:
+ *
+ * - Configuration (services, servers, weights) is changed under
+ *   lbdr_net.lock, a mutex of the network namespace. Where RTNL is needed as
+ *   well, it is taken first.
+ * - Packets read under rcu_read_lock() alone. What they find is either
+ *   immutable (struct lbdr_pool, struct lbdr_route) or a word of its own that
+ *   is read and written with READ_ONCE(), WRITE_ONCE() or cmpxchg().
+ *
+ * Lifetimes, from the longest to the shortest: namespace, service, server,
+ * then connection, pool and route. The file that frees an object says when.
+ */
+#ifndef _LBDR_H
+#define _LBDR_H
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netfilter.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
+#include <linux/skbuff.h>
+#include <linux/u64_stats_sync.h>
+#include <linux/workqueue.h>
+#include <net/dst.h>
+#include <net/netns/generic.h>
+
+#include <linux/lbdr.h>
+#include "compat.h"
+
+#define LBDR_MODULE_VERSION	"0.1"
+
+struct lbdr_pool;
+struct lbdr_server;
+
+/* The two address families, as an index. */
+enum lbdr_family {
+	LBDR_V4,
+	LBDR_V6,
+	LBDR_FAMILIES
+};
+
+static inline u8 lbdr_af(enum lbdr_family family)
+{
+	return family == LBDR_V4 ? AF_INET : AF_INET6;
+}
+
+/*
+ * Why a packet that was for a service, or looked like it, was not forwarded.
+ * stats.c has the words for each.
+ */
+enum lbdr_drop {
+	LBDR_DROP_MALFORMED,
+	LBDR_DROP_BAD_SOURCE,
+	LBDR_DROP_NO_SERVER,
+	LBDR_DROP_CONN_MAX,
+	LBDR_DROP_CONN_MEMORY,
+	LBDR_DROP_NO_ROUTE,
+	LBDR_DROP_NOT_ONLINK,
+	LBDR_DROP_NEIGHBOUR,
+	LBDR_DROP_TTL,
+	LBDR_DROP_MTU,
+	LBDR_DROP_MEMORY,
+	/* The rest were passed to the director's own stack instead. */
+	LBDR_PASS_NO_CONN,
+	LBDR_PASS_FRAGMENT,
+	LBDR_PASS_LOCAL_CLIENT,
+	LBDR_DROPS
+};
+
+/* What a TCP packet means to a connection; UDP has LBDR_EVENT_DATA alone. */
+enum lbdr_event {
+	LBDR_EVENT_DATA,
+	LBDR_EVENT_SYN,
+	LBDR_EVENT_FIN,
+	LBDR_EVENT_RST,
+	LBDR_EVENTS
+};
+
+/* The key of a connection in the table. Compared as words: no padding. */
+struct lbdr_key4 {
+	__be32	client;
+	__be32	vip;
+	__be16	cport;
+	__be16	vport;
+	u32	protocol;
+};
+
+struct lbdr_key6 {
+	struct in6_addr	client;
+	struct in6_addr	vip;
+	__be16		cport;
+	__be16		vport;
+	u32		protocol;
+};
+
+/**
+ * struct lbdr_flow - what the walk knows of a packet, see parse.c
+ * @v4: connection key when @family is LBDR_V4
+ * @v6: connection key when @family is LBDR_V6
+ * @family: which of the two
+ * @event: what the packet means to its connection
+ * @hdr_len: bytes of network and transport header, which every segment of a
+ *	GSO packet will carry
+ */
+struct lbdr_flow {
+	union {
+		struct lbdr_key4	v4;
+		struct lbdr_key6	v6;
+	};
+	enum lbdr_family	family;
+	enum lbdr_event		event;
+	u32			hdr_len;
+};
+
+/* Counters of one CPU. */
+struct lbdr_stats {
+	u64_stats_t		conns;
+	u64_stats_t		packets;
+	u64_stats_t		bytes;
+	struct u64_stats_sync	sync;
+};
+
+/* The same, summed over CPUs. */
+struct lbdr_counts {
+	u64	conns;
+	u64	packets;
+	u64	bytes;
+};
+
+/**
+ * struct lbdr_service_key - what a service is found by
+ * @addr: the VIP; of an IPv4 address the first word, the rest is 0
+ * @port: the virtual port
+ * @protocol: IPPROTO_TCP or IPPROTO_UDP
+ * @family: enum lbdr_family
+ */
+struct lbdr_service_key {
+	union nf_inet_addr	addr;
+	__be16			port;
+	u8			protocol;
+	u8			family;
+};
+
+/**
+ * struct lbdr_service - a virtual service
+ * @node: in lbdr_net.services; RCU
+ * @key: immutable
+ * @pool: the servers as schedulers see them; RCU, replaced under
+ *	lbdr_net.lock
+ * @cursor: running number that rr and wrr share across pools; atomic
+ * @sched: the scheduler of @pool; lbdr_net.lock
+ * @servers: all servers in the order of adding; lbdr_net.lock
+ * @n_servers: how many; lbdr_net.lock
+ * @folded: counts of removed servers since the last zero; lbdr_net.lock
+ * @list: in lbdr_net.service_list; lbdr_net.lock
+ * @rcu: frees it after the last packet that saw it
+ */
+struct lbdr_service {
+	struct rhash_head		node;
+	struct lbdr_service_key		key;
+	struct lbdr_pool __rcu		*pool;
+	atomic64_t			cursor;
+	const struct lbdr_sched_ops	*sched;
+	struct list_head		servers;
+	u32				n_servers;
+	struct lbdr_counts		folded;
+	struct list_head		list;
+	struct rcu_head			rcu;
+};
+
+/**
+ * struct lbdr_route - how a server is reached; immutable once published
+ * @dst: the route to the RIP, one reference held
+ * @cookie: IPv6's witness that @dst is still valid
+ * @local: the server is this very host
+ * @rcu: puts @dst and frees
+ */
+struct lbdr_route {
+	struct dst_entry	*dst;
+	u32			cookie;
+	bool			local;
+	struct rcu_head		rcu;
+};
+
+/**
+ * struct lbdr_server - a real server of one service
+ * @route: cached route; RCU, replaced under @route_lock
+ * @stats: per CPU; written with BH off
+ * @addr: the RIP; immutable
+ * @family: that of the service; immutable
+ * @dead: removed from its service, set once under lbdr_net.lock and read by
+ *	packets with READ_ONCE(): a dead server's connections are no more
+ * @ln: the namespace, which outlives it
+ * @port: the service's; immutable
+ * @weight: lbdr_net.lock; schedulers read the copy in the pool
+ * @zero: counts at the last zero operation; lbdr_net.lock
+ * @list: in lbdr_service.servers; lbdr_net.lock
+ * @active: connections in an active state
+ * @inactive: all others
+ * @refs: one of the configuration, one of each pool and each connection
+ * @route_lock: orders the replacing of @route; taken with BH off
+ */
+struct lbdr_server {
+	struct lbdr_route __rcu		*route;
+	struct lbdr_stats __percpu	*stats;
+	union nf_inet_addr		addr;
+	enum lbdr_family		family;
+	bool				dead;
+	struct lbdr_net			*ln;
+	__be16				port;
+	u32				weight;
+	struct lbdr_counts		zero;
+	struct list_head		list;
+
+	/* Written at changes of state, so kept off the line that packets read */
+	atomic_t			active ____cacheline_aligned_in_smp;
+	atomic_t			inactive;
+	refcount_t			refs;
+	spinlock_t			route_lock;
+};
+
+/**
+ * struct lbdr_conn - a connection, without its key
+ * @node: in lbdr_net.conns; RCU
+ * @server: immutable, one reference held until @rcu has run
+ * @stamp: jiffies of the last packet, coarse; any packet writes it
+ * @state: enum lbdr_conn_state; cmpxchg(). The one that moves it to
+ *	LBDR_CONN_STATE_DEAD takes the connection out of the table
+ * @family: which of the two structs below it heads; immutable
+ * @rcu: frees it after the last packet that saw it
+ */
+struct lbdr_conn {
+	struct rhash_head	node;
+	struct lbdr_server	*server;
+	u32			stamp;
+	u32			state;
+	enum lbdr_family	family;
+	struct rcu_head		rcu;
+};
+
+struct lbdr_conn4 {
+	struct lbdr_conn	conn;
+	struct lbdr_key4	key;
+};
+
+struct lbdr_conn6 {
+	struct lbdr_conn	conn;
+	struct lbdr_key6	key;
+};
+
+#define LBDR_CONN_STATES	(LBDR_CONN_STATE_DEAD + 1)
+
+/*
+ * One bit for each value that a hash of a destination address can take, set
+ * where a VIP has that hash: what is no VIP is told from it by one load. 4096
+ * bits are 512 bytes; beyond some thousand VIPs it lets most packets through
+ * to the look-ups, which is slower and no less right.
+ */
+#define LBDR_VIP_BITS		12
+
+/**
+ * struct lbdr_net - the director of one network namespace
+ * @vips: filter of destination addresses; bits set and cleared under @lock
+ * @conns: connection tables; RCU
+ * @services: services by key; RCU, changed under @lock
+ * @drops: per CPU; written with BH off
+ * @timeout: jiffies that a connection may idle, by state; WRITE_ONCE() under
+ *	@lock
+ * @n_conns: connections whose memory is not free yet; atomic
+ * @collector: reaps expired connections, queued while @n_conns is not 0
+ * @walk: where the collector stands in each table; the collector alone
+ * @lock: serialises all configuration; see the top of this file
+ * @net: the namespace that this belongs to; immutable
+ * @service_list: services in the order of adding; @lock
+ * @n_services: services of each family, hooks are registered where it is not
+ *	0; @lock
+ * @generation: bumped with every change, so that dumps notice; @lock
+ */
+struct lbdr_net {
+	unsigned long		vips[LBDR_FAMILIES][BITS_TO_LONGS(1 << LBDR_VIP_BITS)];
+	struct rhashtable	conns[LBDR_FAMILIES];
+	struct rhashtable	services;
+	u64 __percpu		*drops;
+	u32			timeout[LBDR_CONN_STATES];
+
+	atomic_t		n_conns ____cacheline_aligned_in_smp;
+	struct delayed_work	collector;
+	struct rhashtable_iter	walk[LBDR_FAMILIES];
+
+	struct mutex		lock;
+	struct net		*net;
+	struct list_head	service_list;
+	u32			n_services[LBDR_FAMILIES];
+	u32			generation;
+};
+
+/* net.c */
+extern unsigned int lbdr_net_id;
+
+static inline struct lbdr_net *lbdr_net(const struct net *net)
+{
+	return net_generic(net, lbdr_net_id);
+}
+
+int lbdr_net_init(void);
+void lbdr_net_exit(void);
+
+/* hook.c */
+int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family);
+void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family);
+
+/* parse.c */
+enum lbdr_parsed {
+	LBDR_PARSED,		/* the flow is filled in */
+	LBDR_PARSED_OTHER,	/* neither TCP nor UDP */
+	LBDR_PARSED_FRAGMENT,
+	LBDR_PARSED_MALFORMED,
+};
+
+enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb, struct lbdr_flow *flow);
+enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow);
+
+/* service.c */
+int lbdr_service_table_init(struct lbdr_net *ln);
+void lbdr_service_table_exit(struct lbdr_net *ln);
+struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
+				       const struct lbdr_service_key *key);
+struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
+					  const struct lbdr_flow *flow);
+struct lbdr_service *lbdr_service_add(struct lbdr_net *ln,
+				      const struct lbdr_service_key *key,
+				      const struct lbdr_sched_ops *sched);
+int lbdr_service_set_sched(struct lbdr_net *ln, struct lbdr_service *service,
+			   const struct lbdr_sched_ops *sched);
+void lbdr_service_del(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_service_counts(const struct lbdr_service *service,
+			 struct lbdr_counts *sum);
+void lbdr_service_zero(struct lbdr_net *ln, struct lbdr_service *service);
+
+u32 lbdr_vip_hash4(__be32 addr);
+u32 lbdr_vip_hash6(const struct in6_addr *addr);
+
+/* server.c */
+struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
+				     const union nf_inet_addr *addr);
+struct lbdr_server *lbdr_server_add(struct lbdr_net *ln,
+				    struct lbdr_service *service,
+				    const union nf_inet_addr *addr, u32 weight);
+int lbdr_server_set_weight(struct lbdr_net *ln, struct lbdr_service *service,
+			   struct lbdr_server *server, u32 weight);
+int lbdr_server_del(struct lbdr_net *ln, struct lbdr_service *service,
+		    struct lbdr_server *server);
+void lbdr_server_retire(struct lbdr_service *service,
+			struct lbdr_server *server);
+void lbdr_server_put(struct lbdr_server *server);
+void lbdr_server_counts(const struct lbdr_server *server,
+			struct lbdr_counts *counts);
+
+static inline void lbdr_server_get(struct lbdr_server *server)
+{
+	refcount_inc(&server->refs);
+}
+
+/* route.c */
+const struct lbdr_route *lbdr_route_get(struct lbdr_server *server,
+					enum lbdr_drop *why);
+void lbdr_route_drop(struct lbdr_server *server);
+
+/* conn.c */
+int lbdr_conn_init(void);
+void lbdr_conn_exit(void);
+int lbdr_conn_table_init(struct lbdr_net *ln);
+void lbdr_conn_table_exit(struct lbdr_net *ln);
+struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
+				 const struct lbdr_flow *flow);
+struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
+				const struct lbdr_flow *flow,
+				struct lbdr_server *server,
+				enum lbdr_drop *why);
+void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to);
+bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn);
+long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn);
+u32 lbdr_conn_max(void);
+
+static inline const struct lbdr_key4 *lbdr_conn_key4(const struct lbdr_conn *conn)
+{
+	return &container_of(conn, struct lbdr_conn4, conn)->key;
+}
+
+static inline const struct lbdr_key6 *lbdr_conn_key6(const struct lbdr_conn *conn)
+{
+	return &container_of(conn, struct lbdr_conn6, conn)->key;
+}
+
+/* state.c */
+extern const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES];
+extern const u32 lbdr_state_timeout[LBDR_CONN_STATES];
+
+static inline bool lbdr_state_active(u32 state)
+{
+	return state == LBDR_CONN_STATE_SYN_RECV ||
+	       state == LBDR_CONN_STATE_ESTABLISHED;
+}
+
+/* xmit_dr.c */
+unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
+			   const struct lbdr_server *server,
+			   const struct lbdr_route *route);
+unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
+			   const struct lbdr_server *server,
+			   const struct lbdr_route *route);
+
+/* icmp.c */
+void lbdr_icmp4(struct net *net, struct sk_buff *skb, u8 type, u8 code,
+		u32 info);
+void lbdr_icmp6(struct net *net, struct sk_buff *skb, u8 type, u8 code,
+		u32 info);
+
+/* stats.c */
+struct lbdr_drop_word {
+	const char	*reason;
+	const char	*summary;
+};
+
+extern const struct lbdr_drop_word lbdr_drop_words[LBDR_DROPS];
+
+u64 lbdr_drop_count(const struct lbdr_net *ln, enum lbdr_drop drop);
+void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
+		    struct lbdr_counts *sum);
+
+/* Context: BH off, as every per-CPU counter is written by packets alone. */
+static inline void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop)
+{
+	__this_cpu_inc(ln->drops[drop]);
+}
+
+/* netlink.c */
+int lbdr_netlink_init(void);
+void lbdr_netlink_exit(void);
+
+#endif /* _LBDR_H */

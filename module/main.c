@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * lbdr: a director that forwards by destination MAC.
+ *
+ * Read lbdr.h for the objects, hook.c for the packet's walk, xmit_dr.c for how
+ * it leaves, and netlink.c for how it is all configured.
+ */
+#include <linux/module.h>
+
+#include "lbdr.h"
+
+static int __init lbdr_init(void)
+{
+	int err;
+
+	err = lbdr_conn_init();
+	if (err)
+		return err;
+	err = lbdr_net_init();
+	if (err)
+		goto err_net;
+	/* Last, so that nobody configures what is not there yet. */
+	err = lbdr_netlink_init();
+	if (err)
+		goto err_netlink;
+	return 0;
+
+err_netlink:
+	lbdr_net_exit();
+err_net:
+	lbdr_conn_exit();
+	return err;
+}
+
+/* The mirror; lbdr_net_exit() has waited for all that call_rcu() frees. */
+static void __exit lbdr_exit(void)
+{
+	lbdr_netlink_exit();
+	lbdr_net_exit();
+	rcu_barrier();
+	lbdr_conn_exit();
+}
+
+module_init(lbdr_init);
+module_exit(lbdr_exit);
+
+MODULE_DESCRIPTION("Director that forwards by destination MAC (LVS Direct Routing)");
+MODULE_AUTHOR("The lbdr authors");
+MODULE_LICENSE("GPL");
+MODULE_VERSION(LBDR_MODULE_VERSION);
+MODULE_ALIAS_GENL_FAMILY(LBDR_FAMILY_NAME);

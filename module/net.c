@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The director of each network namespace: its birth and its death.
+ *
+ * Death, of the namespace or of the module, in this order: pre_exit removes
+ * the services and with them the hooks; the kernel waits for a grace period,
+ * after which no packet is in a hook, no packet can make a connection, and no
+ * dump can run, since there is no socket left in the namespace, or none of the
+ * family; exit stops the collector and frees the tables; and before the
+ * kernel frees struct lbdr_net, rcu_barrier() waits for what call_rcu() still
+ * has to free, which refers to it.
+ */
+#include <net/net_namespace.h>
+
+#include "lbdr.h"
+
+unsigned int lbdr_net_id __read_mostly;
+
+static int __net_init lbdr_net_birth(struct net *net)
+{
+	struct lbdr_net *ln = lbdr_net(net);
+	int err = -ENOMEM;
+
+	ln->net = net;
+	mutex_init(&ln->lock);
+	ln->drops = __alloc_percpu_gfp(LBDR_DROPS * sizeof(u64), sizeof(u64),
+				       GFP_KERNEL_ACCOUNT);
+	if (!ln->drops)
+		return err;
+	err = lbdr_conn_table_init(ln);
+	if (err)
+		goto err_conns;
+	err = lbdr_service_table_init(ln);
+	if (err)
+		goto err_services;
+	return 0;
+
+err_services:
+	lbdr_conn_table_exit(ln);
+err_conns:
+	free_percpu(ln->drops);
+	return err;
+}
+
+static void __net_exit lbdr_net_pre_exit(struct net *net)
+{
+	struct lbdr_net *ln = lbdr_net(net);
+	struct lbdr_service *service, *next;
+
+	mutex_lock(&ln->lock);
+	list_for_each_entry_safe(service, next, &ln->service_list, list)
+		lbdr_service_del(ln, service);
+	mutex_unlock(&ln->lock);
+}
+
+static void __net_exit lbdr_net_death(struct list_head *nets)
+{
+	struct net *net;
+
+	list_for_each_entry(net, nets, exit_list) {
+		lbdr_service_table_exit(lbdr_net(net));
+		lbdr_conn_table_exit(lbdr_net(net));
+	}
+	rcu_barrier();
+	list_for_each_entry(net, nets, exit_list)
+		free_percpu(lbdr_net(net)->drops);
+}
+
+static struct pernet_operations lbdr_net_ops = {
+	.init		= lbdr_net_birth,
+	.pre_exit	= lbdr_net_pre_exit,
+	.exit_batch	= lbdr_net_death,
+	.id		= &lbdr_net_id,
+	.size		= sizeof(struct lbdr_net),
+};
+
+/**
+ * lbdr_net_init() - a director for every namespace, present and to come
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_net_init(void)
+{
+	return register_pernet_subsys(&lbdr_net_ops);
+}
+
+/**
+ * lbdr_net_exit() - no directors any more
+ *
+ * Context: process, the netlink family is gone.
+ */
+void lbdr_net_exit(void)
+{
+	unregister_pernet_subsys(&lbdr_net_ops);
+}

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The generic netlink family `lbdr`, Documentation/netlink/specs/lbdr.yaml.
+ *
+ * Each operation goes the same way: attributes are parsed into a struct
+ * lbdr_..._config and none passes beyond this file; what the configuration
+ * names is found under lbdr_net.lock; the change is made by service.c or
+ * server.c, as a whole or not at all; and those who listen are told. Every
+ * refusal carries a sentence.
+ *
+ * Dumps take lbdr_net.lock for a message at a time. One that saw the
+ * configuration change in between says so by NLM_F_DUMP_INTR.
+ */
+#include <net/genetlink.h>
+
+#include "lbdr.h"
+#include "netlink.h"
+#include "sched.h"
+
+static int lbdr_nl_info_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct sk_buff *msg;
+	int err;
+
+	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+	mutex_lock(&ln->lock);
+	err = lbdr_nl_fill_info(msg, info, ln);
+	mutex_unlock(&ln->lock);
+	if (err) {
+		nlmsg_free(msg);
+		return err;
+	}
+	return genlmsg_reply(msg, info);
+}
+
+static int lbdr_nl_service_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_service_key key;
+	struct lbdr_service *service;
+	struct sk_buff *msg;
+	int err;
+
+	err = lbdr_nl_parse_key(info->attrs, &key, info->extack);
+	if (err)
+		return err;
+	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+
+	mutex_lock(&ln->lock);
+	service = lbdr_nl_find_service(ln, &key, info->extack);
+	if (IS_ERR(service))
+		err = PTR_ERR(service);
+	else
+		err = lbdr_nl_fill_service(msg, info->snd_portid,
+					   info->snd_seq, 0,
+					   LBDR_CMD_SERVICE_GET, service, NULL);
+	mutex_unlock(&ln->lock);
+	if (err) {
+		nlmsg_free(msg);
+		return err;
+	}
+	return genlmsg_reply(msg, info);
+}
+
+static int lbdr_nl_service_new(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_service_config config;
+	struct lbdr_service *service;
+	int err;
+
+	err = lbdr_nl_parse_service(info, &config);
+	if (err)
+		return err;
+	if (!config.sched)
+		config.sched = lbdr_sched_default();
+
+	mutex_lock(&ln->lock);
+	service = lbdr_service_add(ln, &config.key, config.sched);
+	if (IS_ERR(service)) {
+		err = PTR_ERR(service);
+		if (err == -EEXIST)
+			GENL_SET_ERR_MSG(info, "the service exists already");
+		else
+			GENL_SET_ERR_MSG(info, "no memory for the service, or its hook could not be registered");
+	} else {
+		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_NEW_NTF, service);
+	}
+	mutex_unlock(&ln->lock);
+	return err;
+}
+
+static int lbdr_nl_service_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_service_config config;
+	struct lbdr_service *service;
+	int err;
+
+	err = lbdr_nl_parse_service(info, &config);
+	if (err)
+		return err;
+
+	mutex_lock(&ln->lock);
+	service = lbdr_nl_find_service(ln, &config.key, info->extack);
+	if (IS_ERR(service)) {
+		err = PTR_ERR(service);
+		goto out;
+	}
+	/* Asked for nothing, changed nothing. */
+	if (!config.sched || config.sched == service->sched)
+		goto out;
+	err = lbdr_service_set_sched(ln, service, config.sched);
+	if (err)
+		GENL_SET_ERR_MSG(info, "no memory for the scheduler's tables");
+	else
+		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_SET_NTF, service);
+out:
+	mutex_unlock(&ln->lock);
+	return err;
+}
+
+static int lbdr_nl_service_del(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_service_key key;
+	struct lbdr_service *service;
+	int err;
+
+	err = lbdr_nl_parse_key(info->attrs, &key, info->extack);
+	if (err)
+		return err;
+
+	mutex_lock(&ln->lock);
+	service = lbdr_nl_find_service(ln, &key, info->extack);
+	if (IS_ERR(service)) {
+		err = PTR_ERR(service);
+	} else {
+		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_DEL_NTF, service);
+		lbdr_service_del(ln, service);
+	}
+	mutex_unlock(&ln->lock);
+	return err;
+}
+
+static int lbdr_nl_flush(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_service *service, *next;
+
+	mutex_lock(&ln->lock);
+	list_for_each_entry_safe(service, next, &ln->service_list, list) {
+		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_DEL_NTF, service);
+		lbdr_service_del(ln, service);
+	}
+	mutex_unlock(&ln->lock);
+	return 0;
+}
+
+/* With a key, one service's counters; without any attribute, all of them. */
+static int lbdr_nl_zero(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_service *service;
+	struct lbdr_service_key key;
+	int err = 0;
+
+	if (lbdr_nl_has_key(info->attrs)) {
+		err = lbdr_nl_parse_key(info->attrs, &key, info->extack);
+		if (err)
+			return err;
+		mutex_lock(&ln->lock);
+		service = lbdr_nl_find_service(ln, &key, info->extack);
+		if (IS_ERR(service))
+			err = PTR_ERR(service);
+		else
+			lbdr_service_zero(ln, service);
+	} else {
+		mutex_lock(&ln->lock);
+		list_for_each_entry(service, &ln->service_list, list)
+			lbdr_service_zero(ln, service);
+	}
+	mutex_unlock(&ln->lock);
+	return err;
+}
+
+/*
+ * The server is there now, but says why nothing will reach it: a warning, no
+ * refusal, since a director may be configured before its NIC is up.
+ */
+static void lbdr_nl_warn_route(struct lbdr_server *server,
+			       struct genl_info *info)
+{
+	const struct lbdr_route *route;
+	enum lbdr_drop why;
+
+	rcu_read_lock();
+	route = lbdr_route_get(server, &why);
+	rcu_read_unlock();
+	if (route)
+		return;
+	if (why == LBDR_DROP_NOT_ONLINK)
+		GENL_SET_ERR_MSG(info, "the server was added, but it is behind a router: direct routing reaches only servers on a segment of the director's");
+	else
+		GENL_SET_ERR_MSG(info, "the server was added, but there is no route to it now");
+}
+
+static int lbdr_nl_server_new(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_server_config config;
+	struct lbdr_service *service;
+	struct lbdr_server *server;
+	int err;
+
+	err = lbdr_nl_parse_server(info, &config);
+	if (err)
+		return err;
+
+	mutex_lock(&ln->lock);
+	service = lbdr_nl_find_service(ln, &config.key, info->extack);
+	if (IS_ERR(service)) {
+		err = PTR_ERR(service);
+		goto out;
+	}
+	if (lbdr_server_find(service, &config.addr)) {
+		GENL_SET_ERR_MSG(info, "the service has this server already");
+		err = -EEXIST;
+		goto out;
+	}
+	server = lbdr_server_add(ln, service, &config.addr, config.weight);
+	if (IS_ERR(server)) {
+		err = PTR_ERR(server);
+		if (err == -ENOSPC)
+			GENL_SET_ERR_MSG(info, "the service has 4096 servers, and takes no more");
+		else
+			GENL_SET_ERR_MSG(info, "no memory for the server");
+		goto out;
+	}
+	lbdr_nl_warn_route(server, info);
+	lbdr_nl_notify_server(info, LBDR_CMD_SERVER_NEW_NTF, service, server);
+out:
+	mutex_unlock(&ln->lock);
+	return err;
+}
+
+static int lbdr_nl_server_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_server_config config;
+	struct lbdr_service *service;
+	struct lbdr_server *server;
+	int err;
+
+	err = lbdr_nl_parse_server(info, &config);
+	if (err)
+		return err;
+
+	mutex_lock(&ln->lock);
+	server = lbdr_nl_find_server(ln, &config, &service, info->extack);
+	if (IS_ERR(server)) {
+		err = PTR_ERR(server);
+		goto out;
+	}
+	if (!config.has_weight || config.weight == server->weight)
+		goto out;
+	err = lbdr_server_set_weight(ln, service, server, config.weight);
+	if (err)
+		GENL_SET_ERR_MSG(info, "no memory for the scheduler's tables");
+	else
+		lbdr_nl_notify_server(info, LBDR_CMD_SERVER_SET_NTF, service,
+				      server);
+out:
+	mutex_unlock(&ln->lock);
+	return err;
+}
+
+static int lbdr_nl_server_del(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_server_config config;
+	struct lbdr_service *service;
+	struct lbdr_server *server;
+	struct sk_buff *ntf;
+	int err;
+
+	err = lbdr_nl_parse_server(info, &config);
+	if (err)
+		return err;
+
+	mutex_lock(&ln->lock);
+	server = lbdr_nl_find_server(ln, &config, &service, info->extack);
+	if (IS_ERR(server)) {
+		err = PTR_ERR(server);
+		goto out;
+	}
+	/* Its last words are written while it lives, and sent if it dies. */
+	ntf = lbdr_nl_prepare_server(info, LBDR_CMD_SERVER_DEL_NTF, service,
+				     server);
+	err = lbdr_server_del(ln, service, server);
+	if (err)
+		GENL_SET_ERR_MSG(info, "no memory for the scheduler's tables");
+	lbdr_nl_send(info, ntf, err);
+out:
+	mutex_unlock(&ln->lock);
+	return err;
+}
+
+/* Policies: what an operation does not take is refused by each. */
+
+#define LBDR_NL_KEY							\
+	[LBDR_A_SERVICE_FAMILY]		= { .type = NLA_U8 },		\
+	[LBDR_A_SERVICE_PROTOCOL]	= { .type = NLA_U8 },		\
+	[LBDR_A_SERVICE_ADDRESS]	= { .type = NLA_BINARY,		\
+					    .len = sizeof(struct in6_addr) }, \
+	[LBDR_A_SERVICE_PORT]		= { .type = NLA_U16 }
+
+const struct nla_policy lbdr_nl_key_policy[LBDR_A_SERVICE_PORT + 1] = {
+	LBDR_NL_KEY,
+};
+
+static const struct nla_policy lbdr_nl_service_policy[] = {
+	LBDR_NL_KEY,
+	[LBDR_A_SERVICE_SCHEDULER]	= { .type = NLA_NUL_STRING,
+					    .len = LBDR_SCHED_NAME_LEN - 1 },
+};
+
+static const struct nla_policy lbdr_nl_server_policy[] = {
+	[LBDR_A_SERVER_SERVICE]	= NLA_POLICY_NESTED(lbdr_nl_key_policy),
+	[LBDR_A_SERVER_ADDRESS]	= { .type = NLA_BINARY,
+				    .len = sizeof(struct in6_addr) },
+	[LBDR_A_SERVER_PORT]	= { .type = NLA_U16 },
+	[LBDR_A_SERVER_WEIGHT]	= { .type = NLA_U32 },
+	[LBDR_A_SERVER_FORWARD]	= { .type = NLA_U8 },
+};
+
+#define LBDR_NL_POLICY(name)						\
+	.policy = (name), .maxattr = ARRAY_SIZE(name) - 1
+
+/* Those who only delete or list name a server, and say nothing about it. */
+#define LBDR_NL_POLICY_UPTO(name, last)					\
+	.policy = (name), .maxattr = (last)
+
+static const struct genl_ops lbdr_nl_ops[] = {
+	{
+		.cmd	= LBDR_CMD_INFO_GET,
+		.doit	= lbdr_nl_info_get,
+		.flags	= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd	= LBDR_CMD_SCHED_GET,
+		.dumpit	= lbdr_nl_sched_dump,
+	},
+	{
+		.cmd	= LBDR_CMD_SERVICE_GET,
+		.doit	= lbdr_nl_service_get,
+		.dumpit	= lbdr_nl_service_dump,
+		LBDR_NL_POLICY(lbdr_nl_key_policy),
+	},
+	{
+		.cmd	= LBDR_CMD_SERVICE_NEW,
+		.doit	= lbdr_nl_service_new,
+		.flags	= GENL_UNS_ADMIN_PERM,
+		LBDR_NL_POLICY(lbdr_nl_service_policy),
+	},
+	{
+		.cmd	= LBDR_CMD_SERVICE_SET,
+		.doit	= lbdr_nl_service_set,
+		.flags	= GENL_UNS_ADMIN_PERM,
+		LBDR_NL_POLICY(lbdr_nl_service_policy),
+	},
+	{
+		.cmd	= LBDR_CMD_SERVICE_DEL,
+		.doit	= lbdr_nl_service_del,
+		.flags	= GENL_UNS_ADMIN_PERM,
+		LBDR_NL_POLICY(lbdr_nl_key_policy),
+	},
+	{
+		.cmd	= LBDR_CMD_SERVER_GET,
+		.dumpit	= lbdr_nl_server_dump,
+		LBDR_NL_POLICY_UPTO(lbdr_nl_server_policy,
+				    LBDR_A_SERVER_SERVICE),
+	},
+	{
+		.cmd	= LBDR_CMD_SERVER_NEW,
+		.doit	= lbdr_nl_server_new,
+		.flags	= GENL_UNS_ADMIN_PERM,
+		LBDR_NL_POLICY(lbdr_nl_server_policy),
+	},
+	{
+		.cmd	= LBDR_CMD_SERVER_SET,
+		.doit	= lbdr_nl_server_set,
+		.flags	= GENL_UNS_ADMIN_PERM,
+		LBDR_NL_POLICY(lbdr_nl_server_policy),
+	},
+	{
+		.cmd	= LBDR_CMD_SERVER_DEL,
+		.doit	= lbdr_nl_server_del,
+		.flags	= GENL_UNS_ADMIN_PERM,
+		LBDR_NL_POLICY_UPTO(lbdr_nl_server_policy, LBDR_A_SERVER_PORT),
+	},
+	{
+		.cmd	= LBDR_CMD_CONN_GET,
+		.start	= lbdr_nl_conn_dump_start,
+		.dumpit	= lbdr_nl_conn_dump,
+		.done	= lbdr_nl_conn_dump_done,
+		.flags	= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd	= LBDR_CMD_ZERO,
+		.doit	= lbdr_nl_zero,
+		.flags	= GENL_UNS_ADMIN_PERM,
+		LBDR_NL_POLICY(lbdr_nl_key_policy),
+	},
+	{
+		.cmd	= LBDR_CMD_FLUSH,
+		.doit	= lbdr_nl_flush,
+		.flags	= GENL_UNS_ADMIN_PERM,
+	},
+};
+
+static const struct genl_multicast_group lbdr_nl_groups[] = {
+	{ .name = LBDR_MCGRP_CONFIG },
+};
+
+struct genl_family lbdr_nl_family __ro_after_init = {
+	.name		= LBDR_FAMILY_NAME,
+	.version	= LBDR_FAMILY_VERSION,
+	.netnsok	= true,
+	/* lbdr_net.lock is all that the operations need. */
+	.parallel_ops	= true,
+	.module		= THIS_MODULE,
+	.ops		= lbdr_nl_ops,
+	.n_ops		= ARRAY_SIZE(lbdr_nl_ops),
+	.mcgrps		= lbdr_nl_groups,
+	.n_mcgrps	= ARRAY_SIZE(lbdr_nl_groups),
+	.resv_start_op	= LBDR_CMD_INFO_GET,
+};
+
+/**
+ * lbdr_netlink_init() - register the family
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int __init lbdr_netlink_init(void)
+{
+	return genl_register_family(&lbdr_nl_family);
+}
+
+/**
+ * lbdr_netlink_exit() - take the family away
+ *
+ * No operation runs when this returns; a dump that has begun keeps the module
+ * loaded, so there is none.
+ *
+ * Context: process.
+ */
+void lbdr_netlink_exit(void)
+{
+	genl_unregister_family(&lbdr_nl_family);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the three netlink files share: netlink.c has the operations,
+ * netlink_parse.c turns attributes into what is wanted, and netlink_fill.c
+ * turns what there is into messages.
+ */
+#ifndef _LBDR_NETLINK_H
+#define _LBDR_NETLINK_H
+
+#include <net/genetlink.h>
+
+#include "lbdr.h"
+
+/**
+ * struct lbdr_service_config - what a message wants of a service
+ * @key: which service
+ * @sched: its scheduler, NULL when none was named
+ */
+struct lbdr_service_config {
+	struct lbdr_service_key		key;
+	const struct lbdr_sched_ops	*sched;
+};
+
+/**
+ * struct lbdr_server_config - what a message wants of a server
+ * @key: of which service
+ * @addr: which server
+ * @weight: its weight, 1 when none was given
+ * @has_weight: one was given
+ */
+struct lbdr_server_config {
+	struct lbdr_service_key	key;
+	union nf_inet_addr	addr;
+	u32			weight;
+	bool			has_weight;
+};
+
+extern struct genl_family lbdr_nl_family;
+extern const struct nla_policy lbdr_nl_key_policy[LBDR_A_SERVICE_PORT + 1];
+
+/* netlink_parse.c; all set an extack sentence when they fail */
+bool lbdr_nl_has_key(struct nlattr **attrs);
+int lbdr_nl_parse_key(struct nlattr **attrs, struct lbdr_service_key *key,
+		      struct netlink_ext_ack *extack);
+int lbdr_nl_parse_nested_key(const struct nlattr *nest,
+			     struct lbdr_service_key *key,
+			     struct netlink_ext_ack *extack);
+int lbdr_nl_parse_service(struct genl_info *info,
+			  struct lbdr_service_config *config);
+int lbdr_nl_parse_server(struct genl_info *info,
+			 struct lbdr_server_config *config);
+struct lbdr_service *lbdr_nl_find_service(struct lbdr_net *ln,
+					  const struct lbdr_service_key *key,
+					  struct netlink_ext_ack *extack);
+struct lbdr_server *lbdr_nl_find_server(struct lbdr_net *ln,
+					const struct lbdr_server_config *config,
+					struct lbdr_service **service,
+					struct netlink_ext_ack *extack);
+
+/* netlink_fill.c; a @cb marks the message of a dump that was interrupted */
+int lbdr_nl_fill_info(struct sk_buff *msg, struct genl_info *info,
+		      const struct lbdr_net *ln);
+int lbdr_nl_fill_sched(struct sk_buff *msg, struct netlink_callback *cb,
+		       const struct lbdr_sched_ops *sched);
+int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,
+			 u8 cmd, const struct lbdr_service *service,
+			 struct netlink_callback *cb);
+int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
+			u8 cmd, const struct lbdr_service *service,
+			struct lbdr_server *server,
+			struct netlink_callback *cb);
+int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
+		      const struct lbdr_conn *conn, long left);
+void lbdr_nl_notify_service(struct genl_info *info, u8 cmd,
+			    const struct lbdr_service *service);
+void lbdr_nl_notify_server(struct genl_info *info, u8 cmd,
+			   const struct lbdr_service *service,
+			   struct lbdr_server *server);
+struct sk_buff *lbdr_nl_prepare_server(struct genl_info *info, u8 cmd,
+				       const struct lbdr_service *service,
+				       struct lbdr_server *server);
+void lbdr_nl_send(struct genl_info *info, struct sk_buff *msg, int err);
+
+/* netlink_dump.c */
+int lbdr_nl_sched_dump(struct sk_buff *msg, struct netlink_callback *cb);
+int lbdr_nl_service_dump(struct sk_buff *msg, struct netlink_callback *cb);
+int lbdr_nl_server_dump(struct sk_buff *msg, struct netlink_callback *cb);
+int lbdr_nl_conn_dump_start(struct netlink_callback *cb);
+int lbdr_nl_conn_dump(struct sk_buff *msg, struct netlink_callback *cb);
+int lbdr_nl_conn_dump_done(struct netlink_callback *cb);
+
+#endif /* _LBDR_NETLINK_H */

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From what there is to netlink messages: replies, dumps and notifications.
+ *
+ * The fill functions put one whole message into a buffer or leave it as it
+ * was, and return -EMSGSIZE where there is no room.
+ */
+#include "netlink.h"
+#include "sched.h"
+
+#define CONFIG_GROUP	0
+
+/**
+ * lbdr_nl_fill_info() - the director as a whole
+ * @msg: where to
+ * @info: the request
+ * @ln: the namespace
+ *
+ * Context: lbdr_net.lock held.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_fill_info(struct sk_buff *msg, struct genl_info *info,
+		      const struct lbdr_net *ln)
+{
+	struct nlattr *nest;
+	enum lbdr_drop drop;
+	void *hdr;
+
+	hdr = genlmsg_put_reply(msg, info, &lbdr_nl_family, 0,
+				LBDR_CMD_INFO_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (nla_put_string(msg, LBDR_A_INFO_VERSION, LBDR_MODULE_VERSION) ||
+	    nla_put_u32(msg, LBDR_A_INFO_SERVICES,
+			ln->n_services[LBDR_V4] + ln->n_services[LBDR_V6]) ||
+	    nla_put_u32(msg, LBDR_A_INFO_CONNS, atomic_read(&ln->n_conns)) ||
+	    nla_put_u32(msg, LBDR_A_INFO_CONN_MAX, lbdr_conn_max()))
+		goto cancel;
+	for (drop = 0; drop < LBDR_DROPS; drop++) {
+		const struct lbdr_drop_word *word = &lbdr_drop_words[drop];
+
+		nest = nla_nest_start(msg, LBDR_A_INFO_DROP);
+		if (!nest ||
+		    nla_put_string(msg, LBDR_A_DROP_REASON, word->reason) ||
+		    nla_put_u64_64bit(msg, LBDR_A_DROP_PACKETS,
+				      lbdr_drop_count(ln, drop),
+				      LBDR_A_DROP_PAD) ||
+		    nla_put_string(msg, LBDR_A_DROP_SUMMARY, word->summary))
+			goto cancel;
+		nla_nest_end(msg, nest);
+	}
+	genlmsg_end(msg, hdr);
+	return 0;
+
+cancel:
+	genlmsg_cancel(msg, hdr);
+	return -EMSGSIZE;
+}
+
+/**
+ * lbdr_nl_fill_sched() - one scheduler
+ * @msg: where to
+ * @cb: the dump
+ * @sched: the scheduler
+ *
+ * Context: any.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_fill_sched(struct sk_buff *msg, struct netlink_callback *cb,
+		       const struct lbdr_sched_ops *sched)
+{
+	void *hdr;
+
+	hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			  &lbdr_nl_family, NLM_F_MULTI, LBDR_CMD_SCHED_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (nla_put_string(msg, LBDR_A_SCHED_NAME, sched->name) ||
+	    nla_put_string(msg, LBDR_A_SCHED_SUMMARY, sched->summary)) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+static int lbdr_nl_put_addr(struct sk_buff *msg, int attr,
+			    enum lbdr_family family, const void *addr)
+{
+	return nla_put(msg, attr,
+		       family == LBDR_V4 ? sizeof(struct in_addr) :
+					   sizeof(struct in6_addr), addr);
+}
+
+static int lbdr_nl_put_key(struct sk_buff *msg,
+			   const struct lbdr_service_key *key)
+{
+	return nla_put_u8(msg, LBDR_A_SERVICE_FAMILY, lbdr_af(key->family)) ||
+	       nla_put_u8(msg, LBDR_A_SERVICE_PROTOCOL, key->protocol) ||
+	       lbdr_nl_put_addr(msg, LBDR_A_SERVICE_ADDRESS, key->family,
+				&key->addr) ||
+	       nla_put_be16(msg, LBDR_A_SERVICE_PORT, key->port);
+}
+
+static int lbdr_nl_put_counts(struct sk_buff *msg, int attr,
+			      const struct lbdr_counts *counts)
+{
+	struct nlattr *nest = nla_nest_start(msg, attr);
+
+	if (!nest ||
+	    nla_put_u64_64bit(msg, LBDR_A_STATS_CONNS, counts->conns,
+			      LBDR_A_STATS_PAD) ||
+	    nla_put_u64_64bit(msg, LBDR_A_STATS_IN_PACKETS, counts->packets,
+			      LBDR_A_STATS_PAD) ||
+	    nla_put_u64_64bit(msg, LBDR_A_STATS_IN_BYTES, counts->bytes,
+			      LBDR_A_STATS_PAD))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+/**
+ * lbdr_nl_fill_service() - one service
+ * @msg: where to
+ * @portid: for the header
+ * @seq: for the header
+ * @flags: for the header
+ * @cmd: for the header
+ * @service: the service
+ * @cb: the dump that this is part of, or NULL
+ *
+ * Context: lbdr_net.lock held.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,
+			 u8 cmd, const struct lbdr_service *service,
+			 struct netlink_callback *cb)
+{
+	struct lbdr_counts counts;
+	void *hdr;
+
+	hdr = genlmsg_put(msg, portid, seq, &lbdr_nl_family, flags, cmd);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (cb)
+		genl_dump_check_consistent(cb, hdr);
+
+	lbdr_service_counts(service, &counts);
+	if (lbdr_nl_put_key(msg, &service->key) ||
+	    nla_put_string(msg, LBDR_A_SERVICE_SCHEDULER,
+			   service->sched->name) ||
+	    lbdr_nl_put_counts(msg, LBDR_A_SERVICE_STATS, &counts) ||
+	    nla_put_u32(msg, LBDR_A_SERVICE_SERVERS, service->n_servers)) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+/* How the server is reached at this moment; looks the route up if need be. */
+static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server)
+{
+	const struct lbdr_route *route;
+	u8 forward = LBDR_FORWARD_DR;
+	enum lbdr_drop why;
+	u32 ifindex = 0;
+
+	rcu_read_lock();
+	route = lbdr_route_get(server, &why);
+	if (route) {
+		ifindex = dst_dev_rcu(route->dst)->ifindex;
+		if (route->local)
+			forward = LBDR_FORWARD_LOCAL;
+	}
+	rcu_read_unlock();
+
+	return nla_put_u8(msg, LBDR_A_SERVER_FORWARD, forward) ||
+	       (ifindex && nla_put_u32(msg, LBDR_A_SERVER_IFINDEX, ifindex));
+}
+
+/**
+ * lbdr_nl_fill_server() - one server
+ * @msg: where to
+ * @portid: for the header
+ * @seq: for the header
+ * @flags: for the header
+ * @cmd: for the header
+ * @service: its service
+ * @server: the server
+ * @cb: the dump that this is part of, or NULL
+ *
+ * Context: lbdr_net.lock held.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
+			u8 cmd, const struct lbdr_service *service,
+			struct lbdr_server *server,
+			struct netlink_callback *cb)
+{
+	struct lbdr_counts counts;
+	struct nlattr *nest;
+	void *hdr;
+
+	hdr = genlmsg_put(msg, portid, seq, &lbdr_nl_family, flags, cmd);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (cb)
+		genl_dump_check_consistent(cb, hdr);
+
+	nest = nla_nest_start(msg, LBDR_A_SERVER_SERVICE);
+	if (!nest || lbdr_nl_put_key(msg, &service->key))
+		goto cancel;
+	nla_nest_end(msg, nest);
+
+	lbdr_server_counts(server, &counts);
+	if (lbdr_nl_put_addr(msg, LBDR_A_SERVER_ADDRESS, server->family,
+			     &server->addr) ||
+	    nla_put_be16(msg, LBDR_A_SERVER_PORT, server->port) ||
+	    nla_put_u32(msg, LBDR_A_SERVER_WEIGHT, server->weight) ||
+	    nla_put_u32(msg, LBDR_A_SERVER_ACTIVE,
+			atomic_read(&server->active)) ||
+	    nla_put_u32(msg, LBDR_A_SERVER_INACTIVE,
+			atomic_read(&server->inactive)) ||
+	    lbdr_nl_put_counts(msg, LBDR_A_SERVER_STATS, &counts) ||
+	    lbdr_nl_put_route(msg, server))
+		goto cancel;
+	genlmsg_end(msg, hdr);
+	return 0;
+
+cancel:
+	genlmsg_cancel(msg, hdr);
+	return -EMSGSIZE;
+}
+
+static int lbdr_nl_put_flow(struct sk_buff *msg, enum lbdr_family family,
+			    const void *client, const void *vip, __be16 cport,
+			    __be16 vport, u8 protocol)
+{
+	return nla_put_u8(msg, LBDR_A_CONN_FAMILY, lbdr_af(family)) ||
+	       nla_put_u8(msg, LBDR_A_CONN_PROTOCOL, protocol) ||
+	       lbdr_nl_put_addr(msg, LBDR_A_CONN_CLIENT_ADDRESS, family,
+				client) ||
+	       nla_put_be16(msg, LBDR_A_CONN_CLIENT_PORT, cport) ||
+	       lbdr_nl_put_addr(msg, LBDR_A_CONN_VIRTUAL_ADDRESS, family,
+				vip) ||
+	       nla_put_be16(msg, LBDR_A_CONN_VIRTUAL_PORT, vport);
+}
+
+/**
+ * lbdr_nl_fill_conn() - one connection
+ * @msg: where to
+ * @cb: the dump
+ * @conn: the connection
+ * @left: jiffies that it has left
+ *
+ * Context: rcu_read_lock() held.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
+		      const struct lbdr_conn *conn, long left)
+{
+	const struct lbdr_server *server = conn->server;
+	const struct lbdr_key4 *key4;
+	const struct lbdr_key6 *key6;
+	void *hdr;
+	int err;
+
+	hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			  &lbdr_nl_family, NLM_F_MULTI, LBDR_CMD_CONN_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	genl_dump_check_consistent(cb, hdr);
+
+	if (conn->family == LBDR_V4) {
+		key4 = lbdr_conn_key4(conn);
+		err = lbdr_nl_put_flow(msg, LBDR_V4, &key4->client, &key4->vip,
+				       key4->cport, key4->vport,
+				       key4->protocol);
+	} else {
+		key6 = lbdr_conn_key6(conn);
+		err = lbdr_nl_put_flow(msg, LBDR_V6, &key6->client, &key6->vip,
+				       key6->cport, key6->vport,
+				       key6->protocol);
+	}
+	if (err ||
+	    lbdr_nl_put_addr(msg, LBDR_A_CONN_SERVER_ADDRESS, server->family,
+			     &server->addr) ||
+	    nla_put_be16(msg, LBDR_A_CONN_SERVER_PORT, server->port) ||
+	    nla_put_u8(msg, LBDR_A_CONN_STATE, READ_ONCE(conn->state)) ||
+	    nla_put_u32(msg, LBDR_A_CONN_EXPIRES, jiffies_to_msecs(left))) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+/* A buffer for a notification, or NULL where nobody listens. */
+static struct sk_buff *lbdr_nl_ntf_new(struct genl_info *info)
+{
+	if (!genl_has_listeners(&lbdr_nl_family, genl_info_net(info),
+				CONFIG_GROUP) && !nlmsg_report(info->nlhdr))
+		return NULL;
+	return genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+}
+
+/**
+ * lbdr_nl_send() - send a notification, or drop it
+ * @info: the message that caused it
+ * @msg: the notification; may be NULL
+ * @err: not 0 where what it tells of did not happen
+ *
+ * A listener that misses one for want of memory is told so by ENOBUFS at its
+ * socket.
+ *
+ * Context: process.
+ */
+void lbdr_nl_send(struct genl_info *info, struct sk_buff *msg, int err)
+{
+	if (!msg)
+		return;
+	if (err)
+		nlmsg_free(msg);
+	else
+		genl_notify(&lbdr_nl_family, msg, info, CONFIG_GROUP,
+			    GFP_KERNEL);
+}
+
+/**
+ * lbdr_nl_notify_service() - tell listeners of a service
+ * @info: the message that caused it
+ * @cmd: what happened, LBDR_CMD_SERVICE_..._NTF
+ * @service: to whom
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_nl_notify_service(struct genl_info *info, u8 cmd,
+			    const struct lbdr_service *service)
+{
+	struct sk_buff *msg = lbdr_nl_ntf_new(info);
+
+	if (msg)
+		lbdr_nl_send(info, msg,
+			     lbdr_nl_fill_service(msg, info->snd_portid,
+						  info->snd_seq, 0, cmd,
+						  service, NULL));
+}
+
+/**
+ * lbdr_nl_prepare_server() - what to tell listeners of a server
+ * @info: the message that caused it
+ * @cmd: what happens, LBDR_CMD_SERVER_..._NTF
+ * @service: the server's service
+ * @server: to whom
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: a message for lbdr_nl_send(), or NULL.
+ */
+struct sk_buff *lbdr_nl_prepare_server(struct genl_info *info, u8 cmd,
+				       const struct lbdr_service *service,
+				       struct lbdr_server *server)
+{
+	struct sk_buff *msg = lbdr_nl_ntf_new(info);
+
+	if (msg && lbdr_nl_fill_server(msg, info->snd_portid, info->snd_seq, 0,
+				       cmd, service, server, NULL)) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
+/**
+ * lbdr_nl_notify_server() - tell listeners of a server
+ * @info: the message that caused it
+ * @cmd: what happened, LBDR_CMD_SERVER_..._NTF
+ * @service: the server's service
+ * @server: to whom
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_nl_notify_server(struct genl_info *info, u8 cmd,
+			   const struct lbdr_service *service,
+			   struct lbdr_server *server)
+{
+	lbdr_nl_send(info, lbdr_nl_prepare_server(info, cmd, service, server),
+		     0);
+}

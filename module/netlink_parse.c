@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From netlink attributes to what is wanted. The policies have checked types
+ * and lengths; here it is checked that the values make sense, and every
+ * refusal says in a sentence which does not, and why.
+ */
+#include <net/ipv6.h>
+
+#include "netlink.h"
+#include "sched.h"
+
+/**
+ * lbdr_nl_has_key() - whether any part of a service's key is there
+ * @attrs: by LBDR_A_SERVICE_...
+ *
+ * Context: any.
+ */
+bool lbdr_nl_has_key(struct nlattr **attrs)
+{
+	return attrs[LBDR_A_SERVICE_FAMILY] ||
+	       attrs[LBDR_A_SERVICE_PROTOCOL] ||
+	       attrs[LBDR_A_SERVICE_ADDRESS] || attrs[LBDR_A_SERVICE_PORT];
+}
+
+/* Only what a frame to one host can carry: no group, and not "anywhere". */
+static bool lbdr_nl_unicast(enum lbdr_family family,
+			    const union nf_inet_addr *addr)
+{
+	int type;
+
+	if (family == LBDR_V4)
+		return !ipv4_is_multicast(addr->ip) &&
+		       !ipv4_is_lbcast(addr->ip) &&
+		       !ipv4_is_zeronet(addr->ip) &&
+		       !ipv4_is_loopback(addr->ip);
+	type = ipv6_addr_type(&addr->in6);
+	/* A link-local address says nothing without its link. */
+	return (type & IPV6_ADDR_UNICAST) &&
+	       !(type & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_MAPPED)) &&
+	       !ipv6_addr_loopback(&addr->in6);
+}
+
+static int lbdr_nl_parse_addr(const struct nlattr *attr,
+			      enum lbdr_family family,
+			      union nf_inet_addr *addr,
+			      struct netlink_ext_ack *extack)
+{
+	int len = family == LBDR_V4 ? sizeof(addr->in) : sizeof(addr->in6);
+
+	if (nla_len(attr) != len) {
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "the address is not of the service's family");
+		return -EAFNOSUPPORT;
+	}
+	memset(addr, 0, sizeof(*addr));
+	nla_memcpy(addr, attr, len);
+	if (!lbdr_nl_unicast(family, addr)) {
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "the address must be a unicast address, and neither loopback nor link-local");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/**
+ * lbdr_nl_parse_key() - the key of a service
+ * @attrs: by LBDR_A_SERVICE_...
+ * @key: filled in, unused bytes 0
+ * @extack: for the sentence
+ *
+ * Context: any.
+ * Return: 0, -EINVAL or -EAFNOSUPPORT.
+ */
+int lbdr_nl_parse_key(struct nlattr **attrs, struct lbdr_service_key *key,
+		      struct netlink_ext_ack *extack)
+{
+	memset(key, 0, sizeof(*key));
+	if (!attrs[LBDR_A_SERVICE_FAMILY] || !attrs[LBDR_A_SERVICE_PROTOCOL] ||
+	    !attrs[LBDR_A_SERVICE_ADDRESS] || !attrs[LBDR_A_SERVICE_PORT]) {
+		NL_SET_ERR_MSG(extack,
+			       "a service is named by family, protocol, address and port: one of them is missing");
+		return -EINVAL;
+	}
+
+	switch (nla_get_u8(attrs[LBDR_A_SERVICE_FAMILY])) {
+	case AF_INET:
+		key->family = LBDR_V4;
+		break;
+	case AF_INET6:
+		key->family = LBDR_V6;
+		break;
+	default:
+		NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_SERVICE_FAMILY],
+				    "the family must be AF_INET or AF_INET6");
+		return -EAFNOSUPPORT;
+	}
+
+	key->protocol = nla_get_u8(attrs[LBDR_A_SERVICE_PROTOCOL]);
+	if (key->protocol != IPPROTO_TCP && key->protocol != IPPROTO_UDP) {
+		NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_SERVICE_PROTOCOL],
+				    "the protocol must be TCP or UDP");
+		return -EINVAL;
+	}
+
+	key->port = nla_get_be16(attrs[LBDR_A_SERVICE_PORT]);
+	if (!key->port) {
+		NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_SERVICE_PORT],
+				    "the port must not be 0");
+		return -EINVAL;
+	}
+	return lbdr_nl_parse_addr(attrs[LBDR_A_SERVICE_ADDRESS], key->family,
+				  &key->addr, extack);
+}
+
+/**
+ * lbdr_nl_parse_nested_key() - the key of the service that a server is of
+ * @nest: LBDR_A_SERVER_SERVICE, or NULL where it is missing
+ * @key: filled in
+ * @extack: for the sentence
+ *
+ * Context: any.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_parse_nested_key(const struct nlattr *nest,
+			     struct lbdr_service_key *key,
+			     struct netlink_ext_ack *extack)
+{
+	struct nlattr *attrs[LBDR_A_SERVICE_PORT + 1];
+	int err;
+
+	if (!nest) {
+		NL_SET_ERR_MSG(extack, "the server's service is missing");
+		return -EINVAL;
+	}
+	err = nla_parse_nested(attrs, LBDR_A_SERVICE_PORT, nest,
+			       lbdr_nl_key_policy, extack);
+	if (err)
+		return err;
+	return lbdr_nl_parse_key(attrs, key, extack);
+}
+
+/**
+ * lbdr_nl_parse_service() - what a message wants of a service
+ * @info: the message
+ * @config: filled in
+ *
+ * Context: any.
+ * Return: 0, -EINVAL, -EAFNOSUPPORT, or -ENOENT for an unknown scheduler.
+ */
+int lbdr_nl_parse_service(struct genl_info *info,
+			  struct lbdr_service_config *config)
+{
+	const struct nlattr *attr = info->attrs[LBDR_A_SERVICE_SCHEDULER];
+	int err;
+
+	err = lbdr_nl_parse_key(info->attrs, &config->key, info->extack);
+	if (err)
+		return err;
+	config->sched = NULL;
+	if (!attr)
+		return 0;
+	config->sched = lbdr_sched_find(nla_data(attr));
+	if (!config->sched) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr,
+				    "there is no scheduler of this name");
+		return -ENOENT;
+	}
+	return 0;
+}
+
+/**
+ * lbdr_nl_parse_server() - what a message wants of a server
+ * @info: the message; what its operation's policy lets through may be there
+ * @config: filled in
+ *
+ * Context: any.
+ * Return: 0, -EINVAL, -ERANGE, -EAFNOSUPPORT or -EOPNOTSUPP.
+ */
+int lbdr_nl_parse_server(struct genl_info *info,
+			 struct lbdr_server_config *config)
+{
+	const struct nlattr *attr;
+	int err;
+
+	err = lbdr_nl_parse_nested_key(info->attrs[LBDR_A_SERVER_SERVICE],
+				       &config->key, info->extack);
+	if (err)
+		return err;
+
+	attr = info->attrs[LBDR_A_SERVER_ADDRESS];
+	if (!attr) {
+		GENL_SET_ERR_MSG(info, "the server's address is missing");
+		return -EINVAL;
+	}
+	err = lbdr_nl_parse_addr(attr, config->key.family, &config->addr,
+				 info->extack);
+	if (err)
+		return err;
+
+	attr = info->attrs[LBDR_A_SERVER_PORT];
+	if (attr && nla_get_be16(attr) != config->key.port) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr,
+				    "direct routing changes no port: the server's must be the service's");
+		return -EINVAL;
+	}
+
+	config->weight = 1;
+	attr = info->attrs[LBDR_A_SERVER_WEIGHT];
+	config->has_weight = attr;
+	if (attr) {
+		config->weight = nla_get_u32(attr);
+		if (config->weight > LBDR_WEIGHT_MAX) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr,
+					    "the weight must be 0 to 65535");
+			return -ERANGE;
+		}
+	}
+
+	attr = info->attrs[LBDR_A_SERVER_FORWARD];
+	if (attr && nla_get_u8(attr) != LBDR_FORWARD_DR) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr,
+				    "direct routing is the only forwarding method");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/**
+ * lbdr_nl_find_service() - the service that a message names
+ * @ln: the namespace
+ * @key: its key
+ * @extack: for the sentence
+ *
+ * Context: lbdr_net.lock held.
+ * Return: the service or ERR_PTR(-ESRCH).
+ */
+struct lbdr_service *lbdr_nl_find_service(struct lbdr_net *ln,
+					  const struct lbdr_service_key *key,
+					  struct netlink_ext_ack *extack)
+{
+	struct lbdr_service *service = lbdr_service_find(ln, key);
+
+	if (service)
+		return service;
+	NL_SET_ERR_MSG(extack, "there is no such service");
+	return ERR_PTR(-ESRCH);
+}
+
+/**
+ * lbdr_nl_find_server() - the server that a message names
+ * @ln: the namespace
+ * @config: what the message said
+ * @service: set to the server's service
+ * @extack: for the sentence
+ *
+ * Context: lbdr_net.lock held.
+ * Return: the server, ERR_PTR(-ESRCH) without its service, or
+ * ERR_PTR(-ENOENT).
+ */
+struct lbdr_server *lbdr_nl_find_server(struct lbdr_net *ln,
+					const struct lbdr_server_config *config,
+					struct lbdr_service **service,
+					struct netlink_ext_ack *extack)
+{
+	struct lbdr_server *server;
+
+	*service = lbdr_nl_find_service(ln, &config->key, extack);
+	if (IS_ERR(*service))
+		return ERR_CAST(*service);
+	server = lbdr_server_find(*service, &config->addr);
+	if (server)
+		return server;
+	NL_SET_ERR_MSG(extack, "the service has no such server");
+	return ERR_PTR(-ENOENT);
+}

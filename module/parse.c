@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From a packet to a flow: bounds-checked, without state and without writing.
+ *
+ * The stack has checked the IP header before PREROUTING (ip_rcv_core(),
+ * ip6_rcv_core()) and trimmed the packet to the length that it states, but a
+ * program behind an NFQUEUE rule may have changed it since; everything past
+ * the fixed header is looked at by skb_header_pointer(), which neither reads
+ * past the end nor linearises.
+ */
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+
+#include "lbdr.h"
+
+/* What a TCP header means. The data offset covers at least the fixed part. */
+static bool lbdr_tcp_event(const struct tcphdr *th, enum lbdr_event *event)
+{
+	/* RFC 9293, 3.10.7.4: RST is acted on before SYN, and both end it. */
+	if (th->rst) {
+		*event = LBDR_EVENT_RST;
+		return !th->syn;
+	}
+	if (th->syn) {
+		/* A client's SYN acknowledges nothing, and finishes nothing. */
+		*event = LBDR_EVENT_SYN;
+		return !th->fin && !th->ack;
+	}
+	*event = th->fin ? LBDR_EVENT_FIN : LBDR_EVENT_DATA;
+	return true;
+}
+
+/*
+ * Reads the transport header at @thoff. The two families put the ports into
+ * different places of the flow, so they are handed back.
+ */
+static __always_inline enum lbdr_parsed
+lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
+		     struct lbdr_flow *flow, __be16 *cport, __be16 *vport)
+{
+	if (protocol == IPPROTO_TCP) {
+		const struct tcphdr *th;
+		struct tcphdr _th;
+		u32 len;
+
+		th = skb_header_pointer(skb, thoff, sizeof(_th), &_th);
+		if (!th)
+			return LBDR_PARSED_MALFORMED;
+		len = th->doff * 4;
+		if (len < sizeof(*th) || thoff + len > skb->len)
+			return LBDR_PARSED_MALFORMED;
+		if (!lbdr_tcp_event(th, &flow->event))
+			return LBDR_PARSED_MALFORMED;
+		*cport = th->source;
+		*vport = th->dest;
+		flow->hdr_len = thoff + len;
+	} else if (protocol == IPPROTO_UDP) {
+		const struct udphdr *uh;
+		struct udphdr _uh;
+		u32 len;
+
+		uh = skb_header_pointer(skb, thoff, sizeof(_uh), &_uh);
+		if (!uh)
+			return LBDR_PARSED_MALFORMED;
+		/* GRO does not keep the length of what it has merged. */
+		len = ntohs(uh->len);
+		if (!skb_is_gso(skb) &&
+		    (len < sizeof(*uh) || thoff + len > skb->len))
+			return LBDR_PARSED_MALFORMED;
+		*cport = uh->source;
+		*vport = uh->dest;
+		flow->event = LBDR_EVENT_DATA;
+		flow->hdr_len = thoff + sizeof(*uh);
+	} else {
+		return LBDR_PARSED_OTHER;
+	}
+
+	/* Nobody can answer port 0, and no service has it. */
+	if (!*cport || !*vport)
+		return LBDR_PARSED_MALFORMED;
+	return LBDR_PARSED;
+}
+
+/**
+ * lbdr_parse4() - read an IPv4 packet
+ * @skb: data begins at the network header
+ * @flow: filled in when LBDR_PARSED is returned
+ *
+ * Context: any.
+ * Return: whether @flow is filled in, or why not.
+ */
+enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb, struct lbdr_flow *flow)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+	u32 thoff = iph->ihl * 4;
+
+	if (unlikely(iph->ihl < 5))
+		return LBDR_PARSED_MALFORMED;
+	if (unlikely(ip_is_fragment(iph)))
+		return LBDR_PARSED_FRAGMENT;
+
+	flow->family = LBDR_V4;
+	flow->v4.client = iph->saddr;
+	flow->v4.vip = iph->daddr;
+	flow->v4.protocol = iph->protocol;
+	return lbdr_parse_transport(skb, thoff, iph->protocol, flow,
+				    &flow->v4.cport, &flow->v4.vport);
+}
+LBDR_EXPORT_FOR_KUNIT(lbdr_parse4);
+
+/**
+ * lbdr_parse6() - read an IPv6 packet
+ * @skb: data begins at the network header
+ * @flow: filled in when LBDR_PARSED is returned
+ *
+ * Context: any.
+ * Return: whether @flow is filled in, or why not.
+ */
+enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow)
+{
+	const struct ipv6hdr *hdr = ipv6_hdr(skb);
+	u8 protocol = hdr->nexthdr;
+	int thoff = sizeof(*hdr);
+
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) {
+		__be16 frag_off = 0;
+
+		thoff = ipv6_skip_exthdr(skb, thoff, &protocol, &frag_off);
+		/* No next header, or a chain for the stack to complain of */
+		if (thoff < 0)
+			return LBDR_PARSED_OTHER;
+		/* RFC 6946: with neither, it is a whole datagram */
+		if (frag_off & htons(IP6_OFFSET | IP6_MF))
+			return LBDR_PARSED_FRAGMENT;
+	}
+
+	flow->family = LBDR_V6;
+	flow->v6.client = hdr->saddr;
+	flow->v6.vip = hdr->daddr;
+	flow->v6.protocol = protocol;
+	return lbdr_parse_transport(skb, thoff, protocol, flow,
+				    &flow->v6.cport, &flow->v6.vport);
+}
+LBDR_EXPORT_FOR_KUNIT(lbdr_parse6);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Weighted round robin: the servers in turn, each as often as its weight says.
+ *
+ * Theory of operation. Divide the weights w[i] by their greatest common
+ * divisor; then a cycle has W = sum of w[i] slots, and server i owns w[i] of
+ * them. A table of the cycle is built once for each pool, and picking is a look
+ * into it at the service's running number, modulo W: no lock, no loop.
+ *
+ * How the slots are dealt out matters: a server of weight 100 beside one of
+ * weight 1 must not get its hundred connections in a row. After t slots server
+ * i's ideal share is t * w[i] / W. Its k-th slot (from 0) is due not before
+ * floor(k * W / w[i]) and must come before ceil((k + 1) * W / w[i]). Taking at
+ * every slot, of the servers that are due, the one with the earliest deadline
+ * meets all deadlines, since the demands add up to exactly one slot at a time
+ * (Baruah, Cohen, Plaxton and Varvel, "Proportionate progress: a notion of
+ * fairness in resource allocation", Algorithmica 15, 1996, for one resource;
+ * earliest deadline first is optimal there). So every server is within one
+ * turn of its ideal share after every prefix of the cycle. Among equal
+ * deadlines the server that was added first comes first.
+ *
+ * Servers wait in a heap ordered by when they are due, and move to one ordered
+ * by deadline: O(W log n) to build.
+ *
+ * The table has at most LBDR_WRR_SLOTS_MAX slots. Where W is larger, the
+ * weights are scaled down to it, rounded to the nearest and to 1 at least, so
+ * that a server's share of the table is off by at most half a slot, or is one
+ * slot where it would be less than half.
+ */
+#include <linux/gcd.h>
+#include <linux/math64.h>
+#include <linux/mm.h>
+
+#include "sched.h"
+
+/* The cycle: which entry of the pool has each slot. */
+struct lbdr_wrr {
+	u32	len;
+	u16	slots[];
+};
+
+/* A server while the cycle is being dealt out. */
+struct lbdr_wrr_claim {
+	u32	weight;
+	u32	taken;
+	/* what the heap that it is in is ordered by */
+	u64	when;
+	u16	index;
+};
+
+/* A binary heap of claims, the earliest on top. */
+struct lbdr_wrr_heap {
+	struct lbdr_wrr_claim	**claims;
+	u32			n;
+};
+
+static bool lbdr_wrr_before(const struct lbdr_wrr_claim *a,
+			    const struct lbdr_wrr_claim *b)
+{
+	if (a->when != b->when)
+		return a->when < b->when;
+	return a->index < b->index;
+}
+
+static void lbdr_wrr_push(struct lbdr_wrr_heap *heap,
+			  struct lbdr_wrr_claim *claim)
+{
+	u32 at = heap->n++;
+
+	while (at) {
+		u32 up = (at - 1) / 2;
+
+		if (!lbdr_wrr_before(claim, heap->claims[up]))
+			break;
+		heap->claims[at] = heap->claims[up];
+		at = up;
+	}
+	heap->claims[at] = claim;
+}
+
+static struct lbdr_wrr_claim *lbdr_wrr_pop(struct lbdr_wrr_heap *heap)
+{
+	struct lbdr_wrr_claim *top = heap->claims[0];
+	struct lbdr_wrr_claim *last = heap->claims[--heap->n];
+	u32 at = 0, down;
+
+	while ((down = 2 * at + 1) < heap->n) {
+		if (down + 1 < heap->n &&
+		    lbdr_wrr_before(heap->claims[down + 1],
+				    heap->claims[down]))
+			down++;
+		if (!lbdr_wrr_before(heap->claims[down], last))
+			break;
+		heap->claims[at] = heap->claims[down];
+		at = down;
+	}
+	heap->claims[at] = last;
+	return top;
+}
+
+/* Reduces or scales the pool's weights into @claims; returns their sum. */
+static u32 lbdr_wrr_reduce(const struct lbdr_pool *pool,
+			   struct lbdr_wrr_claim *claims)
+{
+	unsigned long div = 0;
+	u64 sum = 0, len = 0;
+	u32 i;
+
+	for (i = 0; i < pool->n; i++) {
+		div = gcd(div, pool->entries[i].weight);
+		sum += pool->entries[i].weight;
+	}
+	sum = div_u64(sum, div);
+
+	for (i = 0; i < pool->n; i++) {
+		u64 weight = pool->entries[i].weight / div;
+
+		if (sum > LBDR_WRR_SLOTS_MAX)
+			weight = max_t(u64, 1,
+				       DIV_ROUND_CLOSEST_ULL(weight * LBDR_WRR_SLOTS_MAX,
+							     sum));
+		claims[i].weight = weight;
+		claims[i].index = i;
+		len += weight;
+	}
+	return len;
+}
+
+static void lbdr_wrr_deal(struct lbdr_wrr *wrr, struct lbdr_wrr_claim *claims,
+			  struct lbdr_wrr_heap *waiting,
+			  struct lbdr_wrr_heap *due, u32 n)
+{
+	struct lbdr_wrr_claim *claim;
+	u64 span = wrr->len;
+	u32 slot, i;
+
+	for (i = 0; i < n; i++)
+		lbdr_wrr_push(waiting, &claims[i]);
+
+	for (slot = 0; slot < wrr->len; slot++) {
+		while (waiting->n && waiting->claims[0]->when <= slot) {
+			claim = lbdr_wrr_pop(waiting);
+			claim->when = div_u64((claim->taken + 1) * span +
+					      claim->weight - 1, claim->weight);
+			lbdr_wrr_push(due, claim);
+		}
+		claim = lbdr_wrr_pop(due);
+		wrr->slots[slot] = claim->index;
+		if (++claim->taken == claim->weight)
+			continue;
+		claim->when = div_u64(claim->taken * span, claim->weight);
+		lbdr_wrr_push(waiting, claim);
+	}
+}
+
+static int lbdr_wrr_init(struct lbdr_pool *pool)
+{
+	struct lbdr_wrr_heap waiting = {}, due = {};
+	struct lbdr_wrr_claim *claims;
+	struct lbdr_wrr *wrr = NULL;
+	int err = -ENOMEM;
+	u32 len;
+
+	claims = kvcalloc(pool->n, sizeof(*claims), GFP_KERNEL);
+	waiting.claims = kvcalloc(pool->n, sizeof(*waiting.claims), GFP_KERNEL);
+	due.claims = kvcalloc(pool->n, sizeof(*due.claims), GFP_KERNEL);
+	if (!claims || !waiting.claims || !due.claims)
+		goto out;
+
+	len = lbdr_wrr_reduce(pool, claims);
+	wrr = kvmalloc(struct_size(wrr, slots, len), GFP_KERNEL_ACCOUNT);
+	if (!wrr)
+		goto out;
+	wrr->len = len;
+	lbdr_wrr_deal(wrr, claims, &waiting, &due, pool->n);
+	pool->priv = wrr;
+	err = 0;
+out:
+	kvfree(due.claims);
+	kvfree(waiting.claims);
+	kvfree(claims);
+	return err;
+}
+
+static void lbdr_wrr_exit(struct lbdr_pool *pool)
+{
+	kvfree(pool->priv);
+}
+
+static struct lbdr_server *lbdr_wrr_pick(const struct lbdr_pool *pool,
+					 const struct lbdr_flow *flow)
+{
+	const struct lbdr_wrr *wrr = pool->priv;
+	u64 turn = atomic64_fetch_inc(pool->cursor);
+	u32 slot;
+
+	div_u64_rem(turn, wrr->len, &slot);
+	return pool->entries[wrr->slots[slot]].server;
+}
+
+const struct lbdr_sched_ops lbdr_sched_wrr = {
+	.name		= "wrr",
+	.summary	= "the servers in turn, each as often as its weight says",
+	.init		= lbdr_wrr_init,
+	.exit		= lbdr_wrr_exit,
+	.pick		= lbdr_wrr_pick,
+};

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Real servers: their birth, change and removal.
+ *
+ * A server belongs to one service. It is added, changed and removed under
+ * lbdr_net.lock; packets reach it through a pool or a connection, each of
+ * which holds a reference until a grace period after the last packet that
+ * could see it. So whoever finds a server by one of these under
+ * rcu_read_lock() may use it, and whoever puts the last reference may free it
+ * at once.
+ *
+ * A server that was removed is dead: its counts are folded into its service,
+ * it is in no pool any more, and its connections are not found any more. The
+ * collector reaps them, and the server's memory goes with the last.
+ */
+#include "lbdr.h"
+#include "sched.h"
+
+/**
+ * lbdr_server_counts() - what a server has got since the last zero operation
+ * @server: the server
+ * @counts: filled in
+ *
+ * Context: lbdr_net.lock held.
+ */
+void lbdr_server_counts(const struct lbdr_server *server,
+			struct lbdr_counts *counts)
+{
+	lockdep_assert_held(&server->ln->lock);
+
+	lbdr_stats_sum(server->stats, counts);
+	counts->conns -= server->zero.conns;
+	counts->packets -= server->zero.packets;
+	counts->bytes -= server->zero.bytes;
+}
+
+/**
+ * lbdr_server_find() - a server of a service
+ * @service: the service
+ * @addr: the RIP
+ *
+ * Context: lbdr_net.lock held.
+ * Return: the server or NULL.
+ */
+struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
+				     const union nf_inet_addr *addr)
+{
+	struct lbdr_server *server;
+
+	list_for_each_entry(server, &service->servers, list)
+		if (nf_inet_addr_cmp(&server->addr, addr))
+			return server;
+	return NULL;
+}
+
+static struct lbdr_server *lbdr_server_alloc(struct lbdr_net *ln,
+					     const struct lbdr_service *service,
+					     const union nf_inet_addr *addr,
+					     u32 weight)
+{
+	struct lbdr_server *server;
+	int cpu;
+
+	server = kzalloc(sizeof(*server), GFP_KERNEL_ACCOUNT);
+	if (!server)
+		return NULL;
+	server->stats = alloc_percpu_gfp(struct lbdr_stats,
+					 GFP_KERNEL_ACCOUNT);
+	if (!server->stats) {
+		kfree(server);
+		return NULL;
+	}
+	for_each_possible_cpu(cpu)
+		u64_stats_init(&per_cpu_ptr(server->stats, cpu)->sync);
+
+	server->addr = *addr;
+	server->family = service->key.family;
+	server->ln = ln;
+	server->port = service->key.port;
+	server->weight = weight;
+	refcount_set(&server->refs, 1);
+	spin_lock_init(&server->route_lock);
+	return server;
+}
+
+/**
+ * lbdr_server_put() - give back a reference
+ * @server: the server
+ *
+ * Context: any.
+ */
+void lbdr_server_put(struct lbdr_server *server)
+{
+	if (!refcount_dec_and_test(&server->refs))
+		return;
+	free_percpu(server->stats);
+	kfree(server);
+}
+
+/* Builds the service's pool anew from its servers and publishes it. */
+static int lbdr_server_repool(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	struct lbdr_pool *pool = lbdr_pool_build(service, service->sched);
+
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
+	lbdr_pool_publish(ln, service, pool);
+	return 0;
+}
+
+/**
+ * lbdr_server_add() - add a server to a service
+ * @ln: the namespace
+ * @service: the service, which does not have it
+ * @addr: the RIP, of the service's family
+ * @weight: 0 to LBDR_WEIGHT_MAX
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: the server, or ERR_PTR(-ENOMEM), or ERR_PTR(-ENOSPC) when the
+ * service has LBDR_SERVER_MAX servers.
+ */
+struct lbdr_server *lbdr_server_add(struct lbdr_net *ln,
+				    struct lbdr_service *service,
+				    const union nf_inet_addr *addr, u32 weight)
+{
+	struct lbdr_server *server;
+	int err;
+
+	lockdep_assert_held(&ln->lock);
+
+	if (service->n_servers == LBDR_SERVER_MAX)
+		return ERR_PTR(-ENOSPC);
+	server = lbdr_server_alloc(ln, service, addr, weight);
+	if (!server)
+		return ERR_PTR(-ENOMEM);
+
+	list_add_tail(&server->list, &service->servers);
+	service->n_servers++;
+	err = lbdr_server_repool(ln, service);
+	if (err)
+		goto err_pool;
+	ln->generation++;
+	return server;
+
+err_pool:
+	service->n_servers--;
+	list_del(&server->list);
+	lbdr_server_put(server);
+	return ERR_PTR(err);
+}
+
+/**
+ * lbdr_server_set_weight() - change a server's share of new connections
+ * @ln: the namespace
+ * @service: the service
+ * @server: its server
+ * @weight: 0 to LBDR_WEIGHT_MAX
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: 0, or -ENOMEM and nothing is changed.
+ */
+int lbdr_server_set_weight(struct lbdr_net *ln, struct lbdr_service *service,
+			   struct lbdr_server *server, u32 weight)
+{
+	u32 old = server->weight;
+	int err;
+
+	lockdep_assert_held(&ln->lock);
+
+	server->weight = weight;
+	err = lbdr_server_repool(ln, service);
+	if (err) {
+		server->weight = old;
+		return err;
+	}
+	ln->generation++;
+	return 0;
+}
+
+/**
+ * lbdr_server_retire() - end a server that no pool will offer any more
+ * @service: its service
+ * @server: the server, still in the list of @service; the configuration's
+ *	reference is given back
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_server_retire(struct lbdr_service *service,
+			struct lbdr_server *server)
+{
+	struct lbdr_counts counts;
+
+	/* Read by packets: connections of a dead server are not found */
+	WRITE_ONCE(server->dead, true);
+	lbdr_route_drop(server);
+
+	lbdr_server_counts(server, &counts);
+	service->folded.conns += counts.conns;
+	service->folded.packets += counts.packets;
+	service->folded.bytes += counts.bytes;
+
+	list_del(&server->list);
+	service->n_servers--;
+	lbdr_server_put(server);
+}
+
+/**
+ * lbdr_server_del() - remove a server from its service
+ * @ln: the namespace
+ * @service: the service
+ * @server: its server, not to be used after this
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: 0, or -ENOMEM and nothing is changed.
+ */
+int lbdr_server_del(struct lbdr_net *ln, struct lbdr_service *service,
+		    struct lbdr_server *server)
+{
+	struct lbdr_server *prev = list_prev_entry(server, list);
+	int err;
+
+	lockdep_assert_held(&ln->lock);
+
+	/* Off the list while the pool is built, and back where it was. */
+	list_del(&server->list);
+	err = lbdr_server_repool(ln, service);
+	list_add(&server->list, &prev->list);
+	if (err)
+		return err;
+
+	lbdr_server_retire(service, server);
+	ln->generation++;
+	return 0;
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Direct routing: a client's packet becomes a frame to the server's MAC.
+ *
+ * Nothing of the packet changes but the TTL (RFC 1812, 5.3.1; RFC 8200, 3: a
+ * node that forwards decrements it and drops what would reach 0). The steps,
+ * the same for both families:
+ *
+ * 1. TTL. One that is used up is answered by ICMP time exceeded.
+ * 2. MTU of the route, not a learned PMTU: that of a path which the packet's
+ *    own addresses do not take. A GSO packet counts by its segments. What is
+ *    too large is answered by ICMP, or goes the slow way if it may be cut.
+ * 3. Writable, and roomy enough for the link header: cloned packets (tcpdump)
+ *    get a header of their own, and the header cache of the neighbour needs
+ *    the room or drops the packet with a warning.
+ * 4. Cleared of its life as a received packet, as ip_forward() does: checksum,
+ *    time stamp, route, socket, conntrack, extensions.
+ * 5. The neighbour, looked up each time without a reference. Nothing needs to
+ *    be told of a neighbour that was flushed, replaced or failed, since a dead
+ *    one is not found; and a device is not kept from going away.
+ * 6. neigh_output(): the cached link header where the neighbour is resolved;
+ *    else the packet waits in the neighbour's queue while it is asked for, so
+ *    that a first SYN to a silent server is not lost.
+ */
+#include <linux/icmpv6.h>
+#include <net/arp.h>
+#include <net/icmp.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/ndisc.h>
+#include <net/neighbour.h>
+
+#include "lbdr.h"
+
+static unsigned int lbdr_xmit_drop(struct lbdr_net *ln, enum lbdr_drop why)
+{
+	lbdr_drop(ln, why);
+	return NF_DROP;
+}
+
+/*
+ * Whether every frame made of @skb fits. @frag_max is the largest fragment
+ * that the packet was reassembled from, if it was: it must leave as fragments
+ * again even where the whole would fit.
+ */
+static bool lbdr_xmit_fits(const struct sk_buff *skb, u32 mtu, u32 frag_max)
+{
+	if (unlikely(frag_max))
+		return false;
+	return skb->len <= mtu ||
+	       (skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
+}
+
+/* Step 4. The link header was never there: skb->data is the network header. */
+static void lbdr_xmit_clear(struct sk_buff *skb, struct net_device *dev)
+{
+	skb_forward_csum(skb);
+	skb_clear_tstamp(skb);
+	skb_dst_drop(skb);
+	skb_orphan(skb);
+	nf_reset_ct(skb);
+	skb_ext_reset(skb);
+	skb->dev = dev;
+}
+
+/* A switch below us may have forwarded the packet already. */
+static bool lbdr_xmit_offloaded(const struct sk_buff *skb)
+{
+#ifdef CONFIG_NET_SWITCHDEV
+	return skb->offload_l3_fwd_mark;
+#else
+	return false;
+#endif
+}
+
+/*
+ * The slow way: dst_output() cuts the packet and finds the neighbour by the
+ * route, which has the RIP as its next hop. It passes POSTROUTING but not
+ * LOCAL_OUT.
+ */
+static unsigned int lbdr_xmit_slow(struct lbdr_net *ln, struct sk_buff *skb,
+				   struct dst_entry *dst)
+{
+	lbdr_xmit_clear(skb, dst_dev_rcu(dst));
+	dst_hold(dst);
+	skb_dst_set(skb, dst);
+	dst_output(ln->net, NULL, skb);
+	return NF_STOLEN;
+}
+
+static unsigned int lbdr_xmit_neigh(struct lbdr_net *ln, struct sk_buff *skb,
+				    struct neighbour *neigh)
+{
+	if (IS_ERR(neigh))
+		return lbdr_xmit_drop(ln, LBDR_DROP_NEIGHBOUR);
+	/* It frees the packet whatever becomes of it. */
+	neigh_output(neigh, skb, false);
+	return NF_STOLEN;
+}
+
+/**
+ * lbdr_xmit_dr4() - send an IPv4 packet to its server
+ * @ln: the namespace
+ * @skb: the packet at PREROUTING, data at the network header
+ * @server: where to
+ * @route: how to get there
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: NF_STOLEN, NF_DROP with the reason counted, or NF_ACCEPT when the
+ * server is this host.
+ */
+unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
+			   const struct lbdr_server *server,
+			   const struct lbdr_route *route)
+{
+	struct dst_entry *dst = route->dst;
+	const struct iphdr *iph = ip_hdr(skb);
+	struct net_device *dev;
+	bool fits;
+	u32 mtu;
+
+	if (unlikely(route->local))
+		return NF_ACCEPT;
+	if (unlikely(lbdr_xmit_offloaded(skb))) {
+		consume_skb(skb);
+		return NF_STOLEN;
+	}
+
+	if (unlikely(iph->ttl <= 1)) {
+		lbdr_icmp4(ln->net, skb, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
+		return lbdr_xmit_drop(ln, LBDR_DROP_TTL);
+	}
+
+	mtu = ip_dst_mtu_maybe_forward(dst, true);
+	fits = lbdr_xmit_fits(skb, mtu, IPCB(skb)->frag_max_size);
+	/* RFC 1191, 3. Defragmentation marks what it put together itself. */
+	if (unlikely(!fits && (iph->frag_off & htons(IP_DF)) &&
+		     (!skb->ignore_df || IPCB(skb)->frag_max_size > mtu))) {
+		lbdr_icmp4(ln->net, skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED,
+			   mtu);
+		return lbdr_xmit_drop(ln, LBDR_DROP_MTU);
+	}
+
+	dev = dst_dev_rcu(dst);
+	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev))))
+		return lbdr_xmit_drop(ln, LBDR_DROP_MEMORY);
+	/* The header may have moved. */
+	ip_decrease_ttl(ip_hdr(skb));
+	skb->priority = rt_tos2priority(ip_hdr(skb)->tos);
+	if (unlikely(!fits))
+		return lbdr_xmit_slow(ln, skb, dst);
+
+	lbdr_xmit_clear(skb, dev);
+	return lbdr_xmit_neigh(ln, skb,
+			       ip_neigh_gw4(dev, server->addr.ip));
+}
+
+/* IPv6's ip_neigh_gw4(); ip_neigh_gw6() reaches for what 7.3 keeps to itself. */
+static struct neighbour *lbdr_neigh6(struct net_device *dev,
+				     const struct in6_addr *addr)
+{
+	struct neighbour *neigh = __ipv6_neigh_lookup_noref(dev, addr);
+
+	if (unlikely(!neigh))
+		neigh = __neigh_create(&nd_tbl, addr, dev, false);
+	return neigh;
+}
+
+/**
+ * lbdr_xmit_dr6() - send an IPv6 packet to its server
+ * @ln: the namespace
+ * @skb: the packet at PREROUTING, data at the network header
+ * @server: where to
+ * @route: how to get there
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: as lbdr_xmit_dr4().
+ */
+unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
+			   const struct lbdr_server *server,
+			   const struct lbdr_route *route)
+{
+	u32 frag_max = IP6CB(skb)->frag_max_size;
+	struct dst_entry *dst = route->dst;
+	struct net_device *dev;
+	bool fits;
+	u32 mtu;
+
+	if (unlikely(route->local))
+		return NF_ACCEPT;
+	if (unlikely(lbdr_xmit_offloaded(skb))) {
+		consume_skb(skb);
+		return NF_STOLEN;
+	}
+
+	if (unlikely(ipv6_hdr(skb)->hop_limit <= 1)) {
+		lbdr_icmp6(ln->net, skb, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT,
+			   0);
+		return lbdr_xmit_drop(ln, LBDR_DROP_TTL);
+	}
+
+	mtu = ip6_dst_mtu_maybe_forward(dst, true);
+	fits = lbdr_xmit_fits(skb, mtu, frag_max);
+	/* RFC 8200, 5: routers cut nothing but what was cut before. */
+	if (unlikely(!fits && (!frag_max || frag_max > mtu))) {
+		lbdr_icmp6(ln->net, skb, ICMPV6_PKT_TOOBIG, 0, mtu);
+		return lbdr_xmit_drop(ln, LBDR_DROP_MTU);
+	}
+
+	dev = dst_dev_rcu(dst);
+	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev))))
+		return lbdr_xmit_drop(ln, LBDR_DROP_MEMORY);
+	ipv6_hdr(skb)->hop_limit--;
+	if (unlikely(!fits))
+		return lbdr_xmit_slow(ln, skb, dst);
+
+	lbdr_xmit_clear(skb, dev);
+	return lbdr_xmit_neigh(ln, skb, lbdr_neigh6(dev, &server->addr.in6));
+}
