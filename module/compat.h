@@ -10,10 +10,15 @@
 #include <linux/version.h>
 #include <net/genetlink.h>
 
+/* From 6.5 on, what skbuff.h had on GSO has a header of its own. */
+#if KERNEL_VERSION(6, 5, 0) <= LINUX_VERSION_CODE
+#include <net/gso.h>
+#endif
+
 /* From 6.6 on, a dump's attributes sit in a struct genl_info. */
 static inline struct nlattr **lbdr_dump_attrs(struct netlink_callback *cb)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#if KERNEL_VERSION(6, 6, 0) <= LINUX_VERSION_CODE
 	return genl_info_dump(cb)->attrs;
 #else
 	return genl_dumpit_info(cb)->attrs;
@@ -26,9 +31,9 @@ static inline struct nlattr **lbdr_dump_attrs(struct netlink_callback *cb)
  */
 #if IS_ENABLED(CONFIG_KUNIT)
 #include <kunit/visibility.h>
-#define LBDR_EXPORT_FOR_KUNIT(symbol)	EXPORT_SYMBOL_IF_KUNIT(symbol)
+#define EXPORT_SYMBOL_FOR_KUNIT(symbol)	EXPORT_SYMBOL_IF_KUNIT(symbol)
 #else
-#define LBDR_EXPORT_FOR_KUNIT(symbol)
+#define EXPORT_SYMBOL_FOR_KUNIT(symbol)
 #endif
 
 #endif /* _LBDR_COMPAT_H */

@@ -2,19 +2,19 @@
 /*
  * The packet's walk.
  *
- *	PREROUTING ── not to this host's MAC, or no VIP ────────────→ the stack
- *	    │
- *	  parse ───── neither TCP nor UDP, a fragment ──────────────→ the stack
- *	    │
- *	connection? ─ no ─ service? ─ no ───────────────────────────→ the stack
- *	    │                 │
- *	    │              may it begin one? ─ no: TCP without SYN ─→ the stack
- *	    │                 │
- *	    │              scheduler → server → connection
- *	    │                 │
+ *	PREROUTING --- not to this host's MAC, or no VIP -----> the stack
+ *	    |
+ *	  parse ------ neither TCP nor UDP, or a fragment ----> the stack
+ *	    |
+ *	connection? -- no -- service? -- no ------------------> the stack
+ *	    |                  |
+ *	    |          may it begin one? -- no, TCP, no SYN --> the stack
+ *	    |                  |
+ *	    |          scheduler, server, connection
+ *	    |                  |
  *	state, stamp, statistics
- *	    │
- *	transmit (xmit_dr.c) → the server's MAC
+ *	    |
+ *	transmit (xmit_dr.c) to the server's MAC
  *
  * Runs under rcu_read_lock(), in softirq, or with BH enabled where a packet
  * comes back from NFQUEUE; BH is off from the moment that a VIP is seen, since

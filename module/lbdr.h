@@ -221,7 +221,7 @@ struct lbdr_server {
 	atomic_t			active ____cacheline_aligned_in_smp;
 	atomic_t			inactive;
 	refcount_t			refs;
-	spinlock_t			route_lock;
+	spinlock_t			route_lock;	/* replacing @route */
 };
 
 /**
@@ -292,7 +292,7 @@ struct lbdr_net {
 	struct delayed_work	collector;
 	struct rhashtable_iter	walk[LBDR_FAMILIES];
 
-	struct mutex		lock;
+	struct mutex		lock;		/* all configuration */
 	struct net		*net;
 	struct list_head	service_list;
 	u32			n_services[LBDR_FAMILIES];

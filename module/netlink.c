@@ -87,7 +87,7 @@ static int lbdr_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 		if (err == -EEXIST)
 			GENL_SET_ERR_MSG(info, "the service exists already");
 		else
-			GENL_SET_ERR_MSG(info, "no memory for the service, or its hook could not be registered");
+			GENL_SET_ERR_MSG(info, "no memory for the service or its hook");
 	} else {
 		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_NEW_NTF, service);
 	}
@@ -205,9 +205,9 @@ static void lbdr_nl_warn_route(struct lbdr_server *server,
 	if (route)
 		return;
 	if (why == LBDR_DROP_NOT_ONLINK)
-		GENL_SET_ERR_MSG(info, "the server was added, but it is behind a router: direct routing reaches only servers on a segment of the director's");
+		GENL_SET_ERR_MSG(info, "added, but it is behind a router, out of a frame's reach");
 	else
-		GENL_SET_ERR_MSG(info, "the server was added, but there is no route to it now");
+		GENL_SET_ERR_MSG(info, "added, but there is no route to it now");
 }
 
 static int lbdr_nl_server_new(struct sk_buff *skb, struct genl_info *info)
@@ -311,7 +311,10 @@ out:
 	return err;
 }
 
-/* Policies: what an operation does not take is refused by each. */
+/*
+ * Policies. What lies beyond an operation's maxattr is unknown to it, and
+ * refused.
+ */
 
 #define LBDR_NL_KEY							\
 	[LBDR_A_SERVICE_FAMILY]		= { .type = NLA_U8 },		\
@@ -339,13 +342,6 @@ static const struct nla_policy lbdr_nl_server_policy[] = {
 	[LBDR_A_SERVER_FORWARD]	= { .type = NLA_U8 },
 };
 
-#define LBDR_NL_POLICY(name)						\
-	.policy = (name), .maxattr = ARRAY_SIZE(name) - 1
-
-/* Those who only delete or list name a server, and say nothing about it. */
-#define LBDR_NL_POLICY_UPTO(name, last)					\
-	.policy = (name), .maxattr = (last)
-
 static const struct genl_ops lbdr_nl_ops[] = {
 	{
 		.cmd	= LBDR_CMD_INFO_GET,
@@ -360,49 +356,56 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.cmd	= LBDR_CMD_SERVICE_GET,
 		.doit	= lbdr_nl_service_get,
 		.dumpit	= lbdr_nl_service_dump,
-		LBDR_NL_POLICY(lbdr_nl_key_policy),
+		.policy	= lbdr_nl_key_policy,
+		.maxattr = LBDR_A_SERVICE_PORT,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVICE_NEW,
 		.doit	= lbdr_nl_service_new,
 		.flags	= GENL_UNS_ADMIN_PERM,
-		LBDR_NL_POLICY(lbdr_nl_service_policy),
+		.policy	= lbdr_nl_service_policy,
+		.maxattr = LBDR_A_SERVICE_SCHEDULER,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVICE_SET,
 		.doit	= lbdr_nl_service_set,
 		.flags	= GENL_UNS_ADMIN_PERM,
-		LBDR_NL_POLICY(lbdr_nl_service_policy),
+		.policy	= lbdr_nl_service_policy,
+		.maxattr = LBDR_A_SERVICE_SCHEDULER,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVICE_DEL,
 		.doit	= lbdr_nl_service_del,
 		.flags	= GENL_UNS_ADMIN_PERM,
-		LBDR_NL_POLICY(lbdr_nl_key_policy),
+		.policy	= lbdr_nl_key_policy,
+		.maxattr = LBDR_A_SERVICE_PORT,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVER_GET,
 		.dumpit	= lbdr_nl_server_dump,
-		LBDR_NL_POLICY_UPTO(lbdr_nl_server_policy,
-				    LBDR_A_SERVER_SERVICE),
+		.policy	= lbdr_nl_server_policy,
+		.maxattr = LBDR_A_SERVER_SERVICE,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVER_NEW,
 		.doit	= lbdr_nl_server_new,
 		.flags	= GENL_UNS_ADMIN_PERM,
-		LBDR_NL_POLICY(lbdr_nl_server_policy),
+		.policy	= lbdr_nl_server_policy,
+		.maxattr = LBDR_A_SERVER_FORWARD,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVER_SET,
 		.doit	= lbdr_nl_server_set,
 		.flags	= GENL_UNS_ADMIN_PERM,
-		LBDR_NL_POLICY(lbdr_nl_server_policy),
+		.policy	= lbdr_nl_server_policy,
+		.maxattr = LBDR_A_SERVER_FORWARD,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVER_DEL,
 		.doit	= lbdr_nl_server_del,
 		.flags	= GENL_UNS_ADMIN_PERM,
-		LBDR_NL_POLICY_UPTO(lbdr_nl_server_policy, LBDR_A_SERVER_PORT),
+		.policy	= lbdr_nl_server_policy,
+		.maxattr = LBDR_A_SERVER_PORT,
 	},
 	{
 		.cmd	= LBDR_CMD_CONN_GET,
@@ -415,7 +418,8 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.cmd	= LBDR_CMD_ZERO,
 		.doit	= lbdr_nl_zero,
 		.flags	= GENL_UNS_ADMIN_PERM,
-		LBDR_NL_POLICY(lbdr_nl_key_policy),
+		.policy	= lbdr_nl_key_policy,
+		.maxattr = LBDR_A_SERVICE_PORT,
 	},
 	{
 		.cmd	= LBDR_CMD_FLUSH,

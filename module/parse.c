@@ -108,7 +108,7 @@ enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb, struct lbdr_flow *flow)
 	return lbdr_parse_transport(skb, thoff, iph->protocol, flow,
 				    &flow->v4.cport, &flow->v4.vport);
 }
-LBDR_EXPORT_FOR_KUNIT(lbdr_parse4);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_parse4);
 
 /**
  * lbdr_parse6() - read an IPv6 packet
@@ -143,4 +143,4 @@ enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow)
 	return lbdr_parse_transport(skb, thoff, protocol, flow,
 				    &flow->v6.cport, &flow->v6.vport);
 }
-LBDR_EXPORT_FOR_KUNIT(lbdr_parse6);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_parse6);

@@ -41,7 +41,7 @@ void lbdr_pool_free_rcu(struct lbdr_pool *pool)
 {
 	call_rcu(&pool->rcu, lbdr_pool_free_cb);
 }
-LBDR_EXPORT_FOR_KUNIT(lbdr_pool_free_rcu);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_free_rcu);
 
 /**
  * lbdr_pool_build() - make a pool of a service's servers as they are now
@@ -82,7 +82,7 @@ struct lbdr_pool *lbdr_pool_build(struct lbdr_service *service,
 	}
 	return pool;
 }
-LBDR_EXPORT_FOR_KUNIT(lbdr_pool_build);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_build);
 
 /**
  * lbdr_pool_publish() - let packets see a service's new pool

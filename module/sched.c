@@ -28,7 +28,7 @@ const struct lbdr_sched_ops *lbdr_sched_find(const char *name)
 			return lbdr_scheds[i];
 	return NULL;
 }
-LBDR_EXPORT_FOR_KUNIT(lbdr_sched_find);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_find);
 
 /**
  * lbdr_sched_at() - walk the schedulers
@@ -41,7 +41,7 @@ const struct lbdr_sched_ops *lbdr_sched_at(unsigned int index)
 {
 	return index < ARRAY_SIZE(lbdr_scheds) ? lbdr_scheds[index] : NULL;
 }
-LBDR_EXPORT_FOR_KUNIT(lbdr_sched_at);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_at);
 
 /**
  * lbdr_sched_default() - the scheduler of a service that names none

@@ -29,7 +29,7 @@ const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES] = {
 	[LBDR_EVENT_FIN]	= { NO, TW, FW, FW, TW, CL, UD, DE },
 	[LBDR_EVENT_RST]	= { NO, CL, CL, CL, CL, CL, UD, DE },
 };
-LBDR_EXPORT_FOR_KUNIT(lbdr_state_next);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_state_next);
 
 /*
  * Seconds, those of ip_vs (net/netfilter/ipvs/ip_vs_proto_tcp.c and

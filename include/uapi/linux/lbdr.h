@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause) */
+/* Do not edit directly, auto-generated from: */
+/*	Documentation/netlink/specs/lbdr.yaml */
+/* YNL-GEN uapi header */
+/* To regenerate run: tools/net/ynl/ynl-regen.sh */
+
 #ifndef _UAPI_LINUX_LBDR_H
 #define _UAPI_LINUX_LBDR_H
 
@@ -6,12 +11,34 @@
 #define LBDR_FAMILY_VERSION	1
 
 #define LBDR_SCHED_NAME_LEN	16
-#define LBDR_SERVER_MAX	4096
-#define LBDR_WEIGHT_MAX	65535
+#define LBDR_SERVER_MAX		4096
+#define LBDR_WEIGHT_MAX		65535
+
+/**
+ * enum lbdr_forward - How packets reach a server.
+ * @LBDR_FORWARD_DR: Direct routing. The destination MAC becomes the server's,
+ *   nothing else changes but the TTL.
+ * @LBDR_FORWARD_LOCAL: The server is the director itself. Never asked for,
+ *   only reported.
+ */
 enum lbdr_forward {
 	LBDR_FORWARD_DR,
 	LBDR_FORWARD_LOCAL,
 };
+
+/**
+ * enum lbdr_conn_state - States of a connection, as a director sees them that
+ *   hears the client alone.
+ * @LBDR_CONN_STATE_NONE: Not yet seen by its protocol.
+ * @LBDR_CONN_STATE_SYN_RECV: TCP, a SYN passed.
+ * @LBDR_CONN_STATE_ESTABLISHED: TCP, the client acknowledged.
+ * @LBDR_CONN_STATE_FIN_WAIT: TCP, the client sent FIN.
+ * @LBDR_CONN_STATE_TIME_WAIT: TCP, a FIN before the connection was
+ *   established.
+ * @LBDR_CONN_STATE_CLOSE: TCP, the client sent RST.
+ * @LBDR_CONN_STATE_UDP: UDP, datagrams pass.
+ * @LBDR_CONN_STATE_DEAD: On its way out of the table. Never reported.
+ */
 enum lbdr_conn_state {
 	LBDR_CONN_STATE_NONE,
 	LBDR_CONN_STATE_SYN_RECV,
@@ -22,6 +49,7 @@ enum lbdr_conn_state {
 	LBDR_CONN_STATE_UDP,
 	LBDR_CONN_STATE_DEAD,
 };
+
 enum {
 	LBDR_A_STATS_PAD = 1,
 	LBDR_A_STATS_CONNS,
@@ -31,6 +59,7 @@ enum {
 	__LBDR_A_STATS_MAX,
 	LBDR_A_STATS_MAX = (__LBDR_A_STATS_MAX - 1)
 };
+
 enum {
 	LBDR_A_SERVICE_FAMILY = 1,
 	LBDR_A_SERVICE_PROTOCOL,
@@ -43,6 +72,7 @@ enum {
 	__LBDR_A_SERVICE_MAX,
 	LBDR_A_SERVICE_MAX = (__LBDR_A_SERVICE_MAX - 1)
 };
+
 enum {
 	LBDR_A_SERVER_SERVICE = 1,
 	LBDR_A_SERVER_ADDRESS,
@@ -57,6 +87,7 @@ enum {
 	__LBDR_A_SERVER_MAX,
 	LBDR_A_SERVER_MAX = (__LBDR_A_SERVER_MAX - 1)
 };
+
 enum {
 	LBDR_A_CONN_FAMILY = 1,
 	LBDR_A_CONN_PROTOCOL,
@@ -72,6 +103,7 @@ enum {
 	__LBDR_A_CONN_MAX,
 	LBDR_A_CONN_MAX = (__LBDR_A_CONN_MAX - 1)
 };
+
 enum {
 	LBDR_A_SCHED_NAME = 1,
 	LBDR_A_SCHED_SUMMARY,
@@ -79,6 +111,7 @@ enum {
 	__LBDR_A_SCHED_MAX,
 	LBDR_A_SCHED_MAX = (__LBDR_A_SCHED_MAX - 1)
 };
+
 enum {
 	LBDR_A_DROP_PAD = 1,
 	LBDR_A_DROP_REASON,
@@ -88,6 +121,7 @@ enum {
 	__LBDR_A_DROP_MAX,
 	LBDR_A_DROP_MAX = (__LBDR_A_DROP_MAX - 1)
 };
+
 enum {
 	LBDR_A_INFO_VERSION = 1,
 	LBDR_A_INFO_SERVICES,
@@ -98,6 +132,7 @@ enum {
 	__LBDR_A_INFO_MAX,
 	LBDR_A_INFO_MAX = (__LBDR_A_INFO_MAX - 1)
 };
+
 enum {
 	LBDR_CMD_INFO_GET = 1,
 	LBDR_CMD_SCHED_GET,
@@ -122,5 +157,7 @@ enum {
 	__LBDR_CMD_MAX,
 	LBDR_CMD_MAX = (__LBDR_CMD_MAX - 1)
 };
+
 #define LBDR_MCGRP_CONFIG	"config"
-#endif
+
+#endif /* _UAPI_LINUX_LBDR_H */
