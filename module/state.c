@@ -8,14 +8,15 @@
  */
 #include "lbdr.h"
 
-#define NO	LBDR_CONN_STATE_NONE
-#define SR	LBDR_CONN_STATE_SYN_RECV
-#define ES	LBDR_CONN_STATE_ESTABLISHED
-#define FW	LBDR_CONN_STATE_FIN_WAIT
-#define TW	LBDR_CONN_STATE_TIME_WAIT
-#define CL	LBDR_CONN_STATE_CLOSE
-#define UD	LBDR_CONN_STATE_UDP
-#define DE	LBDR_CONN_STATE_DEAD
+/* Two letters a state, as the kernel's own tables have it. */
+#define sNO	LBDR_CONN_STATE_NONE
+#define sSR	LBDR_CONN_STATE_SYN_RECV
+#define sES	LBDR_CONN_STATE_ESTABLISHED
+#define sFW	LBDR_CONN_STATE_FIN_WAIT
+#define sTW	LBDR_CONN_STATE_TIME_WAIT
+#define sCL	LBDR_CONN_STATE_CLOSE
+#define sUD	LBDR_CONN_STATE_UDP
+#define sDE	LBDR_CONN_STATE_DEAD
 
 /*
  * A RST closes from every state; ip_vs lets SYN_RECV stand. A SYN in FIN_WAIT,
@@ -23,11 +24,11 @@
  * table is asked, see hook.c.
  */
 const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES] = {
-	/*			  NO  SR  ES  FW  TW  CL  UD  DE */
-	[LBDR_EVENT_DATA]	= { UD, ES, ES, FW, TW, CL, UD, DE },
-	[LBDR_EVENT_SYN]	= { SR, SR, ES, FW, TW, CL, UD, DE },
-	[LBDR_EVENT_FIN]	= { NO, TW, FW, FW, TW, CL, UD, DE },
-	[LBDR_EVENT_RST]	= { NO, CL, CL, CL, CL, CL, UD, DE },
+	/*			  sNO  sSR  sES  sFW  sTW  sCL  sUD  sDE */
+	[LBDR_EVENT_DATA]	= { sUD, sES, sES, sFW, sTW, sCL, sUD, sDE },
+	[LBDR_EVENT_SYN]	= { sSR, sSR, sES, sFW, sTW, sCL, sUD, sDE },
+	[LBDR_EVENT_FIN]	= { sNO, sTW, sFW, sFW, sTW, sCL, sUD, sDE },
+	[LBDR_EVENT_RST]	= { sNO, sCL, sCL, sCL, sCL, sCL, sUD, sDE },
 };
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_state_next);
 
