@@ -262,7 +262,7 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 		goto err_count;
 	}
 	/* The collector rests while there is nothing to collect. */
-	if (n == 1)
+	if (unlikely(!delayed_work_pending(&ln->collector)))
 		queue_delayed_work(system_power_efficient_wq, &ln->collector,
 				   COLLECT_PERIOD);
 
@@ -385,8 +385,9 @@ static void lbdr_conn_collect(struct work_struct *work)
 						      n / COLLECT_PERIODS));
 	}
 
-	/* Pairs with atomic_inc_return() in lbdr_conn_alloc(): the one that
-	 * makes the first connection finds this work done and queues it.
+	/*
+	 * Pairs with atomic_inc_return() in lbdr_conn_alloc(): a connection
+	 * made after this look finds no work pending and queues it.
 	 */
 	if (atomic_read(&ln->n_conns))
 		queue_delayed_work(system_power_efficient_wq, &ln->collector,

@@ -18,6 +18,7 @@
 #ifndef _LBDR_H
 #define _LBDR_H
 
+#include <linux/hash.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/netfilter.h>
@@ -342,8 +343,18 @@ void lbdr_service_counts(const struct lbdr_service *service,
 			 struct lbdr_counts *sum);
 void lbdr_service_zero(struct lbdr_net *ln, struct lbdr_service *service);
 
-u32 lbdr_vip_hash4(__be32 addr);
-u32 lbdr_vip_hash6(const struct in6_addr *addr);
+/* The bit of an address in lbdr_net.vips, less than 1 << LBDR_VIP_BITS. */
+static inline u32 lbdr_vip_hash4(__be32 addr)
+{
+	return hash_32((__force u32)addr, LBDR_VIP_BITS);
+}
+
+static inline u32 lbdr_vip_hash6(const struct in6_addr *addr)
+{
+	return hash_32((__force u32)(addr->s6_addr32[0] ^ addr->s6_addr32[1] ^
+				     addr->s6_addr32[2] ^ addr->s6_addr32[3]),
+		       LBDR_VIP_BITS);
+}
 
 /* server.c */
 struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
@@ -436,7 +447,7 @@ void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
 /* Context: BH off, as every per-CPU counter is written by packets alone. */
 static inline void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop)
 {
-	__this_cpu_inc(ln->drops[drop]);
+	this_cpu_inc(ln->drops[drop]);
 }
 
 /* netlink.c */

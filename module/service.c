@@ -8,7 +8,6 @@
  * a grace period after it was unlinked. Its connections are not touched then:
  * their servers are dead, so they are not found any more.
  */
-#include <linux/hash.h>
 #include <linux/mm.h>
 
 #include "lbdr.h"
@@ -45,30 +44,6 @@ int lbdr_service_table_init(struct lbdr_net *ln)
 void lbdr_service_table_exit(struct lbdr_net *ln)
 {
 	rhashtable_destroy(&ln->services);
-}
-
-/**
- * lbdr_vip_hash4() - the bit of an address in lbdr_net.vips
- * @addr: an IPv4 address
- *
- * Return: less than 1 << LBDR_VIP_BITS.
- */
-u32 lbdr_vip_hash4(__be32 addr)
-{
-	return hash_32((__force u32)addr, LBDR_VIP_BITS);
-}
-
-/**
- * lbdr_vip_hash6() - the bit of an address in lbdr_net.vips
- * @addr: an IPv6 address
- *
- * Return: less than 1 << LBDR_VIP_BITS.
- */
-u32 lbdr_vip_hash6(const struct in6_addr *addr)
-{
-	return hash_32((__force u32)(addr->s6_addr32[0] ^ addr->s6_addr32[1] ^
-				     addr->s6_addr32[2] ^ addr->s6_addr32[3]),
-		       LBDR_VIP_BITS);
 }
 
 static u32 lbdr_vip_hash(const struct lbdr_service_key *key)

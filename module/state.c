@@ -8,15 +8,15 @@
  */
 #include "lbdr.h"
 
-/* Two letters a state, as the kernel's own tables have it. */
-#define sNO	LBDR_CONN_STATE_NONE
-#define sSR	LBDR_CONN_STATE_SYN_RECV
-#define sES	LBDR_CONN_STATE_ESTABLISHED
-#define sFW	LBDR_CONN_STATE_FIN_WAIT
-#define sTW	LBDR_CONN_STATE_TIME_WAIT
-#define sCL	LBDR_CONN_STATE_CLOSE
-#define sUD	LBDR_CONN_STATE_UDP
-#define sDE	LBDR_CONN_STATE_DEAD
+/* Two letters a state, so that the table is one to look at. */
+#define ST_NO	LBDR_CONN_STATE_NONE
+#define ST_SR	LBDR_CONN_STATE_SYN_RECV
+#define ST_ES	LBDR_CONN_STATE_ESTABLISHED
+#define ST_FW	LBDR_CONN_STATE_FIN_WAIT
+#define ST_TW	LBDR_CONN_STATE_TIME_WAIT
+#define ST_CL	LBDR_CONN_STATE_CLOSE
+#define ST_UD	LBDR_CONN_STATE_UDP
+#define ST_DE	LBDR_CONN_STATE_DEAD
 
 /*
  * A RST closes from every state; ip_vs lets SYN_RECV stand. A SYN in FIN_WAIT,
@@ -24,11 +24,11 @@
  * table is asked, see hook.c.
  */
 const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES] = {
-	/*			  sNO  sSR  sES  sFW  sTW  sCL  sUD  sDE */
-	[LBDR_EVENT_DATA]	= { sUD, sES, sES, sFW, sTW, sCL, sUD, sDE },
-	[LBDR_EVENT_SYN]	= { sSR, sSR, sES, sFW, sTW, sCL, sUD, sDE },
-	[LBDR_EVENT_FIN]	= { sNO, sTW, sFW, sFW, sTW, sCL, sUD, sDE },
-	[LBDR_EVENT_RST]	= { sNO, sCL, sCL, sCL, sCL, sCL, sUD, sDE },
+	/* from NO, SR, ES, FW, TW, CL, UD, DE */
+	[LBDR_EVENT_DATA]	= { ST_UD, ST_ES, ST_ES, ST_FW, ST_TW, ST_CL, ST_UD, ST_DE },
+	[LBDR_EVENT_SYN]	= { ST_SR, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL, ST_UD, ST_DE },
+	[LBDR_EVENT_FIN]	= { ST_NO, ST_TW, ST_FW, ST_FW, ST_TW, ST_CL, ST_UD, ST_DE },
+	[LBDR_EVENT_RST]	= { ST_NO, ST_CL, ST_CL, ST_CL, ST_CL, ST_CL, ST_UD, ST_DE },
 };
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_state_next);
 
