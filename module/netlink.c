@@ -289,7 +289,8 @@ static int lbdr_nl_server_del(struct sk_buff *skb, struct genl_info *info)
 	struct sk_buff *ntf;
 	int err;
 
-	err = lbdr_nl_parse_server(info, &config);
+	/* Its policy ends here, and so do info->attrs. */
+	err = lbdr_nl_parse_server_key(info, &config);
 	if (err)
 		return err;
 

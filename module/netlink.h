@@ -47,6 +47,8 @@ int lbdr_nl_parse_nested_key(const struct nlattr *nest,
 			     struct netlink_ext_ack *extack);
 int lbdr_nl_parse_service(struct genl_info *info,
 			  struct lbdr_service_config *config);
+int lbdr_nl_parse_server_key(struct genl_info *info,
+			     struct lbdr_server_config *config);
 int lbdr_nl_parse_server(struct genl_info *info,
 			 struct lbdr_server_config *config);
 struct lbdr_service *lbdr_nl_find_service(struct lbdr_net *ln,

@@ -169,19 +169,20 @@ int lbdr_nl_parse_service(struct genl_info *info,
 }
 
 /**
- * lbdr_nl_parse_server() - what a message wants of a server
- * @info: the message; what its operation's policy lets through may be there
- * @config: filled in
+ * lbdr_nl_parse_server_key() - which server a message names
+ * @info: the message; attributes up to LBDR_A_SERVER_PORT are looked at
+ * @config: key and address are filled in, the rest is 0
  *
  * Context: any.
- * Return: 0, -EINVAL, -ERANGE, -EAFNOSUPPORT or -EOPNOTSUPP.
+ * Return: 0, -EINVAL or -EAFNOSUPPORT.
  */
-int lbdr_nl_parse_server(struct genl_info *info,
-			 struct lbdr_server_config *config)
+int lbdr_nl_parse_server_key(struct genl_info *info,
+			     struct lbdr_server_config *config)
 {
 	const struct nlattr *attr;
 	int err;
 
+	memset(config, 0, sizeof(*config));
 	err = lbdr_nl_parse_nested_key(info->attrs[LBDR_A_SERVER_SERVICE],
 				       &config->key, info->extack);
 	if (err)
@@ -203,6 +204,26 @@ int lbdr_nl_parse_server(struct genl_info *info,
 				    "direct routing changes no port: the server's must be the service's");
 		return -EINVAL;
 	}
+	return 0;
+}
+
+/**
+ * lbdr_nl_parse_server() - what a message wants of a server
+ * @info: the message; attributes up to LBDR_A_SERVER_FORWARD are looked at
+ * @config: filled in
+ *
+ * Context: any.
+ * Return: 0, -EINVAL, -ERANGE, -EAFNOSUPPORT or -EOPNOTSUPP.
+ */
+int lbdr_nl_parse_server(struct genl_info *info,
+			 struct lbdr_server_config *config)
+{
+	const struct nlattr *attr;
+	int err;
+
+	err = lbdr_nl_parse_server_key(info, config);
+	if (err)
+		return err;
 
 	config->weight = 1;
 	attr = info->attrs[LBDR_A_SERVER_WEIGHT];

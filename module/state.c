@@ -21,7 +21,7 @@
 /*
  * A RST closes from every state; ip_vs lets SYN_RECV stand. A SYN in FIN_WAIT,
  * TIME_WAIT or CLOSE begins another connection and is told apart before this
- * table is asked, see hook.c.
+ * table is asked, see lbdr_conn_find().
  */
 const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES] = {
 	/* from NO, SR, ES, FW, TW, CL, UD, DE */

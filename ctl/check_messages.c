@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of decode.c: whole messages as the kernel sends them, messages that
+ * lack an attribute or have one too short, and thousands that are mutilated at
+ * random. Each message lies in memory of its own size, so that the sanitizers
+ * see it when something behind it is read.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/genetlink.h>
+
+#include "check.h"
+#include "lbctl.h"
+
+#define ROUNDS 20000
+
+/* Messages as the kernel would send them. */
+static void put_stats(struct nlmsghdr *nlh, __u16 type)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, type);
+
+	mnl_attr_put_u64(nlh, LBDR_A_STATS_CONNS, 11);
+	mnl_attr_put_u64(nlh, LBDR_A_STATS_IN_PACKETS, 12);
+	mnl_attr_put_u64(nlh, LBDR_A_STATS_IN_BYTES, 13);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static const struct service_key sample_key = {
+	.protocol = IPPROTO_TCP,
+	.at = {
+		.family = AF_INET,
+		.address = { 192, 0, 2, 63 },
+		.port = 80,
+	},
+};
+
+static void make_service(struct nlmsghdr *nlh)
+{
+	nl_put_service(nlh, &sample_key);
+	mnl_attr_put_strz(nlh, LBDR_A_SERVICE_SCHEDULER, "rr");
+	put_stats(nlh, LBDR_A_SERVICE_STATS);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SERVERS, 2);
+}
+
+static bool read_service(const struct nlmsghdr *nlh, bool *right)
+{
+	struct service service;
+
+	if (!decode_service(nlh, &service))
+		return false;
+	*right = !service_key_compare(&service.key, &sample_key) &&
+		 !strcmp(service.scheduler, "rr") && service.servers == 2 &&
+		 service.stats.conns == 11 && service.stats.in_bytes == 13;
+	return true;
+}
+
+static void make_server(struct nlmsghdr *nlh)
+{
+	struct nlattr *nest;
+
+	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
+	nl_put_service(nlh, &sample_key);
+	mnl_attr_nest_end(nlh, nest);
+	mnl_attr_put(nlh, LBDR_A_SERVER_ADDRESS, 4, "\xc0\x00\x02\x3e");
+	mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(80));
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_WEIGHT, 7);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD, LBDR_FORWARD_DR);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_ACTIVE, 3);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_INACTIVE, 4);
+	put_stats(nlh, LBDR_A_SERVER_STATS);
+}
+
+static bool read_server(const struct nlmsghdr *nlh, bool *right)
+{
+	struct server server;
+
+	if (!decode_server(nlh, &server))
+		return false;
+	*right = !service_key_compare(&server.service, &sample_key) &&
+		 server.at.address[3] == 62 && server.at.port == 80 &&
+		 server.weight == 7 && server.active == 3 &&
+		 server.inactive == 4 && !server.ifindex;
+	return true;
+}
+
+static void make_conn(struct nlmsghdr *nlh)
+{
+	mnl_attr_put_u8(nlh, LBDR_A_CONN_FAMILY, AF_INET);
+	mnl_attr_put_u8(nlh, LBDR_A_CONN_PROTOCOL, IPPROTO_TCP);
+	mnl_attr_put(nlh, LBDR_A_CONN_CLIENT_ADDRESS, 4, "\xc0\x00\x02\x65");
+	mnl_attr_put_u16(nlh, LBDR_A_CONN_CLIENT_PORT, htons(40000));
+	mnl_attr_put(nlh, LBDR_A_CONN_VIRTUAL_ADDRESS, 4, "\xc0\x00\x02\x3f");
+	mnl_attr_put_u16(nlh, LBDR_A_CONN_VIRTUAL_PORT, htons(80));
+	mnl_attr_put(nlh, LBDR_A_CONN_SERVER_ADDRESS, 4, "\xc0\x00\x02\x3e");
+	mnl_attr_put_u16(nlh, LBDR_A_CONN_SERVER_PORT, htons(80));
+	mnl_attr_put_u8(nlh, LBDR_A_CONN_STATE, LBDR_CONN_STATE_SYN_RECV);
+	mnl_attr_put_u32(nlh, LBDR_A_CONN_EXPIRES, 59999);
+}
+
+static bool read_conn(const struct nlmsghdr *nlh, bool *right)
+{
+	struct conn conn;
+
+	if (!decode_conn(nlh, &conn))
+		return false;
+	*right = !service_key_compare(&conn.service, &sample_key) &&
+		 conn.client.port == 40000 && conn.server.address[3] == 62 &&
+		 conn.expires_ms == 59999 &&
+		 conn.state == LBDR_CONN_STATE_SYN_RECV;
+	return true;
+}
+
+static void make_sched(struct nlmsghdr *nlh)
+{
+	mnl_attr_put_strz(nlh, LBDR_A_SCHED_NAME, "rr");
+	mnl_attr_put_strz(nlh, LBDR_A_SCHED_SUMMARY, "in turn");
+}
+
+static bool read_sched(const struct nlmsghdr *nlh, bool *right)
+{
+	struct sched sched;
+
+	if (!decode_sched(nlh, &sched))
+		return false;
+	/* To the end: a string without one would be run over here. */
+	*right = !strcmp(sched.name, "rr") && !strcmp(sched.summary, "in turn");
+	return true;
+}
+
+static void make_info(struct nlmsghdr *nlh)
+{
+	struct nlattr *nest;
+	int i;
+
+	mnl_attr_put_strz(nlh, LBDR_A_INFO_VERSION, "0.1");
+	mnl_attr_put_u32(nlh, LBDR_A_INFO_SERVICES, 1);
+	mnl_attr_put_u32(nlh, LBDR_A_INFO_CONNS, 2);
+	mnl_attr_put_u32(nlh, LBDR_A_INFO_CONN_MAX, 3);
+	for (i = 0; i < 3; i++) {
+		nest = mnl_attr_nest_start(nlh, LBDR_A_INFO_DROP);
+		mnl_attr_put_strz(nlh, LBDR_A_DROP_REASON, "reason");
+		mnl_attr_put_u64(nlh, LBDR_A_DROP_PACKETS, 5 + i);
+		mnl_attr_put_strz(nlh, LBDR_A_DROP_SUMMARY, "why");
+		mnl_attr_nest_end(nlh, nest);
+	}
+}
+
+static void sum_drop(const struct drop *drop, void *data)
+{
+	__u64 *sum = data;
+
+	*sum += drop->packets + strlen(drop->reason) + strlen(drop->summary);
+}
+
+static bool read_info(const struct nlmsghdr *nlh, bool *right)
+{
+	struct info info;
+	__u64 sum = 0;
+
+	if (!decode_info(nlh, &info, sum_drop, &sum))
+		return false;
+	*right = !strcmp(info.version, "0.1") && info.conn_max == 3 &&
+		 sum == 5 + 6 + 7 + 3 * (6 + 3);
+	return true;
+}
+
+struct kind {
+	const char *name;
+	void (*make)(struct nlmsghdr *nlh);
+	bool (*read)(const struct nlmsghdr *nlh, bool *right);
+};
+
+static const struct kind kinds[] = {
+	{ "service", make_service, read_service },
+	{ "server", make_server, read_server },
+	{ "connection", make_conn, read_conn },
+	{ "scheduler", make_sched, read_sched },
+	{ "info", make_info, read_info },
+};
+
+static size_t make(const struct kind *kind, void *buffer)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
+
+	nlh->nlmsg_type = NLMSG_MIN_TYPE;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct genlmsghdr));
+	kind->make(nlh);
+	return nlh->nlmsg_len;
+}
+
+/* A copy with nothing behind it, so that reading too far is found. */
+static struct nlmsghdr *exact_copy(const void *message, size_t size)
+{
+	struct nlmsghdr *copy = malloc(NLMSG_ALIGN(size));
+
+	if (!copy)
+		exit(EXIT_REFUSED);
+	memset(copy, 0, NLMSG_ALIGN(size));
+	memcpy(copy, message, size);
+	return copy;
+}
+
+/* Leaves out one attribute after the other: none of them may be missed. */
+static void check_missing(const struct kind *kind, const void *message)
+{
+	const struct nlmsghdr *whole = message;
+	const struct nlattr *attr;
+	unsigned int taken = 0;
+	struct nlmsghdr *copy;
+	bool right;
+	size_t from;
+	size_t size;
+
+	mnl_attr_for_each(attr, whole, sizeof(struct genlmsghdr)) {
+		/* There may be any number of these. */
+		if (kind->make == make_info &&
+		    mnl_attr_get_type(attr) == LBDR_A_INFO_DROP)
+			continue;
+		from = (const char *)attr - (const char *)message;
+		size = NLMSG_ALIGN(attr->nla_len);
+		copy = exact_copy(message, whole->nlmsg_len);
+		memmove((char *)copy + from, (char *)copy + from + size,
+			whole->nlmsg_len - from - size);
+		copy->nlmsg_len -= size;
+		taken += kind->read(copy, &right);
+		free(copy);
+	}
+	result(!taken, "a %s without one of its attributes makes no sense",
+	       kind->name);
+}
+
+/*
+ * Takes bytes away from one attribute after the other, the last one or all:
+ * what is left cannot hold what it should.
+ */
+static void check_short(const struct kind *kind, const void *message, bool all)
+{
+	const struct nlmsghdr *whole = message;
+	unsigned int taken = 0;
+	const struct nlattr *attr;
+	struct nlmsghdr *copy;
+	struct nlattr *cut;
+	size_t offset;
+	bool right;
+
+	for (offset = mnl_nlmsg_size(sizeof(struct genlmsghdr));
+	     offset < whole->nlmsg_len;
+	     offset += NLMSG_ALIGN(attr->nla_len)) {
+		attr = (const void *)((const char *)message + offset);
+		/* A nest ends in padding, which it can do without. */
+		if (!all && (attr->nla_type & NLA_F_NESTED))
+			continue;
+		copy = exact_copy(message, whole->nlmsg_len);
+		cut = (void *)((char *)copy + offset);
+		cut->nla_len = all ? NLA_HDRLEN : cut->nla_len - 1;
+		taken += kind->read(copy, &right);
+		free(copy);
+	}
+	result(!taken, "a %s with an attribute that is %s makes no sense",
+	       kind->name, all ? "empty" : "a byte too short");
+}
+
+/* The sanitizers judge; the result only counts that all rounds were run. */
+static void check_mutilated(const struct kind *kind, const void *message)
+{
+	const struct nlmsghdr *whole = message;
+	struct nlmsghdr *copy;
+	unsigned int taken = 0;
+	unsigned int i, j;
+	size_t size;
+	bool right;
+
+	for (i = 0; i < ROUNDS; i++) {
+		size = whole->nlmsg_len;
+		if (rand() % 2)
+			size = NLMSG_HDRLEN + rand() % (size - NLMSG_HDRLEN);
+		copy = exact_copy(message, size);
+		copy->nlmsg_len = size;
+		for (j = rand() % 4; j; j--) {
+			if (size > NLMSG_HDRLEN)
+				((__u8 *)copy)[NLMSG_HDRLEN + rand() %
+					       (size - NLMSG_HDRLEN)] = rand();
+		}
+		taken += kind->read(copy, &right);
+		free(copy);
+	}
+	result(taken < ROUNDS, "%u mutilated messages of kind %s were read, %u made sense",
+	       ROUNDS, kind->name, taken);
+}
+
+static void check_verdicts(void)
+{
+	__u64 message[64] = { 0 };
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(message);
+	unsigned int endless = 0;
+	struct nl_answer answer;
+	struct nlmsgerr *error;
+	struct nlmsghdr *copy;
+	size_t size;
+	int i;
+
+	nlh->nlmsg_type = NLMSG_ERROR;
+	nlh->nlmsg_flags = NLM_F_CAPPED | NLM_F_ACK_TLVS;
+	error = mnl_nlmsg_put_extra_header(nlh, sizeof(*error));
+	error->error = -EEXIST;
+	error->msg.nlmsg_len = NLMSG_HDRLEN;
+	mnl_attr_put_strz(nlh, NLMSGERR_ATTR_MSG, "a sentence");
+	decode_verdict(nlh, &answer);
+	result(answer.error == EEXIST && !strcmp(answer.sentence, "a sentence"),
+	       "a refusal is read with its sentence");
+
+	nlh->nlmsg_flags = NLM_F_CAPPED;
+	decode_verdict(nlh, &answer);
+	result(answer.error == EEXIST && !*answer.sentence,
+	       "a refusal without a sentence is read");
+
+	error->error = 0;
+	nlh->nlmsg_flags = NLM_F_CAPPED | NLM_F_ACK_TLVS;
+	decode_verdict(nlh, &answer);
+	result(!answer.error && !strcmp(answer.sentence, "a sentence"),
+	       "a warning is read with its sentence");
+
+	for (i = 0; i < ROUNDS; i++) {
+		size = NLMSG_HDRLEN + rand() % (nlh->nlmsg_len - NLMSG_HDRLEN);
+		copy = exact_copy(message, size);
+		copy->nlmsg_len = size;
+		copy->nlmsg_type = rand() % 2 ? NLMSG_ERROR : NLMSG_DONE;
+		copy->nlmsg_flags = rand();
+		if (size > NLMSG_HDRLEN)
+			((__u8 *)copy)[NLMSG_HDRLEN +
+				       rand() % (size - NLMSG_HDRLEN)] = rand();
+		memset(&answer, 'x', sizeof(answer));
+		decode_verdict(copy, &answer);
+		endless += !memchr(answer.sentence, '\0',
+				   sizeof(answer.sentence));
+		free(copy);
+	}
+	result(!endless, "%u mutilated verdicts left a sentence with an end",
+	       ROUNDS);
+}
+
+void check_messages(void)
+{
+	__u64 message[128];
+	bool right;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		memset(message, 0, sizeof(message));
+		make(&kinds[i], message);
+		right = false;
+		result(kinds[i].read((void *)message, &right) && right,
+		       "a whole %s is read as it is", kinds[i].name);
+		check_missing(&kinds[i], message);
+		check_short(&kinds[i], message, true);
+		check_short(&kinds[i], message, false);
+		check_mutilated(&kinds[i], message);
+	}
+	check_verdicts();
+}

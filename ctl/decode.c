@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reads the kernel's messages into structures. Module and tool may be of
+ * different versions, so nothing is believed: each attribute is checked for
+ * its size, each that is needed for being there, and a message that does not
+ * pass is called senseless as a whole. Unknown attributes are skipped: a newer
+ * module may say more.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <linux/genetlink.h>
+
+#include "lbctl.h"
+
+/* Where a level of attributes goes, and what each must be. */
+struct level {
+	const struct nlattr **attrs;
+	const enum mnl_attr_data_type *types;
+	unsigned int max;
+};
+
+static const enum mnl_attr_data_type stats_types[LBDR_A_STATS_MAX + 1] = {
+	[LBDR_A_STATS_CONNS] = MNL_TYPE_U64,
+	[LBDR_A_STATS_IN_PACKETS] = MNL_TYPE_U64,
+	[LBDR_A_STATS_IN_BYTES] = MNL_TYPE_U64,
+};
+
+static const enum mnl_attr_data_type service_types[LBDR_A_SERVICE_MAX + 1] = {
+	[LBDR_A_SERVICE_FAMILY] = MNL_TYPE_U8,
+	[LBDR_A_SERVICE_PROTOCOL] = MNL_TYPE_U8,
+	[LBDR_A_SERVICE_ADDRESS] = MNL_TYPE_BINARY,
+	[LBDR_A_SERVICE_PORT] = MNL_TYPE_U16,
+	[LBDR_A_SERVICE_SCHEDULER] = MNL_TYPE_NUL_STRING,
+	[LBDR_A_SERVICE_STATS] = MNL_TYPE_NESTED,
+	[LBDR_A_SERVICE_SERVERS] = MNL_TYPE_U32,
+};
+
+static const enum mnl_attr_data_type server_types[LBDR_A_SERVER_MAX + 1] = {
+	[LBDR_A_SERVER_SERVICE] = MNL_TYPE_NESTED,
+	[LBDR_A_SERVER_ADDRESS] = MNL_TYPE_BINARY,
+	[LBDR_A_SERVER_PORT] = MNL_TYPE_U16,
+	[LBDR_A_SERVER_WEIGHT] = MNL_TYPE_U32,
+	[LBDR_A_SERVER_FORWARD] = MNL_TYPE_U8,
+	[LBDR_A_SERVER_ACTIVE] = MNL_TYPE_U32,
+	[LBDR_A_SERVER_INACTIVE] = MNL_TYPE_U32,
+	[LBDR_A_SERVER_STATS] = MNL_TYPE_NESTED,
+	[LBDR_A_SERVER_IFINDEX] = MNL_TYPE_U32,
+};
+
+static const enum mnl_attr_data_type conn_types[LBDR_A_CONN_MAX + 1] = {
+	[LBDR_A_CONN_FAMILY] = MNL_TYPE_U8,
+	[LBDR_A_CONN_PROTOCOL] = MNL_TYPE_U8,
+	[LBDR_A_CONN_CLIENT_ADDRESS] = MNL_TYPE_BINARY,
+	[LBDR_A_CONN_CLIENT_PORT] = MNL_TYPE_U16,
+	[LBDR_A_CONN_VIRTUAL_ADDRESS] = MNL_TYPE_BINARY,
+	[LBDR_A_CONN_VIRTUAL_PORT] = MNL_TYPE_U16,
+	[LBDR_A_CONN_SERVER_ADDRESS] = MNL_TYPE_BINARY,
+	[LBDR_A_CONN_SERVER_PORT] = MNL_TYPE_U16,
+	[LBDR_A_CONN_STATE] = MNL_TYPE_U8,
+	[LBDR_A_CONN_EXPIRES] = MNL_TYPE_U32,
+};
+
+static const enum mnl_attr_data_type sched_types[LBDR_A_SCHED_MAX + 1] = {
+	[LBDR_A_SCHED_NAME] = MNL_TYPE_NUL_STRING,
+	[LBDR_A_SCHED_SUMMARY] = MNL_TYPE_NUL_STRING,
+};
+
+static const enum mnl_attr_data_type drop_types[LBDR_A_DROP_MAX + 1] = {
+	[LBDR_A_DROP_REASON] = MNL_TYPE_NUL_STRING,
+	[LBDR_A_DROP_PACKETS] = MNL_TYPE_U64,
+	[LBDR_A_DROP_SUMMARY] = MNL_TYPE_NUL_STRING,
+};
+
+static const enum mnl_attr_data_type info_types[LBDR_A_INFO_MAX + 1] = {
+	[LBDR_A_INFO_VERSION] = MNL_TYPE_NUL_STRING,
+	[LBDR_A_INFO_SERVICES] = MNL_TYPE_U32,
+	[LBDR_A_INFO_CONNS] = MNL_TYPE_U32,
+	[LBDR_A_INFO_CONN_MAX] = MNL_TYPE_U32,
+	[LBDR_A_INFO_DROP] = MNL_TYPE_NESTED,
+};
+
+static const enum mnl_attr_data_type family_types[CTRL_ATTR_FAMILY_ID + 1] = {
+	[CTRL_ATTR_FAMILY_ID] = MNL_TYPE_U16,
+};
+
+static const enum mnl_attr_data_type extack_types[NLMSGERR_ATTR_MSG + 1] = {
+	[NLMSGERR_ATTR_MSG] = MNL_TYPE_NUL_STRING,
+};
+
+static int sort_attr(const struct nlattr *attr, void *data)
+{
+	unsigned int type = mnl_attr_get_type(attr);
+	const struct level *level = data;
+
+	if (type > level->max || level->types[type] == MNL_TYPE_UNSPEC)
+		return MNL_CB_OK;
+	if (mnl_attr_validate(attr, level->types[type]) < 0)
+		return MNL_CB_ERROR;
+	level->attrs[type] = attr;
+	return MNL_CB_OK;
+}
+
+static bool sort_message(const struct nlmsghdr *nlh, struct level level)
+{
+	if (nlh->nlmsg_len < mnl_nlmsg_size(sizeof(struct genlmsghdr)))
+		return false;
+	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), sort_attr,
+			      &level) == MNL_CB_OK;
+}
+
+static bool sort_nest(const struct nlattr *nest, struct level level)
+{
+	return mnl_attr_parse_nested(nest, sort_attr, &level) == MNL_CB_OK;
+}
+
+static bool read_endpoint(int family, const struct nlattr *address,
+			  const struct nlattr *port, struct endpoint *at)
+{
+	size_t size = family == AF_INET ? 4 : 16;
+
+	if (!address || !port || mnl_attr_get_payload_len(address) != size)
+		return false;
+	at->family = family;
+	memcpy(at->address, mnl_attr_get_payload(address), size);
+	at->port = ntohs(mnl_attr_get_u16(port));
+	return true;
+}
+
+static bool read_kind(const struct nlattr *family,
+		      const struct nlattr *protocol, struct service_key *key)
+{
+	if (!family || !protocol)
+		return false;
+	key->at.family = mnl_attr_get_u8(family);
+	key->protocol = mnl_attr_get_u8(protocol);
+	return (key->at.family == AF_INET || key->at.family == AF_INET6) &&
+	       (key->protocol == IPPROTO_TCP || key->protocol == IPPROTO_UDP);
+}
+
+static bool read_key(const struct nlattr **attrs, struct service_key *key)
+{
+	return read_kind(attrs[LBDR_A_SERVICE_FAMILY],
+			 attrs[LBDR_A_SERVICE_PROTOCOL], key) &&
+	       read_endpoint(key->at.family, attrs[LBDR_A_SERVICE_ADDRESS],
+			     attrs[LBDR_A_SERVICE_PORT], &key->at);
+}
+
+static bool read_stats(const struct nlattr *nest, struct counters *stats)
+{
+	const struct nlattr *attrs[LBDR_A_STATS_MAX + 1] = { NULL };
+	struct level level = { attrs, stats_types, LBDR_A_STATS_MAX };
+
+	if (!nest || !sort_nest(nest, level) || !attrs[LBDR_A_STATS_CONNS] ||
+	    !attrs[LBDR_A_STATS_IN_PACKETS] || !attrs[LBDR_A_STATS_IN_BYTES])
+		return false;
+	stats->conns = mnl_attr_get_u64(attrs[LBDR_A_STATS_CONNS]);
+	stats->in_packets = mnl_attr_get_u64(attrs[LBDR_A_STATS_IN_PACKETS]);
+	stats->in_bytes = mnl_attr_get_u64(attrs[LBDR_A_STATS_IN_BYTES]);
+	return true;
+}
+
+bool decode_service(const struct nlmsghdr *nlh, struct service *service)
+{
+	const struct nlattr *attrs[LBDR_A_SERVICE_MAX + 1] = { NULL };
+	struct level level = { attrs, service_types, LBDR_A_SERVICE_MAX };
+	const char *scheduler;
+
+	memset(service, 0, sizeof(*service));
+	if (!sort_message(nlh, level) || !read_key(attrs, &service->key) ||
+	    !attrs[LBDR_A_SERVICE_SCHEDULER] ||
+	    !attrs[LBDR_A_SERVICE_SERVERS] ||
+	    !read_stats(attrs[LBDR_A_SERVICE_STATS], &service->stats))
+		return false;
+	scheduler = mnl_attr_get_str(attrs[LBDR_A_SERVICE_SCHEDULER]);
+	if (strlen(scheduler) >= sizeof(service->scheduler))
+		return false;
+	memcpy(service->scheduler, scheduler, strlen(scheduler));
+	service->servers = mnl_attr_get_u32(attrs[LBDR_A_SERVICE_SERVERS]);
+	return true;
+}
+
+bool decode_server(const struct nlmsghdr *nlh, struct server *server)
+{
+	const struct nlattr *key_attrs[LBDR_A_SERVICE_MAX + 1] = { NULL };
+	const struct nlattr *attrs[LBDR_A_SERVER_MAX + 1] = { NULL };
+	struct level key_level = { key_attrs, service_types, LBDR_A_SERVICE_MAX };
+	struct level level = { attrs, server_types, LBDR_A_SERVER_MAX };
+	const struct nlattr *ifindex;
+
+	memset(server, 0, sizeof(*server));
+	if (!sort_message(nlh, level) || !attrs[LBDR_A_SERVER_SERVICE] ||
+	    !sort_nest(attrs[LBDR_A_SERVER_SERVICE], key_level) ||
+	    !read_key(key_attrs, &server->service) ||
+	    !read_endpoint(server->service.at.family,
+			   attrs[LBDR_A_SERVER_ADDRESS],
+			   attrs[LBDR_A_SERVER_PORT], &server->at) ||
+	    !attrs[LBDR_A_SERVER_WEIGHT] || !attrs[LBDR_A_SERVER_FORWARD] ||
+	    !attrs[LBDR_A_SERVER_ACTIVE] || !attrs[LBDR_A_SERVER_INACTIVE] ||
+	    !read_stats(attrs[LBDR_A_SERVER_STATS], &server->stats))
+		return false;
+	server->weight = mnl_attr_get_u32(attrs[LBDR_A_SERVER_WEIGHT]);
+	server->forward = mnl_attr_get_u8(attrs[LBDR_A_SERVER_FORWARD]);
+	server->active = mnl_attr_get_u32(attrs[LBDR_A_SERVER_ACTIVE]);
+	server->inactive = mnl_attr_get_u32(attrs[LBDR_A_SERVER_INACTIVE]);
+	ifindex = attrs[LBDR_A_SERVER_IFINDEX];
+	server->ifindex = ifindex ? mnl_attr_get_u32(ifindex) : 0;
+	return true;
+}
+
+bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn)
+{
+	const struct nlattr *attrs[LBDR_A_CONN_MAX + 1] = { NULL };
+	struct level level = { attrs, conn_types, LBDR_A_CONN_MAX };
+	struct service_key *key = &conn->service;
+
+	memset(conn, 0, sizeof(*conn));
+	if (!sort_message(nlh, level) ||
+	    !read_kind(attrs[LBDR_A_CONN_FAMILY], attrs[LBDR_A_CONN_PROTOCOL],
+		       key) ||
+	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_VIRTUAL_ADDRESS],
+			   attrs[LBDR_A_CONN_VIRTUAL_PORT], &key->at) ||
+	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_CLIENT_ADDRESS],
+			   attrs[LBDR_A_CONN_CLIENT_PORT], &conn->client) ||
+	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_SERVER_ADDRESS],
+			   attrs[LBDR_A_CONN_SERVER_PORT], &conn->server) ||
+	    !attrs[LBDR_A_CONN_STATE] || !attrs[LBDR_A_CONN_EXPIRES])
+		return false;
+	conn->state = mnl_attr_get_u8(attrs[LBDR_A_CONN_STATE]);
+	conn->expires_ms = mnl_attr_get_u32(attrs[LBDR_A_CONN_EXPIRES]);
+	return true;
+}
+
+bool decode_sched(const struct nlmsghdr *nlh, struct sched *sched)
+{
+	const struct nlattr *attrs[LBDR_A_SCHED_MAX + 1] = { NULL };
+	struct level level = { attrs, sched_types, LBDR_A_SCHED_MAX };
+
+	if (!sort_message(nlh, level) || !attrs[LBDR_A_SCHED_NAME] ||
+	    !attrs[LBDR_A_SCHED_SUMMARY])
+		return false;
+	sched->name = mnl_attr_get_str(attrs[LBDR_A_SCHED_NAME]);
+	sched->summary = mnl_attr_get_str(attrs[LBDR_A_SCHED_SUMMARY]);
+	return true;
+}
+
+static bool read_drop(const struct nlattr *nest, struct drop *drop)
+{
+	const struct nlattr *attrs[LBDR_A_DROP_MAX + 1] = { NULL };
+	struct level level = { attrs, drop_types, LBDR_A_DROP_MAX };
+
+	if (!sort_nest(nest, level) || !attrs[LBDR_A_DROP_REASON] ||
+	    !attrs[LBDR_A_DROP_PACKETS] || !attrs[LBDR_A_DROP_SUMMARY])
+		return false;
+	drop->reason = mnl_attr_get_str(attrs[LBDR_A_DROP_REASON]);
+	drop->packets = mnl_attr_get_u64(attrs[LBDR_A_DROP_PACKETS]);
+	drop->summary = mnl_attr_get_str(attrs[LBDR_A_DROP_SUMMARY]);
+	return true;
+}
+
+/* The drop reasons are many of one attribute: each is handed on in turn. */
+bool decode_info(const struct nlmsghdr *nlh, struct info *info,
+		 void (*each)(const struct drop *drop, void *data), void *data)
+{
+	const struct nlattr *attrs[LBDR_A_INFO_MAX + 1] = { NULL };
+	struct level level = { attrs, info_types, LBDR_A_INFO_MAX };
+	const struct nlattr *attr;
+	struct drop drop;
+
+	if (!sort_message(nlh, level) || !attrs[LBDR_A_INFO_VERSION] ||
+	    !attrs[LBDR_A_INFO_SERVICES] || !attrs[LBDR_A_INFO_CONNS] ||
+	    !attrs[LBDR_A_INFO_CONN_MAX])
+		return false;
+	info->version = mnl_attr_get_str(attrs[LBDR_A_INFO_VERSION]);
+	info->services = mnl_attr_get_u32(attrs[LBDR_A_INFO_SERVICES]);
+	info->conns = mnl_attr_get_u32(attrs[LBDR_A_INFO_CONNS]);
+	info->conn_max = mnl_attr_get_u32(attrs[LBDR_A_INFO_CONN_MAX]);
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) != LBDR_A_INFO_DROP)
+			continue;
+		if (!read_drop(attr, &drop))
+			return false;
+		if (each)
+			each(&drop, data);
+	}
+	return true;
+}
+
+bool decode_family(const struct nlmsghdr *nlh, __u16 *id)
+{
+	const struct nlattr *attrs[CTRL_ATTR_FAMILY_ID + 1] = { NULL };
+	struct level level = { attrs, family_types, CTRL_ATTR_FAMILY_ID };
+
+	if (!sort_message(nlh, level) || !attrs[CTRL_ATTR_FAMILY_ID])
+		return false;
+	*id = mnl_attr_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
+	return true;
+}
+
+/*
+ * An acknowledgment, or the end of a dump: an error number, then, in the
+ * former, the request or its header, then what the kernel has to say.
+ */
+void decode_verdict(const struct nlmsghdr *nlh, struct nl_answer *answer)
+{
+	const struct nlattr *attrs[NLMSGERR_ATTR_MSG + 1] = { NULL };
+	struct level level = { attrs, extack_types, NLMSGERR_ATTR_MSG };
+	size_t size = mnl_nlmsg_get_payload_len(nlh);
+	const char *payload = mnl_nlmsg_get_payload(nlh);
+	const struct nlmsgerr *error = (const void *)payload;
+	size_t skip;
+
+	answer->sentence[0] = '\0';
+	answer->error = EBADMSG;
+	skip = sizeof(int);
+	if (nlh->nlmsg_type == NLMSG_ERROR) {
+		skip = sizeof(*error);
+		if (size < skip)
+			return;
+		if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+			skip = sizeof(int) + MNL_ALIGN(error->msg.nlmsg_len);
+	}
+	if (size < skip || skip < sizeof(int))
+		return;
+	/* The kernel's error numbers are few, and negative. */
+	if (error->error > 0 || error->error < -4095)
+		return;
+	answer->error = -error->error;
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (mnl_attr_parse_payload(payload + skip, size - skip, sort_attr,
+				   &level) == MNL_CB_OK &&
+	    attrs[NLMSGERR_ATTR_MSG])
+		snprintf(answer->sentence, sizeof(answer->sentence), "%s",
+			 mnl_attr_get_str(attrs[NLMSGERR_ATTR_MSG]));
+}

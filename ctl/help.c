@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the tool says about itself. The texts of verbs and options come out of
+ * their tables, so that nothing is told that is not done, nor the reverse.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lbctl.h"
+
+void help_general(FILE *out, bool ipvsadm)
+{
+	size_t i;
+
+	fprintf(out, "Usage: %s COMMAND [OPTION]...\n\n", program);
+	fputs("Configures the lbdr director, which spreads connections over real servers by\n"
+	      "direct routing.\n\nCommands:\n", out);
+	for (i = 0; i < VERBS; i++) {
+		if (ipvsadm && verbs[i].letters)
+			fprintf(out, "  -%c, --%-18s", verbs[i].letters[0],
+				verbs[i].longname);
+		else if (verbs[i].letters)
+			fprintf(out, "  %-17s-%c  ", verbs[i].name,
+				verbs[i].letters[0]);
+		else if (!ipvsadm)
+			fprintf(out, "  %-21s", verbs[i].name);
+		else
+			continue;
+		fprintf(out, " %s\n", verbs[i].summary);
+	}
+	fprintf(out, "\n'%s %s' explains a command's options with an example.\n",
+		program, ipvsadm ? "-A -h" : "help COMMAND");
+	fputs("Exit status: 0 done, 1 wrong usage, 2 refused by the kernel.\n",
+	      out);
+}
+
+/* For someone who just got it wrong: what would be right, and no more. */
+void help_usage(FILE *out, const struct verb *verb, bool ipvsadm)
+{
+	if (verb)
+		options_usage(out, verb, ipvsadm);
+	else
+		fprintf(out, "'%s %s' lists the commands.\n", program,
+			ipvsadm ? "-h" : "help");
+}
+
+void help_verb(FILE *out, const struct verb *verb, bool ipvsadm)
+{
+	options_usage(out, verb, ipvsadm);
+	if (!ipvsadm && verb->letters)
+		fprintf(out, "\nAs with ipvsadm, '-%c' and '--%s' stand for %s.\n",
+			verb->letters[0], verb->longname, verb->name);
+	fprintf(out, "\n%s: %s.\n%s\n",
+		ipvsadm && verb->longname ? verb->longname : verb->name,
+		verb->summary, verb->details);
+	fprintf(out, "\nExample: %s %s\n", program,
+		ipvsadm && verb->ipvsadm_example ? verb->ipvsadm_example :
+						   verb->example);
+}
+
+int help_run(struct nl *nl, const struct request *req)
+{
+	size_t i;
+
+	(void)nl;
+	if (!req->word) {
+		help_general(stdout, req->ipvsadm);
+		return EXIT_DONE;
+	}
+	for (i = 0; i < VERBS; i++) {
+		if (!strcmp(verbs[i].name, req->word)) {
+			help_verb(stdout, &verbs[i], req->ipvsadm);
+			return EXIT_DONE;
+		}
+	}
+	complain("there is no command '%s'", req->word);
+	help_usage(stderr, NULL, req->ipvsadm);
+	return EXIT_USAGE;
+}
+
+int version_run(struct nl *nl, const struct request *req)
+{
+	(void)nl;
+	(void)req;
+	puts("lbctl " LBDR_VERSION);
+	return EXIT_DONE;
+}

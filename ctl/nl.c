@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Talks to the kernel: owns the socket, finds the module's family, sends one
+ * request at a time and hands the answers to whoever asked. Also turns a
+ * refusal into a sentence when the kernel did not send one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/genetlink.h>
+
+#include "lbctl.h"
+
+/* A request is a few hundred bytes; an answer is what the kernel batches. */
+#define REQUEST_ROOM 4096
+#define ANSWER_ROOM 65536
+
+struct nl {
+	/* Words of eight bytes, so that what is in them is aligned. */
+	__u64 request[REQUEST_ROOM / 8];
+	__u64 answer[ANSWER_ROOM / 8];
+	struct mnl_socket *socket;
+	unsigned int seq;
+	__u16 family;
+};
+
+static int netns_enter(const char *name)
+{
+	char path[4096];
+	int status = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/run/netns/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		complain("there is no network namespace '%s': 'ip netns' lists them",
+			 name);
+	else if (fd < 0 || setns(fd, CLONE_NEWNET))
+		complain("cannot enter the network namespace '%s': %s", name,
+			 strerror(errno));
+	else
+		status = 0;
+	if (fd >= 0)
+		close(fd);
+	return status;
+}
+
+static struct mnl_socket *socket_here(void)
+{
+	static const int options[] = {
+		NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK,
+	};
+	struct mnl_socket *sock;
+	int one = 1;
+	size_t i;
+
+	sock = mnl_socket_open(NETLINK_GENERIC);
+	if (!sock || mnl_socket_bind(sock, 0, MNL_SOCKET_AUTOPID) < 0)
+		goto err_errno;
+	for (i = 0; i < ARRAY_SIZE(options); i++) {
+		if (mnl_socket_setsockopt(sock, options[i], &one,
+					  sizeof(one)) < 0)
+			goto err_errno;
+	}
+	return sock;
+
+err_errno:
+	complain("cannot open a netlink socket: %s", strerror(errno));
+	if (sock)
+		mnl_socket_close(sock);
+	return NULL;
+}
+
+/*
+ * A socket belongs to the namespace it was made in for good. The process goes
+ * back to where it was, so that names are looked up with the resolver of
+ * whoever called.
+ */
+static struct mnl_socket *socket_in(const char *netns)
+{
+	struct mnl_socket *sock = NULL;
+	int home;
+
+	if (!netns)
+		return socket_here();
+	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (home < 0) {
+		complain("cannot open /proc/self/ns/net: %s", strerror(errno));
+		return NULL;
+	}
+	if (!netns_enter(netns)) {
+		sock = socket_here();
+		if (sock && setns(home, CLONE_NEWNET)) {
+			complain("cannot leave the network namespace '%s': %s",
+				 netns, strerror(errno));
+			mnl_socket_close(sock);
+			sock = NULL;
+		}
+	}
+	close(home);
+	return sock;
+}
+
+static struct nlmsghdr *begin(struct nl *nl, __u16 family, __u8 command,
+			      __u8 version, __u16 flags)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(nl->request);
+	struct genlmsghdr *genl;
+
+	nlh->nlmsg_type = family;
+	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
+	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
+	genl->cmd = command;
+	genl->version = version;
+	return nlh;
+}
+
+struct nlmsghdr *nl_request(struct nl *nl, __u8 command)
+{
+	return begin(nl, nl->family, command, LBDR_FAMILY_VERSION, NLM_F_ACK);
+}
+
+struct nlmsghdr *nl_dump_request(struct nl *nl, __u8 command)
+{
+	return begin(nl, nl->family, command, LBDR_FAMILY_VERSION, NLM_F_DUMP);
+}
+
+void nl_put_service(struct nlmsghdr *nlh, const struct service_key *key)
+{
+	mnl_attr_put_u8(nlh, LBDR_A_SERVICE_FAMILY, key->at.family);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVICE_PROTOCOL, key->protocol);
+	mnl_attr_put(nlh, LBDR_A_SERVICE_ADDRESS,
+		     key->at.family == AF_INET ? 4 : 16, key->at.address);
+	mnl_attr_put_u16(nlh, LBDR_A_SERVICE_PORT, htons(key->at.port));
+}
+
+/* Reads one datagram's messages; true when the last one was among them. */
+static bool read_batch(struct nl *nl, const struct nlmsghdr *nlh, int left,
+		       __u16 family, nl_reader reader, void *data,
+		       struct nl_answer *answer)
+{
+	unsigned int portid = mnl_socket_get_portid(nl->socket);
+
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		if (!mnl_nlmsg_portid_ok(nlh, portid) ||
+		    !mnl_nlmsg_seq_ok(nlh, nl->seq))
+			continue;
+		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+			answer->torn = true;
+		if (nlh->nlmsg_type == NLMSG_ERROR ||
+		    nlh->nlmsg_type == NLMSG_DONE) {
+			decode_verdict(nlh, answer);
+			return true;
+		}
+		if (nlh->nlmsg_type < NLMSG_MIN_TYPE)
+			continue;
+		if (nlh->nlmsg_type != family || !reader ||
+		    !reader(nlh, data)) {
+			answer->error = EBADMSG;
+			return true;
+		}
+	}
+	return false;
+}
+
+/**
+ * nl_ask() - send a request and wait for the end of the answer
+ * @nl: the connection with the kernel
+ * @nlh: the request, may be sent again
+ * @reader: called for each message that is neither acknowledgment nor end
+ * @data: handed to @reader
+ * @answer: how it ended
+ */
+void nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader, void *data,
+	    struct nl_answer *answer)
+{
+	__u16 family = nlh->nlmsg_type;
+	ssize_t size;
+
+	memset(answer, 0, sizeof(*answer));
+	nlh->nlmsg_seq = ++nl->seq;
+	if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0) {
+		answer->error = errno;
+		return;
+	}
+	for (;;) {
+		/* The libmnl call refuses a datagram that was cut. */
+		size = mnl_socket_recvfrom(nl->socket, nl->answer,
+					   sizeof(nl->answer));
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size <= 0) {
+			answer->error = size ? errno : EBADMSG;
+			return;
+		}
+		if (read_batch(nl, (const void *)nl->answer, size, family,
+			       reader, data, answer))
+			return;
+	}
+}
+
+static bool read_family(const struct nlmsghdr *nlh, void *data)
+{
+	return decode_family(nlh, data);
+}
+
+static int find_family(struct nl *nl)
+{
+	struct nl_answer answer;
+	struct nlmsghdr *nlh;
+
+	nlh = begin(nl, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, NLM_F_ACK);
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, LBDR_FAMILY_NAME);
+	nl_ask(nl, nlh, read_family, &nl->family, &answer);
+	if (answer.error == ENOENT) {
+		complain("the lbdr module is not loaded: try 'modprobe lbdr' or 'insmod lbdr.ko'");
+		return EXIT_REFUSED;
+	}
+	return nl_verdict(&answer, "netlink family");
+}
+
+int nl_open(struct nl **nl, const char *netns)
+{
+	int status;
+
+	*nl = calloc(1, sizeof(**nl));
+	if (!*nl) {
+		complain("out of memory");
+		return EXIT_REFUSED;
+	}
+	(*nl)->socket = socket_in(netns);
+	status = (*nl)->socket ? find_family(*nl) : EXIT_REFUSED;
+	if (status) {
+		nl_close(*nl);
+		*nl = NULL;
+	}
+	return status;
+}
+
+void nl_close(struct nl *nl)
+{
+	if (!nl)
+		return;
+	if (nl->socket)
+		mnl_socket_close(nl->socket);
+	free(nl);
+}
+
+static void complain_errno(int error, const char *object)
+{
+	switch (error) {
+	case EPERM:
+	case EACCES:
+		complain("permission denied: this needs root (CAP_NET_ADMIN)");
+		break;
+	case EEXIST:
+		complain("the %s already exists", object);
+		break;
+	case ESRCH:
+		complain("there is no such service");
+		break;
+	case ENOENT:
+		complain("there is no such %s", object);
+		break;
+	case EINVAL:
+	case ERANGE:
+		complain("the kernel takes a value of the %s for malformed or out of range",
+			 object);
+		break;
+	case EOPNOTSUPP:
+		complain("the loaded module lacks this command: is it older than %s %s?",
+			 program, LBDR_VERSION);
+		break;
+	case EAFNOSUPPORT:
+		complain("the kernel does not support this address family");
+		break;
+	case EBADMSG:
+		complain("the answer makes no sense: do module and %s %s belong together?",
+			 program, LBDR_VERSION);
+		break;
+	case ENOMEM:
+		complain("the kernel is out of memory");
+		break;
+	case ENOSPC:
+		complain("there is no room for another %s", object);
+		break;
+	default:
+		complain("the kernel refused the %s: %s", object,
+			 strerror(error));
+	}
+}
+
+/**
+ * nl_verdict() - tell the user how a request ended
+ * @answer: from nl_ask()
+ * @object: what the request was about, for errors without a sentence
+ *
+ * Return: the exit status.
+ */
+int nl_verdict(const struct nl_answer *answer, const char *object)
+{
+	if (!answer->error) {
+		if (*answer->sentence)
+			complain("warning: %s", answer->sentence);
+		return EXIT_DONE;
+	}
+	if (*answer->sentence)
+		complain("%s", answer->sentence);
+	else
+		complain_errno(answer->error, object);
+	return EXIT_REFUSED;
+}

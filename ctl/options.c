@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The grammar: owns the table of options and turns a command line into a
+ * struct request. Verbs and ipvsadm's letters come out of the same tables, so
+ * that an option is one row, whatever it is called by. Letters may be put
+ * together (-Ln) and options may stand in any order, before the verb as well.
+ * That is why reading takes two steps: first words become tokens, which needs
+ * no knowledge of the verb, then each token is looked up for the verb.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lbctl.h"
+
+#define EVERY_VERB ((1U << VERBS) - 1)
+#define SERVICE_VERBS                                                       \
+	(ON(ADD_SERVICE) | ON(EDIT_SERVICE) | ON(DEL_SERVICE) |             \
+	 ON(ADD_SERVER) | ON(EDIT_SERVER) | ON(DEL_SERVER) | ON(LIST) |     \
+	 ON(ZERO))
+#define SERVER_VERBS (ON(ADD_SERVER) | ON(EDIT_SERVER) | ON(DEL_SERVER))
+#define MAX_TOKENS 64
+
+/*
+ * A row of the table. A row that has a refusal is an option of ipvsadm's that
+ * is known and not done; one that has an argument writes it to the text at
+ * offset, any other one sets the bool there.
+ */
+struct option {
+	char letter;
+	const char *name;
+	const char *argument;
+	unsigned int verbs;
+	size_t offset;
+	bool ours;		/* not in ipvsadm's grammar */
+	const char *refusal;
+	const char *help;
+};
+
+#define TO(member) .offset = offsetof(struct request, member)
+#define REFUSED(_letter, _name, _argument, _verbs, _why)               \
+	{ .letter = (_letter), .name = (_name), .argument = (_argument), \
+	  .verbs = (_verbs), .refusal = (_why) }
+
+static const struct option options[] = {
+	{ .letter = 't', .name = "tcp-service", .argument = "HOST:PORT",
+	  .verbs = SERVICE_VERBS, TO(tcp_text),
+	  .help = "the TCP service at this address and port" },
+	{ .letter = 'u', .name = "udp-service", .argument = "HOST:PORT",
+	  .verbs = SERVICE_VERBS, TO(udp_text),
+	  .help = "the UDP service at this address and port" },
+	{ .letter = 's', .name = "scheduler", .argument = "SCHEDULER",
+	  .verbs = ON(ADD_SERVICE) | ON(EDIT_SERVICE), TO(scheduler),
+	  .help = "how new connections are shared out, see list-schedulers" },
+	{ .letter = 'r', .name = "real-server", .argument = "HOST[:PORT]",
+	  .verbs = SERVER_VERBS, TO(server_text),
+	  .help = "the server; its port is the service's" },
+	{ .letter = 'g', .name = "gatewaying",
+	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(direct),
+	  .help = "direct routing, which is the only method and the default" },
+	{ .letter = 'w', .name = "weight", .argument = "WEIGHT",
+	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(weight_text),
+	  .help = "share of new connections, 0 for none, 1 when left out" },
+	{ .letter = 'n', .name = "numeric", .verbs = ON(LIST) | ON(SAVE),
+	  TO(numeric), .help = "numbers instead of names" },
+	{ .letter = 'c', .name = "connection", .verbs = ON(LIST),
+	  TO(connections), .help = "list the connections" },
+	{ .name = "stats", .verbs = ON(LIST), TO(stats),
+	  .help = "list connections, packets and bytes" },
+	{ .name = "drops", .verbs = ON(LIST), TO(drops), .ours = true,
+	  .help = "list why packets were not forwarded, and how many" },
+	{ .name = "exact", .verbs = ON(LIST), TO(exact),
+	  .help = "large numbers in full" },
+	{ .name = "sort", .verbs = ON(LIST), TO(sort),
+	  .help = "in the order of addresses, which is the default" },
+	{ .name = "nosort", .verbs = ON(LIST), TO(nosort),
+	  .help = "in the order of adding" },
+	{ .letter = 'j', .name = "json",
+	  .verbs = ON(LIST) | ON(LIST_SCHEDULERS), TO(json), .ours = true,
+	  .help = "as a JSON array" },
+	{ .letter = 'p', .name = "pretty",
+	  .verbs = ON(LIST) | ON(LIST_SCHEDULERS), TO(pretty), .ours = true,
+	  .help = "with -j, indented for the eye" },
+	{ .letter = 'N', .name = "netns", .argument = "NETNS",
+	  .verbs = EVERY_VERB & ~(ON(HELP) | ON(VERSION)), TO(netns),
+	  .ours = true,
+	  .help = "in this network namespace, as 'ip netns' names it" },
+	{ .letter = 'h', .name = "help", .verbs = EVERY_VERB, TO(help),
+	  .help = "this text" },
+
+	REFUSED('m', "masquerading", NULL, EVERY_VERB,
+		"NAT is not done, lbdr forwards by direct routing (-g)"),
+	REFUSED('i', "ipip", NULL, EVERY_VERB,
+		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
+	REFUSED('f', "fwmark-service", NULL, EVERY_VERB,
+		"services by firewall mark are not done yet, use -t or -u"),
+	REFUSED('\0', "sctp-service", NULL, EVERY_VERB,
+		"SCTP services are not done yet, use -t or -u"),
+	REFUSED('6', "ipv6", NULL, EVERY_VERB,
+		"it goes with services by firewall mark, which are not done yet"),
+	REFUSED('p', "persistent", NULL,
+		EVERY_VERB & ~(ON(LIST) | ON(LIST_SCHEDULERS)),
+		"persistent services are not done yet"),
+	REFUSED('M', "netmask", NULL, EVERY_VERB,
+		"persistent services are not done yet"),
+	REFUSED('b', "sched-flags", NULL, EVERY_VERB,
+		"no scheduler of lbdr has flags yet"),
+	REFUSED('o', "ops", NULL, EVERY_VERB,
+		"one-packet scheduling is not done yet"),
+	REFUSED('\0', "pe", NULL, EVERY_VERB,
+		"persistence engines are not done"),
+	REFUSED('x', "u-threshold", NULL, EVERY_VERB,
+		"thresholds are not done yet"),
+	REFUSED('y', "l-threshold", NULL, EVERY_VERB,
+		"thresholds are not done yet"),
+	REFUSED('\0', "thresholds", NULL, EVERY_VERB,
+		"thresholds are not done yet"),
+	REFUSED('\0', "rate", NULL, EVERY_VERB,
+		"rates are not done yet, --stats shows the counters"),
+	REFUSED('\0', "persistent-conn", NULL, EVERY_VERB,
+		"persistent services are not done yet"),
+	REFUSED('\0', "timeout", NULL, EVERY_VERB,
+		"the time-outs cannot be listed yet"),
+	REFUSED('\0', "set", NULL, EVERY_VERB,
+		"the time-outs cannot be changed yet"),
+	REFUSED('R', "restore", NULL, EVERY_VERB,
+		"restoring is not done yet, a saved file's lines are arguments of this tool"),
+	REFUSED('\0', "start-daemon", NULL, EVERY_VERB,
+		"the directors are not synchronised yet"),
+	REFUSED('\0', "stop-daemon", NULL, EVERY_VERB,
+		"the directors are not synchronised yet"),
+	REFUSED('\0', "daemon", NULL, EVERY_VERB,
+		"the directors are not synchronised yet"),
+	REFUSED('\0', "syncid", NULL, EVERY_VERB,
+		"the directors are not synchronised yet"),
+	REFUSED('\0', "sync-maxlen", NULL, EVERY_VERB,
+		"the directors are not synchronised yet"),
+	REFUSED('\0', "mcast-interface", NULL, EVERY_VERB,
+		"the directors are not synchronised yet"),
+	REFUSED('\0', "mcast-group", NULL, EVERY_VERB,
+		"the directors are not synchronised yet"),
+	REFUSED('\0', "mcast-port", NULL, EVERY_VERB,
+		"the directors are not synchronised yet"),
+	REFUSED('\0', "mcast-ttl", NULL, EVERY_VERB,
+		"the directors are not synchronised yet"),
+	REFUSED('\0', "tun-type", NULL, EVERY_VERB,
+		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
+	REFUSED('\0', "tun-port", NULL, EVERY_VERB,
+		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
+	REFUSED('\0', "tun-nocsum", NULL, EVERY_VERB,
+		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
+	REFUSED('\0', "tun-csum", NULL, EVERY_VERB,
+		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
+	REFUSED('\0', "tun-remcsum", NULL, EVERY_VERB,
+		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
+};
+
+/* An option as it was written: by its letter, or by its name. */
+struct token {
+	char letter;
+	const char *name;
+	size_t length;		/* of the name, before a '=' */
+	const char *argument;
+};
+
+struct command_line {
+	struct token tokens[MAX_TOKENS];
+	size_t nr_tokens;
+	const char *words[MAX_TOKENS];
+	size_t nr_words;
+	const struct verb *verb;
+	const struct token *verb_token;
+};
+
+#define SPELLING 80
+
+static const char *spelling(const struct token *token, char *text)
+{
+	if (token->letter)
+		snprintf(text, SPELLING, "-%c", token->letter);
+	else
+		snprintf(text, SPELLING, "--%.*s", (int)token->length,
+			 token->name);
+	return text;
+}
+
+static bool same_name(const struct token *token, const char *name)
+{
+	return name && !token->letter && strlen(name) == token->length &&
+	       !strncmp(name, token->name, token->length);
+}
+
+/* The next row for a token after @row, the first one when that is NULL. */
+static const struct option *next_row(const struct option *row,
+				     const struct token *token, bool ipvsadm)
+{
+	for (row = row ? row + 1 : options;
+	     row < options + ARRAY_SIZE(options); row++) {
+		if (row->ours && ipvsadm)
+			continue;
+		if (token->letter && token->letter == row->letter)
+			return row;
+		if (same_name(token, row->name))
+			return row;
+	}
+	return NULL;
+}
+
+static const struct verb *token_verb(const struct token *token)
+{
+	const char *letters;
+	size_t i;
+
+	for (i = 0; i < VERBS; i++) {
+		letters = verbs[i].letters;
+		if (token->letter && letters && strchr(letters, token->letter))
+			return &verbs[i];
+		if (same_name(token, verbs[i].longname))
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+static int add_token(struct command_line *line, const struct token *token)
+{
+	const struct verb *verb = token_verb(token);
+	char first[SPELLING];
+	char second[SPELLING];
+
+	if (line->nr_tokens == MAX_TOKENS)
+		return fault("too many options");
+	line->tokens[line->nr_tokens] = *token;
+	if (verb && line->verb)
+		return fault("%s and %s are two commands, give one",
+			     spelling(line->verb_token, first),
+			     spelling(token, second));
+	if (verb) {
+		line->verb = verb;
+		line->verb_token = &line->tokens[line->nr_tokens];
+	}
+	line->nr_tokens++;
+	return 0;
+}
+
+/* The argument of an option that takes one: @inside its word, or the next. */
+static int take_argument(struct token *token, const char *argument,
+			 const char *inside, char ***next)
+{
+	const char *word = inside ? inside : **next;
+	char text[SPELLING];
+
+	if (!inside) {
+		if (!word)
+			return fault("option %s lacks its argument %s",
+				     spelling(token, text), argument);
+		/* The next option, or a number below zero? */
+		if (word[0] == '-' &&
+		    (isalpha((unsigned char)word[1]) || word[1] == '-'))
+			return fault("option %s lacks its argument %s, '%s' comes next",
+				     spelling(token, text), argument, word);
+		(*next)++;
+	}
+	token->argument = word;
+	return 0;
+}
+
+static int read_long(struct command_line *line, const char *word, char ***next,
+		     bool ipvsadm)
+{
+	struct token token = {
+		.name = word + 2,
+		.length = strcspn(word + 2, "="),
+	};
+	const struct option *row = next_row(NULL, &token, ipvsadm);
+	const char *inside = token.name[token.length] ?
+			     token.name + token.length + 1 : NULL;
+
+	if (!row && !token_verb(&token))
+		return fault("there is no option '%s'", word);
+	if (row && row->argument) {
+		if (take_argument(&token, row->argument, inside, next))
+			return -1;
+	} else if (inside && !(row && row->refusal)) {
+		return fault("option --%.*s takes no argument",
+			     (int)token.length, token.name);
+	}
+	return add_token(line, &token);
+}
+
+static int read_letters(struct command_line *line, const char *word,
+			char ***next, bool ipvsadm)
+{
+	const struct option *row;
+	const char *letter;
+
+	for (letter = word + 1; *letter; letter++) {
+		struct token token = { .letter = *letter };
+
+		row = next_row(NULL, &token, ipvsadm);
+		if (!row && !token_verb(&token))
+			return fault("there is no option '-%c'", *letter);
+		if (row && row->argument) {
+			if (take_argument(&token, row->argument,
+					  letter[1] ? letter + 1 : NULL, next))
+				return -1;
+			return add_token(line, &token);
+		}
+		if (add_token(line, &token))
+			return -1;
+		/* What follows may be its argument, which no longer matters. */
+		if (row && row->refusal)
+			return 0;
+	}
+	return 0;
+}
+
+static int read_words(struct command_line *line, char **next, bool ipvsadm)
+{
+	bool options_end = false;
+	const char *word;
+	int status = 0;
+
+	while (!status && (word = *next++)) {
+		if (options_end || word[0] != '-' || !word[1]) {
+			if (line->nr_words == MAX_TOKENS)
+				return fault("too many arguments");
+			line->words[line->nr_words++] = word;
+		} else if (word[1] != '-') {
+			status = read_letters(line, word, &next, ipvsadm);
+		} else if (word[2]) {
+			status = read_long(line, word, &next, ipvsadm);
+		} else {
+			options_end = true;
+		}
+	}
+	return status;
+}
+
+static int refuse(const struct token *token, const struct option *row)
+{
+	char text[SPELLING];
+
+	if (token->letter)
+		fault("option %s (--%s) is refused: %s", spelling(token, text),
+		      row->name, row->refusal);
+	else
+		fault("option %s is refused: %s", spelling(token, text),
+		      row->refusal);
+	return 1;
+}
+
+/*
+ * Options that no verb takes are named before anything else is, for they may
+ * be commands of ipvsadm's. The p of lbctl's lists waits for its verb.
+ */
+static int refuse_early(const struct command_line *line, bool ipvsadm)
+{
+	const struct option *row;
+	size_t i;
+
+	for (i = 0; i < line->nr_tokens; i++) {
+		row = next_row(NULL, &line->tokens[i], ipvsadm);
+		if (row && row->refusal)
+			return refuse(&line->tokens[i], row);
+	}
+	return 0;
+}
+
+static bool is_help(const struct token *token)
+{
+	return token->letter == 'h' || same_name(token, "help");
+}
+
+static int find_verb(struct command_line *line, struct request *req)
+{
+	const char *word = line->words[0];
+	size_t i;
+
+	if (line->verb) {
+		req->verb = line->verb;
+		return 0;
+	}
+	if (req->ipvsadm && !line->nr_tokens && !line->nr_words) {
+		req->verb = &verbs[VERB_LIST];
+		return 0;
+	}
+	if (req->ipvsadm || !line->nr_words) {
+		/* Only -h makes sense alone; any other option needs a verb. */
+		if (!line->nr_tokens || !is_help(&line->tokens[0]))
+			return fault("a command is missing");
+		req->verb = &verbs[VERB_HELP];
+		return 0;
+	}
+	for (i = 0; i < VERBS; i++) {
+		if (strcmp(verbs[i].name, word))
+			continue;
+		req->verb = &verbs[i];
+		line->nr_words--;
+		memmove(line->words, line->words + 1,
+			line->nr_words * sizeof(line->words[0]));
+		return 0;
+	}
+	return fault("there is no command '%s'", word);
+}
+
+static int apply(const struct token *token, struct request *req)
+{
+	unsigned int bit = 1U << (req->verb - verbs);
+	const struct option *any = NULL;
+	const struct option *row = NULL;
+	char text[SPELLING];
+	void *member;
+
+	while ((row = next_row(row, token, req->ipvsadm))) {
+		any = row;
+		if (row->verbs & bit)
+			break;
+	}
+	if (!any)
+		return 0;	/* the verb itself */
+	if (!row)
+		return fault("option %s does not go with %s",
+			     spelling(token, text), req->verb->name);
+	if (row->refusal)
+		return refuse(token, row);
+	member = (char *)req + row->offset;
+	if (row->argument) {
+		if (*(const char **)member)
+			return fault("option %s is given twice",
+				     spelling(token, text));
+		*(const char **)member = token->argument;
+	} else {
+		*(bool *)member = true;
+	}
+	return 0;
+}
+
+static int read_texts(struct request *req)
+{
+	unsigned int needs = req->verb->needs;
+
+	if (req->tcp_text && req->udp_text)
+		return fault("-t and -u are two services, give one");
+	req->has_service = req->tcp_text || req->udp_text;
+	if (!req->has_service && (needs & NEEDS_SERVICE))
+		return fault("%s needs a service: -t HOST:PORT or -u HOST:PORT",
+			     req->verb->name);
+	if (req->tcp_text &&
+	    parse_service(req->tcp_text, IPPROTO_TCP, &req->service))
+		return -1;
+	if (req->udp_text &&
+	    parse_service(req->udp_text, IPPROTO_UDP, &req->service))
+		return -1;
+	if (!req->server_text && (needs & NEEDS_SERVER))
+		return fault("%s needs a server: -r HOST[:PORT]",
+			     req->verb->name);
+	if (req->server_text &&
+	    parse_server(req->server_text, &req->service, &req->server))
+		return -1;
+	if (req->scheduler && parse_scheduler(req->scheduler))
+		return -1;
+	/* Also on a change: ipvsadm's -e without -w sets the weight 1. */
+	req->weight = 1;
+	if (req->weight_text &&
+	    parse_number("weight", req->weight_text, 0, LBDR_WEIGHT_MAX,
+			 &req->weight))
+		return -1;
+	if (req->netns && parse_netns(req->netns))
+		return -1;
+	return 0;
+}
+
+static int check_together(const struct request *req)
+{
+	if (req->connections + req->stats + req->drops > 1)
+		return fault("-c, --stats and --drops are different listings, give one");
+	if (req->sort && req->nosort)
+		return fault("--sort and --nosort exclude each other");
+	if (req->drops && req->has_service)
+		return fault("--drops counts for all services together, give none");
+	if (req->pretty && !req->json)
+		return fault("-p shapes JSON, give -j as well");
+	return 0;
+}
+
+/**
+ * options_read() - understand a command line
+ * @argc: as main() has it
+ * @argv: as main() has it
+ * @req: in: ipvsadm; out: all
+ *
+ * Return: 0; -1 for wrong usage, then req->verb is set when the command line
+ * got as far as that; 1 for an option that is known and not done. In both
+ * cases fault_text() tells more.
+ */
+int options_read(int argc, char **argv, struct request *req)
+{
+	struct command_line line = { .nr_tokens = 0 };
+	int status;
+	size_t i;
+
+	/* A program may be started without even a name. */
+	if (read_words(&line, argv + !!argc, req->ipvsadm)) {
+		req->verb = line.verb;
+		return -1;
+	}
+	req->verb = line.verb;
+	status = refuse_early(&line, req->ipvsadm);
+	if (!status)
+		status = find_verb(&line, req);
+	for (i = 0; !status && i < line.nr_tokens; i++)
+		status = apply(&line.tokens[i], req);
+	if (status)
+		return status;
+	if (req->help)
+		return 0;
+	if (line.nr_words && (req->verb->needs & TAKES_WORD)) {
+		req->word = line.words[0];
+		if (line.nr_words > 1)
+			return fault("unexpected argument '%s'", line.words[1]);
+	} else if (line.nr_words) {
+		return fault("unexpected argument '%s'", line.words[0]);
+	}
+	if (read_texts(req))
+		return -1;
+	return check_together(req);
+}
+
+static void usage_option(FILE *out, const struct option *row)
+{
+	char left[48];
+
+	if (row->letter)
+		snprintf(left, sizeof(left), "-%c, --%s %s", row->letter,
+			 row->name, row->argument ? row->argument : "");
+	else
+		snprintf(left, sizeof(left), "    --%s %s", row->name,
+			 row->argument ? row->argument : "");
+	fprintf(out, "  %-32s %s\n", left, row->help);
+}
+
+/* The command on one line, then its options, as the tables have them. */
+void options_usage(FILE *out, const struct verb *verb, bool ipvsadm)
+{
+	unsigned int bit = 1U << (verb - verbs);
+	const struct option *row;
+
+	if (ipvsadm && verb->letters)
+		fprintf(out, "Usage: %s -%c", program, verb->letters[0]);
+	else
+		fprintf(out, "Usage: %s %s", program, verb->name);
+	if (verb->needs & (NEEDS_SERVICE | TAKES_SERVICE))
+		fputs(verb->needs & NEEDS_SERVICE ? " -t|-u HOST:PORT" :
+						    " [-t|-u HOST:PORT]", out);
+	if (verb->needs & NEEDS_SERVER)
+		fputs(" -r HOST[:PORT]", out);
+	if (verb->needs & TAKES_WORD)
+		fputs(" [COMMAND]", out);
+	fputs(" [OPTION]...\n", out);
+	for (row = options; row < options + ARRAY_SIZE(options); row++) {
+		if ((row->verbs & bit) && !row->refusal &&
+		    !(row->ours && ipvsadm))
+			usage_option(out, row);
+	}
+}
+
+/*
+ * True when the tables agree with each other: a letter takes an argument in
+ * all rows or in none, or tokens could not be told before the verb is known,
+ * and no letter or name is a verb's and an option's.
+ */
+bool options_consistent(void)
+{
+	const struct option *other;
+	const struct option *row;
+
+	for (row = options; row < options + ARRAY_SIZE(options); row++) {
+		struct token letter = { .letter = row->letter };
+		struct token name = {
+			.name = row->name,
+			.length = strlen(row->name),
+		};
+
+		if ((row->letter && token_verb(&letter)) || token_verb(&name))
+			return false;
+		for (other = row + 1; other < options + ARRAY_SIZE(options);
+		     other++) {
+			if (!strcmp(row->name, other->name))
+				return false;
+			if (row->letter && row->letter == other->letter &&
+			    (!row->argument != !other->argument ||
+			     (row->verbs & other->verbs)))
+				return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Puts things on paper: complaints on stderr, addresses, counters in
+ * ipvsadm's widths, and JSON lists that are written element by element, so
+ * that a long one is never held in memory.
+ */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lbctl.h"
+
+const char *program = "lbctl";
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	/* What was listed so far comes before what is said about it. */
+	fflush(stdout);
+	fprintf(stderr, "%s: ", program);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+/* Makes room for one more element, at the price of ending without memory. */
+void *grow(void *array, size_t *room, size_t used, size_t size)
+{
+	if (used < *room)
+		return array;
+	*room = *room ? *room * 2 : 64;
+	array = reallocarray(array, *room, size);
+	if (!array) {
+		complain("out of memory");
+		exit(EXIT_REFUSED);
+	}
+	return array;
+}
+
+/* As ipvsadm writes it. */
+const char *protocol_name(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP ? "TCP" : "UDP";
+}
+
+/* As /etc/services and JSON have it. */
+const char *protocol_word(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP ? "tcp" : "udp";
+}
+
+const char *address_text(const struct endpoint *at, char *text)
+{
+	if (!inet_ntop(at->family, at->address, text, ENDPOINT_TEXT))
+		snprintf(text, ENDPOINT_TEXT, "?");
+	return text;
+}
+
+static bool host_name(const struct endpoint *at, char *host)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	const struct sockaddr *address;
+	socklen_t length;
+
+	if (at->family == AF_INET) {
+		memcpy(&in.sin_addr, at->address, sizeof(in.sin_addr));
+		address = (const struct sockaddr *)&in;
+		length = sizeof(in);
+	} else {
+		memcpy(&in6.sin6_addr, at->address, sizeof(in6.sin6_addr));
+		address = (const struct sockaddr *)&in6;
+		length = sizeof(in6);
+	}
+	return !getnameinfo(address, length, host, NI_MAXHOST, NULL, 0,
+			    NI_NAMEREQD);
+}
+
+const char *endpoint_text(const struct endpoint *at, __u8 protocol,
+			  bool numeric, char *text)
+{
+	const struct servent *entry = NULL;
+	char host[ENDPOINT_TEXT];
+	char port[NI_MAXSERV];
+
+	if (numeric || !host_name(at, host))
+		address_text(at, host);
+	if (!numeric)
+		entry = getservbyport(htons(at->port), protocol_word(protocol));
+	if (entry)
+		snprintf(port, sizeof(port), "%s", entry->s_name);
+	else
+		snprintf(port, sizeof(port), "%u", at->port);
+	snprintf(text, ENDPOINT_TEXT,
+		 at->family == AF_INET ? "%.*s:%s" : "[%.*s]:%s", NI_MAXHOST,
+		 host, port);
+	return text;
+}
+
+/* Nine columns as ipvsadm has them, a large number scaled unless exact. */
+const char *number_text(__u64 number, bool exact, char *text)
+{
+	static const struct {
+		__u64 below;
+		__u64 unit;
+		char letter;
+	} scales[] = {
+		{ 1000000000ULL, 1000ULL, 'K' },
+		{ 100000000000ULL, 1000000ULL, 'M' },
+		{ 100000000000000ULL, 1000000000ULL, 'G' },
+		{ ~0ULL, 1000000000000ULL, 'T' },
+	};
+	size_t i = 0;
+
+	if (number < 100000000ULL) {
+		snprintf(text, NUMBER_TEXT, "%9llu", number);
+	} else if (exact) {
+		snprintf(text, NUMBER_TEXT, " %llu", number);
+	} else {
+		while (i < ARRAY_SIZE(scales) - 1 && number >= scales[i].below)
+			i++;
+		snprintf(text, NUMBER_TEXT, "%8llu%c",
+			 number / scales[i].unit, scales[i].letter);
+	}
+	return text;
+}
+
+/*
+ * Nothing is written before the first object or the end, so that a request
+ * that fails leaves no empty list behind, and one that is cut off no whole one.
+ */
+void json_list_begin(struct json_list *list, bool pretty)
+{
+	list->pretty = pretty;
+	list->begun = false;
+}
+
+/* Takes the object over. */
+void json_list_add(struct json_list *list, json_t *object)
+{
+	size_t flags = list->pretty ? JSON_INDENT(2) : JSON_COMPACT;
+	char *text = object ? json_dumps(object, flags) : NULL;
+	char *line;
+	char *rest;
+
+	if (!text) {
+		complain("out of memory");
+		exit(EXIT_REFUSED);
+	}
+	putchar(list->begun ? ',' : '[');
+	if (list->begun || list->pretty)
+		putchar('\n');
+	list->begun = true;
+	/* A line's end is only ever between tokens: strings have it escaped. */
+	for (rest = text; (line = strsep(&rest, "\n"));)
+		printf("%s%s%s", list->pretty ? "  " : "", line,
+		       rest ? "\n" : "");
+	free(text);
+	json_decref(object);
+}
+
+void json_list_end(struct json_list *list)
+{
+	if (!list->begun)
+		putchar('[');
+	puts(list->begun && list->pretty ? "\n]" : "]");
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The verbs that change the servers of a service.
+ */
+#include <stdio.h>
+#include <arpa/inet.h>
+
+#include "lbctl.h"
+
+static struct nlmsghdr *server_request(struct nl *nl, const struct request *req,
+				       __u8 command)
+{
+	const struct endpoint *at = &req->server;
+	struct nlmsghdr *nlh = nl_request(nl, command);
+	struct nlattr *nest;
+
+	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
+	nl_put_service(nlh, &req->service);
+	mnl_attr_nest_end(nlh, nest);
+	mnl_attr_put(nlh, LBDR_A_SERVER_ADDRESS, at->family == AF_INET ? 4 : 16,
+		     at->address);
+	mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(at->port));
+	return nlh;
+}
+
+static int verdict(struct nl *nl, struct nlmsghdr *nlh)
+{
+	struct nl_answer answer;
+
+	nl_ask(nl, nlh, NULL, NULL, &answer);
+	return nl_verdict(&answer, "server");
+}
+
+static int configure(struct nl *nl, const struct request *req, __u8 command)
+{
+	struct nlmsghdr *nlh = server_request(nl, req, command);
+
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_WEIGHT, req->weight);
+	if (req->direct)
+		mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD, LBDR_FORWARD_DR);
+	return verdict(nl, nlh);
+}
+
+int server_add(struct nl *nl, const struct request *req)
+{
+	return configure(nl, req, LBDR_CMD_SERVER_NEW);
+}
+
+int server_edit(struct nl *nl, const struct request *req)
+{
+	return configure(nl, req, LBDR_CMD_SERVER_SET);
+}
+
+int server_del(struct nl *nl, const struct request *req)
+{
+	return verdict(nl, server_request(nl, req, LBDR_CMD_SERVER_DEL));
+}
