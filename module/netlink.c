@@ -343,15 +343,24 @@ static const struct nla_policy lbdr_nl_server_policy[] = {
 	[LBDR_A_SERVER_FORWARD]	= { .type = NLA_U8 },
 };
 
+/* Without a policy attributes would not be looked at, and let through. */
+static const struct nla_policy lbdr_nl_nothing_policy[] = {
+	[1] = { .type = NLA_REJECT },
+};
+
 static const struct genl_ops lbdr_nl_ops[] = {
 	{
 		.cmd	= LBDR_CMD_INFO_GET,
 		.doit	= lbdr_nl_info_get,
 		.flags	= GENL_UNS_ADMIN_PERM,
+		.policy	= lbdr_nl_nothing_policy,
+		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
 	},
 	{
 		.cmd	= LBDR_CMD_SCHED_GET,
 		.dumpit	= lbdr_nl_sched_dump,
+		.policy	= lbdr_nl_nothing_policy,
+		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVICE_GET,
@@ -414,6 +423,8 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.dumpit	= lbdr_nl_conn_dump,
 		.done	= lbdr_nl_conn_dump_done,
 		.flags	= GENL_UNS_ADMIN_PERM,
+		.policy	= lbdr_nl_nothing_policy,
+		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
 	},
 	{
 		.cmd	= LBDR_CMD_ZERO,
@@ -426,6 +437,8 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.cmd	= LBDR_CMD_FLUSH,
 		.doit	= lbdr_nl_flush,
 		.flags	= GENL_UNS_ADMIN_PERM,
+		.policy	= lbdr_nl_nothing_policy,
+		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
 	},
 };
 
