@@ -317,8 +317,10 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 		old = rhashtable_lookup_get_insert_fast(&ln->conns[LBDR_V6],
 							&conn->node,
 							lbdr_conn_params6);
-	if (likely(!old))
+	if (likely(!old)) {
+		lbdr_stats_add(server->stats, 1, 0, 0);
 		return conn;
+	}
 
 	lbdr_conn_count(server, conn->state, -1);
 	lbdr_conn_free(conn);

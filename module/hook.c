@@ -4,7 +4,7 @@
  *
  *	PREROUTING --- not to this host's MAC, or no VIP -----> the stack
  *	    |
- *	  parse ------ neither TCP nor UDP, or a fragment ----> the stack
+ *	  parse ------ no TCP or UDP, a fragment, malformed --> the stack
  *	    |
  *	connection? -- no -- service? -- no ------------------> the stack
  *	    |                  |
@@ -92,9 +92,8 @@ static unsigned int lbdr_hook_refuse(struct lbdr_net *ln, struct sk_buff *skb,
 
 /*
  * Chooses a server. One that was removed between the choice and now is in the
- * old pool alone: asking again meets the new one. There are as many tries as
- * removals can hit one choice in all likelihood; after these the connection
- * begins dead and the client's next SYN begins another.
+ * old pool alone: asking again meets the new one. Three removals in a row leave
+ * the client a connection that is dead, and its next SYN begins another.
  */
 static struct lbdr_server *lbdr_hook_pick(const struct lbdr_service *service,
 					  const struct lbdr_flow *flow)
@@ -148,13 +147,8 @@ lbdr_hook_begin(struct lbdr_net *ln, struct sk_buff *skb,
 		return NULL;
 	}
 	conn = lbdr_conn_add(ln, flow, server, &why);
-	if (!conn) {
+	if (!conn)
 		lbdr_drop(ln, why);
-		return NULL;
-	}
-	u64_stats_update_begin(&this_cpu_ptr(server->stats)->sync);
-	u64_stats_inc(&this_cpu_ptr(server->stats)->conns);
-	u64_stats_update_end(&this_cpu_ptr(server->stats)->sync);
 	return conn;
 }
 
@@ -163,17 +157,13 @@ static void lbdr_hook_count(const struct lbdr_server *server,
 			    const struct sk_buff *skb,
 			    const struct lbdr_flow *flow)
 {
-	struct lbdr_stats *stats = this_cpu_ptr(server->stats);
 	u32 packets = 1, bytes = skb->len;
 
 	if (unlikely(skb_is_gso(skb))) {
 		packets = max_t(u32, skb_shinfo(skb)->gso_segs, 1);
 		bytes += (packets - 1) * flow->hdr_len;
 	}
-	u64_stats_update_begin(&stats->sync);
-	u64_stats_add(&stats->packets, packets);
-	u64_stats_add(&stats->bytes, bytes);
-	u64_stats_update_end(&stats->sync);
+	lbdr_stats_add(server->stats, 0, packets, bytes);
 }
 
 /* A packet whose flow is known. */
@@ -227,8 +217,9 @@ static unsigned int lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 		verdict = lbdr_hook_forward(ln, skb, &flow);
 		break;
 	case LBDR_PARSED_MALFORMED:
-		lbdr_drop(ln, LBDR_DROP_MALFORMED);
-		verdict = NF_DROP;
+		/* Its port is unknown: it need not be for a service. */
+		lbdr_drop(ln, LBDR_PASS_MALFORMED);
+		verdict = NF_ACCEPT;
 		break;
 	case LBDR_PARSED_FRAGMENT:
 		lbdr_drop(ln, LBDR_PASS_FRAGMENT);

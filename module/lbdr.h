@@ -55,7 +55,6 @@ static inline u8 lbdr_af(enum lbdr_family family)
  * stats.c has the words for each.
  */
 enum lbdr_drop {
-	LBDR_DROP_MALFORMED,
 	LBDR_DROP_BAD_SOURCE,
 	LBDR_DROP_NO_SERVER,
 	LBDR_DROP_CONN_MAX,
@@ -67,6 +66,7 @@ enum lbdr_drop {
 	LBDR_DROP_MTU,
 	LBDR_DROP_MEMORY,
 	/* The rest were passed to the director's own stack instead. */
+	LBDR_PASS_MALFORMED,
 	LBDR_PASS_NO_CONN,
 	LBDR_PASS_FRAGMENT,
 	LBDR_PASS_LOCAL_CLIENT,
@@ -448,6 +448,30 @@ void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
 static inline void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop)
 {
 	this_cpu_inc(ln->drops[drop]);
+}
+
+/**
+ * lbdr_stats_add() - count what a server got
+ * @stats: its counters
+ * @conns: connections
+ * @packets: packets
+ * @bytes: bytes
+ *
+ * Context: BH off.
+ */
+static inline void lbdr_stats_add(struct lbdr_stats __percpu *stats, u32 conns,
+				  u32 packets, u32 bytes)
+{
+	struct lbdr_stats *mine = this_cpu_ptr(stats);
+
+	u64_stats_update_begin(&mine->sync);
+	if (conns)
+		u64_stats_add(&mine->conns, conns);
+	if (packets) {
+		u64_stats_add(&mine->packets, packets);
+		u64_stats_add(&mine->bytes, bytes);
+	}
+	u64_stats_update_end(&mine->sync);
 }
 
 /* netlink.c */

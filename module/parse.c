@@ -15,21 +15,18 @@
 
 #include "lbdr.h"
 
-/* What a TCP header means. The data offset covers at least the fixed part. */
-static bool lbdr_tcp_event(const struct tcphdr *th, enum lbdr_event *event)
+/*
+ * What a TCP header means. Only a plain SYN begins a connection: one with ACK
+ * answers a connection that this host began, one with FIN means nothing (RFC
+ * 9293, 3.10.7). RST is acted on first.
+ */
+static enum lbdr_event lbdr_tcp_event(const struct tcphdr *th)
 {
-	/* RFC 9293, 3.10.7.4: RST is acted on before SYN, and both end it. */
-	if (th->rst) {
-		*event = LBDR_EVENT_RST;
-		return !th->syn;
-	}
-	if (th->syn) {
-		/* A client's SYN acknowledges nothing, and finishes nothing. */
-		*event = LBDR_EVENT_SYN;
-		return !th->fin && !th->ack;
-	}
-	*event = th->fin ? LBDR_EVENT_FIN : LBDR_EVENT_DATA;
-	return true;
+	if (th->rst)
+		return LBDR_EVENT_RST;
+	if (th->syn)
+		return th->ack || th->fin ? LBDR_EVENT_DATA : LBDR_EVENT_SYN;
+	return th->fin ? LBDR_EVENT_FIN : LBDR_EVENT_DATA;
 }
 
 /*
@@ -51,10 +48,9 @@ lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
 		len = th->doff * 4;
 		if (len < sizeof(*th) || thoff + len > skb->len)
 			return LBDR_PARSED_MALFORMED;
-		if (!lbdr_tcp_event(th, &flow->event))
-			return LBDR_PARSED_MALFORMED;
 		*cport = th->source;
 		*vport = th->dest;
+		flow->event = lbdr_tcp_event(th);
 		flow->hdr_len = thoff + len;
 	} else if (protocol == IPPROTO_UDP) {
 		const struct udphdr *uh;

@@ -10,10 +10,6 @@
 #include "lbdr.h"
 
 const struct lbdr_drop_word lbdr_drop_words[LBDR_DROPS] = {
-	[LBDR_DROP_MALFORMED] = {
-		"malformed",
-		"transport header cut short, of impossible length, port or flags",
-	},
 	[LBDR_DROP_BAD_SOURCE] = {
 		"bad-source",
 		"new connection from a multicast, broadcast, loopback or own address",
@@ -53,6 +49,10 @@ const struct lbdr_drop_word lbdr_drop_words[LBDR_DROPS] = {
 	[LBDR_DROP_MEMORY] = {
 		"memory",
 		"no memory to make a packet writable or for a route",
+	},
+	[LBDR_PASS_MALFORMED] = {
+		"malformed",
+		"passed to the stack: a transport header cut short, of impossible length or port",
 	},
 	[LBDR_PASS_NO_CONN] = {
 		"no-conn",
