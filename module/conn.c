@@ -19,9 +19,9 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/jhash.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <net/ipv6.h>
 
 #include "lbdr.h"
 
@@ -45,26 +45,36 @@ MODULE_PARM_DESC(conn_max,
 
 static struct kmem_cache *lbdr_conn_cache[LBDR_FAMILIES] __read_mostly;
 
-static int lbdr_conn_cmp4(struct rhashtable_compare_arg *arg, const void *obj)
+/* Inline, or the table's code would call them for each entry of a chain. */
+static __always_inline u32 lbdr_conn_hash4(const void *key, u32 len, u32 seed)
 {
-	return memcmp(arg->key, lbdr_conn_key4(obj), sizeof(struct lbdr_key4));
+	return jhash2(key, sizeof(struct lbdr_key4) / sizeof(u32), seed);
 }
 
-static int lbdr_conn_cmp6(struct rhashtable_compare_arg *arg, const void *obj)
+static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)
 {
-	const struct lbdr_key6 *a = arg->key;
-	const struct lbdr_key6 *b = lbdr_conn_key6(obj);
+	return jhash2(key, sizeof(struct lbdr_key6) / sizeof(u32), seed);
+}
 
-	return !ipv6_addr_equal(&a->client, &b->client) ||
-	       !ipv6_addr_equal(&a->vip, &b->vip) ||
-	       a->cport != b->cport || a->vport != b->vport ||
-	       a->protocol != b->protocol;
+static __always_inline int lbdr_conn_cmp4(struct rhashtable_compare_arg *arg,
+					  const void *obj)
+{
+	return !!memcmp(arg->key, lbdr_conn_key4(obj),
+			sizeof(struct lbdr_key4));
+}
+
+static __always_inline int lbdr_conn_cmp6(struct rhashtable_compare_arg *arg,
+					  const void *obj)
+{
+	return !!memcmp(arg->key, lbdr_conn_key6(obj),
+			sizeof(struct lbdr_key6));
 }
 
 static const struct rhashtable_params lbdr_conn_params4 = {
 	.head_offset		= offsetof(struct lbdr_conn4, conn.node),
 	.key_offset		= offsetof(struct lbdr_conn4, key),
 	.key_len		= sizeof(struct lbdr_key4),
+	.hashfn			= lbdr_conn_hash4,
 	.obj_cmpfn		= lbdr_conn_cmp4,
 	.automatic_shrinking	= true,
 };
@@ -73,6 +83,7 @@ static const struct rhashtable_params lbdr_conn_params6 = {
 	.head_offset		= offsetof(struct lbdr_conn6, conn.node),
 	.key_offset		= offsetof(struct lbdr_conn6, key),
 	.key_len		= sizeof(struct lbdr_key6),
+	.hashfn			= lbdr_conn_hash6,
 	.obj_cmpfn		= lbdr_conn_cmp6,
 	.automatic_shrinking	= true,
 };

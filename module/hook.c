@@ -206,11 +206,15 @@ static unsigned int lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 {
 	struct lbdr_flow flow;
 	unsigned int verdict;
+	bool bh;
 
 	if (!lbdr_hook_ours(skb))
 		return NF_ACCEPT;
 
-	local_bh_disable();
+	/* NFQUEUE alone comes with BH enabled; all others are spared the cost. */
+	bh = !in_softirq();
+	if (unlikely(bh))
+		local_bh_disable();
 	switch (family == LBDR_V4 ? lbdr_parse4(skb, &flow) :
 				    lbdr_parse6(skb, &flow)) {
 	case LBDR_PARSED:
@@ -228,7 +232,8 @@ static unsigned int lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	default:
 		verdict = NF_ACCEPT;
 	}
-	local_bh_enable();
+	if (unlikely(bh))
+		local_bh_enable();
 	return verdict;
 }
 

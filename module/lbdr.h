@@ -178,12 +178,15 @@ struct lbdr_service {
  * struct lbdr_route - how a server is reached; immutable once published
  * @dst: the route to the RIP, one reference held
  * @cookie: IPv6's witness that @dst is still valid
+ * @mtu: of IPv4, without learned PMTU; a change of the device's or the route's
+ *	makes @dst invalid. IPv6 routes outlive it, so it is asked for there
  * @local: the server is this very host
  * @rcu: puts @dst and frees
  */
 struct lbdr_route {
 	struct dst_entry	*dst;
 	u32			cookie;
+	u32			mtu;
 	bool			local;
 	struct rcu_head		rcu;
 };

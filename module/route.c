@@ -13,6 +13,7 @@
  * packet (see xmit_dr.c), so that a flushed, replaced or failed one is noticed
  * at once and nothing holds a device back.
  */
+#include <net/ip.h>
 #include <net/ip6_route.h>
 #include <net/route.h>
 
@@ -105,6 +106,8 @@ static struct lbdr_route *lbdr_route_make(const struct lbdr_server *server,
 		goto err_dst;
 	}
 	route->dst = dst;
+	route->mtu = server->family == LBDR_V4 ?
+		     ip_dst_mtu_maybe_forward(dst, true) : 0;
 	route->cookie = cookie;
 	route->local = local;
 	return route;

@@ -114,11 +114,11 @@ unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 			   const struct lbdr_server *server,
 			   const struct lbdr_route *route)
 {
-	struct dst_entry *dst = route->dst;
 	const struct iphdr *iph = ip_hdr(skb);
+	struct dst_entry *dst = route->dst;
+	u32 mtu = route->mtu;
 	struct net_device *dev;
 	bool fits;
-	u32 mtu;
 
 	if (unlikely(route->local))
 		return NF_ACCEPT;
@@ -132,7 +132,6 @@ unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 		return lbdr_xmit_drop(ln, LBDR_DROP_TTL);
 	}
 
-	mtu = ip_dst_mtu_maybe_forward(dst, true);
 	fits = lbdr_xmit_fits(skb, mtu, IPCB(skb)->frag_max_size);
 	/* RFC 1191, 3. Defragmentation marks what it put together itself. */
 	if (unlikely(!fits && (iph->frag_off & htons(IP_DF)) &&
