@@ -98,6 +98,7 @@ u32 lbdr_conn_max(void)
 {
 	return READ_ONCE(conn_max);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_max);
 
 /* Time left in jiffies, below 0 when the connection has expired. */
 static long lbdr_conn_time_left(const struct lbdr_net *ln,
@@ -125,6 +126,7 @@ long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn)
 		return 0;
 	return lbdr_conn_time_left(ln, conn, state);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_left);
 
 static void lbdr_conn_count(struct lbdr_server *server, u32 state, int by)
 {
@@ -170,6 +172,7 @@ void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
 	lbdr_conn_count(conn->server, to, 1);
 	lbdr_conn_count(conn->server, from, -1);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_move);
 
 /**
  * lbdr_conn_kill() - take a connection out of the table
@@ -201,6 +204,7 @@ bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
 	call_rcu(&conn->rcu, lbdr_conn_free_rcu);
 	return true;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_kill);
 
 /**
  * lbdr_conn_find() - the connection that a packet belongs to
@@ -249,6 +253,7 @@ kill:
 	lbdr_conn_kill(ln, conn);
 	return NULL;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_find);
 
 static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 					 const struct lbdr_flow *flow,
@@ -344,6 +349,7 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 	*why = LBDR_DROP_CONN_MEMORY;
 	return NULL;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_add);
 
 /* Looks at up to @budget connections of one table. */
 static void lbdr_conn_collect_table(struct lbdr_net *ln,

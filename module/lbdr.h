@@ -375,6 +375,20 @@ void lbdr_server_put(struct lbdr_server *server);
 void lbdr_server_counts(const struct lbdr_server *server,
 			struct lbdr_counts *counts);
 
+/*
+ * A count moves after the state that it counts: while other CPUs are in between
+ * it may read one too few for each, and below 0.
+ */
+static inline u32 lbdr_server_active(const struct lbdr_server *server)
+{
+	return max(atomic_read(&server->active), 0);
+}
+
+static inline u32 lbdr_server_inactive(const struct lbdr_server *server)
+{
+	return max(atomic_read(&server->inactive), 0);
+}
+
 static inline void lbdr_server_get(struct lbdr_server *server)
 {
 	refcount_inc(&server->refs);

@@ -15,6 +15,7 @@
 #include "lbdr.h"
 
 unsigned int lbdr_net_id __read_mostly;
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_net_id);
 
 static int __net_init lbdr_net_birth(struct net *net)
 {

@@ -219,9 +219,9 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	    nla_put_be16(msg, LBDR_A_SERVER_PORT, server->port) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_WEIGHT, server->weight) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_ACTIVE,
-			atomic_read(&server->active)) ||
+			lbdr_server_active(server)) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_INACTIVE,
-			atomic_read(&server->inactive)) ||
+			lbdr_server_inactive(server)) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVER_STATS, &counts) ||
 	    lbdr_nl_put_route(msg, server))
 		goto cancel;

@@ -102,6 +102,7 @@ void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
 	if (old)
 		lbdr_pool_free_rcu(old);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_publish);
 
 /**
  * lbdr_pool_pick() - choose a server for a new connection
@@ -120,3 +121,4 @@ struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
 		return NULL;
 	return pool->sched->pick(pool, flow);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_pick);

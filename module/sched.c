@@ -53,3 +53,4 @@ const struct lbdr_sched_ops *lbdr_sched_default(void)
 {
 	return &lbdr_sched_wrr;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_default);

@@ -96,6 +96,7 @@ void lbdr_server_put(struct lbdr_server *server)
 	free_percpu(server->stats);
 	kfree(server);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_put);
 
 /* Builds the service's pool anew from its servers and publishes it. */
 static int lbdr_server_repool(struct lbdr_net *ln, struct lbdr_service *service)

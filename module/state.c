@@ -44,3 +44,4 @@ const u32 lbdr_state_timeout[LBDR_CONN_STATES] = {
 	[LBDR_CONN_STATE_CLOSE]		= 10,
 	[LBDR_CONN_STATE_UDP]		= 5 * 60,
 };
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_state_timeout);

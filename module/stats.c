@@ -115,3 +115,4 @@ void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
 		sum->bytes += bytes;
 	}
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_stats_sum);

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The table of states, each of its cells against the rules as they are told in
+ * words, and what follows from them for time-outs and counts.
+ */
+#include <kunit/test.h>
+
+#include "lbdr.h"
+
+static const char *const state_names[LBDR_CONN_STATES] = {
+	[LBDR_CONN_STATE_NONE]		= "NONE",
+	[LBDR_CONN_STATE_SYN_RECV]	= "SYN_RECV",
+	[LBDR_CONN_STATE_ESTABLISHED]	= "ESTABLISHED",
+	[LBDR_CONN_STATE_FIN_WAIT]	= "FIN_WAIT",
+	[LBDR_CONN_STATE_TIME_WAIT]	= "TIME_WAIT",
+	[LBDR_CONN_STATE_CLOSE]		= "CLOSE",
+	[LBDR_CONN_STATE_UDP]		= "UDP",
+	[LBDR_CONN_STATE_DEAD]		= "DEAD",
+};
+
+static const char *const event_names[LBDR_EVENTS] = {
+	[LBDR_EVENT_DATA]	= "data",
+	[LBDR_EVENT_SYN]	= "SYN",
+	[LBDR_EVENT_FIN]	= "FIN",
+	[LBDR_EVENT_RST]	= "RST",
+};
+
+static bool state_is_tcp(u32 state)
+{
+	return state == LBDR_CONN_STATE_SYN_RECV ||
+	       state == LBDR_CONN_STATE_ESTABLISHED ||
+	       state == LBDR_CONN_STATE_FIN_WAIT ||
+	       state == LBDR_CONN_STATE_TIME_WAIT ||
+	       state == LBDR_CONN_STATE_CLOSE;
+}
+
+static u32 state_naive(u32 event, u32 state)
+{
+	/* What does not exist yet begins with a SYN, or with a datagram. */
+	if (state == LBDR_CONN_STATE_NONE && event == LBDR_EVENT_SYN)
+		return LBDR_CONN_STATE_SYN_RECV;
+	if (state == LBDR_CONN_STATE_NONE && event == LBDR_EVENT_DATA)
+		return LBDR_CONN_STATE_UDP;
+
+	/* A RST closes whatever TCP has. */
+	if (event == LBDR_EVENT_RST && state_is_tcp(state))
+		return LBDR_CONN_STATE_CLOSE;
+
+	/* The client's answer to the server's SYN+ACK, which we never see. */
+	if (event == LBDR_EVENT_DATA && state == LBDR_CONN_STATE_SYN_RECV)
+		return LBDR_CONN_STATE_ESTABLISHED;
+
+	/* The client says goodbye, or gives up before it has said anything. */
+	if (event == LBDR_EVENT_FIN && state == LBDR_CONN_STATE_ESTABLISHED)
+		return LBDR_CONN_STATE_FIN_WAIT;
+	if (event == LBDR_EVENT_FIN && state == LBDR_CONN_STATE_SYN_RECV)
+		return LBDR_CONN_STATE_TIME_WAIT;
+
+	/* All else changes nothing, and the dead stay dead. */
+	return state;
+}
+
+static void state_next_test(struct kunit *test)
+{
+	u32 event, state;
+
+	for (event = 0; event < LBDR_EVENTS; event++)
+		for (state = 0; state < LBDR_CONN_STATES; state++)
+			KUNIT_EXPECT_EQ_MSG(test,
+					    lbdr_state_next[event][state],
+					    state_naive(event, state),
+					    "%s in %s", event_names[event],
+					    state_names[state]);
+}
+
+/* No packet may kill a connection: lbdr_conn_kill() alone does, by cmpxchg. */
+static void state_never_dead_test(struct kunit *test)
+{
+	u32 event, state;
+
+	for (event = 0; event < LBDR_EVENTS; event++)
+		for (state = 0; state < LBDR_CONN_STATE_DEAD; state++)
+			KUNIT_EXPECT_LT_MSG(test,
+					    lbdr_state_next[event][state],
+					    LBDR_CONN_STATE_DEAD,
+					    "%s in %s", event_names[event],
+					    state_names[state]);
+}
+
+/* What a listing counts as active: the manuals of ip_vs tell users so. */
+static const bool state_active[LBDR_CONN_STATES] = {
+	[LBDR_CONN_STATE_SYN_RECV]	= true,
+	[LBDR_CONN_STATE_ESTABLISHED]	= true,
+};
+
+static void state_active_test(struct kunit *test)
+{
+	u32 state;
+
+	for (state = 0; state < LBDR_CONN_STATES; state++)
+		KUNIT_EXPECT_EQ_MSG(test, lbdr_state_active(state),
+				    state_active[state], "%s",
+				    state_names[state]);
+}
+
+struct state_timeout {
+	u32	state;
+	u32	seconds;
+};
+
+/* Those that operators know from ip_vs. */
+static const struct state_timeout state_timeouts[] = {
+	{ LBDR_CONN_STATE_SYN_RECV, 60 },
+	{ LBDR_CONN_STATE_ESTABLISHED, 900 },
+	{ LBDR_CONN_STATE_FIN_WAIT, 120 },
+	{ LBDR_CONN_STATE_TIME_WAIT, 120 },
+	{ LBDR_CONN_STATE_CLOSE, 10 },
+	{ LBDR_CONN_STATE_UDP, 300 },
+};
+
+static void state_timeout_desc(const struct state_timeout *timeout, char *desc)
+{
+	strscpy(desc, state_names[timeout->state], KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(state_timeout, state_timeouts, state_timeout_desc);
+
+static void state_timeout_test(struct kunit *test)
+{
+	const struct state_timeout *timeout = test->param_value;
+
+	KUNIT_EXPECT_EQ(test, lbdr_state_timeout[timeout->state],
+			timeout->seconds);
+}
+
+static struct kunit_case state_cases[] = {
+	KUNIT_CASE(state_next_test),
+	KUNIT_CASE(state_never_dead_test),
+	KUNIT_CASE(state_active_test),
+	KUNIT_CASE_PARAM(state_timeout_test, state_timeout_gen_params),
+	{}
+};
+
+static struct kunit_suite state_suite = {
+	.name		= "lbdr_state",
+	.test_cases	= state_cases,
+};
+
+kunit_test_suites(&state_suite);

@@ -1,0 +1,277 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The reference deployment at work, in a guest: a client with curl, a director
+# with the module, two real servers with nginx. Shows each command and what it
+# prints, and checks that this is what it should be.
+set -u
+# shellcheck source=selftests/lib.sh
+. ./lib.sh
+
+URL=http://$VIP/
+SERVICE=$VIP:80
+RIP_A=192.168.1.62 RIP_B=192.168.1.64
+dir=$(mktemp -d) && chmod 755 "$dir" || exit 1
+checked=0
+
+title() { printf '\n== %s\n' "$*"; }
+
+# expect SENTENCE COMMAND...: it must succeed.
+expect()
+{
+	checked=$((checked + 1))
+	if "${@:2}"; then
+		echo "   [as it should be: $1]"
+	else
+		echo "   [WRONG: $1]"
+		failures=$((failures + 1))
+	fi
+}
+
+# show PROMPT COMMAND...: with what it prints, which is also in $shown.
+show()
+{
+	local status
+
+	printf '%s %s\n' "$1" "${*:2}"
+	shown=$("${@:2}" 2>&1)
+	status=$?
+	[ -z "$shown" ] || echo "$shown"
+	return $status
+}
+
+# As they are shown: `on` and `-N` would tell of the lab and not of the cluster.
+where=client
+curl() { on "$where" curl -sS --max-time 20 "$@"; }
+director() { where=director show 'director#' "$@"; }
+client() { show 'client$' "$@"; }
+
+# must COMMAND...: on the director, and without it the rest makes no sense.
+must() { director "$@" || fatal "$* works"; }
+
+# fetch TIMES: the pages in $pages, one word each, and counts in $from_a, $from_b.
+fetch()
+{
+	pages='' from_a=0 from_b=0
+	for ((i = 0; i < $1; i++)); do
+		client curl "$URL" || failures=$((failures + 1))
+		pages+="$shown "
+		case $shown in
+		"$RIP_A") from_a=$((from_a + 1)) ;;
+		"$RIP_B") from_b=$((from_b + 1)) ;;
+		esac
+	done
+}
+
+# field RIP NUMBER: a column of a server's row in what was shown last.
+field() { awk -v rip="$1:80" -v n="$2" '$2 == rip { print $n }' <<<"$shown"; }
+
+# nginx_up HOST RIP: whose page is its own address.
+nginx_up()
+{
+	mkdir "$dir/$1" && echo "$2" >"$dir/$1/index.html" &&
+		cat >"$dir/$1.conf" <<-END || return 1
+			daemon off;
+			worker_processes 1;
+			pid $dir/$1.pid;
+			error_log stderr;
+			events { }
+			http {
+				access_log off;
+				server { listen 80; root $dir/$1; }
+			}
+		END
+	ip netns exec "$1" nginx -e stderr -c "$dir/$1.conf" &
+	disown # the shell would say that it was killed, in the end
+	within 20 on "$1" curl -s -o "$dir/page" "http://$2/" &&
+		cmp -s "$dir/page" "$dir/$1/index.html"
+}
+
+# capture_begin, capture_end: what comes to the VIP at the director's NIC;
+# $packets and $bytes afterwards.
+capture_begin()
+{
+	ip netns exec director tcpdump -Z root -p -n -i eth0 -Q in --immediate-mode \
+		-w "$dir/capture" "dst host $VIP and tcp" 2>"$dir/tcpdump" &
+	tcpdump=$!
+	within 20 grep -q '^tcpdump: listening' "$dir/tcpdump"
+}
+
+capture_end()
+{
+	kill "$tcpdump"
+	wait "$tcpdump"
+	read -r packets bytes < <(tcpdump -n -v -r "$dir/capture" 2>/dev/null |
+		awk '/^[0-9].* IP \(/ { n++; sub(/.*length /, ""); b += $0 + 0 }
+			END { print n + 0, b + 0 }')
+}
+
+# A connection that stays open: keep_open, and ask for a page on it, in $shown.
+keep_open()
+{
+	coproc KEPT { exec ip netns exec client socat - "TCP:$SERVICE" 2>/dev/null; }
+}
+
+drop_kept()
+{
+	kill "$KEPT_PID"
+	wait "$KEPT_PID"
+} 2>/dev/null
+
+ask_kept()
+{
+	local line
+
+	printf 'GET / HTTP/1.1\r\nHost: %s\r\n\r\n' "$VIP" >&"${KEPT[1]}"
+	while read -r -t 20 line <&"${KEPT[0]}"; do
+		line=${line%$'\r'}
+		[ -n "$line" ] || break
+	done
+	read -r -t 20 shown <&"${KEPT[0]}"
+}
+
+kept_on_a()
+{
+	keep_open && ask_kept || return 1
+	[ "$shown" = "$RIP_A" ] || { drop_kept; false; }
+}
+
+alternating()
+{
+	[[ $pages =~ ^("$RIP_A $RIP_B "){3}$ || $pages =~ ^("$RIP_B $RIP_A "){3}$ ]]
+}
+
+echo "Linux $(uname -r); on one Ethernet segment:"
+sed -n '/^#	 client /,/^#	--/s/^#//p' lib.sh
+lab_up
+nginx_up a $RIP_A || fatal 'nginx runs on a'
+nginx_up b $RIP_B || fatal 'nginx runs on b'
+echo 'director# modprobe lbdr'
+module_load
+
+title '1. Begin with nothing'
+must lbctl clear
+
+title '2. A service on the virtual address'
+must lbctl add-service -t $SERVICE -s rr
+
+title '3. Two real servers'
+must lbctl add-server -t $SERVICE -r $RIP_A -g
+must lbctl -a -t $SERVICE -r $RIP_B -g
+
+title '4. What there is'
+must lbctl list -n
+expect 'two servers, by direct routing, of weight 1' \
+	test "$(field $RIP_A 3) $(field $RIP_A 4) $(field $RIP_B 3) $(field $RIP_B 4)" \
+	= 'Route 1 Route 1'
+
+title '5. The client fetches the page'
+fetch 6
+expect 'the pages alternate' alternating
+
+title '6. Weights 10 and 20, nine fetches'
+must lbctl edit-service -t $SERVICE -s wrr
+must lbctl edit-server -t $SERVICE -r $RIP_A -w 10
+must lbctl edit-server -t $SERVICE -r $RIP_B -w 20
+must lbctl zero
+capture_begin || fatal 'tcpdump captures'
+fetch 9
+# The client's last ACK is on its way when curl ends.
+settled()
+{
+	local now
+
+	now=$(lbctl list -n --stats)
+	[ "$now" != "${before-}" ] || return 0
+	before=$now
+	sleep 0.3
+	return 1
+}
+within 10 settled
+capture_end
+must lbctl list -n --stats
+expect 'three pages of A, six of B' test "$from_a $from_b" = '3 6'
+expect 'three connections to A, six to B' \
+	test "$(field $RIP_A 3) $(field $RIP_B 3)" = '3 6'
+expect "packets and bytes agree with a capture on the director's NIC ($packets, $bytes)" \
+	test "$(($(field $RIP_A 4) + $(field $RIP_B 4))) $(($(field $RIP_A 6) + $(field $RIP_B 6)))" \
+	= "$packets $bytes"
+expect 'the director has seen nothing of the replies' \
+	test "$(field $RIP_A 5)$(field $RIP_A 7)$(field $RIP_B 5)$(field $RIP_B 7)" = 0000
+
+title '7. Weight 0 on A, where a connection is open'
+within 20 kept_on_a || fatal 'a connection to A is open'
+must lbctl edit-server -t $SERVICE -r $RIP_A -w 0
+must lbctl zero
+fetch 8
+expect 'all eight are from B' test "$from_a $from_b" = '0 8'
+ask_kept
+echo "client: the open connection is asked for the page: $shown"
+expect 'the open connection still works, on A' test "$shown" = $RIP_A
+must lbctl list -n --stats
+expect 'A has had no new connection' test "$(field $RIP_A 3)" = 0
+
+title '8. The connections'
+must lbctl list -n -c
+expect 'the open one is ESTABLISHED, the others are in FIN_WAIT' \
+	test "$(grep -c ESTABLISHED <<<"$shown") $(($(grep -c FIN_WAIT <<<"$shown") > 8))" = '1 1'
+
+title '9. Counters'
+echo '(rates are not there yet)'
+must lbctl list -n --stats
+must lbctl zero
+must lbctl list -n --stats
+expect 'the counters are 0' \
+	test "$(field $RIP_A 3)$(field $RIP_A 4)$(field $RIP_B 3)$(field $RIP_B 4)" = 0000
+must lbctl list -n
+expect 'configuration and connections are kept' \
+	test "$(field $RIP_A 4) $(field $RIP_A 5) $(field $RIP_B 4)" = '0 1 20'
+
+title '10. Take it away again'
+must lbctl edit-server -t $SERVICE -r $RIP_A -w 1
+must lbctl del-server -t $SERVICE -r $RIP_B
+fetch 2
+expect 'all from A' test "$from_a $from_b" = '2 0'
+must lbctl del-service -t $SERVICE
+must lbctl clear
+must lbctl list -n
+expect 'nothing is left' test "$(grep -c $VIP <<<"$shown")" = 0
+drop_kept
+
+title '11. Save, and read back'
+echo '(restore is not there yet: line by line)'
+must lbctl add-service -t $SERVICE -s wrr
+must lbctl add-server -t $SERVICE -r $RIP_A -w 10
+must lbctl add-server -t $SERVICE -r $RIP_B -w 20
+must lbctl save
+saved=$shown
+must lbctl clear
+while read -ra line; do
+	must lbctl "${line[@]}"
+done <<<"$saved"
+must lbctl save
+expect 'the second save is the first' test "$shown" = "$saved"
+
+title '12. Another scheduler, a connection being open'
+within 20 kept_on_a || fatal 'a connection to A is open'
+must lbctl edit-service -t $SERVICE -s rr
+fetch 6
+expect 'the pages alternate' alternating
+ask_kept
+echo "client: the open connection is asked for the page: $shown"
+expect 'it still works, on A' test "$shown" = $RIP_A
+drop_kept
+
+title "A user's first mistake: the VIP asked for on the director itself"
+director curl "$URL"
+expect 'refused at once' test $? -ne 0
+must lbctl list --drops
+expect 'and counted' \
+	test "$(awk '$1 == "local-client" { print ($2 > 0) }' <<<"$shown")" = 1
+
+printf '\n'
+if [ "$failures" -eq 0 ]; then
+	echo "The demo is over: all $checked expectations were met, in $SECONDS s."
+else
+	echo "The demo FAILED: $failures of $checked expectations were not met."
+fi
+rm -rf "$dir"

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Just enough generic netlink to say wrong things to the module."""
+import errno
+import os
+import socket
+import struct
+
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+F_REQUEST, F_ACK, F_DUMP = 1, 4, 0x300
+F_DUMP_INTR = 0x10
+NESTED = 0x8000
+
+(INFO_GET, SCHED_GET, SERVICE_GET, SERVICE_NEW, SERVICE_SET, SERVICE_DEL,
+ SERVER_GET, SERVER_NEW, SERVER_SET, SERVER_DEL, CONN_GET, ZERO, FLUSH,
+ SERVICE_NEW_NTF, SERVICE_SET_NTF, SERVICE_DEL_NTF, SERVER_NEW_NTF,
+ SERVER_SET_NTF, SERVER_DEL_NTF) = range(1, 20)
+FAMILY, PROTOCOL, ADDRESS, PORT, SCHEDULER = range(1, 6)
+SERVER_SERVICE, SERVER_ADDRESS, SERVER_PORT, SERVER_WEIGHT, SERVER_FORWARD = \
+    range(1, 6)
+
+
+def attr(kind, value):
+    data = struct.pack("=HH", len(value) + 4, kind) + value
+    return data + b"\0" * (-len(data) % 4)
+
+
+def u8(kind, value):
+    return attr(kind, struct.pack("=B", value))
+
+
+def u32(kind, value):
+    return attr(kind, struct.pack("=I", value))
+
+
+def be16(kind, value):
+    return attr(kind, struct.pack("!H", value))
+
+
+def parse(data):
+    """Attributes as a list of (type without flags, value)."""
+    out = []
+    while len(data) >= 4:
+        size, kind = struct.unpack("=HH", data[:4])
+        if size < 4 or size > len(data):
+            raise ValueError("an attribute of length %d" % size)
+        out.append((kind & 0x3fff, data[4:size]))
+        data = data[(size + 3) & ~3:]
+    return out
+
+
+class Refused(Exception):
+    def __init__(self, code, sentence):
+        super().__init__("%s: %s" % (errno.errorcode.get(code, code), sentence))
+        self.code, self.sentence = code, sentence
+
+
+class Genl:
+    """A socket in the namespace that the calling thread is in."""
+
+    def __init__(self, buffer=None):
+        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
+        self.sock.settimeout(20)
+        for option in (10, 11, 12):     # CAP_ACK, EXT_ACK, GET_STRICT_CHK
+            self.sock.setsockopt(270, option, 1)
+        if buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.sock.bind((0, 0))
+        self.seq = 0
+        family = dict(parse(self.ask(16, 3, attr(2, b"lbdr\0"))[0]))
+        self.family = struct.unpack("=H", family[1])[0]
+        group = dict(parse(parse(family[7])[0][1]))
+        self.group = struct.unpack("=I", group[2])[0]
+
+    def send(self, family, command, body, flags):
+        self.seq += 1
+        self.sock.send(struct.pack("=IHHII", 20 + len(body), family,
+                                   F_REQUEST | flags, self.seq, 0) +
+                       struct.pack("=BBH", command, 1, 0) + body)
+
+    def receive(self):
+        """(type, flags, seq, body) of each message of one datagram."""
+        data, out = self.sock.recv(1 << 16), []
+        while len(data) >= 16:
+            size, kind, flags, seq, _ = struct.unpack("=IHHII", data[:16])
+            out.append((kind, flags, seq, data[16:size]))
+            data = data[(size + 3) & ~3:]
+        return out
+
+    def ask(self, family, command, body=b"", flags=F_ACK):
+        """The replies' attributes; Refused when the kernel refuses."""
+        self.send(family, command, body, flags)
+        replies = []
+        while True:
+            for kind, bits, seq, data in self.receive():
+                if seq != self.seq:
+                    continue
+                if kind == NLMSG_DONE or kind == NLMSG_ERROR:
+                    code = -struct.unpack("=i", data[:4])[0]
+                    # A request that failed is quoted by its header alone.
+                    rest = data[20:] if kind == NLMSG_ERROR else data[4:]
+                    words = dict(parse(rest)) if bits & 0x200 else {}
+                    sentence = words.get(1, b"\0")[:-1].decode()
+                    if code:
+                        raise Refused(code, sentence)
+                    return replies
+                replies.append(data[4:])
+
+    def do(self, command, body=b""):
+        return self.ask(self.family, command, body)
+
+    def dump(self, command, body=b""):
+        return self.ask(self.family, command, body, F_DUMP)
+
+    def listen(self):
+        self.sock.setsockopt(270, 1, self.group)
+
+    def close(self):
+        self.sock.close()
+
+
+def key(address="192.168.1.63", port=80, protocol=6):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return u8(FAMILY, family) + u8(PROTOCOL, protocol) + \
+        attr(ADDRESS, socket.inet_pton(family, address)) + be16(PORT, port)
+
+
+def server(address, service=None, *more):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return attr(SERVER_SERVICE | NESTED, key() if service is None else service) + \
+        attr(SERVER_ADDRESS, socket.inet_pton(family, address)) + b"".join(more)
+
+
+def nobody():
+    """A child that has no privilege; returns in the child alone, the parent gets
+    the child's exit status."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.setgroups([])
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+    return None

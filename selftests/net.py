@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Namespaces, frames and captures for the tests that are written in Python.
+
+The topology is the reference deployment: all on one bridge `br0` of the initial
+namespace.
+
+    client 101 ---+--- director 70 (VIP 63)
+                  +--- a 62 (VIP on lo)
+                  +--- b 64 (VIP on lo)
+
+192.168.1.x and 2001:db8:1::x. One process serves all sides: a socket stays in the
+namespace that it was made in.
+"""
+import contextlib
+import ctypes
+import fcntl
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+import genl
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+HOSTS = {"client": 101, "director": 70, "a": 62, "b": 64}
+VIP = {4: "192.168.1.63", 6: "2001:db8:1::63"}
+AF = {4: socket.AF_INET, 6: socket.AF_INET6}
+LBCTL = os.environ["LBCTL"]
+WAIT = 20.0
+failed = 0
+
+
+def ok(good, what, detail=""):
+    """One result; `detail` is shown when it is not good."""
+    global failed
+    print(("ok - " if good else "not ok - ") + what, flush=True)
+    if not good:
+        failed += 1
+        if detail:
+            print("#   " + str(detail).replace("\n", "\n#   "), flush=True)
+    return good
+
+
+def addr(host, ip=4):
+    return ("192.168.1.%d" if ip == 4 else "2001:db8:1::%d") % HOSTS[host]
+
+
+def run(*command, check=True):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if check and done.returncode:
+        raise RuntimeError("%s: %s" % (" ".join(command), done.stderr))
+    return done
+
+
+def ip(host, *args, check=True):
+    return run("ip", "-n", host, *args, check=check)
+
+
+def lbctl(*args, check=True):
+    return run(LBCTL, "-N", "director", *args, check=check)
+
+
+INFO = []
+
+
+def drops():
+    """Drop reason -> count, by a socket of our own: a process takes its time in
+    an emulated machine, and some tests ask after every packet."""
+    if not INFO:
+        with within("director"):
+            INFO.append(genl.Genl())
+    words = genl.parse(INFO[0].do(genl.INFO_GET)[0])
+    rows = [dict(genl.parse(value)) for kind, value in words if kind == 5]
+    return {row[2][:-1].decode(): struct.unpack("=Q", row[3])[0] for row in rows}
+
+
+def drops_of(reason):
+    return drops()[reason]
+
+
+def until(condition, seconds=WAIT):
+    """Poll until condition() is true; returns what it last said."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def within(host):
+    """The calling thread is in the host's namespace."""
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    there = os.open("/run/netns/" + host, os.O_RDONLY)
+    try:
+        if LIBC.setns(there, 0x40000000):
+            raise OSError(ctypes.get_errno(), "setns " + host)
+        yield
+    finally:
+        LIBC.setns(home, 0x40000000)
+        os.close(home)
+        os.close(there)
+
+
+def build():
+    """The reference deployment; the module is loaded already."""
+    os.makedirs("/run/netns", exist_ok=True)
+    lines = ["link add br0 type bridge mcast_snooping 0", "link set br0 up"]
+    for host in HOSTS:
+        run("ip", "netns", "add", host)
+        lines += ["link add v%s type veth peer name eth0 netns %s" % (host, host),
+                  "link set v%s master br0 up" % host]
+    batch("", lines)
+    for host in HOSTS:
+        with within(host):
+            for name in ("all", "default"):
+                write("/proc/sys/net/ipv6/conf/%s/accept_dad" % name, "0")
+            if host in "ab":
+                write("/proc/sys/net/ipv4/conf/all/arp_ignore", "1")
+                write("/proc/sys/net/ipv4/conf/all/arp_announce", "2")
+        lines = ["link set lo up", "link set eth0 up"]
+        lines += ["addr add %s/24 dev eth0" % addr(host),
+                  "addr add %s/64 dev eth0 nodad" % addr(host, 6)]
+        dev = {"director": "eth0", "a": "lo", "b": "lo"}.get(host)
+        if dev:
+            lines += ["addr add %s/32 dev %s" % (VIP[4], dev),
+                      "addr add %s/128 dev %s nodad" % (VIP[6], dev)]
+        batch(host, lines)
+
+
+def batch(host, lines):
+    subprocess.run(["ip"] + (["-n", host] if host else []) + ["-batch", "-"],
+                   input="\n".join(lines), text=True, check=True)
+
+
+def write(path, text):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def demolish():
+    for host in HOSTS:
+        run("ip", "netns", "del", host, check=False)
+    run("ip", "link", "del", "br0", check=False)
+
+
+def forget_pmtu(host="client"):
+    """What ICMP errors have taught the host of paths."""
+    ip(host, "route", "flush", "cache")
+    ip(host, "-6", "route", "flush", "cache")
+
+
+def mac(host, dev="eth0"):
+    with within(host):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sock:
+        answer = fcntl.ioctl(sock, 0x8927, struct.pack("256s", dev.encode()))
+    return answer[18:24]
+
+
+def pack(address):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.inet_pton(family, address)
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+
+
+def tcp(sport, dport, flags, payload=b"", seq=1000, doff=5):
+    return struct.pack("!HHIIBBHHH", sport, dport, seq, 1, doff << 4, flags,
+                       8192, 0, 0) + payload
+
+
+def udp(sport, dport, payload=b"", length=None):
+    return struct.pack("!HHHH", sport, dport, 8 + len(payload)
+                       if length is None else length, 0) + payload
+
+
+def packet(src, dst, proto, body, ttl=64, frag=0, options=b"", total=None,
+           ihl=None):
+    """An IPv4 or IPv6 packet with its transport checksum filled in."""
+    s, d = pack(src), pack(dst)
+    where = {6: 16, 17: 6}.get(proto)
+    if where and len(body) >= where + 2 and not frag & 0x1fff:
+        pseudo = s + d + struct.pack("!II", len(body), proto)
+        body = (body[:where] + b"\0\0" + body[where + 2:])
+        value = checksum(pseudo + body) or 0xffff
+        body = body[:where] + struct.pack("!H", value) + body[where + 2:]
+    if len(s) == 16:
+        # Of extension headers, the first byte says which the first one is.
+        return struct.pack("!IHBB", 6 << 28, len(options[1:]) + len(body),
+                           options[0] if options else proto, ttl) + \
+            s + d + options[1:] + body
+    head = 5 + len(options) // 4
+    header = struct.pack("!BBHHHBBH", 0x40 | (head if ihl is None else ihl), 0,
+                         head * 4 + len(body) if total is None else total,
+                         0x1234, frag, ttl, proto, 0) + s + d + options
+    header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
+    return header + body
+
+
+class Frame:
+    """What was captured, taken apart as far as it goes."""
+
+    def __init__(self, data):
+        self.data = data
+        self.dst, self.src = data[:6], data[6:12]
+        self.proto = struct.unpack("!H", data[12:14])[0]
+        body = data[14:]
+        self.ip = body
+        self.sport = self.dport = self.ttl = self.l4 = None
+        self.payload = b""
+        self.flags = 0
+        if self.proto == 0x0800 and len(body) >= 20:
+            self.ttl, self.l4 = body[8], body[9]
+            self.saddr, self.daddr = body[12:16], body[16:20]
+            total = struct.unpack("!H", body[2:4])[0]
+            rest = body[(body[0] & 15) * 4:total or None]
+        elif self.proto == 0x86dd and len(body) >= 40:
+            self.ttl, self.l4 = body[7], body[6]
+            self.saddr, self.daddr = body[8:24], body[24:40]
+            rest = body[40:40 + struct.unpack("!H", body[4:6])[0]]
+        else:
+            self.saddr = self.daddr = b""
+            return
+        if self.l4 in (6, 17) and len(rest) >= 8:
+            self.sport, self.dport = struct.unpack("!HH", rest[:4])
+            if self.l4 == 17:
+                self.payload = rest[8:]
+            elif len(rest) >= 20:
+                self.flags = rest[13]
+                self.payload = rest[(rest[12] >> 4) * 4:]
+
+
+class Tap:
+    """Sees every frame of a host's device; can send some of its own."""
+
+    def __init__(self, host, dev="eth0"):
+        with within(host):
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
+                                      socket.htons(3))
+        self.sock.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)
+        self.sock.bind((dev, 3))
+        self.sock.setblocking(False)
+
+    def send(self, frame):
+        self.sock.send(frame)
+
+    def flush(self):
+        self.frames()
+
+    def frames(self):
+        """(frame, outgoing) of all that waits."""
+        out = []
+        while True:
+            try:
+                data, where = self.sock.recvfrom(70000)
+            except BlockingIOError:
+                return out
+            frame = Frame(data)
+            frame.outgoing = where[2] == 4
+            out.append(frame)
+
+    def wait(self, match, number=1, seconds=WAIT):
+        """Up to `number` frames that match, as soon as they are there."""
+        found = []
+        end = time.monotonic() + seconds
+        while len(found) < number:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+                break
+            found += [frame for frame in self.frames() if match(frame)]
+        return found
+
+    def close(self):
+        self.sock.close()
+
+
+def connect(ip_version=4, port=80, host="client", timeout=WAIT, sport=0):
+    with within(host):
+        sock = socket.socket(AF[ip_version], socket.SOCK_STREAM)
+    sock.settimeout(timeout)
+    if sport:
+        sock.bind(("", sport))
+    sock.connect((VIP[ip_version], port))
+    return sock
+
+
+def raw(version, body, proto=6, ttl=64, **more):
+    """A frame from the client to the director's VIP."""
+    kind = 0x0800 if version == 4 else 0x86dd
+    source = more.pop("src", addr("client", version))
+    return mac("director") + mac("client") + struct.pack("!H", kind) + \
+        packet(source, VIP[version], proto, body, ttl, **more)
+
+
+def main(names, servers=True, parameters=()):
+    """Run every test_ function of a script, or those named on its command line,
+    with the module loaded and the reference deployment built."""
+    from servers import Servers
+
+    run("insmod", os.environ["LBDR_KO"], *parameters)
+    try:
+        build()
+        if servers:
+            Servers().start()
+        for name, test in list(names.items()):
+            if name.startswith("test_") and name in (sys.argv[1:] or [name]):
+                print("# " + name, flush=True)
+                test()
+    finally:
+        if INFO:
+            INFO.pop().close()
+        demolish()
+        until(lambda: run("rmmod", "lbdr", check=False).returncode == 0)
+    sys.exit(1 if failed else 0)

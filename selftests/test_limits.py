@@ -1,0 +1,69 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""The limit of the connection table, and that connections expire."""
+import json
+
+import net
+from net import ACK, RST, SYN, Tap, drops_of, lbctl, ok, raw, tcp, until
+from servers import configure, exchange
+
+LIMIT = 10
+
+
+# Nobody has it, so nobody resets what the server answers.
+SOURCE = "192.168.1.200"
+
+
+def conns():
+    return json.loads(lbctl("list", "-c", "-j").stdout)
+
+
+def test_limit():
+    configure(4, [("a", 1)])
+    kept = net.connect()
+    kept.recv(1)
+    client = Tap("client")
+    for port in range(5000, 5000 + LIMIT):
+        client.send(raw(4, tcp(port, 80, SYN), src=SOURCE))
+    ok(until(lambda: len(conns()) == LIMIT),
+       "the table takes conn_max connections", len(conns()))
+    ok(until(lambda: drops_of("conn-max") >= 1),
+       "the next one is dropped and counted", drops_of("conn-max"))
+    for port in range(5100, 5150):
+        client.send(raw(4, tcp(port, 80, SYN), src=SOURCE))
+    ok(until(lambda: drops_of("conn-max") >= 51) and len(conns()) == LIMIT,
+       "and so is every other")
+    ok(exchange(kept, 50000), "a connection that was open goes on")
+    log = net.run("dmesg").stdout
+    ok(log.count("a connection table is full") == 1, "the kernel's log says it once")
+    kept.close()
+    client.close()
+
+
+def test_expiry():
+    """CLOSE lives for ten seconds, the shortest of all."""
+    configure(4, [("a", 1)])
+    until(lambda: not conns())
+    client, at_a = Tap("client"), Tap("a")
+    client.send(raw(4, tcp(6000, 80, SYN), src=SOURCE))
+    ok(at_a.wait(lambda f: f.sport == 6000 and f.flags == SYN) and
+       [c["state"] for c in conns()] == ["syn_recv"], "a SYN makes SYN_RECV",
+       conns())
+    client.send(raw(4, tcp(6000, 80, ACK), src=SOURCE))
+    ok(until(lambda: [c["state"] for c in conns()] == ["established"]),
+       "an ACK makes ESTABLISHED", conns())
+    client.send(raw(4, tcp(6000, 80, RST), src=SOURCE))
+    ok(until(lambda: [c["state"] for c in conns()] == ["close"]),
+       "a RST makes CLOSE", conns())
+    ok(all(0 < c["expires_ms"] <= 10000 for c in conns()),
+       "which has ten seconds to go", conns())
+    ok(until(lambda: not conns(), 40), "it is gone after that")
+    server = json.loads(lbctl("list", "-j").stdout)[0]["servers"][0]
+    ok(until(lambda: json.loads(lbctl("list", "-j").stdout)[0]["servers"][0]
+             ["inactive_connections"] == 0, 40) and
+       server["active_connections"] == 0, "and so is its count")
+    client.close()
+    at_a.close()
+
+
+net.main(globals(), parameters=["conn_max=%d" % LIMIT])

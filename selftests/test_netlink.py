@@ -1,0 +1,322 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""What the netlink interface refuses, and that a refusal changes nothing."""
+import errno
+import os
+import random
+import struct
+
+import genl
+import net
+from genl import (ADDRESS, FAMILY, FLUSH, INFO_GET, NESTED, PORT, PROTOCOL,
+                  SCHEDULER, SERVER_ADDRESS, SERVER_DEL, SERVER_FORWARD,
+                  SERVER_GET, SERVER_NEW, SERVER_PORT, SERVER_SERVICE, SERVER_SET,
+                  SERVER_WEIGHT, SERVICE_DEL, SERVICE_GET, SERVICE_NEW,
+                  SERVICE_SET, ZERO, CONN_GET, SCHED_GET, Genl, Refused, attr,
+                  be16, key, server, u32, u8)
+from net import ok
+
+V4, V6 = bytes([192, 168, 1, 63]), bytes.fromhex("20010db8000100000000000000000063")
+
+
+def socket_there(**more):
+    with net.within("director"):
+        return Genl(**more)
+
+
+def everything(sock):
+    return sock.dump(SERVICE_GET), sock.dump(SERVER_GET)
+
+
+def k(family=2, protocol=6, address=V4, port=80, more=b""):
+    """A key with any of its parts wrong, or left out by None."""
+    out = b""
+    if family is not None:
+        out += u8(FAMILY, family)
+    if protocol is not None:
+        out += u8(PROTOCOL, protocol)
+    if address is not None:
+        out += attr(ADDRESS, address)
+    if port is not None:
+        out += be16(PORT, port)
+    return out + more
+
+
+# What is wrong, the operation, its attributes, the errno.
+WRONG_KEYS = [
+    ("no attribute", b"", errno.EINVAL),
+    ("no family", k(family=None), errno.EINVAL),
+    ("no protocol", k(protocol=None), errno.EINVAL),
+    ("no address", k(address=None), errno.EINVAL),
+    ("no port", k(port=None), errno.EINVAL),
+    ("family 0", k(family=0), errno.EAFNOSUPPORT),
+    ("family 255", k(family=255), errno.EAFNOSUPPORT),
+    ("protocol ICMP", k(protocol=1), errno.EINVAL),
+    ("protocol 0", k(protocol=0), errno.EINVAL),
+    ("port 0", k(port=0), errno.EINVAL),
+    ("an IPv6 address in an IPv4 service", k(address=V6), errno.EAFNOSUPPORT),
+    ("an IPv4 address in an IPv6 service", k(family=10), errno.EAFNOSUPPORT),
+    ("an address of 3 bytes", k(address=V4[:3]), errno.EAFNOSUPPORT),
+    ("an address of 17 bytes", k(family=10, address=V6 + b"x"), errno.ERANGE),
+    ("an empty address", k(address=b""), errno.EAFNOSUPPORT),
+    ("a multicast VIP", k(address=b"\xe0\0\0\1"), errno.EINVAL),
+    ("the broadcast address", k(address=b"\xff" * 4), errno.EINVAL),
+    ("the zero address", k(address=b"\0" * 4), errno.EINVAL),
+    ("a loopback VIP", k(address=b"\x7f\0\0\1"), errno.EINVAL),
+    ("IPv6 loopback", k(family=10, address=b"\0" * 15 + b"\1"), errno.EINVAL),
+    ("an IPv6 multicast VIP", k(family=10, address=b"\xff\2" + b"\0" * 14),
+     errno.EINVAL),
+    ("a link-local VIP", k(family=10, address=b"\xfe\x80" + b"\0" * 13 + b"\1"),
+     errno.EINVAL),
+    ("a mapped IPv4 address", k(family=10, address=b"\0" * 10 + b"\xff\xff" + V4),
+     errno.EINVAL),
+    ("a family of two bytes", attr(FAMILY, b"\2\0") + k(family=None),
+     errno.EINVAL),
+    ("a port of one byte", k(port=None) + attr(PORT, b"P"), errno.EINVAL),
+    ("an empty port", k(port=None) + attr(PORT, b""), errno.EINVAL),
+    ("an unknown attribute", k(more=u32(100, 1)), errno.EINVAL),
+    ("an attribute of type 0", k(more=u32(0, 1)), errno.EINVAL),
+    ("an attribute cut short", k()[:-3], errno.EINVAL),
+    ("bytes behind the last attribute", k(more=b"\1\0\0"), errno.EINVAL),
+    ("an attribute longer than the message", k(more=struct.pack("=HH", 400, 1)),
+     errno.EINVAL),
+    ("what is only reported", k(more=u32(7, 1)), errno.EINVAL),
+]
+
+WRONG_SERVICES = [
+    ("an unknown scheduler", k(more=attr(SCHEDULER, b"nonsense\0")), errno.ENOENT),
+    ("an empty scheduler", k(more=attr(SCHEDULER, b"\0")), errno.ENOENT),
+    ("a scheduler's name of 16 bytes", k(more=attr(SCHEDULER, b"r" * 16 + b"\0")),
+     errno.EINVAL),
+    ("a scheduler's name without its end", k(more=attr(SCHEDULER, b"rr")),
+     errno.EINVAL),
+]
+
+
+def s(nest=True, address=b"\xc0\xa8\1\x3e", more=b"", service=None):
+    body = key() if service is None else service
+    return attr(SERVER_SERVICE | (NESTED if nest else 0), body) + \
+        (attr(SERVER_ADDRESS, address) if address is not None else b"") + more
+
+
+WRONG_SERVERS = [
+    ("no service", attr(SERVER_ADDRESS, b"\xc0\xa8\1\x3e"), errno.EINVAL),
+    ("a service that is not marked as nested", s(nest=False), errno.EINVAL),
+    ("an empty service", s(service=b""), errno.EINVAL),
+    ("a service cut short", s(service=key()[:-3]), errno.EINVAL),
+    ("an unknown attribute in the service", s(service=key() + u32(100, 1)),
+     errno.EINVAL),
+    ("no address", s(address=None), errno.EINVAL),
+    ("an IPv6 address in an IPv4 service", s(address=V6), errno.EAFNOSUPPORT),
+    ("a multicast address", s(address=b"\xe0\0\0\1"), errno.EINVAL),
+    ("another port", s(more=be16(SERVER_PORT, 81)), errno.EINVAL),
+    ("a service that does not exist", s(service=key(port=9999)), errno.ESRCH),
+]
+
+WRONG_WEIGHTS = [
+    ("a weight of 65536", s(more=u32(SERVER_WEIGHT, 65536)), errno.ERANGE),
+    ("a negative weight", s(more=u32(SERVER_WEIGHT, 1 << 32 - 1)), errno.ERANGE),
+    ("a weight of one byte", s(more=u8(SERVER_WEIGHT, 1)), errno.EINVAL),
+    ("tunnelling", s(more=u8(SERVER_FORWARD, 2)), errno.EOPNOTSUPP),
+    ("local", s(more=u8(SERVER_FORWARD, 1)), errno.EOPNOTSUPP),
+]
+
+NAMES = {SERVICE_NEW: "service-new", SERVICE_SET: "service-set",
+         SERVICE_DEL: "service-del", SERVER_NEW: "server-new",
+         SERVER_SET: "server-set", SERVER_DEL: "server-del", ZERO: "zero",
+         FLUSH: "flush", SERVICE_GET: "service-get", INFO_GET: "info-get",
+         CONN_GET: "conn-get", SERVER_GET: "server-get"}
+
+
+def refused(sock, command, body, want, what, ask=None):
+    before = everything(sock)
+    try:
+        (ask or sock.do)(command, body)
+        got = "it was taken"
+    except Refused as error:
+        got = "" if (error.code == want and error.sentence) else error
+    after = everything(sock)
+    if before != after:
+        got = "it changed something"
+    return ok(not got, "%s, %s: %s and a sentence, and nothing changes" %
+              (NAMES[command], what, errno.errorcode[want]), got)
+
+
+def test_refusals():
+    sock = socket_there()
+    sock.do(SERVICE_NEW, key() + attr(SCHEDULER, b"rr\0"))
+    sock.do(SERVER_NEW, server("192.168.1.64"))
+    for command in (SERVICE_NEW, SERVICE_SET, SERVICE_DEL):
+        for what, body, code in WRONG_KEYS:
+            refused(sock, command, body, code, what)
+    for command in (SERVICE_NEW, SERVICE_SET):
+        for what, body, code in WRONG_SERVICES:
+            refused(sock, command, body, code, what)
+    for command in (SERVER_NEW, SERVER_SET, SERVER_DEL):
+        for what, body, code in WRONG_SERVERS:
+            refused(sock, command, body, code, what)
+    for command in (SERVER_NEW, SERVER_SET):
+        for what, body, code in WRONG_WEIGHTS:
+            refused(sock, command, body, code, what)
+    refused(sock, SERVICE_DEL, k(more=attr(SCHEDULER, b"rr\0")), errno.EINVAL,
+            "a scheduler that it does not take")
+    refused(sock, SERVER_DEL, s(more=u32(SERVER_WEIGHT, 1)), errno.EINVAL,
+            "a weight that it does not take")
+    for what, body, code in WRONG_KEYS[1:5]:
+        refused(sock, ZERO, body, code, what)
+    for command in (FLUSH, INFO_GET):
+        refused(sock, command, u8(1, 1), errno.EINVAL, "any attribute")
+    refused(sock, CONN_GET, u8(1, 1), errno.EINVAL, "any attribute", sock.dump)
+    refused(sock, SERVER_GET, s(address=None, service=key(port=9999)),
+            errno.ESRCH, "a service that does not exist", sock.dump)
+    refused(sock, SERVICE_NEW, key(), errno.EEXIST, "a service that exists")
+    refused(sock, SERVICE_SET, key(port=81), errno.ESRCH, "one that does not")
+    refused(sock, SERVICE_DEL, key(port=81), errno.ESRCH, "one that does not")
+    refused(sock, SERVICE_GET, key(port=81), errno.ESRCH, "one that does not")
+    refused(sock, ZERO, key(port=81), errno.ESRCH, "one that does not")
+    refused(sock, SERVER_NEW, server("192.168.1.64"), errno.EEXIST,
+            "a server that exists")
+    refused(sock, SERVER_SET, server("192.168.1.65"), errno.ENOENT,
+            "one that does not")
+    refused(sock, SERVER_DEL, server("192.168.1.65"), errno.ENOENT,
+            "one that does not")
+    sock.do(FLUSH)
+    sock.close()
+
+
+def test_privilege():
+    sock = socket_there()
+    sock.do(SERVICE_NEW, key())
+    requests = [(SERVICE_NEW, key(port=81)), (SERVICE_SET, key()),
+                (SERVICE_DEL, key()), (SERVER_NEW, server("192.168.1.64")),
+                (SERVER_SET, server("192.168.1.64")),
+                (SERVER_DEL, server("192.168.1.64")), (ZERO, b""), (FLUSH, b"")]
+    before = everything(sock)
+    with net.within("director"):
+        status = genl.nobody()
+        if status is None:
+            taken = []
+            other = Genl()
+            for command, body in requests:
+                try:
+                    other.do(command, body)
+                    taken.append(command)
+                except Refused as error:
+                    if error.code != errno.EPERM:
+                        taken.append(command)
+            try:
+                other.dump(CONN_GET)
+                taken.append(CONN_GET)
+            except Refused:
+                pass
+            os._exit(len(taken))
+    ok(status == 0 and everything(sock) == before, "without CAP_NET_ADMIN every "
+       "change, and the list of connections, is refused by EPERM", status)
+    status = None
+    child = os.fork()
+    if not child:
+        # A user namespace of one's own, and a network namespace in it.
+        try:
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            if net.LIBC.unshare(0x10000000 | 0x40000000):
+                os._exit(77)
+            other = Genl()
+            other.do(SERVICE_NEW, key())
+            os._exit(0 if len(other.dump(SERVICE_GET)) == 1 else 1)
+        except BaseException:
+            os._exit(2)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status == 77:
+        print("skip - a user's own namespaces (this kernel does not allow them)")
+    else:
+        ok(status == 0, "in a network namespace of its own a user may", status)
+    sock.do(FLUSH)
+    sock.close()
+
+
+def test_notifications():
+    ear, sock = socket_there(), socket_there()
+    ear.listen()
+    steps = [(SERVICE_NEW, key()), (SERVICE_SET, key() + attr(SCHEDULER, b"rr\0")),
+             (SERVER_NEW, server("192.168.1.64")),
+             (SERVER_SET, server("192.168.1.64", None, u32(SERVER_WEIGHT, 7))),
+             (SERVER_DEL, server("192.168.1.64")), (SERVICE_DEL, key())]
+    heard = []
+    for command, body in steps:
+        sock.do(command, body)
+        heard += [data[0] for _, _, _, data in ear.receive()]
+    want = [genl.SERVICE_NEW_NTF, genl.SERVICE_SET_NTF, genl.SERVER_NEW_NTF,
+            genl.SERVER_SET_NTF, genl.SERVER_DEL_NTF, genl.SERVICE_DEL_NTF]
+    ok(heard == want, "each change is told to those who listen", heard)
+    ear.close()
+    sock.close()
+
+
+def test_dumps():
+    sock = socket_there()
+    for port in range(1, 1001):
+        sock.do(SERVICE_NEW, key(port=port))
+    for last in (64, 62):
+        sock.do(SERVER_NEW, server("192.168.1.%d" % last, key(port=500)))
+    ports = [struct.unpack("!H", dict(genl.parse(row))[PORT])[0]
+             for row in sock.dump(SERVICE_GET)]
+    ok(ports == list(range(1, 1001)), "a dump has each of 1,000 services once, in "
+       "the order of adding", len(ports))
+    rows = [dict(genl.parse(row))[SERVER_ADDRESS][3]
+            for row in sock.dump(SERVER_GET)]
+    ok(rows == [64, 62], "and their servers", rows)
+    ok([name for name in sock.dump(SCHED_GET)], "and the schedulers")
+    # Changed between two messages of it.
+    reader = socket_there()
+    reader.send(reader.family, SERVICE_GET, b"", genl.F_DUMP)
+    messages = reader.receive()
+    sock.do(SERVICE_DEL, key(port=1000))
+    marked = done = False
+    while not done:
+        for kind, flags, _, _ in reader.receive():
+            marked |= bool(flags & genl.F_DUMP_INTR)
+            done |= kind == genl.NLMSG_DONE
+    ok(messages and marked, "a dump during which something changed says so")
+    sock.do(FLUSH)
+    ok(everything(sock) == ([], []), "flush leaves nothing")
+    reader.close()
+    sock.close()
+
+
+def test_noise():
+    """Mutated messages: whatever comes of them, the kernel must not complain,
+    which the runner sees."""
+    seed = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
+    print("# seed %d" % seed)
+    dice = random.Random(seed)
+    sock = socket_there()
+    good = [(command, body) for command in range(1, 15) for body in
+            (key(), key() + attr(SCHEDULER, b"rr\0"), server("192.168.1.64"),
+             server("192.168.1.64", None, u32(SERVER_WEIGHT, 3)), b"")]
+    taken = 0
+    rounds = 3000
+    for _ in range(rounds):
+        command, body = dice.choice(good)
+        body = bytearray(body)
+        for _ in range(dice.randrange(4)):
+            if body:
+                body[dice.randrange(len(body))] = dice.choice(
+                    (0, 1, 2, 255, dice.randrange(256)))
+        if dice.random() < 0.2:
+            body = body[:dice.randrange(len(body) + 1)]
+        try:
+            if dice.random() < 0.2:
+                sock.dump(command, bytes(body))
+            else:
+                sock.do(command, bytes(body))
+            taken += 1
+        except Refused:
+            pass
+    sock.do(FLUSH)
+    ok(everything(sock) == ([], []), "%d mutated messages, %s of them taken, and "
+       "the interface works on" % (rounds, "some" if taken else "none"))
+    sock.close()
+
+
+net.main(globals(), servers=False)

@@ -1,0 +1,364 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""A packet's way through the director, asserted by capture on all sides."""
+import json
+import socket
+import struct
+import threading
+import time
+
+import net
+from net import FIN, SYN, VIP, Tap, drops_of, lbctl, ok, until
+from servers import (configure, exchange, server, service, udp_socket, which)
+
+
+def judge_frame(frame, version, sport, what):
+    """The frame that reached server a, against what the client sent."""
+    want = {
+        "source MAC": (frame.src, net.mac("director")),
+        "destination MAC": (frame.dst, net.mac("a")),
+        "source address": (frame.saddr, net.pack(net.addr("client", version))),
+        "destination address": (frame.daddr, net.pack(VIP[version])),
+        "source port": (frame.sport, sport),
+        "destination port": (frame.dport, 80),
+        "TTL": (frame.ttl, 63),
+    }
+    if version == 4:
+        want["IP checksum"] = (net.checksum(frame.ip[:20]), 0)
+    wrong = ["%s is %s, not %s" % (name, got, wanted)
+             for name, (got, wanted) in want.items() if got != wanted]
+    ok(not wrong, what + ": the director's MAC as source, the server's as "
+       "destination, addresses and ports unchanged, TTL one less", "\n".join(wrong))
+
+
+def test_frames():
+    for version in (4, 6):
+        configure(version, [("a", 1)])
+        at_a, at_director = Tap("a"), Tap("director")
+        sock = net.connect(version)
+        sport = sock.getsockname()[1]
+        seen = at_a.wait(lambda f: f.sport == sport and f.flags & SYN)
+        if ok(seen, "IPv%d TCP: the SYN reaches the server" % version):
+            judge_frame(seen[0], version, sport, "IPv%d TCP" % version)
+        ok(sock.recv(1) == b"a" and exchange(sock, 100000),
+           "IPv%d TCP: 100,000 bytes come back as they were sent" % version)
+        sock.close()
+        answers = [f for f in at_director.frames()
+                   if f.saddr == net.pack(VIP[version]) and f.sport == 80]
+        ok(not answers, "IPv%d TCP: no answer passes the director" % version)
+
+        configure(version, [("a", 1)], proto="-u")
+        at_a.flush()
+        sock = udp_socket(version)
+        sock.send(b"payload")
+        ok(sock.recv(100) == b"apayload",
+           "IPv%d UDP: a datagram is answered, its payload intact" % version)
+        sport = sock.getsockname()[1]
+        seen = at_a.wait(lambda f: f.sport == sport)
+        if ok(seen, "IPv%d UDP: the datagram reaches the server" % version):
+            judge_frame(seen[0], version, sport, "IPv%d UDP" % version)
+        sock.close()
+        at_a.close()
+        at_director.close()
+
+
+def test_bystanders():
+    configure(4, [("a", 1)])
+    done = net.run("ip", "netns", "exec", "client", "ping", "-c", "1", "-W",
+                   "5", VIP[4], check=False)
+    ok(done.returncode == 0, "ping of the VIP is answered by the director")
+    try:
+        net.connect(4, port=81)
+        refused = False
+    except ConnectionRefusedError:
+        refused = True
+    ok(refused, "a port of the VIP without a service is refused by the director")
+    ok(until(lambda: drops_of("no-conn") == 0), "and is counted as nothing")
+    with net.within("director"):
+        listener = socket.create_server((VIP[4], 82))
+    sock = net.connect(4, port=82)
+    peer = listener.accept()[0]
+    peer.sendall(b"hello")
+    ok(sock.recv(5) == b"hello",
+       "a socket of the director on another port of the VIP works")
+    peer.close()
+    sock.close()
+    listener.close()
+    # The director as a client, from the VIP: the SYN+ACK is no service's.
+    with net.within("client"):
+        listener = socket.create_server(("192.168.1.101", 8080))
+    with net.within("director"):
+        sock = socket.create_connection(("192.168.1.101", 8080), net.WAIT,
+                                        (VIP[4], 0))
+    ok(True, "the director opens a connection of its own from the VIP")
+    sock.close()
+    listener.close()
+    with net.within("director"):
+        sock = socket.socket()
+        sock.settimeout(net.WAIT)
+        begun = time.monotonic()
+        try:
+            sock.connect((VIP[4], 80))
+            refused = False
+        except ConnectionRefusedError:
+            refused = True
+    ok(refused and time.monotonic() - begun < 5 and drops_of("local-client") > 0,
+       "the director's own fetch from its VIP is refused at once and counted")
+
+
+def test_first_syn():
+    configure(4, [("a", 1)])
+    which()
+    at_a = Tap("a")
+    net.ip("director", "neigh", "flush", "all")
+    at_a.flush()
+    sock = net.connect()
+    sport = sock.getsockname()[1]
+    sock.recv(1)
+    syns = [f for f in at_a.frames() if f.sport == sport and f.flags & SYN]
+    ok(len(syns) == 1, "the first SYN to a server without a neighbour entry gets "
+       "through: one SYN arrives, and no other was needed", len(syns))
+    sock.close()
+    at_a.close()
+
+
+def test_schedulers():
+    for version in (4, 6):
+        configure(version, [("a", 1), ("b", 1)])
+        got = "".join(which(version) for _ in range(6))
+        ok(got == "ababab", "IPv%d rr: the servers in turn, the first added first"
+           % version, got)
+    configure(4, [("a", 10), ("b", 20)], "wrr")
+    got = "".join(which() for _ in range(9))
+    ok((got.count("a"), got.count("b")) == (3, 6),
+       "wrr 10:20: of nine connections 3 and 6", got)
+    open_one = [net.connect() for _ in range(3)]
+    letters = [sock.recv(1) for sock in open_one]
+    on_a = open_one[letters.index(b"a")]
+    lbctl("edit-server", *service(4), "-r", server("a", 4), "-w", "0")
+    got = "".join(which() for _ in range(8))
+    ok(got == "b" * 8, "weight 0: eight connections all go to the other", got)
+    ok(exchange(on_a, 5000), "weight 0: a connection that was open goes on")
+    lbctl("edit-service", *service(4), "-s", "rr")
+    ok(exchange(on_a, 5000),
+       "another scheduler: a connection that was open goes on")
+    lbctl("edit-server", *service(4), "-r", server("a", 4), "-w", "1")
+    got = "".join(which() for _ in range(4))
+    ok(got.count("a") == 2, "a weight of 1 again, and rr: effective at once", got)
+    for sock in open_one:
+        sock.close()
+    lbctl("edit-server", *service(4), "-r", server("a", 4), "-w", "0")
+    lbctl("edit-server", *service(4), "-r", server("b", 4), "-w", "0")
+    try:
+        net.connect()
+        refused = False
+    except ConnectionRefusedError:
+        refused = True
+    ok(refused and drops_of("no-server") > 0,
+       "no server left: the client is told at once, and it is counted")
+
+
+def test_removal():
+    configure(4, [("a", 1), ("b", 1)])
+    socks = {}
+    while len(socks) < 2:
+        sock = net.connect()
+        socks.setdefault(sock.recv(1).decode(), sock)
+    stop = threading.Event()
+    good = []
+
+    def transfer():
+        while not stop.is_set():
+            good.append(exchange(socks["b"], 20000))
+
+    worker = threading.Thread(target=transfer)
+    worker.start()
+    for _ in range(3):
+        lbctl("del-server", *service(4), "-r", server("a", 4))
+        lbctl("add-server", *service(4), "-r", server("a", 4))
+    before = len(good)
+    ok(until(lambda: len(good) > before),
+       "a transfer runs on while another server is removed and added")
+    stop.set()
+    worker.join()
+    ok(all(good), "and loses not one byte")
+    try:
+        socks["a"].settimeout(net.WAIT)
+        socks["a"].sendall(b"x")
+        told = socks["a"].recv(1) != b"x"
+    except ConnectionResetError:
+        told = True
+    except OSError:
+        told = False
+    ok(told, "a client of the removed server is told by RST")
+    ok("a" in [which() for _ in range(2)], "the server that was added again serves")
+
+
+def test_counters():
+    configure(4, [("a", 1)])
+    at_director = Tap("director")
+    lbctl("zero")
+    sock = net.connect()
+    sock.recv(1)
+    exchange(sock, 300000)
+    sport = sock.getsockname()[1]
+    sock.close()
+    seen = []
+
+    def settled():
+        seen.extend(f for f in at_director.frames()
+                    if f.sport == sport and not f.outgoing)
+        return any(f.flags & FIN for f in seen)
+
+    ok(until(settled), "the FIN passes the director")
+    stats = json.loads(lbctl("list", "-j").stdout)[0]["stats"]
+    size = sum(struct.unpack("!H", f.ip[2:4])[0] for f in seen)
+    ok(stats["connections"] == 1, "one connection is counted")
+    ok(stats["in_packets"] >= len(seen) and stats["in_bytes"] >= size,
+       "packets and bytes are at least what a capture shows, super-packets "
+       "counted by their segments", (stats, len(seen), size))
+    net.run("ip", "netns", "exec", "client", "ethtool", "-K", "eth0", "tso",
+            "off", "gso", "off", "gro", "off")
+    net.run("ip", "netns", "exec", "director", "ethtool", "-K", "eth0", "gro",
+            "off")
+    lbctl("zero")
+    at_director.flush()
+    sock = net.connect()
+    sock.recv(1)
+    exchange(sock, 30000)
+    sport = sock.getsockname()[1]
+    sock.close()
+    seen.clear()
+    until(settled)
+
+    def tally():
+        settled()
+        stats = json.loads(lbctl("list", "-j").stdout)[0]["stats"]
+        size = sum(struct.unpack("!H", f.ip[2:4])[0] for f in seen)
+        return (stats["in_packets"], stats["in_bytes"]), (len(seen), size)
+
+    # The last acknowledgement may still be under way.
+    until(lambda: tally()[0] == tally()[1])
+    counted, captured = tally()
+    ok(counted == captured and captured[0] > 20,
+       "without offloads they are exactly what a capture shows",
+       (counted, captured))
+    state = json.loads(lbctl("list", "-c", "-j").stdout)
+    ok({c["state"] for c in state} == {"fin_wait"} and
+       all(100000 < c["expires_ms"] <= 120000 for c in state),
+       "the closed connections are in FIN_WAIT, with two minutes to go", state)
+    lbctl("zero")
+    rows = json.loads(lbctl("list", "-j").stdout)
+    ok(rows[0]["stats"]["in_packets"] == 0 and len(rows[0]["servers"]) == 1,
+       "zero sets the counters to 0 and keeps the servers")
+    at_director.close()
+
+
+def test_ttl():
+    client = Tap("client")
+    for version in (4, 6):
+        configure(version, [("a", 1)], proto="-u")
+        at_a = Tap("a")
+        client.flush()
+        before = drops_of("ttl")
+        client.send(net.raw(version, net.udp(5000, 80, b"x"), 17, ttl=1))
+        said = client.wait(lambda f, v=version:
+                           f.l4 == (1 if v == 4 else 58) and
+                           f.ip[20 if v == 4 else 40] == (11 if v == 4 else 3))
+        ok(said, "IPv%d: a TTL of 1 is answered by ICMP time exceeded" % version)
+        ok(drops_of("ttl") == before + 1, "and counted")
+        client.send(net.raw(version, net.udp(5001, 80, b"y"), 17, ttl=2))
+        seen = at_a.wait(lambda f: f.l4 == 17 and f.dport == 80)
+        ok(len(seen) == 1 and seen[0].sport == 5001 and seen[0].ttl == 1,
+           "IPv%d: a TTL of 2 reaches the server as 1, that of 1 does not"
+           % version)
+        at_a.close()
+    client.close()
+
+
+def icmp_mtu(frame, version):
+    """The MTU that an ICMP error tells, None for any other frame."""
+    if version == 4 and frame.l4 == 1 and frame.ip[20:22] == b"\3\4":
+        return struct.unpack("!H", frame.ip[26:28])[0]
+    if version == 6 and frame.l4 == 58 and frame.ip[40] == 2:
+        return struct.unpack("!I", frame.ip[44:48])[0]
+    return None
+
+
+def test_mtu():
+    for version in (4, 6):
+        configure(version, [("a", 1)])
+        which(version)
+        # Linux forwards IPv6 by the device's MTU, unless the route's is locked.
+        net.ip("director", "-%d" % version, "route", "add",
+               net.addr("a", version), "dev", "eth0", "mtu",
+               *(["lock"] if version == 6 else []), "1400")
+        client, at_a = Tap("client"), Tap("a")
+        before = drops_of("mtu")
+        sock = net.connect(version)
+        sock.recv(1)
+        good = exchange(sock, 200000)
+        said = {icmp_mtu(f, version) for f in client.frames()} - {None}
+        ok(said == {1400}, "IPv%d: what is larger than the MTU is answered by "
+           "ICMP with the MTU" % version, said)
+        ok(good, "IPv%d: and 200,000 bytes arrive all the same" % version)
+        ok(drops_of("mtu") > before, "and it is counted")
+        sock.close()
+
+        configure(version, [("a", 1)], proto="-u")
+        sock = udp_socket(version)
+        at_a.flush()
+        if version == 4:
+            # Or the client would cut it itself.
+            net.forget_pmtu()
+            sock.setsockopt(socket.IPPROTO_IP, 10, 0)     # no DF
+            sock.send(b"z" * 1450)
+            ok(sock.recv(2000) == b"a" + b"z" * 1450, "IPv4: a datagram that may "
+               "be cut is cut, and arrives whole")
+            sizes = [len(f.ip) for f in at_a.frames()
+                     if f.daddr == net.pack(VIP[4])]
+            ok(len(sizes) == 2 and max(sizes) <= 1400,
+               "IPv4: in frames no larger than the MTU", sizes)
+        sock.close()
+        client.close()
+        at_a.close()
+        net.ip("director", "-%d" % version, "route", "del",
+               net.addr("a", version), "dev", "eth0")
+        net.forget_pmtu()
+        sock = udp_socket(version)
+        sock.send(b"1" * 1400)
+        ok(len(sock.recv(2000)) == 1401,
+           "IPv%d: the MTU of before holds again with its route" % version)
+        sock.close()
+
+
+def test_offloads():
+    """Super-packets go through whole: what the server gets is larger than any
+    frame; and with checksum offload off all the same."""
+    for version in (4, 6):
+        for onoff in ("on", "off"):
+            for host in ("client", "director", "a"):
+                net.run("ip", "netns", "exec", host, "ethtool", "-K", "eth0",
+                        "tso", onoff, "gso", onoff, "gro", onoff, "tx", onoff,
+                        "rx", onoff, check=False)
+            configure(version, [("a", 1)])
+            at_a = Tap("a")
+            sock = net.connect(version)
+            sock.recv(1)
+            ok(exchange(sock, 3000000), "IPv%d, offloads %s: 3,000,000 bytes "
+               "there and back, not one wrong" % (version, onoff))
+            sizes = [len(f.ip) for f in at_a.frames() if f.dport == 80]
+            if onoff == "on":
+                ok(max(sizes) > 1500, "IPv%d: super-packets reach the server as "
+                   "they are" % version, max(sizes))
+            else:
+                ok(max(sizes) <= 1500, "IPv%d: none without offloads" % version,
+                   max(sizes))
+            sock.close()
+            at_a.close()
+    for host in ("client", "director", "a"):
+        net.run("ip", "netns", "exec", host, "ethtool", "-K", "eth0", "tso", "on",
+                "gso", "on", "gro", "on", "tx", "on", "rx", "on", check=False)
+
+
+net.main(globals())
