@@ -22,10 +22,10 @@
  * Servers wait in a heap ordered by when they are due, and move to one ordered
  * by deadline: O(W log n) to build.
  *
- * The table has at most LBDR_WRR_SLOTS_MAX slots. Where W is larger, the
- * weights are scaled down to it, rounded to the nearest and to 1 at least, so
- * that a server's share of the table is off by at most half a slot, or is one
- * slot where it would be less than half.
+ * Where W is larger than LBDR_WRR_SLOTS_MAX, the weights are scaled down to it,
+ * rounded to the nearest and to 1 at least: a server's share of the table is off
+ * by at most half a slot, or is one slot where it would be less than half. The
+ * rounding up can make the table longer, by one slot for each server at most.
  */
 #include <linux/gcd.h>
 #include <linux/math64.h>

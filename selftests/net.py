@@ -122,14 +122,25 @@ def build():
             if host in "ab":
                 write("/proc/sys/net/ipv4/conf/all/arp_ignore", "1")
                 write("/proc/sys/net/ipv4/conf/all/arp_announce", "2")
-        lines = ["link set lo up", "link set eth0 up"]
-        lines += ["addr add %s/24 dev eth0" % addr(host),
-                  "addr add %s/64 dev eth0 nodad" % addr(host, 6)]
-        dev = {"director": "eth0", "a": "lo", "b": "lo"}.get(host)
-        if dev:
-            lines += ["addr add %s/32 dev %s" % (VIP[4], dev),
-                      "addr add %s/128 dev %s nodad" % (VIP[6], dev)]
-        batch(host, lines)
+        batch(host, ["link set lo up", "link set eth0 addrgenmode none",
+                     "link set eth0 up"])
+        address(host)
+        if host in "ab":
+            batch(host, ["addr add %s/32 dev lo" % VIP[4],
+                         "addr add %s/128 dev lo nodad" % VIP[6]])
+
+
+def address(host):
+    """The addresses of a host's NIC, some of which do not survive that its link
+    goes down. Without a link-local one, that is not under test by duplicate
+    address detection, no neighbour can be asked for."""
+    lines = ["addr replace %s/24 dev eth0" % addr(host),
+             "addr replace %s/64 dev eth0 nodad" % addr(host, 6),
+             "addr replace fe80::%d/64 dev eth0 nodad" % HOSTS[host]]
+    if host == "director":
+        lines += ["addr replace %s/32 dev eth0" % VIP[4],
+                  "addr replace %s/128 dev eth0 nodad" % VIP[6]]
+    batch(host, lines)
 
 
 def batch(host, lines):
@@ -143,7 +154,9 @@ def write(path, text):
 
 
 def demolish():
+    # A namespace's end of a cable would go some time after the namespace.
     for host in HOSTS:
+        run("ip", "link", "del", "v" + host, check=False)
         run("ip", "netns", "del", host, check=False)
     run("ip", "link", "del", "br0", check=False)
 

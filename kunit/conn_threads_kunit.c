@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The connection table under the packets of several CPUs, which meet in the same
+ * few flows on purpose.
+ */
+#include <kunit/test.h>
+
+#include "conns.h"
+#include "lbdr_kunit.h"
+
+#define THREADS		4
+#define THREAD_TURNS	20000
+
+struct conn_thread {
+	struct conns		*conns;
+	struct rnd_state	rnd;
+	u32			flows;
+	/* what was met and may never be */
+	u32			strangers;
+	u32			refused;
+	u32			below_zero;
+	/* what must have been met */
+	u32			added;
+	u32			killed;
+};
+
+/* One packet of any of the flows, as the hook would take it. */
+static void conn_thread_packet(struct conn_thread *thread)
+{
+	struct rnd_state *rnd = &thread->rnd;
+	u32 n = lbdr_kunit_below(rnd, thread->flows);
+	struct lbdr_flow flow = conns_flow(n % 2, n % 4 < 2 ? IPPROTO_TCP :
+							      IPPROTO_UDP, n);
+	struct conns *conns = thread->conns;
+	struct lbdr_server *server;
+	struct lbdr_conn *conn;
+	enum lbdr_drop why;
+	u32 state, next;
+
+	if (flow.event == LBDR_EVENT_SYN)
+		flow.event = lbdr_kunit_below(rnd, LBDR_EVENTS);
+	conn = lbdr_conn_find(conns->ln, &flow);
+	if (!conn && (flow.event == LBDR_EVENT_SYN || n % 4 >= 2)) {
+		server = &conns->servers[lbdr_kunit_below(rnd, CONNS_SERVERS)];
+		conn = lbdr_conn_add(conns->ln, &flow, server, &why);
+		if (conn)
+			thread->added++;
+		else if (why != LBDR_DROP_CONN_MEMORY)
+			thread->refused++;
+	}
+	if (!conn)
+		return;
+
+	server = conn->server;
+	if (!conns_has_key(conn, &flow) || server < conns->servers ||
+	    server >= conns->servers + CONNS_SERVERS)
+		thread->strangers++;
+
+	state = READ_ONCE(conn->state);
+	/* Gives the others time to come between. */
+	for (n = lbdr_kunit_below(rnd, 64); n; n--)
+		cpu_relax();
+	next = lbdr_state_next[flow.event][state];
+	if (next != state)
+		lbdr_conn_move(conn, state, next);
+	switch (lbdr_kunit_below(rnd, 16)) {
+	case 0:
+		thread->killed += lbdr_conn_kill(conns->ln, conn);
+		break;
+	case 1:
+		conns_idle(conn, 3600 * HZ);
+		break;
+	}
+	/*
+	 * A count moves after the state has, so it lags behind by the moves
+	 * that are under way: one for each of the other threads.
+	 */
+	if (atomic_read(&server->active) <= -THREADS ||
+	    atomic_read(&server->inactive) <= -THREADS)
+		thread->below_zero++;
+}
+
+static void conn_thread_run(void *arg)
+{
+	struct conn_thread *thread = arg;
+	u32 i;
+
+	for (i = 0; i < THREAD_TURNS; i++) {
+		conns_lock();
+		conn_thread_packet(thread);
+		conns_unlock();
+		cond_resched();
+	}
+}
+
+struct conn_crowd {
+	const char	*name;
+	u32		flows;
+};
+
+static const struct conn_crowd conn_crowds[] = {
+	{ "many flows", 300 },
+	{ "four flows", 4 },
+	{ "one flow", 1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(conn_crowd, conn_crowds, name);
+
+/* However many packets meet, every connection is counted and freed once. */
+static void conn_threads_test(struct kunit *test)
+{
+	const struct conn_crowd *crowd = test->param_value;
+	struct conns *conns = test->priv;
+	struct conn_thread *threads;
+	struct rnd_state rnd;
+	u32 i;
+
+	threads = kunit_kcalloc(test, THREADS, sizeof(*threads), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, threads);
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < THREADS; i++) {
+		threads[i].conns = conns;
+		threads[i].flows = crowd->flows;
+		prandom_seed_state(&threads[i].rnd, prandom_u32_state(&rnd));
+	}
+
+	lbdr_kunit_threads(test, conn_thread_run, threads, sizeof(*threads),
+			   THREADS);
+
+	for (i = 0; i < THREADS; i++) {
+		KUNIT_EXPECT_EQ(test, threads[i].strangers, 0);
+		KUNIT_EXPECT_EQ(test, threads[i].refused, 0);
+		KUNIT_EXPECT_EQ(test, threads[i].below_zero, 0);
+		KUNIT_EXPECT_GT(test, threads[i].added, 0);
+		KUNIT_EXPECT_GT(test, threads[i].killed, 0);
+	}
+	/* conns_exit() looks at what is left. */
+}
+
+static struct kunit_case conn_threads_cases[] = {
+	KUNIT_CASE_PARAM(conn_threads_test, conn_crowd_gen_params),
+	{}
+};
+
+static struct kunit_suite conn_threads_suite = {
+	.name		= "lbdr_conn_threads",
+	.init		= conns_init,
+	.exit		= conns_exit,
+	.test_cases	= conn_threads_cases,
+};
+
+kunit_test_suites(&conn_threads_suite);

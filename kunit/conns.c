@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The connection table of the initial namespace, as the module has made it, with
+ * its collector, and servers of the test's own. The namespace has no service, so
+ * nobody else touches it.
+ *
+ * Nothing waits for a time-out: a stamp is set back, or a limit is drawn near.
+ * What another context does is waited for with a deadline.
+ */
+#include <kunit/test.h>
+#include <linux/mm.h>
+
+#include "conns.h"
+
+/* A SYN or a datagram, of a client that @n makes another one of. */
+struct lbdr_flow conns_flow(enum lbdr_family family, u8 protocol, u32 n)
+{
+	struct lbdr_flow flow = {
+		.family = family,
+		.event = protocol == IPPROTO_TCP ? LBDR_EVENT_SYN :
+						   LBDR_EVENT_DATA,
+	};
+
+	if (family == LBDR_V4) {
+		flow.v4.client = htonl(0xc6336400 + n);
+		flow.v4.vip = htonl(0xc0000201);
+		flow.v4.cport = htons(40000);
+		flow.v4.vport = htons(80);
+		flow.v4.protocol = protocol;
+	} else {
+		flow.v6.client.s6_addr32[0] = htonl(0x20010db8);
+		flow.v6.client.s6_addr32[3] = htonl(n);
+		flow.v6.vip.s6_addr32[0] = htonl(0x20010db8);
+		flow.v6.vip.s6_addr32[3] = htonl(0x80000001);
+		flow.v6.cport = htons(40000);
+		flow.v6.vport = htons(80);
+		flow.v6.protocol = protocol;
+	}
+	return flow;
+}
+
+bool conns_has_key(const struct lbdr_conn *conn, const struct lbdr_flow *flow)
+{
+	if (conn->family != flow->family)
+		return false;
+	return flow->family == LBDR_V4 ?
+	       !memcmp(lbdr_conn_key4(conn), &flow->v4, sizeof(flow->v4)) :
+	       !memcmp(lbdr_conn_key6(conn), &flow->v6, sizeof(flow->v6));
+}
+
+void conns_expect_counts(struct kunit *test, u32 server, int active,
+			 int inactive)
+{
+	const struct conns *conns = test->priv;
+
+	KUNIT_EXPECT_EQ(test, atomic_read(&conns->servers[server].active), active);
+	KUNIT_EXPECT_EQ(test, atomic_read(&conns->servers[server].inactive),
+			inactive);
+}
+
+/* All that was killed is freed. */
+void conns_expect_none(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	u32 i;
+
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, atomic_read(&conns->ln->n_conns), 0);
+	for (i = 0; i < LBDR_FAMILIES; i++)
+		KUNIT_EXPECT_EQ(test, atomic_read(&conns->ln->conns[i].nelems), 0);
+	for (i = 0; i < CONNS_SERVERS; i++) {
+		conns_expect_counts(test, i, 0, 0);
+		KUNIT_EXPECT_EQ(test, refcount_read(&conns->servers[i].refs), 1);
+	}
+}
+
+static void conns_free(struct conns *conns)
+{
+	u32 i;
+
+	for (i = 0; i < CONNS_SERVERS; i++)
+		free_percpu(conns->servers[i].stats);
+	kfree(conns);
+}
+
+int conns_init(struct kunit *test)
+{
+	struct conns *conns;
+	u32 i;
+	int cpu;
+
+	conns = kzalloc(sizeof(*conns), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, conns);
+	conns->ln = lbdr_net(&init_net);
+	for (i = 0; i < CONNS_SERVERS; i++) {
+		struct lbdr_server *server = &conns->servers[i];
+
+		server->ln = conns->ln;
+		/* One reference is the test's: nobody else frees a server. */
+		refcount_set(&server->refs, 1);
+		server->stats = alloc_percpu(struct lbdr_stats);
+		if (!server->stats) {
+			conns_free(conns);
+			return -ENOMEM;
+		}
+		for_each_possible_cpu(cpu)
+			u64_stats_init(&per_cpu_ptr(server->stats, cpu)->sync);
+	}
+	test->priv = conns;
+	KUNIT_ASSERT_EQ(test, atomic_read(&conns->ln->n_conns), 0);
+	return 0;
+}
+
+/* The servers die, and after every test nothing at all is left behind. */
+void conns_exit(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	bool empty;
+	u32 i;
+
+	if (!conns)
+		return;
+	for (i = 0; i < CONNS_SERVERS; i++)
+		WRITE_ONCE(conns->servers[i].dead, true);
+	empty = conns_wait_for(!atomic_read(&conns->ln->n_conns));
+	KUNIT_EXPECT_TRUE(test, empty);
+	conns_expect_none(test);
+	/* Connections that lead to freed servers would end in a crash. */
+	if (empty)
+		conns_free(conns);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the suites of the connection table share: the table, servers for it, and
+ * a look at what is left.
+ */
+#ifndef _LBDR_KUNIT_CONNS_H
+#define _LBDR_KUNIT_CONNS_H
+
+#include <linux/delay.h>
+
+#include "lbdr.h"
+
+struct kunit;
+
+#define CONNS_SERVERS	3
+/* Far longer than the collector ever takes */
+#define CONNS_DEADLINE	(60 * HZ)
+
+/**
+ * struct conns - a connection table, and servers for its connections
+ * @ln: the namespace that has the table
+ * @servers: of no service, and in no pool
+ */
+struct conns {
+	struct lbdr_net		*ln;
+	struct lbdr_server	servers[CONNS_SERVERS];
+};
+
+/* Polls; the condition is what a test is about, the deadline only a way out. */
+#define conns_wait_for(condition)					\
+({									\
+	unsigned long __end = jiffies + CONNS_DEADLINE;			\
+	bool __met;							\
+									\
+	while (!(__met = (condition)) && time_before(jiffies, __end))	\
+		msleep(20);						\
+	__met;								\
+})
+
+static inline void conns_lock(void)
+{
+	local_bh_disable();
+	rcu_read_lock();
+}
+
+static inline void conns_unlock(void)
+{
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
+/* The connection has idled for so many jiffies. */
+static inline void conns_idle(struct lbdr_conn *conn, u32 by)
+{
+	WRITE_ONCE(conn->stamp, (u32)jiffies - by);
+}
+
+int conns_init(struct kunit *test);
+void conns_exit(struct kunit *test);
+
+struct lbdr_flow conns_flow(enum lbdr_family family, u8 protocol, u32 n);
+bool conns_has_key(const struct lbdr_conn *conn, const struct lbdr_flow *flow);
+
+void conns_expect_counts(struct kunit *test, u32 server, int active,
+			 int inactive);
+void conns_expect_none(struct kunit *test);
+
+#endif /* _LBDR_KUNIT_CONNS_H */
