@@ -5,9 +5,10 @@
  * A route is looked up by the first packet for a server and kept until
  * dst_check() says that the kernel's tables have changed; the look-up's cost
  * falls on the one packet that notices. It is published by RCU and replaced
- * under the server's route_lock. The device that it names is not pinned: the
- * kernel puts another one in its place when the device goes, and dst_check()
- * fails from then on.
+ * under the server's route_lock. When the device that it names goes, the kernel
+ * puts another one in its place and dst_check() fails from then on. An IPv6
+ * route seems to keep the device all the same, by the prefix that it was made
+ * from: known and not mended yet.
  *
  * The neighbour is not cached. It is looked up without a reference for each
  * packet (see xmit_dr.c), so that a flushed, replaced or failed one is noticed

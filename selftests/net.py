@@ -154,7 +154,7 @@ def write(path, text):
 
 
 def demolish():
-    # Open: the cached IPv6 route of a server keeps its device from going. And a
+    # Open: the cached IPv6 route of a server seems to keep its device. And a
     # namespace's end of a cable would go some time after the namespace.
     lbctl("clear", check=False)
     for host in HOSTS:
