@@ -397,7 +397,9 @@ static inline void lbdr_server_get(struct lbdr_server *server)
 /* route.c */
 const struct lbdr_route *lbdr_route_get(struct lbdr_server *server,
 					enum lbdr_drop *why);
-void lbdr_route_drop(struct lbdr_server *server);
+void lbdr_route_prune(struct lbdr_server *server);
+int lbdr_route_init(void);
+void lbdr_route_exit(void);
 
 /* conn.c */
 int lbdr_conn_init(void);

@@ -19,6 +19,9 @@ static int __init lbdr_init(void)
 	err = lbdr_net_init();
 	if (err)
 		goto err_net;
+	err = lbdr_route_init();
+	if (err)
+		goto err_route;
 	/* Last, so that nobody configures what is not there yet. */
 	err = lbdr_netlink_init();
 	if (err)
@@ -26,6 +29,8 @@ static int __init lbdr_init(void)
 	return 0;
 
 err_netlink:
+	lbdr_route_exit();
+err_route:
 	lbdr_net_exit();
 err_net:
 	lbdr_conn_exit();
@@ -36,6 +41,7 @@ err_net:
 static void __exit lbdr_exit(void)
 {
 	lbdr_netlink_exit();
+	lbdr_route_exit();
 	lbdr_net_exit();
 	rcu_barrier();
 	lbdr_conn_exit();

@@ -5,15 +5,22 @@
  * A route is looked up by the first packet for a server and kept until
  * dst_check() says that the kernel's tables have changed; the look-up's cost
  * falls on the one packet that notices. It is published by RCU and replaced
- * under the server's route_lock. When the device that it names goes, the kernel
- * puts another one in its place and dst_check() fails from then on. An IPv6
- * route seems to keep the device all the same, by the prefix that it was made
- * from: known and not mended yet.
+ * under the server's route_lock.
+ *
+ * A device that goes away waits for whoever refers to it. The kernel takes it
+ * out of a cached route itself, but an IPv6 route refers, beside the device, to
+ * the entry of the routing table that it was made from, and that one keeps the
+ * device until the route is put. So routes that are no longer valid are dropped
+ * when a device is unregistered, by a notifier. No packet brings one back: the
+ * device's routes went from the routing table when it was brought down, and
+ * between that and NETDEV_UNREGISTER the kernel waits for a grace period, so
+ * what looked the old route up has published it before, if at all.
  *
  * The neighbour is not cached. It is looked up without a reference for each
  * packet (see xmit_dr.c), so that a flushed, replaced or failed one is noticed
  * at once and nothing holds a device back.
  */
+#include <linux/netdevice.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
 #include <net/route.h>
@@ -170,21 +177,78 @@ const struct lbdr_route *lbdr_route_get(struct lbdr_server *server,
 }
 
 /**
- * lbdr_route_drop() - forget the route to a server for good
- * @server: one that is dead
+ * lbdr_route_prune() - forget the route to a server unless it is of use
+ * @server: the server; when it is dead, no route is of use
  *
  * Once @server->dead is set and this has returned, no packet publishes another.
  *
- * Context: process.
+ * Context: process, @server kept alive by lbdr_net.lock.
  */
-void lbdr_route_drop(struct lbdr_server *server)
+void lbdr_route_prune(struct lbdr_server *server)
 {
 	struct lbdr_route *route;
 
+	rcu_read_lock();	/* for dst_check() */
 	spin_lock_bh(&server->route_lock);
-	route = rcu_replace_pointer(server->route, NULL,
-				    lockdep_is_held(&server->route_lock));
+	route = rcu_dereference_protected(server->route,
+					  lockdep_is_held(&server->route_lock));
+	if (route && !server->dead && dst_check(route->dst, route->cookie))
+		route = NULL;
+	if (route)
+		RCU_INIT_POINTER(server->route, NULL);
 	spin_unlock_bh(&server->route_lock);
+	rcu_read_unlock();
+
 	if (route)
 		call_rcu(&route->rcu, lbdr_route_free_rcu);
+}
+
+/*
+ * A device of the namespace goes, or moves to another one. RTNL is held, which
+ * lbdr never takes while it holds lbdr_net.lock.
+ */
+static int lbdr_route_device_event(struct notifier_block *nb,
+				   unsigned long event, void *ptr)
+{
+	struct lbdr_net *ln = lbdr_net(dev_net(netdev_notifier_info_to_dev(ptr)));
+	struct lbdr_service *service;
+	struct lbdr_server *server;
+
+	if (event != NETDEV_UNREGISTER)
+		return NOTIFY_DONE;
+
+	mutex_lock(&ln->lock);
+	list_for_each_entry(service, &ln->service_list, list)
+		list_for_each_entry(server, &service->servers, list)
+			lbdr_route_prune(server);
+	mutex_unlock(&ln->lock);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block lbdr_route_notifier = {
+	.notifier_call = lbdr_route_device_event,
+};
+
+/**
+ * lbdr_route_init() - watch for devices that go
+ *
+ * Context: process, every namespace has its director.
+ * Return: 0 or a negative error.
+ */
+int lbdr_route_init(void)
+{
+	return register_netdevice_notifier(&lbdr_route_notifier);
+}
+
+/**
+ * lbdr_route_exit() - watch no more
+ *
+ * What is still cached goes with its service. A device that is being removed
+ * just then waits for that.
+ *
+ * Context: process.
+ */
+void lbdr_route_exit(void)
+{
+	unregister_netdevice_notifier(&lbdr_route_notifier);
 }

@@ -193,7 +193,7 @@ void lbdr_server_retire(struct lbdr_service *service,
 
 	/* Read by packets: connections of a dead server are not found */
 	WRITE_ONCE(server->dead, true);
-	lbdr_route_drop(server);
+	lbdr_route_prune(server);
 
 	lbdr_server_counts(server, &counts);
 	service->folded.conns += counts.conns;

@@ -154,9 +154,8 @@ def write(path, text):
 
 
 def demolish():
-    # Open: the cached IPv6 route of a server seems to keep its device. And a
-    # namespace's end of a cable would go some time after the namespace.
-    lbctl("clear", check=False)
+    # The cables first: a namespace's end of one would go some time after the
+    # namespace. Services are still there, and must not keep a device.
     for host in HOSTS:
         run("ip", "link", "del", "v" + host, check=False)
         run("ip", "netns", "del", host, check=False)

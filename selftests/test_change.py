@@ -267,49 +267,67 @@ def test_bridge():
 
 
 def test_devices():
-    """A device goes while the route over it is cached; so does its namespace."""
+    """A device goes while the routes over it are cached; so does its namespace."""
     net.run("ip", "netns", "add", "other")
     net.batch("", ["link add vother type veth peer name eth0 netns other",
                    "link set vother master br0 up"])
     net.batch("other", ["link set lo up", "link set eth0 up",
                         "addr add 192.168.1.80/24 dev eth0",
-                        "addr add 192.168.1.63/32 dev eth0",
+                        "addr add %s/32 dev eth0" % VIP[4],
+                        "addr add %s/128 dev eth0 nodad" % VIP[6],
                         "link add spare type dummy", "link set spare up",
-                        "addr add 10.7.0.1/24 dev spare"])
+                        "addr add 10.7.0.1/24 dev spare",
+                        "addr add fd07::1/64 dev spare nodad"])
     tool = [net.LBCTL, "-N", "other"]
-    net.run(*tool, "-A", "-u", "192.168.1.63:80", "-s", "rr")
-    net.run(*tool, "-a", "-u", "192.168.1.63:80", "-r", "10.7.0.2")
+    for where, server in ((VIP[4], "10.7.0.2"), ("[%s]" % VIP[6], "[fd07::2]")):
+        net.run(*tool, "-A", "-u", where + ":80", "-s", "rr")
+        net.run(*tool, "-a", "-u", where + ":80", "-r", server)
     client = Tap("client")
     other = net.mac("other")
+
+    def send(port, version=4):
+        client.send(other + net.raw(version, net.udp(port, 80, b"x"), 17)[6:])
+
     for port in range(6000, 6010):
-        client.send(other + net.raw(4, net.udp(port, 80, b"x"), 17)[6:])
+        send(port)
+        send(port, 6)
 
-    def conns():
-        rows = json.loads(net.run(*tool, "list", "-c", "-j").stdout)
-        return len(rows)
+    def listed(*what):
+        return json.loads(net.run(*tool, "list", *what, "-j").stdout)
 
-    ok(until(lambda: conns() == 10), "a second namespace with the same VIP has "
-       "connections of its own", conns())
+    ok(until(lambda: len(listed("-c")) == 20), "a second namespace with the same "
+       "VIPs has connections of its own", listed("-c"))
     rows = json.loads(lbctl("list", "-j").stdout)
     ok(all(row["protocol"] == "tcp" for row in rows) and
        not [c for c in json.loads(lbctl("list", "-c", "-j").stdout)
             if 6000 <= c["client_port"] < 6010],
        "and neither sees the other's services or connections")
-    begun = time.monotonic()
-    ip("other", "link", "del", "spare")
-    ok(time.monotonic() - begun < 8, "a device goes at once while its route and "
-       "neighbour are in use")
-    before = json.loads(net.run(*tool, "list", "--drops", "-j").stdout)
-    client.send(other + net.raw(4, net.udp(6000, 80, b"x"), 17)[6:])
-    ok(until(lambda: json.loads(net.run(*tool, "list", "--drops", "-j").stdout)
-             != before), "and that the server cannot be reached is counted")
+    removal = subprocess.Popen(["ip", "-n", "other", "link", "del", "spare"])
+    ok(until(lambda: removal.poll() == 0, 8), "a device goes at once while routes "
+       "over it and their neighbours are in use")
+    for version in (4, 6):
+        before = listed("--drops")
+        send(6000, version)
+        ok(until(lambda: listed("--drops") != before), "IPv%d: and that the "
+           "server cannot be reached is counted" % version)
+    # A new device, the same addresses.
+    net.batch("other", ["link add spare type dummy", "link set spare up",
+                        "addr add 10.7.0.1/24 dev spare",
+                        "addr add fd07::1/64 dev spare nodad"])
+    spare = Tap("other", "spare")
+    for version in (4, 6):
+        send(6000, version)
+        ok(spare.wait(lambda f: f.sport == 6000), "IPv%d: with another device in "
+           "its place the connection goes on" % version)
+    spare.close()
     # Deleted under traffic.
     stop = threading.Event()
 
     def flood():
         port = 7000
         while not stop.is_set():
-            client.send(other + net.raw(4, net.udp(port, 80, b"x"), 17)[6:])
+            send(port)
+            send(port, 6)
             port = port + 1 if port < 60000 else 7000
 
     flooder = threading.Thread(target=flood)
