@@ -263,6 +263,11 @@ class Tap:
     """Sees every frame of a host's device; can send some of its own."""
 
     def __init__(self, host, dev="eth0"):
+        self.where = host, dev
+        self.open()
+
+    def open(self):
+        host, dev = self.where
         with within(host):
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                                       socket.htons(3))
@@ -274,19 +279,24 @@ class Tap:
         self.sock.send(frame)
 
     def flush(self):
-        self.frames()
+        """Forget what waits. Reading it would not end while traffic runs."""
+        self.sock.close()
+        self.open()
 
-    def frames(self):
-        """(frame, outgoing) of all that waits."""
+    def frames(self, seconds=1.0):
+        """What waits; while traffic runs there is always one more, so not for
+        longer than that."""
         out = []
-        while True:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
             try:
                 data, where = self.sock.recvfrom(70000)
             except BlockingIOError:
-                return out
+                break
             frame = Frame(data)
             frame.outgoing = where[2] == 4
             out.append(frame)
+        return out
 
     def wait(self, match, number=1, seconds=WAIT):
         """Up to `number` frames that match, as soon as they are there."""
