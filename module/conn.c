@@ -195,6 +195,8 @@ bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
 	} while (!try_cmpxchg(&conn->state, &state, LBDR_CONN_STATE_DEAD));
 
 	lbdr_conn_count(conn->server, state, -1);
+	if (unlikely(READ_ONCE(conn->server->upper)))
+		lbdr_server_judge(conn->server);
 	if (conn->family == LBDR_V4)
 		rhashtable_remove_fast(&ln->conns[LBDR_V4], &conn->node,
 				       lbdr_conn_params4);
@@ -335,6 +337,8 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 							lbdr_conn_params6);
 	if (likely(!old)) {
 		lbdr_stats_add(server->stats, 1, 0, 0);
+		if (unlikely(READ_ONCE(server->upper)))
+			lbdr_server_judge(server);
 		return conn;
 	}
 

@@ -26,13 +26,11 @@
  * operators' raw rules apply and no conntrack entry is ever made.
  */
 #include <linux/etherdevice.h>
-#include <linux/icmpv6.h>
 #include <linux/inetdevice.h>
 #include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
 #include <net/addrconf.h>
-#include <net/icmp.h>
 #include <net/route.h>
 
 #include "lbdr.h"
@@ -74,20 +72,6 @@ static bool lbdr_hook_bad_source(struct net *net, const struct sk_buff *skb,
 	return !(ipv6_addr_type(&flow->v6.client) & IPV6_ADDR_UNICAST) ||
 	       ipv6_addr_loopback(&flow->v6.client) ||
 	       ipv6_chk_addr(net, &flow->v6.client, NULL, 0);
-}
-
-/* No server takes the connection: tell the client (RFC 1122, 3.2.2.1). */
-static unsigned int lbdr_hook_refuse(struct lbdr_net *ln, struct sk_buff *skb,
-				     const struct lbdr_flow *flow)
-{
-	if (flow->family == LBDR_V4)
-		lbdr_icmp4(ln->net, skb, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH,
-			   0);
-	else
-		lbdr_icmp6(ln->net, skb, ICMPV6_DEST_UNREACH,
-			   ICMPV6_PORT_UNREACH, 0);
-	lbdr_drop(ln, LBDR_DROP_NO_SERVER);
-	return NF_DROP;
 }
 
 /*
@@ -143,7 +127,8 @@ lbdr_hook_begin(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 	server = lbdr_hook_pick(service, flow);
 	if (!server) {
-		*verdict = lbdr_hook_refuse(ln, skb, flow);
+		lbdr_refuse(ln, skb, flow, READ_ONCE(service->refuse));
+		lbdr_drop(ln, LBDR_DROP_NO_SERVER);
 		return NULL;
 	}
 	conn = lbdr_conn_add(ln, flow, server, &why);

@@ -36,6 +36,7 @@
 #define LBDR_MODULE_VERSION	"0.1"
 
 struct lbdr_pool;
+struct lbdr_sched_ops;
 struct lbdr_server;
 
 /* The two address families, as an index. */
@@ -148,13 +149,30 @@ struct lbdr_service_key {
 };
 
 /**
+ * struct lbdr_sched - a scheduler as a service wants it
+ * @ops: which one
+ * @flags: LBDR_SCHED_FLAG_..., of those that it knows
+ * @size: slots of its table where that can be chosen, else 0
+ */
+struct lbdr_sched {
+	const struct lbdr_sched_ops	*ops;
+	u32				flags;
+	u32				size;
+};
+
+/**
  * struct lbdr_service - a virtual service
  * @node: in lbdr_net.services; RCU
  * @key: immutable
  * @pool: the servers as schedulers see them; RCU, replaced under
  *	lbdr_net.lock
  * @cursor: running number that rr and wrr share across pools; atomic
+ * @refuse: enum lbdr_refuse; WRITE_ONCE() under lbdr_net.lock
  * @sched: the scheduler of @pool; lbdr_net.lock
+ * @memory: what the scheduler remembers from one pool to the next, or NULL;
+ *	lbdr_net.lock, packets reach it through the pool
+ * @stale: in lbdr_net.stale while @pool is not what the servers are;
+ *	lbdr_net.lock
  * @servers: all servers in the order of adding; lbdr_net.lock
  * @n_servers: how many; lbdr_net.lock
  * @folded: counts of removed servers since the last zero; lbdr_net.lock
@@ -166,7 +184,10 @@ struct lbdr_service {
 	struct lbdr_service_key		key;
 	struct lbdr_pool __rcu		*pool;
 	atomic64_t			cursor;
-	const struct lbdr_sched_ops	*sched;
+	u8				refuse;
+	struct lbdr_sched		sched;
+	void				*memory;
+	struct list_head		stale;
 	struct list_head		servers;
 	u32				n_servers;
 	struct lbdr_counts		folded;
@@ -193,21 +214,27 @@ struct lbdr_route {
 
 /**
  * struct lbdr_server - a real server of one service
- * @route: cached route; RCU, replaced under @route_lock
+ * @route: cached route; RCU, replaced under @lock
  * @stats: per CPU; written with BH off
  * @addr: the RIP; immutable
  * @family: that of the service; immutable
  * @dead: removed from its service, set once under lbdr_net.lock and read by
  *	packets with READ_ONCE(): a dead server's connections are no more
  * @ln: the namespace, which outlives it
+ * @overloaded: has reached @upper; WRITE_ONCE() under @lock
  * @port: the service's; immutable
- * @weight: lbdr_net.lock; schedulers read the copy in the pool
+ * @weight: WRITE_ONCE() under lbdr_net.lock; schedulers read the copy in the
+ *	pool, and of this one whether it is 0
+ * @upper: connections at which it is overloaded, 0 for never; WRITE_ONCE()
+ *	under lbdr_net.lock
+ * @lower: and below which it is no more, 0 for 3/4 of @upper; the same
  * @zero: counts at the last zero operation; lbdr_net.lock
  * @list: in lbdr_service.servers; lbdr_net.lock
  * @active: connections in an active state
  * @inactive: all others
  * @refs: one of the configuration, one of each pool and each connection
- * @route_lock: orders the replacing of @route; taken with BH off
+ * @lock: orders the replacing of @route and the judging of @overloaded; taken
+ *	with BH off
  */
 struct lbdr_server {
 	struct lbdr_route __rcu		*route;
@@ -215,9 +242,12 @@ struct lbdr_server {
 	union nf_inet_addr		addr;
 	enum lbdr_family		family;
 	bool				dead;
-	struct lbdr_net			*ln;
+	bool				overloaded;
 	__be16				port;
 	u32				weight;
+	u32				upper;
+	u32				lower;
+	struct lbdr_net			*ln;
 	struct lbdr_counts		zero;
 	struct list_head		list;
 
@@ -225,7 +255,7 @@ struct lbdr_server {
 	atomic_t			active ____cacheline_aligned_in_smp;
 	atomic_t			inactive;
 	refcount_t			refs;
-	spinlock_t			route_lock;	/* replacing @route */
+	spinlock_t			lock;		/* @route, @overloaded */
 };
 
 /**
@@ -283,6 +313,9 @@ struct lbdr_conn6 {
  * @service_list: services in the order of adding; @lock
  * @n_services: services of each family, hooks are registered where it is not
  *	0; @lock
+ * @hold: more changes follow at once, so pools wait for the last; @lock
+ * @stale: services whose pool is not what their servers are; @lock
+ * @freshen: builds the pools of @stale, if nobody does so before
  * @generation: bumped with every change, so that dumps notice; @lock
  */
 struct lbdr_net {
@@ -300,6 +333,9 @@ struct lbdr_net {
 	struct net		*net;
 	struct list_head	service_list;
 	u32			n_services[LBDR_FAMILIES];
+	bool			hold;
+	struct list_head	stale;
+	struct delayed_work	freshen;
 	u32			generation;
 };
 
@@ -338,9 +374,12 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 					  const struct lbdr_flow *flow);
 struct lbdr_service *lbdr_service_add(struct lbdr_net *ln,
 				      const struct lbdr_service_key *key,
-				      const struct lbdr_sched_ops *sched);
+				      const struct lbdr_sched *sched,
+				      u8 refuse);
 int lbdr_service_set_sched(struct lbdr_net *ln, struct lbdr_service *service,
-			   const struct lbdr_sched_ops *sched);
+			   const struct lbdr_sched *sched);
+void lbdr_service_set_refuse(struct lbdr_net *ln, struct lbdr_service *service,
+			     u8 refuse);
 void lbdr_service_del(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_service_counts(const struct lbdr_service *service,
 			 struct lbdr_counts *sum);
@@ -359,19 +398,39 @@ static inline u32 lbdr_vip_hash6(const struct in6_addr *addr)
 		       LBDR_VIP_BITS);
 }
 
+/* pool.c; what schedulers need of it is in sched.h */
+void lbdr_pool_init(struct lbdr_net *ln);
+void lbdr_pool_exit(struct lbdr_net *ln);
+void lbdr_pool_freshen(struct lbdr_net *ln);
+
+/**
+ * struct lbdr_server_settings - what a server is to be like
+ * @weight: 0 to LBDR_WEIGHT_MAX
+ * @upper: connections at which it is overloaded, 0 for never
+ * @lower: and below which it is no more, 0 for 3/4 of @upper
+ */
+struct lbdr_server_settings {
+	u32	weight;
+	u32	upper;
+	u32	lower;
+};
+
 /* server.c */
 struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
 				     const union nf_inet_addr *addr);
-struct lbdr_server *lbdr_server_add(struct lbdr_net *ln,
-				    struct lbdr_service *service,
-				    const union nf_inet_addr *addr, u32 weight);
-int lbdr_server_set_weight(struct lbdr_net *ln, struct lbdr_service *service,
-			   struct lbdr_server *server, u32 weight);
+struct lbdr_server *
+lbdr_server_add(struct lbdr_net *ln, struct lbdr_service *service,
+		const union nf_inet_addr *addr,
+		const struct lbdr_server_settings *settings);
+int lbdr_server_set(struct lbdr_net *ln, struct lbdr_service *service,
+		    struct lbdr_server *server,
+		    const struct lbdr_server_settings *settings);
 int lbdr_server_del(struct lbdr_net *ln, struct lbdr_service *service,
 		    struct lbdr_server *server);
 void lbdr_server_retire(struct lbdr_service *service,
 			struct lbdr_server *server);
 void lbdr_server_put(struct lbdr_server *server);
+void lbdr_server_judge(struct lbdr_server *server);
 void lbdr_server_counts(const struct lbdr_server *server,
 			struct lbdr_counts *counts);
 
@@ -387,6 +446,13 @@ static inline u32 lbdr_server_active(const struct lbdr_server *server)
 static inline u32 lbdr_server_inactive(const struct lbdr_server *server)
 {
 	return max(atomic_read(&server->inactive), 0);
+}
+
+/* Whether new connections may go there; the answer is a moment old. */
+static inline bool lbdr_server_open(const struct lbdr_server *server)
+{
+	return READ_ONCE(server->weight) && !READ_ONCE(server->overloaded) &&
+	       !READ_ONCE(server->dead);
 }
 
 static inline void lbdr_server_get(struct lbdr_server *server)
@@ -444,6 +510,12 @@ unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 			   const struct lbdr_server *server,
 			   const struct lbdr_route *route);
+
+/* refuse.c */
+int lbdr_refuse_prepare(u8 refuse);
+void lbdr_refuse_exit(void);
+void lbdr_refuse(struct lbdr_net *ln, struct sk_buff *skb,
+		 const struct lbdr_flow *flow, u8 refuse);
 
 /* icmp.c */
 void lbdr_icmp4(struct net *net, struct sk_buff *skb, u8 type, u8 code,

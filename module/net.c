@@ -6,7 +6,7 @@
  * the services and with them the hooks; the kernel waits for a grace period,
  * after which no packet is in a hook, no packet can make a connection, and no
  * dump can run, since there is no socket left in the namespace, or none of the
- * family; exit stops the collector and frees the tables; and before the
+ * family; exit stops the works and frees the tables; and before the
  * kernel frees struct lbdr_net, rcu_barrier() waits for what call_rcu() still
  * has to free, which refers to it.
  */
@@ -24,6 +24,7 @@ static int __net_init lbdr_net_birth(struct net *net)
 
 	ln->net = net;
 	mutex_init(&ln->lock);
+	lbdr_pool_init(ln);
 	ln->drops = __alloc_percpu_gfp(LBDR_DROPS * sizeof(u64), sizeof(u64),
 				       GFP_KERNEL_ACCOUNT);
 	if (!ln->drops)
@@ -59,6 +60,7 @@ static void __net_exit lbdr_net_death(struct list_head *nets)
 	struct net *net;
 
 	list_for_each_entry(net, nets, exit_list) {
+		lbdr_pool_exit(lbdr_net(net));
 		lbdr_service_table_exit(lbdr_net(net));
 		lbdr_conn_table_exit(lbdr_net(net));
 	}

@@ -67,21 +67,37 @@ static int lbdr_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 	return genlmsg_reply(msg, info);
 }
 
+/* Before lbdr_net.lock is taken, since it may load a module. */
+static int lbdr_nl_prepare_refuse(const struct lbdr_service_config *config,
+				  struct genl_info *info)
+{
+	int err = lbdr_refuse_prepare(config->refuse);
+
+	if (err)
+		GENL_SET_ERR_MSG(info, "no nf_reject_ipv4 or nf_reject_ipv6 to send TCP RST by");
+	return err;
+}
+
 static int lbdr_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_service_config config;
 	struct lbdr_service *service;
+	struct lbdr_sched sched;
 	int err;
 
 	err = lbdr_nl_parse_service(info, &config);
 	if (err)
 		return err;
-	if (!config.sched)
-		config.sched = lbdr_sched_default();
+	err = lbdr_nl_parse_sched(&config, NULL, &sched, info->extack);
+	if (err)
+		return err;
+	err = lbdr_nl_prepare_refuse(&config, info);
+	if (err)
+		return err;
 
 	mutex_lock(&ln->lock);
-	service = lbdr_service_add(ln, &config.key, config.sched);
+	service = lbdr_service_add(ln, &config.key, &sched, config.refuse);
 	if (IS_ERR(service)) {
 		err = PTR_ERR(service);
 		if (err == -EEXIST)
@@ -100,9 +116,14 @@ static int lbdr_nl_service_set(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_service_config config;
 	struct lbdr_service *service;
+	struct lbdr_sched sched;
+	bool resched, refuse;
 	int err;
 
 	err = lbdr_nl_parse_service(info, &config);
+	if (err)
+		return err;
+	err = lbdr_nl_prepare_refuse(&config, info);
 	if (err)
 		return err;
 
@@ -112,13 +133,25 @@ static int lbdr_nl_service_set(struct sk_buff *skb, struct genl_info *info)
 		err = PTR_ERR(service);
 		goto out;
 	}
-	/* Asked for nothing, changed nothing. */
-	if (!config.sched || config.sched == service->sched)
-		goto out;
-	err = lbdr_service_set_sched(ln, service, config.sched);
+	err = lbdr_nl_parse_sched(&config, &service->sched, &sched,
+				  info->extack);
 	if (err)
-		GENL_SET_ERR_MSG(info, "no memory for the scheduler's tables");
-	else
+		goto out;
+	resched = sched.ops != service->sched.ops ||
+		  sched.flags != service->sched.flags ||
+		  sched.size != service->sched.size;
+	refuse = config.has_refuse && config.refuse != service->refuse;
+	if (resched) {
+		err = lbdr_service_set_sched(ln, service, &sched);
+		if (err) {
+			GENL_SET_ERR_MSG(info, "no memory for the scheduler's tables");
+			goto out;
+		}
+	}
+	if (refuse)
+		lbdr_service_set_refuse(ln, service, config.refuse);
+	/* Asked for nothing, changed nothing. */
+	if (resched || refuse)
 		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_SET_NTF, service);
 out:
 	mutex_unlock(&ln->lock);
@@ -210,9 +243,30 @@ static void lbdr_nl_warn_route(struct lbdr_server *server,
 		GENL_SET_ERR_MSG(info, "added, but there is no route to it now");
 }
 
+/*
+ * A program that changes many servers puts many messages into one buffer, and
+ * the kernel hands them over one by one: while there are more, schedulers' tables
+ * wait for the last one.
+ */
+static void lbdr_nl_lock(struct lbdr_net *ln, const struct sk_buff *skb,
+			 const struct genl_info *info)
+{
+	mutex_lock(&ln->lock);
+	ln->hold = skb->len > NLMSG_ALIGN(info->nlhdr->nlmsg_len);
+}
+
+static void lbdr_nl_unlock(struct lbdr_net *ln)
+{
+	if (!ln->hold)
+		lbdr_pool_freshen(ln);
+	ln->hold = false;
+	mutex_unlock(&ln->lock);
+}
+
 static int lbdr_nl_server_new(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_server_settings settings;
 	struct lbdr_server_config config;
 	struct lbdr_service *service;
 	struct lbdr_server *server;
@@ -222,7 +276,7 @@ static int lbdr_nl_server_new(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 
-	mutex_lock(&ln->lock);
+	lbdr_nl_lock(ln, skb, info);
 	service = lbdr_nl_find_service(ln, &config.key, info->extack);
 	if (IS_ERR(service)) {
 		err = PTR_ERR(service);
@@ -233,7 +287,10 @@ static int lbdr_nl_server_new(struct sk_buff *skb, struct genl_info *info)
 		err = -EEXIST;
 		goto out;
 	}
-	server = lbdr_server_add(ln, service, &config.addr, config.weight);
+	err = lbdr_nl_parse_settings(&config, NULL, &settings, info->extack);
+	if (err)
+		goto out;
+	server = lbdr_server_add(ln, service, &config.addr, &settings);
 	if (IS_ERR(server)) {
 		err = PTR_ERR(server);
 		if (err == -ENOSPC)
@@ -245,13 +302,14 @@ static int lbdr_nl_server_new(struct sk_buff *skb, struct genl_info *info)
 	lbdr_nl_warn_route(server, info);
 	lbdr_nl_notify_server(info, LBDR_CMD_SERVER_NEW_NTF, service, server);
 out:
-	mutex_unlock(&ln->lock);
+	lbdr_nl_unlock(ln);
 	return err;
 }
 
 static int lbdr_nl_server_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_server_settings settings;
 	struct lbdr_server_config config;
 	struct lbdr_service *service;
 	struct lbdr_server *server;
@@ -261,22 +319,27 @@ static int lbdr_nl_server_set(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 
-	mutex_lock(&ln->lock);
+	lbdr_nl_lock(ln, skb, info);
 	server = lbdr_nl_find_server(ln, &config, &service, info->extack);
 	if (IS_ERR(server)) {
 		err = PTR_ERR(server);
 		goto out;
 	}
-	if (!config.has_weight || config.weight == server->weight)
+	err = lbdr_nl_parse_settings(&config, server, &settings, info->extack);
+	if (err)
 		goto out;
-	err = lbdr_server_set_weight(ln, service, server, config.weight);
+	/* Asked for nothing, changed nothing. */
+	if (settings.weight == server->weight &&
+	    settings.upper == server->upper && settings.lower == server->lower)
+		goto out;
+	err = lbdr_server_set(ln, service, server, &settings);
 	if (err)
 		GENL_SET_ERR_MSG(info, "no memory for the scheduler's tables");
 	else
 		lbdr_nl_notify_server(info, LBDR_CMD_SERVER_SET_NTF, service,
 				      server);
 out:
-	mutex_unlock(&ln->lock);
+	lbdr_nl_unlock(ln);
 	return err;
 }
 
@@ -294,7 +357,7 @@ static int lbdr_nl_server_del(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 
-	mutex_lock(&ln->lock);
+	lbdr_nl_lock(ln, skb, info);
 	server = lbdr_nl_find_server(ln, &config, &service, info->extack);
 	if (IS_ERR(server)) {
 		err = PTR_ERR(server);
@@ -308,7 +371,7 @@ static int lbdr_nl_server_del(struct sk_buff *skb, struct genl_info *info)
 		GENL_SET_ERR_MSG(info, "no memory for the scheduler's tables");
 	lbdr_nl_send(info, ntf, err);
 out:
-	mutex_unlock(&ln->lock);
+	lbdr_nl_unlock(ln);
 	return err;
 }
 
@@ -332,6 +395,9 @@ static const struct nla_policy lbdr_nl_service_policy[] = {
 	LBDR_NL_KEY,
 	[LBDR_A_SERVICE_SCHEDULER]	= { .type = NLA_NUL_STRING,
 					    .len = LBDR_SCHED_NAME_LEN - 1 },
+	[LBDR_A_SERVICE_SCHED_FLAGS]	= { .type = NLA_U32 },
+	[LBDR_A_SERVICE_SCHED_SIZE]	= { .type = NLA_U32 },
+	[LBDR_A_SERVICE_REFUSE]		= { .type = NLA_U8 },
 };
 
 static const struct nla_policy lbdr_nl_server_policy[] = {
@@ -340,6 +406,8 @@ static const struct nla_policy lbdr_nl_server_policy[] = {
 				    .len = sizeof(struct in6_addr) },
 	[LBDR_A_SERVER_PORT]	= { .type = NLA_U16 },
 	[LBDR_A_SERVER_WEIGHT]	= { .type = NLA_U32 },
+	[LBDR_A_SERVER_UPPER]	= { .type = NLA_U32 },
+	[LBDR_A_SERVER_LOWER]	= { .type = NLA_U32 },
 	[LBDR_A_SERVER_FORWARD]	= { .type = NLA_U8 },
 };
 
@@ -374,14 +442,14 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.doit	= lbdr_nl_service_new,
 		.flags	= GENL_UNS_ADMIN_PERM,
 		.policy	= lbdr_nl_service_policy,
-		.maxattr = LBDR_A_SERVICE_SCHEDULER,
+		.maxattr = LBDR_A_SERVICE_REFUSE,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVICE_SET,
 		.doit	= lbdr_nl_service_set,
 		.flags	= GENL_UNS_ADMIN_PERM,
 		.policy	= lbdr_nl_service_policy,
-		.maxattr = LBDR_A_SERVICE_SCHEDULER,
+		.maxattr = LBDR_A_SERVICE_REFUSE,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVICE_DEL,

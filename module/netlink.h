@@ -14,25 +14,39 @@
 /**
  * struct lbdr_service_config - what a message wants of a service
  * @key: which service
- * @sched: its scheduler, NULL when none was named
+ * @ops: its scheduler, NULL when none was named
+ * @flags: options of the scheduler, for @has_flags
+ * @size: slots of the scheduler's table, 0 when it was not given
+ * @refuse: what clients are told, for @has_refuse
+ * @has_flags: @flags was given
+ * @has_refuse: @refuse was given
  */
 struct lbdr_service_config {
 	struct lbdr_service_key		key;
-	const struct lbdr_sched_ops	*sched;
+	const struct lbdr_sched_ops	*ops;
+	u32				flags;
+	u32				size;
+	u8				refuse;
+	bool				has_flags;
+	bool				has_refuse;
 };
 
 /**
  * struct lbdr_server_config - what a message wants of a server
  * @key: of which service
  * @addr: which server
- * @weight: its weight, 1 when none was given
- * @has_weight: one was given
+ * @settings: weight 1 and no thresholds where they were not given
+ * @has_weight: a weight was given
+ * @has_upper: an upper threshold was given
+ * @has_lower: a lower threshold was given
  */
 struct lbdr_server_config {
-	struct lbdr_service_key	key;
-	union nf_inet_addr	addr;
-	u32			weight;
-	bool			has_weight;
+	struct lbdr_service_key		key;
+	union nf_inet_addr		addr;
+	struct lbdr_server_settings	settings;
+	bool				has_weight;
+	bool				has_upper;
+	bool				has_lower;
 };
 
 extern struct genl_family lbdr_nl_family;
@@ -47,10 +61,17 @@ int lbdr_nl_parse_nested_key(const struct nlattr *nest,
 			     struct netlink_ext_ack *extack);
 int lbdr_nl_parse_service(struct genl_info *info,
 			  struct lbdr_service_config *config);
+int lbdr_nl_parse_sched(const struct lbdr_service_config *config,
+			const struct lbdr_sched *old, struct lbdr_sched *sched,
+			struct netlink_ext_ack *extack);
 int lbdr_nl_parse_server_key(struct genl_info *info,
 			     struct lbdr_server_config *config);
 int lbdr_nl_parse_server(struct genl_info *info,
 			 struct lbdr_server_config *config);
+int lbdr_nl_parse_settings(const struct lbdr_server_config *config,
+			   const struct lbdr_server *server,
+			   struct lbdr_server_settings *settings,
+			   struct netlink_ext_ack *extack);
 struct lbdr_service *lbdr_nl_find_service(struct lbdr_net *ln,
 					  const struct lbdr_service_key *key,
 					  struct netlink_ext_ack *extack);

@@ -148,7 +148,13 @@ int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	lbdr_service_counts(service, &counts);
 	if (lbdr_nl_put_key(msg, &service->key) ||
 	    nla_put_string(msg, LBDR_A_SERVICE_SCHEDULER,
-			   service->sched->name) ||
+			   service->sched.ops->name) ||
+	    nla_put_u32(msg, LBDR_A_SERVICE_SCHED_FLAGS,
+			service->sched.flags) ||
+	    (service->sched.size &&
+	     nla_put_u32(msg, LBDR_A_SERVICE_SCHED_SIZE,
+			 service->sched.size)) ||
+	    nla_put_u8(msg, LBDR_A_SERVICE_REFUSE, service->refuse) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVICE_STATS, &counts) ||
 	    nla_put_u32(msg, LBDR_A_SERVICE_SERVERS, service->n_servers)) {
 		genlmsg_cancel(msg, hdr);
@@ -218,10 +224,14 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 			     &server->addr) ||
 	    nla_put_be16(msg, LBDR_A_SERVER_PORT, server->port) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_WEIGHT, server->weight) ||
+	    nla_put_u32(msg, LBDR_A_SERVER_UPPER, server->upper) ||
+	    nla_put_u32(msg, LBDR_A_SERVER_LOWER, server->lower) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_ACTIVE,
 			lbdr_server_active(server)) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_INACTIVE,
 			lbdr_server_inactive(server)) ||
+	    (READ_ONCE(server->overloaded) &&
+	     nla_put_flag(msg, LBDR_A_SERVER_OVERLOADED)) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVER_STATS, &counts) ||
 	    lbdr_nl_put_route(msg, server))
 		goto cancel;

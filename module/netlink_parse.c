@@ -139,31 +139,115 @@ int lbdr_nl_parse_nested_key(const struct nlattr *nest,
 	return lbdr_nl_parse_key(attrs, key, extack);
 }
 
+/* By trial: some hundred divisions at most. */
+static bool lbdr_nl_is_prime(u32 n)
+{
+	u32 i;
+
+	for (i = 2; i * i <= n; i++)
+		if (n % i == 0)
+			return false;
+	return true;
+}
+
 /**
  * lbdr_nl_parse_service() - what a message wants of a service
  * @info: the message
  * @config: filled in
  *
  * Context: any.
- * Return: 0, -EINVAL, -EAFNOSUPPORT, or -ENOENT for an unknown scheduler.
+ * Return: 0, -EINVAL, -ERANGE, -EAFNOSUPPORT, or -ENOENT for an unknown
+ * scheduler.
  */
 int lbdr_nl_parse_service(struct genl_info *info,
 			  struct lbdr_service_config *config)
 {
-	const struct nlattr *attr = info->attrs[LBDR_A_SERVICE_SCHEDULER];
+	const struct nlattr *attr;
 	int err;
 
+	memset(config, 0, sizeof(*config));
 	err = lbdr_nl_parse_key(info->attrs, &config->key, info->extack);
 	if (err)
 		return err;
-	config->sched = NULL;
-	if (!attr)
-		return 0;
-	config->sched = lbdr_sched_find(nla_data(attr));
-	if (!config->sched) {
-		NL_SET_ERR_MSG_ATTR(info->extack, attr,
-				    "there is no scheduler of this name");
-		return -ENOENT;
+
+	attr = info->attrs[LBDR_A_SERVICE_SCHEDULER];
+	if (attr) {
+		config->ops = lbdr_sched_find(nla_data(attr));
+		if (!config->ops) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr,
+					    "there is no scheduler of this name");
+			return -ENOENT;
+		}
+	}
+
+	attr = info->attrs[LBDR_A_SERVICE_SCHED_FLAGS];
+	config->has_flags = attr;
+	if (attr)
+		config->flags = nla_get_u32(attr);
+
+	attr = info->attrs[LBDR_A_SERVICE_SCHED_SIZE];
+	if (attr) {
+		config->size = nla_get_u32(attr);
+		if (config->size < LBDR_SCHED_SIZE_MIN ||
+		    config->size > LBDR_SCHED_SIZE_MAX ||
+		    !lbdr_nl_is_prime(config->size)) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr,
+					    "the size of the scheduler's table must be a prime number, 251 to 262139");
+			return -ERANGE;
+		}
+	}
+
+	attr = info->attrs[LBDR_A_SERVICE_REFUSE];
+	config->has_refuse = attr;
+	if (attr) {
+		config->refuse = nla_get_u8(attr);
+		if (config->refuse > LBDR_REFUSE_DROP) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr,
+					    "there is no such way to refuse a client");
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/**
+ * lbdr_nl_parse_sched() - the scheduler that a service is to have
+ * @config: what the message said
+ * @old: what the service has, or NULL for a new one
+ * @sched: filled in
+ * @extack: for the sentence
+ *
+ * Options that are not named stay, unless the scheduler changes: those of one
+ * mean nothing to another.
+ *
+ * Context: any.
+ * Return: 0, or -EINVAL for an option that the scheduler does not have.
+ */
+int lbdr_nl_parse_sched(const struct lbdr_service_config *config,
+			const struct lbdr_sched *old, struct lbdr_sched *sched,
+			struct netlink_ext_ack *extack)
+{
+	if (old && (!config->ops || config->ops == old->ops)) {
+		*sched = *old;
+	} else {
+		sched->ops = config->ops ?: lbdr_sched_default();
+		sched->flags = 0;
+		sched->size = sched->ops->size;
+	}
+	if (config->has_flags)
+		sched->flags = config->flags;
+	if (sched->flags & ~sched->ops->flags) {
+		NL_SET_ERR_MSG(extack,
+			       "the scheduler does not have this option: sh and mh have fallback and port, the others have none");
+		return -EINVAL;
+	}
+	if (config->size) {
+		if (!sched->ops->size) {
+			NL_SET_ERR_MSG(extack,
+				       "the scheduler has no table whose size can be chosen: only mh has");
+			return -EINVAL;
+		}
+		sched->size = config->size;
 	}
 	return 0;
 }
@@ -225,23 +309,62 @@ int lbdr_nl_parse_server(struct genl_info *info,
 	if (err)
 		return err;
 
-	config->weight = 1;
+	config->settings.weight = 1;
 	attr = info->attrs[LBDR_A_SERVER_WEIGHT];
 	config->has_weight = attr;
 	if (attr) {
-		config->weight = nla_get_u32(attr);
-		if (config->weight > LBDR_WEIGHT_MAX) {
+		config->settings.weight = nla_get_u32(attr);
+		if (config->settings.weight > LBDR_WEIGHT_MAX) {
 			NL_SET_ERR_MSG_ATTR(info->extack, attr,
 					    "the weight must be 0 to 65535");
 			return -ERANGE;
 		}
 	}
 
+	attr = info->attrs[LBDR_A_SERVER_UPPER];
+	config->has_upper = attr;
+	if (attr)
+		config->settings.upper = nla_get_u32(attr);
+	attr = info->attrs[LBDR_A_SERVER_LOWER];
+	config->has_lower = attr;
+	if (attr)
+		config->settings.lower = nla_get_u32(attr);
+
 	attr = info->attrs[LBDR_A_SERVER_FORWARD];
 	if (attr && nla_get_u8(attr) != LBDR_FORWARD_DR) {
 		NL_SET_ERR_MSG_ATTR(info->extack, attr,
 				    "direct routing is the only forwarding method");
 		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/**
+ * lbdr_nl_parse_settings() - what a server is to be like
+ * @config: what the message said
+ * @server: the server as it is, or NULL for a new one
+ * @settings: filled in
+ * @extack: for the sentence
+ *
+ * Context: lbdr_net.lock held.
+ * Return: 0, or -ERANGE for thresholds that make no sense together.
+ */
+int lbdr_nl_parse_settings(const struct lbdr_server_config *config,
+			   const struct lbdr_server *server,
+			   struct lbdr_server_settings *settings,
+			   struct netlink_ext_ack *extack)
+{
+	*settings = config->settings;
+	if (server && !config->has_weight)
+		settings->weight = server->weight;
+	if (server && !config->has_upper)
+		settings->upper = server->upper;
+	if (server && !config->has_lower)
+		settings->lower = server->lower;
+	if (settings->lower > settings->upper) {
+		NL_SET_ERR_MSG(extack,
+			       "the lower threshold is above the upper one, so the server would be overloaded for good");
+		return -ERANGE;
 	}
 	return 0;
 }

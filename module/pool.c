@@ -7,11 +7,23 @@
  * period, with its references to the servers. A packet therefore sees the old
  * set or the new one, with the scheduler's tables that belong to it, and never
  * a mixture.
+ *
+ * Building takes time: mh's table has 65,537 slots. Where more changes follow at
+ * once (lbdr_net.hold), the pool waits for the last of them, and the service is
+ * stale until then. Nothing wrong comes of a stale pool: a server that was
+ * removed or quiesced is not open, and no scheduler chooses it; a new server or
+ * weight counts from the last change of the batch on. Should the last one never
+ * come, the work item builds the pool.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/mm.h>
 
 #include "lbdr.h"
 #include "sched.h"
+
+/* How long a pool waits for the last change of a batch, at most */
+#define FRESHEN_DELAY	(HZ / 50 ?: 1)
 
 static void lbdr_pool_free(struct lbdr_pool *pool)
 {
@@ -26,8 +38,8 @@ static void lbdr_pool_free_cb(struct rcu_head *rcu)
 {
 	struct lbdr_pool *pool = container_of(rcu, struct lbdr_pool, rcu);
 
-	if (pool->n && pool->sched->exit)
-		pool->sched->exit(pool);
+	if (pool->n && pool->sched.ops->exit)
+		pool->sched.ops->exit(pool);
 	lbdr_pool_free(pool);
 }
 
@@ -47,12 +59,13 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_free_rcu);
  * lbdr_pool_build() - make a pool of a service's servers as they are now
  * @service: the service
  * @sched: the scheduler that will read it
+ * @memory: what that has opened for the service, or NULL
  *
  * Context: process, lbdr_net.lock held.
  * Return: the pool, or ERR_PTR(-ENOMEM).
  */
 struct lbdr_pool *lbdr_pool_build(struct lbdr_service *service,
-				  const struct lbdr_sched_ops *sched)
+				  const struct lbdr_sched *sched, void *memory)
 {
 	struct lbdr_server *server;
 	struct lbdr_pool *pool;
@@ -62,7 +75,8 @@ struct lbdr_pool *lbdr_pool_build(struct lbdr_service *service,
 			GFP_KERNEL_ACCOUNT);
 	if (!pool)
 		return ERR_PTR(-ENOMEM);
-	pool->sched = sched;
+	pool->sched = *sched;
+	pool->memory = memory;
 	pool->cursor = &service->cursor;
 	list_for_each_entry(server, &service->servers, list) {
 		if (!server->weight)
@@ -73,8 +87,8 @@ struct lbdr_pool *lbdr_pool_build(struct lbdr_service *service,
 		pool->n++;
 	}
 
-	if (pool->n && sched->init) {
-		err = sched->init(pool);
+	if (pool->n && sched->ops->init) {
+		err = sched->ops->init(pool, service);
 		if (err) {
 			lbdr_pool_free(pool);
 			return ERR_PTR(err);
@@ -104,6 +118,98 @@ void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_publish);
 
+static int lbdr_pool_rebuild(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	struct lbdr_pool *pool;
+
+	pool = lbdr_pool_build(service, &service->sched, service->memory);
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
+	lbdr_pool_publish(ln, service, pool);
+	list_del_init(&service->stale);
+	return 0;
+}
+
+/**
+ * lbdr_pool_renew() - a service's servers have changed
+ * @ln: the namespace
+ * @service: the service
+ *
+ * Builds and publishes a new pool, or sees to it that this is done after the
+ * last change of a batch.
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: 0, or -ENOMEM and the old pool is still there.
+ */
+int lbdr_pool_renew(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	lockdep_assert_held(&ln->lock);
+
+	if (!ln->hold)
+		return lbdr_pool_rebuild(ln, service);
+	if (list_empty(&service->stale))
+		list_add_tail(&service->stale, &ln->stale);
+	queue_delayed_work(system_power_efficient_wq, &ln->freshen,
+			   FRESHEN_DELAY);
+	return 0;
+}
+
+/**
+ * lbdr_pool_freshen() - build the pools that wait
+ * @ln: the namespace
+ *
+ * One that there is no memory for waits on, and is tried again a second later.
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_pool_freshen(struct lbdr_net *ln)
+{
+	struct lbdr_service *service, *next;
+
+	lockdep_assert_held(&ln->lock);
+
+	list_for_each_entry_safe(service, next, &ln->stale, stale) {
+		if (!lbdr_pool_rebuild(ln, service))
+			continue;
+		pr_warn_ratelimited("no memory for a scheduler's table: new servers and weights do not count yet\n");
+		mod_delayed_work(system_power_efficient_wq, &ln->freshen, HZ);
+		return;
+	}
+}
+
+static void lbdr_pool_freshen_work(struct work_struct *work)
+{
+	struct lbdr_net *ln = container_of(to_delayed_work(work),
+					   struct lbdr_net, freshen);
+
+	mutex_lock(&ln->lock);
+	lbdr_pool_freshen(ln);
+	mutex_unlock(&ln->lock);
+}
+
+/**
+ * lbdr_pool_init() - a namespace has no stale pools yet
+ * @ln: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_pool_init(struct lbdr_net *ln)
+{
+	INIT_LIST_HEAD(&ln->stale);
+	INIT_DELAYED_WORK(&ln->freshen, lbdr_pool_freshen_work);
+}
+
+/**
+ * lbdr_pool_exit() - a namespace will have no pools any more
+ * @ln: the namespace, without services
+ *
+ * Context: process.
+ */
+void lbdr_pool_exit(struct lbdr_net *ln)
+{
+	cancel_delayed_work_sync(&ln->freshen);
+}
+
 /**
  * lbdr_pool_pick() - choose a server for a new connection
  * @service: the service
@@ -119,6 +225,6 @@ struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
 
 	if (unlikely(!pool->n))
 		return NULL;
-	return pool->sched->pick(pool, flow);
+	return pool->sched.ops->pick(pool, flow);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_pick);

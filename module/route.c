@@ -5,7 +5,7 @@
  * A route is looked up by the first packet for a server and kept until
  * dst_check() says that the kernel's tables have changed; the look-up's cost
  * falls on the one packet that notices. It is published by RCU and replaced
- * under the server's route_lock.
+ * under the server's lock.
  *
  * A device that goes away waits for whoever refers to it. The kernel takes it
  * out of a cached route itself, but an IPv6 route refers, beside the device, to
@@ -135,13 +135,13 @@ static void lbdr_route_publish(struct lbdr_server *server,
 {
 	struct lbdr_route *loser = new;
 
-	spin_lock_bh(&server->route_lock);
+	spin_lock_bh(&server->lock);
 	if (rcu_access_pointer(server->route) == old &&
 	    !READ_ONCE(server->dead)) {
 		rcu_assign_pointer(server->route, new);
 		loser = old;
 	}
-	spin_unlock_bh(&server->route_lock);
+	spin_unlock_bh(&server->lock);
 
 	if (loser)
 		call_rcu(&loser->rcu, lbdr_route_free_rcu);
@@ -189,14 +189,14 @@ void lbdr_route_prune(struct lbdr_server *server)
 	struct lbdr_route *route;
 
 	rcu_read_lock();	/* for dst_check() */
-	spin_lock_bh(&server->route_lock);
+	spin_lock_bh(&server->lock);
 	route = rcu_dereference_protected(server->route,
-					  lockdep_is_held(&server->route_lock));
+					  lockdep_is_held(&server->lock));
 	if (route && !server->dead && dst_check(route->dst, route->cookie))
 		route = NULL;
 	if (route)
 		RCU_INIT_POINTER(server->route, NULL);
-	spin_unlock_bh(&server->route_lock);
+	spin_unlock_bh(&server->lock);
 	rcu_read_unlock();
 
 	if (route)

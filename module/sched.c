@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The schedulers by name. The list is constant; a new one adds its line here
- * and to sched.h.
+ * The schedulers by name, and what several of them share. The list is constant;
+ * a new one adds its line here and to sched.h.
  */
 #include <linux/string.h>
 
@@ -10,6 +10,18 @@
 static const struct lbdr_sched_ops *const lbdr_scheds[] = {
 	&lbdr_sched_rr,
 	&lbdr_sched_wrr,
+	&lbdr_sched_lc,
+	&lbdr_sched_wlc,
+	&lbdr_sched_lblc,
+	&lbdr_sched_lblcr,
+	&lbdr_sched_dh,
+	&lbdr_sched_sh,
+	&lbdr_sched_sed,
+	&lbdr_sched_nq,
+	&lbdr_sched_fo,
+	&lbdr_sched_ovf,
+	&lbdr_sched_mh,
+	&lbdr_sched_twos,
 };
 
 /**
@@ -47,10 +59,54 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_at);
  * lbdr_sched_default() - the scheduler of a service that names none
  *
  * Context: any.
- * Return: wrr, which is rr where the operator gives no weights.
+ * Return: wlc, as with ipvsadm(8).
  */
 const struct lbdr_sched_ops *lbdr_sched_default(void)
 {
-	return &lbdr_sched_wrr;
+	return &lbdr_sched_wlc;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_default);
+
+/**
+ * lbdr_sched_open_from() - the next open server
+ * @pool: the pool
+ * @first: index of the entry to begin with
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the server of that entry if it is open, else the next one in the
+ * order of adding, from the last on to the first; NULL when none is.
+ */
+struct lbdr_server *lbdr_sched_open_from(const struct lbdr_pool *pool,
+					 u32 first)
+{
+	struct lbdr_server *server;
+	u32 i, index = first;
+
+	for (i = 0; i < pool->n; i++) {
+		server = pool->entries[index].server;
+		if (lbdr_server_open(server))
+			return server;
+		index = index + 1 < pool->n ? index + 1 : 0;
+	}
+	return NULL;
+}
+
+/**
+ * lbdr_sched_fold() - an address as one number
+ * @flow: the flow
+ * @vip: that of the service, or else the client's
+ *
+ * As ip_vs folds them (net/netfilter/ipvs/ip_vs_sh.c), so that dh and sh agree
+ * with it.
+ *
+ * Context: any.
+ */
+u32 lbdr_sched_fold(const struct lbdr_flow *flow, bool vip)
+{
+	const __be32 *words;
+
+	if (flow->family == LBDR_V4)
+		return ntohl(vip ? flow->v4.vip : flow->v4.client);
+	words = vip ? flow->v6.vip.s6_addr32 : flow->v6.client.s6_addr32;
+	return ntohl(words[0] ^ words[1] ^ words[2] ^ words[3]);
+}

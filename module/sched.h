@@ -7,6 +7,9 @@
  * choice runs on any CPU at any time under rcu_read_lock() and takes no lock.
  * Every change of the configuration builds a new pool, so a scheduler's
  * private data is built once, in process context, and never changed after.
+ *
+ * What changes from one moment to the next, the counts of connections and
+ * whether a server is open for new ones, is read off the servers.
  */
 #ifndef _LBDR_SCHED_H
 #define _LBDR_SCHED_H
@@ -25,16 +28,19 @@ struct lbdr_pool_entry {
 
 /**
  * struct lbdr_pool - a snapshot of a service's servers
- * @sched: the scheduler that reads it
- * @priv: what @sched made of it
+ * @sched: the scheduler that reads it, and its options
+ * @priv: what the scheduler made of it
+ * @memory: what the scheduler remembers from one pool of the service to the
+ *	next, or NULL
  * @cursor: the service's running number; atomic, outlives the pool
  * @n: number of entries
  * @rcu: frees it after the last packet that saw it
  * @entries: the servers of weight above 0 in the order they were added
  */
 struct lbdr_pool {
-	const struct lbdr_sched_ops	*sched;
+	struct lbdr_sched		sched;
 	void				*priv;
+	void				*memory;
 	atomic64_t			*cursor;
 	u32				n;
 	struct rcu_head			rcu;
@@ -45,17 +51,28 @@ struct lbdr_pool {
  * struct lbdr_sched_ops - a scheduler
  * @name: what an operator calls it
  * @summary: one line for an operator who chooses
+ * @flags: the LBDR_SCHED_FLAG_... that it knows
+ * @size: slots of its table unless the operator says, 0 when it cannot be said
+ * @open: optional; makes &lbdr_pool.memory for a service. Process context.
+ *	Returns NULL when there is no memory.
+ * @close: frees what @open made, after a grace period. Process context; no
+ *	pool that packets can find from now on has it.
  * @init: optional; builds &lbdr_pool.priv from the entries, of which there is
- *	at least one. Process context, may sleep. Returns 0 or -ENOMEM.
+ *	at least one, and the service's servers. Process context, lbdr_net.lock
+ *	held, may sleep. Returns 0 or -ENOMEM.
  * @exit: optional; frees what @init made. May run in softirq.
  * @pick: chooses a server for a new connection. rcu_read_lock() held, BH off.
- *	The pool has at least one entry. Returns the server, or NULL when none
- *	may take the connection.
+ *	The pool has at least one entry. Returns the server, which is open, or
+ *	NULL when none may take the connection.
  */
 struct lbdr_sched_ops {
 	const char *name;
 	const char *summary;
-	int (*init)(struct lbdr_pool *pool);
+	u32 flags;
+	u32 size;
+	void *(*open)(void);
+	void (*close)(void *memory);
+	int (*init)(struct lbdr_pool *pool, const struct lbdr_service *service);
 	void (*exit)(struct lbdr_pool *pool);
 	struct lbdr_server *(*pick)(const struct lbdr_pool *pool,
 				    const struct lbdr_flow *flow);
@@ -63,20 +80,98 @@ struct lbdr_sched_ops {
 
 extern const struct lbdr_sched_ops lbdr_sched_rr;
 extern const struct lbdr_sched_ops lbdr_sched_wrr;
+extern const struct lbdr_sched_ops lbdr_sched_lc;
+extern const struct lbdr_sched_ops lbdr_sched_wlc;
+extern const struct lbdr_sched_ops lbdr_sched_lblc;
+extern const struct lbdr_sched_ops lbdr_sched_lblcr;
+extern const struct lbdr_sched_ops lbdr_sched_dh;
+extern const struct lbdr_sched_ops lbdr_sched_sh;
+extern const struct lbdr_sched_ops lbdr_sched_sed;
+extern const struct lbdr_sched_ops lbdr_sched_nq;
+extern const struct lbdr_sched_ops lbdr_sched_fo;
+extern const struct lbdr_sched_ops lbdr_sched_ovf;
+extern const struct lbdr_sched_ops lbdr_sched_mh;
+extern const struct lbdr_sched_ops lbdr_sched_twos;
 
 /* sched.c */
 const struct lbdr_sched_ops *lbdr_sched_find(const char *name);
 const struct lbdr_sched_ops *lbdr_sched_at(unsigned int index);
 const struct lbdr_sched_ops *lbdr_sched_default(void);
+struct lbdr_server *lbdr_sched_open_from(const struct lbdr_pool *pool,
+					 u32 first);
+u32 lbdr_sched_fold(const struct lbdr_flow *flow, bool vip);
+
+/**
+ * lbdr_sched_load() - a server's connections, the active ones counting most
+ * @server: the server
+ *
+ * An active connection weighs as much as 256 others: lc and wlc have counted
+ * so since the LVS project began, and all its manuals say so.
+ *
+ * Context: any.
+ */
+static inline u64 lbdr_sched_load(const struct lbdr_server *server)
+{
+	return ((u64)lbdr_server_active(server) << 8) +
+	       lbdr_server_inactive(server);
+}
+
+/**
+ * lbdr_sched_delay() - how long a connection is expected to wait
+ * @server: the server
+ *
+ * Context: any.
+ * Return: the queue with the newcomer in it.
+ */
+static inline u64 lbdr_sched_delay(const struct lbdr_server *server)
+{
+	return (u64)lbdr_server_active(server) + 1;
+}
+
+/**
+ * lbdr_sched_least() - the open server of the least cost, by weight
+ * @pool: the pool
+ * @cost: of a server, less than 2^48
+ * @weighted: divide it by the server's weight
+ *
+ * Looks at every server and writes nothing. Inlined with its @cost.
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the first one added of those with the least cost, or NULL.
+ */
+static __always_inline struct lbdr_server *
+lbdr_sched_least(const struct lbdr_pool *pool,
+		 u64 (*cost)(const struct lbdr_server *server), bool weighted)
+{
+	const struct lbdr_pool_entry *entry, *best = NULL;
+	u64 least = 0, this;
+	u32 i;
+
+	for (i = 0; i < pool->n; i++) {
+		entry = &pool->entries[i];
+		if (!lbdr_server_open(entry->server))
+			continue;
+		this = cost(entry->server);
+		/* this / weight < least / best weight, without dividing */
+		if (best && (weighted ?
+			     this * best->weight >= least * entry->weight :
+			     this >= least))
+			continue;
+		best = entry;
+		least = this;
+	}
+	return best ? best->server : NULL;
+}
 
 /* sched_wrr.c */
 #define LBDR_WRR_SLOTS_MAX	16384
 
 /* pool.c */
 struct lbdr_pool *lbdr_pool_build(struct lbdr_service *service,
-				  const struct lbdr_sched_ops *sched);
+				  const struct lbdr_sched *sched, void *memory);
 void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
 		       struct lbdr_pool *pool);
+int lbdr_pool_renew(struct lbdr_net *ln, struct lbdr_service *service);
 struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
 				   const struct lbdr_flow *flow);
 void lbdr_pool_free_rcu(struct lbdr_pool *pool);

@@ -14,10 +14,21 @@ static struct lbdr_server *lbdr_rr_pick(const struct lbdr_pool *pool,
 					const struct lbdr_flow *flow)
 {
 	u64 turn = atomic64_fetch_inc(pool->cursor);
-	u32 index;
+	struct lbdr_server *server;
+	u32 index, skipped;
 
 	div_u64_rem(turn, pool->n, &index);
-	return pool->entries[index].server;
+	for (skipped = 0; skipped < pool->n; skipped++) {
+		server = pool->entries[index].server;
+		if (likely(lbdr_server_open(server))) {
+			/* Nobody gets the turns of those that were passed over. */
+			if (unlikely(skipped))
+				atomic64_add(skipped, pool->cursor);
+			return server;
+		}
+		index = index + 1 < pool->n ? index + 1 : 0;
+	}
+	return NULL;
 }
 
 const struct lbdr_sched_ops lbdr_sched_rr = {

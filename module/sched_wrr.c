@@ -28,10 +28,14 @@
  * rounding up can make the table longer, by one slot for each server at most.
  */
 #include <linux/gcd.h>
+#include <linux/hash.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 
 #include "sched.h"
+
+/* Slots in a row that are passed over */
+#define PASS_MAX	64
 
 /* The cycle: which entry of the pool has each slot. */
 struct lbdr_wrr {
@@ -153,7 +157,8 @@ static void lbdr_wrr_deal(struct lbdr_wrr *wrr, struct lbdr_wrr_claim *claims,
 	}
 }
 
-static int lbdr_wrr_init(struct lbdr_pool *pool)
+static int lbdr_wrr_init(struct lbdr_pool *pool,
+			 const struct lbdr_service *service)
 {
 	struct lbdr_wrr_heap waiting = {}, due = {};
 	struct lbdr_wrr_claim *claims;
@@ -187,15 +192,55 @@ static void lbdr_wrr_exit(struct lbdr_pool *pool)
 	kvfree(pool->priv);
 }
 
+/*
+ * Most of the cycle belongs to servers that are not open. The open ones share
+ * the connections by weight: multiples of the golden ratio, as hash_64() makes
+ * them, fall evenly on what they own together.
+ */
+static struct lbdr_server *lbdr_wrr_pick_sparse(const struct lbdr_pool *pool,
+						u64 turn)
+{
+	const struct lbdr_pool_entry *entry;
+	u32 i, at, sum = 0;
+
+	BUILD_BUG_ON((u64)LBDR_SERVER_MAX * LBDR_WEIGHT_MAX > U32_MAX);
+
+	for (i = 0; i < pool->n; i++)
+		if (lbdr_server_open(pool->entries[i].server))
+			sum += pool->entries[i].weight;
+	at = reciprocal_scale(hash_64(turn, 32), sum);
+	for (i = 0; i < pool->n; i++) {
+		entry = &pool->entries[i];
+		if (!lbdr_server_open(entry->server))
+			continue;
+		if (at < entry->weight)
+			return entry->server;
+		at -= entry->weight;
+	}
+	/* None is open, or one has closed since they were counted. */
+	return lbdr_sched_open_from(pool, 0);
+}
+
+/* Slots of servers that are not open are passed over. */
 static struct lbdr_server *lbdr_wrr_pick(const struct lbdr_pool *pool,
 					 const struct lbdr_flow *flow)
 {
 	const struct lbdr_wrr *wrr = pool->priv;
 	u64 turn = atomic64_fetch_inc(pool->cursor);
-	u32 slot;
+	struct lbdr_server *server;
+	u32 slot, skipped;
 
 	div_u64_rem(turn, wrr->len, &slot);
-	return pool->entries[wrr->slots[slot]].server;
+	for (skipped = 0; skipped < PASS_MAX; skipped++) {
+		server = pool->entries[wrr->slots[slot]].server;
+		if (likely(lbdr_server_open(server))) {
+			if (unlikely(skipped))
+				atomic64_add(skipped, pool->cursor);
+			return server;
+		}
+		slot = slot + 1 < wrr->len ? slot + 1 : 0;
+	}
+	return lbdr_wrr_pick_sparse(pool, turn);
 }
 
 const struct lbdr_sched_ops lbdr_sched_wrr = {

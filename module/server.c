@@ -56,7 +56,7 @@ struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
 static struct lbdr_server *lbdr_server_alloc(struct lbdr_net *ln,
 					     const struct lbdr_service *service,
 					     const union nf_inet_addr *addr,
-					     u32 weight)
+					     const struct lbdr_server_settings *settings)
 {
 	struct lbdr_server *server;
 	int cpu;
@@ -77,9 +77,11 @@ static struct lbdr_server *lbdr_server_alloc(struct lbdr_net *ln,
 	server->family = service->key.family;
 	server->ln = ln;
 	server->port = service->key.port;
-	server->weight = weight;
+	server->weight = settings->weight;
+	server->upper = settings->upper;
+	server->lower = settings->lower;
 	refcount_set(&server->refs, 1);
-	spin_lock_init(&server->route_lock);
+	spin_lock_init(&server->lock);
 	return server;
 }
 
@@ -98,31 +100,21 @@ void lbdr_server_put(struct lbdr_server *server)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_put);
 
-/* Builds the service's pool anew from its servers and publishes it. */
-static int lbdr_server_repool(struct lbdr_net *ln, struct lbdr_service *service)
-{
-	struct lbdr_pool *pool = lbdr_pool_build(service, service->sched);
-
-	if (IS_ERR(pool))
-		return PTR_ERR(pool);
-	lbdr_pool_publish(ln, service, pool);
-	return 0;
-}
-
 /**
  * lbdr_server_add() - add a server to a service
  * @ln: the namespace
  * @service: the service, which does not have it
  * @addr: the RIP, of the service's family
- * @weight: 0 to LBDR_WEIGHT_MAX
+ * @settings: what it is to be like
  *
  * Context: process, lbdr_net.lock held.
  * Return: the server, or ERR_PTR(-ENOMEM), or ERR_PTR(-ENOSPC) when the
  * service has LBDR_SERVER_MAX servers.
  */
-struct lbdr_server *lbdr_server_add(struct lbdr_net *ln,
-				    struct lbdr_service *service,
-				    const union nf_inet_addr *addr, u32 weight)
+struct lbdr_server *
+lbdr_server_add(struct lbdr_net *ln, struct lbdr_service *service,
+		const union nf_inet_addr *addr,
+		const struct lbdr_server_settings *settings)
 {
 	struct lbdr_server *server;
 	int err;
@@ -131,13 +123,13 @@ struct lbdr_server *lbdr_server_add(struct lbdr_net *ln,
 
 	if (service->n_servers == LBDR_SERVER_MAX)
 		return ERR_PTR(-ENOSPC);
-	server = lbdr_server_alloc(ln, service, addr, weight);
+	server = lbdr_server_alloc(ln, service, addr, settings);
 	if (!server)
 		return ERR_PTR(-ENOMEM);
 
 	list_add_tail(&server->list, &service->servers);
 	service->n_servers++;
-	err = lbdr_server_repool(ln, service);
+	err = lbdr_pool_renew(ln, service);
 	if (err)
 		goto err_pool;
 	ln->generation++;
@@ -151,31 +143,65 @@ err_pool:
 }
 
 /**
- * lbdr_server_set_weight() - change a server's share of new connections
+ * lbdr_server_set() - change a server's share of new connections
  * @ln: the namespace
  * @service: the service
  * @server: its server
- * @weight: 0 to LBDR_WEIGHT_MAX
+ * @settings: what it is to be like
  *
  * Context: process, lbdr_net.lock held.
  * Return: 0, or -ENOMEM and nothing is changed.
  */
-int lbdr_server_set_weight(struct lbdr_net *ln, struct lbdr_service *service,
-			   struct lbdr_server *server, u32 weight)
+int lbdr_server_set(struct lbdr_net *ln, struct lbdr_service *service,
+		    struct lbdr_server *server,
+		    const struct lbdr_server_settings *settings)
 {
 	u32 old = server->weight;
 	int err;
 
 	lockdep_assert_held(&ln->lock);
 
-	server->weight = weight;
-	err = lbdr_server_repool(ln, service);
-	if (err) {
-		server->weight = old;
-		return err;
+	if (settings->weight != old) {
+		WRITE_ONCE(server->weight, settings->weight);
+		err = lbdr_pool_renew(ln, service);
+		if (err) {
+			WRITE_ONCE(server->weight, old);
+			return err;
+		}
 	}
+	WRITE_ONCE(server->upper, settings->upper);
+	WRITE_ONCE(server->lower, settings->lower);
+	lbdr_server_judge(server);
 	ln->generation++;
 	return 0;
+}
+
+/**
+ * lbdr_server_judge() - say whether a server has too many connections
+ * @server: the server, whose connections or thresholds have just changed
+ *
+ * Thresholds as ipvsadm(8) has them: overloaded from @upper connections on,
+ * active or not, until there are fewer than @lower, or than three quarters of
+ * @upper. The last one to come here has seen what all others before it changed,
+ * so the verdict is right when all are done.
+ *
+ * Context: any but hard interrupt.
+ */
+void lbdr_server_judge(struct lbdr_server *server)
+{
+	u32 total, upper, lower;
+
+	spin_lock_bh(&server->lock);
+	upper = READ_ONCE(server->upper);
+	lower = READ_ONCE(server->lower) ?: upper - upper / 4;
+	total = lbdr_server_active(server) + lbdr_server_inactive(server);
+	if (!upper)
+		WRITE_ONCE(server->overloaded, false);
+	else if (total >= upper)
+		WRITE_ONCE(server->overloaded, true);
+	else if (total < lower)
+		WRITE_ONCE(server->overloaded, false);
+	spin_unlock_bh(&server->lock);
 }
 
 /**
@@ -224,7 +250,7 @@ int lbdr_server_del(struct lbdr_net *ln, struct lbdr_service *service,
 
 	/* Off the list while the pool is built, and back where it was. */
 	list_del(&server->list);
-	err = lbdr_server_repool(ln, service);
+	err = lbdr_pool_renew(ln, service);
 	list_add(&server->list, &prev->list);
 	if (err)
 		return err;

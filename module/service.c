@@ -106,11 +106,28 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 	return lbdr_service_find(ln, &key);
 }
 
+/* What the scheduler wants to remember, if anything, begins here. */
+static int lbdr_service_open(const struct lbdr_sched *sched, void **memory)
+{
+	*memory = NULL;
+	if (!sched->ops->open)
+		return 0;
+	*memory = sched->ops->open();
+	return *memory ? 0 : -ENOMEM;
+}
+
+static void lbdr_service_close(const struct lbdr_sched *sched, void *memory)
+{
+	if (memory)
+		sched->ops->close(memory);
+}
+
 /**
  * lbdr_service_add() - a new virtual service, without servers
  * @ln: the namespace
  * @key: all its bytes count, unused ones are 0
  * @sched: its scheduler
+ * @refuse: enum lbdr_refuse
  *
  * The first service of a family brings the hooks with it.
  *
@@ -120,7 +137,8 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
  */
 struct lbdr_service *lbdr_service_add(struct lbdr_net *ln,
 				      const struct lbdr_service_key *key,
-				      const struct lbdr_sched_ops *sched)
+				      const struct lbdr_sched *sched,
+				      u8 refuse)
 {
 	struct lbdr_service *service;
 	struct lbdr_pool *pool;
@@ -132,9 +150,14 @@ struct lbdr_service *lbdr_service_add(struct lbdr_net *ln,
 	if (!service)
 		return ERR_PTR(-ENOMEM);
 	service->key = *key;
-	service->sched = sched;
+	service->sched = *sched;
+	service->refuse = refuse;
+	INIT_LIST_HEAD(&service->stale);
 	INIT_LIST_HEAD(&service->servers);
-	pool = lbdr_pool_build(service, sched);
+	err = lbdr_service_open(&service->sched, &service->memory);
+	if (err)
+		goto err_open;
+	pool = lbdr_pool_build(service, sched, service->memory);
 	if (IS_ERR(pool)) {
 		err = PTR_ERR(pool);
 		goto err_pool;
@@ -161,9 +184,12 @@ err_hook:
 			       lbdr_service_params);
 err_insert:
 	lbdr_pool_free_rcu(pool);
+	lbdr_service_close(&service->sched, service->memory);
 	kfree_rcu(service, rcu);
 	return ERR_PTR(err);
 err_pool:
+	lbdr_service_close(&service->sched, service->memory);
+err_open:
 	kfree(service);
 	return ERR_PTR(err);
 }
@@ -178,19 +204,53 @@ err_pool:
  * Return: 0, or -ENOMEM and nothing is changed.
  */
 int lbdr_service_set_sched(struct lbdr_net *ln, struct lbdr_service *service,
-			   const struct lbdr_sched_ops *sched)
+			   const struct lbdr_sched *sched)
 {
+	struct lbdr_sched old = service->sched;
+	void *old_memory = service->memory;
+	void *memory = old_memory;
 	struct lbdr_pool *pool;
+	int err;
 
 	lockdep_assert_held(&ln->lock);
 
-	pool = lbdr_pool_build(service, sched);
-	if (IS_ERR(pool))
+	if (sched->ops != old.ops) {
+		err = lbdr_service_open(sched, &memory);
+		if (err)
+			return err;
+	}
+	pool = lbdr_pool_build(service, sched, memory);
+	if (IS_ERR(pool)) {
+		if (memory != old_memory)
+			lbdr_service_close(sched, memory);
 		return PTR_ERR(pool);
-	service->sched = sched;
+	}
+	service->sched = *sched;
+	service->memory = memory;
 	lbdr_pool_publish(ln, service, pool);
+	list_del_init(&service->stale);
+	if (memory != old_memory)
+		lbdr_service_close(&old, old_memory);
 	ln->generation++;
 	return 0;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_set_sched);
+
+/**
+ * lbdr_service_set_refuse() - what clients are told when no server takes them
+ * @ln: the namespace
+ * @service: the service
+ * @refuse: enum lbdr_refuse
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_service_set_refuse(struct lbdr_net *ln, struct lbdr_service *service,
+			     u8 refuse)
+{
+	lockdep_assert_held(&ln->lock);
+
+	WRITE_ONCE(service->refuse, refuse);
+	ln->generation++;
 }
 
 /**
@@ -223,8 +283,10 @@ void lbdr_service_del(struct lbdr_net *ln, struct lbdr_service *service)
 		lbdr_server_retire(service, server);
 
 	/* 3. Pool and service go with the last packet that has found them. */
+	list_del(&service->stale);
 	lbdr_pool_free_rcu(rcu_dereference_protected(service->pool,
 						     lockdep_is_held(&ln->lock)));
+	lbdr_service_close(&service->sched, service->memory);
 	kfree_rcu(service, rcu);
 	ln->generation++;
 }

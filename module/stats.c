@@ -16,7 +16,7 @@ const struct lbdr_drop_word lbdr_drop_words[LBDR_DROPS] = {
 	},
 	[LBDR_DROP_NO_SERVER] = {
 		"no-server",
-		"no server takes new connections; the client was told by ICMP",
+		"no server takes new connections; the client was told as the service says",
 	},
 	[LBDR_DROP_CONN_MAX] = {
 		"conn-max",

@@ -80,7 +80,7 @@ WRONG_KEYS = [
     ("bytes behind the last attribute", k(more=b"\1\0\0"), errno.EINVAL),
     ("an attribute longer than the message", k(more=struct.pack("=HH", 400, 1)),
      errno.EINVAL),
-    ("what is only reported", k(more=u32(7, 1)), errno.EINVAL),
+    ("what is only reported", k(more=u32(genl.SERVERS, 1)), errno.EINVAL),
 ]
 
 WRONG_SERVICES = [
@@ -88,6 +88,26 @@ WRONG_SERVICES = [
     ("an empty scheduler", k(more=attr(SCHEDULER, b"\0")), errno.ENOENT),
     ("a scheduler's name of 16 bytes", k(more=attr(SCHEDULER, b"r" * 16 + b"\0")),
      errno.EINVAL),
+    ("an option of another scheduler", k(more=attr(SCHEDULER, b"rr\0") +
+                                         u32(genl.SCHED_FLAGS, 1)), errno.EINVAL),
+    ("an unknown option of sh", k(more=attr(SCHEDULER, b"sh\0") +
+                                  u32(genl.SCHED_FLAGS, 4)), errno.EINVAL),
+    ("a table's size for sh", k(more=attr(SCHEDULER, b"sh\0") +
+                                u32(genl.SCHED_SIZE, 65537)), errno.EINVAL),
+    ("a way to refuse that does not exist", k(more=u8(genl.REFUSE, 3)),
+     errno.EINVAL),
+    ("scheduler's options of two bytes", k(more=attr(genl.SCHED_FLAGS, b"\0\0")),
+     errno.EINVAL),
+    ("a table of 0 slots", k(more=attr(SCHEDULER, b"mh\0") +
+     u32(genl.SCHED_SIZE, 0)), errno.ERANGE),
+    ("a table of 241 slots", k(more=attr(SCHEDULER, b"mh\0") +
+     u32(genl.SCHED_SIZE, 241)), errno.ERANGE),
+    ("a table of 65535 slots", k(more=attr(SCHEDULER, b"mh\0") +
+     u32(genl.SCHED_SIZE, 65535)), errno.ERANGE),
+    ("a table of 262147 slots", k(more=attr(SCHEDULER, b"mh\0") +
+     u32(genl.SCHED_SIZE, 262147)), errno.ERANGE),
+    ("a table of 4294967291 slots", k(more=attr(SCHEDULER, b"mh\0") +
+     u32(genl.SCHED_SIZE, 4294967291)), errno.ERANGE),
     ("a scheduler's name without its end", k(more=attr(SCHEDULER, b"rr")),
      errno.EINVAL),
 ]
@@ -116,9 +136,16 @@ WRONG_SERVERS = [
 WRONG_WEIGHTS = [
     ("a weight of 65536", s(more=u32(SERVER_WEIGHT, 65536)), errno.ERANGE),
     ("a negative weight", s(more=u32(SERVER_WEIGHT, 1 << 32 - 1)), errno.ERANGE),
+    ("a threshold of one byte", s(more=u8(genl.SERVER_UPPER, 1)), errno.EINVAL),
     ("a weight of one byte", s(more=u8(SERVER_WEIGHT, 1)), errno.EINVAL),
     ("tunnelling", s(more=u8(SERVER_FORWARD, 2)), errno.EOPNOTSUPP),
     ("local", s(more=u8(SERVER_FORWARD, 1)), errno.EOPNOTSUPP),
+]
+
+WRONG_THRESHOLDS = [
+    ("a lower threshold above the upper one",
+     u32(genl.SERVER_UPPER, 3) + u32(genl.SERVER_LOWER, 4)),
+    ("a lower threshold alone", u32(genl.SERVER_LOWER, 1)),
 ]
 
 NAMES = {SERVICE_NEW: "service-new", SERVICE_SET: "service-set",
@@ -158,6 +185,10 @@ def test_refusals():
     for command in (SERVER_NEW, SERVER_SET):
         for what, body, code in WRONG_WEIGHTS:
             refused(sock, command, body, code, what)
+    for what, more in WRONG_THRESHOLDS:
+        refused(sock, SERVER_NEW, s(more=more), errno.ERANGE, what)
+        refused(sock, SERVER_SET, server("192.168.1.64") + more, errno.ERANGE,
+                what)
     refused(sock, SERVICE_DEL, k(more=attr(SCHEDULER, b"rr\0")), errno.EINVAL,
             "a scheduler that it does not take")
     refused(sock, SERVER_DEL, s(more=u32(SERVER_WEIGHT, 1)), errno.EINVAL,

@@ -13,6 +13,8 @@
 #define LBDR_SCHED_NAME_LEN	16
 #define LBDR_SERVER_MAX		4096
 #define LBDR_WEIGHT_MAX		65535
+#define LBDR_SCHED_SIZE_MIN	251
+#define LBDR_SCHED_SIZE_MAX	262139
 
 /**
  * enum lbdr_forward - How packets reach a server.
@@ -24,6 +26,30 @@
 enum lbdr_forward {
 	LBDR_FORWARD_DR,
 	LBDR_FORWARD_LOCAL,
+};
+
+/**
+ * enum lbdr_sched_flag - Options of the schedulers that hash, sh and mh.
+ * @LBDR_SCHED_FLAG_FALLBACK: Where the server is overloaded, another one is
+ *   chosen by a further hash.
+ * @LBDR_SCHED_FLAG_PORT: The client's port is hashed too.
+ */
+enum lbdr_sched_flag {
+	LBDR_SCHED_FLAG_FALLBACK = 1,
+	LBDR_SCHED_FLAG_PORT = 2,
+};
+
+/**
+ * enum lbdr_refuse - What a client is told when no server takes its
+ *   connection.
+ * @LBDR_REFUSE_ICMP: ICMP or ICMPv6 port unreachable.
+ * @LBDR_REFUSE_RESET: TCP RST; port unreachable for what is not TCP.
+ * @LBDR_REFUSE_DROP: Nothing.
+ */
+enum lbdr_refuse {
+	LBDR_REFUSE_ICMP,
+	LBDR_REFUSE_RESET,
+	LBDR_REFUSE_DROP,
 };
 
 /**
@@ -66,6 +92,9 @@ enum {
 	LBDR_A_SERVICE_ADDRESS,
 	LBDR_A_SERVICE_PORT,
 	LBDR_A_SERVICE_SCHEDULER,
+	LBDR_A_SERVICE_SCHED_FLAGS,
+	LBDR_A_SERVICE_SCHED_SIZE,
+	LBDR_A_SERVICE_REFUSE,
 	LBDR_A_SERVICE_STATS,
 	LBDR_A_SERVICE_SERVERS,
 
@@ -78,9 +107,12 @@ enum {
 	LBDR_A_SERVER_ADDRESS,
 	LBDR_A_SERVER_PORT,
 	LBDR_A_SERVER_WEIGHT,
+	LBDR_A_SERVER_UPPER,
+	LBDR_A_SERVER_LOWER,
 	LBDR_A_SERVER_FORWARD,
 	LBDR_A_SERVER_ACTIVE,
 	LBDR_A_SERVER_INACTIVE,
+	LBDR_A_SERVER_OVERLOADED,
 	LBDR_A_SERVER_STATS,
 	LBDR_A_SERVER_IFINDEX,
 

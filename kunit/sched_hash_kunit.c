@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dh and sh: whom an address belongs to, against references that deal out the
+ * buckets anew for every flow; and how evenly clients are spread.
+ */
+#include <kunit/test.h>
+
+#include "scheds.h"
+
+#define POOLS		2000
+#define FLOWS		16
+#define BUCKETS		256
+/* Clients in a row, as a network has them, and how far a share may be off */
+#define CLIENTS		8192
+#define SPREAD_PERCENT	10
+
+static const __be32 *hash_address(const struct lbdr_flow *flow, bool vip)
+{
+	if (flow->family == LBDR_V4)
+		return vip ? &flow->v4.vip : &flow->v4.client;
+	return vip ? flow->v6.vip.s6_addr32 : flow->v6.client.s6_addr32;
+}
+
+/* The top 8 bits of the product with 2^32 divided by the golden ratio */
+static u32 hash_bucket(const struct lbdr_flow *flow, bool vip, u32 more)
+{
+	u32 i, words = flow->family == LBDR_V4 ? 1 : 4, sum = 0;
+
+	for (i = 0; i < words; i++)
+		sum ^= ntohl(hash_address(flow, vip)[i]);
+	return ((sum + more) * 0x61c88647U) >> 24;
+}
+
+/* All servers in turn have a bucket; who is closed hands on what he has. */
+static u32 hash_dh(const struct scheds *s, const struct lbdr_flow *flow,
+		   u32 flags)
+{
+	u32 i, at, bucket = hash_bucket(flow, true, 0);
+
+	for (i = 0; i < s->n; i++) {
+		at = (bucket % s->n + i) % s->n;
+		if (scheds_is_open(s, at))
+			return at;
+	}
+	return SCHEDS_NONE;
+}
+
+/* Whose bucket it is where each server in turn has as many as it weighs */
+static u32 hash_sh_owner(const struct scheds *s, u32 bucket)
+{
+	const struct lbdr_pool *pool = scheds_pool(s);
+	u32 i, weight;
+
+	if (!pool->n)
+		return SCHEDS_NONE;
+	for (i = 0; ; i = (i + 1) % pool->n) {
+		weight = pool->entries[i].weight;
+		if (bucket < weight)
+			return pool->entries[i].server - s->servers;
+		bucket -= weight;
+	}
+}
+
+static u32 hash_sh(const struct scheds *s, const struct lbdr_flow *flow,
+		   u32 flags)
+{
+	u32 port = ntohs(flow->family == LBDR_V4 ? flow->v4.cport :
+						   flow->v6.cport);
+	u32 bucket = hash_bucket(flow, false,
+				 flags & LBDR_SCHED_FLAG_PORT ? port : 0);
+	u32 i, at = hash_sh_owner(s, bucket);
+
+	if (at == SCHEDS_NONE || scheds_is_open(s, at))
+		return at;
+	for (i = 0; flags & LBDR_SCHED_FLAG_FALLBACK && i < BUCKETS; i++) {
+		at = hash_sh_owner(s, (2 * bucket + i) % BUCKETS);
+		if (scheds_is_open(s, at))
+			return at;
+	}
+	return SCHEDS_NONE;
+}
+
+/**
+ * struct hash - a scheduler and its reference
+ * @name: the scheduler's
+ * @pick: whom the reference chooses
+ * @vip: it hashes the service's address, else the client's
+ */
+struct hash {
+	const char	*name;
+	u32		(*pick)(const struct scheds *s,
+				const struct lbdr_flow *flow, u32 flags);
+	bool		vip;
+};
+
+static const struct hash hashes[] = {
+	{ "dh", hash_dh, true },
+	{ "sh", hash_sh, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(hash, hashes, name);
+
+/* Random pools, flags, flows and overload; asked twice, the answer is the same. */
+static void hash_random_test(struct kunit *test)
+{
+	const struct hash *hash = test->param_value;
+	const struct lbdr_sched_ops *ops = scheds_get(test, hash->name);
+	u32 i, j, n, flags, chosen, none = 0, later = 0;
+	struct scheds *s = test->priv;
+	struct lbdr_flow flow;
+	struct rnd_state rnd;
+
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < POOLS; i++) {
+		flags = ops->flags & lbdr_kunit_below(&rnd, 4);
+		n = i % 64 ? SCHEDS_FEW : 2 * BUCKETS;
+		scheds_add_random(test, &rnd, 1 + lbdr_kunit_below(&rnd, n));
+		scheds_build(test, ops, flags, 0);
+		scheds_random_overload(s, &rnd);
+		for (j = 0; j < FLOWS; j++) {
+			flow = scheds_flow(s, &rnd);
+			chosen = hash->pick(s, &flow, flags);
+			KUNIT_ASSERT_EQ_MSG(test, scheds_pick(s, &flow), chosen,
+					    "%u servers, flags %u", s->n, flags);
+			KUNIT_ASSERT_EQ(test, scheds_pick(s, &flow), chosen);
+			none += chosen == SCHEDS_NONE;
+			later += chosen != SCHEDS_NONE && chosen > 0;
+		}
+		cond_resched();
+	}
+	KUNIT_EXPECT_GT(test, none, POOLS / 10);
+	KUNIT_EXPECT_GT(test, later, POOLS);
+}
+
+/*
+ * Neighbours: as many addresses in a row fall on the servers as their buckets
+ * say, to SPREAD_PERCENT. Where the other address and the ports are random, they
+ * do not count.
+ */
+static void hash_spread_test(struct kunit *test)
+{
+	const struct hash *hash = test->param_value;
+	const struct lbdr_sched_ops *ops = scheds_get(test, hash->name);
+	u32 n, i, first, at, ideal, buckets[SCHEDS_FEW], family;
+	struct scheds *s = test->priv;
+	struct lbdr_flow flow;
+	struct rnd_state rnd;
+
+	lbdr_kunit_seed(test, &rnd);
+	for (n = 1; n <= SCHEDS_FEW; n++) {
+		family = n % LBDR_FAMILIES;
+		scheds_clear(test, family);
+		while (s->n < n)
+			scheds_add(s, 1);
+		scheds_build(test, ops, 0, 0);
+		memset(s->counts, 0, sizeof(s->counts));
+		memset(buckets, 0, sizeof(buckets));
+		for (i = 0; i < BUCKETS; i++)
+			buckets[i % n]++;
+		first = prandom_u32_state(&rnd);
+		for (i = 0; i < CLIENTS; i++) {
+			flow = scheds_flow(s, &rnd);
+			if (family == LBDR_V4)
+				*(hash->vip ? &flow.v4.vip : &flow.v4.client) =
+					htonl(first + i);
+			else
+				*(hash->vip ? &flow.v6.vip : &flow.v6.client) =
+					(struct in6_addr) { .s6_addr32[3] =
+						htonl(first + i) };
+			at = scheds_pick(s, &flow);
+			KUNIT_ASSERT_LT(test, at, n);
+			s->counts[at]++;
+		}
+		for (i = 0; i < n; i++) {
+			ideal = buckets[i] * (CLIENTS / BUCKETS);
+			KUNIT_ASSERT_LE_MSG(test, abs_diff(s->counts[i], ideal),
+					    DIV_ROUND_UP(ideal * SPREAD_PERCENT, 100),
+					    "server %u of %u has %u of %u", i, n,
+					    s->counts[i], CLIENTS);
+		}
+	}
+}
+
+/* Who goes takes nobody's clients but his own with him. */
+static void hash_leave_test(struct kunit *test)
+{
+	const struct hash *hash = test->param_value;
+	const struct lbdr_sched_ops *ops = scheds_get(test, hash->name);
+	u32 i, n, at, gone, others = 0, own = 0;
+	struct scheds *s = test->priv;
+	struct lbdr_flow *flows;
+	struct rnd_state rnd;
+
+	lbdr_kunit_seed(test, &rnd);
+	flows = kunit_kcalloc(test, BUCKETS, sizeof(*flows), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, flows);
+	for (n = 2; n <= SCHEDS_FEW; n++) {
+		scheds_clear(test, n % LBDR_FAMILIES);
+		while (s->n < n)
+			scheds_add(s, 1);
+		scheds_build(test, ops, ops->flags & LBDR_SCHED_FLAG_FALLBACK,
+			     0);
+		for (i = 0; i < BUCKETS; i++) {
+			flows[i] = scheds_flow(s, &rnd);
+			s->drawn[i] = scheds_pick(s, &flows[i]);
+		}
+		gone = lbdr_kunit_below(&rnd, n);
+		s->servers[gone].overloaded = true;
+		for (i = 0; i < BUCKETS; i++) {
+			at = scheds_pick(s, &flows[i]);
+			KUNIT_ASSERT_NE(test, at, gone);
+			KUNIT_ASSERT_NE(test, at, SCHEDS_NONE);
+			if (s->drawn[i] == gone) {
+				own++;
+				continue;
+			}
+			KUNIT_ASSERT_EQ(test, at, s->drawn[i]);
+			others++;
+		}
+	}
+	KUNIT_EXPECT_GT(test, own, BUCKETS);
+	KUNIT_EXPECT_GT(test, others, BUCKETS);
+}
+
+/* Only what a scheduler is asked to look at counts. */
+static void hash_fields_test(struct kunit *test)
+{
+	static const u32 weights[] = { 1, 1, 1, 1, 1, 1, 1 };
+	const struct hash *hash = test->param_value;
+	const struct lbdr_sched_ops *ops = scheds_get(test, hash->name);
+	struct scheds *s = test->priv;
+	u32 i, by_port = 0, by_address = 0;
+	struct lbdr_flow flow, other;
+	struct rnd_state rnd;
+
+	lbdr_kunit_seed(test, &rnd);
+	scheds_add_all(test, weights, ARRAY_SIZE(weights));
+	scheds_build(test, ops, 0, 0);
+	for (i = 0; i < BUCKETS; i++) {
+		flow = scheds_flow(s, &rnd);
+		other = scheds_flow(s, &rnd);
+		if (hash->vip)
+			other.v4.vip = flow.v4.vip;
+		else
+			other.v4.client = flow.v4.client;
+		KUNIT_ASSERT_EQ(test, scheds_pick(s, &flow),
+				scheds_pick(s, &other));
+	}
+	scheds_build(test, ops, ops->flags & LBDR_SCHED_FLAG_PORT, 0);
+	for (i = 0; i < BUCKETS; i++) {
+		flow = scheds_flow(s, &rnd);
+		other = flow;
+		other.v4.cport = htons(ntohs(flow.v4.cport) ^ 0x155);
+		by_port += scheds_pick(s, &flow) != scheds_pick(s, &other);
+		other = scheds_flow(s, &rnd);
+		by_address += scheds_pick(s, &flow) != scheds_pick(s, &other);
+	}
+	KUNIT_EXPECT_EQ(test, by_port > BUCKETS / 2,
+			!!(ops->flags & LBDR_SCHED_FLAG_PORT));
+	KUNIT_EXPECT_GT(test, by_address, BUCKETS / 2);
+}
+
+static struct kunit_case hash_cases[] = {
+	KUNIT_CASE_PARAM(hash_random_test, hash_gen_params),
+	KUNIT_CASE_PARAM(hash_spread_test, hash_gen_params),
+	KUNIT_CASE_PARAM(hash_leave_test, hash_gen_params),
+	KUNIT_CASE_PARAM(hash_fields_test, hash_gen_params),
+	{}
+};
+
+static struct kunit_suite hash_suite = {
+	.name		= "lbdr_sched_hash",
+	.init		= scheds_init,
+	.exit		= scheds_exit,
+	.test_cases	= hash_cases,
+};
+
+kunit_test_suites(&hash_suite);

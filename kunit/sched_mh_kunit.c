@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mh: its table against one that is dealt out by the paper's own pseudo-code,
+ * everybody's share of it, and who moves when a server comes or goes.
+ *
+ * Directors share clients without a word between them, so the keys below are
+ * part of the interface: tables of two releases must be the same.
+ */
+#include <kunit/test.h>
+#include <linux/math64.h>
+#include <linux/siphash.h>
+#include <linux/vmalloc.h>
+
+#include "scheds.h"
+
+#define MH_DEFAULT	65537
+#define MH_FEW		20
+#define POOLS		200
+#define FLOWS		16
+#define CLIENTS		20000
+#define DEVIATIONS	6
+
+static const siphash_key_t mh_key_order = { { 0x6c626472, 1 } };
+static const siphash_key_t mh_key_skip = { { 0x6c626472, 2 } };
+static const siphash_key_t mh_key_client = { { 0x6c626472, 3 } };
+
+static u32 mh_at(const struct scheds *s, u32 slot)
+{
+	const struct lbdr_pool *pool = scheds_pool(s);
+	const u16 *slots = pool->priv;
+
+	return pool->entries[slots[slot]].server - s->servers;
+}
+
+static u64 mh_order(const struct lbdr_server *server)
+{
+	return siphash(&server->addr, sizeof(server->addr), &mh_key_order);
+}
+
+/* The @i-th slot that a server asks for */
+static u32 mh_preference(const struct lbdr_server *server, u32 i, u32 size)
+{
+	u64 skip = siphash(&server->addr, sizeof(server->addr), &mh_key_skip);
+	u64 first = ((skip >> 32) * size) >> 32;
+	u64 step = 1 + (((skip & U32_MAX) * (size - 1)) >> 32);
+
+	return (first + i * step) % size;
+}
+
+/* The servers of weight above 0 in the order of their turns, into s->order */
+static u32 mh_turns(struct scheds *s, u64 *sum, u32 *heaviest)
+{
+	u32 i, j, n = 0;
+
+	*sum = 0;
+	*heaviest = 0;
+	for (i = 0; i < s->n; i++) {
+		if (!s->servers[i].weight)
+			continue;
+		*sum += s->servers[i].weight;
+		*heaviest = max(*heaviest, s->servers[i].weight);
+		for (j = n++; j > 0; j--) {
+			if (mh_order(&s->servers[s->order[j - 1]]) <
+			    mh_order(&s->servers[i]))
+				break;
+			s->order[j] = s->order[j - 1];
+		}
+		s->order[j] = i;
+	}
+	return n;
+}
+
+/*
+ * What each server's weight gives it, in whole slots, into s->weights; what is
+ * left over goes to the first in the order of turns.
+ */
+static void mh_quotas(struct scheds *s, u32 n, u64 sum, u32 size)
+{
+	u32 i, left = size;
+
+	for (i = 0; i < n; i++) {
+		s->weights[i] = div64_u64((u64)size *
+					  s->servers[s->order[i]].weight, sum);
+		left -= s->weights[i];
+	}
+	for (i = 0; i < left; i++)
+		s->weights[i]++;
+}
+
+/* Figure 3's pseudo-code: turn by turn, whatever time it takes; into s->drawn. */
+static void mh_deal(struct scheds *s, u32 size)
+{
+	u32 n, i, at, round, slot, dealt = 0, heaviest;
+	u64 sum;
+
+	n = mh_turns(s, &sum, &heaviest);
+	mh_quotas(s, n, sum, size);
+	for (slot = 0; slot < size; slot++)
+		s->drawn[slot] = SCHEDS_NONE;
+	/* counts: how many slots each has, drawn: whose a slot is */
+	memset(s->counts, 0, sizeof(s->counts));
+	for (round = 1; dealt < size; round++) {
+		for (i = 0; i < n; i++) {
+			const struct lbdr_server *server =
+				&s->servers[s->order[i]];
+			u64 turns = div_u64((u64)round * server->weight,
+					    heaviest);
+			u64 before = div_u64((u64)(round - 1) * server->weight,
+					     heaviest);
+
+			if (turns == before || s->counts[i] == s->weights[i])
+				continue;
+			for (at = 0; ; at++) {
+				slot = mh_preference(server, at, size);
+				if (s->drawn[slot] == SCHEDS_NONE)
+					break;
+			}
+			s->drawn[slot] = s->order[i];
+			s->counts[i]++;
+			dealt++;
+		}
+	}
+}
+
+static void mh_reference_test(struct kunit *test)
+{
+	static const u32 sizes[] = { 251, 257, 509, 1021 };
+	const struct lbdr_sched_ops *mh = scheds_get(test, "mh");
+	struct scheds *s = test->priv;
+	struct rnd_state rnd;
+	u32 i, slot, size;
+
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < POOLS; i++) {
+		size = sizes[i % ARRAY_SIZE(sizes)];
+		scheds_clear(test, lbdr_kunit_below(&rnd, LBDR_FAMILIES));
+		while (s->n < 1 + i % MH_FEW)
+			scheds_add(s, lbdr_kunit_below(&rnd, 12));
+		scheds_add(s, 1 + lbdr_kunit_below(&rnd, 12));
+		scheds_build(test, mh, 0, size);
+		mh_deal(s, size);
+		for (slot = 0; slot < size; slot++)
+			KUNIT_ASSERT_EQ_MSG(test, mh_at(s, slot),
+					    s->drawn[slot],
+					    "slot %u of %u, %u servers", slot,
+					    size, s->n);
+		cond_resched();
+	}
+}
+
+/* Whom a client's slot belongs to, without and with the flags */
+static u32 mh_slot(const struct scheds *s, const struct lbdr_flow *flow,
+		   bool port, u32 salt)
+{
+	const __be32 *words = flow->v6.client.s6_addr32;
+	u64 more = salt << 16, hash;
+
+	if (flow->family == LBDR_V4) {
+		more += port ? ntohs(flow->v4.cport) : 0;
+		hash = siphash_2u32(ntohl(flow->v4.client), more,
+				    &mh_key_client);
+	} else {
+		more += port ? ntohs(flow->v6.cport) : 0;
+		hash = siphash_3u64((u64)ntohl(words[0]) << 32 | ntohl(words[1]),
+				    (u64)ntohl(words[2]) << 32 | ntohl(words[3]),
+				    more, &mh_key_client);
+	}
+	return ((u64)(u32)hash * scheds_pool(s)->sched.size) >> 32;
+}
+
+static void mh_flows_test(struct kunit *test)
+{
+	const struct lbdr_sched_ops *mh = scheds_get(test, "mh");
+	u32 i, j, flags, at, chosen, open, none = 0, moved = 0;
+	struct scheds *s = test->priv;
+	struct lbdr_flow flow;
+	struct rnd_state rnd;
+	bool port, fallback;
+
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < POOLS; i++) {
+		flags = lbdr_kunit_below(&rnd, 4);
+		port = flags & LBDR_SCHED_FLAG_PORT;
+		fallback = flags & LBDR_SCHED_FLAG_FALLBACK;
+		scheds_add_random(test, &rnd, lbdr_kunit_below(&rnd, SCHEDS_FEW));
+		scheds_add(s, 1);
+		scheds_build(test, mh, flags, i % 2 ? 251 : 1021);
+		scheds_random_overload(s, &rnd);
+		for (j = 0, open = 0; j < s->n; j++)
+			open += scheds_is_open(s, j);
+		for (j = 0; j < FLOWS; j++) {
+			flow = scheds_flow(s, &rnd);
+			at = mh_at(s, mh_slot(s, &flow, port, 0));
+			chosen = scheds_pick(s, &flow);
+			if (scheds_is_open(s, at)) {
+				KUNIT_ASSERT_EQ(test, chosen, at);
+			} else if (fallback && open) {
+				KUNIT_ASSERT_NE(test, chosen, SCHEDS_NONE);
+				KUNIT_ASSERT_TRUE(test, scheds_is_open(s, chosen));
+				at = mh_at(s, mh_slot(s, &flow, port, 1));
+				if (scheds_is_open(s, at))
+					KUNIT_ASSERT_EQ(test, chosen, at);
+				moved++;
+			} else {
+				KUNIT_ASSERT_EQ(test, chosen, SCHEDS_NONE);
+				none++;
+			}
+		}
+	}
+	KUNIT_EXPECT_GT(test, none, POOLS);
+	KUNIT_EXPECT_GT(test, moved, POOLS);
+}
+
+/* Off by no whole slot, and so by less than 1 % where 1 % is more than one. */
+static void mh_share_test(struct kunit *test)
+{
+	const struct lbdr_sched_ops *mh = scheds_get(test, "mh");
+	u32 i, t, n, heaviest, sizes[] = { 251, 4093, MH_DEFAULT, 262139 };
+	struct scheds *s = test->priv;
+	struct rnd_state rnd;
+	u64 sum, ideal;
+
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < 24; i++) {
+		u32 size = sizes[i % ARRAY_SIZE(sizes)];
+
+		n = i < 4 ? SCHEDS_SERVERS : 1 + lbdr_kunit_below(&rnd, 1000);
+		scheds_add_random(test, &rnd, n - 1);
+		scheds_add(s, 1);
+		scheds_build(test, mh, 0, size);
+		mh_turns(s, &sum, &heaviest);
+		memset(s->counts, 0, sizeof(s->counts));
+		for (t = 0; t < size; t++)
+			s->counts[mh_at(s, t)]++;
+		for (t = 0; t < s->n; t++) {
+			ideal = (u64)size * s->servers[t].weight;
+			KUNIT_ASSERT_LT_MSG(test,
+					    abs_diff(s->counts[t] * sum, ideal),
+					    sum, "server %u of %u has %u of %u",
+					    t, s->n, s->counts[t], size);
+		}
+		cond_resched();
+	}
+}
+
+/* Clients meet the servers by weight, as chance has it. */
+static void mh_clients_test(struct kunit *test)
+{
+	static const u32 weights[] = { 1, 2, 3, 4, 0, 10 };
+	const struct lbdr_sched_ops *mh = scheds_get(test, "mh");
+	struct scheds *s = test->priv;
+	struct lbdr_flow flow;
+	struct rnd_state rnd;
+	u32 i, first, ideal;
+
+	lbdr_kunit_seed(test, &rnd);
+	scheds_add_all(test, weights, ARRAY_SIZE(weights));
+	scheds_build(test, mh, 0, 0);
+	memset(s->counts, 0, sizeof(s->counts));
+	first = prandom_u32_state(&rnd);
+	for (i = 0; i < CLIENTS; i++) {
+		flow = scheds_flow(s, &rnd);
+		flow.v4.client = htonl(first + i);
+		s->counts[scheds_pick(s, &flow)]++;
+	}
+	for (i = 0; i < s->n; i++) {
+		ideal = CLIENTS / 20 * weights[i];
+		KUNIT_EXPECT_LE_MSG(test, abs_diff(s->counts[i], ideal),
+				    DEVIATIONS * int_sqrt(ideal),
+				    "server %u has %u of %u", i, s->counts[i],
+				    CLIENTS);
+	}
+}
+
+/* Two directors whose operators typed the same commands in another order. */
+static void mh_order_test(struct kunit *test)
+{
+	const struct lbdr_sched_ops *mh = scheds_get(test, "mh");
+	u32 i, j, n, t, weights[MH_FEW], numbers[MH_FEW];
+	struct scheds *s = test->priv;
+	struct rnd_state rnd;
+
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < POOLS; i++) {
+		n = 2 + i % (MH_FEW - 1);
+		for (j = 0; j < n; j++) {
+			weights[j] = 1 + lbdr_kunit_below(&rnd, 9);
+			numbers[j] = j;
+		}
+		scheds_add_all(test, weights, n);
+		scheds_build(test, mh, 0, 1021);
+		for (t = 0; t < 1021; t++)
+			s->drawn[t] = mh_at(s, t);
+
+		/* The server of number j comes at the place of another. */
+		for (j = n - 1; j > 0; j--) {
+			t = lbdr_kunit_below(&rnd, j + 1);
+			swap(numbers[j], numbers[t]);
+		}
+		scheds_clear(test, LBDR_V4);
+		for (j = 0; j < n; j++)
+			scheds_add(s, weights[numbers[j]]);
+		for (j = 0; j < n; j++)
+			s->servers[j].addr.ip = htonl(0xc6120001 + numbers[j]);
+		scheds_build(test, mh, 0, 1021);
+		for (t = 0; t < 1021; t++)
+			KUNIT_ASSERT_EQ(test, numbers[mh_at(s, t)],
+					s->drawn[t]);
+	}
+}
+
+/*
+ * One of N leaves: of the slots, at most 1/N + 2 % are another server's now. The
+ * same ones come back when it does.
+ */
+static void mh_disruption_test(struct kunit *test)
+{
+	static const u32 numbers[] = { 10, 100, 1000 };
+	const struct lbdr_sched_ops *mh = scheds_get(test, "mh");
+	struct scheds *s = test->priv;
+	u32 i, t, n, gone, moved, lost;
+	struct rnd_state rnd;
+
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < 4 * ARRAY_SIZE(numbers); i++) {
+		n = numbers[i % ARRAY_SIZE(numbers)];
+		scheds_clear(test, i % LBDR_FAMILIES);
+		while (s->n < n)
+			scheds_add(s, 1);
+		scheds_build(test, mh, 0, 0);
+		for (t = 0; t < MH_DEFAULT; t++)
+			s->drawn[t] = mh_at(s, t);
+
+		gone = lbdr_kunit_below(&rnd, n);
+		s->servers[gone].weight = 0;
+		scheds_build(test, mh, 0, 0);
+		for (t = 0, moved = 0, lost = 0; t < MH_DEFAULT; t++) {
+			lost += s->drawn[t] == gone;
+			moved += mh_at(s, t) != s->drawn[t];
+		}
+		kunit_info(test, "one of %u leaves: %u.%02u %% of %u slots move, %u of them its own",
+			   n, moved * 100 / MH_DEFAULT,
+			   moved * 10000 / MH_DEFAULT % 100, MH_DEFAULT, lost);
+		KUNIT_EXPECT_GE(test, moved, lost);
+		KUNIT_EXPECT_LE(test, moved * 100,
+				MH_DEFAULT * 100 / n + MH_DEFAULT * 2);
+
+		s->servers[gone].weight = 1;
+		scheds_build(test, mh, 0, 0);
+		for (t = 0; t < MH_DEFAULT; t++)
+			KUNIT_ASSERT_EQ(test, mh_at(s, t), s->drawn[t]);
+	}
+}
+
+static struct kunit_case mh_cases[] = {
+	KUNIT_CASE(mh_reference_test),
+	KUNIT_CASE(mh_flows_test),
+	KUNIT_CASE(mh_share_test),
+	KUNIT_CASE(mh_clients_test),
+	KUNIT_CASE(mh_order_test),
+	KUNIT_CASE(mh_disruption_test),
+	{}
+};
+
+static struct kunit_suite mh_suite = {
+	.name		= "lbdr_sched_mh",
+	.init		= scheds_init,
+	.exit		= scheds_exit,
+	.test_cases	= mh_cases,
+};
+
+kunit_test_suites(&mh_suite);

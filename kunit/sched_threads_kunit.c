@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Packets of many CPUs that choose at the same time, while an operator changes
+ * servers, weights and the scheduler itself.
+ */
+#include <kunit/test.h>
+
+#include "scheds.h"
+
+#define THREADS		4
+#define SERVERS		5
+#define PICKS		20000
+#define SWAPS		500
+/* So few that threads meet at one */
+#define DESTINATIONS	16
+
+/**
+ * struct picker - a thread, and what it met
+ * @s: the fixture that all threads share
+ * @rnd: its own sequence
+ * @counts: how often each server was chosen
+ * @refused: how often there was none
+ * @strangers: what never should be chosen, or errors of another kind
+ * @swaps: it is the operator
+ */
+struct picker {
+	struct scheds		*s;
+	struct rnd_state	rnd;
+	u32			counts[SERVERS];
+	u32			refused;
+	u32			strangers;
+	bool			swaps;
+};
+
+/* Chooses from the pool that the service has now, and looks into the server. */
+static void picker_pick(struct picker *picker)
+{
+	struct scheds *s = picker->s;
+	struct lbdr_server *server;
+	struct lbdr_flow flow;
+	u32 i, at;
+
+	for (i = 0; i < PICKS; i++) {
+		flow = scheds_flow(s, &picker->rnd);
+		flow.v4.vip = htonl(lbdr_kunit_below(&picker->rnd, DESTINATIONS));
+		local_bh_disable();
+		rcu_read_lock();
+		server = lbdr_pool_pick(&s->service, &flow);
+		at = server ? server - s->servers : SCHEDS_NONE;
+		if (!server)
+			picker->refused++;
+		else if (at < SERVERS && READ_ONCE(server->weight))
+			picker->counts[at]++;
+		else
+			picker->strangers++;
+		rcu_read_unlock();
+		local_bh_enable();
+		cond_resched();
+	}
+}
+
+/* One scheduler after the other, and something else about a server each time. */
+static void picker_swap(struct picker *picker)
+{
+	struct lbdr_sched sched = {};
+	struct scheds *s = picker->s;
+	struct lbdr_server *server;
+	u32 i, next = 0;
+
+	for (i = 0; i < SWAPS; i++) {
+		/* Twice in a row, so that some pools inherit a memory. */
+		if (i % 2 == 0) {
+			sched.ops = lbdr_sched_at(next++);
+			if (!sched.ops) {
+				sched.ops = lbdr_sched_at(0);
+				next = 1;
+			}
+			sched.flags = sched.ops->flags;
+			sched.size = sched.ops->size ? LBDR_SCHED_SIZE_MIN : 0;
+		}
+		server = &s->servers[i % SERVERS];
+		mutex_lock(&s->ln->lock);
+		WRITE_ONCE(server->weight, 1 + i % 7);
+		WRITE_ONCE(server->overloaded, i % 3 == 0);
+		atomic_set(&server->active, i % 11);
+		if (lbdr_service_set_sched(s->ln, &s->service, &sched))
+			picker->strangers++;
+		mutex_unlock(&s->ln->lock);
+		cond_resched();
+	}
+}
+
+static void picker_run(void *arg)
+{
+	struct picker *picker = arg;
+
+	if (picker->swaps)
+		picker_swap(picker);
+	else
+		picker_pick(picker);
+}
+
+/* Runs THREADS threads that choose; a last one swaps the pools, if @swaps. */
+static void pickers_run(struct kunit *test, struct picker *sum, bool swaps)
+{
+	struct picker *pickers;
+	struct rnd_state rnd;
+	u32 i, j;
+
+	pickers = kunit_kcalloc(test, THREADS + 1, sizeof(*pickers), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pickers);
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i <= THREADS; i++) {
+		pickers[i].s = test->priv;
+		prandom_seed_state(&pickers[i].rnd, prandom_u32_state(&rnd));
+	}
+	pickers[THREADS].swaps = true;
+	lbdr_kunit_threads(test, picker_run, pickers, sizeof(*pickers),
+			   THREADS + swaps);
+
+	memset(sum, 0, sizeof(*sum));
+	for (i = 0; i < THREADS + swaps; i++) {
+		KUNIT_EXPECT_EQ(test, pickers[i].strangers, 0);
+		sum->refused += pickers[i].refused;
+		for (j = 0; j < SERVERS; j++)
+			sum->counts[j] += pickers[i].counts[j];
+	}
+	kunit_kfree(test, pickers);
+}
+
+/* However many choose at a time, each server gets its share to the last one. */
+static void threads_turns_test(struct kunit *test)
+{
+	static const u32 weights[SERVERS] = { 1, 2, 3, 4, 10 };
+	static const u32 cycle = 1 + 2 + 3 + 4 + 10;
+	struct scheds *s = test->priv;
+	struct picker sum;
+	u32 i;
+
+	scheds_add_all(test, weights, SERVERS);
+	scheds_build(test, scheds_get(test, "rr"), 0, 0);
+	pickers_run(test, &sum, false);
+	for (i = 0; i < SERVERS; i++)
+		KUNIT_EXPECT_EQ(test, sum.counts[i], THREADS * PICKS / SERVERS);
+	/* No turn was given to two packets. */
+	KUNIT_EXPECT_EQ(test, atomic64_read(&s->service.cursor), THREADS * PICKS);
+
+	atomic64_set(&s->service.cursor, 0);
+	scheds_build(test, scheds_get(test, "wrr"), 0, 0);
+	pickers_run(test, &sum, false);
+	for (i = 0; i < SERVERS; i++)
+		KUNIT_EXPECT_EQ(test, sum.counts[i],
+				THREADS * PICKS / cycle * weights[i]);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&s->service.cursor), THREADS * PICKS);
+}
+
+/* With each scheduler all are served, whatever it shares between CPUs. */
+static void threads_each_test(struct kunit *test)
+{
+	static const u32 weights[SERVERS] = { 1, 1, 1, 1, 1 };
+	const struct lbdr_sched_ops *ops = test->param_value;
+	struct picker sum;
+	u32 i, served = 0;
+
+	scheds_add_all(test, weights, SERVERS);
+	scheds_build(test, ops, 0, 0);
+	pickers_run(test, &sum, false);
+	KUNIT_EXPECT_EQ(test, sum.refused, 0);
+	for (i = 0; i < SERVERS; i++)
+		served += sum.counts[i];
+	KUNIT_EXPECT_EQ(test, served, THREADS * PICKS);
+}
+
+/* A pool may be replaced at any moment: whoever has seen it may finish. */
+static void threads_swap_test(struct kunit *test)
+{
+	static const u32 weights[SERVERS] = { 1, 1, 1, 1, 1 };
+	struct picker sum;
+	u32 i;
+
+	scheds_add_all(test, weights, SERVERS);
+	scheds_build(test, scheds_get(test, "rr"), 0, 0);
+	pickers_run(test, &sum, true);
+	for (i = 0; i < SERVERS; i++)
+		KUNIT_EXPECT_GT(test, sum.counts[i], 0);
+}
+
+static struct kunit_case threads_cases[] = {
+	KUNIT_CASE(threads_turns_test),
+	KUNIT_CASE_PARAM(threads_each_test, scheds_gen_params),
+	KUNIT_CASE(threads_swap_test),
+	{}
+};
+
+static struct kunit_suite threads_suite = {
+	.name		= "lbdr_sched_threads",
+	.init		= scheds_init,
+	.exit		= scheds_exit,
+	.test_cases	= threads_cases,
+};
+
+kunit_test_suites(&threads_suite);

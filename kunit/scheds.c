@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The service that the suites of the schedulers draw from, and its servers.
+ *
+ * The service is in no table and the namespace does not count it, so that no
+ * packet comes near it. Servers are an array of the test's own; whoever takes
+ * references to them must have given all of them back when a test ends.
+ */
+#include <kunit/test.h>
+#include <linux/mm.h>
+
+#include "scheds.h"
+
+/* Draws between two chances for others to run */
+#define BATCH	256
+
+/**
+ * scheds_init() - a suite's init
+ * @test: its priv becomes the fixture, a service without servers
+ *
+ * Context: process.
+ */
+int scheds_init(struct kunit *test)
+{
+	struct scheds *s;
+	u32 i;
+
+	s = kvzalloc(sizeof(*s), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	s->ln = lbdr_net(&init_net);
+	INIT_LIST_HEAD(&s->service.servers);
+	INIT_LIST_HEAD(&s->service.stale);
+	for (i = 0; i < SCHEDS_SERVERS; i++) {
+		s->servers[i].ln = s->ln;
+		spin_lock_init(&s->servers[i].lock);
+		/* One reference is the test's own: nobody else frees it. */
+		refcount_set(&s->servers[i].refs, 1);
+	}
+	test->priv = s;
+	return 0;
+}
+
+/* Forgets the pool, and what a scheduler remembers beside it. */
+static void scheds_drop(struct scheds *s)
+{
+	struct lbdr_pool *pool;
+	void *memory;
+
+	mutex_lock(&s->ln->lock);
+	pool = rcu_replace_pointer(s->service.pool, NULL,
+				   lockdep_is_held(&s->ln->lock));
+	if (pool)
+		lbdr_pool_free_rcu(pool);
+	memory = s->service.memory;
+	s->service.memory = NULL;
+	if (memory)
+		s->service.sched.ops->close(memory);
+	memset(&s->service.sched, 0, sizeof(s->service.sched));
+	mutex_unlock(&s->ln->lock);
+}
+
+/**
+ * scheds_exit() - a suite's exit
+ * @test: fails if anyone still holds a server
+ *
+ * Context: process.
+ */
+void scheds_exit(struct kunit *test)
+{
+	struct scheds *s = test->priv;
+	u32 i, held = 0;
+
+	if (!s)
+		return;
+	scheds_drop(s);
+	rcu_barrier();
+	for (i = 0; i < SCHEDS_SERVERS; i++)
+		held += refcount_read(&s->servers[i].refs) - 1;
+	KUNIT_EXPECT_EQ_MSG(test, held, 0, "references are left");
+	/* To leak them is better than to crash in who still has them. */
+	if (!held)
+		kvfree(s);
+}
+
+/**
+ * scheds_clear() - the service is a new one, without scheduler and servers
+ * @test: whose fixture it is
+ * @family: of the service from now on
+ *
+ * Context: process.
+ */
+void scheds_clear(struct kunit *test, enum lbdr_family family)
+{
+	struct scheds *s = test->priv;
+
+	scheds_drop(s);
+	INIT_LIST_HEAD(&s->service.servers);
+	atomic64_set(&s->service.cursor, 0);
+	s->service.key.family = family;
+	s->service.n_servers = 0;
+	s->n = 0;
+}
+
+/**
+ * scheds_add() - one more server, idle and open
+ * @s: the fixture
+ * @weight: the server's
+ *
+ * Context: process.
+ * Return: the server, whose address follows from its number.
+ */
+struct lbdr_server *scheds_add(struct scheds *s, u32 weight)
+{
+	struct lbdr_server *server = &s->servers[s->n++];
+	u32 number = server - s->servers;
+
+	memset(&server->addr, 0, sizeof(server->addr));
+	server->family = s->service.key.family;
+	if (server->family == LBDR_V4) {
+		server->addr.ip = htonl(0xc6120001 + number);
+	} else {
+		server->addr.ip6[0] = htonl(0x20010db8);
+		server->addr.ip6[3] = htonl(1 + number);
+	}
+	server->dead = false;
+	server->overloaded = false;
+	server->weight = weight;
+	atomic_set(&server->active, 0);
+	atomic_set(&server->inactive, 0);
+	list_add_tail(&server->list, &s->service.servers);
+	s->service.n_servers++;
+	return server;
+}
+
+/**
+ * scheds_add_all() - a new service with these servers
+ * @test: whose fixture it is
+ * @weights: of the servers
+ * @n: how many
+ *
+ * Context: process.
+ */
+void scheds_add_all(struct kunit *test, const u32 *weights, u32 n)
+{
+	u32 i;
+
+	scheds_clear(test, LBDR_V4);
+	for (i = 0; i < n; i++)
+		scheds_add(test->priv, weights[i]);
+}
+
+/**
+ * scheds_random_weight() - any weight
+ * @rnd: the sequence
+ *
+ * Most are small, some are 0, a few may be anything.
+ *
+ * Context: any.
+ */
+u32 scheds_random_weight(struct rnd_state *rnd)
+{
+	switch (lbdr_kunit_below(rnd, 16)) {
+	case 0:
+		return lbdr_kunit_below(rnd, LBDR_WEIGHT_MAX + 1);
+	case 1:
+		return 0;
+	case 2 ... 4:
+		return lbdr_kunit_below(rnd, 1000);
+	case 5 ... 7:
+		return 10 * (1 + lbdr_kunit_below(rnd, 10));
+	default:
+		return lbdr_kunit_below(rnd, 10);
+	}
+}
+
+/**
+ * scheds_add_random() - a new service of any family with any servers
+ * @test: whose fixture it is
+ * @rnd: the sequence
+ * @n: number of servers
+ *
+ * In half of all services no weight is 10 or more.
+ *
+ * Context: process.
+ */
+void scheds_add_random(struct kunit *test, struct rnd_state *rnd, u32 n)
+{
+	u32 below = lbdr_kunit_below(rnd, 2) ? LBDR_WEIGHT_MAX + 1 : 10;
+	struct scheds *s = test->priv;
+
+	scheds_clear(test, lbdr_kunit_below(rnd, LBDR_FAMILIES));
+	while (s->n < n)
+		scheds_add(s, scheds_random_weight(rnd) % below);
+}
+
+/**
+ * scheds_random_counts() - connections on all servers
+ * @s: the fixture
+ * @rnd: the sequence
+ *
+ * Few in most cases, so that many servers are equal; or about as many as they
+ * weigh; or as many as there can ever be. A count that is below 0 for a moment,
+ * as it may be read while others change it, is among them.
+ *
+ * Context: any.
+ */
+void scheds_random_counts(struct scheds *s, struct rnd_state *rnd)
+{
+	u32 kind = lbdr_kunit_below(rnd, 8);
+	struct lbdr_server *server;
+	u32 i, active, inactive;
+
+	for (i = 0; i < s->n; i++) {
+		server = &s->servers[i];
+		active = lbdr_kunit_below(rnd, 4);
+		inactive = lbdr_kunit_below(rnd, 4);
+		if (kind >= 4) {
+			active = lbdr_kunit_below(rnd, 2 * server->weight + 2);
+			inactive = lbdr_kunit_below(rnd, 1 << 12);
+		}
+		if (kind == 7) {
+			active = prandom_u32_state(rnd) & INT_MAX;
+			inactive = prandom_u32_state(rnd) & INT_MAX;
+		}
+		if (!lbdr_kunit_below(rnd, 32))
+			active = -1;
+		if (!lbdr_kunit_below(rnd, 32))
+			inactive = -1;
+		atomic_set(&server->active, active);
+		atomic_set(&server->inactive, inactive);
+	}
+}
+
+/**
+ * scheds_random_overload() - some servers are overloaded, the others not
+ * @s: the fixture
+ * @rnd: the sequence
+ *
+ * None in a third of all cases, all in one of 32.
+ *
+ * Context: any.
+ */
+void scheds_random_overload(struct scheds *s, struct rnd_state *rnd)
+{
+	u32 of_32 = lbdr_kunit_below(rnd, 3) ? lbdr_kunit_below(rnd, 33) : 0;
+	u32 i;
+
+	if (!lbdr_kunit_below(rnd, 32))
+		of_32 = 32;
+	for (i = 0; i < s->n; i++)
+		s->servers[i].overloaded = lbdr_kunit_below(rnd, 32) < of_32;
+}
+
+/**
+ * scheds_get() - a scheduler by name
+ * @test: fails without it
+ * @name: the scheduler's
+ *
+ * Context: process.
+ */
+const struct lbdr_sched_ops *scheds_get(struct kunit *test, const char *name)
+{
+	const struct lbdr_sched_ops *ops = lbdr_sched_find(name);
+
+	KUNIT_ASSERT_NOT_NULL_MSG(test, ops, "no scheduler %s", name);
+	return ops;
+}
+
+/**
+ * scheds_build() - publish a new pool of the servers as they are now
+ * @test: fails unless it holds the servers of weight above 0 in their order
+ * @ops: the scheduler; what it remembers stays with the one that was there
+ * @flags: LBDR_SCHED_FLAG_...
+ * @size: slots of its table, 0 for as many as it wants
+ *
+ * Context: process.
+ */
+void scheds_build(struct kunit *test, const struct lbdr_sched_ops *ops,
+		  u32 flags, u32 size)
+{
+	const struct lbdr_sched sched = {
+		.ops	= ops,
+		.flags	= flags,
+		.size	= size ?: ops->size,
+	};
+	struct scheds *s = test->priv;
+	const struct lbdr_pool *pool;
+	u32 i, at = 0;
+	int err;
+
+	mutex_lock(&s->ln->lock);
+	err = lbdr_service_set_sched(s->ln, &s->service, &sched);
+	mutex_unlock(&s->ln->lock);
+	KUNIT_ASSERT_EQ(test, err, 0);
+
+	pool = scheds_pool(s);
+	for (i = 0; i < s->n; i++) {
+		if (!s->servers[i].weight)
+			continue;
+		KUNIT_ASSERT_LT(test, at, pool->n);
+		KUNIT_ASSERT_PTR_EQ(test, pool->entries[at].server,
+				    &s->servers[i]);
+		KUNIT_ASSERT_EQ(test, pool->entries[at].weight,
+				s->servers[i].weight);
+		at++;
+	}
+	KUNIT_ASSERT_EQ(test, at, pool->n);
+}
+
+/**
+ * scheds_flow() - a flow to the service, from anywhere to any address
+ * @s: the fixture, of whose family it is
+ * @rnd: the sequence
+ *
+ * Context: any.
+ */
+struct lbdr_flow scheds_flow(const struct scheds *s, struct rnd_state *rnd)
+{
+	struct lbdr_flow flow = {
+		.family	= s->service.key.family,
+		.event	= LBDR_EVENT_SYN,
+	};
+
+	if (flow.family == LBDR_V4) {
+		prandom_bytes_state(rnd, &flow.v4.client, sizeof(flow.v4.client));
+		prandom_bytes_state(rnd, &flow.v4.vip, sizeof(flow.v4.vip));
+		flow.v4.cport = htons(1 + lbdr_kunit_below(rnd, U16_MAX));
+		flow.v4.vport = htons(80);
+		flow.v4.protocol = IPPROTO_TCP;
+	} else {
+		prandom_bytes_state(rnd, &flow.v6.client, sizeof(flow.v6.client));
+		prandom_bytes_state(rnd, &flow.v6.vip, sizeof(flow.v6.vip));
+		flow.v6.cport = htons(1 + lbdr_kunit_below(rnd, U16_MAX));
+		flow.v6.vport = htons(80);
+		flow.v6.protocol = IPPROTO_TCP;
+	}
+	return flow;
+}
+
+static u32 scheds_index(const struct scheds *s,
+			const struct lbdr_server *server)
+{
+	return server ? server - s->servers : SCHEDS_NONE;
+}
+
+/**
+ * scheds_pick() - choose a server as a packet does
+ * @s: the fixture
+ * @flow: of the packet
+ *
+ * Context: process.
+ * Return: the server's index, or SCHEDS_NONE.
+ */
+u32 scheds_pick(struct scheds *s, const struct lbdr_flow *flow)
+{
+	u32 index;
+
+	local_bh_disable();
+	rcu_read_lock();
+	index = scheds_index(s, lbdr_pool_pick(&s->service, flow));
+	rcu_read_unlock();
+	local_bh_enable();
+	return index;
+}
+
+/**
+ * scheds_draw() - choose many servers for the same flow
+ * @test: fails if it cannot keep so many
+ * @n: how many
+ *
+ * Context: process.
+ */
+void scheds_draw(struct kunit *test, u32 n)
+{
+	struct scheds *s = test->priv;
+	const struct lbdr_flow flow = {
+		.family = s->service.key.family,
+	};
+	u32 i;
+
+	KUNIT_ASSERT_LE(test, n, SCHEDS_DRAWN);
+	for (i = 0; i < n; ) {
+		local_bh_disable();
+		rcu_read_lock();
+		do {
+			s->drawn[i++] = scheds_index(s, lbdr_pool_pick(&s->service, &flow));
+		} while (i % BATCH && i < n);
+		rcu_read_unlock();
+		local_bh_enable();
+		cond_resched();
+	}
+}
+
+/**
+ * scheds_expect_order() - choose many servers and compare with @order
+ * @test: fails where they differ
+ * @n: how many
+ *
+ * Context: process.
+ */
+void scheds_expect_order(struct kunit *test, u32 n)
+{
+	struct scheds *s = test->priv;
+	u32 i;
+
+	scheds_draw(test, n);
+	for (i = 0; i < n; i++)
+		KUNIT_ASSERT_EQ_MSG(test, s->drawn[i], s->order[i],
+				    "choice %u of %u servers", i, s->n);
+}
+
+/**
+ * scheds_gen_params() - the schedulers, one after the other
+ * @test: a test that gets each of them as its parameter
+ * @prev: the one before, or NULL
+ * @desc: the name for the log
+ *
+ * Context: process.
+ * Return: struct lbdr_sched_ops, or NULL behind the last.
+ */
+const void *scheds_gen_params(struct kunit *test, const void *prev, char *desc)
+{
+	const struct lbdr_sched_ops *ops;
+	unsigned int i = 0;
+
+	while (prev && lbdr_sched_at(i++) != prev)
+		;
+	ops = lbdr_sched_at(i);
+	if (ops)
+		strscpy(desc, ops->name, KUNIT_PARAM_DESC_SIZE);
+	return ops;
+}
