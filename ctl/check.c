@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Tests of what lbctl does without a kernel: the reading of numbers and
- * addresses, the grammar, and, in check_messages.c, the decoding of messages.
- * Built with the address and undefined-behaviour sanitizers. Takes the seed of
- * its random messages as an argument, and prints the one it used.
+ * addresses, the grammar, in check_words.c the words for what a scheduler is
+ * told, and in check_messages.c the decoding of messages. Built with the
+ * address and undefined-behaviour sanitizers. Takes the seed of its random
+ * messages as an argument, and prints the one it used.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -319,6 +320,43 @@ static bool weighs_five(const struct request *req)
 	return req->weight == 5 && req->direct && req->server.port == 80;
 }
 
+static bool has_flags(const struct request *req)
+{
+	return req->flags_text &&
+	       req->sched_flags == (LBDR_SCHED_FLAG_PORT |
+				    LBDR_SCHED_FLAG_FALLBACK);
+}
+
+static bool has_no_flags(const struct request *req)
+{
+	return req->flags_text && !req->sched_flags;
+}
+
+static bool has_size(const struct request *req)
+{
+	return req->mh_size == 1009;
+}
+
+static bool resets(const struct request *req)
+{
+	return req->refuse_text && req->refuse == LBDR_REFUSE_RESET;
+}
+
+static bool is_limited(const struct request *req)
+{
+	return req->upper == 10 && req->lower == 5 && req->weight == 1;
+}
+
+static bool is_unlimited(const struct request *req)
+{
+	return req->upper_text && !req->upper && !req->lower_text;
+}
+
+static bool lists_thresholds(const struct request *req)
+{
+	return req->numeric && req->thresholds && !req->stats;
+}
+
 static bool is_numeric(const struct request *req)
 {
 	return req->numeric && !req->connections && !req->has_service;
@@ -416,6 +454,25 @@ static const struct line_row line_rows[] = {
 	{ "-V", false, VERB_VERSION, NULL },
 	{ "version", false, VERB_VERSION, NULL },
 
+	{ "-A -t 192.0.2.63:80 -s sh -b sh-port,sh-fallback",
+	  true, VERB_ADD_SERVICE, has_flags },
+	{ "add-service -t 192.0.2.63:80 -s mh --sched-flags=mh-fallback,mh-port",
+	  false, VERB_ADD_SERVICE, has_flags },
+	{ "-b mh-port,mh-fallback -E -t 192.0.2.63:80",
+	  true, VERB_EDIT_SERVICE, has_flags },
+	{ "edit-service -t 192.0.2.63:80 -b none", false, VERB_EDIT_SERVICE, has_no_flags },
+	{ "add-service -t 192.0.2.63:80 -s mh --mh-size 1009",
+	  false, VERB_ADD_SERVICE, has_size },
+	{ "edit-service -t 192.0.2.63:80 --mh-size=1009",
+	  false, VERB_EDIT_SERVICE, has_size },
+	{ "add-service -t 192.0.2.63:80 --refuse reset", false, VERB_ADD_SERVICE, resets },
+	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -x 10 -y 5", true, VERB_ADD_SERVER, is_limited },
+	{ "edit-server -t 192.0.2.63:80 -r 192.0.2.62 --u-threshold 10 --l-threshold=5",
+	  false, VERB_EDIT_SERVER, is_limited },
+	{ "edit-server -t 192.0.2.63:80 -r 192.0.2.62 -x 0",
+	  false, VERB_EDIT_SERVER, is_unlimited },
+	{ "-Ln --thresholds", true, VERB_LIST, lists_thresholds },
+
 	{ "", false, -1, NULL },
 	{ "lists", false, -1, NULL },
 	{ "list", true, -1, NULL },
@@ -440,6 +497,20 @@ static const struct line_row line_rows[] = {
 	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -w 1x", true, -1, NULL },
 	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 --weight=", true, -1, NULL },
 	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 -w 1", true, -1, NULL },
+	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -x 5 -y 6", true, -1, NULL },
+	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -x -5", true, -1, NULL },
+	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -x 4294967296", true, -1, NULL },
+	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -y many", true, -1, NULL },
+	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 -x 1", true, -1, NULL },
+	{ "-A -t 192.0.2.63:80 -x 1", true, -1, NULL },
+	{ "-A -t 192.0.2.63:80 -s rr -b sh-port", true, -1, NULL },
+	{ "-A -t 192.0.2.63:80 -b", true, -1, NULL },
+	{ "-D -t 192.0.2.63:80 -b sh-port", true, -1, NULL },
+	{ "-A -t 192.0.2.63:80 -s mh --mh-size 1009", true, -1, NULL },
+	{ "-A -t 192.0.2.63:80 --refuse drop", true, -1, NULL },
+	{ "add-service -t 192.0.2.63:80 -s sh --mh-size 1009", false, -1, NULL },
+	{ "add-service -t 192.0.2.63:80 --refuse politely", false, -1, NULL },
+	{ "list --thresholds --stats", false, -1, NULL },
 	{ "-C -t 192.0.2.63:80", true, -1, NULL },
 	{ "-L -c --stats", true, -1, NULL },
 	{ "-L --sort --nosort", true, -1, NULL },
@@ -457,14 +528,12 @@ static const struct line_row line_rows[] = {
 
 	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -m", true, -2, NULL },
 	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -i", true, -2, NULL },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -x 10 -y 5", true, -2, NULL },
 	{ "-A -f 1 -s rr", true, -2, NULL },
 	{ "-A -t 192.0.2.63:80 -p", true, -2, NULL },
 	{ "-A -t 192.0.2.63:80 -p 300", true, -2, NULL },
 	{ "add-service -t 192.0.2.63:80 -p 300", false, -2, NULL },
 	{ "-A -t 192.0.2.63:80 --persistent=300", true, -2, NULL },
 	{ "-A -u 192.0.2.63:53 -o", true, -2, NULL },
-	{ "-A -t 192.0.2.63:80 -s sh -b sh-port", true, -2, NULL },
 	{ "-A --sctp-service 192.0.2.63:80", true, -2, NULL },
 	{ "-L --rate", true, -2, NULL },
 	{ "-L --timeout", true, -2, NULL },
@@ -567,6 +636,7 @@ int main(int argc, char **argv)
 	check_names();
 	check_lines();
 	check_columns();
+	check_words();
 	check_messages();
 	printf("# %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed ? 1 : 0;

@@ -10,6 +10,7 @@
 #include "lbctl.h"
 
 void result(bool good, const char *format, ...) __printf(2, 3);
+void check_words(void);
 void check_messages(void);
 
 #endif

@@ -34,6 +34,9 @@ static const enum mnl_attr_data_type service_types[LBDR_A_SERVICE_MAX + 1] = {
 	[LBDR_A_SERVICE_ADDRESS] = MNL_TYPE_BINARY,
 	[LBDR_A_SERVICE_PORT] = MNL_TYPE_U16,
 	[LBDR_A_SERVICE_SCHEDULER] = MNL_TYPE_NUL_STRING,
+	[LBDR_A_SERVICE_SCHED_FLAGS] = MNL_TYPE_U32,
+	[LBDR_A_SERVICE_SCHED_SIZE] = MNL_TYPE_U32,
+	[LBDR_A_SERVICE_REFUSE] = MNL_TYPE_U8,
 	[LBDR_A_SERVICE_STATS] = MNL_TYPE_NESTED,
 	[LBDR_A_SERVICE_SERVERS] = MNL_TYPE_U32,
 };
@@ -43,9 +46,12 @@ static const enum mnl_attr_data_type server_types[LBDR_A_SERVER_MAX + 1] = {
 	[LBDR_A_SERVER_ADDRESS] = MNL_TYPE_BINARY,
 	[LBDR_A_SERVER_PORT] = MNL_TYPE_U16,
 	[LBDR_A_SERVER_WEIGHT] = MNL_TYPE_U32,
+	[LBDR_A_SERVER_UPPER] = MNL_TYPE_U32,
+	[LBDR_A_SERVER_LOWER] = MNL_TYPE_U32,
 	[LBDR_A_SERVER_FORWARD] = MNL_TYPE_U8,
 	[LBDR_A_SERVER_ACTIVE] = MNL_TYPE_U32,
 	[LBDR_A_SERVER_INACTIVE] = MNL_TYPE_U32,
+	[LBDR_A_SERVER_OVERLOADED] = MNL_TYPE_FLAG,
 	[LBDR_A_SERVER_STATS] = MNL_TYPE_NESTED,
 	[LBDR_A_SERVER_IFINDEX] = MNL_TYPE_U32,
 };
@@ -166,18 +172,25 @@ bool decode_service(const struct nlmsghdr *nlh, struct service *service)
 {
 	const struct nlattr *attrs[LBDR_A_SERVICE_MAX + 1] = { NULL };
 	struct level level = { attrs, service_types, LBDR_A_SERVICE_MAX };
+	const struct nlattr *size;
 	const char *scheduler;
 
 	memset(service, 0, sizeof(*service));
 	if (!sort_message(nlh, level) || !read_key(attrs, &service->key) ||
 	    !attrs[LBDR_A_SERVICE_SCHEDULER] ||
-	    !attrs[LBDR_A_SERVICE_SERVERS] ||
+	    !attrs[LBDR_A_SERVICE_SCHED_FLAGS] ||
+	    !attrs[LBDR_A_SERVICE_REFUSE] || !attrs[LBDR_A_SERVICE_SERVERS] ||
 	    !read_stats(attrs[LBDR_A_SERVICE_STATS], &service->stats))
 		return false;
 	scheduler = mnl_attr_get_str(attrs[LBDR_A_SERVICE_SCHEDULER]);
 	if (strlen(scheduler) >= sizeof(service->scheduler))
 		return false;
 	memcpy(service->scheduler, scheduler, strlen(scheduler));
+	service->sched_flags =
+		mnl_attr_get_u32(attrs[LBDR_A_SERVICE_SCHED_FLAGS]);
+	size = attrs[LBDR_A_SERVICE_SCHED_SIZE];
+	service->mh_size = size ? mnl_attr_get_u32(size) : 0;
+	service->refuse = mnl_attr_get_u8(attrs[LBDR_A_SERVICE_REFUSE]);
 	service->servers = mnl_attr_get_u32(attrs[LBDR_A_SERVICE_SERVERS]);
 	return true;
 }
@@ -197,14 +210,18 @@ bool decode_server(const struct nlmsghdr *nlh, struct server *server)
 	    !read_endpoint(server->service.at.family,
 			   attrs[LBDR_A_SERVER_ADDRESS],
 			   attrs[LBDR_A_SERVER_PORT], &server->at) ||
-	    !attrs[LBDR_A_SERVER_WEIGHT] || !attrs[LBDR_A_SERVER_FORWARD] ||
+	    !attrs[LBDR_A_SERVER_WEIGHT] || !attrs[LBDR_A_SERVER_UPPER] ||
+	    !attrs[LBDR_A_SERVER_LOWER] || !attrs[LBDR_A_SERVER_FORWARD] ||
 	    !attrs[LBDR_A_SERVER_ACTIVE] || !attrs[LBDR_A_SERVER_INACTIVE] ||
 	    !read_stats(attrs[LBDR_A_SERVER_STATS], &server->stats))
 		return false;
 	server->weight = mnl_attr_get_u32(attrs[LBDR_A_SERVER_WEIGHT]);
+	server->upper = mnl_attr_get_u32(attrs[LBDR_A_SERVER_UPPER]);
+	server->lower = mnl_attr_get_u32(attrs[LBDR_A_SERVER_LOWER]);
 	server->forward = mnl_attr_get_u8(attrs[LBDR_A_SERVER_FORWARD]);
 	server->active = mnl_attr_get_u32(attrs[LBDR_A_SERVER_ACTIVE]);
 	server->inactive = mnl_attr_get_u32(attrs[LBDR_A_SERVER_INACTIVE]);
+	server->overloaded = attrs[LBDR_A_SERVER_OVERLOADED];
 	ifindex = attrs[LBDR_A_SERVER_IFINDEX];
 	server->ifindex = ifindex ? mnl_attr_get_u32(ifindex) : 0;
 	return true;

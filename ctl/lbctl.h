@@ -57,6 +57,9 @@ struct counters {
 struct service {
 	struct service_key key;
 	char scheduler[LBDR_SCHED_NAME_LEN];
+	__u32 sched_flags;
+	__u32 mh_size;		/* 0: the scheduler is another one than mh */
+	__u8 refuse;
 	struct counters stats;
 	__u32 servers;
 	size_t order;
@@ -66,9 +69,12 @@ struct server {
 	struct service_key service;
 	struct endpoint at;
 	__u32 weight;
+	__u32 upper;		/* thresholds, 0: none */
+	__u32 lower;
 	__u8 forward;
 	__u32 active;
 	__u32 inactive;
+	bool overloaded;
 	struct counters stats;
 	__u32 ifindex;		/* 0: not reachable on-link */
 	size_t order;
@@ -113,12 +119,18 @@ struct request {
 	const char *udp_text;
 	const char *server_text;
 	const char *scheduler;
+	const char *flags_text;
+	const char *mh_size_text;
+	const char *refuse_text;
 	const char *weight_text;
+	const char *upper_text;
+	const char *lower_text;
 	bool direct;
 
 	bool numeric;
 	bool connections;
 	bool stats;
+	bool thresholds;
 	bool drops;
 	bool exact;
 	bool sort;
@@ -126,11 +138,16 @@ struct request {
 	bool json;
 	bool pretty;
 
-	/* Read from the texts above. */
+	/* Read from the texts above; what has no text there is 0. */
 	bool has_service;
 	struct service_key service;
+	__u32 sched_flags;
+	__u32 mh_size;
+	__u8 refuse;
 	struct endpoint server;
 	__u32 weight;
+	__u32 upper;
+	__u32 lower;
 };
 
 struct nl;
@@ -204,6 +221,19 @@ int parse_server(const char *text, const struct service_key *service,
 		 struct endpoint *server);
 int parse_scheduler(const char *text);
 int parse_netns(const char *text);
+
+/* words.c: parsers return as those of parse.c do. */
+#define MH_SIZE_DEFAULT 65537
+#define FLAGS_TEXT 80
+
+extern const char *const sched_flag_words[];
+
+int parse_sched_flags(const char *text, const char *scheduler, __u32 *flags);
+int parse_mh_size(const char *text, const char *scheduler, __u32 *size);
+int parse_refuse(const char *text, __u8 *refuse);
+const char *sched_flag_text(const char *scheduler, size_t bit, char *text);
+const char *sched_flags_text(const struct service *service, char *text);
+const char *refuse_word(__u8 refuse);
 
 /* nl.c */
 struct nl_answer {

@@ -25,9 +25,14 @@ static const char *forward_word(__u8 forward)
 	return forward == LBDR_FORWARD_LOCAL ? "local" : "dr";
 }
 
-static void print_title(bool stats)
+static void print_title(const struct request *req)
 {
-	if (stats)
+	if (req->thresholds)
+		printf("%-33s %-10s %-10s %-10s %-10s\n"
+		       "  -> RemoteAddress:Port\n",
+		       "Prot LocalAddress:Port", "Uthreshold", "Lthreshold",
+		       "ActiveConn", "InActConn");
+	else if (req->stats)
 		printf("%-33s %8s %8s %8s %8s %8s\n"
 		       "  -> RemoteAddress:Port\n",
 		       "Prot LocalAddress:Port", "Conns", "InPkts", "OutPkts",
@@ -51,6 +56,21 @@ static void print_counters(const struct counters *stats, bool exact)
 	putchar('\n');
 }
 
+/* The flags as ipvsadm has them; the rest is lbctl's own, and not usual. */
+static void print_settings(const struct service *service,
+			   const struct request *req)
+{
+	char text[FLAGS_TEXT];
+
+	if (*sched_flags_text(service, text))
+		printf(" (%s)", text);
+	if (!req->ipvsadm && service->mh_size &&
+	    service->mh_size != MH_SIZE_DEFAULT)
+		printf(" mh-size %u", service->mh_size);
+	if (!req->ipvsadm && service->refuse != LBDR_REFUSE_ICMP)
+		printf(" refuse %s", refuse_word(service->refuse));
+}
+
 static void print_service(const struct service *service,
 			  const struct request *req)
 {
@@ -67,7 +87,9 @@ static void print_service(const struct service *service,
 		printf("%-*s", SERVICE_COLUMN, column);
 		print_counters(&service->stats, req->exact);
 	} else {
-		printf("%s %s\n", column, service->scheduler);
+		printf("%s %s", column, service->scheduler);
+		print_settings(service, req);
+		putchar('\n');
 	}
 }
 
@@ -82,6 +104,9 @@ static void print_server(const struct server *server, const struct request *req)
 	printf("  -> %-*s", SERVER_COLUMN, text);
 	if (req->stats)
 		print_counters(&server->stats, req->exact);
+	else if (req->thresholds)
+		printf(" %-10u %-10u %-10u %-10u\n", server->upper,
+		       server->lower, server->active, server->inactive);
 	else
 		printf(" %-7s %-6u %-10u %-10u\n",
 		       forward_name(server->forward), server->weight,
@@ -94,7 +119,7 @@ static void print_text(const struct snapshot *shot, const struct request *req)
 	size_t count;
 	size_t i, j;
 
-	print_title(req->stats);
+	print_title(req);
 	for (i = 0; i < shot->nr_services; i++) {
 		print_service(&shot->services[i], req);
 		servers = snapshot_servers(shot, &shot->services[i], &count);
@@ -115,17 +140,34 @@ static json_t *server_json(const struct server *server)
 {
 	char text[ENDPOINT_TEXT];
 
-	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o}",
 			 "address", address_text(&server->at, text),
 			 "port", server->at.port,
 			 "forward", forward_word(server->forward),
 			 "weight", (json_int_t)server->weight,
+			 "upper_threshold", (json_int_t)server->upper,
+			 "lower_threshold", (json_int_t)server->lower,
 			 "active_connections", (json_int_t)server->active,
 			 "inactive_connections", (json_int_t)server->inactive,
+			 "overloaded", server->overloaded,
 			 "ifindex", server->ifindex ?
 					json_integer(server->ifindex) :
 					json_null(),
 			 "stats", counters_json(&server->stats));
+}
+
+static json_t *flags_json(const struct service *service)
+{
+	json_t *array = json_array();
+	char text[FLAGS_TEXT];
+	size_t bit;
+
+	for (bit = 0; sched_flag_words[bit]; bit++) {
+		sched_flag_text(service->scheduler, bit, text);
+		if (service->sched_flags & (1U << bit))
+			json_array_append_new(array, json_string(text));
+	}
+	return array;
 }
 
 static json_t *service_json(const struct snapshot *shot,
@@ -141,11 +183,16 @@ static json_t *service_json(const struct snapshot *shot,
 	servers = snapshot_servers(shot, service, &count);
 	for (i = 0; i < count; i++)
 		json_array_append_new(array, server_json(&servers[i]));
-	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:s, s:o, s:o}",
 			 "protocol", protocol_word(key->protocol),
 			 "address", address_text(&key->at, text),
 			 "port", key->at.port,
 			 "scheduler", service->scheduler,
+			 "sched_flags", flags_json(service),
+			 "mh_size", service->mh_size ?
+					json_integer(service->mh_size) :
+					json_null(),
+			 "refuse", refuse_word(service->refuse),
 			 "stats", counters_json(&service->stats),
 			 "servers", array);
 }
@@ -187,6 +234,32 @@ int list_run(struct nl *nl, const struct request *req)
 	return services_list(nl, req);
 }
 
+/* The options that restore a service, those alone that are not usual. */
+static void save_settings(const struct service *service, bool ipvsadm)
+{
+	char text[FLAGS_TEXT];
+
+	printf(" -s %s", service->scheduler);
+	if (*sched_flags_text(service, text))
+		printf(" -b %s", text);
+	/* Which ipvsadm would not read again. */
+	if (!ipvsadm && service->mh_size && service->mh_size != MH_SIZE_DEFAULT)
+		printf(" --mh-size %u", service->mh_size);
+	if (!ipvsadm && service->refuse != LBDR_REFUSE_ICMP)
+		printf(" --refuse %s", refuse_word(service->refuse));
+	putchar('\n');
+}
+
+static void save_shares(const struct server *server)
+{
+	printf(" -g -w %u", server->weight);
+	if (server->upper)
+		printf(" -x %u", server->upper);
+	if (server->lower)
+		printf(" -y %u", server->lower);
+	putchar('\n');
+}
+
 /*
  * In the order of adding: the first server is some schedulers' first choice,
  * and a restored director is to choose as the saved one did. Numeric, for a
@@ -211,14 +284,15 @@ int save_run(struct nl *nl, const struct request *req)
 		key = &shot.services[i].key;
 		letter = key->protocol == IPPROTO_TCP ? 't' : 'u';
 		endpoint_text(&key->at, key->protocol, numeric, service);
-		printf("-A -%c %s -s %s\n", letter, service,
-		       shot.services[i].scheduler);
+		printf("-A -%c %s", letter, service);
+		save_settings(&shot.services[i], req->ipvsadm);
 		servers = snapshot_servers(&shot, &shot.services[i], &count);
-		for (j = 0; j < count; j++)
-			printf("-a -%c %s -r %s -g -w %u\n", letter, service,
+		for (j = 0; j < count; j++) {
+			printf("-a -%c %s -r %s", letter, service,
 			       endpoint_text(&servers[j].at, key->protocol,
-					     numeric, server),
-			       servers[j].weight);
+					     numeric, server));
+			save_shares(&servers[j]);
+		}
 	}
 	snapshot_drop(&shot);
 	return status;

@@ -52,6 +52,17 @@ static const struct option options[] = {
 	{ .letter = 's', .name = "scheduler", .argument = "SCHEDULER",
 	  .verbs = ON(ADD_SERVICE) | ON(EDIT_SERVICE), TO(scheduler),
 	  .help = "how new connections are shared out, see list-schedulers" },
+	{ .letter = 'b', .name = "sched-flags", .argument = "FLAG,...",
+	  .verbs = ON(ADD_SERVICE) | ON(EDIT_SERVICE), TO(flags_text),
+	  .help = "sh-port, sh-fallback, mh-port, mh-fallback, or none" },
+	{ .name = "mh-size", .argument = "PRIME",
+	  .verbs = ON(ADD_SERVICE) | ON(EDIT_SERVICE), TO(mh_size_text),
+	  .ours = true,
+	  .help = "slots in mh's table, 251 to 262139, else 65537" },
+	{ .name = "refuse", .argument = "HOW",
+	  .verbs = ON(ADD_SERVICE) | ON(EDIT_SERVICE), TO(refuse_text),
+	  .ours = true,
+	  .help = "what clients get when no server is open: icmp, reset, drop" },
 	{ .letter = 'r', .name = "real-server", .argument = "HOST[:PORT]",
 	  .verbs = SERVER_VERBS, TO(server_text),
 	  .help = "the server; its port is the service's" },
@@ -61,12 +72,20 @@ static const struct option options[] = {
 	{ .letter = 'w', .name = "weight", .argument = "WEIGHT",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(weight_text),
 	  .help = "share of new connections, 0 for none, 1 when left out" },
+	{ .letter = 'x', .name = "u-threshold", .argument = "CONNS",
+	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(upper_text),
+	  .help = "connections at which it gets no new ones, 0 for no limit" },
+	{ .letter = 'y', .name = "l-threshold", .argument = "CONNS",
+	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(lower_text),
+	  .help = "below as many it gets new ones again, 0 for 3/4 of -x" },
 	{ .letter = 'n', .name = "numeric", .verbs = ON(LIST) | ON(SAVE),
 	  TO(numeric), .help = "numbers instead of names" },
 	{ .letter = 'c', .name = "connection", .verbs = ON(LIST),
 	  TO(connections), .help = "list the connections" },
 	{ .name = "stats", .verbs = ON(LIST), TO(stats),
 	  .help = "list connections, packets and bytes" },
+	{ .name = "thresholds", .verbs = ON(LIST), TO(thresholds),
+	  .help = "list each server's thresholds and connections" },
 	{ .name = "drops", .verbs = ON(LIST), TO(drops), .ours = true,
 	  .help = "list why packets were not forwarded, and how many" },
 	{ .name = "exact", .verbs = ON(LIST), TO(exact),
@@ -103,18 +122,10 @@ static const struct option options[] = {
 		"persistent services are not done yet"),
 	REFUSED('M', "netmask", NULL, EVERY_VERB,
 		"persistent services are not done yet"),
-	REFUSED('b', "sched-flags", NULL, EVERY_VERB,
-		"no scheduler of lbdr has flags yet"),
 	REFUSED('o', "ops", NULL, EVERY_VERB,
 		"one-packet scheduling is not done yet"),
 	REFUSED('\0', "pe", NULL, EVERY_VERB,
 		"persistence engines are not done"),
-	REFUSED('x', "u-threshold", NULL, EVERY_VERB,
-		"thresholds are not done yet"),
-	REFUSED('y', "l-threshold", NULL, EVERY_VERB,
-		"thresholds are not done yet"),
-	REFUSED('\0', "thresholds", NULL, EVERY_VERB,
-		"thresholds are not done yet"),
 	REFUSED('\0', "rate", NULL, EVERY_VERB,
 		"rates are not done yet, --stats shows the counters"),
 	REFUSED('\0', "persistent-conn", NULL, EVERY_VERB,
@@ -435,6 +446,44 @@ static int apply(const struct token *token, struct request *req)
 	return 0;
 }
 
+static int read_scheduling(struct request *req)
+{
+	if (req->scheduler && parse_scheduler(req->scheduler))
+		return -1;
+	if (req->flags_text &&
+	    parse_sched_flags(req->flags_text, req->scheduler,
+			      &req->sched_flags))
+		return -1;
+	if (req->mh_size_text &&
+	    parse_mh_size(req->mh_size_text, req->scheduler, &req->mh_size))
+		return -1;
+	if (req->refuse_text && parse_refuse(req->refuse_text, &req->refuse))
+		return -1;
+	return 0;
+}
+
+static int read_shares(struct request *req)
+{
+	/* Also on a change: ipvsadm's -e without -w sets the weight 1. */
+	req->weight = 1;
+	if (req->weight_text &&
+	    parse_number("weight", req->weight_text, 0, LBDR_WEIGHT_MAX,
+			 &req->weight))
+		return -1;
+	if (req->upper_text &&
+	    parse_number("upper threshold", req->upper_text, 0, ~0U,
+			 &req->upper))
+		return -1;
+	if (req->lower_text &&
+	    parse_number("lower threshold", req->lower_text, 0, ~0U,
+			 &req->lower))
+		return -1;
+	if (req->upper_text && req->lower_text && req->lower > req->upper)
+		return fault("the lower threshold %u is above the upper one, %u",
+			     req->lower, req->upper);
+	return 0;
+}
+
 static int read_texts(struct request *req)
 {
 	unsigned int needs = req->verb->needs;
@@ -457,13 +506,7 @@ static int read_texts(struct request *req)
 	if (req->server_text &&
 	    parse_server(req->server_text, &req->service, &req->server))
 		return -1;
-	if (req->scheduler && parse_scheduler(req->scheduler))
-		return -1;
-	/* Also on a change: ipvsadm's -e without -w sets the weight 1. */
-	req->weight = 1;
-	if (req->weight_text &&
-	    parse_number("weight", req->weight_text, 0, LBDR_WEIGHT_MAX,
-			 &req->weight))
+	if (read_scheduling(req) || read_shares(req))
 		return -1;
 	if (req->netns && parse_netns(req->netns))
 		return -1;
@@ -472,8 +515,8 @@ static int read_texts(struct request *req)
 
 static int check_together(const struct request *req)
 {
-	if (req->connections + req->stats + req->drops > 1)
-		return fault("-c, --stats and --drops are different listings, give one");
+	if (req->connections + req->stats + req->thresholds + req->drops > 1)
+		return fault("-c, --stats, --thresholds and --drops exclude each other");
 	if (req->sort && req->nosort)
 		return fault("--sort and --nosort exclude each other");
 	if (req->drops && req->has_service)

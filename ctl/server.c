@@ -36,6 +36,11 @@ static int configure(struct nl *nl, const struct request *req, __u8 command)
 	struct nlmsghdr *nlh = server_request(nl, req, command);
 
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_WEIGHT, req->weight);
+	/* What is left out stays, but with ipvsadm, where it is no threshold. */
+	if (req->upper_text || req->ipvsadm)
+		mnl_attr_put_u32(nlh, LBDR_A_SERVER_UPPER, req->upper);
+	if (req->lower_text || req->ipvsadm)
+		mnl_attr_put_u32(nlh, LBDR_A_SERVER_LOWER, req->lower);
 	if (req->direct)
 		mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD, LBDR_FORWARD_DR);
 	return verdict(nl, nlh);

@@ -7,7 +7,25 @@
 
 #include "lbctl.h"
 
-/* A change about the service of @req, @req's scheduler included. */
+/*
+ * What is left out stays as it is. Called as ipvsadm, options of a scheduler
+ * that is named are taken off where they are not named, as ipvsadm does.
+ */
+static void put_settings(struct nlmsghdr *nlh, const struct request *req)
+{
+	if (req->scheduler)
+		mnl_attr_put_strz(nlh, LBDR_A_SERVICE_SCHEDULER,
+				  req->scheduler);
+	if (req->flags_text || (req->ipvsadm && req->scheduler))
+		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_FLAGS,
+				 req->sched_flags);
+	if (req->mh_size_text)
+		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_SIZE, req->mh_size);
+	if (req->refuse_text)
+		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_REFUSE, req->refuse);
+}
+
+/* A change about the service of @req, @req's settings included. */
 static int change(struct nl *nl, const struct request *req, __u8 command)
 {
 	struct nlmsghdr *nlh = nl_request(nl, command);
@@ -17,9 +35,7 @@ static int change(struct nl *nl, const struct request *req, __u8 command)
 
 	if (req->has_service)
 		nl_put_service(nlh, &req->service);
-	if (req->scheduler)
-		mnl_attr_put_strz(nlh, LBDR_A_SERVICE_SCHEDULER,
-				  req->scheduler);
+	put_settings(nlh, req);
 	nl_ask(nl, nlh, NULL, NULL, &answer);
 	unknown = req->scheduler && answer.error == ENOENT;
 	status = nl_verdict(&answer, unknown ? "scheduler" : "service");
