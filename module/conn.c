@@ -208,6 +208,35 @@ bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_kill);
 
+static __always_inline struct lbdr_conn *
+lbdr_conn_lookup(struct lbdr_net *ln, const struct lbdr_flow *flow)
+{
+	if (flow->family == LBDR_V4)
+		return rhashtable_lookup(&ln->conns[LBDR_V4], &flow->v4,
+					 lbdr_conn_params4);
+	return rhashtable_lookup(&ln->conns[LBDR_V6], &flow->v6,
+				 lbdr_conn_params6);
+}
+
+/**
+ * lbdr_conn_peek() - the connection that an ICMP error is about
+ * @ln: the namespace
+ * @flow: of the packet that it quotes
+ *
+ * Changes nothing: what a router says keeps no connection alive.
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the connection, or NULL when there is none that lives.
+ */
+struct lbdr_conn *lbdr_conn_peek(struct lbdr_net *ln,
+				 const struct lbdr_flow *flow)
+{
+	struct lbdr_conn *conn = lbdr_conn_lookup(ln, flow);
+
+	return conn && lbdr_conn_left(ln, conn) > 0 ? conn : NULL;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_peek);
+
 /**
  * lbdr_conn_find() - the connection that a packet belongs to
  * @ln: the namespace
@@ -222,15 +251,9 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_kill);
 struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 				 const struct lbdr_flow *flow)
 {
-	struct lbdr_conn *conn;
+	struct lbdr_conn *conn = lbdr_conn_lookup(ln, flow);
 	u32 now, state;
 
-	if (flow->family == LBDR_V4)
-		conn = rhashtable_lookup(&ln->conns[LBDR_V4], &flow->v4,
-					 lbdr_conn_params4);
-	else
-		conn = rhashtable_lookup(&ln->conns[LBDR_V6], &flow->v6,
-					 lbdr_conn_params6);
 	if (!conn)
 		return NULL;
 

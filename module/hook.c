@@ -4,7 +4,8 @@
  *
  *	PREROUTING --- not to this host's MAC, or no VIP -----> the stack
  *	    |
- *	  parse ------ no TCP or UDP, a fragment, malformed --> the stack
+ *	  parse ------ no TCP or UDP, malformed --------------> the stack
+ *	    |    `---- an ICMP error about a connection ------> its server
  *	    |
  *	connection? -- no -- service? -- no ------------------> the stack
  *	    |                  |
@@ -151,15 +152,30 @@ static void lbdr_hook_count(const struct lbdr_server *server,
 	lbdr_stats_add(server->stats, 0, packets, bytes);
 }
 
+static __always_inline unsigned int
+lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
+	       const struct lbdr_flow *flow, struct lbdr_server *server)
+{
+	const struct lbdr_route *route;
+	enum lbdr_drop why;
+
+	route = lbdr_route_get(server, &why);
+	if (unlikely(!route)) {
+		lbdr_drop(ln, why);
+		return NF_DROP;
+	}
+	lbdr_hook_count(server, skb, flow);
+	return flow->family == LBDR_V4 ?
+	       lbdr_xmit_dr4(ln, skb, server, route) :
+	       lbdr_xmit_dr6(ln, skb, server, route);
+}
+
 /* A packet whose flow is known. */
 static unsigned int lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 				      const struct lbdr_flow *flow)
 {
-	const struct lbdr_route *route;
-	struct lbdr_server *server;
 	struct lbdr_conn *conn;
 	unsigned int verdict;
-	enum lbdr_drop why;
 	u32 state, next;
 
 	conn = lbdr_conn_find(ln, flow);
@@ -173,17 +189,17 @@ static unsigned int lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 	next = lbdr_state_next[flow->event][state];
 	if (unlikely(next != state))
 		lbdr_conn_move(conn, state, next);
+	return lbdr_hook_send(ln, skb, flow, conn->server);
+}
 
-	server = conn->server;
-	route = lbdr_route_get(server, &why);
-	if (unlikely(!route)) {
-		lbdr_drop(ln, why);
-		return NF_DROP;
-	}
-	lbdr_hook_count(server, skb, flow);
-	return flow->family == LBDR_V4 ?
-	       lbdr_xmit_dr4(ln, skb, server, route) :
-	       lbdr_xmit_dr6(ln, skb, server, route);
+/* An ICMP error: to the server whose packet it quotes, if it is one of ours. */
+static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
+					     struct sk_buff *skb,
+					     const struct lbdr_flow *flow)
+{
+	struct lbdr_conn *conn = lbdr_conn_peek(ln, flow);
+
+	return conn ? lbdr_hook_send(ln, skb, flow, conn->server) : NF_ACCEPT;
 }
 
 static unsigned int lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
@@ -204,6 +220,9 @@ static unsigned int lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 				    lbdr_parse6(skb, &flow)) {
 	case LBDR_PARSED:
 		verdict = lbdr_hook_forward(ln, skb, &flow);
+		break;
+	case LBDR_PARSED_ERROR:
+		verdict = lbdr_hook_error(ln, skb, &flow);
 		break;
 	case LBDR_PARSED_MALFORMED:
 		/* Its port is unknown: it need not be for a service. */
@@ -263,12 +282,23 @@ static const struct nf_hook_ops lbdr_hooks[LBDR_FAMILIES] = {
  * @ln: the namespace
  * @family: the family
  *
+ * Fragments are put together by the kernel before they come here, those of
+ * everybody in the namespace: they have no ports to be told apart by.
+ *
  * Context: process, lbdr_net.lock held.
  * Return: 0 or a negative error.
  */
 int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
 {
-	return nf_register_net_hook(ln->net, &lbdr_hooks[family]);
+	int err;
+
+	err = lbdr_defrag_begin(ln->net, family);
+	if (err)
+		return err;
+	err = nf_register_net_hook(ln->net, &lbdr_hooks[family]);
+	if (err)
+		lbdr_defrag_end(ln->net, family);
+	return err;
 }
 
 /**
@@ -283,4 +313,5 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
 void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
 {
 	nf_unregister_net_hook(ln->net, &lbdr_hooks[family]);
+	lbdr_defrag_end(ln->net, family);
 }

@@ -357,6 +357,7 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family);
 /* parse.c */
 enum lbdr_parsed {
 	LBDR_PARSED,		/* the flow is filled in */
+	LBDR_PARSED_ERROR,	/* so it is, by the packet that an ICMP error quotes */
 	LBDR_PARSED_OTHER,	/* neither TCP nor UDP */
 	LBDR_PARSED_FRAGMENT,
 	LBDR_PARSED_MALFORMED,
@@ -364,6 +365,12 @@ enum lbdr_parsed {
 
 enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb, struct lbdr_flow *flow);
 enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow);
+
+/* quote.c */
+enum lbdr_parsed lbdr_quote4(const struct sk_buff *skb, u32 offset,
+			     struct lbdr_flow *flow);
+enum lbdr_parsed lbdr_quote6(const struct sk_buff *skb, u32 offset,
+			     struct lbdr_flow *flow);
 
 /* service.c */
 int lbdr_service_table_init(struct lbdr_net *ln);
@@ -472,6 +479,8 @@ int lbdr_conn_init(void);
 void lbdr_conn_exit(void);
 int lbdr_conn_table_init(struct lbdr_net *ln);
 void lbdr_conn_table_exit(struct lbdr_net *ln);
+struct lbdr_conn *lbdr_conn_peek(struct lbdr_net *ln,
+				 const struct lbdr_flow *flow);
 struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 				 const struct lbdr_flow *flow);
 struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
@@ -512,10 +521,16 @@ unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 			   const struct lbdr_route *route);
 
 /* refuse.c */
-int lbdr_refuse_prepare(u8 refuse);
-void lbdr_refuse_exit(void);
 void lbdr_refuse(struct lbdr_net *ln, struct sk_buff *skb,
 		 const struct lbdr_flow *flow, u8 refuse);
+
+/* borrow.c */
+int lbdr_borrow_defrag(enum lbdr_family family);
+int lbdr_borrow_reset(void);
+void lbdr_borrow_exit(void);
+int lbdr_defrag_begin(struct net *net, enum lbdr_family family);
+void lbdr_defrag_end(struct net *net, enum lbdr_family family);
+void lbdr_reset(struct net *net, struct sk_buff *skb, enum lbdr_family family);
 
 /* icmp.c */
 void lbdr_icmp4(struct net *net, struct sk_buff *skb, u8 type, u8 code,

@@ -45,7 +45,7 @@ static void __exit lbdr_exit(void)
 	lbdr_net_exit();
 	rcu_barrier();
 	lbdr_conn_exit();
-	lbdr_refuse_exit();
+	lbdr_borrow_exit();
 }
 
 module_init(lbdr_init);

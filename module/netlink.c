@@ -67,15 +67,19 @@ static int lbdr_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 	return genlmsg_reply(msg, info);
 }
 
-/* Before lbdr_net.lock is taken, since it may load a module. */
-static int lbdr_nl_prepare_refuse(const struct lbdr_service_config *config,
-				  struct genl_info *info)
+/* Before lbdr_net.lock is taken, since it may load modules. */
+static int lbdr_nl_prepare(const struct lbdr_service_config *config,
+			   struct genl_info *info)
 {
-	int err = lbdr_refuse_prepare(config->refuse);
-
-	if (err)
+	if (lbdr_borrow_defrag(config->key.family)) {
+		GENL_SET_ERR_MSG(info, "no nf_defrag_ipv4 or nf_defrag_ipv6 for fragments");
+		return -EOPNOTSUPP;
+	}
+	if (config->refuse == LBDR_REFUSE_RESET && lbdr_borrow_reset()) {
 		GENL_SET_ERR_MSG(info, "no nf_reject_ipv4 or nf_reject_ipv6 to send TCP RST by");
-	return err;
+		return -EOPNOTSUPP;
+	}
+	return 0;
 }
 
 static int lbdr_nl_service_new(struct sk_buff *skb, struct genl_info *info)
@@ -92,7 +96,7 @@ static int lbdr_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 	err = lbdr_nl_parse_sched(&config, NULL, &sched, info->extack);
 	if (err)
 		return err;
-	err = lbdr_nl_prepare_refuse(&config, info);
+	err = lbdr_nl_prepare(&config, info);
 	if (err)
 		return err;
 
@@ -123,7 +127,7 @@ static int lbdr_nl_service_set(struct sk_buff *skb, struct genl_info *info)
 	err = lbdr_nl_parse_service(info, &config);
 	if (err)
 		return err;
-	err = lbdr_nl_prepare_refuse(&config, info);
+	err = lbdr_nl_prepare(&config, info);
 	if (err)
 		return err;
 

@@ -96,6 +96,8 @@ enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb, struct lbdr_flow *flow)
 		return LBDR_PARSED_MALFORMED;
 	if (unlikely(ip_is_fragment(iph)))
 		return LBDR_PARSED_FRAGMENT;
+	if (unlikely(iph->protocol == IPPROTO_ICMP))
+		return lbdr_quote4(skb, thoff, flow);
 
 	flow->family = LBDR_V4;
 	flow->v4.client = iph->saddr;
@@ -130,6 +132,8 @@ enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow)
 		/* RFC 6946: with neither, it is a whole datagram */
 		if (frag_off & htons(IP6_OFFSET | IP6_MF))
 			return LBDR_PARSED_FRAGMENT;
+		if (protocol == IPPROTO_ICMPV6)
+			return lbdr_quote6(skb, thoff, flow);
 	}
 
 	flow->family = LBDR_V6;

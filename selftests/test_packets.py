@@ -95,8 +95,8 @@ def table():
         rows.append(("IPv6 from " + text + ", which the stack drops",
                      raw(6, tcp(15003, 80, SYN), src=source), NOWHERE))
     for frag, text in ((0x2000, "first"), (0x2002, "middle"), (2, "last")):
-        rows.append(("IPv4, the %s fragment" % text,
-                     raw(4, udp(16000, 80, b"x" * 16), 17, frag=frag), "fragment"))
+        rows.append(("IPv4, the %s fragment, and no other" % text,
+                     raw(4, udp(16000, 80, b"x" * 16), 17, frag=frag), NOWHERE))
     for ihl in (0, 1, 4, 15):
         rows.append(("IPv4, ihl %d, which the stack drops" % ihl,
                      raw(4, tcp(17000 + ihl, 80, SYN), ihl=ihl), NOWHERE))
@@ -112,12 +112,15 @@ def table():
     rows.append(("IPv6, an atomic fragment",
                  raw(6, tcp(18100, 80, SYN), options=b"\x2c\6" + b"\0" * 7),
                  FORWARDED))
-    rows.append(("IPv6, a first fragment",
+    rows.append(("IPv6, a first fragment of 20 bytes, no multiple of 8",
                  raw(6, tcp(18101, 80, SYN), options=b"\x2c\6\0\0\1" + b"\0" * 4),
                  "fragment"))
-    rows.append(("IPv6, a later fragment",
+    rows.append(("IPv6, a first fragment, and no other",
+                 raw(6, tcp(18101, 80, SYN, b"four"),
+                     options=b"\x2c\6\0\0\1" + b"\0" * 4), NOWHERE))
+    rows.append(("IPv6, a later fragment, and no other",
                  raw(6, tcp(18102, 80, SYN), options=b"\x2c\6\0\1\0" + b"\0" * 4),
-                 "fragment"))
+                 NOWHERE))
     rows.append(("IPv6, options that run past the end",
                  raw(6, b"", 6, options=b"\x3c\6\xff" + b"\0" * 6), "malformed"))
     return rows

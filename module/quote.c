@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ICMP errors: the flow of the packet that they quote.
+ *
+ * A server's packets leave with the VIP as their source, so what a router has
+ * to say about them comes to the director. The error quotes the IP header and
+ * at least eight bytes more (RFC 792; RFC 1812, 4.3.2.3; RFC 4443, 2.4), where
+ * TCP, UDP and SCTP all have their ports first. The packet quoted went the other
+ * way: its source is the VIP, which must be the one that the error was sent to.
+ */
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+
+#include "lbdr.h"
+
+static bool lbdr_quote_has_ports(u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
+/**
+ * lbdr_quote4() - read an ICMP message
+ * @skb: data begins at the network header
+ * @offset: of the ICMP header
+ * @flow: filled in when LBDR_PARSED_ERROR is returned
+ *
+ * Context: any.
+ * Return: LBDR_PARSED_ERROR, or LBDR_PARSED_OTHER for what is no error, or one
+ * of no flow.
+ */
+enum lbdr_parsed lbdr_quote4(const struct sk_buff *skb, u32 offset,
+			     struct lbdr_flow *flow)
+{
+	const struct icmphdr *icmph;
+	const struct iphdr *iph;
+	struct icmphdr _icmph;
+	const __be16 *ports;
+	struct iphdr _iph;
+	__be16 _ports[2];
+
+	icmph = skb_header_pointer(skb, offset, sizeof(_icmph), &_icmph);
+	if (!icmph)
+		return LBDR_PARSED_OTHER;
+	switch (icmph->type) {
+	case ICMP_DEST_UNREACH:
+	case ICMP_SOURCE_QUENCH:
+	case ICMP_TIME_EXCEEDED:
+	case ICMP_PARAMETERPROB:
+		break;
+	default:
+		return LBDR_PARSED_OTHER;
+	}
+
+	offset += sizeof(_icmph);
+	iph = skb_header_pointer(skb, offset, sizeof(_iph), &_iph);
+	if (!iph || iph->version != 4 || iph->ihl < 5 ||
+	    !lbdr_quote_has_ports(iph->protocol) ||
+	    (iph->frag_off & htons(IP_OFFSET)) ||
+	    iph->saddr != ip_hdr(skb)->daddr)
+		return LBDR_PARSED_OTHER;
+	ports = skb_header_pointer(skb, offset + iph->ihl * 4, sizeof(_ports),
+				   _ports);
+	if (!ports)
+		return LBDR_PARSED_OTHER;
+
+	flow->family = LBDR_V4;
+	flow->event = LBDR_EVENT_DATA;
+	flow->hdr_len = offset;
+	flow->v4.client = iph->daddr;
+	flow->v4.vip = iph->saddr;
+	flow->v4.vport = ports[0];
+	flow->v4.cport = ports[1];
+	flow->v4.protocol = iph->protocol;
+	return LBDR_PARSED_ERROR;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_quote4);
+
+/**
+ * lbdr_quote6() - read an ICMPv6 message
+ * @skb: data begins at the network header
+ * @offset: of the ICMPv6 header
+ * @flow: filled in when LBDR_PARSED_ERROR is returned
+ *
+ * Context: any.
+ * Return: as lbdr_quote4().
+ */
+enum lbdr_parsed lbdr_quote6(const struct sk_buff *skb, u32 offset,
+			     struct lbdr_flow *flow)
+{
+	const struct icmp6hdr *icmph;
+	const struct ipv6hdr *hdr;
+	struct icmp6hdr _icmph;
+	const __be16 *ports;
+	struct ipv6hdr _hdr;
+	__be16 frag_off = 0;
+	__be16 _ports[2];
+	u8 protocol;
+	int thoff;
+
+	icmph = skb_header_pointer(skb, offset, sizeof(_icmph), &_icmph);
+	/* RFC 4443, 2.1: errors have the first bit of the type clear. */
+	if (!icmph || icmph->icmp6_type & ICMPV6_INFOMSG_MASK)
+		return LBDR_PARSED_OTHER;
+
+	offset += sizeof(_icmph);
+	hdr = skb_header_pointer(skb, offset, sizeof(_hdr), &_hdr);
+	if (!hdr || hdr->version != 6 ||
+	    !ipv6_addr_equal(&hdr->saddr, &ipv6_hdr(skb)->daddr))
+		return LBDR_PARSED_OTHER;
+	protocol = hdr->nexthdr;
+	flow->family = LBDR_V6;
+	flow->event = LBDR_EVENT_DATA;
+	flow->hdr_len = offset;
+	flow->v6.client = hdr->daddr;
+	flow->v6.vip = hdr->saddr;
+
+	thoff = ipv6_skip_exthdr(skb, offset + sizeof(_hdr), &protocol,
+				 &frag_off);
+	if (thoff < 0 || !lbdr_quote_has_ports(protocol) ||
+	    (frag_off & htons(IP6_OFFSET)))
+		return LBDR_PARSED_OTHER;
+	ports = skb_header_pointer(skb, thoff, sizeof(_ports), _ports);
+	if (!ports)
+		return LBDR_PARSED_OTHER;
+	flow->v6.vport = ports[0];
+	flow->v6.cport = ports[1];
+	flow->v6.protocol = protocol;
+	return LBDR_PARSED_ERROR;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_quote6);
