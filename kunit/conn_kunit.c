@@ -290,7 +290,7 @@ static void conn_expire_test(struct kunit *test)
 	u32 timeout, stamp, state;
 
 	flow.event = path->protocol == IPPROTO_TCP ? LBDR_EVENT_SYN :
-						     LBDR_EVENT_DATA;
+						     LBDR_EVENT_UDP;
 	conn = conn_lead(test, &flow, path);
 	timeout = lbdr_state_timeout[path->state] * HZ;
 	flow.event = LBDR_EVENT_DATA;

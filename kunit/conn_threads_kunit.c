@@ -38,7 +38,7 @@ static void conn_thread_packet(struct conn_thread *thread)
 	u32 state, next;
 
 	if (flow.event == LBDR_EVENT_SYN)
-		flow.event = lbdr_kunit_below(rnd, LBDR_EVENTS);
+		flow.event = lbdr_kunit_below(rnd, LBDR_EVENT_RST + 1);
 	conn = lbdr_conn_find(conns->ln, &flow);
 	if (!conn && (flow.event == LBDR_EVENT_SYN || n % 4 >= 2)) {
 		server = &conns->servers[lbdr_kunit_below(rnd, CONNS_SERVERS)];

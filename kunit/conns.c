@@ -18,7 +18,7 @@ struct lbdr_flow conns_flow(enum lbdr_family family, u8 protocol, u32 n)
 	struct lbdr_flow flow = {
 		.family = family,
 		.event = protocol == IPPROTO_TCP ? LBDR_EVENT_SYN :
-						   LBDR_EVENT_DATA,
+						   LBDR_EVENT_UDP,
 	};
 
 	if (family == LBDR_V4) {
@@ -96,6 +96,7 @@ int conns_init(struct kunit *test)
 		struct lbdr_server *server = &conns->servers[i];
 
 		server->ln = conns->ln;
+		server->service = &conns->service;
 		/* One reference is the test's: nobody else frees a server. */
 		refcount_set(&server->refs, 1);
 		server->stats = alloc_percpu(struct lbdr_stats);

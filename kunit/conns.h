@@ -19,10 +19,12 @@ struct kunit;
 /**
  * struct conns - a connection table, and servers for its connections
  * @ln: the namespace that has the table
- * @servers: of no service, and in no pool
+ * @service: in no table; its settings say nothing
+ * @servers: in no pool
  */
 struct conns {
 	struct lbdr_net		*ln;
+	struct lbdr_service	service;
 	struct lbdr_server	servers[CONNS_SERVERS];
 };
 

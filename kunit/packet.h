@@ -25,6 +25,7 @@ struct kunit;
 #define L4_DPORT	2
 #define UDP_LENGTH	4
 #define UDP_LEN		8
+#define SCTP_LEN	12
 #define TCP_DOFF	12
 #define TCP_FLAGS	13
 #define TCP_LEN		20

@@ -33,7 +33,7 @@ static void parse_packet_test(struct kunit *test)
 	packet_key(packet, kind->family, parse_thoff(kind), kind->protocol,
 		   &expected);
 	expected.event = kind->protocol == IPPROTO_TCP ? LBDR_EVENT_SYN :
-							 LBDR_EVENT_DATA;
+							 LBDR_EVENT_UDP;
 	expected.hdr_len = kind->hdr_len;
 
 	for (linear = packet_fixed_len(kind->family); linear <= packet->len;
@@ -132,8 +132,10 @@ static const struct parse_odd parse_odds[] = {
 	  { { V4_PROTOCOL, IPPROTO_ICMP } }, LBDR_PARSED_OTHER },
 	{ "IPv4, GRE", LBDR_V4, IPPROTO_TCP, 0,
 	  { { V4_PROTOCOL, IPPROTO_GRE } }, LBDR_PARSED_OTHER },
-	{ "IPv4, SCTP", LBDR_V4, IPPROTO_TCP, 0,
-	  { { V4_PROTOCOL, IPPROTO_SCTP } }, LBDR_PARSED_OTHER },
+	{ "IPv4, DCCP", LBDR_V4, IPPROTO_TCP, 0,
+	  { { V4_PROTOCOL, IPPROTO_DCCP } }, LBDR_PARSED_OTHER },
+	{ "IPv4, SCTP whose chunk is TCP", LBDR_V4, IPPROTO_TCP, 0,
+	  { { V4_PROTOCOL, IPPROTO_SCTP } }, LBDR_PARSED_MALFORMED },
 	{ "IPv4, UDP-Lite", LBDR_V4, IPPROTO_TCP, 0,
 	  { { V4_PROTOCOL, 136 } }, LBDR_PARSED_OTHER },
 	{ "IPv4, TCP, source port 0", LBDR_V4, IPPROTO_TCP, 0,

@@ -32,6 +32,7 @@ int scheds_init(struct kunit *test)
 	INIT_LIST_HEAD(&s->service.stale);
 	for (i = 0; i < SCHEDS_SERVERS; i++) {
 		s->servers[i].ln = s->ln;
+		s->servers[i].service = &s->service;
 		spin_lock_init(&s->servers[i].lock);
 		/* One reference is the test's own: nobody else frees it. */
 		refcount_set(&s->servers[i].refs, 1);

@@ -15,6 +15,11 @@ static const char *const state_names[LBDR_CONN_STATES] = {
 	[LBDR_CONN_STATE_TIME_WAIT]	= "TIME_WAIT",
 	[LBDR_CONN_STATE_CLOSE]		= "CLOSE",
 	[LBDR_CONN_STATE_UDP]		= "UDP",
+	[LBDR_CONN_STATE_SCTP_INIT]	= "SCTP_INIT",
+	[LBDR_CONN_STATE_SCTP_ESTABLISHED] = "SCTP_ESTABLISHED",
+	[LBDR_CONN_STATE_SCTP_SHUTDOWN]	= "SCTP_SHUTDOWN",
+	[LBDR_CONN_STATE_SCTP_CLOSED]	= "SCTP_CLOSED",
+	[LBDR_CONN_STATE_TEMPLATE]	= "TEMPLATE",
 	[LBDR_CONN_STATE_DEAD]		= "DEAD",
 };
 
@@ -23,6 +28,12 @@ static const char *const event_names[LBDR_EVENTS] = {
 	[LBDR_EVENT_SYN]	= "SYN",
 	[LBDR_EVENT_FIN]	= "FIN",
 	[LBDR_EVENT_RST]	= "RST",
+	[LBDR_EVENT_UDP]	= "datagram",
+	[LBDR_EVENT_SCTP_INIT]	= "INIT",
+	[LBDR_EVENT_SCTP_DATA]	= "any chunk",
+	[LBDR_EVENT_SCTP_SHUTDOWN] = "SHUTDOWN",
+	[LBDR_EVENT_SCTP_ABORT]	= "ABORT",
+	[LBDR_EVENT_TEMPLATE]	= "a template",
 };
 
 static bool state_is_tcp(u32 state)
@@ -34,13 +45,58 @@ static bool state_is_tcp(u32 state)
 	       state == LBDR_CONN_STATE_CLOSE;
 }
 
+static bool state_is_sctp(u32 state)
+{
+	return state == LBDR_CONN_STATE_SCTP_INIT ||
+	       state == LBDR_CONN_STATE_SCTP_ESTABLISHED ||
+	       state == LBDR_CONN_STATE_SCTP_SHUTDOWN ||
+	       state == LBDR_CONN_STATE_SCTP_CLOSED;
+}
+
+static u32 state_naive_sctp(u32 event, u32 state)
+{
+	/* Who aborts, or has heard the last word, is gone. */
+	if (event == LBDR_EVENT_SCTP_ABORT)
+		return LBDR_CONN_STATE_SCTP_CLOSED;
+
+	/* Who wants to go goes on wanting. */
+	if (event == LBDR_EVENT_SCTP_SHUTDOWN &&
+	    state != LBDR_CONN_STATE_SCTP_CLOSED)
+		return LBDR_CONN_STATE_SCTP_SHUTDOWN;
+
+	/* The client has got the cookie, and shows it. */
+	if (event == LBDR_EVENT_SCTP_DATA && state == LBDR_CONN_STATE_SCTP_INIT)
+		return LBDR_CONN_STATE_SCTP_ESTABLISHED;
+	return state;
+}
+
+/* Each protocol has its first packet, and two that a director may take over. */
+static u32 state_naive_first(u32 event)
+{
+	switch (event) {
+	case LBDR_EVENT_SYN:
+		return LBDR_CONN_STATE_SYN_RECV;
+	case LBDR_EVENT_DATA:
+		return LBDR_CONN_STATE_ESTABLISHED;
+	case LBDR_EVENT_UDP:
+		return LBDR_CONN_STATE_UDP;
+	case LBDR_EVENT_SCTP_INIT:
+		return LBDR_CONN_STATE_SCTP_INIT;
+	case LBDR_EVENT_SCTP_DATA:
+		return LBDR_CONN_STATE_SCTP_ESTABLISHED;
+	case LBDR_EVENT_TEMPLATE:
+		return LBDR_CONN_STATE_TEMPLATE;
+	}
+	return LBDR_CONN_STATE_NONE;
+}
+
 static u32 state_naive(u32 event, u32 state)
 {
-	/* What does not exist yet begins with a SYN, or with a datagram. */
-	if (state == LBDR_CONN_STATE_NONE && event == LBDR_EVENT_SYN)
-		return LBDR_CONN_STATE_SYN_RECV;
-	if (state == LBDR_CONN_STATE_NONE && event == LBDR_EVENT_DATA)
-		return LBDR_CONN_STATE_UDP;
+	if (state == LBDR_CONN_STATE_NONE)
+		return state_naive_first(event);
+	if (state_is_sctp(state) && event >= LBDR_EVENT_SCTP_INIT &&
+	    event <= LBDR_EVENT_SCTP_ABORT)
+		return state_naive_sctp(event, state);
 
 	/* A RST closes whatever TCP has. */
 	if (event == LBDR_EVENT_RST && state_is_tcp(state))
@@ -91,6 +147,7 @@ static void state_never_dead_test(struct kunit *test)
 static const bool state_active[LBDR_CONN_STATES] = {
 	[LBDR_CONN_STATE_SYN_RECV]	= true,
 	[LBDR_CONN_STATE_ESTABLISHED]	= true,
+	[LBDR_CONN_STATE_SCTP_ESTABLISHED] = true,
 };
 
 static void state_active_test(struct kunit *test)
@@ -116,6 +173,10 @@ static const struct state_timeout state_timeouts[] = {
 	{ LBDR_CONN_STATE_TIME_WAIT, 120 },
 	{ LBDR_CONN_STATE_CLOSE, 10 },
 	{ LBDR_CONN_STATE_UDP, 300 },
+	{ LBDR_CONN_STATE_SCTP_INIT, 60 },
+	{ LBDR_CONN_STATE_SCTP_ESTABLISHED, 900 },
+	{ LBDR_CONN_STATE_SCTP_SHUTDOWN, 60 },
+	{ LBDR_CONN_STATE_SCTP_CLOSED, 60 },
 };
 
 static void state_timeout_desc(const struct state_timeout *timeout, char *desc)

@@ -100,13 +100,29 @@ u32 lbdr_conn_max(void)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_max);
 
-/* Time left in jiffies, below 0 when the connection has expired. */
+/* Seconds; the server was seen alive, and so its service is there. */
+static u32 lbdr_conn_timeout(const struct lbdr_net *ln,
+			     const struct lbdr_conn *conn, u32 state)
+{
+	const struct lbdr_service_settings *settings =
+		&conn->server->service->settings;
+
+	if (state == LBDR_CONN_STATE_TEMPLATE)
+		return READ_ONCE(settings->persist);
+	return READ_ONCE(settings->timeout[state]) ?:
+	       READ_ONCE(ln->timeout[state]);
+}
+
+/*
+ * Time left in jiffies, below 0 when the connection has expired. Signed 32 bits
+ * hold LBDR_TIMEOUT_MAX seconds of HZ=1000.
+ */
 static long lbdr_conn_time_left(const struct lbdr_net *ln,
 				const struct lbdr_conn *conn, u32 state)
 {
 	u32 idle = (u32)jiffies - READ_ONCE(conn->stamp);
 
-	return (long)READ_ONCE(ln->timeout[state]) - (long)idle;
+	return (long)lbdr_conn_timeout(ln, conn, state) * HZ - (long)idle;
 }
 
 /**
@@ -132,6 +148,8 @@ static void lbdr_conn_count(struct lbdr_server *server, u32 state, int by)
 {
 	if (lbdr_state_active(state))
 		atomic_add(by, &server->active);
+	else if (state == LBDR_CONN_STATE_TEMPLATE)
+		atomic_add(by, &server->persistent);
 	else
 		atomic_add(by, &server->inactive);
 }
@@ -242,8 +260,9 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_peek);
  * @ln: the namespace
  * @flow: of the packet
  *
- * A connection that has expired, whose server was removed, or that a SYN
- * begins anew after it was closed, is killed here and not found.
+ * A connection that has expired, whose server was removed, or that a SYN or an
+ * INIT begins anew after it was closed, is killed here and not found. It keeps
+ * alive what persistence remembers of its client.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: the connection, its stamp renewed, or NULL.
@@ -262,8 +281,8 @@ struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 		return NULL;
 	if (unlikely(READ_ONCE(conn->server->dead)))
 		goto kill;
-	if (unlikely(flow->event == LBDR_EVENT_SYN &&
-		     !lbdr_state_active(state)))
+	if (unlikely(lbdr_event_begins(flow->event) &&
+		     lbdr_state_closing(state)))
 		goto kill;
 
 	now = jiffies;
@@ -271,6 +290,8 @@ struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 		if (lbdr_conn_time_left(ln, conn, state) < 0)
 			goto kill;
 		WRITE_ONCE(conn->stamp, now);
+		if (unlikely(READ_ONCE(conn->server->service->settings.persist)))
+			lbdr_persist_renew(ln, conn->server->service, flow);
 	}
 	return conn;
 
@@ -359,7 +380,8 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 							&conn->node,
 							lbdr_conn_params6);
 	if (likely(!old)) {
-		lbdr_stats_add(server->stats, 1, 0, 0);
+		if (likely(conn->state != LBDR_CONN_STATE_TEMPLATE))
+			lbdr_stats_add(server->stats, 1, 0, 0);
 		if (unlikely(READ_ONCE(server->upper)))
 			lbdr_server_judge(server);
 		return conn;
@@ -453,7 +475,7 @@ int lbdr_conn_table_init(struct lbdr_net *ln)
 	int err;
 
 	for (state = 0; state < LBDR_CONN_STATES; state++)
-		ln->timeout[state] = lbdr_state_timeout[state] * HZ;
+		ln->timeout[state] = lbdr_state_timeout[state];
 
 	err = rhashtable_init(&ln->conns[LBDR_V4], &lbdr_conn_params4);
 	if (err)

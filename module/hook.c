@@ -4,12 +4,12 @@
  *
  *	PREROUTING --- not to this host's MAC, or no VIP -----> the stack
  *	    |
- *	  parse ------ no TCP or UDP, malformed --------------> the stack
+ *	  parse ------ no TCP, UDP or SCTP, malformed --------> the stack
  *	    |    `---- an ICMP error about a connection ------> its server
  *	    |
  *	connection? -- no -- service? -- no ------------------> the stack
  *	    |                  |
- *	    |          may it begin one? -- no, TCP, no SYN --> the stack
+ *	    |          schedule.c: may it begin one? -- no ---> as the service says
  *	    |                  |
  *	    |          scheduler, server, connection
  *	    |                  |
@@ -18,24 +18,30 @@
  *	transmit (xmit_dr.c) to the server's MAC
  *
  * Runs under rcu_read_lock(), in softirq, or with BH enabled where a packet
- * comes back from NFQUEUE; BH is off from the moment that a VIP is seen, since
- * counters are per CPU. For a packet of a connection there is no lock, no
- * atomic operation, no reference, no route look-up and no allocation on the way
- * to the neighbour layer, unless the packet changes the connection's state.
+ * comes back from NFQUEUE or from a socket of this host; BH is off from the
+ * moment that a VIP is seen, since counters are per CPU. For a packet of a
+ * connection there is no lock, no atomic operation, no reference, no route
+ * look-up and no allocation on the way to the neighbour layer, unless the packet
+ * changes the connection's state.
  *
- * The hook stands behind the raw table and right before conntrack, so that
- * operators' raw rules apply and no conntrack entry is ever made.
+ * The hooks of each family, there while it has services:
+ *
+ * - PREROUTING, behind the raw table and right before conntrack, so that
+ *   operators' raw rules apply and no conntrack entry is ever made. Or LOCAL_IN,
+ *   behind the filter table, for those whose firewall is there (lbdr_net.entry).
+ * - PREROUTING once more behind the mangle table, where marks are set, while
+ *   there is a service of a fwmark. What the first hook took does not get here.
+ * - LOCAL_OUT, for clients on this host.
  */
 #include <linux/etherdevice.h>
 #include <linux/inetdevice.h>
 #include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
-#include <net/addrconf.h>
-#include <net/route.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
 
 #include "lbdr.h"
-#include "sched.h"
 
 /*
  * Whether the frame was sent to this host. br_netfilter shows us what is only
@@ -53,89 +59,6 @@ static bool lbdr_hook_ours(const struct sk_buff *skb)
 					skb->dev->dev_addr);
 #endif
 	return skb->pkt_type == PACKET_HOST;
-}
-
-/*
- * Sources that no client can have: what would be sent there goes astray, or
- * to us. Asked for a connection's first packet alone, since the answer holds
- * for the rest.
- */
-static bool lbdr_hook_bad_source(struct net *net, const struct sk_buff *skb,
-				 const struct lbdr_flow *flow)
-{
-	if (flow->family == LBDR_V4) {
-		__be32 addr = flow->v4.client;
-
-		return ipv4_is_loopback(addr) || ipv4_is_zeronet(addr) ||
-		       inet_addr_type_dev_table(net, skb->dev, addr) !=
-		       RTN_UNICAST;
-	}
-	return !(ipv6_addr_type(&flow->v6.client) & IPV6_ADDR_UNICAST) ||
-	       ipv6_addr_loopback(&flow->v6.client) ||
-	       ipv6_chk_addr(net, &flow->v6.client, NULL, 0);
-}
-
-/*
- * Chooses a server. One that was removed between the choice and now is in the
- * old pool alone: asking again meets the new one. Three removals in a row leave
- * the client a connection that is dead, and its next SYN begins another.
- */
-static struct lbdr_server *lbdr_hook_pick(const struct lbdr_service *service,
-					  const struct lbdr_flow *flow)
-{
-	struct lbdr_server *server;
-	int tries = 3;
-
-	do {
-		server = lbdr_pool_pick(service, flow);
-	} while (server && unlikely(READ_ONCE(server->dead)) && --tries);
-	return server;
-}
-
-/*
- * A packet of no connection. Returns the connection that it begins, or NULL
- * and what becomes of the packet in @verdict.
- */
-static noinline struct lbdr_conn *
-lbdr_hook_begin(struct lbdr_net *ln, struct sk_buff *skb,
-		const struct lbdr_flow *flow, unsigned int *verdict)
-{
-	const struct lbdr_service *service;
-	struct lbdr_server *server;
-	struct lbdr_conn *conn;
-	enum lbdr_drop why;
-	bool tcp;
-
-	*verdict = NF_ACCEPT;
-	service = lbdr_service_of_flow(ln, flow);
-	if (!service)
-		return NULL;
-	/* Our stack refuses it at once; a server would answer itself. */
-	if (skb->dev->flags & IFF_LOOPBACK) {
-		lbdr_drop(ln, LBDR_PASS_LOCAL_CLIENT);
-		return NULL;
-	}
-	tcp = service->key.protocol == IPPROTO_TCP;
-	if (tcp && flow->event != LBDR_EVENT_SYN) {
-		lbdr_drop(ln, LBDR_PASS_NO_CONN);
-		return NULL;
-	}
-
-	*verdict = NF_DROP;
-	if (lbdr_hook_bad_source(ln->net, skb, flow)) {
-		lbdr_drop(ln, LBDR_DROP_BAD_SOURCE);
-		return NULL;
-	}
-	server = lbdr_hook_pick(service, flow);
-	if (!server) {
-		lbdr_refuse(ln, skb, flow, READ_ONCE(service->refuse));
-		lbdr_drop(ln, LBDR_DROP_NO_SERVER);
-		return NULL;
-	}
-	conn = lbdr_conn_add(ln, flow, server, &why);
-	if (!conn)
-		lbdr_drop(ln, why);
-	return conn;
 }
 
 /* As a capture would count: the segments of a GSO packet, with their headers */
@@ -159,30 +82,40 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	const struct lbdr_route *route;
 	enum lbdr_drop why;
 
-	route = lbdr_route_get(server, &why);
+	route = lbdr_route_get(server, flow->local ? NULL : skb->dev, &why);
 	if (unlikely(!route)) {
 		lbdr_drop(ln, why);
 		return NF_DROP;
 	}
 	lbdr_hook_count(server, skb, flow);
 	return flow->family == LBDR_V4 ?
-	       lbdr_xmit_dr4(ln, skb, server, route) :
-	       lbdr_xmit_dr6(ln, skb, server, route);
+	       lbdr_xmit_dr4(ln, skb, server, route, flow->local) :
+	       lbdr_xmit_dr6(ln, skb, server, route, flow->local);
 }
 
-/* A packet whose flow is known. */
+/*
+ * A packet whose flow is known. @marked is the service that its mark stands for,
+ * or NULL where that of its address and port is meant.
+ */
 static unsigned int lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
-				      const struct lbdr_flow *flow)
+				      const struct lbdr_flow *flow,
+				      const struct lbdr_service *marked)
 {
+	const struct lbdr_service *service;
+	struct lbdr_server *server;
 	struct lbdr_conn *conn;
 	unsigned int verdict;
 	u32 state, next;
 
 	conn = lbdr_conn_find(ln, flow);
 	if (unlikely(!conn)) {
-		conn = lbdr_hook_begin(ln, skb, flow, &verdict);
-		if (!conn)
+		service = marked ?: lbdr_service_of_flow(ln, flow);
+		if (!service)
+			return NF_ACCEPT;
+		server = lbdr_schedule(ln, skb, service, flow, &verdict);
+		if (!server)
 			return verdict;
+		return lbdr_hook_send(ln, skb, flow, server);
 	}
 
 	state = READ_ONCE(conn->state);
@@ -203,23 +136,22 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 }
 
 static unsigned int lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
-				   enum lbdr_family family)
+				   enum lbdr_family family, bool local,
+				   const struct lbdr_service *marked)
 {
 	struct lbdr_flow flow;
 	unsigned int verdict;
 	bool bh;
 
-	if (!lbdr_hook_ours(skb))
-		return NF_ACCEPT;
-
-	/* NFQUEUE alone comes with BH enabled; all others are spared the cost. */
+	flow.local = local;
+	/* NFQUEUE and sockets come with BH enabled; others are spared the cost. */
 	bh = !in_softirq();
 	if (unlikely(bh))
 		local_bh_disable();
 	switch (family == LBDR_V4 ? lbdr_parse4(skb, &flow) :
 				    lbdr_parse6(skb, &flow)) {
 	case LBDR_PARSED:
-		verdict = lbdr_hook_forward(ln, skb, &flow);
+		verdict = lbdr_hook_forward(ln, skb, &flow, marked);
 		break;
 	case LBDR_PARSED_ERROR:
 		verdict = lbdr_hook_error(ln, skb, &flow);
@@ -241,15 +173,25 @@ static unsigned int lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	return verdict;
 }
 
+/* Whether a packet may be for a VIP: all that others pay for our being here. */
+static __always_inline bool lbdr_hook_vip(const struct lbdr_net *ln,
+					  const struct sk_buff *skb,
+					  enum lbdr_family family)
+{
+	u32 bit = family == LBDR_V4 ? lbdr_vip_hash4(ip_hdr(skb)->daddr) :
+				      lbdr_vip_hash6(&ipv6_hdr(skb)->daddr);
+
+	return test_bit(bit, ln->vips[family]);
+}
+
 static unsigned int lbdr_hook4(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state)
 {
 	struct lbdr_net *ln = lbdr_net(state->net);
 
-	/* All that traffic for other addresses pays. */
-	if (!test_bit(lbdr_vip_hash4(ip_hdr(skb)->daddr), ln->vips[LBDR_V4]))
+	if (!lbdr_hook_vip(ln, skb, LBDR_V4) || !lbdr_hook_ours(skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk(ln, skb, LBDR_V4);
+	return lbdr_hook_walk(ln, skb, LBDR_V4, false, NULL);
 }
 
 static unsigned int lbdr_hook6(void *priv, struct sk_buff *skb,
@@ -257,23 +199,146 @@ static unsigned int lbdr_hook6(void *priv, struct sk_buff *skb,
 {
 	struct lbdr_net *ln = lbdr_net(state->net);
 
-	if (!test_bit(lbdr_vip_hash6(&ipv6_hdr(skb)->daddr), ln->vips[LBDR_V6]))
+	if (!lbdr_hook_vip(ln, skb, LBDR_V6) || !lbdr_hook_ours(skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk(ln, skb, LBDR_V6);
+	return lbdr_hook_walk(ln, skb, LBDR_V6, false, NULL);
 }
 
-static const struct nf_hook_ops lbdr_hooks[LBDR_FAMILIES] = {
+/* ICMP errors about a marked connection have no mark of their own. */
+static unsigned int lbdr_hook_marked(struct sk_buff *skb,
+				     const struct nf_hook_state *state,
+				     enum lbdr_family family, bool error)
+{
+	struct lbdr_net *ln = lbdr_net(state->net);
+	const struct lbdr_service *service = NULL;
+
+	if (skb->mark)
+		service = lbdr_service_of_mark(ln, family, skb->mark);
+	if (!service && !error)
+		return NF_ACCEPT;
+	if (!lbdr_hook_ours(skb))
+		return NF_ACCEPT;
+	return lbdr_hook_walk(ln, skb, family, false, service);
+}
+
+static unsigned int lbdr_hook_marked4(void *priv, struct sk_buff *skb,
+				      const struct nf_hook_state *state)
+{
+	return lbdr_hook_marked(skb, state, LBDR_V4,
+				ip_hdr(skb)->protocol == IPPROTO_ICMP);
+}
+
+static unsigned int lbdr_hook_marked6(void *priv, struct sk_buff *skb,
+				      const struct nf_hook_state *state)
+{
+	return lbdr_hook_marked(skb, state, LBDR_V6,
+				ipv6_hdr(skb)->nexthdr == IPPROTO_ICMPV6);
+}
+
+/*
+ * A client on this host. Where the VIP is local the server's answers would come
+ * from an address of our own: without accept_local IPv4 takes them for martians,
+ * and if the VIP is the client's address too, the server keeps them. Such a
+ * packet goes on to the loopback device, where the first hook sees it, counts
+ * it, and leaves it to the stack, which refuses it at once.
+ */
+static bool lbdr_hook_local_works4(struct net *net, const struct sk_buff *skb)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+	struct net_device *dev;
+	struct in_device *in;
+
+	if (!(skb_rtable(skb)->rt_flags & RTCF_LOCAL))
+		return true;
+	if (iph->saddr == iph->daddr)
+		return false;
+	dev = __ip_dev_find(net, iph->saddr, false);
+	in = dev ? __in_dev_get_rcu(dev) : NULL;
+	return in && IN_DEV_ACCEPT_LOCAL(in);
+}
+
+static unsigned int lbdr_hook_local4(void *priv, struct sk_buff *skb,
+				     const struct nf_hook_state *state)
+{
+	struct lbdr_net *ln = lbdr_net(state->net);
+
+	if (!lbdr_hook_vip(ln, skb, LBDR_V4) ||
+	    !lbdr_hook_local_works4(state->net, skb))
+		return NF_ACCEPT;
+	return lbdr_hook_walk(ln, skb, LBDR_V4, true, NULL);
+}
+
+static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
+				     const struct nf_hook_state *state)
+{
+	struct lbdr_net *ln = lbdr_net(state->net);
+
+	/* IPv6 takes packets from an address of its own. */
+	if (!lbdr_hook_vip(ln, skb, LBDR_V6) ||
+	    ipv6_addr_equal(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr))
+		return NF_ACCEPT;
+	return lbdr_hook_walk(ln, skb, LBDR_V6, true, NULL);
+}
+
+/* By entry and family; one of the two entries is registered. */
+static const struct nf_hook_ops lbdr_hooks_entry[][LBDR_FAMILIES] = {
+	[LBDR_ENTRY_PREROUTING] = {
+		[LBDR_V4] = {
+			.hook		= lbdr_hook4,
+			.pf		= NFPROTO_IPV4,
+			.hooknum	= NF_INET_PRE_ROUTING,
+			.priority	= NF_IP_PRI_CONNTRACK - 1,
+		},
+		[LBDR_V6] = {
+			.hook		= lbdr_hook6,
+			.pf		= NFPROTO_IPV6,
+			.hooknum	= NF_INET_PRE_ROUTING,
+			.priority	= NF_IP6_PRI_CONNTRACK - 1,
+		},
+	},
+	[LBDR_ENTRY_INPUT] = {
+		[LBDR_V4] = {
+			.hook		= lbdr_hook4,
+			.pf		= NFPROTO_IPV4,
+			.hooknum	= NF_INET_LOCAL_IN,
+			.priority	= NF_IP_PRI_NAT_SRC - 1,
+		},
+		[LBDR_V6] = {
+			.hook		= lbdr_hook6,
+			.pf		= NFPROTO_IPV6,
+			.hooknum	= NF_INET_LOCAL_IN,
+			.priority	= NF_IP6_PRI_NAT_SRC - 1,
+		},
+	},
+};
+
+static const struct nf_hook_ops lbdr_hooks_local[LBDR_FAMILIES] = {
 	[LBDR_V4] = {
-		.hook		= lbdr_hook4,
+		.hook		= lbdr_hook_local4,
 		.pf		= NFPROTO_IPV4,
-		.hooknum	= NF_INET_PRE_ROUTING,
+		.hooknum	= NF_INET_LOCAL_OUT,
 		.priority	= NF_IP_PRI_CONNTRACK - 1,
 	},
 	[LBDR_V6] = {
-		.hook		= lbdr_hook6,
+		.hook		= lbdr_hook_local6,
+		.pf		= NFPROTO_IPV6,
+		.hooknum	= NF_INET_LOCAL_OUT,
+		.priority	= NF_IP6_PRI_CONNTRACK - 1,
+	},
+};
+
+static const struct nf_hook_ops lbdr_hooks_marked[LBDR_FAMILIES] = {
+	[LBDR_V4] = {
+		.hook		= lbdr_hook_marked4,
+		.pf		= NFPROTO_IPV4,
+		.hooknum	= NF_INET_PRE_ROUTING,
+		.priority	= NF_IP_PRI_MANGLE + 1,
+	},
+	[LBDR_V6] = {
+		.hook		= lbdr_hook_marked6,
 		.pf		= NFPROTO_IPV6,
 		.hooknum	= NF_INET_PRE_ROUTING,
-		.priority	= NF_IP6_PRI_CONNTRACK - 1,
+		.priority	= NF_IP6_PRI_MANGLE + 1,
 	},
 };
 
@@ -295,9 +360,19 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
 	err = lbdr_defrag_begin(ln->net, family);
 	if (err)
 		return err;
-	err = nf_register_net_hook(ln->net, &lbdr_hooks[family]);
+	err = nf_register_net_hook(ln->net,
+				   &lbdr_hooks_entry[ln->entry][family]);
 	if (err)
-		lbdr_defrag_end(ln->net, family);
+		goto err_entry;
+	err = nf_register_net_hook(ln->net, &lbdr_hooks_local[family]);
+	if (err)
+		goto err_local;
+	return 0;
+
+err_local:
+	nf_unregister_net_hook(ln->net, &lbdr_hooks_entry[ln->entry][family]);
+err_entry:
+	lbdr_defrag_end(ln->net, family);
 	return err;
 }
 
@@ -312,6 +387,75 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
  */
 void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
 {
-	nf_unregister_net_hook(ln->net, &lbdr_hooks[family]);
+	nf_unregister_net_hook(ln->net, &lbdr_hooks_local[family]);
+	nf_unregister_net_hook(ln->net, &lbdr_hooks_entry[ln->entry][family]);
 	lbdr_defrag_end(ln->net, family);
+}
+
+/**
+ * lbdr_hook_register_marked() - begin to see a family's packets with their marks
+ * @ln: the namespace
+ * @family: the family
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: 0 or a negative error.
+ */
+int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
+{
+	return nf_register_net_hook(ln->net, &lbdr_hooks_marked[family]);
+}
+
+/**
+ * lbdr_hook_unregister_marked() - see no more of marks
+ * @ln: the namespace
+ * @family: the family
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family)
+{
+	nf_unregister_net_hook(ln->net, &lbdr_hooks_marked[family]);
+}
+
+/**
+ * lbdr_hook_set_entry() - take packets elsewhere from now on
+ * @ln: the namespace
+ * @entry: enum lbdr_entry
+ *
+ * The new hooks are there before the old ones go, so that no packet slips
+ * through; one that meets both is taken by the first.
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: 0, or a negative error and nothing is changed.
+ */
+int lbdr_hook_set_entry(struct lbdr_net *ln, u8 entry)
+{
+	enum lbdr_family family, done;
+	int err;
+
+	lockdep_assert_held(&ln->lock);
+
+	if (entry == ln->entry)
+		return 0;
+	for (family = 0; family < LBDR_FAMILIES; family++) {
+		if (!ln->n_services[family])
+			continue;
+		err = nf_register_net_hook(ln->net,
+					   &lbdr_hooks_entry[entry][family]);
+		if (err)
+			goto err;
+	}
+	for (family = 0; family < LBDR_FAMILIES; family++)
+		if (ln->n_services[family])
+			nf_unregister_net_hook(ln->net,
+					       &lbdr_hooks_entry[ln->entry][family]);
+	ln->entry = entry;
+	return 0;
+
+err:
+	for (done = 0; done < family; done++)
+		if (ln->n_services[done])
+			nf_unregister_net_hook(ln->net,
+					       &lbdr_hooks_entry[entry][done]);
+	return err;
 }

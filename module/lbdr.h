@@ -58,6 +58,8 @@ static inline u8 lbdr_af(enum lbdr_family family)
 enum lbdr_drop {
 	LBDR_DROP_BAD_SOURCE,
 	LBDR_DROP_NO_SERVER,
+	LBDR_DROP_STRAY,
+	LBDR_DROP_LOOP,
 	LBDR_DROP_CONN_MAX,
 	LBDR_DROP_CONN_MEMORY,
 	LBDR_DROP_NO_ROUTE,
@@ -71,17 +73,30 @@ enum lbdr_drop {
 	LBDR_PASS_NO_CONN,
 	LBDR_PASS_FRAGMENT,
 	LBDR_PASS_LOCAL_CLIENT,
+	LBDR_PASS_DIRECTOR,
 	LBDR_DROPS
 };
 
-/* What a TCP packet means to a connection; UDP has LBDR_EVENT_DATA alone. */
+/* What a packet means to its connection. */
 enum lbdr_event {
-	LBDR_EVENT_DATA,
+	LBDR_EVENT_DATA,	/* of TCP */
 	LBDR_EVENT_SYN,
 	LBDR_EVENT_FIN,
 	LBDR_EVENT_RST,
+	LBDR_EVENT_UDP,
+	LBDR_EVENT_SCTP_INIT,
+	LBDR_EVENT_SCTP_DATA,
+	LBDR_EVENT_SCTP_SHUTDOWN,
+	LBDR_EVENT_SCTP_ABORT,
+	LBDR_EVENT_TEMPLATE,	/* none: persistence remembers a client */
 	LBDR_EVENTS
 };
+
+/*
+ * In a key's protocol, beside the IP protocol: this is no connection but what
+ * persistence remembers of a client, see persist.c.
+ */
+#define LBDR_KEY_TEMPLATE	BIT(8)
 
 /* The key of a connection in the table. Compared as words: no padding. */
 struct lbdr_key4 {
@@ -106,6 +121,7 @@ struct lbdr_key6 {
  * @v6: connection key when @family is LBDR_V6
  * @family: which of the two
  * @event: what the packet means to its connection
+ * @local: this host is the client; set by the hook, not by the parser
  * @hdr_len: bytes of network and transport header, which every segment of a
  *	GSO packet will carry
  */
@@ -116,6 +132,7 @@ struct lbdr_flow {
 	};
 	enum lbdr_family	family;
 	enum lbdr_event		event;
+	bool			local;
 	u32			hdr_len;
 };
 
@@ -136,17 +153,33 @@ struct lbdr_counts {
 
 /**
  * struct lbdr_service_key - what a service is found by
- * @addr: the VIP; of an IPv4 address the first word, the rest is 0
- * @port: the virtual port
- * @protocol: IPPROTO_TCP or IPPROTO_UDP
+ * @addr: the VIP; of an IPv4 address the first word, the rest is 0. Of a
+ *	fwmark service the mark in the first word
+ * @protocol: IPPROTO_TCP, _UDP or _SCTP; 0 of a fwmark service
  * @family: enum lbdr_family
+ * @port: the virtual port, the first one of a range, or 0 for all of them
+ * @last_port: the last one of a range, else 0
+ * @unused: 0
  */
 struct lbdr_service_key {
 	union nf_inet_addr	addr;
-	__be16			port;
 	u8			protocol;
 	u8			family;
+	__be16			port;
+	__be16			last_port;
+	u16			unused;
 };
+
+static inline bool lbdr_service_key_marked(const struct lbdr_service_key *key)
+{
+	return !key->protocol;
+}
+
+/* More than one port. */
+static inline bool lbdr_service_key_wide(const struct lbdr_service_key *key)
+{
+	return key->protocol && (!key->port || key->last_port);
+}
 
 /**
  * struct lbdr_sched - a scheduler as a service wants it
@@ -160,14 +193,36 @@ struct lbdr_sched {
 	u32				size;
 };
 
+#define LBDR_CONN_STATES	(LBDR_CONN_STATE_DEAD + 1)
+
+/**
+ * struct lbdr_service_settings - what a service is to be like
+ * @refuse: enum lbdr_refuse
+ * @stray: enum lbdr_stray
+ * @prefix: leading bits of a client's address that persistence looks at
+ * @flags: enum lbdr_service_flag
+ * @persist: seconds for which a client comes back to its server, 0 for none
+ * @timeout: seconds that a connection may idle, by state; 0 for what the
+ *	namespace says
+ */
+struct lbdr_service_settings {
+	u8	refuse;
+	u8	stray;
+	u8	prefix;
+	u32	flags;
+	u32	persist;
+	u32	timeout[LBDR_CONN_STATES];
+};
+
 /**
  * struct lbdr_service - a virtual service
- * @node: in lbdr_net.services; RCU
+ * @node: in lbdr_net.services, unless it is a wide one; RCU
+ * @wide: in lbdr_net.wide, if it is; RCU
  * @key: immutable
  * @pool: the servers as schedulers see them; RCU, replaced under
  *	lbdr_net.lock
  * @cursor: running number that rr and wrr share across pools; atomic
- * @refuse: enum lbdr_refuse; WRITE_ONCE() under lbdr_net.lock
+ * @settings: each word is WRITE_ONCE() under lbdr_net.lock
  * @sched: the scheduler of @pool; lbdr_net.lock
  * @memory: what the scheduler remembers from one pool to the next, or NULL;
  *	lbdr_net.lock, packets reach it through the pool
@@ -180,11 +235,14 @@ struct lbdr_sched {
  * @rcu: frees it after the last packet that saw it
  */
 struct lbdr_service {
-	struct rhash_head		node;
+	union {
+		struct rhash_head	node;
+		struct rhlist_head	wide;
+	};
 	struct lbdr_service_key		key;
 	struct lbdr_pool __rcu		*pool;
 	atomic64_t			cursor;
-	u8				refuse;
+	struct lbdr_service_settings	settings;
 	struct lbdr_sched		sched;
 	void				*memory;
 	struct list_head		stale;
@@ -221,8 +279,12 @@ struct lbdr_route {
  * @dead: removed from its service, set once under lbdr_net.lock and read by
  *	packets with READ_ONCE(): a dead server's connections are no more
  * @ln: the namespace, which outlives it
+ * @draining: goes when its last connection has gone, and gets no new ones;
+ *	WRITE_ONCE() under lbdr_net.lock
  * @overloaded: has reached @upper; WRITE_ONCE() under @lock
- * @port: the service's; immutable
+ * @service: whose server it is; immutable. Services go by a grace period after
+ *	their servers are dead: who has seen it alive under rcu_read_lock() may
+ *	use it
  * @weight: WRITE_ONCE() under lbdr_net.lock; schedulers read the copy in the
  *	pool, and of this one whether it is 0
  * @upper: connections at which it is overloaded, 0 for never; WRITE_ONCE()
@@ -230,8 +292,10 @@ struct lbdr_route {
  * @lower: and below which it is no more, 0 for 3/4 of @upper; the same
  * @zero: counts at the last zero operation; lbdr_net.lock
  * @list: in lbdr_service.servers; lbdr_net.lock
+ * @drain: in lbdr_net.draining while @draining; lbdr_net.lock
  * @active: connections in an active state
  * @inactive: all others
+ * @persistent: clients that persistence leads here
  * @refs: one of the configuration, one of each pool and each connection
  * @lock: orders the replacing of @route and the judging of @overloaded; taken
  *	with BH off
@@ -242,18 +306,21 @@ struct lbdr_server {
 	union nf_inet_addr		addr;
 	enum lbdr_family		family;
 	bool				dead;
+	bool				draining;
 	bool				overloaded;
-	__be16				port;
 	u32				weight;
 	u32				upper;
 	u32				lower;
 	struct lbdr_net			*ln;
+	struct lbdr_service		*service;
 	struct lbdr_counts		zero;
 	struct list_head		list;
+	struct list_head		drain;
 
 	/* Written at changes of state, so kept off the line that packets read */
 	atomic_t			active ____cacheline_aligned_in_smp;
 	atomic_t			inactive;
+	atomic_t			persistent;
 	refcount_t			refs;
 	spinlock_t			lock;		/* @route, @overloaded */
 };
@@ -287,8 +354,6 @@ struct lbdr_conn6 {
 	struct lbdr_key6	key;
 };
 
-#define LBDR_CONN_STATES	(LBDR_CONN_STATE_DEAD + 1)
-
 /*
  * One bit for each value that a hash of a destination address can take, set
  * where a VIP has that hash: what is no VIP is told from it by one load. 4096
@@ -301,10 +366,14 @@ struct lbdr_conn6 {
  * struct lbdr_net - the director of one network namespace
  * @vips: filter of destination addresses; bits set and cleared under @lock
  * @conns: connection tables; RCU
- * @services: services by key; RCU, changed under @lock
- * @drops: per CPU; written with BH off
- * @timeout: jiffies that a connection may idle, by state; WRITE_ONCE() under
+ * @services: services of one port and those of a fwmark, by key; RCU, changed
+ *	under @lock
+ * @wide: services of many ports, by address and protocol; RCU, changed under
  *	@lock
+ * @drops: per CPU; written with BH off
+ * @timeout: seconds that a connection may idle, by state; WRITE_ONCE() under
+ *	@lock
+ * @n_wide: services in @wide; WRITE_ONCE() under @lock
  * @n_conns: connections whose memory is not free yet; atomic
  * @collector: reaps expired connections, queued while @n_conns is not 0
  * @walk: where the collector stands in each table; the collector alone
@@ -313,17 +382,25 @@ struct lbdr_conn6 {
  * @service_list: services in the order of adding; @lock
  * @n_services: services of each family, hooks are registered where it is not
  *	0; @lock
+ * @n_marked: those of a fwmark among them, for which there is a hook more;
+ *	@lock
+ * @entry: enum lbdr_entry, where the hooks are; @lock
  * @hold: more changes follow at once, so pools wait for the last; @lock
  * @stale: services whose pool is not what their servers are; @lock
  * @freshen: builds the pools of @stale, if nobody does so before
+ * @draining: servers that wait for their connections to end; @lock
+ * @drain: removes them
+ * @lro: switches LRO off on the namespace's devices
  * @generation: bumped with every change, so that dumps notice; @lock
  */
 struct lbdr_net {
 	unsigned long		vips[LBDR_FAMILIES][BITS_TO_LONGS(1 << LBDR_VIP_BITS)];
 	struct rhashtable	conns[LBDR_FAMILIES];
 	struct rhashtable	services;
+	struct rhltable		wide;
 	u64 __percpu		*drops;
 	u32			timeout[LBDR_CONN_STATES];
+	u32			n_wide;
 
 	atomic_t		n_conns ____cacheline_aligned_in_smp;
 	struct delayed_work	collector;
@@ -333,9 +410,14 @@ struct lbdr_net {
 	struct net		*net;
 	struct list_head	service_list;
 	u32			n_services[LBDR_FAMILIES];
+	u32			n_marked[LBDR_FAMILIES];
+	u8			entry;
 	bool			hold;
 	struct list_head	stale;
 	struct delayed_work	freshen;
+	struct list_head	draining;
+	struct delayed_work	drain;
+	struct work_struct	lro;
 	u32			generation;
 };
 
@@ -353,12 +435,29 @@ void lbdr_net_exit(void);
 /* hook.c */
 int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family);
 void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family);
+int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family);
+void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family);
+int lbdr_hook_set_entry(struct lbdr_net *ln, u8 entry);
+
+/* schedule.c */
+struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
+				  const struct lbdr_service *service,
+				  const struct lbdr_flow *flow,
+				  unsigned int *verdict);
+
+/* persist.c */
+struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
+				      const struct lbdr_service *service,
+				      const struct lbdr_flow *flow);
+void lbdr_persist_renew(struct lbdr_net *ln,
+			const struct lbdr_service *service,
+			const struct lbdr_flow *flow);
 
 /* parse.c */
 enum lbdr_parsed {
 	LBDR_PARSED,		/* the flow is filled in */
 	LBDR_PARSED_ERROR,	/* so it is, by the packet that an ICMP error quotes */
-	LBDR_PARSED_OTHER,	/* neither TCP nor UDP */
+	LBDR_PARSED_OTHER,	/* neither TCP nor UDP nor SCTP */
 	LBDR_PARSED_FRAGMENT,
 	LBDR_PARSED_MALFORMED,
 };
@@ -379,14 +478,16 @@ struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
 				       const struct lbdr_service_key *key);
 struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 					  const struct lbdr_flow *flow);
-struct lbdr_service *lbdr_service_add(struct lbdr_net *ln,
-				      const struct lbdr_service_key *key,
-				      const struct lbdr_sched *sched,
-				      u8 refuse);
+struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
+					  enum lbdr_family family, u32 mark);
+struct lbdr_service *
+lbdr_service_add(struct lbdr_net *ln, const struct lbdr_service_key *key,
+		 const struct lbdr_sched *sched,
+		 const struct lbdr_service_settings *settings);
 int lbdr_service_set_sched(struct lbdr_net *ln, struct lbdr_service *service,
 			   const struct lbdr_sched *sched);
-void lbdr_service_set_refuse(struct lbdr_net *ln, struct lbdr_service *service,
-			     u8 refuse);
+void lbdr_service_set(struct lbdr_net *ln, struct lbdr_service *service,
+		      const struct lbdr_service_settings *settings);
 void lbdr_service_del(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_service_counts(const struct lbdr_service *service,
 			 struct lbdr_counts *sum);
@@ -434,6 +535,10 @@ int lbdr_server_set(struct lbdr_net *ln, struct lbdr_service *service,
 		    const struct lbdr_server_settings *settings);
 int lbdr_server_del(struct lbdr_net *ln, struct lbdr_service *service,
 		    struct lbdr_server *server);
+int lbdr_server_drain(struct lbdr_net *ln, struct lbdr_service *service,
+		      struct lbdr_server *server, bool drain);
+void lbdr_server_drain_init(struct lbdr_net *ln);
+void lbdr_server_drain_exit(struct lbdr_net *ln);
 void lbdr_server_retire(struct lbdr_service *service,
 			struct lbdr_server *server);
 void lbdr_server_put(struct lbdr_server *server);
@@ -455,11 +560,16 @@ static inline u32 lbdr_server_inactive(const struct lbdr_server *server)
 	return max(atomic_read(&server->inactive), 0);
 }
 
+static inline u32 lbdr_server_persistent(const struct lbdr_server *server)
+{
+	return max(atomic_read(&server->persistent), 0);
+}
+
 /* Whether new connections may go there; the answer is a moment old. */
 static inline bool lbdr_server_open(const struct lbdr_server *server)
 {
 	return READ_ONCE(server->weight) && !READ_ONCE(server->overloaded) &&
-	       !READ_ONCE(server->dead);
+	       !READ_ONCE(server->draining) && !READ_ONCE(server->dead);
 }
 
 static inline void lbdr_server_get(struct lbdr_server *server)
@@ -469,10 +579,16 @@ static inline void lbdr_server_get(struct lbdr_server *server)
 
 /* route.c */
 const struct lbdr_route *lbdr_route_get(struct lbdr_server *server,
+					const struct net_device *from,
 					enum lbdr_drop *why);
 void lbdr_route_prune(struct lbdr_server *server);
-int lbdr_route_init(void);
-void lbdr_route_exit(void);
+
+/* device.c */
+void lbdr_device_begin(struct lbdr_net *ln);
+void lbdr_device_birth(struct lbdr_net *ln);
+void lbdr_device_death(struct lbdr_net *ln);
+int lbdr_device_init(void);
+void lbdr_device_exit(void);
 
 /* conn.c */
 int lbdr_conn_init(void);
@@ -509,16 +625,33 @@ extern const u32 lbdr_state_timeout[LBDR_CONN_STATES];
 static inline bool lbdr_state_active(u32 state)
 {
 	return state == LBDR_CONN_STATE_SYN_RECV ||
-	       state == LBDR_CONN_STATE_ESTABLISHED;
+	       state == LBDR_CONN_STATE_ESTABLISHED ||
+	       state == LBDR_CONN_STATE_SCTP_ESTABLISHED;
+}
+
+/* Over, but for what is still under way: the client may begin another one. */
+static inline bool lbdr_state_closing(u32 state)
+{
+	return state == LBDR_CONN_STATE_FIN_WAIT ||
+	       state == LBDR_CONN_STATE_TIME_WAIT ||
+	       state == LBDR_CONN_STATE_CLOSE ||
+	       state == LBDR_CONN_STATE_SCTP_SHUTDOWN ||
+	       state == LBDR_CONN_STATE_SCTP_CLOSED;
+}
+
+/* Whether a packet asks for a connection of its own. */
+static inline bool lbdr_event_begins(enum lbdr_event event)
+{
+	return event == LBDR_EVENT_SYN || event == LBDR_EVENT_SCTP_INIT;
 }
 
 /* xmit_dr.c */
 unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 			   const struct lbdr_server *server,
-			   const struct lbdr_route *route);
+			   const struct lbdr_route *route, bool local);
 unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 			   const struct lbdr_server *server,
-			   const struct lbdr_route *route);
+			   const struct lbdr_route *route, bool local);
 
 /* refuse.c */
 void lbdr_refuse(struct lbdr_net *ln, struct sk_buff *skb,
@@ -579,6 +712,10 @@ static inline void lbdr_stats_add(struct lbdr_stats __percpu *stats, u32 conns,
 	}
 	u64_stats_update_end(&mine->sync);
 }
+
+/* netlink_fill.c */
+struct sk_buff *lbdr_nl_prepare_drained(struct lbdr_server *server);
+void lbdr_nl_send_drained(struct lbdr_net *ln, struct sk_buff *msg, int err);
 
 /* netlink.c */
 int lbdr_netlink_init(void);

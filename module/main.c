@@ -19,7 +19,7 @@ static int __init lbdr_init(void)
 	err = lbdr_net_init();
 	if (err)
 		goto err_net;
-	err = lbdr_route_init();
+	err = lbdr_device_init();
 	if (err)
 		goto err_route;
 	/* Last, so that nobody configures what is not there yet. */
@@ -29,7 +29,7 @@ static int __init lbdr_init(void)
 	return 0;
 
 err_netlink:
-	lbdr_route_exit();
+	lbdr_device_exit();
 err_route:
 	lbdr_net_exit();
 err_net:
@@ -41,7 +41,7 @@ err_net:
 static void __exit lbdr_exit(void)
 {
 	lbdr_netlink_exit();
-	lbdr_route_exit();
+	lbdr_device_exit();
 	lbdr_net_exit();
 	rcu_barrier();
 	lbdr_conn_exit();

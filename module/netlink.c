@@ -68,14 +68,16 @@ static int lbdr_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 }
 
 /* Before lbdr_net.lock is taken, since it may load modules. */
-static int lbdr_nl_prepare(const struct lbdr_service_config *config,
+static int lbdr_nl_prepare(enum lbdr_family family,
+			   const struct lbdr_service_settings *settings,
 			   struct genl_info *info)
 {
-	if (lbdr_borrow_defrag(config->key.family)) {
+	if (lbdr_borrow_defrag(family)) {
 		GENL_SET_ERR_MSG(info, "no nf_defrag_ipv4 or nf_defrag_ipv6 for fragments");
 		return -EOPNOTSUPP;
 	}
-	if (config->refuse == LBDR_REFUSE_RESET && lbdr_borrow_reset()) {
+	if ((settings->refuse == LBDR_REFUSE_RESET ||
+	     settings->stray == LBDR_STRAY_RESET) && lbdr_borrow_reset()) {
 		GENL_SET_ERR_MSG(info, "no nf_reject_ipv4 or nf_reject_ipv6 to send TCP RST by");
 		return -EOPNOTSUPP;
 	}
@@ -85,6 +87,7 @@ static int lbdr_nl_prepare(const struct lbdr_service_config *config,
 static int lbdr_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_service_settings settings;
 	struct lbdr_service_config config;
 	struct lbdr_service *service;
 	struct lbdr_sched sched;
@@ -96,16 +99,22 @@ static int lbdr_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 	err = lbdr_nl_parse_sched(&config, NULL, &sched, info->extack);
 	if (err)
 		return err;
-	err = lbdr_nl_prepare(&config, info);
+	err = lbdr_nl_parse_service_settings(info, &config.key, NULL,
+					     &settings);
+	if (err)
+		return err;
+	err = lbdr_nl_prepare(config.key.family, &settings, info);
 	if (err)
 		return err;
 
 	mutex_lock(&ln->lock);
-	service = lbdr_service_add(ln, &config.key, &sched, config.refuse);
+	service = lbdr_service_add(ln, &config.key, &sched, &settings);
 	if (IS_ERR(service)) {
 		err = PTR_ERR(service);
 		if (err == -EEXIST)
 			GENL_SET_ERR_MSG(info, "the service exists already");
+		else if (err == -ENOTUNIQ)
+			GENL_SET_ERR_MSG(info, "another range of this address has some of these ports");
 		else
 			GENL_SET_ERR_MSG(info, "no memory for the service or its hook");
 	} else {
@@ -118,16 +127,22 @@ static int lbdr_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 static int lbdr_nl_service_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_service_settings settings;
 	struct lbdr_service_config config;
 	struct lbdr_service *service;
 	struct lbdr_sched sched;
-	bool resched, refuse;
+	bool resched, reset;
 	int err;
 
 	err = lbdr_nl_parse_service(info, &config);
 	if (err)
 		return err;
-	err = lbdr_nl_prepare(&config, info);
+	/* Once to see what it may need, once more by what the service is like. */
+	err = lbdr_nl_parse_service_settings(info, &config.key, NULL,
+					     &settings);
+	if (err)
+		return err;
+	err = lbdr_nl_prepare(config.key.family, &settings, info);
 	if (err)
 		return err;
 
@@ -141,10 +156,12 @@ static int lbdr_nl_service_set(struct sk_buff *skb, struct genl_info *info)
 				  info->extack);
 	if (err)
 		goto out;
+	lbdr_nl_parse_service_settings(info, &config.key, &service->settings,
+				       &settings);
 	resched = sched.ops != service->sched.ops ||
 		  sched.flags != service->sched.flags ||
 		  sched.size != service->sched.size;
-	refuse = config.has_refuse && config.refuse != service->refuse;
+	reset = memcmp(&settings, &service->settings, sizeof(settings));
 	if (resched) {
 		err = lbdr_service_set_sched(ln, service, &sched);
 		if (err) {
@@ -152,10 +169,10 @@ static int lbdr_nl_service_set(struct sk_buff *skb, struct genl_info *info)
 			goto out;
 		}
 	}
-	if (refuse)
-		lbdr_service_set_refuse(ln, service, config.refuse);
+	if (reset)
+		lbdr_service_set(ln, service, &settings);
 	/* Asked for nothing, changed nothing. */
-	if (resched || refuse)
+	if (resched || reset)
 		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_SET_NTF, service);
 out:
 	mutex_unlock(&ln->lock);
@@ -181,6 +198,40 @@ static int lbdr_nl_service_del(struct sk_buff *skb, struct genl_info *info)
 		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_DEL_NTF, service);
 		lbdr_service_del(ln, service);
 	}
+	mutex_unlock(&ln->lock);
+	return err;
+}
+
+static int lbdr_nl_info_set(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *entry = info->attrs[LBDR_A_INFO_ENTRY];
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	u32 timeout[LBDR_CONN_STATES], state;
+	int err;
+
+	if (entry && nla_get_u8(entry) > LBDR_ENTRY_INPUT) {
+		NL_SET_ERR_MSG_ATTR(info->extack, entry,
+				    "the entry must be prerouting or input");
+		return -EINVAL;
+	}
+
+	mutex_lock(&ln->lock);
+	memcpy(timeout, ln->timeout, sizeof(timeout));
+	err = lbdr_nl_parse_timeouts(info->attrs[LBDR_A_INFO_TIMEOUT], 1,
+				     timeout, info->extack);
+	if (err)
+		goto out;
+	if (entry) {
+		err = lbdr_hook_set_entry(ln, nla_get_u8(entry));
+		if (err) {
+			GENL_SET_ERR_MSG(info, "no memory for the hooks");
+			goto out;
+		}
+	}
+	for (state = 0; state < LBDR_CONN_STATES; state++)
+		WRITE_ONCE(ln->timeout[state], timeout[state]);
+	ln->generation++;
+out:
 	mutex_unlock(&ln->lock);
 	return err;
 }
@@ -237,7 +288,7 @@ static void lbdr_nl_warn_route(struct lbdr_server *server,
 	enum lbdr_drop why;
 
 	rcu_read_lock();
-	route = lbdr_route_get(server, &why);
+	route = lbdr_route_get(server, NULL, &why);
 	rcu_read_unlock();
 	if (route)
 		return;
@@ -267,6 +318,44 @@ static void lbdr_nl_unlock(struct lbdr_net *ln)
 	mutex_unlock(&ln->lock);
 }
 
+/* One that drains may be added again: it stays, with what it has now. */
+static int lbdr_nl_server_again(struct genl_info *info, struct lbdr_net *ln,
+				struct lbdr_server *server,
+				const struct lbdr_server_settings *settings)
+{
+	struct lbdr_service *service = server->service;
+	int err;
+
+	if (!server->draining) {
+		GENL_SET_ERR_MSG(info, "the service has this server already");
+		return -EEXIST;
+	}
+	err = lbdr_server_set(ln, service, server, settings) ?:
+	      lbdr_server_drain(ln, service, server, false);
+	if (err)
+		GENL_SET_ERR_MSG(info, "no memory for the scheduler's tables");
+	else
+		lbdr_nl_notify_server(info, LBDR_CMD_SERVER_SET_NTF, service,
+				      server);
+	return err;
+}
+
+static int lbdr_nl_server_drain(struct genl_info *info, struct lbdr_net *ln,
+				struct lbdr_server *server)
+{
+	int err;
+
+	if (server->draining)
+		return 0;
+	err = lbdr_server_drain(ln, server->service, server, true);
+	if (err)
+		GENL_SET_ERR_MSG(info, "no memory for the scheduler's tables");
+	else
+		lbdr_nl_notify_server(info, LBDR_CMD_SERVER_SET_NTF,
+				      server->service, server);
+	return err;
+}
+
 static int lbdr_nl_server_new(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
@@ -286,14 +375,14 @@ static int lbdr_nl_server_new(struct sk_buff *skb, struct genl_info *info)
 		err = PTR_ERR(service);
 		goto out;
 	}
-	if (lbdr_server_find(service, &config.addr)) {
-		GENL_SET_ERR_MSG(info, "the service has this server already");
-		err = -EEXIST;
-		goto out;
-	}
 	err = lbdr_nl_parse_settings(&config, NULL, &settings, info->extack);
 	if (err)
 		goto out;
+	server = lbdr_server_find(service, &config.addr);
+	if (server) {
+		err = lbdr_nl_server_again(info, ln, server, &settings);
+		goto out;
+	}
 	server = lbdr_server_add(ln, service, &config.addr, &settings);
 	if (IS_ERR(server)) {
 		err = PTR_ERR(server);
@@ -367,6 +456,10 @@ static int lbdr_nl_server_del(struct sk_buff *skb, struct genl_info *info)
 		err = PTR_ERR(server);
 		goto out;
 	}
+	if (info->attrs[LBDR_A_SERVER_DRAIN]) {
+		err = lbdr_nl_server_drain(info, ln, server);
+		goto out;
+	}
 	/* Its last words are written while it lives, and sent if it dies. */
 	ntf = lbdr_nl_prepare_server(info, LBDR_CMD_SERVER_DEL_NTF, service,
 				     server);
@@ -389,9 +482,11 @@ out:
 	[LBDR_A_SERVICE_PROTOCOL]	= { .type = NLA_U8 },		\
 	[LBDR_A_SERVICE_ADDRESS]	= { .type = NLA_BINARY,		\
 					    .len = sizeof(struct in6_addr) }, \
-	[LBDR_A_SERVICE_PORT]		= { .type = NLA_U16 }
+	[LBDR_A_SERVICE_PORT]		= { .type = NLA_U16 },		\
+	[LBDR_A_SERVICE_LAST_PORT]	= { .type = NLA_U16 },		\
+	[LBDR_A_SERVICE_FWMARK]		= { .type = NLA_U32 }
 
-const struct nla_policy lbdr_nl_key_policy[LBDR_A_SERVICE_PORT + 1] = {
+const struct nla_policy lbdr_nl_key_policy[LBDR_A_SERVICE_FWMARK + 1] = {
 	LBDR_NL_KEY,
 };
 
@@ -402,6 +497,11 @@ static const struct nla_policy lbdr_nl_service_policy[] = {
 	[LBDR_A_SERVICE_SCHED_FLAGS]	= { .type = NLA_U32 },
 	[LBDR_A_SERVICE_SCHED_SIZE]	= { .type = NLA_U32 },
 	[LBDR_A_SERVICE_REFUSE]		= { .type = NLA_U8 },
+	[LBDR_A_SERVICE_STRAY]		= { .type = NLA_U8 },
+	[LBDR_A_SERVICE_FLAGS]		= { .type = NLA_U32 },
+	[LBDR_A_SERVICE_PERSIST]	= { .type = NLA_U32 },
+	[LBDR_A_SERVICE_PERSIST_PREFIX]	= { .type = NLA_U8 },
+	[LBDR_A_SERVICE_TIMEOUT]	= { .type = NLA_NESTED },
 };
 
 static const struct nla_policy lbdr_nl_server_policy[] = {
@@ -409,10 +509,16 @@ static const struct nla_policy lbdr_nl_server_policy[] = {
 	[LBDR_A_SERVER_ADDRESS]	= { .type = NLA_BINARY,
 				    .len = sizeof(struct in6_addr) },
 	[LBDR_A_SERVER_PORT]	= { .type = NLA_U16 },
+	[LBDR_A_SERVER_DRAIN]	= { .type = NLA_FLAG },
 	[LBDR_A_SERVER_WEIGHT]	= { .type = NLA_U32 },
 	[LBDR_A_SERVER_UPPER]	= { .type = NLA_U32 },
 	[LBDR_A_SERVER_LOWER]	= { .type = NLA_U32 },
 	[LBDR_A_SERVER_FORWARD]	= { .type = NLA_U8 },
+};
+
+static const struct nla_policy lbdr_nl_info_policy[] = {
+	[LBDR_A_INFO_TIMEOUT]	= { .type = NLA_NESTED },
+	[LBDR_A_INFO_ENTRY]	= { .type = NLA_U8 },
 };
 
 /* Without a policy attributes would not be looked at, and let through. */
@@ -429,6 +535,13 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
 	},
 	{
+		.cmd	= LBDR_CMD_INFO_SET,
+		.doit	= lbdr_nl_info_set,
+		.flags	= GENL_UNS_ADMIN_PERM,
+		.policy	= lbdr_nl_info_policy,
+		.maxattr = LBDR_A_INFO_ENTRY,
+	},
+	{
 		.cmd	= LBDR_CMD_SCHED_GET,
 		.dumpit	= lbdr_nl_sched_dump,
 		.policy	= lbdr_nl_nothing_policy,
@@ -439,28 +552,28 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.doit	= lbdr_nl_service_get,
 		.dumpit	= lbdr_nl_service_dump,
 		.policy	= lbdr_nl_key_policy,
-		.maxattr = LBDR_A_SERVICE_PORT,
+		.maxattr = LBDR_A_SERVICE_FWMARK,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVICE_NEW,
 		.doit	= lbdr_nl_service_new,
 		.flags	= GENL_UNS_ADMIN_PERM,
 		.policy	= lbdr_nl_service_policy,
-		.maxattr = LBDR_A_SERVICE_REFUSE,
+		.maxattr = LBDR_A_SERVICE_TIMEOUT,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVICE_SET,
 		.doit	= lbdr_nl_service_set,
 		.flags	= GENL_UNS_ADMIN_PERM,
 		.policy	= lbdr_nl_service_policy,
-		.maxattr = LBDR_A_SERVICE_REFUSE,
+		.maxattr = LBDR_A_SERVICE_TIMEOUT,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVICE_DEL,
 		.doit	= lbdr_nl_service_del,
 		.flags	= GENL_UNS_ADMIN_PERM,
 		.policy	= lbdr_nl_key_policy,
-		.maxattr = LBDR_A_SERVICE_PORT,
+		.maxattr = LBDR_A_SERVICE_FWMARK,
 	},
 	{
 		.cmd	= LBDR_CMD_SERVER_GET,
@@ -487,7 +600,7 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.doit	= lbdr_nl_server_del,
 		.flags	= GENL_UNS_ADMIN_PERM,
 		.policy	= lbdr_nl_server_policy,
-		.maxattr = LBDR_A_SERVER_PORT,
+		.maxattr = LBDR_A_SERVER_DRAIN,
 	},
 	{
 		.cmd	= LBDR_CMD_CONN_GET,
@@ -495,15 +608,22 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.dumpit	= lbdr_nl_conn_dump,
 		.done	= lbdr_nl_conn_dump_done,
 		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_nothing_policy,
-		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
+		.policy	= lbdr_nl_conn_policy,
+		.maxattr = LBDR_A_CONN_STATE,
+	},
+	{
+		.cmd	= LBDR_CMD_CONN_DEL,
+		.doit	= lbdr_nl_conn_del,
+		.flags	= GENL_UNS_ADMIN_PERM,
+		.policy	= lbdr_nl_conn_policy,
+		.maxattr = LBDR_A_CONN_STATE,
 	},
 	{
 		.cmd	= LBDR_CMD_ZERO,
 		.doit	= lbdr_nl_zero,
 		.flags	= GENL_UNS_ADMIN_PERM,
 		.policy	= lbdr_nl_key_policy,
-		.maxattr = LBDR_A_SERVICE_PORT,
+		.maxattr = LBDR_A_SERVICE_FWMARK,
 	},
 	{
 		.cmd	= LBDR_CMD_FLUSH,

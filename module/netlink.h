@@ -17,18 +17,14 @@
  * @ops: its scheduler, NULL when none was named
  * @flags: options of the scheduler, for @has_flags
  * @size: slots of the scheduler's table, 0 when it was not given
- * @refuse: what clients are told, for @has_refuse
  * @has_flags: @flags was given
- * @has_refuse: @refuse was given
  */
 struct lbdr_service_config {
 	struct lbdr_service_key		key;
 	const struct lbdr_sched_ops	*ops;
 	u32				flags;
 	u32				size;
-	u8				refuse;
 	bool				has_flags;
-	bool				has_refuse;
 };
 
 /**
@@ -50,10 +46,14 @@ struct lbdr_server_config {
 };
 
 extern struct genl_family lbdr_nl_family;
-extern const struct nla_policy lbdr_nl_key_policy[LBDR_A_SERVICE_PORT + 1];
+extern const struct nla_policy lbdr_nl_key_policy[LBDR_A_SERVICE_FWMARK + 1];
 
 /* netlink_parse.c; all set an extack sentence when they fail */
 bool lbdr_nl_has_key(struct nlattr **attrs);
+int lbdr_nl_parse_family(const struct nlattr *attr,
+			 struct netlink_ext_ack *extack);
+int lbdr_nl_parse_addr(const struct nlattr *attr, enum lbdr_family family,
+		       union nf_inet_addr *addr, struct netlink_ext_ack *extack);
 int lbdr_nl_parse_key(struct nlattr **attrs, struct lbdr_service_key *key,
 		      struct netlink_ext_ack *extack);
 int lbdr_nl_parse_nested_key(const struct nlattr *nest,
@@ -61,6 +61,13 @@ int lbdr_nl_parse_nested_key(const struct nlattr *nest,
 			     struct netlink_ext_ack *extack);
 int lbdr_nl_parse_service(struct genl_info *info,
 			  struct lbdr_service_config *config);
+int lbdr_nl_parse_timeouts(const struct nlattr *nest, u32 least,
+			   u32 timeout[LBDR_CONN_STATES],
+			   struct netlink_ext_ack *extack);
+int lbdr_nl_parse_service_settings(struct genl_info *info,
+				   const struct lbdr_service_key *key,
+				   const struct lbdr_service_settings *old,
+				   struct lbdr_service_settings *settings);
 int lbdr_nl_parse_sched(const struct lbdr_service_config *config,
 			const struct lbdr_sched *old, struct lbdr_sched *sched,
 			struct netlink_ext_ack *extack);
@@ -92,8 +99,8 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 			u8 cmd, const struct lbdr_service *service,
 			struct lbdr_server *server,
 			struct netlink_callback *cb);
-int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
-		      const struct lbdr_conn *conn, long left);
+int lbdr_nl_put_addr(struct sk_buff *msg, int attr, enum lbdr_family family,
+		     const void *addr);
 void lbdr_nl_notify_service(struct genl_info *info, u8 cmd,
 			    const struct lbdr_service *service);
 void lbdr_nl_notify_server(struct genl_info *info, u8 cmd,
@@ -108,6 +115,11 @@ void lbdr_nl_send(struct genl_info *info, struct sk_buff *msg, int err);
 int lbdr_nl_sched_dump(struct sk_buff *msg, struct netlink_callback *cb);
 int lbdr_nl_service_dump(struct sk_buff *msg, struct netlink_callback *cb);
 int lbdr_nl_server_dump(struct sk_buff *msg, struct netlink_callback *cb);
+
+/* netlink_conn.c */
+extern const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_STATE + 1];
+
+int lbdr_nl_conn_del(struct sk_buff *skb, struct genl_info *info);
 int lbdr_nl_conn_dump_start(struct netlink_callback *cb);
 int lbdr_nl_conn_dump(struct sk_buff *msg, struct netlink_callback *cb);
 int lbdr_nl_conn_dump_done(struct netlink_callback *cb);

@@ -10,6 +10,22 @@
 
 #define CONFIG_GROUP	0
 
+/* Those that are not 0; a service has only what differs from its namespace. */
+static int lbdr_nl_put_timeouts(struct sk_buff *msg, int attr,
+				const u32 timeout[LBDR_CONN_STATES])
+{
+	struct nlattr *nest = nla_nest_start(msg, attr);
+	u32 state;
+
+	if (!nest)
+		return -EMSGSIZE;
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++)
+		if (timeout[state] && nla_put_u32(msg, state, timeout[state]))
+			return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
 /**
  * lbdr_nl_fill_info() - the director as a whole
  * @msg: where to
@@ -34,7 +50,9 @@ int lbdr_nl_fill_info(struct sk_buff *msg, struct genl_info *info,
 	    nla_put_u32(msg, LBDR_A_INFO_SERVICES,
 			ln->n_services[LBDR_V4] + ln->n_services[LBDR_V6]) ||
 	    nla_put_u32(msg, LBDR_A_INFO_CONNS, atomic_read(&ln->n_conns)) ||
-	    nla_put_u32(msg, LBDR_A_INFO_CONN_MAX, lbdr_conn_max()))
+	    nla_put_u32(msg, LBDR_A_INFO_CONN_MAX, lbdr_conn_max()) ||
+	    lbdr_nl_put_timeouts(msg, LBDR_A_INFO_TIMEOUT, ln->timeout) ||
+	    nla_put_u8(msg, LBDR_A_INFO_ENTRY, ln->entry))
 		goto cancel;
 	for (drop = 0; drop < LBDR_DROPS; drop++) {
 		const struct lbdr_drop_word *word = &lbdr_drop_words[drop];
@@ -84,8 +102,18 @@ int lbdr_nl_fill_sched(struct sk_buff *msg, struct netlink_callback *cb,
 	return 0;
 }
 
-static int lbdr_nl_put_addr(struct sk_buff *msg, int attr,
-			    enum lbdr_family family, const void *addr)
+/**
+ * lbdr_nl_put_addr() - an address, as long as it is
+ * @msg: where to
+ * @attr: the attribute
+ * @family: of the address
+ * @addr: the address
+ *
+ * Context: any.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_put_addr(struct sk_buff *msg, int attr, enum lbdr_family family,
+		     const void *addr)
 {
 	return nla_put(msg, attr,
 		       family == LBDR_V4 ? sizeof(struct in_addr) :
@@ -95,11 +123,30 @@ static int lbdr_nl_put_addr(struct sk_buff *msg, int attr,
 static int lbdr_nl_put_key(struct sk_buff *msg,
 			   const struct lbdr_service_key *key)
 {
-	return nla_put_u8(msg, LBDR_A_SERVICE_FAMILY, lbdr_af(key->family)) ||
-	       nla_put_u8(msg, LBDR_A_SERVICE_PROTOCOL, key->protocol) ||
+	if (nla_put_u8(msg, LBDR_A_SERVICE_FAMILY, lbdr_af(key->family)))
+		return -EMSGSIZE;
+	if (lbdr_service_key_marked(key))
+		return nla_put_u32(msg, LBDR_A_SERVICE_FWMARK,
+				   key->addr.all[0]);
+	return nla_put_u8(msg, LBDR_A_SERVICE_PROTOCOL, key->protocol) ||
 	       lbdr_nl_put_addr(msg, LBDR_A_SERVICE_ADDRESS, key->family,
 				&key->addr) ||
-	       nla_put_be16(msg, LBDR_A_SERVICE_PORT, key->port);
+	       nla_put_be16(msg, LBDR_A_SERVICE_PORT, key->port) ||
+	       (key->last_port &&
+		nla_put_be16(msg, LBDR_A_SERVICE_LAST_PORT, key->last_port));
+}
+
+static int lbdr_nl_put_settings(struct sk_buff *msg,
+				const struct lbdr_service_settings *settings)
+{
+	return nla_put_u8(msg, LBDR_A_SERVICE_REFUSE, settings->refuse) ||
+	       nla_put_u8(msg, LBDR_A_SERVICE_STRAY, settings->stray) ||
+	       nla_put_u32(msg, LBDR_A_SERVICE_FLAGS, settings->flags) ||
+	       nla_put_u32(msg, LBDR_A_SERVICE_PERSIST, settings->persist) ||
+	       nla_put_u8(msg, LBDR_A_SERVICE_PERSIST_PREFIX,
+			  settings->prefix) ||
+	       lbdr_nl_put_timeouts(msg, LBDR_A_SERVICE_TIMEOUT,
+				    settings->timeout);
 }
 
 static int lbdr_nl_put_counts(struct sk_buff *msg, int attr,
@@ -154,7 +201,7 @@ int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	    (service->sched.size &&
 	     nla_put_u32(msg, LBDR_A_SERVICE_SCHED_SIZE,
 			 service->sched.size)) ||
-	    nla_put_u8(msg, LBDR_A_SERVICE_REFUSE, service->refuse) ||
+	    lbdr_nl_put_settings(msg, &service->settings) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVICE_STATS, &counts) ||
 	    nla_put_u32(msg, LBDR_A_SERVICE_SERVERS, service->n_servers)) {
 		genlmsg_cancel(msg, hdr);
@@ -173,7 +220,7 @@ static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server)
 	u32 ifindex = 0;
 
 	rcu_read_lock();
-	route = lbdr_route_get(server, &why);
+	route = lbdr_route_get(server, NULL, &why);
 	if (route) {
 		ifindex = dst_dev_rcu(route->dst)->ifindex;
 		if (route->local)
@@ -222,7 +269,8 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	lbdr_server_counts(server, &counts);
 	if (lbdr_nl_put_addr(msg, LBDR_A_SERVER_ADDRESS, server->family,
 			     &server->addr) ||
-	    nla_put_be16(msg, LBDR_A_SERVER_PORT, server->port) ||
+	    nla_put_be16(msg, LBDR_A_SERVER_PORT, service->key.port) ||
+	    (server->draining && nla_put_flag(msg, LBDR_A_SERVER_DRAIN)) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_WEIGHT, server->weight) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_UPPER, server->upper) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_LOWER, server->lower) ||
@@ -230,6 +278,8 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 			lbdr_server_active(server)) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_INACTIVE,
 			lbdr_server_inactive(server)) ||
+	    nla_put_u32(msg, LBDR_A_SERVER_PERSISTENT,
+			lbdr_server_persistent(server)) ||
 	    (READ_ONCE(server->overloaded) &&
 	     nla_put_flag(msg, LBDR_A_SERVER_OVERLOADED)) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVER_STATS, &counts) ||
@@ -241,69 +291,6 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 cancel:
 	genlmsg_cancel(msg, hdr);
 	return -EMSGSIZE;
-}
-
-static int lbdr_nl_put_flow(struct sk_buff *msg, enum lbdr_family family,
-			    const void *client, const void *vip, __be16 cport,
-			    __be16 vport, u8 protocol)
-{
-	return nla_put_u8(msg, LBDR_A_CONN_FAMILY, lbdr_af(family)) ||
-	       nla_put_u8(msg, LBDR_A_CONN_PROTOCOL, protocol) ||
-	       lbdr_nl_put_addr(msg, LBDR_A_CONN_CLIENT_ADDRESS, family,
-				client) ||
-	       nla_put_be16(msg, LBDR_A_CONN_CLIENT_PORT, cport) ||
-	       lbdr_nl_put_addr(msg, LBDR_A_CONN_VIRTUAL_ADDRESS, family,
-				vip) ||
-	       nla_put_be16(msg, LBDR_A_CONN_VIRTUAL_PORT, vport);
-}
-
-/**
- * lbdr_nl_fill_conn() - one connection
- * @msg: where to
- * @cb: the dump
- * @conn: the connection
- * @left: jiffies that it has left
- *
- * Context: rcu_read_lock() held.
- * Return: 0 or -EMSGSIZE.
- */
-int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
-		      const struct lbdr_conn *conn, long left)
-{
-	const struct lbdr_server *server = conn->server;
-	const struct lbdr_key4 *key4;
-	const struct lbdr_key6 *key6;
-	void *hdr;
-	int err;
-
-	hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-			  &lbdr_nl_family, NLM_F_MULTI, LBDR_CMD_CONN_GET);
-	if (!hdr)
-		return -EMSGSIZE;
-	genl_dump_check_consistent(cb, hdr);
-
-	if (conn->family == LBDR_V4) {
-		key4 = lbdr_conn_key4(conn);
-		err = lbdr_nl_put_flow(msg, LBDR_V4, &key4->client, &key4->vip,
-				       key4->cport, key4->vport,
-				       key4->protocol);
-	} else {
-		key6 = lbdr_conn_key6(conn);
-		err = lbdr_nl_put_flow(msg, LBDR_V6, &key6->client, &key6->vip,
-				       key6->cport, key6->vport,
-				       key6->protocol);
-	}
-	if (err ||
-	    lbdr_nl_put_addr(msg, LBDR_A_CONN_SERVER_ADDRESS, server->family,
-			     &server->addr) ||
-	    nla_put_be16(msg, LBDR_A_CONN_SERVER_PORT, server->port) ||
-	    nla_put_u8(msg, LBDR_A_CONN_STATE, READ_ONCE(conn->state)) ||
-	    nla_put_u32(msg, LBDR_A_CONN_EXPIRES, jiffies_to_msecs(left))) {
-		genlmsg_cancel(msg, hdr);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(msg, hdr);
-	return 0;
 }
 
 /* A buffer for a notification, or NULL where nobody listens. */
@@ -396,4 +383,47 @@ void lbdr_nl_notify_server(struct genl_info *info, u8 cmd,
 {
 	lbdr_nl_send(info, lbdr_nl_prepare_server(info, cmd, service, server),
 		     0);
+}
+
+/**
+ * lbdr_nl_prepare_drained() - what to tell listeners of a server that ran dry
+ * @server: the server
+ *
+ * Nobody's message caused it.
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: a message for lbdr_nl_send_drained(), or NULL.
+ */
+struct sk_buff *lbdr_nl_prepare_drained(struct lbdr_server *server)
+{
+	struct sk_buff *msg;
+
+	if (!genl_has_listeners(&lbdr_nl_family, server->ln->net, CONFIG_GROUP))
+		return NULL;
+	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (msg && lbdr_nl_fill_server(msg, 0, 0, 0, LBDR_CMD_SERVER_DEL_NTF,
+				       server->service, server, NULL)) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
+/**
+ * lbdr_nl_send_drained() - send it, or drop it
+ * @ln: the namespace
+ * @msg: may be NULL
+ * @err: not 0 where the server is still there
+ *
+ * Context: process.
+ */
+void lbdr_nl_send_drained(struct lbdr_net *ln, struct sk_buff *msg, int err)
+{
+	if (!msg)
+		return;
+	if (err)
+		nlmsg_free(msg);
+	else
+		genlmsg_multicast_netns(&lbdr_nl_family, ln->net, msg, 0,
+					CONFIG_GROUP, GFP_KERNEL);
 }

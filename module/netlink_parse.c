@@ -19,7 +19,9 @@ bool lbdr_nl_has_key(struct nlattr **attrs)
 {
 	return attrs[LBDR_A_SERVICE_FAMILY] ||
 	       attrs[LBDR_A_SERVICE_PROTOCOL] ||
-	       attrs[LBDR_A_SERVICE_ADDRESS] || attrs[LBDR_A_SERVICE_PORT];
+	       attrs[LBDR_A_SERVICE_ADDRESS] || attrs[LBDR_A_SERVICE_PORT] ||
+	       attrs[LBDR_A_SERVICE_LAST_PORT] ||
+	       attrs[LBDR_A_SERVICE_FWMARK];
 }
 
 /* Only what a frame to one host can carry: no group, and not "anywhere". */
@@ -40,10 +42,40 @@ static bool lbdr_nl_unicast(enum lbdr_family family,
 	       !ipv6_addr_loopback(&addr->in6);
 }
 
-static int lbdr_nl_parse_addr(const struct nlattr *attr,
-			      enum lbdr_family family,
-			      union nf_inet_addr *addr,
-			      struct netlink_ext_ack *extack)
+/**
+ * lbdr_nl_parse_family() - the address family of a message
+ * @attr: AF_INET or AF_INET6
+ * @extack: for the sentence
+ *
+ * Context: any.
+ * Return: enum lbdr_family, or -EAFNOSUPPORT.
+ */
+int lbdr_nl_parse_family(const struct nlattr *attr,
+			 struct netlink_ext_ack *extack)
+{
+	switch (nla_get_u8(attr)) {
+	case AF_INET:
+		return LBDR_V4;
+	case AF_INET6:
+		return LBDR_V6;
+	}
+	NL_SET_ERR_MSG_ATTR(extack, attr,
+			    "the family must be AF_INET or AF_INET6");
+	return -EAFNOSUPPORT;
+}
+
+/**
+ * lbdr_nl_parse_addr() - any address
+ * @attr: the address
+ * @family: that it must be of
+ * @addr: filled in, unused bytes 0
+ * @extack: for the sentence
+ *
+ * Context: any.
+ * Return: 0 or -EAFNOSUPPORT.
+ */
+int lbdr_nl_parse_addr(const struct nlattr *attr, enum lbdr_family family,
+		       union nf_inet_addr *addr, struct netlink_ext_ack *extack)
 {
 	int len = family == LBDR_V4 ? sizeof(addr->in) : sizeof(addr->in6);
 
@@ -54,10 +86,59 @@ static int lbdr_nl_parse_addr(const struct nlattr *attr,
 	}
 	memset(addr, 0, sizeof(*addr));
 	nla_memcpy(addr, attr, len);
+	return 0;
+}
+
+static int lbdr_nl_parse_unicast(const struct nlattr *attr,
+				 enum lbdr_family family,
+				 union nf_inet_addr *addr,
+				 struct netlink_ext_ack *extack)
+{
+	int err = lbdr_nl_parse_addr(attr, family, addr, extack);
+
+	if (err)
+		return err;
 	if (!lbdr_nl_unicast(family, addr)) {
 		NL_SET_ERR_MSG_ATTR(extack, attr,
 				    "the address must be a unicast address, and neither loopback nor link-local");
 		return -EINVAL;
+	}
+	return 0;
+}
+
+static int lbdr_nl_parse_mark(struct nlattr **attrs,
+			      struct lbdr_service_key *key,
+			      struct netlink_ext_ack *extack)
+{
+	if (attrs[LBDR_A_SERVICE_PROTOCOL] || attrs[LBDR_A_SERVICE_ADDRESS] ||
+	    attrs[LBDR_A_SERVICE_PORT] || attrs[LBDR_A_SERVICE_LAST_PORT]) {
+		NL_SET_ERR_MSG(extack,
+			       "a service of a fwmark has neither protocol nor address nor port");
+		return -EINVAL;
+	}
+	key->addr.all[0] = nla_get_u32(attrs[LBDR_A_SERVICE_FWMARK]);
+	if (!key->addr.all[0]) {
+		NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_SERVICE_FWMARK],
+				    "the fwmark must not be 0, which is no mark");
+		return -ERANGE;
+	}
+	return 0;
+}
+
+static int lbdr_nl_parse_ports(struct nlattr **attrs,
+			       struct lbdr_service_key *key,
+			       struct netlink_ext_ack *extack)
+{
+	const struct nlattr *last = attrs[LBDR_A_SERVICE_LAST_PORT];
+
+	key->port = nla_get_be16(attrs[LBDR_A_SERVICE_PORT]);
+	if (!last)
+		return 0;
+	key->last_port = nla_get_be16(last);
+	if (!key->port || ntohs(key->last_port) <= ntohs(key->port)) {
+		NL_SET_ERR_MSG_ATTR(extack, last,
+				    "the last port of a range must be above the first one, and that above 0");
+		return -ERANGE;
 	}
 	return 0;
 }
@@ -69,47 +150,42 @@ static int lbdr_nl_parse_addr(const struct nlattr *attr,
  * @extack: for the sentence
  *
  * Context: any.
- * Return: 0, -EINVAL or -EAFNOSUPPORT.
+ * Return: 0, -EINVAL, -ERANGE or -EAFNOSUPPORT.
  */
 int lbdr_nl_parse_key(struct nlattr **attrs, struct lbdr_service_key *key,
 		      struct netlink_ext_ack *extack)
 {
+	int family, err;
+
 	memset(key, 0, sizeof(*key));
-	if (!attrs[LBDR_A_SERVICE_FAMILY] || !attrs[LBDR_A_SERVICE_PROTOCOL] ||
-	    !attrs[LBDR_A_SERVICE_ADDRESS] || !attrs[LBDR_A_SERVICE_PORT]) {
+	if (!attrs[LBDR_A_SERVICE_FAMILY] ||
+	    (!attrs[LBDR_A_SERVICE_FWMARK] &&
+	     (!attrs[LBDR_A_SERVICE_PROTOCOL] ||
+	      !attrs[LBDR_A_SERVICE_ADDRESS] || !attrs[LBDR_A_SERVICE_PORT]))) {
 		NL_SET_ERR_MSG(extack,
-			       "a service is named by family, protocol, address and port: one of them is missing");
+			       "a service is named by family and fwmark, or by family, protocol, address and port: one of them is missing");
 		return -EINVAL;
 	}
 
-	switch (nla_get_u8(attrs[LBDR_A_SERVICE_FAMILY])) {
-	case AF_INET:
-		key->family = LBDR_V4;
-		break;
-	case AF_INET6:
-		key->family = LBDR_V6;
-		break;
-	default:
-		NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_SERVICE_FAMILY],
-				    "the family must be AF_INET or AF_INET6");
-		return -EAFNOSUPPORT;
-	}
+	family = lbdr_nl_parse_family(attrs[LBDR_A_SERVICE_FAMILY], extack);
+	if (family < 0)
+		return family;
+	key->family = family;
+	if (attrs[LBDR_A_SERVICE_FWMARK])
+		return lbdr_nl_parse_mark(attrs, key, extack);
 
 	key->protocol = nla_get_u8(attrs[LBDR_A_SERVICE_PROTOCOL]);
-	if (key->protocol != IPPROTO_TCP && key->protocol != IPPROTO_UDP) {
+	if (key->protocol != IPPROTO_TCP && key->protocol != IPPROTO_UDP &&
+	    key->protocol != IPPROTO_SCTP) {
 		NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_SERVICE_PROTOCOL],
-				    "the protocol must be TCP or UDP");
+				    "the protocol must be TCP, UDP or SCTP");
 		return -EINVAL;
 	}
-
-	key->port = nla_get_be16(attrs[LBDR_A_SERVICE_PORT]);
-	if (!key->port) {
-		NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_SERVICE_PORT],
-				    "the port must not be 0");
-		return -EINVAL;
-	}
-	return lbdr_nl_parse_addr(attrs[LBDR_A_SERVICE_ADDRESS], key->family,
-				  &key->addr, extack);
+	err = lbdr_nl_parse_ports(attrs, key, extack);
+	if (err)
+		return err;
+	return lbdr_nl_parse_unicast(attrs[LBDR_A_SERVICE_ADDRESS], key->family,
+				     &key->addr, extack);
 }
 
 /**
@@ -125,14 +201,14 @@ int lbdr_nl_parse_nested_key(const struct nlattr *nest,
 			     struct lbdr_service_key *key,
 			     struct netlink_ext_ack *extack)
 {
-	struct nlattr *attrs[LBDR_A_SERVICE_PORT + 1];
+	struct nlattr *attrs[LBDR_A_SERVICE_FWMARK + 1];
 	int err;
 
 	if (!nest) {
 		NL_SET_ERR_MSG(extack, "the server's service is missing");
 		return -EINVAL;
 	}
-	err = nla_parse_nested(attrs, LBDR_A_SERVICE_PORT, nest,
+	err = nla_parse_nested(attrs, LBDR_A_SERVICE_FWMARK, nest,
 			       lbdr_nl_key_policy, extack);
 	if (err)
 		return err;
@@ -197,17 +273,161 @@ int lbdr_nl_parse_service(struct genl_info *info,
 		}
 	}
 
-	attr = info->attrs[LBDR_A_SERVICE_REFUSE];
-	config->has_refuse = attr;
+	return 0;
+}
+
+/* One byte of an enum. What is not given stays. */
+static int lbdr_nl_parse_choice(const struct nlattr *attr, u8 max, u8 *choice,
+				struct netlink_ext_ack *extack)
+{
+	if (!attr)
+		return 0;
+	if (nla_get_u8(attr) > max) {
+		NL_SET_ERR_MSG_ATTR(extack, attr, "there is no such choice");
+		return -EINVAL;
+	}
+	*choice = nla_get_u8(attr);
+	return 0;
+}
+
+static const struct nla_policy lbdr_nl_timeout_policy[LBDR_A_TIMEOUT_MAX + 1] = {
+	[LBDR_A_TIMEOUT_SYN_RECV]		= { .type = NLA_U32 },
+	[LBDR_A_TIMEOUT_ESTABLISHED]		= { .type = NLA_U32 },
+	[LBDR_A_TIMEOUT_FIN_WAIT]		= { .type = NLA_U32 },
+	[LBDR_A_TIMEOUT_TIME_WAIT]		= { .type = NLA_U32 },
+	[LBDR_A_TIMEOUT_CLOSE]			= { .type = NLA_U32 },
+	[LBDR_A_TIMEOUT_UDP]			= { .type = NLA_U32 },
+	[LBDR_A_TIMEOUT_SCTP_INIT]		= { .type = NLA_U32 },
+	[LBDR_A_TIMEOUT_SCTP_ESTABLISHED]	= { .type = NLA_U32 },
+	[LBDR_A_TIMEOUT_SCTP_SHUTDOWN]		= { .type = NLA_U32 },
+	[LBDR_A_TIMEOUT_SCTP_CLOSED]		= { .type = NLA_U32 },
+};
+
+/**
+ * lbdr_nl_parse_timeouts() - time-outs by state
+ * @nest: the attributes, which have the states' numbers; or NULL
+ * @least: of a time-out, 0 where that takes one back
+ * @timeout: seconds; what is not given stays
+ * @extack: for the sentence
+ *
+ * Context: any.
+ * Return: 0, -EINVAL or -ERANGE.
+ */
+int lbdr_nl_parse_timeouts(const struct nlattr *nest, u32 least,
+			   u32 timeout[LBDR_CONN_STATES],
+			   struct netlink_ext_ack *extack)
+{
+	struct nlattr *attrs[LBDR_A_TIMEOUT_MAX + 1];
+	u32 state, seconds;
+	int err;
+
+	BUILD_BUG_ON(LBDR_A_TIMEOUT_SYN_RECV != (int)LBDR_CONN_STATE_SYN_RECV);
+	BUILD_BUG_ON(LBDR_A_TIMEOUT_SCTP_CLOSED !=
+		     (int)LBDR_CONN_STATE_SCTP_CLOSED);
+	BUILD_BUG_ON(LBDR_A_TIMEOUT_MAX + 1 != (int)LBDR_CONN_STATE_TEMPLATE);
+
+	if (!nest)
+		return 0;
+	err = nla_parse_nested(attrs, LBDR_A_TIMEOUT_MAX, nest,
+			       lbdr_nl_timeout_policy, extack);
+	if (err)
+		return err;
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
+		if (!attrs[state])
+			continue;
+		seconds = nla_get_u32(attrs[state]);
+		if (seconds < least || seconds > LBDR_TIMEOUT_MAX) {
+			NL_SET_ERR_MSG_ATTR(extack, attrs[state],
+					    "a time-out must be 1 to 2000000 seconds; 0 takes that of a service back");
+			return -ERANGE;
+		}
+		timeout[state] = seconds;
+	}
+	return 0;
+}
+
+static int lbdr_nl_parse_persist(struct genl_info *info,
+				 enum lbdr_family family,
+				 struct lbdr_service_settings *settings)
+{
+	const struct nlattr *attr = info->attrs[LBDR_A_SERVICE_PERSIST];
+	u8 bits = family == LBDR_V4 ? 32 : 128;
+
 	if (attr) {
-		config->refuse = nla_get_u8(attr);
-		if (config->refuse > LBDR_REFUSE_DROP) {
+		settings->persist = nla_get_u32(attr);
+		if (settings->persist > LBDR_TIMEOUT_MAX) {
 			NL_SET_ERR_MSG_ATTR(info->extack, attr,
-					    "there is no such way to refuse a client");
-			return -EINVAL;
+					    "persistence lasts 2000000 seconds at most");
+			return -ERANGE;
+		}
+	}
+	attr = info->attrs[LBDR_A_SERVICE_PERSIST_PREFIX];
+	if (attr) {
+		settings->prefix = nla_get_u8(attr);
+		if (!settings->prefix || settings->prefix > bits) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr,
+					    "the prefix of persistence must be 1 to 32, or 128 with IPv6");
+			return -ERANGE;
 		}
 	}
 	return 0;
+}
+
+/**
+ * lbdr_nl_parse_service_settings() - what a service is to be like
+ * @info: the message
+ * @key: the service's
+ * @old: what it is like, or NULL for a new one
+ * @settings: filled in
+ *
+ * Context: any; lbdr_net.lock held where @old is a service's.
+ * Return: 0, -EINVAL or -ERANGE.
+ */
+int lbdr_nl_parse_service_settings(struct genl_info *info,
+				   const struct lbdr_service_key *key,
+				   const struct lbdr_service_settings *old,
+				   struct lbdr_service_settings *settings)
+{
+	const struct nlattr *attr;
+	int err;
+
+	memset(settings, 0, sizeof(*settings));
+	settings->prefix = key->family == LBDR_V4 ? 32 : 128;
+	if (old)
+		*settings = *old;
+
+	err = lbdr_nl_parse_choice(info->attrs[LBDR_A_SERVICE_REFUSE],
+				   LBDR_REFUSE_DROP, &settings->refuse,
+				   info->extack);
+	if (err)
+		return err;
+	err = lbdr_nl_parse_choice(info->attrs[LBDR_A_SERVICE_STRAY],
+				   LBDR_STRAY_SCHEDULE, &settings->stray,
+				   info->extack);
+	if (err)
+		return err;
+
+	attr = info->attrs[LBDR_A_SERVICE_FLAGS];
+	if (attr) {
+		settings->flags = nla_get_u32(attr);
+		if (settings->flags & ~(LBDR_SERVICE_FLAG_ONE_PACKET |
+					LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr,
+					    "there is no such option of a service");
+			return -EINVAL;
+		}
+		if (settings->flags & LBDR_SERVICE_FLAG_ONE_PACKET &&
+		    key->protocol != IPPROTO_UDP) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr,
+					    "only a UDP service can schedule each packet for itself");
+			return -EINVAL;
+		}
+	}
+	err = lbdr_nl_parse_persist(info, key->family, settings);
+	if (err)
+		return err;
+	return lbdr_nl_parse_timeouts(info->attrs[LBDR_A_SERVICE_TIMEOUT], 0,
+				      settings->timeout, info->extack);
 }
 
 /**
@@ -277,13 +497,14 @@ int lbdr_nl_parse_server_key(struct genl_info *info,
 		GENL_SET_ERR_MSG(info, "the server's address is missing");
 		return -EINVAL;
 	}
-	err = lbdr_nl_parse_addr(attr, config->key.family, &config->addr,
-				 info->extack);
+	err = lbdr_nl_parse_unicast(attr, config->key.family, &config->addr,
+				    info->extack);
 	if (err)
 		return err;
 
 	attr = info->attrs[LBDR_A_SERVER_PORT];
-	if (attr && nla_get_be16(attr) != config->key.port) {
+	if (attr && nla_get_be16(attr) &&
+	    nla_get_be16(attr) != config->key.port) {
 		NL_SET_ERR_MSG_ATTR(info->extack, attr,
 				    "direct routing changes no port: the server's must be the service's");
 		return -EINVAL;

@@ -8,12 +8,16 @@
  * the fixed header is looked at by skb_header_pointer(), which neither reads
  * past the end nor linearises.
  */
+#include <linux/sctp.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 
 #include "lbdr.h"
+
+/* Chunks of an SCTP packet that are looked at; real ones have one to four. */
+#define SCTP_CHUNKS_MAX	8
 
 /*
  * What a TCP header means. Only a plain SYN begins a connection: one with ACK
@@ -27,6 +31,47 @@ static enum lbdr_event lbdr_tcp_event(const struct tcphdr *th)
 	if (th->syn)
 		return th->ack || th->fin ? LBDR_EVENT_DATA : LBDR_EVENT_SYN;
 	return th->fin ? LBDR_EVENT_FIN : LBDR_EVENT_DATA;
+}
+
+/*
+ * What the chunks of an SCTP packet mean, each looked at by its header alone.
+ * INIT and SHUTDOWN COMPLETE travel alone, COOKIE ECHO comes first; ABORT and
+ * SHUTDOWN may follow others (RFC 9260, 3.3 and 6.10). Behind SCTP_CHUNKS_MAX
+ * nobody looks: a connection that is over, and does not know, idles out.
+ */
+static bool lbdr_sctp_event(const struct sk_buff *skb, u32 offset,
+			    enum lbdr_event *event)
+{
+	const struct sctp_chunkhdr *chunk;
+	struct sctp_chunkhdr _chunk;
+	u32 i, len;
+
+	*event = LBDR_EVENT_SCTP_DATA;
+	for (i = 0; i < SCTP_CHUNKS_MAX && offset < skb->len; i++) {
+		chunk = skb_header_pointer(skb, offset, sizeof(_chunk),
+					   &_chunk);
+		if (!chunk)
+			return false;
+		len = ntohs(chunk->length);
+		if (len < sizeof(_chunk) || offset + len > skb->len)
+			return false;
+		switch (chunk->type) {
+		case SCTP_CID_INIT:
+			*event = LBDR_EVENT_SCTP_INIT;
+			return true;
+		case SCTP_CID_ABORT:
+		case SCTP_CID_SHUTDOWN_COMPLETE:
+			*event = LBDR_EVENT_SCTP_ABORT;
+			return true;
+		case SCTP_CID_SHUTDOWN:
+		case SCTP_CID_SHUTDOWN_ACK:
+			*event = LBDR_EVENT_SCTP_SHUTDOWN;
+			break;
+		}
+		offset += ALIGN(len, 4);
+	}
+	/* A packet without a chunk means nothing. */
+	return i > 0;
 }
 
 /*
@@ -67,8 +112,20 @@ lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
 			return LBDR_PARSED_MALFORMED;
 		*cport = uh->source;
 		*vport = uh->dest;
-		flow->event = LBDR_EVENT_DATA;
+		flow->event = LBDR_EVENT_UDP;
 		flow->hdr_len = thoff + sizeof(*uh);
+	} else if (protocol == IPPROTO_SCTP) {
+		const struct sctphdr *sh;
+		struct sctphdr _sh;
+
+		sh = skb_header_pointer(skb, thoff, sizeof(_sh), &_sh);
+		if (!sh)
+			return LBDR_PARSED_MALFORMED;
+		*cport = sh->source;
+		*vport = sh->dest;
+		if (!lbdr_sctp_event(skb, thoff + sizeof(*sh), &flow->event))
+			return LBDR_PARSED_MALFORMED;
+		flow->hdr_len = thoff + sizeof(*sh);
 	} else {
 		return LBDR_PARSED_OTHER;
 	}
@@ -122,7 +179,8 @@ enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow)
 	u8 protocol = hdr->nexthdr;
 	int thoff = sizeof(*hdr);
 
-	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) {
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP &&
+	    protocol != IPPROTO_SCTP) {
 		__be16 frag_off = 0;
 
 		thoff = ipv6_skip_exthdr(skb, thoff, &protocol, &frag_off);

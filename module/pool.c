@@ -79,7 +79,7 @@ struct lbdr_pool *lbdr_pool_build(struct lbdr_service *service,
 	pool->memory = memory;
 	pool->cursor = &service->cursor;
 	list_for_each_entry(server, &service->servers, list) {
-		if (!server->weight)
+		if (!server->weight || server->draining)
 			continue;
 		lbdr_server_get(server);
 		pool->entries[pool->n].server = server;

@@ -17,7 +17,8 @@
 
 static bool lbdr_quote_has_ports(u8 protocol)
 {
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ||
+	       protocol == IPPROTO_SCTP;
 }
 
 /**

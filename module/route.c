@@ -7,14 +7,7 @@
  * falls on the one packet that notices. It is published by RCU and replaced
  * under the server's lock.
  *
- * A device that goes away waits for whoever refers to it. The kernel takes it
- * out of a cached route itself, but an IPv6 route refers, beside the device, to
- * the entry of the routing table that it was made from, and that one keeps the
- * device until the route is put. So routes that are no longer valid are dropped
- * when a device is unregistered, by a notifier. No packet brings one back: the
- * device's routes went from the routing table when it was brought down, and
- * between that and NETDEV_UNREGISTER the kernel waits for a grace period, so
- * what looked the old route up has published it before, if at all.
+ * Routes that hold a device which goes away are dropped in time, see device.c.
  *
  * The neighbour is not cached. It is looked up without a reference for each
  * packet (see xmit_dr.c), so that a flushed, replaced or failed one is noticed
@@ -23,6 +16,7 @@
 #include <linux/netdevice.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
+#include <net/l3mdev.h>
 #include <net/route.h>
 
 #include "lbdr.h"
@@ -43,10 +37,11 @@ static void lbdr_route_free_rcu(struct rcu_head *rcu)
  */
 static struct dst_entry *lbdr_route_lookup4(struct net *net,
 					    const struct lbdr_server *server,
-					    bool *local, bool *gateway)
+					    int vrf, bool *local, bool *gateway)
 {
 	struct flowi4 fl4 = {
 		.daddr = server->addr.ip,
+		.flowi4_oif = vrf,
 		.flowi4_flags = FLOWI_FLAG_KNOWN_NH,
 	};
 	struct rtable *rt = ip_route_output_key(net, &fl4);
@@ -64,11 +59,12 @@ static struct dst_entry *lbdr_route_lookup4(struct net *net,
 
 static struct dst_entry *lbdr_route_lookup6(struct net *net,
 					    const struct lbdr_server *server,
-					    bool *local, bool *gateway,
+					    int vrf, bool *local, bool *gateway,
 					    u32 *cookie)
 {
 	struct flowi6 fl6 = {
 		.daddr = server->addr.in6,
+		.flowi6_oif = vrf,
 		.flowi6_flags = FLOWI_FLAG_KNOWN_NH,
 	};
 	struct dst_entry *dst = ip6_route_output(net, NULL, &fl6);
@@ -85,18 +81,21 @@ static struct dst_entry *lbdr_route_lookup6(struct net *net,
 }
 
 static struct lbdr_route *lbdr_route_make(const struct lbdr_server *server,
+					  const struct net_device *from,
 					  enum lbdr_drop *why)
 {
 	struct net *net = server->ln->net;
 	bool local = false, gateway = false;
+	/* A VRF has tables of its own. Without one this is 0. */
+	int vrf = from ? l3mdev_master_ifindex_rcu(from) : 0;
 	struct lbdr_route *route;
 	struct dst_entry *dst;
 	u32 cookie = 0;
 
 	if (server->family == LBDR_V4)
-		dst = lbdr_route_lookup4(net, server, &local, &gateway);
+		dst = lbdr_route_lookup4(net, server, vrf, &local, &gateway);
 	else
-		dst = lbdr_route_lookup6(net, server, &local, &gateway,
+		dst = lbdr_route_lookup6(net, server, vrf, &local, &gateway,
 					 &cookie);
 	if (!dst) {
 		*why = LBDR_DROP_NO_ROUTE;
@@ -149,9 +148,10 @@ static void lbdr_route_publish(struct lbdr_server *server,
 
 static const struct lbdr_route *lbdr_route_renew(struct lbdr_server *server,
 						 struct lbdr_route *old,
+						 const struct net_device *from,
 						 enum lbdr_drop *why)
 {
-	struct lbdr_route *new = lbdr_route_make(server, why);
+	struct lbdr_route *new = lbdr_route_make(server, from, why);
 
 	lbdr_route_publish(server, old, new);
 	return new;
@@ -160,6 +160,8 @@ static const struct lbdr_route *lbdr_route_renew(struct lbdr_server *server,
 /**
  * lbdr_route_get() - the route to a server
  * @server: the server, kept alive by rcu_read_lock() or a reference
+ * @from: where the packet came from, or NULL; a server is looked for in the VRF
+ *	of the device whose packet asked first, since VIP and servers are in one
  * @why: set when NULL is returned
  *
  * Context: rcu_read_lock() held. Looks the route up when there is none or it
@@ -167,13 +169,14 @@ static const struct lbdr_route *lbdr_route_renew(struct lbdr_server *server,
  * Return: the route, valid under rcu_read_lock(), or NULL.
  */
 const struct lbdr_route *lbdr_route_get(struct lbdr_server *server,
+					const struct net_device *from,
 					enum lbdr_drop *why)
 {
 	struct lbdr_route *route = rcu_dereference(server->route);
 
 	if (likely(route && dst_check(route->dst, route->cookie)))
 		return route;
-	return lbdr_route_renew(server, route, why);
+	return lbdr_route_renew(server, route, from, why);
 }
 
 /**
@@ -201,54 +204,4 @@ void lbdr_route_prune(struct lbdr_server *server)
 
 	if (route)
 		call_rcu(&route->rcu, lbdr_route_free_rcu);
-}
-
-/*
- * A device of the namespace goes, or moves to another one. RTNL is held, which
- * lbdr never takes while it holds lbdr_net.lock.
- */
-static int lbdr_route_device_event(struct notifier_block *nb,
-				   unsigned long event, void *ptr)
-{
-	struct lbdr_net *ln = lbdr_net(dev_net(netdev_notifier_info_to_dev(ptr)));
-	struct lbdr_service *service;
-	struct lbdr_server *server;
-
-	if (event != NETDEV_UNREGISTER)
-		return NOTIFY_DONE;
-
-	mutex_lock(&ln->lock);
-	list_for_each_entry(service, &ln->service_list, list)
-		list_for_each_entry(server, &service->servers, list)
-			lbdr_route_prune(server);
-	mutex_unlock(&ln->lock);
-	return NOTIFY_DONE;
-}
-
-static struct notifier_block lbdr_route_notifier = {
-	.notifier_call = lbdr_route_device_event,
-};
-
-/**
- * lbdr_route_init() - watch for devices that go
- *
- * Context: process, every namespace has its director.
- * Return: 0 or a negative error.
- */
-int lbdr_route_init(void)
-{
-	return register_netdevice_notifier(&lbdr_route_notifier);
-}
-
-/**
- * lbdr_route_exit() - watch no more
- *
- * What is still cached goes with its service. A device that is being removed
- * just then waits for that.
- *
- * Context: process.
- */
-void lbdr_route_exit(void)
-{
-	unregister_netdevice_notifier(&lbdr_route_notifier);
 }

@@ -16,6 +16,9 @@
 #include "lbdr.h"
 #include "sched.h"
 
+/* How often it is looked whether a server that drains has run dry */
+#define DRAIN_PERIOD	(HZ / 4 ?: 1)
+
 /**
  * lbdr_server_counts() - what a server has got since the last zero operation
  * @server: the server
@@ -54,7 +57,7 @@ struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
 }
 
 static struct lbdr_server *lbdr_server_alloc(struct lbdr_net *ln,
-					     const struct lbdr_service *service,
+					     struct lbdr_service *service,
 					     const union nf_inet_addr *addr,
 					     const struct lbdr_server_settings *settings)
 {
@@ -76,7 +79,8 @@ static struct lbdr_server *lbdr_server_alloc(struct lbdr_net *ln,
 	server->addr = *addr;
 	server->family = service->key.family;
 	server->ln = ln;
-	server->port = service->key.port;
+	server->service = service;
+	INIT_LIST_HEAD(&server->drain);
 	server->weight = settings->weight;
 	server->upper = settings->upper;
 	server->lower = settings->lower;
@@ -227,6 +231,7 @@ void lbdr_server_retire(struct lbdr_service *service,
 	service->folded.bytes += counts.bytes;
 
 	list_del(&server->list);
+	list_del(&server->drain);
 	service->n_servers--;
 	lbdr_server_put(server);
 }
@@ -258,4 +263,97 @@ int lbdr_server_del(struct lbdr_net *ln, struct lbdr_service *service,
 	lbdr_server_retire(service, server);
 	ln->generation++;
 	return 0;
+}
+
+/**
+ * lbdr_server_drain() - let a server go when its last connection has gone
+ * @ln: the namespace
+ * @service: the service
+ * @server: its server
+ * @drain: or take that back
+ *
+ * Until then it gets no new connection, of persistent clients neither.
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: 0, or -ENOMEM and nothing is changed.
+ */
+int lbdr_server_drain(struct lbdr_net *ln, struct lbdr_service *service,
+		      struct lbdr_server *server, bool drain)
+{
+	int err;
+
+	lockdep_assert_held(&ln->lock);
+
+	WRITE_ONCE(server->draining, drain);
+	err = lbdr_pool_renew(ln, service);
+	if (err) {
+		WRITE_ONCE(server->draining, !drain);
+		return err;
+	}
+	if (drain) {
+		list_add_tail(&server->drain, &ln->draining);
+		queue_delayed_work(system_power_efficient_wq, &ln->drain,
+				   DRAIN_PERIOD);
+	} else {
+		list_del_init(&server->drain);
+	}
+	ln->generation++;
+	return 0;
+}
+
+/*
+ * A packet that chose a server before it began to drain has made its connection
+ * when a grace period is over: none comes after the look at the counts.
+ */
+static void lbdr_server_drain_work(struct work_struct *work)
+{
+	struct lbdr_net *ln = container_of(to_delayed_work(work),
+					   struct lbdr_net, drain);
+	struct lbdr_server *server, *next;
+	struct sk_buff *ntf;
+	LIST_HEAD(seen);
+
+	mutex_lock(&ln->lock);
+	list_splice_init(&ln->draining, &seen);
+	mutex_unlock(&ln->lock);
+	synchronize_rcu();
+
+	mutex_lock(&ln->lock);
+	list_for_each_entry_safe(server, next, &seen, drain) {
+		if (lbdr_server_active(server) || lbdr_server_inactive(server))
+			continue;
+		/* Without memory for a pool it is tried again. */
+		ntf = lbdr_nl_prepare_drained(server);
+		lbdr_nl_send_drained(ln, ntf,
+				     lbdr_server_del(ln, server->service,
+						     server));
+	}
+	list_splice(&seen, &ln->draining);
+	if (!list_empty(&ln->draining))
+		queue_delayed_work(system_power_efficient_wq, &ln->drain,
+				   DRAIN_PERIOD);
+	mutex_unlock(&ln->lock);
+}
+
+/**
+ * lbdr_server_drain_init() - no server of a namespace drains yet
+ * @ln: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_server_drain_init(struct lbdr_net *ln)
+{
+	INIT_LIST_HEAD(&ln->draining);
+	INIT_DELAYED_WORK(&ln->drain, lbdr_server_drain_work);
+}
+
+/**
+ * lbdr_server_drain_exit() - none will any more
+ * @ln: the namespace, without services
+ *
+ * Context: process.
+ */
+void lbdr_server_drain_exit(struct lbdr_net *ln)
+{
+	cancel_delayed_work_sync(&ln->drain);
 }

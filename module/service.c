@@ -2,11 +2,16 @@
 /*
  * The table of virtual services, and the filter of VIPs in front of it.
  *
- * Services are found by (family, protocol, VIP, port) under rcu_read_lock(),
- * and kept in a list in the order they were added for those who read them all
- * under lbdr_net.lock, which also serialises every change. A service is freed
- * a grace period after it was unlinked. Its connections are not touched then:
- * their servers are dead, so they are not found any more.
+ * Three tables, asked in this order by a packet of no connection: services of
+ * one port, by (family, protocol, VIP, port); services of many, by (family,
+ * protocol, VIP), of which a range that has the port comes before port 0; and at
+ * the hook behind the mangle table, services of a fwmark.
+ *
+ * They are read under rcu_read_lock(), and services are kept in a list in the
+ * order they were added for those who read them all under lbdr_net.lock, which
+ * also serialises every change. A service is freed a grace period after it was
+ * unlinked. Its connections are not touched then: their servers are dead, so
+ * they are not found any more.
  */
 #include <linux/mm.h>
 
@@ -20,6 +25,14 @@ static const struct rhashtable_params lbdr_service_params = {
 	.automatic_shrinking	= true,
 };
 
+/* The key up to its ports, which are told apart among those of one address. */
+static const struct rhashtable_params lbdr_service_wide_params = {
+	.head_offset		= offsetof(struct lbdr_service, wide),
+	.key_offset		= offsetof(struct lbdr_service, key),
+	.key_len		= offsetof(struct lbdr_service_key, port),
+	.automatic_shrinking	= true,
+};
+
 /**
  * lbdr_service_table_init() - make a namespace's table of services
  * @ln: the namespace
@@ -29,10 +42,18 @@ static const struct rhashtable_params lbdr_service_params = {
  */
 int lbdr_service_table_init(struct lbdr_net *ln)
 {
-	BUILD_BUG_ON(sizeof(struct lbdr_service_key) != 20);
+	int err;
+
+	BUILD_BUG_ON(sizeof(struct lbdr_service_key) != 24);
 
 	INIT_LIST_HEAD(&ln->service_list);
-	return rhashtable_init(&ln->services, &lbdr_service_params);
+	err = rhashtable_init(&ln->services, &lbdr_service_params);
+	if (err)
+		return err;
+	err = rhltable_init(&ln->wide, &lbdr_service_wide_params);
+	if (err)
+		rhashtable_destroy(&ln->services);
+	return err;
 }
 
 /**
@@ -43,6 +64,7 @@ int lbdr_service_table_init(struct lbdr_net *ln)
  */
 void lbdr_service_table_exit(struct lbdr_net *ln)
 {
+	rhltable_destroy(&ln->wide);
 	rhashtable_destroy(&ln->services);
 }
 
@@ -60,9 +82,31 @@ static void lbdr_vip_clear(struct lbdr_net *ln, const struct lbdr_service *gone)
 
 	list_for_each_entry(service, &ln->service_list, list)
 		if (service->key.family == gone->key.family &&
+		    !lbdr_service_key_marked(&service->key) &&
 		    lbdr_vip_hash(&service->key) == bit)
 			return;
 	clear_bit(bit, ln->vips[gone->key.family]);
+}
+
+/* The last port that a service has. */
+static u16 lbdr_service_last(const struct lbdr_service_key *key)
+{
+	if (!key->port)
+		return U16_MAX;
+	return ntohs(key->last_port ?: key->port);
+}
+
+static struct lbdr_service *
+lbdr_service_find_wide(struct lbdr_net *ln, const struct lbdr_service_key *key)
+{
+	struct lbdr_service *service;
+	struct rhlist_head *list, *at;
+
+	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
+	rhl_for_each_entry_rcu(service, at, list, wide)
+		if (!memcmp(&service->key, key, sizeof(*key)))
+			return service;
+	return NULL;
 }
 
 /**
@@ -76,7 +120,34 @@ static void lbdr_vip_clear(struct lbdr_net *ln, const struct lbdr_service *gone)
 struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
 				       const struct lbdr_service_key *key)
 {
-	return rhashtable_lookup_fast(&ln->services, key, lbdr_service_params);
+	struct lbdr_service *service;
+
+	if (!lbdr_service_key_wide(key))
+		return rhashtable_lookup_fast(&ln->services, key,
+					      lbdr_service_params);
+	rcu_read_lock();
+	service = lbdr_service_find_wide(ln, key);
+	rcu_read_unlock();
+	return service;
+}
+
+/* The range that @key's port is in, else the service of all ports. */
+static struct lbdr_service *
+lbdr_service_around(struct lbdr_net *ln, const struct lbdr_service_key *key)
+{
+	struct lbdr_service *service, *any = NULL;
+	struct rhlist_head *list, *at;
+	u16 port = ntohs(key->port);
+
+	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
+	rhl_for_each_entry_rcu(service, at, list, wide) {
+		if (!service->key.port)
+			any = service;
+		else if (port >= ntohs(service->key.port) &&
+			 port <= lbdr_service_last(&service->key))
+			return service;
+	}
+	return any;
 }
 
 /**
@@ -93,6 +164,7 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 	struct lbdr_service_key key = {
 		.family = flow->family,
 	};
+	struct lbdr_service *service;
 
 	if (flow->family == LBDR_V4) {
 		key.addr.ip = flow->v4.vip;
@@ -103,7 +175,91 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 		key.port = flow->v6.vport;
 		key.protocol = flow->v6.protocol;
 	}
-	return lbdr_service_find(ln, &key);
+	service = rhashtable_lookup(&ln->services, &key, lbdr_service_params);
+	if (!service && READ_ONCE(ln->n_wide))
+		service = lbdr_service_around(ln, &key);
+	return service;
+}
+
+/**
+ * lbdr_service_of_mark() - the service that a mark stands for
+ * @ln: the namespace
+ * @family: of the packet
+ * @mark: not 0
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the service or NULL.
+ */
+struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
+					  enum lbdr_family family, u32 mark)
+{
+	const struct lbdr_service_key key = {
+		.addr.all[0] = mark,
+		.family = family,
+	};
+
+	return rhashtable_lookup(&ln->services, &key, lbdr_service_params);
+}
+
+/* Whether another range of the same address has some of @key's ports. */
+static bool lbdr_service_overlaps(struct lbdr_net *ln,
+				  const struct lbdr_service_key *key)
+{
+	const struct lbdr_service *service;
+
+	list_for_each_entry(service, &ln->service_list, list)
+		if (service->key.last_port && key->last_port &&
+		    !memcmp(&service->key, key,
+			    offsetof(struct lbdr_service_key, port)) &&
+		    ntohs(service->key.port) <= lbdr_service_last(key) &&
+		    ntohs(key->port) <= lbdr_service_last(&service->key))
+			return true;
+	return false;
+}
+
+/* Lets packets find a service, by whatever it is found. */
+static int lbdr_service_insert(struct lbdr_net *ln,
+			       struct lbdr_service *service)
+{
+	enum lbdr_family family = service->key.family;
+	int err;
+
+	if (lbdr_service_key_wide(&service->key)) {
+		err = rhltable_insert(&ln->wide, &service->wide,
+				      lbdr_service_wide_params);
+		if (!err)
+			WRITE_ONCE(ln->n_wide, ln->n_wide + 1);
+		return err;
+	}
+	err = rhashtable_lookup_insert_fast(&ln->services, &service->node,
+					    lbdr_service_params);
+	if (err || !lbdr_service_key_marked(&service->key))
+		return err;
+	if (!ln->n_marked[family])
+		err = lbdr_hook_register_marked(ln, family);
+	if (err)
+		rhashtable_remove_fast(&ln->services, &service->node,
+				       lbdr_service_params);
+	else
+		ln->n_marked[family]++;
+	return err;
+}
+
+static void lbdr_service_remove(struct lbdr_net *ln,
+				struct lbdr_service *service)
+{
+	enum lbdr_family family = service->key.family;
+
+	if (lbdr_service_key_wide(&service->key)) {
+		rhltable_remove(&ln->wide, &service->wide,
+				lbdr_service_wide_params);
+		WRITE_ONCE(ln->n_wide, ln->n_wide - 1);
+		return;
+	}
+	rhashtable_remove_fast(&ln->services, &service->node,
+			       lbdr_service_params);
+	if (lbdr_service_key_marked(&service->key) && !--ln->n_marked[family])
+		lbdr_hook_unregister_marked(ln, family);
 }
 
 /* What the scheduler wants to remember, if anything, begins here. */
@@ -127,18 +283,18 @@ static void lbdr_service_close(const struct lbdr_sched *sched, void *memory)
  * @ln: the namespace
  * @key: all its bytes count, unused ones are 0
  * @sched: its scheduler
- * @refuse: enum lbdr_refuse
+ * @settings: what it is to be like
  *
  * The first service of a family brings the hooks with it.
  *
  * Context: process, lbdr_net.lock held.
- * Return: the service, or ERR_PTR of -EEXIST, -ENOMEM, or what registering a
- * hook may say.
+ * Return: the service, or ERR_PTR of -EEXIST, -ENOTUNIQ where another service
+ * has some of its range of ports, -ENOMEM, or what registering a hook may say.
  */
-struct lbdr_service *lbdr_service_add(struct lbdr_net *ln,
-				      const struct lbdr_service_key *key,
-				      const struct lbdr_sched *sched,
-				      u8 refuse)
+struct lbdr_service *
+lbdr_service_add(struct lbdr_net *ln, const struct lbdr_service_key *key,
+		 const struct lbdr_sched *sched,
+		 const struct lbdr_service_settings *settings)
 {
 	struct lbdr_service *service;
 	struct lbdr_pool *pool;
@@ -146,12 +302,16 @@ struct lbdr_service *lbdr_service_add(struct lbdr_net *ln,
 
 	lockdep_assert_held(&ln->lock);
 
+	if (lbdr_service_find(ln, key))
+		return ERR_PTR(-EEXIST);
+	if (lbdr_service_overlaps(ln, key))
+		return ERR_PTR(-ENOTUNIQ);
 	service = kzalloc(sizeof(*service), GFP_KERNEL_ACCOUNT);
 	if (!service)
 		return ERR_PTR(-ENOMEM);
 	service->key = *key;
 	service->sched = *sched;
-	service->refuse = refuse;
+	service->settings = *settings;
 	INIT_LIST_HEAD(&service->stale);
 	INIT_LIST_HEAD(&service->servers);
 	err = lbdr_service_open(&service->sched, &service->memory);
@@ -164,8 +324,7 @@ struct lbdr_service *lbdr_service_add(struct lbdr_net *ln,
 	}
 	lbdr_pool_publish(ln, service, pool);
 
-	err = rhashtable_lookup_insert_fast(&ln->services, &service->node,
-					    lbdr_service_params);
+	err = lbdr_service_insert(ln, service);
 	if (err)
 		goto err_insert;
 	if (!ln->n_services[key->family]) {
@@ -175,13 +334,14 @@ struct lbdr_service *lbdr_service_add(struct lbdr_net *ln,
 	}
 	ln->n_services[key->family]++;
 	list_add_tail(&service->list, &ln->service_list);
-	set_bit(lbdr_vip_hash(key), ln->vips[key->family]);
+	if (!lbdr_service_key_marked(key))
+		set_bit(lbdr_vip_hash(key), ln->vips[key->family]);
+	lbdr_device_begin(ln);
 	ln->generation++;
 	return service;
 
 err_hook:
-	rhashtable_remove_fast(&ln->services, &service->node,
-			       lbdr_service_params);
+	lbdr_service_remove(ln, service);
 err_insert:
 	lbdr_pool_free_rcu(pool);
 	lbdr_service_close(&service->sched, service->memory);
@@ -237,19 +397,31 @@ int lbdr_service_set_sched(struct lbdr_net *ln, struct lbdr_service *service,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_set_sched);
 
 /**
- * lbdr_service_set_refuse() - what clients are told when no server takes them
+ * lbdr_service_set() - change what a service is like
  * @ln: the namespace
  * @service: the service
- * @refuse: enum lbdr_refuse
+ * @settings: all of them
+ *
+ * Packets read each word for itself; no two of them have to agree. What
+ * persistence remembers by another prefix than the new one idles out.
  *
  * Context: process, lbdr_net.lock held.
  */
-void lbdr_service_set_refuse(struct lbdr_net *ln, struct lbdr_service *service,
-			     u8 refuse)
+void lbdr_service_set(struct lbdr_net *ln, struct lbdr_service *service,
+		      const struct lbdr_service_settings *settings)
 {
+	struct lbdr_service_settings *mine = &service->settings;
+	u32 state;
+
 	lockdep_assert_held(&ln->lock);
 
-	WRITE_ONCE(service->refuse, refuse);
+	WRITE_ONCE(mine->refuse, settings->refuse);
+	WRITE_ONCE(mine->stray, settings->stray);
+	WRITE_ONCE(mine->prefix, settings->prefix);
+	WRITE_ONCE(mine->flags, settings->flags);
+	WRITE_ONCE(mine->persist, settings->persist);
+	for (state = 0; state < LBDR_CONN_STATES; state++)
+		WRITE_ONCE(mine->timeout[state], settings->timeout[state]);
 	ln->generation++;
 }
 
@@ -272,9 +444,9 @@ void lbdr_service_del(struct lbdr_net *ln, struct lbdr_service *service)
 
 	/* 1. Not found any more; packets that have found it go on with it. */
 	list_del(&service->list);
-	lbdr_vip_clear(ln, service);
-	rhashtable_remove_fast(&ln->services, &service->node,
-			       lbdr_service_params);
+	if (!lbdr_service_key_marked(&service->key))
+		lbdr_vip_clear(ln, service);
+	lbdr_service_remove(ln, service);
 	if (!--ln->n_services[family])
 		lbdr_hook_unregister(ln, family);
 

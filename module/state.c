@@ -16,32 +16,61 @@
 #define ST_TW	LBDR_CONN_STATE_TIME_WAIT
 #define ST_CL	LBDR_CONN_STATE_CLOSE
 #define ST_UD	LBDR_CONN_STATE_UDP
+#define ST_SI	LBDR_CONN_STATE_SCTP_INIT
+#define ST_SE	LBDR_CONN_STATE_SCTP_ESTABLISHED
+#define ST_SS	LBDR_CONN_STATE_SCTP_SHUTDOWN
+#define ST_SC	LBDR_CONN_STATE_SCTP_CLOSED
+#define ST_TE	LBDR_CONN_STATE_TEMPLATE
 #define ST_DE	LBDR_CONN_STATE_DEAD
 
+/* An event leaves the states of other protocols, which it never meets, alone. */
+#define TCP(no, sr, es, fw, tw, cl)					\
+	{ no, sr, es, fw, tw, cl, ST_UD, ST_SI, ST_SE, ST_SS, ST_SC, ST_TE, ST_DE }
+#define SCTP(no, si, se, ss, sc)					\
+	{ no, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL, ST_UD, si, se, ss, sc, ST_TE, ST_DE }
+
 /*
- * A RST closes from every state; ip_vs lets SYN_RECV stand. A SYN in FIN_WAIT,
- * TIME_WAIT or CLOSE begins another connection and is told apart before this
- * table is asked, see lbdr_conn_find().
+ * TCP: a RST closes from every state; ip_vs lets SYN_RECV stand. A SYN in
+ * FIN_WAIT, TIME_WAIT or CLOSE begins another connection and is told apart
+ * before this table is asked, see lbdr_conn_find(), and so is an INIT.
+ *
+ * SCTP (RFC 9260, 4): an INIT in an association that lives is a restart, which
+ * its server answers.
  */
 const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES] = {
-	/* from NO, SR, ES, FW, TW, CL, UD, DE */
-	[LBDR_EVENT_DATA]	= { ST_UD, ST_ES, ST_ES, ST_FW, ST_TW, ST_CL, ST_UD, ST_DE },
-	[LBDR_EVENT_SYN]	= { ST_SR, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL, ST_UD, ST_DE },
-	[LBDR_EVENT_FIN]	= { ST_NO, ST_TW, ST_FW, ST_FW, ST_TW, ST_CL, ST_UD, ST_DE },
-	[LBDR_EVENT_RST]	= { ST_NO, ST_CL, ST_CL, ST_CL, ST_CL, ST_CL, ST_UD, ST_DE },
+	/*             from NO,    SR,    ES,    FW,    TW,    CL */
+	[LBDR_EVENT_DATA] = TCP(ST_ES, ST_ES, ST_ES, ST_FW, ST_TW, ST_CL),
+	[LBDR_EVENT_SYN]  = TCP(ST_SR, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL),
+	[LBDR_EVENT_FIN]  = TCP(ST_NO, ST_TW, ST_FW, ST_FW, ST_TW, ST_CL),
+	[LBDR_EVENT_RST]  = TCP(ST_NO, ST_CL, ST_CL, ST_CL, ST_CL, ST_CL),
+
+	[LBDR_EVENT_UDP]  = TCP(ST_UD, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL),
+
+	/*                      from NO,    SI,    SE,    SS,    SC */
+	[LBDR_EVENT_SCTP_INIT]     = SCTP(ST_SI, ST_SI, ST_SE, ST_SS, ST_SC),
+	[LBDR_EVENT_SCTP_DATA]     = SCTP(ST_SE, ST_SE, ST_SE, ST_SS, ST_SC),
+	[LBDR_EVENT_SCTP_SHUTDOWN] = SCTP(ST_NO, ST_SS, ST_SS, ST_SS, ST_SC),
+	[LBDR_EVENT_SCTP_ABORT]    = SCTP(ST_NO, ST_SC, ST_SC, ST_SC, ST_SC),
+
+	[LBDR_EVENT_TEMPLATE] = TCP(ST_TE, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL),
 };
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_state_next);
 
 /*
- * Seconds, those of ip_vs (net/netfilter/ipvs/ip_vs_proto_tcp.c and
- * ip_vs_proto_udp.c), since operators know them.
+ * Seconds, those of ip_vs (net/netfilter/ipvs/ip_vs_proto_tcp.c,
+ * ip_vs_proto_udp.c and ip_vs_proto_sctp.c), since operators know them. A
+ * template's are its service's.
  */
 const u32 lbdr_state_timeout[LBDR_CONN_STATES] = {
-	[LBDR_CONN_STATE_SYN_RECV]	= 60,
-	[LBDR_CONN_STATE_ESTABLISHED]	= 15 * 60,
-	[LBDR_CONN_STATE_FIN_WAIT]	= 2 * 60,
-	[LBDR_CONN_STATE_TIME_WAIT]	= 2 * 60,
-	[LBDR_CONN_STATE_CLOSE]		= 10,
-	[LBDR_CONN_STATE_UDP]		= 5 * 60,
+	[LBDR_CONN_STATE_SYN_RECV]		= 60,
+	[LBDR_CONN_STATE_ESTABLISHED]		= 15 * 60,
+	[LBDR_CONN_STATE_FIN_WAIT]		= 2 * 60,
+	[LBDR_CONN_STATE_TIME_WAIT]		= 2 * 60,
+	[LBDR_CONN_STATE_CLOSE]			= 10,
+	[LBDR_CONN_STATE_UDP]			= 5 * 60,
+	[LBDR_CONN_STATE_SCTP_INIT]		= 60,
+	[LBDR_CONN_STATE_SCTP_ESTABLISHED]	= 15 * 60,
+	[LBDR_CONN_STATE_SCTP_SHUTDOWN]		= 60,
+	[LBDR_CONN_STATE_SCTP_CLOSED]		= 60,
 };
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_state_timeout);

@@ -18,6 +18,14 @@ const struct lbdr_drop_word lbdr_drop_words[LBDR_DROPS] = {
 		"no-server",
 		"no server takes new connections; the client was told as the service says",
 	},
+	[LBDR_DROP_STRAY] = {
+		"stray",
+		"packet of no connection, dropped or answered by RST as its service says",
+	},
+	[LBDR_DROP_LOOP] = {
+		"loop",
+		"new connection that another director sent here as to a real server, and the VIP is not local",
+	},
 	[LBDR_DROP_CONN_MAX] = {
 		"conn-max",
 		"new connection over the limit that the parameter conn_max sets",
@@ -56,15 +64,19 @@ const struct lbdr_drop_word lbdr_drop_words[LBDR_DROPS] = {
 	},
 	[LBDR_PASS_NO_CONN] = {
 		"no-conn",
-		"passed to the stack: TCP of no connection and no SYN",
+		"passed to the stack: packet of no connection that begins none",
 	},
 	[LBDR_PASS_FRAGMENT] = {
 		"fragment",
-		"passed to the stack: an IP fragment",
+		"passed to the stack: an IP fragment that could not be put together with others",
 	},
 	[LBDR_PASS_LOCAL_CLIENT] = {
 		"local-client",
 		"passed to the stack: the client is the director itself",
+	},
+	[LBDR_PASS_DIRECTOR] = {
+		"director",
+		"passed to the stack: another director sent it here as to a real server",
 	},
 };
 

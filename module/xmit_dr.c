@@ -52,15 +52,21 @@ static bool lbdr_xmit_fits(const struct sk_buff *skb, u32 mtu, u32 frag_max)
 	       (skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
 }
 
-/* Step 4. The link header was never there: skb->data is the network header. */
-static void lbdr_xmit_clear(struct sk_buff *skb, struct net_device *dev)
+/*
+ * Step 4. The link header was never there: skb->data is the network header. What
+ * this host sends was not received, and goes on counting for its socket.
+ */
+static void lbdr_xmit_clear(struct sk_buff *skb, struct net_device *dev,
+			    bool local)
 {
-	skb_forward_csum(skb);
-	skb_clear_tstamp(skb);
+	if (likely(!local)) {
+		skb_forward_csum(skb);
+		skb_clear_tstamp(skb);
+		skb_orphan(skb);
+		skb_ext_reset(skb);
+	}
 	skb_dst_drop(skb);
-	skb_orphan(skb);
 	nf_reset_ct(skb);
-	skb_ext_reset(skb);
 	skb->dev = dev;
 }
 
@@ -80,9 +86,9 @@ static bool lbdr_xmit_offloaded(const struct sk_buff *skb)
  * LOCAL_OUT.
  */
 static unsigned int lbdr_xmit_slow(struct lbdr_net *ln, struct sk_buff *skb,
-				   struct dst_entry *dst)
+				   struct dst_entry *dst, bool local)
 {
-	lbdr_xmit_clear(skb, dst_dev_rcu(dst));
+	lbdr_xmit_clear(skb, dst_dev_rcu(dst), local);
 	dst_hold(dst);
 	skb_dst_set(skb, dst);
 	dst_output(ln->net, NULL, skb);
@@ -105,6 +111,8 @@ static unsigned int lbdr_xmit_neigh(struct lbdr_net *ln, struct sk_buff *skb,
  * @skb: the packet at PREROUTING, data at the network header
  * @server: where to
  * @route: how to get there
+ * @local: this host made the packet, at LOCAL_OUT: its TTL stays, and what is too
+ *	large is for the kernel to cut or to refuse
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: NF_STOLEN, NF_DROP with the reason counted, or NF_ACCEPT when the
@@ -112,7 +120,7 @@ static unsigned int lbdr_xmit_neigh(struct lbdr_net *ln, struct sk_buff *skb,
  */
 unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 			   const struct lbdr_server *server,
-			   const struct lbdr_route *route)
+			   const struct lbdr_route *route, bool local)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	struct dst_entry *dst = route->dst;
@@ -127,14 +135,14 @@ unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 		return NF_STOLEN;
 	}
 
-	if (unlikely(iph->ttl <= 1)) {
+	if (unlikely(iph->ttl <= 1 && !local)) {
 		lbdr_icmp4(ln->net, skb, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
 		return lbdr_xmit_drop(ln, LBDR_DROP_TTL);
 	}
 
 	fits = lbdr_xmit_fits(skb, mtu, IPCB(skb)->frag_max_size);
 	/* RFC 1191, 3. Defragmentation marks what it put together itself. */
-	if (unlikely(!fits && (iph->frag_off & htons(IP_DF)) &&
+	if (unlikely(!fits && !local && (iph->frag_off & htons(IP_DF)) &&
 		     (!skb->ignore_df || IPCB(skb)->frag_max_size > mtu))) {
 		lbdr_icmp4(ln->net, skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED,
 			   mtu);
@@ -144,13 +152,15 @@ unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 	dev = dst_dev_rcu(dst);
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev))))
 		return lbdr_xmit_drop(ln, LBDR_DROP_MEMORY);
-	/* The header may have moved. */
-	ip_decrease_ttl(ip_hdr(skb));
-	skb->priority = rt_tos2priority(ip_hdr(skb)->tos);
+	if (likely(!local)) {
+		/* The header may have moved. */
+		ip_decrease_ttl(ip_hdr(skb));
+		skb->priority = rt_tos2priority(ip_hdr(skb)->tos);
+	}
 	if (unlikely(!fits))
-		return lbdr_xmit_slow(ln, skb, dst);
+		return lbdr_xmit_slow(ln, skb, dst, local);
 
-	lbdr_xmit_clear(skb, dev);
+	lbdr_xmit_clear(skb, dev, local);
 	return lbdr_xmit_neigh(ln, skb,
 			       ip_neigh_gw4(dev, server->addr.ip));
 }
@@ -172,13 +182,14 @@ static struct neighbour *lbdr_neigh6(struct net_device *dev,
  * @skb: the packet at PREROUTING, data at the network header
  * @server: where to
  * @route: how to get there
+ * @local: as of lbdr_xmit_dr4()
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: as lbdr_xmit_dr4().
  */
 unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 			   const struct lbdr_server *server,
-			   const struct lbdr_route *route)
+			   const struct lbdr_route *route, bool local)
 {
 	u32 frag_max = IP6CB(skb)->frag_max_size;
 	struct dst_entry *dst = route->dst;
@@ -193,7 +204,7 @@ unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 		return NF_STOLEN;
 	}
 
-	if (unlikely(ipv6_hdr(skb)->hop_limit <= 1)) {
+	if (unlikely(ipv6_hdr(skb)->hop_limit <= 1 && !local)) {
 		lbdr_icmp6(ln->net, skb, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT,
 			   0);
 		return lbdr_xmit_drop(ln, LBDR_DROP_TTL);
@@ -202,7 +213,7 @@ unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 	mtu = ip6_dst_mtu_maybe_forward(dst, true);
 	fits = lbdr_xmit_fits(skb, mtu, frag_max);
 	/* RFC 8200, 5: routers cut nothing but what was cut before. */
-	if (unlikely(!fits && (!frag_max || frag_max > mtu))) {
+	if (unlikely(!fits && !local && (!frag_max || frag_max > mtu))) {
 		lbdr_icmp6(ln->net, skb, ICMPV6_PKT_TOOBIG, 0, mtu);
 		return lbdr_xmit_drop(ln, LBDR_DROP_MTU);
 	}
@@ -210,10 +221,11 @@ unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 	dev = dst_dev_rcu(dst);
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev))))
 		return lbdr_xmit_drop(ln, LBDR_DROP_MEMORY);
-	ipv6_hdr(skb)->hop_limit--;
+	if (likely(!local))
+		ipv6_hdr(skb)->hop_limit--;
 	if (unlikely(!fits))
-		return lbdr_xmit_slow(ln, skb, dst);
+		return lbdr_xmit_slow(ln, skb, dst, local);
 
-	lbdr_xmit_clear(skb, dev);
+	lbdr_xmit_clear(skb, dev, local);
 	return lbdr_xmit_neigh(ln, skb, lbdr_neigh6(dev, &server->addr.in6));
 }

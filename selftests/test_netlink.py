@@ -53,7 +53,16 @@ WRONG_KEYS = [
     ("family 255", k(family=255), errno.EAFNOSUPPORT),
     ("protocol ICMP", k(protocol=1), errno.EINVAL),
     ("protocol 0", k(protocol=0), errno.EINVAL),
-    ("port 0", k(port=0), errno.EINVAL),
+    ("a range that begins with 0", k(port=0, more=be16(genl.LAST_PORT, 9)),
+     errno.ERANGE),
+    ("a range of one port", k(more=be16(genl.LAST_PORT, 80)), errno.ERANGE),
+    ("a range that goes down", k(more=be16(genl.LAST_PORT, 79)), errno.ERANGE),
+    ("fwmark 0", u8(FAMILY, 2) + u32(genl.FWMARK, 0), errno.ERANGE),
+    ("a fwmark without a family", u32(genl.FWMARK, 1), errno.EINVAL),
+    ("a fwmark and a port", k(protocol=None, address=None,
+                              more=u32(genl.FWMARK, 1)), errno.EINVAL),
+    ("a fwmark of two bytes", u8(FAMILY, 2) + attr(genl.FWMARK, b"\0\1"),
+     errno.EINVAL),
     ("an IPv6 address in an IPv4 service", k(address=V6), errno.EAFNOSUPPORT),
     ("an IPv4 address in an IPv6 service", k(family=10), errno.EAFNOSUPPORT),
     ("an address of 3 bytes", k(address=V4[:3]), errno.EAFNOSUPPORT),
@@ -95,6 +104,21 @@ WRONG_SERVICES = [
     ("a table's size for sh", k(more=attr(SCHEDULER, b"sh\0") +
                                 u32(genl.SCHED_SIZE, 65537)), errno.EINVAL),
     ("a way to refuse that does not exist", k(more=u8(genl.REFUSE, 3)),
+     errno.EINVAL),
+    ("strays that go where nothing is", k(more=u8(genl.STRAY, 4)), errno.EINVAL),
+    ("an option that does not exist", k(more=u32(genl.FLAGS, 4)), errno.EINVAL),
+    ("single packets of TCP", k(more=u32(genl.FLAGS, 1)), errno.EINVAL),
+    ("persistence beyond its limit", k(more=u32(genl.PERSIST, 2000001)),
+     errno.ERANGE),
+    ("a persistence prefix of 0", k(more=u8(genl.PERSIST_PREFIX, 0)),
+     errno.ERANGE),
+    ("a persistence prefix of 33", k(more=u8(genl.PERSIST_PREFIX, 33)),
+     errno.ERANGE),
+    ("a time-out beyond its limit",
+     k(more=attr(genl.TIMEOUT | NESTED, u32(2, 2000001))), errno.ERANGE),
+    ("a time-out of no state", k(more=attr(genl.TIMEOUT | NESTED, u32(11, 1))),
+     errno.EINVAL),
+    ("time-outs that are not nested", k(more=attr(genl.TIMEOUT, u32(2, 1))),
      errno.EINVAL),
     ("scheduler's options of two bytes", k(more=attr(genl.SCHED_FLAGS, b"\0\0")),
      errno.EINVAL),
@@ -148,7 +172,37 @@ WRONG_THRESHOLDS = [
     ("a lower threshold alone", u32(genl.SERVER_LOWER, 1)),
 ]
 
-NAMES = {SERVICE_NEW: "service-new", SERVICE_SET: "service-set",
+WRONG_FILTERS = [
+    ("family 1", u8(genl.CONN_FAMILY, 1), errno.EAFNOSUPPORT),
+    ("an address without a family", attr(genl.CONN_CLIENT_ADDRESS, V4),
+     errno.EINVAL),
+    ("an address of the other family", u8(genl.CONN_FAMILY, 10) +
+     attr(genl.CONN_VIRTUAL_ADDRESS, V4), errno.EAFNOSUPPORT),
+    ("a prefix without an address", u8(genl.CONN_CLIENT_PREFIX, 8),
+     errno.EINVAL),
+    ("a prefix of 33", u8(genl.CONN_FAMILY, 2) +
+     attr(genl.CONN_CLIENT_ADDRESS, V4) + u8(genl.CONN_CLIENT_PREFIX, 33),
+     errno.EINVAL),
+    ("state 0", u8(genl.CONN_STATE, 0), errno.EINVAL),
+    ("the state of the dead", u8(genl.CONN_STATE, 12), errno.EINVAL),
+    ("a server's port", be16(genl.CONN_SERVER_PORT, 80), errno.EINVAL),
+    ("what is only reported", u32(genl.CONN_EXPIRES, 1), errno.EINVAL),
+    ("an unknown attribute", u32(100, 1), errno.EINVAL),
+]
+
+WRONG_INFO = [
+    ("an entry that does not exist", u8(genl.INFO_ENTRY, 2), errno.EINVAL),
+    ("a time-out of 0", attr(genl.INFO_TIMEOUT | NESTED, u32(1, 0)),
+     errno.ERANGE),
+    ("a time-out beyond its limit",
+     attr(genl.INFO_TIMEOUT | NESTED, u32(10, 2000001)), errno.ERANGE),
+    ("a time-out of a template", attr(genl.INFO_TIMEOUT | NESTED, u32(11, 1)),
+     errno.EINVAL),
+    ("what is only reported", u32(genl.INFO_CONN_MAX, 1), errno.EINVAL),
+]
+
+NAMES = {genl.CONN_DEL: "conn-del", genl.INFO_SET: "info-set",
+         SERVICE_NEW: "service-new", SERVICE_SET: "service-set",
          SERVICE_DEL: "service-del", SERVER_NEW: "server-new",
          SERVER_SET: "server-set", SERVER_DEL: "server-del", ZERO: "zero",
          FLUSH: "flush", SERVICE_GET: "service-get", INFO_GET: "info-get",
@@ -197,7 +251,11 @@ def test_refusals():
         refused(sock, ZERO, body, code, what)
     for command in (FLUSH, INFO_GET):
         refused(sock, command, u8(1, 1), errno.EINVAL, "any attribute")
-    refused(sock, CONN_GET, u8(1, 1), errno.EINVAL, "any attribute", sock.dump)
+    for what, body, code in WRONG_FILTERS:
+        refused(sock, CONN_GET, body, code, what, sock.dump)
+        refused(sock, genl.CONN_DEL, body, code, what)
+    for what, body, code in WRONG_INFO:
+        refused(sock, genl.INFO_SET, body, code, what)
     refused(sock, SERVER_GET, s(address=None, service=key(port=9999)),
             errno.ESRCH, "a service that does not exist", sock.dump)
     refused(sock, SERVICE_NEW, key(), errno.EEXIST, "a service that exists")

@@ -13,6 +13,7 @@
 #define LBDR_SCHED_NAME_LEN	16
 #define LBDR_SERVER_MAX		4096
 #define LBDR_WEIGHT_MAX		65535
+#define LBDR_TIMEOUT_MAX	2000000
 #define LBDR_SCHED_SIZE_MIN	251
 #define LBDR_SCHED_SIZE_MAX	262139
 
@@ -53,6 +54,45 @@ enum lbdr_refuse {
 };
 
 /**
+ * enum lbdr_stray - What becomes of a TCP or SCTP packet that belongs to no
+ *   connection and begins none.
+ * @LBDR_STRAY_PASS: The director's own stack gets it, and answers by RST where
+ *   the VIP is local.
+ * @LBDR_STRAY_DROP: Nobody hears of it.
+ * @LBDR_STRAY_RESET: The client is answered by TCP RST.
+ * @LBDR_STRAY_SCHEDULE: It begins a connection all the same, as when a
+ *   director takes over from another one. RST and FIN do not.
+ */
+enum lbdr_stray {
+	LBDR_STRAY_PASS,
+	LBDR_STRAY_DROP,
+	LBDR_STRAY_RESET,
+	LBDR_STRAY_SCHEDULE,
+};
+
+/**
+ * enum lbdr_service_flag - Options of a service.
+ * @LBDR_SERVICE_FLAG_ONE_PACKET: UDP alone. Each datagram is scheduled for
+ *   itself.
+ * @LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT: Persistence does not lead to a server
+ *   of weight 0, but to another one.
+ */
+enum lbdr_service_flag {
+	LBDR_SERVICE_FLAG_ONE_PACKET = 1,
+	LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT = 2,
+};
+
+/**
+ * enum lbdr_entry - Where packets are taken.
+ * @LBDR_ENTRY_PREROUTING: At PREROUTING, before conntrack.
+ * @LBDR_ENTRY_INPUT: At LOCAL_IN, behind the filter table.
+ */
+enum lbdr_entry {
+	LBDR_ENTRY_PREROUTING,
+	LBDR_ENTRY_INPUT,
+};
+
+/**
  * enum lbdr_conn_state - States of a connection, as a director sees them that
  *   hears the client alone.
  * @LBDR_CONN_STATE_NONE: Not yet seen by its protocol.
@@ -63,6 +103,12 @@ enum lbdr_refuse {
  *   established.
  * @LBDR_CONN_STATE_CLOSE: TCP, the client sent RST.
  * @LBDR_CONN_STATE_UDP: UDP, datagrams pass.
+ * @LBDR_CONN_STATE_SCTP_INIT: SCTP, an INIT passed.
+ * @LBDR_CONN_STATE_SCTP_ESTABLISHED: SCTP, the client echoed the cookie.
+ * @LBDR_CONN_STATE_SCTP_SHUTDOWN: SCTP, the client shuts down.
+ * @LBDR_CONN_STATE_SCTP_CLOSED: SCTP, the association ended or was aborted.
+ * @LBDR_CONN_STATE_TEMPLATE: No connection, but what persistence remembers of
+ *   a client. Its port is 0.
  * @LBDR_CONN_STATE_DEAD: On its way out of the table. Never reported.
  */
 enum lbdr_conn_state {
@@ -73,7 +119,28 @@ enum lbdr_conn_state {
 	LBDR_CONN_STATE_TIME_WAIT,
 	LBDR_CONN_STATE_CLOSE,
 	LBDR_CONN_STATE_UDP,
+	LBDR_CONN_STATE_SCTP_INIT,
+	LBDR_CONN_STATE_SCTP_ESTABLISHED,
+	LBDR_CONN_STATE_SCTP_SHUTDOWN,
+	LBDR_CONN_STATE_SCTP_CLOSED,
+	LBDR_CONN_STATE_TEMPLATE,
 	LBDR_CONN_STATE_DEAD,
+};
+
+enum {
+	LBDR_A_TIMEOUT_SYN_RECV = 1,
+	LBDR_A_TIMEOUT_ESTABLISHED,
+	LBDR_A_TIMEOUT_FIN_WAIT,
+	LBDR_A_TIMEOUT_TIME_WAIT,
+	LBDR_A_TIMEOUT_CLOSE,
+	LBDR_A_TIMEOUT_UDP,
+	LBDR_A_TIMEOUT_SCTP_INIT,
+	LBDR_A_TIMEOUT_SCTP_ESTABLISHED,
+	LBDR_A_TIMEOUT_SCTP_SHUTDOWN,
+	LBDR_A_TIMEOUT_SCTP_CLOSED,
+
+	__LBDR_A_TIMEOUT_MAX,
+	LBDR_A_TIMEOUT_MAX = (__LBDR_A_TIMEOUT_MAX - 1)
 };
 
 enum {
@@ -91,10 +158,17 @@ enum {
 	LBDR_A_SERVICE_PROTOCOL,
 	LBDR_A_SERVICE_ADDRESS,
 	LBDR_A_SERVICE_PORT,
+	LBDR_A_SERVICE_LAST_PORT,
+	LBDR_A_SERVICE_FWMARK,
 	LBDR_A_SERVICE_SCHEDULER,
 	LBDR_A_SERVICE_SCHED_FLAGS,
 	LBDR_A_SERVICE_SCHED_SIZE,
 	LBDR_A_SERVICE_REFUSE,
+	LBDR_A_SERVICE_STRAY,
+	LBDR_A_SERVICE_FLAGS,
+	LBDR_A_SERVICE_PERSIST,
+	LBDR_A_SERVICE_PERSIST_PREFIX,
+	LBDR_A_SERVICE_TIMEOUT,
 	LBDR_A_SERVICE_STATS,
 	LBDR_A_SERVICE_SERVERS,
 
@@ -106,12 +180,14 @@ enum {
 	LBDR_A_SERVER_SERVICE = 1,
 	LBDR_A_SERVER_ADDRESS,
 	LBDR_A_SERVER_PORT,
+	LBDR_A_SERVER_DRAIN,
 	LBDR_A_SERVER_WEIGHT,
 	LBDR_A_SERVER_UPPER,
 	LBDR_A_SERVER_LOWER,
 	LBDR_A_SERVER_FORWARD,
 	LBDR_A_SERVER_ACTIVE,
 	LBDR_A_SERVER_INACTIVE,
+	LBDR_A_SERVER_PERSISTENT,
 	LBDR_A_SERVER_OVERLOADED,
 	LBDR_A_SERVER_STATS,
 	LBDR_A_SERVER_IFINDEX,
@@ -125,12 +201,14 @@ enum {
 	LBDR_A_CONN_PROTOCOL,
 	LBDR_A_CONN_CLIENT_ADDRESS,
 	LBDR_A_CONN_CLIENT_PORT,
+	LBDR_A_CONN_CLIENT_PREFIX,
 	LBDR_A_CONN_VIRTUAL_ADDRESS,
 	LBDR_A_CONN_VIRTUAL_PORT,
 	LBDR_A_CONN_SERVER_ADDRESS,
 	LBDR_A_CONN_SERVER_PORT,
 	LBDR_A_CONN_STATE,
 	LBDR_A_CONN_EXPIRES,
+	LBDR_A_CONN_KILLED,
 
 	__LBDR_A_CONN_MAX,
 	LBDR_A_CONN_MAX = (__LBDR_A_CONN_MAX - 1)
@@ -160,6 +238,8 @@ enum {
 	LBDR_A_INFO_CONNS,
 	LBDR_A_INFO_CONN_MAX,
 	LBDR_A_INFO_DROP,
+	LBDR_A_INFO_TIMEOUT,
+	LBDR_A_INFO_ENTRY,
 
 	__LBDR_A_INFO_MAX,
 	LBDR_A_INFO_MAX = (__LBDR_A_INFO_MAX - 1)
@@ -167,6 +247,7 @@ enum {
 
 enum {
 	LBDR_CMD_INFO_GET = 1,
+	LBDR_CMD_INFO_SET,
 	LBDR_CMD_SCHED_GET,
 	LBDR_CMD_SERVICE_GET,
 	LBDR_CMD_SERVICE_NEW,
@@ -177,6 +258,7 @@ enum {
 	LBDR_CMD_SERVER_SET,
 	LBDR_CMD_SERVER_DEL,
 	LBDR_CMD_CONN_GET,
+	LBDR_CMD_CONN_DEL,
 	LBDR_CMD_ZERO,
 	LBDR_CMD_FLUSH,
 	LBDR_CMD_SERVICE_NEW_NTF,

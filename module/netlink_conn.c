@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Connections over netlink: listed, filtered, and ended.
+ *
+ * They are walked under rcu_read_lock() by an iterator of the table. A resize
+ * sends it back to the start, so that some may be met twice; one that comes or
+ * goes meanwhile may be missed.
+ */
+#include <net/ipv6.h>
+
+#include "netlink.h"
+
+/**
+ * struct lbdr_conn_filter - which connections are meant
+ * @client: leading @prefix bits of the client's address
+ * @vip: the VIP, where @has_vip
+ * @server: the server's address, where @has_server
+ * @prefix: 0 for every client
+ * @cport: client's port, or 0 for every one
+ * @vport: virtual port, or 0 for every one
+ * @family: enum lbdr_family, or -1 for both
+ * @protocol: IPPROTO_..., or 0 for every one
+ * @state: enum lbdr_conn_state, or 0 for every one
+ * @has_vip: @vip was given
+ * @has_server: @server was given
+ */
+struct lbdr_conn_filter {
+	union nf_inet_addr	client;
+	union nf_inet_addr	vip;
+	union nf_inet_addr	server;
+	u8			prefix;
+	__be16			cport;
+	__be16			vport;
+	int			family;
+	u8			protocol;
+	u8			state;
+	bool			has_vip;
+	bool			has_server;
+};
+
+const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_STATE + 1] = {
+	[LBDR_A_CONN_FAMILY]		= { .type = NLA_U8 },
+	[LBDR_A_CONN_PROTOCOL]		= { .type = NLA_U8 },
+	[LBDR_A_CONN_CLIENT_ADDRESS]	= { .type = NLA_BINARY,
+					    .len = sizeof(struct in6_addr) },
+	[LBDR_A_CONN_CLIENT_PORT]	= { .type = NLA_U16 },
+	[LBDR_A_CONN_CLIENT_PREFIX]	= { .type = NLA_U8 },
+	[LBDR_A_CONN_VIRTUAL_ADDRESS]	= { .type = NLA_BINARY,
+					    .len = sizeof(struct in6_addr) },
+	[LBDR_A_CONN_VIRTUAL_PORT]	= { .type = NLA_U16 },
+	[LBDR_A_CONN_SERVER_ADDRESS]	= { .type = NLA_BINARY,
+					    .len = sizeof(struct in6_addr) },
+	[LBDR_A_CONN_SERVER_PORT]	= { .type = NLA_REJECT },
+	[LBDR_A_CONN_STATE]		= { .type = NLA_U8 },
+};
+
+/* An address of the filter's family, which must be known by then. */
+static int lbdr_nl_parse_filter_addr(const struct nlattr *attr, int family,
+				     union nf_inet_addr *addr, bool *has,
+				     struct netlink_ext_ack *extack)
+{
+	*has = attr;
+	if (!attr)
+		return 0;
+	if (family < 0) {
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "an address needs the family that it is of");
+		return -EINVAL;
+	}
+	return lbdr_nl_parse_addr(attr, family, addr, extack);
+}
+
+static int lbdr_nl_parse_filter(struct nlattr **attrs,
+				struct lbdr_conn_filter *filter,
+				struct netlink_ext_ack *extack)
+{
+	const struct nlattr *attr;
+	bool has_client;
+	u8 bits;
+	int err;
+
+	memset(filter, 0, sizeof(*filter));
+	filter->family = -1;
+	attr = attrs[LBDR_A_CONN_FAMILY];
+	if (attr) {
+		filter->family = lbdr_nl_parse_family(attr, extack);
+		if (filter->family < 0)
+			return filter->family;
+	}
+	err = lbdr_nl_parse_filter_addr(attrs[LBDR_A_CONN_CLIENT_ADDRESS],
+					filter->family, &filter->client,
+					&has_client, extack) ?:
+	      lbdr_nl_parse_filter_addr(attrs[LBDR_A_CONN_VIRTUAL_ADDRESS],
+					filter->family, &filter->vip,
+					&filter->has_vip, extack) ?:
+	      lbdr_nl_parse_filter_addr(attrs[LBDR_A_CONN_SERVER_ADDRESS],
+					filter->family, &filter->server,
+					&filter->has_server, extack);
+	if (err)
+		return err;
+
+	bits = filter->family == LBDR_V4 ? 32 : 128;
+	if (has_client)
+		filter->prefix = bits;
+	attr = attrs[LBDR_A_CONN_CLIENT_PREFIX];
+	if (attr) {
+		filter->prefix = nla_get_u8(attr);
+		if (!has_client || filter->prefix > bits) {
+			NL_SET_ERR_MSG_ATTR(extack, attr,
+					    "a prefix is of a client's address, and no longer than that");
+			return -EINVAL;
+		}
+	}
+	attr = attrs[LBDR_A_CONN_STATE];
+	if (attr) {
+		filter->state = nla_get_u8(attr);
+		if (!filter->state ||
+		    filter->state >= LBDR_CONN_STATE_DEAD) {
+			NL_SET_ERR_MSG_ATTR(extack, attr,
+					    "there is no such state of a connection");
+			return -EINVAL;
+		}
+	}
+	if (attrs[LBDR_A_CONN_PROTOCOL])
+		filter->protocol = nla_get_u8(attrs[LBDR_A_CONN_PROTOCOL]);
+	if (attrs[LBDR_A_CONN_CLIENT_PORT])
+		filter->cport = nla_get_be16(attrs[LBDR_A_CONN_CLIENT_PORT]);
+	if (attrs[LBDR_A_CONN_VIRTUAL_PORT])
+		filter->vport = nla_get_be16(attrs[LBDR_A_CONN_VIRTUAL_PORT]);
+	return 0;
+}
+
+/* A connection's key, whatever its family. */
+struct lbdr_nl_tuple {
+	const void	*client;
+	const void	*vip;
+	__be16		cport;
+	__be16		vport;
+	u8		protocol;
+};
+
+static struct lbdr_nl_tuple lbdr_nl_tuple(const struct lbdr_conn *conn)
+{
+	const struct lbdr_key4 *key4 = lbdr_conn_key4(conn);
+	const struct lbdr_key6 *key6 = lbdr_conn_key6(conn);
+
+	if (conn->family == LBDR_V4)
+		return (struct lbdr_nl_tuple) {
+			&key4->client, &key4->vip, key4->cport, key4->vport,
+			(u8)key4->protocol,
+		};
+	return (struct lbdr_nl_tuple) {
+		&key6->client, &key6->vip, key6->cport, key6->vport,
+		(u8)key6->protocol,
+	};
+}
+
+static bool lbdr_nl_conn_matches(const struct lbdr_conn *conn,
+				 const struct lbdr_conn_filter *filter)
+{
+	const struct lbdr_nl_tuple tuple = lbdr_nl_tuple(conn);
+	size_t len = conn->family == LBDR_V4 ? sizeof(struct in_addr) :
+					       sizeof(struct in6_addr);
+
+	if (filter->family >= 0 && filter->family != conn->family)
+		return false;
+	if (filter->protocol && filter->protocol != tuple.protocol)
+		return false;
+	if (filter->state && filter->state != READ_ONCE(conn->state))
+		return false;
+	if ((filter->cport && filter->cport != tuple.cport) ||
+	    (filter->vport && filter->vport != tuple.vport))
+		return false;
+	if (filter->has_vip && memcmp(tuple.vip, &filter->vip, len))
+		return false;
+	if (filter->has_server &&
+	    memcmp(&conn->server->addr, &filter->server, len))
+		return false;
+	/* An IPv4 address is a prefix of the union too. */
+	return !filter->prefix ||
+	       ipv6_prefix_equal(&filter->client.in6,
+				 conn->family == LBDR_V6 ? tuple.client :
+				 &(struct in6_addr) { .s6_addr32[0] =
+					*(const __be32 *)tuple.client },
+				 filter->prefix);
+}
+
+static int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
+			     const struct lbdr_conn *conn, long left)
+{
+	const struct lbdr_nl_tuple tuple = lbdr_nl_tuple(conn);
+	const struct lbdr_server *server = conn->server;
+	void *hdr;
+
+	hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			  &lbdr_nl_family, NLM_F_MULTI, LBDR_CMD_CONN_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	genl_dump_check_consistent(cb, hdr);
+
+	if (nla_put_u8(msg, LBDR_A_CONN_FAMILY, lbdr_af(conn->family)) ||
+	    nla_put_u8(msg, LBDR_A_CONN_PROTOCOL, tuple.protocol) ||
+	    lbdr_nl_put_addr(msg, LBDR_A_CONN_CLIENT_ADDRESS, conn->family,
+			     tuple.client) ||
+	    nla_put_be16(msg, LBDR_A_CONN_CLIENT_PORT, tuple.cport) ||
+	    lbdr_nl_put_addr(msg, LBDR_A_CONN_VIRTUAL_ADDRESS, conn->family,
+			     tuple.vip) ||
+	    nla_put_be16(msg, LBDR_A_CONN_VIRTUAL_PORT, tuple.vport) ||
+	    lbdr_nl_put_addr(msg, LBDR_A_CONN_SERVER_ADDRESS, server->family,
+			     &server->addr) ||
+	    nla_put_be16(msg, LBDR_A_CONN_SERVER_PORT, tuple.vport) ||
+	    nla_put_u8(msg, LBDR_A_CONN_STATE, READ_ONCE(conn->state)) ||
+	    nla_put_u32(msg, LBDR_A_CONN_EXPIRES, jiffies_to_msecs(left))) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+/* Where a dump of connections stands; too large for cb->ctx itself. */
+struct lbdr_nl_conn_walk {
+	struct rhashtable_iter	iter;
+	enum lbdr_family	family;
+	struct lbdr_conn_filter	filter;
+};
+
+static struct lbdr_nl_conn_walk **lbdr_nl_conn_walk(struct netlink_callback *cb)
+{
+	return (struct lbdr_nl_conn_walk **)cb->ctx;
+}
+
+/**
+ * lbdr_nl_conn_dump_start() - begin a dump of connections
+ * @cb: ctx will hold the walk
+ *
+ * Context: process.
+ * Return: 0, -ENOMEM, or what is wrong with the filter.
+ */
+int lbdr_nl_conn_dump_start(struct netlink_callback *cb)
+{
+	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
+	struct lbdr_nl_conn_walk *walk;
+	int err;
+
+	walk = kzalloc(sizeof(*walk), GFP_KERNEL);
+	if (!walk)
+		return -ENOMEM;
+	err = lbdr_nl_parse_filter(lbdr_dump_attrs(cb), &walk->filter,
+				   cb->extack);
+	if (err) {
+		kfree(walk);
+		return err;
+	}
+	walk->family = LBDR_V4;
+	rhashtable_walk_enter(&ln->conns[LBDR_V4], &walk->iter);
+	*lbdr_nl_conn_walk(cb) = walk;
+	/* Any number but 0, which would switch the check off. */
+	cb->seq = 1;
+	return 0;
+}
+
+/* Returns whether all that is left of the walk's table has found room. */
+static bool lbdr_nl_dump_conns(struct sk_buff *msg, struct netlink_callback *cb,
+			       const struct lbdr_net *ln,
+			       struct lbdr_nl_conn_walk *walk)
+{
+	struct rhashtable_iter *iter = &walk->iter;
+	struct lbdr_conn *conn;
+	bool done = true;
+	long left;
+
+	rhashtable_walk_start(iter);
+	/* What found no room last time comes first. */
+	for (conn = rhashtable_walk_peek(iter); conn;
+	     conn = rhashtable_walk_next(iter)) {
+		if (IS_ERR(conn)) {
+			/* A resize: the walk begins again. */
+			cb->seq++;
+			continue;
+		}
+		left = lbdr_conn_left(ln, conn);
+		if (left <= 0 || !lbdr_nl_conn_matches(conn, &walk->filter))
+			continue;
+		if (lbdr_nl_fill_conn(msg, cb, conn, left)) {
+			done = false;
+			break;
+		}
+	}
+	rhashtable_walk_stop(iter);
+	return done;
+}
+
+/**
+ * lbdr_nl_conn_dump() - the connections
+ * @msg: where to
+ * @cb: ctx holds the walk
+ *
+ * Context: process.
+ * Return: bytes filled in.
+ */
+int lbdr_nl_conn_dump(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
+	struct lbdr_nl_conn_walk *walk = *lbdr_nl_conn_walk(cb);
+
+	while (walk->family < LBDR_FAMILIES &&
+	       lbdr_nl_dump_conns(msg, cb, ln, walk)) {
+		rhashtable_walk_exit(&walk->iter);
+		if (++walk->family < LBDR_FAMILIES)
+			rhashtable_walk_enter(&ln->conns[walk->family],
+					      &walk->iter);
+	}
+	return msg->len;
+}
+
+/**
+ * lbdr_nl_conn_dump_done() - end a dump of connections, whole or not
+ * @cb: ctx holds the walk
+ *
+ * Context: process.
+ * Return: 0.
+ */
+int lbdr_nl_conn_dump_done(struct netlink_callback *cb)
+{
+	struct lbdr_nl_conn_walk *walk = *lbdr_nl_conn_walk(cb);
+
+	if (walk->family < LBDR_FAMILIES)
+		rhashtable_walk_exit(&walk->iter);
+	kfree(walk);
+	return 0;
+}
+
+/* Ends those of one table; the number is no more than they were. */
+static u32 lbdr_nl_kill_conns(struct lbdr_net *ln, enum lbdr_family family,
+			      const struct lbdr_conn_filter *filter)
+{
+	struct rhashtable_iter iter;
+	struct lbdr_conn *conn;
+	u32 killed = 0;
+
+	rhashtable_walk_enter(&ln->conns[family], &iter);
+	rhashtable_walk_start(&iter);
+	while ((conn = rhashtable_walk_next(&iter))) {
+		if (IS_ERR(conn))
+			continue;
+		if (lbdr_nl_conn_matches(conn, filter) &&
+		    lbdr_conn_kill(ln, conn))
+			killed++;
+		if (need_resched()) {
+			rhashtable_walk_stop(&iter);
+			cond_resched();
+			rhashtable_walk_start(&iter);
+		}
+	}
+	rhashtable_walk_stop(&iter);
+	rhashtable_walk_exit(&iter);
+	return killed;
+}
+
+/**
+ * lbdr_nl_conn_del() - end the connections that a filter names
+ * @skb: the message
+ * @info: the message
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_conn_del(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_conn_filter filter;
+	enum lbdr_family family;
+	struct sk_buff *msg;
+	u32 killed = 0;
+	void *hdr;
+	int err;
+
+	err = lbdr_nl_parse_filter(info->attrs, &filter, info->extack);
+	if (err)
+		return err;
+	/* First, so that nothing is done that cannot be told. */
+	msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put_reply(msg, info, &lbdr_nl_family, 0,
+				LBDR_CMD_CONN_DEL);
+	if (!hdr) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+
+	for (family = 0; family < LBDR_FAMILIES; family++)
+		if (filter.family < 0 || filter.family == family)
+			killed += lbdr_nl_kill_conns(ln, family, &filter);
+	if (nla_put_u32(msg, LBDR_A_CONN_KILLED, killed)) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What becomes of a packet of a service that belongs to no connection: it begins
+ * one, or is forwarded without one, or goes where the service says that strays
+ * go.
+ */
+#include <linux/etherdevice.h>
+#include <linux/inetdevice.h>
+#include <net/addrconf.h>
+#include <net/route.h>
+
+#include "lbdr.h"
+#include "sched.h"
+
+/*
+ * Sources that no client can have: what would be sent there goes astray, or
+ * to us. Asked for a connection's first packet alone, since the answer holds
+ * for the rest.
+ */
+static bool lbdr_schedule_bad_source(struct net *net,
+				     const struct sk_buff *skb,
+				     const struct lbdr_flow *flow)
+{
+	if (flow->local)
+		return false;
+	if (flow->family == LBDR_V4) {
+		__be32 addr = flow->v4.client;
+
+		return ipv4_is_loopback(addr) || ipv4_is_zeronet(addr) ||
+		       inet_addr_type_dev_table(net, skb->dev, addr) !=
+		       RTN_UNICAST;
+	}
+	return !(ipv6_addr_type(&flow->v6.client) & IPV6_ADDR_UNICAST) ||
+	       ipv6_addr_loopback(&flow->v6.client) ||
+	       ipv6_chk_addr(net, &flow->v6.client, NULL, 0);
+}
+
+/*
+ * Chooses a server. One that was removed between the choice and now is in the
+ * old pool alone: asking again meets the new one. Three removals in a row leave
+ * the client a connection that is dead, and its next SYN begins another.
+ */
+static struct lbdr_server *
+lbdr_schedule_pick(struct lbdr_net *ln, const struct lbdr_service *service,
+		   const struct lbdr_flow *flow)
+{
+	bool persist = READ_ONCE(service->settings.persist);
+	struct lbdr_server *server;
+	int tries = 3;
+
+	do {
+		server = persist ? lbdr_persist_pick(ln, service, flow) :
+				   lbdr_pool_pick(service, flow);
+	} while (server && unlikely(READ_ONCE(server->dead)) && --tries);
+	return server;
+}
+
+/*
+ * Whether a packet that does not ask for a connection is given one all the
+ * same. If not, @verdict says what becomes of it.
+ */
+static bool lbdr_schedule_stray(struct lbdr_net *ln, struct sk_buff *skb,
+				const struct lbdr_service *service,
+				const struct lbdr_flow *flow,
+				unsigned int *verdict)
+{
+	u8 stray = READ_ONCE(service->settings.stray);
+
+	if (flow->local)
+		stray = LBDR_STRAY_PASS;
+	switch (stray) {
+	case LBDR_STRAY_SCHEDULE:
+		if (flow->event == LBDR_EVENT_DATA ||
+		    flow->event == LBDR_EVENT_SCTP_DATA)
+			return true;
+		break;
+	case LBDR_STRAY_DROP:
+		*verdict = NF_DROP;
+		lbdr_drop(ln, LBDR_DROP_STRAY);
+		return false;
+	case LBDR_STRAY_RESET:
+		*verdict = NF_DROP;
+		lbdr_refuse(ln, skb, flow, LBDR_REFUSE_RESET);
+		lbdr_drop(ln, LBDR_DROP_STRAY);
+		return false;
+	}
+	lbdr_drop(ln, LBDR_PASS_NO_CONN);
+	return false;
+}
+
+/**
+ * lbdr_schedule() - find a server for a packet of no connection
+ * @ln: the namespace
+ * @skb: the packet
+ * @service: the service that it is for
+ * @flow: of the packet
+ * @verdict: what becomes of the packet when NULL is returned
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the server that it goes to, and the packets after it too unless the
+ * service is a one-packet one; or NULL.
+ */
+struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
+				  const struct lbdr_service *service,
+				  const struct lbdr_flow *flow,
+				  unsigned int *verdict)
+{
+	struct lbdr_server *server;
+	struct lbdr_conn *conn;
+	enum lbdr_drop why;
+
+	*verdict = NF_ACCEPT;
+	/* Our stack refuses it at once; a server would answer itself. */
+	if (!flow->local && skb->dev->flags & IFF_LOOPBACK) {
+		lbdr_drop(ln, LBDR_PASS_LOCAL_CLIENT);
+		return NULL;
+	}
+	if (!lbdr_event_begins(flow->event) && flow->event != LBDR_EVENT_UDP &&
+	    !lbdr_schedule_stray(ln, skb, service, flow, verdict))
+		return NULL;
+
+	*verdict = NF_DROP;
+	if (lbdr_schedule_bad_source(ln->net, skb, flow)) {
+		lbdr_drop(ln, LBDR_DROP_BAD_SOURCE);
+		return NULL;
+	}
+	server = lbdr_schedule_pick(ln, service, flow);
+	if (!server) {
+		lbdr_refuse(ln, skb, flow, READ_ONCE(service->settings.refuse));
+		lbdr_drop(ln, LBDR_DROP_NO_SERVER);
+		return NULL;
+	}
+	if (READ_ONCE(service->settings.flags) &
+	    LBDR_SERVICE_FLAG_ONE_PACKET) {
+		lbdr_stats_add(server->stats, 1, 0, 0);
+		return server;
+	}
+	conn = lbdr_conn_add(ln, flow, server, &why);
+	if (!conn) {
+		lbdr_drop(ln, why);
+		return NULL;
+	}
+	return conn->server;
+}
