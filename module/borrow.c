@@ -27,11 +27,7 @@ static struct {
 
 static DEFINE_MUTEX(lbdr_borrow_lock);
 
-/* A macro, since symbol_request() makes a string of the symbol's name. */
-#define LBDR_BORROW(pointer, symbol)					\
-	((pointer) ? true :						\
-	 !!((pointer) = symbol_request(symbol)))
-
+/* A macro, since symbol_put() makes a string of the symbol's name. */
 #define LBDR_GIVE_BACK(pointer, symbol)					\
 	do {								\
 		if (pointer)						\
@@ -50,16 +46,23 @@ int lbdr_borrow_defrag(enum lbdr_family family)
 	bool got;
 
 	mutex_lock(&lbdr_borrow_lock);
-	if (family == LBDR_V4)
-		got = LBDR_BORROW(lbdr_borrowed.defrag4,
-				  nf_defrag_ipv4_enable) &&
-		      LBDR_BORROW(lbdr_borrowed.undefrag4,
-				  nf_defrag_ipv4_disable);
-	else
-		got = LBDR_BORROW(lbdr_borrowed.defrag6,
-				  nf_defrag_ipv6_enable) &&
-		      LBDR_BORROW(lbdr_borrowed.undefrag6,
-				  nf_defrag_ipv6_disable);
+	if (family == LBDR_V4) {
+		if (!lbdr_borrowed.defrag4)
+			lbdr_borrowed.defrag4 =
+				symbol_request(nf_defrag_ipv4_enable);
+		if (!lbdr_borrowed.undefrag4)
+			lbdr_borrowed.undefrag4 =
+				symbol_request(nf_defrag_ipv4_disable);
+		got = lbdr_borrowed.defrag4 && lbdr_borrowed.undefrag4;
+	} else {
+		if (!lbdr_borrowed.defrag6)
+			lbdr_borrowed.defrag6 =
+				symbol_request(nf_defrag_ipv6_enable);
+		if (!lbdr_borrowed.undefrag6)
+			lbdr_borrowed.undefrag6 =
+				symbol_request(nf_defrag_ipv6_disable);
+		got = lbdr_borrowed.defrag6 && lbdr_borrowed.undefrag6;
+	}
 	mutex_unlock(&lbdr_borrow_lock);
 	return got ? 0 : -EOPNOTSUPP;
 }
@@ -75,8 +78,11 @@ int lbdr_borrow_reset(void)
 	bool got;
 
 	mutex_lock(&lbdr_borrow_lock);
-	got = LBDR_BORROW(lbdr_borrowed.reset4, nf_send_reset) &&
-	      LBDR_BORROW(lbdr_borrowed.reset6, nf_send_reset6);
+	if (!lbdr_borrowed.reset4)
+		lbdr_borrowed.reset4 = symbol_request(nf_send_reset);
+	if (!lbdr_borrowed.reset6)
+		lbdr_borrowed.reset6 = symbol_request(nf_send_reset6);
+	got = lbdr_borrowed.reset4 && lbdr_borrowed.reset6;
 	mutex_unlock(&lbdr_borrow_lock);
 	return got ? 0 : -EOPNOTSUPP;
 }

@@ -24,6 +24,7 @@
 #include <linux/module.h>
 
 #include "lbdr.h"
+#include "lbdr_trace.h"
 
 /*
  * How stale a stamp may get before a packet writes it again: a connection's
@@ -212,6 +213,7 @@ bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
 			return false;
 	} while (!try_cmpxchg(&conn->state, &state, LBDR_CONN_STATE_DEAD));
 
+	trace_lbdr_conn_expire(conn, state);
 	lbdr_conn_count(conn->server, state, -1);
 	if (unlikely(READ_ONCE(conn->server->upper)))
 		lbdr_server_judge(conn->server);
@@ -380,6 +382,7 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 							&conn->node,
 							lbdr_conn_params6);
 	if (likely(!old)) {
+		trace_lbdr_conn_new(conn, conn->state);
 		if (likely(conn->state != LBDR_CONN_STATE_TEMPLATE))
 			lbdr_stats_add(server->stats, 1, 0, 0);
 		if (unlikely(READ_ONCE(server->upper)))

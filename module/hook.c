@@ -82,7 +82,8 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	const struct lbdr_route *route;
 	enum lbdr_drop why;
 
-	route = lbdr_route_get(server, flow->local ? NULL : skb->dev, &why);
+	route = lbdr_route_get(server, flow->local ? skb_dst(skb)->dev :
+						     skb->dev, &why);
 	if (unlikely(!route)) {
 		lbdr_drop(ln, why);
 		return NF_DROP;
@@ -116,6 +117,13 @@ static unsigned int lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 		if (!server)
 			return verdict;
 		return lbdr_hook_send(ln, skb, flow, server);
+	}
+
+	/* A director that has the VIP now, while we still have what was ours. */
+	if (unlikely(lbdr_event_begins(flow->event) && !flow->local &&
+		     lbdr_peers_sent(ln, skb, conn->server->service))) {
+		lbdr_conn_kill(ln, conn);
+		return lbdr_peers_verdict(ln, skb, flow);
 	}
 
 	state = READ_ONCE(conn->state);

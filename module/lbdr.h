@@ -35,6 +35,7 @@
 
 #define LBDR_MODULE_VERSION	"0.1"
 
+struct lbdr_peers;
 struct lbdr_pool;
 struct lbdr_sched_ops;
 struct lbdr_server;
@@ -391,6 +392,8 @@ struct lbdr_conn6 {
  * @draining: servers that wait for their connections to end; @lock
  * @drain: removes them
  * @lro: switches LRO off on the namespace's devices
+ * @peers: MACs of the servers; RCU, replaced under @lock
+ * @peers_work: builds @peers anew
  * @generation: bumped with every change, so that dumps notice; @lock
  */
 struct lbdr_net {
@@ -418,6 +421,8 @@ struct lbdr_net {
 	struct list_head	draining;
 	struct delayed_work	drain;
 	struct work_struct	lro;
+	struct lbdr_peers __rcu	*peers;
+	struct delayed_work	peers_work;
 	u32			generation;
 };
 
@@ -590,6 +595,17 @@ void lbdr_device_death(struct lbdr_net *ln);
 int lbdr_device_init(void);
 void lbdr_device_exit(void);
 
+/* peers.c */
+bool lbdr_peers_sent(const struct lbdr_net *ln, const struct sk_buff *skb,
+		     const struct lbdr_service *service);
+unsigned int lbdr_peers_verdict(struct lbdr_net *ln, struct sk_buff *skb,
+				const struct lbdr_flow *flow);
+void lbdr_peers_stale(struct lbdr_net *ln);
+void lbdr_peers_birth(struct lbdr_net *ln);
+void lbdr_peers_death(struct lbdr_net *ln);
+int lbdr_peers_init(void);
+void lbdr_peers_exit(void);
+
 /* conn.c */
 int lbdr_conn_init(void);
 void lbdr_conn_exit(void);
@@ -683,11 +699,7 @@ u64 lbdr_drop_count(const struct lbdr_net *ln, enum lbdr_drop drop);
 void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
 		    struct lbdr_counts *sum);
 
-/* Context: BH off, as every per-CPU counter is written by packets alone. */
-static inline void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop)
-{
-	this_cpu_inc(ln->drops[drop]);
-}
+void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop);
 
 /**
  * lbdr_stats_add() - count what a server got

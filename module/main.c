@@ -21,7 +21,10 @@ static int __init lbdr_init(void)
 		goto err_net;
 	err = lbdr_device_init();
 	if (err)
-		goto err_route;
+		goto err_device;
+	err = lbdr_peers_init();
+	if (err)
+		goto err_peers;
 	/* Last, so that nobody configures what is not there yet. */
 	err = lbdr_netlink_init();
 	if (err)
@@ -29,8 +32,10 @@ static int __init lbdr_init(void)
 	return 0;
 
 err_netlink:
+	lbdr_peers_exit();
+err_peers:
 	lbdr_device_exit();
-err_route:
+err_device:
 	lbdr_net_exit();
 err_net:
 	lbdr_conn_exit();
@@ -41,6 +46,7 @@ err_net:
 static void __exit lbdr_exit(void)
 {
 	lbdr_netlink_exit();
+	lbdr_peers_exit();
 	lbdr_device_exit();
 	lbdr_net_exit();
 	rcu_barrier();

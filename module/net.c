@@ -27,6 +27,7 @@ static int __net_init lbdr_net_birth(struct net *net)
 	lbdr_pool_init(ln);
 	lbdr_server_drain_init(ln);
 	lbdr_device_birth(ln);
+	lbdr_peers_birth(ln);
 	ln->drops = __alloc_percpu_gfp(LBDR_DROPS * sizeof(u64), sizeof(u64),
 				       GFP_KERNEL_ACCOUNT);
 	if (!ln->drops)
@@ -63,6 +64,7 @@ static void __net_exit lbdr_net_death(struct list_head *nets)
 
 	list_for_each_entry(net, nets, exit_list) {
 		lbdr_device_death(lbdr_net(net));
+		lbdr_peers_death(lbdr_net(net));
 		lbdr_server_drain_exit(lbdr_net(net));
 		lbdr_pool_exit(lbdr_net(net));
 		lbdr_service_table_exit(lbdr_net(net));

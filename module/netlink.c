@@ -114,7 +114,7 @@ static int lbdr_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 		if (err == -EEXIST)
 			GENL_SET_ERR_MSG(info, "the service exists already");
 		else if (err == -ENOTUNIQ)
-			GENL_SET_ERR_MSG(info, "another range of this address has some of these ports");
+			GENL_SET_ERR_MSG(info, "another range of the VIP has some of these ports");
 		else
 			GENL_SET_ERR_MSG(info, "no memory for the service or its hook");
 	} else {

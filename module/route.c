@@ -153,15 +153,19 @@ static const struct lbdr_route *lbdr_route_renew(struct lbdr_server *server,
 {
 	struct lbdr_route *new = lbdr_route_make(server, from, why);
 
-	lbdr_route_publish(server, old, new);
+	if (from)
+		lbdr_route_publish(server, old, new);
+	else if (new)
+		call_rcu(&new->rcu, lbdr_route_free_rcu);
 	return new;
 }
 
 /**
  * lbdr_route_get() - the route to a server
  * @server: the server, kept alive by rcu_read_lock() or a reference
- * @from: where the packet came from, or NULL; a server is looked for in the VRF
- *	of the device whose packet asked first, since VIP and servers are in one
+ * @from: where the packet came from: a server is looked for in the VRF of the
+ *	device whose packet asks first, since VIP and servers are in one. NULL
+ *	where no packet asks: what is found then, outside of all VRFs, is not kept
  * @why: set when NULL is returned
  *
  * Context: rcu_read_lock() held. Looks the route up when there is none or it

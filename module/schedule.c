@@ -10,6 +10,7 @@
 #include <net/route.h>
 
 #include "lbdr.h"
+#include "lbdr_trace.h"
 #include "sched.h"
 
 /*
@@ -124,7 +125,12 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_drop(ln, LBDR_DROP_BAD_SOURCE);
 		return NULL;
 	}
+	if (!flow->local && unlikely(lbdr_peers_sent(ln, skb, service))) {
+		*verdict = lbdr_peers_verdict(ln, skb, flow);
+		return NULL;
+	}
 	server = lbdr_schedule_pick(ln, service, flow);
+	trace_lbdr_schedule(ln, service, flow, server);
 	if (!server) {
 		lbdr_refuse(ln, skb, flow, READ_ONCE(service->settings.refuse));
 		lbdr_drop(ln, LBDR_DROP_NO_SERVER);

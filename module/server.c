@@ -136,6 +136,7 @@ lbdr_server_add(struct lbdr_net *ln, struct lbdr_service *service,
 	err = lbdr_pool_renew(ln, service);
 	if (err)
 		goto err_pool;
+	lbdr_peers_stale(ln);
 	ln->generation++;
 	return server;
 
@@ -232,6 +233,7 @@ void lbdr_server_retire(struct lbdr_service *service,
 
 	list_del(&server->list);
 	list_del(&server->drain);
+	lbdr_peers_stale(server->ln);
 	service->n_servers--;
 	lbdr_server_put(server);
 }

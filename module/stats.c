@@ -9,6 +9,9 @@
 
 #include "lbdr.h"
 
+#define CREATE_TRACE_POINTS
+#include "lbdr_trace.h"
+
 const struct lbdr_drop_word lbdr_drop_words[LBDR_DROPS] = {
 	[LBDR_DROP_BAD_SOURCE] = {
 		"bad-source",
@@ -79,6 +82,19 @@ const struct lbdr_drop_word lbdr_drop_words[LBDR_DROPS] = {
 		"passed to the stack: another director sent it here as to a real server",
 	},
 };
+
+/**
+ * lbdr_drop() - count why a packet is not forwarded
+ * @ln: the namespace
+ * @drop: the reason
+ *
+ * Context: BH off, as every per-CPU counter is written by packets alone.
+ */
+void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop)
+{
+	this_cpu_inc(ln->drops[drop]);
+	trace_lbdr_drop(ln, drop);
+}
 
 /**
  * lbdr_drop_count() - how many packets met a drop reason
