@@ -5,7 +5,7 @@
  * Where two machines are director and real server at once, the one that has the
  * VIP sends some connections to the other. That one must serve them, and not
  * schedule them once more: it might choose the first one, and the packet would
- * go to and fro until its TTL is used up. What tells such a packet is the MAC
+ * go back and forth until its TTL is used up. What tells such a packet is the MAC
  * that it comes from: that of one of the service's servers. A server has no
  * other business with the VIP than its own traffic, which never leaves it.
  *
