@@ -152,6 +152,55 @@ static void rr_rebuild_test(struct kunit *test)
 	}
 }
 
+struct rr_change {
+	const char	*what;
+	u32		drawn;
+	u32		weights[6];
+	u32		next[6];
+};
+
+/*
+ * Five servers of weight 1 have had some turns; then weights change, and perhaps a
+ * sixth one comes. The turn goes on behind the one that was chosen last.
+ */
+static const struct rr_change rr_changes[] = {
+	{ "nothing", 3, { 1, 1, 1, 1, 1 }, { 3, 4, 0, 1, 2, 3 } },
+	{ "the next one leaves", 3, { 1, 1, 1, 0, 1 }, { 4, 0, 1, 2, 4, 0 } },
+	{ "the last one chosen leaves", 3, { 1, 1, 0, 1, 1 }, { 3, 4, 0, 1, 3, 4 } },
+	{ "one that was before leaves", 3, { 0, 1, 1, 1, 1 }, { 3, 4, 1, 2, 3, 4 } },
+	{ "all but one leave", 3, { 0, 1, 0, 0, 0 }, { 1, 1, 1, 1, 1, 1 } },
+	{ "a new one, in mid-cycle", 3, { 1, 1, 1, 1, 1, 1 }, { 3, 4, 5, 0, 1, 2 } },
+	{ "a new one, at the cycle's end", 5, { 1, 1, 1, 1, 1, 1 }, { 5, 0, 1, 2, 3, 4 } },
+	{ "a new one, before anybody was chosen", 0, { 1, 1, 1, 1, 1, 1 },
+	  { 0, 1, 2, 3, 4, 5 } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(rr_change, rr_changes, what);
+
+static void rr_change_test(struct kunit *test)
+{
+	const struct lbdr_sched_ops *rr = scheds_get(test, "rr");
+	const struct rr_change *change = test->param_value;
+	struct scheds *s = test->priv;
+	u32 i;
+
+	scheds_clear(test, LBDR_V4);
+	while (s->n < 5)
+		scheds_add(s, 1);
+	scheds_build(test, rr, 0, 0);
+	scheds_draw(test, change->drawn);
+	for (i = 0; i < 5; i++)
+		s->servers[i].weight = change->weights[i];
+	if (change->weights[5])
+		scheds_add(s, 1);
+	/* Twice: a pool that nobody has drawn from is a link of the chain too. */
+	scheds_build(test, rr, 0, 0);
+	scheds_build(test, rr, 0, 0);
+	for (i = 0; i < 6; i++)
+		s->order[i] = change->next[i];
+	scheds_expect_order(test, 6);
+}
+
 /* A running number that runs over is one of 64 bits without a sign. */
 static void rr_wrap_test(struct kunit *test)
 {
@@ -180,6 +229,7 @@ static struct kunit_case rr_cases[] = {
 	KUNIT_CASE(rr_weight_test),
 	KUNIT_CASE(rr_random_test),
 	KUNIT_CASE(rr_rebuild_test),
+	KUNIT_CASE_PARAM(rr_change_test, rr_change_gen_params),
 	KUNIT_CASE(rr_wrap_test),
 	{}
 };

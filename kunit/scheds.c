@@ -123,6 +123,7 @@ struct lbdr_server *scheds_add(struct scheds *s, u32 weight)
 		server->addr.ip6[0] = htonl(0x20010db8);
 		server->addr.ip6[3] = htonl(1 + number);
 	}
+	server->number = s->n;
 	server->dead = false;
 	server->overloaded = false;
 	server->weight = weight;

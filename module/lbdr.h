@@ -231,6 +231,7 @@ struct lbdr_service_settings {
  *	lbdr_net.lock
  * @servers: all servers in the order of adding; lbdr_net.lock
  * @n_servers: how many; lbdr_net.lock
+ * @last_number: of the server that was added last; lbdr_net.lock
  * @folded: counts of removed servers since the last zero; lbdr_net.lock
  * @list: in lbdr_net.service_list; lbdr_net.lock
  * @rcu: frees it after the last packet that saw it
@@ -249,6 +250,7 @@ struct lbdr_service {
 	struct list_head		stale;
 	struct list_head		servers;
 	u32				n_servers;
+	u32				last_number;
 	struct lbdr_counts		folded;
 	struct list_head		list;
 	struct rcu_head			rcu;
@@ -286,6 +288,7 @@ struct lbdr_route {
  * @service: whose server it is; immutable. Services go by a grace period after
  *	their servers are dead: who has seen it alive under rcu_read_lock() may
  *	use it
+ * @number: from 1 on, in the order of adding to the service; immutable
  * @weight: WRITE_ONCE() under lbdr_net.lock; schedulers read the copy in the
  *	pool, and of this one whether it is 0
  * @upper: connections at which it is overloaded, 0 for never; WRITE_ONCE()
@@ -309,6 +312,7 @@ struct lbdr_server {
 	bool				dead;
 	bool				draining;
 	bool				overloaded;
+	u32				number;
 	u32				weight;
 	u32				upper;
 	u32				lower;

@@ -163,6 +163,32 @@ lbdr_sched_least(const struct lbdr_pool *pool,
 	return best ? best->server : NULL;
 }
 
+/**
+ * struct lbdr_turn - somebody's turn
+ * @when: it comes
+ * @index: whose it is
+ */
+struct lbdr_turn {
+	u64	when;
+	u32	index;
+};
+
+/**
+ * struct lbdr_turns - those who wait for their turn
+ * @heap: of their turns, the earliest first
+ * @n: how many
+ */
+struct lbdr_turns {
+	struct lbdr_turn	*heap;
+	u32			n;
+};
+
+/* turns.c */
+int lbdr_turns_alloc(struct lbdr_turns *turns, u32 max);
+void lbdr_turns_free(struct lbdr_turns *turns);
+void lbdr_turns_add(struct lbdr_turns *turns, u32 index, u64 when);
+struct lbdr_turn lbdr_turns_take(struct lbdr_turns *turns);
+
 /* sched_wrr.c */
 #define LBDR_WRR_SLOTS_MAX	16384
 

@@ -44,7 +44,7 @@ struct lbdr_mh_claim {
 	u32				next;
 	u32				skip;
 	u32				quota;
-	u32				credit;
+	u32				taken;
 };
 
 static int lbdr_mh_compare(const void *left, const void *right)
@@ -75,7 +75,7 @@ static u32 lbdr_mh_claim(const struct lbdr_pool *pool,
 		claim->next = reciprocal_scale(upper_32_bits(skip), size);
 		claim->skip = 1 + reciprocal_scale(lower_32_bits(skip),
 						   size - 1);
-		claim->credit = 0;
+		claim->taken = 0;
 		sum += claim->entry->weight;
 		max = max(max, claim->entry->weight);
 	}
@@ -106,27 +106,36 @@ static u32 lbdr_mh_next_free(struct lbdr_mh_claim *claim, const u16 *slots,
 	return slot;
 }
 
-static void lbdr_mh_deal(const struct lbdr_pool *pool, u16 *slots,
-			 struct lbdr_mh_claim *claims, u32 max)
+/*
+ * In a round, the heaviest server has one turn, and the others have so many of
+ * them as their weight is of the largest.
+ */
+static u64 lbdr_mh_round(const struct lbdr_mh_claim *claim, u32 max)
 {
-	u32 size = pool->sched.size, dealt = 0, i;
+	return DIV_ROUND_UP_ULL((u64)(claim->taken + 1) * max,
+				claim->entry->weight);
+}
+
+static void lbdr_mh_deal(const struct lbdr_pool *pool, u16 *slots,
+			 struct lbdr_mh_claim *claims, struct lbdr_turns *turns,
+			 u32 max)
+{
+	u32 size = pool->sched.size, i;
 	struct lbdr_mh_claim *claim;
 
 	memset(slots, 0xff, size * sizeof(*slots));
-	while (dealt < size) {
-		for (i = 0; i < pool->n; i++) {
-			claim = &claims[i];
-			claim->credit += claim->entry->weight;
-			if (claim->credit < max)
-				continue;
-			claim->credit -= max;
-			if (!claim->quota)
-				continue;
-			claim->quota--;
-			slots[lbdr_mh_next_free(claim, slots, size)] =
-				claim->entry - pool->entries;
-			dealt++;
-		}
+	for (i = 0; i < pool->n; i++)
+		if (claims[i].quota)
+			lbdr_turns_add(turns, i, lbdr_mh_round(&claims[i], max));
+
+	/* The quotas add up to all slots. */
+	while (turns->n) {
+		i = lbdr_turns_take(turns).index;
+		claim = &claims[i];
+		slots[lbdr_mh_next_free(claim, slots, size)] =
+			claim->entry - pool->entries;
+		if (++claim->taken < claim->quota)
+			lbdr_turns_add(turns, i, lbdr_mh_round(claim, max));
 		cond_resched();
 	}
 }
@@ -135,6 +144,8 @@ static int lbdr_mh_init(struct lbdr_pool *pool,
 			const struct lbdr_service *service)
 {
 	struct lbdr_mh_claim *claims;
+	struct lbdr_turns turns = {};
+	int err = -ENOMEM;
 	u16 *slots;
 
 	BUILD_BUG_ON(LBDR_SERVER_MAX >= U16_MAX);
@@ -142,15 +153,17 @@ static int lbdr_mh_init(struct lbdr_pool *pool,
 	slots = kvmalloc_array(pool->sched.size, sizeof(*slots),
 			       GFP_KERNEL_ACCOUNT);
 	claims = kvmalloc_array(pool->n, sizeof(*claims), GFP_KERNEL);
-	if (!slots || !claims) {
-		kvfree(claims);
+	if (!slots || !claims || lbdr_turns_alloc(&turns, pool->n)) {
 		kvfree(slots);
-		return -ENOMEM;
+		goto out;
 	}
-	lbdr_mh_deal(pool, slots, claims, lbdr_mh_claim(pool, claims));
-	kvfree(claims);
+	lbdr_mh_deal(pool, slots, claims, &turns, lbdr_mh_claim(pool, claims));
 	pool->priv = slots;
-	return 0;
+	err = 0;
+out:
+	lbdr_turns_free(&turns);
+	kvfree(claims);
+	return err;
 }
 
 static void lbdr_mh_exit(struct lbdr_pool *pool)

@@ -19,8 +19,8 @@
  * turn of its ideal share after every prefix of the cycle. Among equal
  * deadlines the server that was added first comes first.
  *
- * Servers wait in a heap ordered by when they are due, and move to one ordered
- * by deadline: O(W log n) to build.
+ * Servers wait for their turn to be due, and then by deadline: O(W log n) to
+ * build.
  *
  * Where W is larger than LBDR_WRR_SLOTS_MAX, the weights are scaled down to it,
  * rounded to the nearest and to 1 at least: a server's share of the table is off
@@ -47,60 +47,7 @@ struct lbdr_wrr {
 struct lbdr_wrr_claim {
 	u32	weight;
 	u32	taken;
-	/* what the heap that it is in is ordered by */
-	u64	when;
-	u16	index;
 };
-
-/* A binary heap of claims, the earliest on top. */
-struct lbdr_wrr_heap {
-	struct lbdr_wrr_claim	**claims;
-	u32			n;
-};
-
-static bool lbdr_wrr_before(const struct lbdr_wrr_claim *a,
-			    const struct lbdr_wrr_claim *b)
-{
-	if (a->when != b->when)
-		return a->when < b->when;
-	return a->index < b->index;
-}
-
-static void lbdr_wrr_push(struct lbdr_wrr_heap *heap,
-			  struct lbdr_wrr_claim *claim)
-{
-	u32 at = heap->n++;
-
-	while (at) {
-		u32 up = (at - 1) / 2;
-
-		if (!lbdr_wrr_before(claim, heap->claims[up]))
-			break;
-		heap->claims[at] = heap->claims[up];
-		at = up;
-	}
-	heap->claims[at] = claim;
-}
-
-static struct lbdr_wrr_claim *lbdr_wrr_pop(struct lbdr_wrr_heap *heap)
-{
-	struct lbdr_wrr_claim *top = heap->claims[0];
-	struct lbdr_wrr_claim *last = heap->claims[--heap->n];
-	u32 at = 0, down;
-
-	while ((down = 2 * at + 1) < heap->n) {
-		if (down + 1 < heap->n &&
-		    lbdr_wrr_before(heap->claims[down + 1],
-				    heap->claims[down]))
-			down++;
-		if (!lbdr_wrr_before(heap->claims[down], last))
-			break;
-		heap->claims[at] = heap->claims[down];
-		at = down;
-	}
-	heap->claims[at] = last;
-	return top;
-}
 
 /* Reduces or scales the pool's weights into @claims; returns their sum. */
 static u32 lbdr_wrr_reduce(const struct lbdr_pool *pool,
@@ -124,52 +71,53 @@ static u32 lbdr_wrr_reduce(const struct lbdr_pool *pool,
 				       DIV_ROUND_CLOSEST_ULL(weight * LBDR_WRR_SLOTS_MAX,
 							     sum));
 		claims[i].weight = weight;
-		claims[i].index = i;
 		len += weight;
 	}
 	return len;
 }
 
 static void lbdr_wrr_deal(struct lbdr_wrr *wrr, struct lbdr_wrr_claim *claims,
-			  struct lbdr_wrr_heap *waiting,
-			  struct lbdr_wrr_heap *due, u32 n)
+			  struct lbdr_turns *waiting, struct lbdr_turns *due,
+			  u32 n)
 {
 	struct lbdr_wrr_claim *claim;
 	u64 span = wrr->len;
 	u32 slot, i;
 
 	for (i = 0; i < n; i++)
-		lbdr_wrr_push(waiting, &claims[i]);
+		lbdr_turns_add(waiting, i, 0);
 
 	for (slot = 0; slot < wrr->len; slot++) {
-		while (waiting->n && waiting->claims[0]->when <= slot) {
-			claim = lbdr_wrr_pop(waiting);
-			claim->when = div_u64((claim->taken + 1) * span +
-					      claim->weight - 1, claim->weight);
-			lbdr_wrr_push(due, claim);
+		while (waiting->n && waiting->heap[0].when <= slot) {
+			i = lbdr_turns_take(waiting).index;
+			claim = &claims[i];
+			lbdr_turns_add(due, i,
+				       div_u64((claim->taken + 1) * span +
+					       claim->weight - 1,
+					       claim->weight));
 		}
-		claim = lbdr_wrr_pop(due);
-		wrr->slots[slot] = claim->index;
-		if (++claim->taken == claim->weight)
-			continue;
-		claim->when = div_u64(claim->taken * span, claim->weight);
-		lbdr_wrr_push(waiting, claim);
+		i = lbdr_turns_take(due).index;
+		claim = &claims[i];
+		wrr->slots[slot] = i;
+		if (++claim->taken < claim->weight)
+			lbdr_turns_add(waiting, i,
+				       div_u64(claim->taken * span,
+					       claim->weight));
 	}
 }
 
 static int lbdr_wrr_init(struct lbdr_pool *pool,
 			 const struct lbdr_service *service)
 {
-	struct lbdr_wrr_heap waiting = {}, due = {};
+	struct lbdr_turns waiting = {}, due = {};
 	struct lbdr_wrr_claim *claims;
-	struct lbdr_wrr *wrr = NULL;
+	struct lbdr_wrr *wrr;
 	int err = -ENOMEM;
 	u32 len;
 
 	claims = kvcalloc(pool->n, sizeof(*claims), GFP_KERNEL);
-	waiting.claims = kvcalloc(pool->n, sizeof(*waiting.claims), GFP_KERNEL);
-	due.claims = kvcalloc(pool->n, sizeof(*due.claims), GFP_KERNEL);
-	if (!claims || !waiting.claims || !due.claims)
+	if (!claims || lbdr_turns_alloc(&waiting, pool->n) ||
+	    lbdr_turns_alloc(&due, pool->n))
 		goto out;
 
 	len = lbdr_wrr_reduce(pool, claims);
@@ -181,8 +129,8 @@ static int lbdr_wrr_init(struct lbdr_pool *pool,
 	pool->priv = wrr;
 	err = 0;
 out:
-	kvfree(due.claims);
-	kvfree(waiting.claims);
+	lbdr_turns_free(&due);
+	lbdr_turns_free(&waiting);
 	kvfree(claims);
 	return err;
 }

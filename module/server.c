@@ -80,6 +80,7 @@ static struct lbdr_server *lbdr_server_alloc(struct lbdr_net *ln,
 	server->family = service->key.family;
 	server->ln = ln;
 	server->service = service;
+	server->number = ++service->last_number;
 	INIT_LIST_HEAD(&server->drain);
 	server->weight = settings->weight;
 	server->upper = settings->upper;
