@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import struct
+from collections import namedtuple
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 F_REQUEST, F_ACK, F_DUMP = 1, 4, 0x300
@@ -147,3 +148,156 @@ def nobody():
     os.setresgid(65534, 65534, 65534)
     os.setresuid(65534, 65534, 65534)
     return None
+
+
+# In words, by their numbers.
+STATES = ("none", "syn-recv", "established", "fin-wait", "time-wait", "close",
+          "udp", "sctp-init", "sctp-established", "sctp-shutdown", "sctp-closed",
+          "template")
+STRAYS = ("pass", "drop", "reset", "schedule")
+ONE_PACKET, EXPIRE_QUIESCENT = 1, 2
+SERVER_ACTIVE, SERVER_INACTIVE, SERVER_PERSISTENT, SERVER_OVERLOADED, \
+    SERVER_STATS = range(9, 14)
+
+Conn = namedtuple("Conn", "protocol client cport vip vport server state expires")
+
+
+def family(version):
+    return socket.AF_INET if version == 4 else socket.AF_INET6
+
+
+def ports(first, last, address, protocol=6):
+    """The key of a range of ports."""
+    return key(address, first, protocol) + be16(LAST_PORT, last)
+
+
+def marked(mark, version=4):
+    return u8(FAMILY, family(version)) + u32(FWMARK, mark)
+
+
+def timeouts(seconds):
+    """State -> seconds, as what an attribute TIMEOUT holds."""
+    return b"".join(u32(STATES.index(state), value)
+                    for state, value in seconds.items())
+
+
+def settings(sched=None, stray=None, flags=None, persist=None, prefix=None,
+             timeout=None):
+    """What a service is to be like; what is None is left out."""
+    out = b""
+    if sched is not None:
+        out += attr(SCHEDULER, sched.encode() + b"\0")
+    if stray is not None:
+        out += u8(STRAY, STRAYS.index(stray))
+    if flags is not None:
+        out += u32(FLAGS, flags)
+    if persist is not None:
+        out += u32(PERSIST, persist)
+    if prefix is not None:
+        out += u8(PERSIST_PREFIX, prefix)
+    if timeout is not None:
+        out += attr(TIMEOUT | NESTED, timeouts(timeout))
+    return out
+
+
+def number(data):
+    return struct.unpack("=" + {1: "B", 4: "I", 8: "Q"}[len(data)], data)[0]
+
+
+def address_of(data):
+    return socket.inet_ntop(family(4 if len(data) == 4 else 6), data)
+
+
+def filter_of(version=None, protocol=None, client=None, cport=None, prefix=None,
+              vip=None, vport=None, server=None, state=None):
+    """Which connections are meant. An address brings its family along."""
+    out = b""
+    for kind, address in ((CONN_CLIENT_ADDRESS, client),
+                          (CONN_VIRTUAL_ADDRESS, vip),
+                          (CONN_SERVER_ADDRESS, server)):
+        if address:
+            version = 6 if ":" in address else 4
+            out += attr(kind, socket.inet_pton(family(version), address))
+    if version:
+        out += u8(CONN_FAMILY, family(version))
+    if protocol:
+        out += u8(CONN_PROTOCOL, protocol)
+    if cport:
+        out += be16(CONN_CLIENT_PORT, cport)
+    if vport:
+        out += be16(CONN_VIRTUAL_PORT, vport)
+    if prefix is not None:
+        out += u8(CONN_CLIENT_PREFIX, prefix)
+    if state:
+        out += u8(CONN_STATE, STATES.index(state))
+    return out
+
+
+class Director(Genl):
+    """The director of a namespace, without a process for every word."""
+
+    def add(self, service, servers=(), **more):
+        self.do(SERVICE_NEW, service + settings(**more))
+        for address in servers:
+            self.do(SERVER_NEW, server(address, service))
+
+    def set(self, service, **more):
+        self.do(SERVICE_SET, service + settings(**more))
+
+    def weigh(self, service, address, weight):
+        self.do(SERVER_SET, server(address, service, u32(SERVER_WEIGHT, weight)))
+
+    def remove(self, service, address, drain=False):
+        self.do(SERVER_DEL, server(address, service,
+                                   attr(SERVER_DRAIN, b"") if drain else b""))
+
+    def servers(self, service):
+        """Address -> what there is to know of the server, in words."""
+        out = {}
+        for reply in self.dump(SERVER_GET, attr(SERVER_SERVICE | NESTED, service)):
+            row = dict(parse(reply))
+            stats = dict(parse(row[SERVER_STATS]))
+            out[address_of(row[SERVER_ADDRESS])] = {
+                "weight": number(row[SERVER_WEIGHT]),
+                "active": number(row[SERVER_ACTIVE]),
+                "inactive": number(row[SERVER_INACTIVE]),
+                "persistent": number(row[SERVER_PERSISTENT]),
+                "overloaded": SERVER_OVERLOADED in row,
+                "draining": SERVER_DRAIN in row,
+                "conns": number(stats[2]), "packets": number(stats[3]),
+                "bytes": number(stats[4]),
+            }
+        return out
+
+    def conns(self, **which):
+        out = []
+        for reply in self.dump(CONN_GET, filter_of(**which)):
+            row = dict(parse(reply))
+            out.append(Conn(
+                number(row[CONN_PROTOCOL]), address_of(row[CONN_CLIENT_ADDRESS]),
+                int.from_bytes(row[CONN_CLIENT_PORT], "big"),
+                address_of(row[CONN_VIRTUAL_ADDRESS]),
+                int.from_bytes(row[CONN_VIRTUAL_PORT], "big"),
+                address_of(row[CONN_SERVER_ADDRESS]),
+                STATES[number(row[CONN_STATE])],
+                number(row[CONN_EXPIRES]) / 1000))
+        return out
+
+    def kill(self, **which):
+        """How many connections were ended."""
+        reply = dict(parse(self.do(CONN_DEL, filter_of(**which))[0]))
+        return number(reply[CONN_KILLED])
+
+    def info(self):
+        return dict(parse(self.do(INFO_GET)[0]))
+
+    def held(self):
+        """Connections whose memory is not free yet."""
+        return number(self.info()[INFO_CONNS])
+
+    def set_timeouts(self, seconds):
+        self.do(INFO_SET, attr(INFO_TIMEOUT | NESTED, timeouts(seconds)))
+
+    def clear(self):
+        """No service, and no connection of those that there were."""
+        self.do(FLUSH)

@@ -331,6 +331,59 @@ def raw(version, body, proto=6, ttl=64, **more):
         packet(source, VIP[version], proto, body, ttl, **more)
 
 
+def fragments(whole, size, ident=1, df=False):
+    """The packet cut into fragments that carry `size` bytes each, a multiple of
+    8, or as many as a list of sizes says, its last one repeated."""
+    head, sizes = whole[:40], [size] if isinstance(size, int) else list(size)
+    four = whole[0] >> 4 == 4
+    if four:
+        head = whole[:(whole[0] & 15) * 4]
+    body, at, out = whole[len(head):], 0, []
+    while at < len(body):
+        piece = body[at:at + sizes[min(len(out), len(sizes) - 1)]]
+        more = at + len(piece) < len(body)
+        if four:
+            new = head[:2] + struct.pack("!HHH", len(head) + len(piece), ident,
+                                         df << 14 | more << 13 | at // 8)
+            new += head[8:10] + b"\0\0" + head[12:]
+            new = new[:10] + struct.pack("!H", checksum(new)) + new[12:]
+        else:
+            new = head[:4] + struct.pack("!HB", 8 + len(piece), 44) + head[7:]
+            new += struct.pack("!BBHI", head[6], 0, at | more, ident)
+        out.append(new + piece)
+        at += len(piece)
+    return out
+
+
+def join(packets):
+    """What one datagram's fragments carry, in whatever order they are; None if
+    they are not all there, or there is anything twice."""
+    pieces, end = {}, None
+    for one in packets:
+        if one[0] >> 4 == 4:
+            total, _, frag = struct.unpack("!HHH", one[2:8])
+            at, more = (frag & 0x1fff) * 8, frag & 0x2000
+            piece = one[(one[0] & 15) * 4:total]
+        elif one[6] == 44:
+            frag = struct.unpack("!H", one[42:44])[0]
+            at, more = frag & 0xfff8, frag & 1
+            piece = one[48:40 + struct.unpack("!H", one[4:6])[0]]
+        else:
+            at, more = 0, False
+            piece = one[40:40 + struct.unpack("!H", one[4:6])[0]]
+        if at in pieces or (not more and end is not None):
+            return None
+        pieces[at] = piece
+        if not more:
+            end = at + len(piece)
+    body = b""
+    for at in sorted(pieces):
+        if at != len(body):
+            return None
+        body += pieces[at]
+    return body if len(body) == end else None
+
+
 def main(names, servers=True, parameters=()):
     """Run every test_ function of a script, or those named on its command line,
     with the module loaded and the reference deployment built."""
@@ -344,7 +397,11 @@ def main(names, servers=True, parameters=()):
         for name, test in list(names.items()):
             if name.startswith("test_") and name in (sys.argv[1:] or [name]):
                 print("# " + name, flush=True)
+                begun, cpu = time.monotonic(), sum(os.times()[:4])
                 test()
+                print("# %s took %.1f s, %.1f s of it computing" %
+                      (name, time.monotonic() - begun,
+                       sum(os.times()[:4]) - cpu), flush=True)
     finally:
         if INFO:
             INFO.pop().close()
