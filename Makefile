@@ -25,6 +25,10 @@ clean:
 check:
 	selftests/check
 
+# The packets' walk and what changes under it, under KCSAN.
+check-races:
+	T='path packets change services persist fragments churn' selftests/check kcsan
+
 demo:
 	selftests/demo
 
@@ -36,7 +40,8 @@ help:
 	@echo 'make install    both, with the man pages'
 	@echo 'make demo       the reference deployment in a virtual machine, as root'
 	@echo 'make check      all the tests, as root'
+	@echo 'make check-races  selftests on a kernel that looks for data races, as root'
 	@echo 'make bench      what a packet costs, beside ip_vs and ip_forward, as root'
 	@echo 'make clean      remove what was built'
 
-.PHONY: all module ctl install clean check demo bench help
+.PHONY: all module ctl install clean check check-races demo bench help

@@ -38,8 +38,8 @@ suite_of()
 {
 	case $1 in
 	bookworm) echo bookworm ;;
-	trixie | backports | uml) echo trixie ;;
-	*) die "no such kernel: $1 (bookworm, trixie, backports, uml)" ;;
+	trixie | backports | uml | kcsan) echo trixie ;;
+	*) die "no such kernel: $1 (bookworm, trixie, backports, uml, kcsan)" ;;
 	esac
 }
 
@@ -95,7 +95,7 @@ release_of()
 
 	root=$(path_of "$1") || exit 1
 	case $1 in
-	uml) "$TOP/selftests/uml/build" release ;;
+	uml | kcsan) "$TOP/selftests/$1/build" release ;;
 	backports) releases "$root" | tail -n 1 ;;
 	*) releases "$root" | head -n 1 ;;
 	esac
@@ -176,24 +176,30 @@ kdir_of()
 {
 	local root release
 
-	if [ "$1" = uml ]; then
-		"$TOP/selftests/uml/build" kdir
-		return
-	fi
-	root=$(path_of "$1") && release=$(release_of "$1") || exit 1
-	echo "$root/lib/modules/$release/build"
+	case $1 in
+	uml | kcsan) "$TOP/selftests/$1/build" kdir ;;
+	*)
+		root=$(path_of "$1") && release=$(release_of "$1") || exit 1
+		echo "$root/lib/modules/$release/build"
+		;;
+	esac
 }
 
 kernel_of()
 {
-	local root release
+	local root release kdir
 
-	if [ "$1" = uml ]; then
-		echo "$("$TOP/selftests/uml/build" kdir)/linux"
-		return
-	fi
-	root=$(path_of "$1") && release=$(release_of "$1") || exit 1
-	echo "$root/boot/vmlinuz-$release"
+	case $1 in
+	uml | kcsan)
+		kdir=$(kdir_of "$1") || exit 1
+		[ "$1" = uml ] && echo "$kdir/linux" ||
+			echo "$kdir/arch/x86/boot/bzImage"
+		;;
+	*)
+		root=$(path_of "$1") && release=$(release_of "$1") || exit 1
+		echo "$root/boot/vmlinuz-$release"
+		;;
+	esac
 }
 
 case ${1-}:$# in
@@ -202,7 +208,7 @@ release:2) release_of "$2" ;;
 kdir:2) kdir_of "$2" ;;
 kernel:2) kernel_of "$2" ;;
 image:2) image_of "$2" ;;
-refresh:1) rm -rf --one-file-system "${CACHE:?}/roots" "$CACHE/images" "$CACHE/uml" ;;
+refresh:1) rm -rf --one-file-system "${CACHE:?}"/{roots,images,uml,kcsan} ;;
 *)
 	sed -n '3,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2
 	exit 2
