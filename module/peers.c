@@ -123,9 +123,11 @@ static void lbdr_peers_renew(struct work_struct *work)
 	peers->bits = bits;
 	list_for_each_entry(service, &ln->service_list, list) {
 		list_for_each_entry(server, &service->servers, list) {
-			rcu_read_lock_bh();
+			local_bh_disable();
+			rcu_read_lock();
 			mac = lbdr_peers_mac(server);
-			rcu_read_unlock_bh();
+			rcu_read_unlock();
+			local_bh_enable();
 			if (mac)
 				lbdr_peers_insert(peers, service, mac);
 		}

@@ -256,7 +256,12 @@ def test_marks_by_iptables():
     for version, tool in ((4, "iptables"), (6, "ip6tables")):
         rule = ("PREROUTING", "-t", "mangle", "-d", VIPS[version][0], "-p", "tcp",
                 "-j", "MARK", "--set-mark", str(MARK))
-        net.run("ip", "netns", "exec", "director", tool, "-A", *rule)
+        done = net.run("ip", "netns", "exec", "director", tool, "-A", *rule,
+                       check=False)
+        if "missing kernel module" in done.stderr:
+            print("skip - marks set by %s: this kernel has not its MARK" % tool,
+                  flush=True)
+            continue
         director.add(genl.marked(MARK, version), rips(version, 0))
         got = [wire.send(flow(version, vip=vip).tcp(SYN)) for vip in (0, 1)]
         ok(got == [0, "reset"], "IPv%d: what %s marks is the service's" %
