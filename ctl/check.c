@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Tests of what lbctl does without a kernel: the reading of numbers and
- * addresses, the grammar, in check_words.c the words for what a scheduler is
- * told, and in check_messages.c the decoding of messages. Built with the
- * address and undefined-behaviour sanitizers. Takes the seed of its random
- * messages as an argument, and prints the one it used.
+ * addresses, in check_lines.c the grammar, in check_words.c the words of
+ * settings, in check_lists.c the listings, and in check_messages.c the decoding
+ * of messages. Built with the address and undefined-behaviour sanitizers. Takes
+ * the seed of its random messages as an argument, and prints the one it used.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -118,12 +118,26 @@ static const struct service_row service_rows[] = {
 	{ "[2001:db8::63]:80", "[2001:db8::63]:80", NULL },
 	{ "[2001:DB8:0:0::63]:443", "[2001:db8::63]:443", NULL },
 	{ "[::ffff:192.0.2.1]:80", "[::ffff:192.0.2.1]:80", NULL },
+	{ "192.0.2.63:0", "192.0.2.63:0", NULL },
+	{ "192.0.2.63:8000-8999", "192.0.2.63:8000-8999", NULL },
+	{ "192.0.2.63:1-65535", "192.0.2.63:1-65535", NULL },
+	{ "[2001:db8::63]:80-81", "[2001:db8::63]:80-81", NULL },
+	{ "192.0.2.63:80-80", NULL, NULL },
+	{ "192.0.2.63:81-80", NULL, NULL },
+	{ "192.0.2.63:0-80", NULL, NULL },
+	{ "192.0.2.63:80-65536", NULL, NULL },
+	{ "192.0.2.63:80-", NULL, NULL },
+	{ "192.0.2.63:80--81", NULL, NULL },
+	{ "192.0.2.63:80-81-82", NULL, NULL },
+	{ "192.0.2.63:80-https", NULL, NULL },
+	{ "192.0.2.63:00000000000000000000080-81", NULL, NULL },
+	{ "192.0.2.63/24:80", NULL, NULL },
+	{ "[2001:db8::63]/64:80", NULL, NULL },
 	{ "", NULL, NULL },
 	{ ":", NULL, NULL },
 	{ ":80", NULL, NULL },
 	{ "192.0.2.63", NULL, NULL },
 	{ "192.0.2.63:", NULL, NULL },
-	{ "192.0.2.63:0", NULL, NULL },
 	{ "192.0.2.63:65536", NULL, NULL },
 	{ "192.0.2.63:-80", NULL, NULL },
 	{ "192.0.2.63:+80", NULL, NULL },
@@ -263,6 +277,111 @@ static void check_servers(void)
 	}
 }
 
+/* What a filter's client reads as, its prefix behind it. */
+struct client_row {
+	const char *text;
+	const char *reads;
+	unsigned int prefix;
+};
+
+static const struct client_row client_rows[] = {
+	{ "198.51.100.7", "198.51.100.7:0", 32 },
+	{ "198.51.100.7:40000", "198.51.100.7:40000", 32 },
+	{ "198.51.100.0/24", "198.51.100.0:0", 24 },
+	{ "198.51.100.0/24:40000", "198.51.100.0:40000", 24 },
+	{ "0.0.0.0/0", "0.0.0.0:0", 0 },
+	{ "[2001:db8:c::7]", "[2001:db8:c::7]:0", 128 },
+	{ "[2001:db8:c::]/48", "[2001:db8:c::]:0", 48 },
+	{ "[2001:db8:c::7]:40000", "[2001:db8:c::7]:40000", 128 },
+	{ "[2001:db8:c::]/0:1", "[2001:db8:c::]:1", 0 },
+	{ "", NULL, 0 },
+	{ "/24", NULL, 0 },
+	{ "198.51.100.0/33", NULL, 0 },
+	{ "198.51.100.0/", NULL, 0 },
+	{ "198.51.100.0/-1", NULL, 0 },
+	{ "198.51.100.0/255.255.255.0", NULL, 0 },
+	{ "198.51.100.0/24/24", NULL, 0 },
+	{ "198.51.100.0:40000/24", NULL, 0 },
+	{ "198.51.100.0:", NULL, 0 },
+	{ "198.51.100.0:0", NULL, 0 },
+	{ "198.51.100.0:80-90", NULL, 0 },
+	{ "198.51.100/24", NULL, 0 },
+	{ "2001:db8:c::/48", NULL, 0 },
+	{ "[2001:db8:c::/48]", NULL, 0 },
+	{ "[2001:db8:c::]48", NULL, 0 },
+	{ "[2001:db8:c::]/129", NULL, 0 },
+};
+
+static void check_clients(void)
+{
+	const struct client_row *row;
+	char text[ENDPOINT_TEXT];
+	struct endpoint at;
+	__u8 prefix;
+	bool good;
+
+	for (row = client_rows;
+	     row < client_rows + ARRAY_SIZE(client_rows); row++) {
+		if (parse_client(row->text, &at, &prefix))
+			good = !row->reads;
+		else
+			good = row->reads && prefix == row->prefix &&
+			       !strcmp(endpoint_text(&at, IPPROTO_TCP, true,
+						     text), row->reads);
+		result(good, "client '%s' %s%s", row->text,
+		       row->reads ? "reads as " : "is refused: ",
+		       row->reads ? row->reads : fault_text());
+	}
+}
+
+struct mask_row {
+	const char *text;
+	int family;
+	int prefix;		/* -1: refused */
+	const char *written;	/* the prefix again, as ipvsadm has it */
+};
+
+static const struct mask_row mask_rows[] = {
+	{ "255.255.255.0", AF_INET, 24, "255.255.255.0" },
+	{ "255.255.255.255", AF_INET, 32, "255.255.255.255" },
+	{ "128.0.0.0", AF_INET, 1, "128.0.0.0" },
+	{ "0.0.0.0", AF_INET, 0, "0.0.0.0" },
+	{ "23", AF_INET, 23, "255.255.254.0" },
+	{ "64", AF_INET6, 64, "64" },
+	{ "128", AF_INET6, 128, "128" },
+	{ "255.0.255.0", AF_INET, -1, NULL },
+	{ "0.0.0.255", AF_INET, -1, NULL },
+	{ "255.255.255.253", AF_INET, -1, NULL },
+	{ "127.255.255.255", AF_INET, -1, NULL },
+	{ "255.255.255", AF_INET, -1, NULL },
+	{ "255.255.255.256", AF_INET, -1, NULL },
+	{ "/24", AF_INET, -1, NULL },
+	{ "", AF_INET, -1, NULL },
+	{ "33", AF_INET, -1, NULL },
+	{ "ffff::", AF_INET6, -1, NULL },
+	{ "129", AF_INET6, -1, NULL },
+};
+
+static void check_masks(void)
+{
+	const struct mask_row *row;
+	char text[MASK_TEXT];
+	__u8 prefix;
+	bool good;
+
+	for (row = mask_rows; row < mask_rows + ARRAY_SIZE(mask_rows); row++) {
+		if (parse_netmask(row->text, row->family, &prefix))
+			good = row->prefix < 0;
+		else
+			good = prefix == row->prefix &&
+			       !strcmp(mask_text(row->family, prefix, text),
+				       row->written);
+		result(good, "mask '%s' %s%s", row->text,
+		       row->prefix < 0 ? "is refused: " : "is written ",
+		       row->prefix < 0 ? fault_text() : row->written);
+	}
+}
+
 static void check_names(void)
 {
 	result(!parse_scheduler("rr"), "scheduler 'rr' is taken");
@@ -276,315 +395,6 @@ static void check_names(void)
 	result(parse_netns("") < 0, "an empty namespace is refused");
 	result(parse_netns("..") < 0, "namespace '..' is refused");
 	result(parse_netns("a/b") < 0, "namespace 'a/b' is refused");
-}
-
-/*
- * A command line in words that are split at blanks, and what is expected of
- * it: a verb and, where it matters, a property of the request.
- */
-struct line_row {
-	const char *line;
-	bool ipvsadm;
-	int verb;		/* -1: wrong usage, -2: known and not done */
-	bool (*holds)(const struct request *req);
-};
-
-static bool has_http(const struct request *req)
-{
-	return req->has_service && req->service.protocol == IPPROTO_TCP &&
-	       req->service.at.port == 80;
-}
-
-static bool has_udp(const struct request *req)
-{
-	return req->has_service && req->service.protocol == IPPROTO_UDP;
-}
-
-static bool has_wrr(const struct request *req)
-{
-	return has_http(req) && req->scheduler && !strcmp(req->scheduler, "wrr");
-}
-
-static bool no_scheduler(const struct request *req)
-{
-	return !req->scheduler;
-}
-
-static bool weighs_one(const struct request *req)
-{
-	return req->weight == 1 && req->server.port == 80;
-}
-
-static bool weighs_five(const struct request *req)
-{
-	return req->weight == 5 && req->direct && req->server.port == 80;
-}
-
-static bool has_flags(const struct request *req)
-{
-	return req->flags_text &&
-	       req->sched_flags == (LBDR_SCHED_FLAG_PORT |
-				    LBDR_SCHED_FLAG_FALLBACK);
-}
-
-static bool has_no_flags(const struct request *req)
-{
-	return req->flags_text && !req->sched_flags;
-}
-
-static bool has_size(const struct request *req)
-{
-	return req->mh_size == 1009;
-}
-
-static bool resets(const struct request *req)
-{
-	return req->refuse_text && req->refuse == LBDR_REFUSE_RESET;
-}
-
-static bool is_limited(const struct request *req)
-{
-	return req->upper == 10 && req->lower == 5 && req->weight == 1;
-}
-
-static bool is_unlimited(const struct request *req)
-{
-	return req->upper_text && !req->upper && !req->lower_text;
-}
-
-static bool lists_thresholds(const struct request *req)
-{
-	return req->numeric && req->thresholds && !req->stats;
-}
-
-static bool is_numeric(const struct request *req)
-{
-	return req->numeric && !req->connections && !req->has_service;
-}
-
-static bool lists_connections(const struct request *req)
-{
-	return req->numeric && req->connections;
-}
-
-static bool lists_stats(const struct request *req)
-{
-	return req->stats && req->exact && req->nosort;
-}
-
-static bool is_pretty(const struct request *req)
-{
-	return req->json && req->pretty;
-}
-
-static bool in_blue(const struct request *req)
-{
-	return req->netns && !strcmp(req->netns, "blue");
-}
-
-static bool wants_help(const struct request *req)
-{
-	return req->help;
-}
-
-static bool about_list(const struct request *req)
-{
-	return req->word && !strcmp(req->word, "list");
-}
-
-static const struct line_row line_rows[] = {
-	{ "add-service -t 192.0.2.63:80 -s wrr", false, VERB_ADD_SERVICE, has_wrr },
-	{ "add-service -t 192.0.2.63:80", false, VERB_ADD_SERVICE, no_scheduler },
-	{ "-A -t 192.0.2.63:80 -s wrr", false, VERB_ADD_SERVICE, has_wrr },
-	{ "-A -t 192.0.2.63:80 -s wrr", true, VERB_ADD_SERVICE, has_wrr },
-	{ "-At 192.0.2.63:80 -swrr", true, VERB_ADD_SERVICE, has_wrr },
-	{ "-A -t192.0.2.63:80 -s wrr", true, VERB_ADD_SERVICE, has_wrr },
-	{ "--add-service --tcp-service 192.0.2.63:80 --scheduler wrr",
-	  true, VERB_ADD_SERVICE, has_wrr },
-	{ "--add-service --tcp-service=192.0.2.63:80 --scheduler=wrr",
-	  true, VERB_ADD_SERVICE, has_wrr },
-	{ "-s wrr -t 192.0.2.63:80 -A", true, VERB_ADD_SERVICE, has_wrr },
-	{ "-E -t 192.0.2.63:80", true, VERB_EDIT_SERVICE, no_scheduler },
-	{ "edit-service -u 192.0.2.63:53 -s rr", false, VERB_EDIT_SERVICE, has_udp },
-	{ "-D -u 192.0.2.63:53", true, VERB_DEL_SERVICE, has_udp },
-	{ "--delete-service -t 192.0.2.63:80", true, VERB_DEL_SERVICE, has_http },
-	{ "del-service -t 192.0.2.63:80", false, VERB_DEL_SERVICE, has_http },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -g -w 5", true, VERB_ADD_SERVER, weighs_five },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62:80 -gw5", true, VERB_ADD_SERVER, weighs_five },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62", true, VERB_ADD_SERVER, weighs_one },
-	{ "add-server -t 192.0.2.63:80 -r 192.0.2.62 --weight=5 --gatewaying",
-	  false, VERB_ADD_SERVER, weighs_five },
-	{ "-e -t 192.0.2.63:80 -r 192.0.2.62", true, VERB_EDIT_SERVER, weighs_one },
-	{ "edit-server -t 192.0.2.63:80 -r 192.0.2.62 -w 5 -g",
-	  false, VERB_EDIT_SERVER, weighs_five },
-	{ "-d -t 192.0.2.63:80 -r 192.0.2.62", true, VERB_DEL_SERVER, has_http },
-	{ "--delete-server -t 192.0.2.63:80 -r 192.0.2.62", true, VERB_DEL_SERVER, has_http },
-	{ "", true, VERB_LIST, NULL },
-	{ "-L", true, VERB_LIST, NULL },
-	{ "-l", true, VERB_LIST, NULL },
-	{ "-L -n", true, VERB_LIST, is_numeric },
-	{ "-Ln", true, VERB_LIST, is_numeric },
-	{ "-ln", true, VERB_LIST, is_numeric },
-	{ "-Ln", false, VERB_LIST, is_numeric },
-	{ "--list --numeric", true, VERB_LIST, is_numeric },
-	{ "list -n", false, VERB_LIST, is_numeric },
-	{ "-Lnc", true, VERB_LIST, lists_connections },
-	{ "-lcn", true, VERB_LIST, lists_connections },
-	{ "list -n --connection", false, VERB_LIST, lists_connections },
-	{ "-L --stats --exact --nosort", true, VERB_LIST, lists_stats },
-	{ "-L -t 192.0.2.63:80", true, VERB_LIST, has_http },
-	{ "list -jp", false, VERB_LIST, is_pretty },
-	{ "list-schedulers -jp", false, VERB_LIST_SCHEDULERS, is_pretty },
-	{ "list --drops", false, VERB_LIST, NULL },
-	{ "-N blue list", false, VERB_LIST, in_blue },
-	{ "list -N blue", false, VERB_LIST, in_blue },
-	{ "list --netns=blue", false, VERB_LIST, in_blue },
-	{ "-Z", true, VERB_ZERO, NULL },
-	{ "-Z -t 192.0.2.63:80", true, VERB_ZERO, has_http },
-	{ "-C", true, VERB_CLEAR, NULL },
-	{ "-S", true, VERB_SAVE, NULL },
-	{ "-Sn", true, VERB_SAVE, is_numeric },
-	{ "save", false, VERB_SAVE, NULL },
-	{ "-h", true, VERB_HELP, wants_help },
-	{ "--help", false, VERB_HELP, wants_help },
-	{ "add-service -h", false, VERB_ADD_SERVICE, wants_help },
-	{ "-A --help", true, VERB_ADD_SERVICE, wants_help },
-	{ "help", false, VERB_HELP, NULL },
-	{ "help list", false, VERB_HELP, about_list },
-	{ "-V", false, VERB_VERSION, NULL },
-	{ "version", false, VERB_VERSION, NULL },
-
-	{ "-A -t 192.0.2.63:80 -s sh -b sh-port,sh-fallback",
-	  true, VERB_ADD_SERVICE, has_flags },
-	{ "add-service -t 192.0.2.63:80 -s mh --sched-flags=mh-fallback,mh-port",
-	  false, VERB_ADD_SERVICE, has_flags },
-	{ "-b mh-port,mh-fallback -E -t 192.0.2.63:80",
-	  true, VERB_EDIT_SERVICE, has_flags },
-	{ "edit-service -t 192.0.2.63:80 -b none", false, VERB_EDIT_SERVICE, has_no_flags },
-	{ "add-service -t 192.0.2.63:80 -s mh --mh-size 1009",
-	  false, VERB_ADD_SERVICE, has_size },
-	{ "edit-service -t 192.0.2.63:80 --mh-size=1009",
-	  false, VERB_EDIT_SERVICE, has_size },
-	{ "add-service -t 192.0.2.63:80 --refuse reset", false, VERB_ADD_SERVICE, resets },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -x 10 -y 5", true, VERB_ADD_SERVER, is_limited },
-	{ "edit-server -t 192.0.2.63:80 -r 192.0.2.62 --u-threshold 10 --l-threshold=5",
-	  false, VERB_EDIT_SERVER, is_limited },
-	{ "edit-server -t 192.0.2.63:80 -r 192.0.2.62 -x 0",
-	  false, VERB_EDIT_SERVER, is_unlimited },
-	{ "-Ln --thresholds", true, VERB_LIST, lists_thresholds },
-
-	{ "", false, -1, NULL },
-	{ "lists", false, -1, NULL },
-	{ "list", true, -1, NULL },
-	{ "-A -D -t 192.0.2.63:80", true, -1, NULL },
-	{ "-AD -t 192.0.2.63:80", true, -1, NULL },
-	{ "-A", true, -1, NULL },
-	{ "-A -t", true, -1, NULL },
-	{ "-A -t -s rr", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 -s", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 -t 192.0.2.64:80", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 -u 192.0.2.63:80", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 -r 192.0.2.62", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 extra", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 -q", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 --nonsense", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 --tcp", true, -1, NULL },
-	{ "-A -n -t 192.0.2.63:80", true, -1, NULL },
-	{ "-a -t 192.0.2.63:80", true, -1, NULL },
-	{ "-a -r 192.0.2.62", true, -1, NULL },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -w -1", true, -1, NULL },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -w 65536", true, -1, NULL },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -w 1x", true, -1, NULL },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 --weight=", true, -1, NULL },
-	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 -w 1", true, -1, NULL },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -x 5 -y 6", true, -1, NULL },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -x -5", true, -1, NULL },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -x 4294967296", true, -1, NULL },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -y many", true, -1, NULL },
-	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 -x 1", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 -x 1", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 -s rr -b sh-port", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 -b", true, -1, NULL },
-	{ "-D -t 192.0.2.63:80 -b sh-port", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 -s mh --mh-size 1009", true, -1, NULL },
-	{ "-A -t 192.0.2.63:80 --refuse drop", true, -1, NULL },
-	{ "add-service -t 192.0.2.63:80 -s sh --mh-size 1009", false, -1, NULL },
-	{ "add-service -t 192.0.2.63:80 --refuse politely", false, -1, NULL },
-	{ "list --thresholds --stats", false, -1, NULL },
-	{ "-C -t 192.0.2.63:80", true, -1, NULL },
-	{ "-L -c --stats", true, -1, NULL },
-	{ "-L --sort --nosort", true, -1, NULL },
-	{ "-L --numeric=yes", true, -1, NULL },
-	{ "-L -j", true, -1, NULL },
-	{ "-L --drops", true, -1, NULL },
-	{ "-L -N blue", true, -1, NULL },
-	{ "list -p", false, -1, NULL },
-	{ "list -N", false, -1, NULL },
-	{ "list -N a/b", false, -1, NULL },
-	{ "list --drops -t 192.0.2.63:80", false, -1, NULL },
-	{ "help list zero", false, -1, NULL },
-	{ "-", true, -1, NULL },
-	{ "--", false, -1, NULL },
-
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -m", true, -2, NULL },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -i", true, -2, NULL },
-	{ "-A -f 1 -s rr", true, -2, NULL },
-	{ "-A -t 192.0.2.63:80 -p", true, -2, NULL },
-	{ "-A -t 192.0.2.63:80 -p 300", true, -2, NULL },
-	{ "add-service -t 192.0.2.63:80 -p 300", false, -2, NULL },
-	{ "-A -t 192.0.2.63:80 --persistent=300", true, -2, NULL },
-	{ "-A -u 192.0.2.63:53 -o", true, -2, NULL },
-	{ "-A --sctp-service 192.0.2.63:80", true, -2, NULL },
-	{ "-L --rate", true, -2, NULL },
-	{ "-L --timeout", true, -2, NULL },
-	{ "--set 900 120 300", true, -2, NULL },
-	{ "-R", true, -2, NULL },
-	{ "--start-daemon master", true, -2, NULL },
-};
-
-static void check_line(const struct line_row *row)
-{
-	struct request req = { .ipvsadm = row->ipvsadm };
-	char *words[32] = { (char *)"lbctl" };
-	char *text = strdup(row->line);
-	char *rest = text;
-	bool good = false;
-	int argc = 1;
-	char *word;
-	int status;
-
-	while (text && argc < 31 && (word = strsep(&rest, " "))) {
-		if (*word)
-			words[argc++] = word;
-	}
-	status = options_read(argc, words, &req);
-	if (status)
-		good = row->verb == (status < 0 ? -1 : -2);
-	else
-		good = row->verb >= 0 && req.verb == &verbs[row->verb] &&
-		       (!row->holds || row->holds(&req));
-	result(good, "%s %s: %s", row->ipvsadm ? "ipvsadm" : "lbctl", row->line,
-	       status ? fault_text() : req.verb->name);
-	free(text);
-}
-
-static void check_lines(void)
-{
-	char *many[200] = { (char *)"lbctl", (char *)"list" };
-	struct request req = { .verb = NULL };
-	struct request none = { .ipvsadm = false };
-	char *empty[1] = { NULL };
-	size_t i;
-
-	result(options_consistent(), "the tables of verbs and options agree");
-	for (i = 0; i < ARRAY_SIZE(line_rows); i++)
-		check_line(&line_rows[i]);
-	for (i = 2; i < ARRAY_SIZE(many) - 1; i++)
-		many[i] = (char *)"-nnnn";
-	result(options_read(ARRAY_SIZE(many) - 1, many, &req) < 0,
-	       "a hundred options are refused: %s", fault_text());
-	result(options_read(0, empty, &none) < 0,
-	       "a command line without even a name is refused");
 }
 
 struct column_row {
@@ -633,10 +443,13 @@ int main(int argc, char **argv)
 	check_services();
 	check_long_words();
 	check_servers();
+	check_clients();
+	check_masks();
 	check_names();
 	check_lines();
 	check_columns();
 	check_words();
+	check_lists();
 	check_messages();
 	printf("# %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed ? 1 : 0;

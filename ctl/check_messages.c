@@ -38,48 +38,126 @@ static const struct service_key sample_key = {
 	},
 };
 
-static void make_service(struct nlmsghdr *nlh)
+static const struct service_key range_key = {
+	.protocol = IPPROTO_SCTP,
+	.at = {
+		.family = AF_INET6,
+		.address = { 0x20, 0x01, 0x0d, 0xb8, [15] = 63 },
+		.port = 8000,
+		.last_port = 8999,
+	},
+};
+
+static const struct service_key mark_key = {
+	.fwmark = 0x80000001,
+	.at = { .family = AF_INET6 },
+};
+
+static const struct timeouts sample_timeouts = {
+	.seconds = { 0, 1, 7200, 3, 4, 5, 6, 7, 8, 9, 10 },
+	.given = {
+		false, true, true, true, true, true, true, true, true, true,
+		true,
+	},
+};
+
+static bool same_timeouts(const struct timeouts *timeouts)
 {
-	nl_put_service(nlh, &sample_key);
+	return !memcmp(timeouts, &sample_timeouts, sizeof(*timeouts));
+}
+
+static void put_service(struct nlmsghdr *nlh, const struct service_key *key)
+{
+	nl_put_service(nlh, key);
 	mnl_attr_put_strz(nlh, LBDR_A_SERVICE_SCHEDULER, "mh");
 	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_FLAGS,
 			 LBDR_SCHED_FLAG_PORT);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_SIZE, 1009);
 	mnl_attr_put_u8(nlh, LBDR_A_SERVICE_REFUSE, LBDR_REFUSE_DROP);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVICE_STRAY, LBDR_STRAY_RESET);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS,
+			 LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_PERSIST, 600);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVICE_PERSIST_PREFIX, 24);
+	nl_put_timeouts(nlh, LBDR_A_SERVICE_TIMEOUT, &sample_timeouts);
 	put_stats(nlh, LBDR_A_SERVICE_STATS);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SERVERS, 2);
 }
 
-static bool read_service(const struct nlmsghdr *nlh, bool *right)
+static bool get_service(const struct nlmsghdr *nlh,
+			const struct service_key *key, bool *right)
 {
 	struct service service;
 
 	if (!decode_service(nlh, &service))
 		return false;
-	*right = !service_key_compare(&service.key, &sample_key) &&
+	*right = !service_key_compare(&service.key, key) &&
 		 !strcmp(service.scheduler, "mh") && service.servers == 2 &&
 		 service.sched_flags == LBDR_SCHED_FLAG_PORT &&
 		 service.mh_size == 1009 &&
 		 service.refuse == LBDR_REFUSE_DROP &&
+		 service.stray == LBDR_STRAY_RESET &&
+		 service.flags == LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT &&
+		 service.persist == 600 && service.prefix == 24 &&
+		 same_timeouts(&service.timeouts) &&
 		 service.stats.conns == 11 && service.stats.in_bytes == 13;
 	return true;
 }
+
+static void make_service(struct nlmsghdr *nlh)
+{
+	put_service(nlh, &sample_key);
+}
+
+static bool read_service(const struct nlmsghdr *nlh, bool *right)
+{
+	return get_service(nlh, &sample_key, right);
+}
+
+static void make_range(struct nlmsghdr *nlh)
+{
+	put_service(nlh, &range_key);
+}
+
+static bool read_range(const struct nlmsghdr *nlh, bool *right)
+{
+	return get_service(nlh, &range_key, right);
+}
+
+static void make_marked(struct nlmsghdr *nlh)
+{
+	put_service(nlh, &mark_key);
+}
+
+static bool read_marked(const struct nlmsghdr *nlh, bool *right)
+{
+	return get_service(nlh, &mark_key, right);
+}
+
+static const struct endpoint sample_server = {
+	.family = AF_INET6,
+	.address = { 0x20, 0x01, 0x0d, 0xb8, [15] = 62 },
+	.port = 8000,
+	.last_port = 8999,
+};
 
 static void make_server(struct nlmsghdr *nlh)
 {
 	struct nlattr *nest;
 
 	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
-	nl_put_service(nlh, &sample_key);
+	nl_put_service(nlh, &range_key);
 	mnl_attr_nest_end(nlh, nest);
-	mnl_attr_put(nlh, LBDR_A_SERVER_ADDRESS, 4, "\xc0\x00\x02\x3e");
-	mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(80));
+	nl_put_address(nlh, LBDR_A_SERVER_ADDRESS, &sample_server);
+	mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(8000));
+	mnl_attr_put(nlh, LBDR_A_SERVER_DRAIN, 0, NULL);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_WEIGHT, 7);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_UPPER, 6);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_LOWER, 5);
 	mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD, LBDR_FORWARD_DR);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_ACTIVE, 3);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_INACTIVE, 4);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_PERSISTENT, 8);
 	mnl_attr_put(nlh, LBDR_A_SERVER_OVERLOADED, 0, NULL);
 	put_stats(nlh, LBDR_A_SERVER_STATS);
 }
@@ -90,8 +168,9 @@ static bool read_server(const struct nlmsghdr *nlh, bool *right)
 
 	if (!decode_server(nlh, &server))
 		return false;
-	*right = !service_key_compare(&server.service, &sample_key) &&
-		 server.at.address[3] == 62 && server.at.port == 80 &&
+	*right = !service_key_compare(&server.service, &range_key) &&
+		 !memcmp(&server.at, &sample_server, sizeof(server.at)) &&
+		 server.persistent == 8 && server.draining &&
 		 server.weight == 7 && server.active == 3 &&
 		 server.inactive == 4 && server.upper == 6 &&
 		 server.lower == 5 && server.overloaded && !server.ifindex;
@@ -125,6 +204,48 @@ static bool read_conn(const struct nlmsghdr *nlh, bool *right)
 	return true;
 }
 
+/* What persistence remembers for a mark. */
+static void make_template(struct nlmsghdr *nlh)
+{
+	mnl_attr_put_u8(nlh, LBDR_A_CONN_FAMILY, AF_INET);
+	mnl_attr_put_u8(nlh, LBDR_A_CONN_PROTOCOL, 0);
+	mnl_attr_put(nlh, LBDR_A_CONN_CLIENT_ADDRESS, 4, "\xc0\x00\x02\x00");
+	mnl_attr_put_u16(nlh, LBDR_A_CONN_CLIENT_PORT, 0);
+	mnl_attr_put(nlh, LBDR_A_CONN_VIRTUAL_ADDRESS, 4, &mark_key.fwmark);
+	mnl_attr_put_u16(nlh, LBDR_A_CONN_VIRTUAL_PORT, 0);
+	mnl_attr_put(nlh, LBDR_A_CONN_SERVER_ADDRESS, 4, "\xc0\x00\x02\x3e");
+	mnl_attr_put_u16(nlh, LBDR_A_CONN_SERVER_PORT, 0);
+	mnl_attr_put_u8(nlh, LBDR_A_CONN_STATE, LBDR_CONN_STATE_TEMPLATE);
+	mnl_attr_put_u32(nlh, LBDR_A_CONN_EXPIRES, 299999);
+}
+
+static bool read_template(const struct nlmsghdr *nlh, bool *right)
+{
+	struct conn conn;
+
+	if (!decode_conn(nlh, &conn))
+		return false;
+	*right = conn.service.fwmark == mark_key.fwmark &&
+		 !conn.service.protocol && conn.client.address[2] == 2 &&
+		 conn.state == LBDR_CONN_STATE_TEMPLATE;
+	return true;
+}
+
+static void make_killed(struct nlmsghdr *nlh)
+{
+	mnl_attr_put_u32(nlh, LBDR_A_CONN_KILLED, 9);
+}
+
+static bool read_killed(const struct nlmsghdr *nlh, bool *right)
+{
+	__u32 killed;
+
+	if (!decode_killed(nlh, &killed))
+		return false;
+	*right = killed == 9;
+	return true;
+}
+
 static void make_sched(struct nlmsghdr *nlh)
 {
 	mnl_attr_put_strz(nlh, LBDR_A_SCHED_NAME, "rr");
@@ -151,6 +272,8 @@ static void make_info(struct nlmsghdr *nlh)
 	mnl_attr_put_u32(nlh, LBDR_A_INFO_SERVICES, 1);
 	mnl_attr_put_u32(nlh, LBDR_A_INFO_CONNS, 2);
 	mnl_attr_put_u32(nlh, LBDR_A_INFO_CONN_MAX, 3);
+	nl_put_timeouts(nlh, LBDR_A_INFO_TIMEOUT, &sample_timeouts);
+	mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, LBDR_ENTRY_INPUT);
 	for (i = 0; i < 3; i++) {
 		nest = mnl_attr_nest_start(nlh, LBDR_A_INFO_DROP);
 		mnl_attr_put_strz(nlh, LBDR_A_DROP_REASON, "reason");
@@ -175,6 +298,8 @@ static bool read_info(const struct nlmsghdr *nlh, bool *right)
 	if (!decode_info(nlh, &info, sum_drop, &sum))
 		return false;
 	*right = !strcmp(info.version, "0.1") && info.conn_max == 3 &&
+		 info.entry == LBDR_ENTRY_INPUT &&
+		 same_timeouts(&info.timeouts) &&
 		 sum == 5 + 6 + 7 + 3 * (6 + 3);
 	return true;
 }
@@ -183,15 +308,22 @@ struct kind {
 	const char *name;
 	void (*make)(struct nlmsghdr *nlh);
 	bool (*read)(const struct nlmsghdr *nlh, bool *right);
-	__u16 optional;		/* the attribute that may be missing, or 0 */
+	__u16 optional[2];	/* attributes that may be missing, or 0 */
 };
 
 static const struct kind kinds[] = {
-	{ "service", make_service, read_service, LBDR_A_SERVICE_SCHED_SIZE },
-	{ "server", make_server, read_server, LBDR_A_SERVER_OVERLOADED },
-	{ "connection", make_conn, read_conn, 0 },
-	{ "scheduler", make_sched, read_sched, 0 },
-	{ "info", make_info, read_info, LBDR_A_INFO_DROP },
+	{ "service", make_service, read_service, { LBDR_A_SERVICE_SCHED_SIZE } },
+	{ "service with a range of ports", make_range, read_range,
+	  { LBDR_A_SERVICE_SCHED_SIZE, LBDR_A_SERVICE_LAST_PORT } },
+	{ "service by mark", make_marked, read_marked,
+	  { LBDR_A_SERVICE_SCHED_SIZE } },
+	{ "server", make_server, read_server,
+	  { LBDR_A_SERVER_OVERLOADED, LBDR_A_SERVER_DRAIN } },
+	{ "connection", make_conn, read_conn, { 0 } },
+	{ "template by mark", make_template, read_template, { 0 } },
+	{ "count of ended connections", make_killed, read_killed, { 0 } },
+	{ "scheduler", make_sched, read_sched, { 0 } },
+	{ "info", make_info, read_info, { LBDR_A_INFO_DROP } },
 };
 
 static size_t make(const struct kind *kind, void *buffer)
@@ -229,8 +361,8 @@ static void check_missing(const struct kind *kind, const void *message)
 	size_t size;
 
 	mnl_attr_for_each(attr, whole, sizeof(struct genlmsghdr)) {
-		optional = kind->optional &&
-			   mnl_attr_get_type(attr) == kind->optional;
+		optional = mnl_attr_get_type(attr) == kind->optional[0] ||
+			   mnl_attr_get_type(attr) == kind->optional[1];
 		from = (const char *)attr - (const char *)message;
 		size = NLMSG_ALIGN(attr->nla_len);
 		copy = exact_copy(message, whole->nlmsg_len);

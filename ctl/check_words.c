@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tests of words.c: lists of flags, sizes of mh's table and ways to refuse,
- * each read as it is printed, and refused where it makes no sense.
+ * Tests of words.c: lists of flags, sizes of mh's table, ways to refuse and to
+ * treat stray packets, states and lists of time-outs, each read as it is
+ * printed, and refused where it makes no sense.
  */
 #include <stdio.h>
 #include <string.h>
@@ -152,8 +153,130 @@ static void check_refusals(void)
 	       "a refusal of a newer module is unknown");
 }
 
+/* The words of one setting, each read as it is written. */
+static void check_choice(const char *what, __u8 last,
+			 int (*parse)(const char *text, __u8 *choice),
+			 const char *(*word)(__u8 choice))
+{
+	static const char *const wrong[] = { "", "0", "Pass", "drop ", "in" };
+	__u8 choice, read;
+	size_t i;
+
+	for (choice = 0; choice <= last; choice++)
+		result(!parse(word(choice), &read) && read == choice,
+		       "%s '%s' is read as it is written", what, word(choice));
+	for (i = 0; i < ARRAY_SIZE(wrong); i++)
+		result(parse(wrong[i], &read) < 0, "%s '%s' is refused: %s",
+		       what, wrong[i], fault_text());
+	result(!strcmp(word(last + 1), "unknown") &&
+	       !strcmp(word(255), "unknown"),
+	       "%s of a newer module is unknown", what);
+}
+
+static void check_states(void)
+{
+	static const char *const wrong[] = {
+		"", "none", "dead", "unknown", "syn", "syn-recv", "1",
+	};
+	__u8 state, read;
+	size_t i;
+
+	for (state = LBDR_CONN_STATE_SYN_RECV;
+	     state <= LBDR_CONN_STATE_TEMPLATE; state++)
+		result(!parse_state(state_word(state), &read) && read == state,
+		       "state '%s' is read as it is written",
+		       state_word(state));
+	result(!parse_state("SCTP_Closed", &read) &&
+	       read == LBDR_CONN_STATE_SCTP_CLOSED,
+	       "a state is read in capitals too");
+	for (i = 0; i < ARRAY_SIZE(wrong); i++)
+		result(parse_state(wrong[i], &read) < 0,
+		       "state '%s' is refused: %s", wrong[i], fault_text());
+	result(!strcmp(state_word(LBDR_CONN_STATE_NONE), "unknown") &&
+	       !strcmp(state_word(LBDR_CONN_STATE_DEAD), "unknown"),
+	       "states that are not reported have no word");
+}
+
+/* What a list of time-outs reads as, written back; NULL where it is refused. */
+struct timeouts_row {
+	const char *text;
+	const char *reads;
+};
+
+#define ALL_TIMEOUTS \
+	"syn_recv=1,established=2,fin_wait=3,time_wait=4,close=5,udp=6," \
+	"sctp_init=7,sctp_established=8,sctp_shutdown=9,sctp_closed=10"
+
+static const struct timeouts_row timeouts_rows[] = {
+	{ "udp=10", "udp=10" },
+	{ "udp=0", "udp=0" },
+	{ "udp=4294967295", "udp=4294967295" },
+	{ "udp=10,SYN_RECV=5", "syn_recv=5,udp=10" },
+	{ ALL_TIMEOUTS, ALL_TIMEOUTS },
+	{ "", NULL },
+	{ ",", NULL },
+	{ "=", NULL },
+	{ "=10", NULL },
+	{ "udp", NULL },
+	{ "udp=", NULL },
+	{ "udp=,close=1", NULL },
+	{ "udp,close=1", NULL },
+	{ "udp=1,", NULL },
+	{ "udp=1,,close=1", NULL },
+	{ "udp=1 close=1", NULL },
+	{ "udp=1=2", NULL },
+	{ "udp=-1", NULL },
+	{ "udp=1s", NULL },
+	{ "udp=4294967296", NULL },
+	{ "udp=00000000000000000000000000000000000000000000000000000000000000005", NULL },
+	{ "udp=1,udp=2", NULL },
+	{ "tcp=1", NULL },
+	{ "none=1", NULL },
+	{ "template=1", NULL },
+	{ "dead=1", NULL },
+};
+
+static void check_timeouts(void)
+{
+	const struct timeouts_row *row;
+	char text[TIMEOUTS_TEXT];
+	bool good;
+
+	for (row = timeouts_rows;
+	     row < timeouts_rows + ARRAY_SIZE(timeouts_rows); row++) {
+		struct timeouts timeouts = { .given = { false } };
+
+		if (parse_timeouts(row->text, &timeouts))
+			good = !row->reads;
+		else
+			good = row->reads &&
+			       !strcmp(timeouts_text(&timeouts, text),
+				       row->reads);
+		result(good, "time-outs '%s' %s%s", row->text,
+		       row->reads ? "read as " : "are refused: ",
+		       row->reads ? row->reads : fault_text());
+	}
+}
+
+/* The longest text there can be has room. */
+static void check_timeouts_long(void)
+{
+	struct timeouts timeouts;
+	char text[TIMEOUTS_TEXT];
+
+	memset(&timeouts.given, true, sizeof(timeouts.given));
+	memset(&timeouts.seconds, 0xff, sizeof(timeouts.seconds));
+	result(strlen(timeouts_text(&timeouts, text)) < TIMEOUTS_TEXT - 1,
+	       "all time-outs are written: %s", text);
+}
+
 void check_words(void)
 {
+	check_choice("stray", LBDR_STRAY_SCHEDULE, parse_stray, stray_word);
+	check_choice("entry", LBDR_ENTRY_INPUT, parse_entry, entry_word);
+	check_states();
+	check_timeouts();
+	check_timeouts_long();
 	check_flags();
 	check_flags_written();
 	check_sizes();

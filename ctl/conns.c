@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The listing of connections. There may be a million, so each is written as
- * it comes and none is kept.
+ * Connections, listed and ended, all or those that a filter chooses. There may
+ * be a million, so each is written as it comes and none is kept. The kernel
+ * does the choosing, but of ports in a range.
  */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lbctl.h"
+
+#define STATE_TEXT 24
 
 struct listing {
 	const struct request *req;
@@ -15,60 +19,81 @@ struct listing {
 	bool titled;
 };
 
-static const char *state_name(__u8 state)
+/* In capitals, as ipvsadm has it; its templates have the state ASSURED. */
+static const char *state_name(__u8 state, bool ipvsadm, char *text)
 {
-	static const char *const names[] = {
-		[LBDR_CONN_STATE_NONE] = "NONE",
-		[LBDR_CONN_STATE_SYN_RECV] = "SYN_RECV",
-		[LBDR_CONN_STATE_ESTABLISHED] = "ESTABLISHED",
-		[LBDR_CONN_STATE_FIN_WAIT] = "FIN_WAIT",
-		[LBDR_CONN_STATE_TIME_WAIT] = "TIME_WAIT",
-		[LBDR_CONN_STATE_CLOSE] = "CLOSE",
-		[LBDR_CONN_STATE_UDP] = "UDP",
-		[LBDR_CONN_STATE_DEAD] = "DEAD",
-	};
+	const char *word = state_word(state);
+	size_t i;
 
-	return state < ARRAY_SIZE(names) ? names[state] : "UNKNOWN";
+	if (ipvsadm && state == LBDR_CONN_STATE_TEMPLATE)
+		word = "assured";
+	/* The column before it tells the protocol. */
+	if (ipvsadm && !strncmp(word, "sctp_", 5))
+		word += 5;
+	for (i = 0; word[i] && i < STATE_TEXT - 1; i++)
+		text[i] = toupper((unsigned char)word[i]);
+	text[i] = '\0';
+	return text;
 }
 
-static void print_text(const struct conn *conn, bool numeric)
+/* What persistence remembers for a mark: ipvsadm writes it as an address. */
+static const char *virtual_text(const struct service_key *key,
+				const struct request *req, char *text)
+{
+	struct endpoint at = key->at;
+	__u32 mark = htonl(key->fwmark);
+
+	if (!key->fwmark)
+		return endpoint_text(&at, key->protocol, req->numeric, text);
+	if (!req->ipvsadm) {
+		snprintf(text, ENDPOINT_TEXT, "%u", key->fwmark);
+		return text;
+	}
+	memcpy(at.address, &mark, sizeof(mark));
+	return endpoint_text(&at, key->protocol, true, text);
+}
+
+void conn_print(const struct conn *conn, const struct request *req)
 {
 	const struct service_key *key = &conn->service;
 	unsigned int seconds = conn->expires_ms / 1000;
+	bool numeric = req->numeric;
 	char virtual[ENDPOINT_TEXT];
 	char client[ENDPOINT_TEXT];
 	char server[ENDPOINT_TEXT];
+	char state[STATE_TEXT];
 	char expires[24];
 
 	snprintf(expires, sizeof(expires), "%02u:%02u", seconds / 60,
 		 seconds % 60);
 	printf("%-3s %-6s %-11s %-18s %-18s %s\n",
-	       protocol_name(key->protocol), expires, state_name(conn->state),
+	       req->ipvsadm && key->fwmark ? "IP" :
+					     protocol_name(key->protocol),
+	       expires, state_name(conn->state, req->ipvsadm, state),
 	       endpoint_text(&conn->client, key->protocol, numeric, client),
-	       endpoint_text(&key->at, key->protocol, numeric, virtual),
+	       virtual_text(key, req, virtual),
 	       endpoint_text(&conn->server, key->protocol, numeric, server));
 }
 
-static json_t *conn_json(const struct conn *conn)
+json_t *conn_json(const struct conn *conn)
 {
 	char virtual[ENDPOINT_TEXT];
 	char client[ENDPOINT_TEXT];
 	char server[ENDPOINT_TEXT];
-	char state[16];
-	size_t i;
+	bool marked = conn->service.fwmark;
 
-	snprintf(state, sizeof(state), "%s", state_name(conn->state));
-	for (i = 0; state[i]; i++)
-		state[i] = tolower((unsigned char)state[i]);
-	return json_pack("{s:s, s:I, s:s, s:s, s:i, s:s, s:i, s:s, s:i}",
+	return json_pack("{s:s?, s:o, s:I, s:s, s:s, s:i, s:s?, s:o, s:s, s:i}",
 			 "protocol", protocol_word(conn->service.protocol),
+			 "fwmark", marked ? json_integer(conn->service.fwmark) :
+					    json_null(),
 			 "expires_ms", (json_int_t)conn->expires_ms,
-			 "state", state,
+			 "state", state_word(conn->state),
 			 "client_address", address_text(&conn->client, client),
 			 "client_port", conn->client.port,
-			 "virtual_address",
+			 "virtual_address", marked ? NULL :
 			 address_text(&conn->service.at, virtual),
-			 "virtual_port", conn->service.at.port,
+			 "virtual_port",
+			 port_json(conn->service.at.port, !marked),
 			 "server_address", address_text(&conn->server, server),
 			 "server_port", conn->server.port);
 }
@@ -83,6 +108,55 @@ static void print_title(struct listing *listing)
 	       "state", "source", "virtual", "destination");
 }
 
+/*
+ * Attributes that choose connections. @port is the virtual one, 0 for any: a
+ * range is not the kernel's to choose by, and neither are all ports.
+ */
+static void put_filter(struct nlmsghdr *nlh, const struct request *req,
+		       __u16 port)
+{
+	int family = req->has_service ? req->service.at.family :
+		     req->server_text ? req->server.family :
+		     req->client_text ? req->client.family : 0;
+
+	if (family)
+		mnl_attr_put_u8(nlh, LBDR_A_CONN_FAMILY, family);
+	if (req->has_service) {
+		mnl_attr_put_u8(nlh, LBDR_A_CONN_PROTOCOL,
+				req->service.protocol);
+		nl_put_address(nlh, LBDR_A_CONN_VIRTUAL_ADDRESS,
+			       &req->service.at);
+	}
+	if (port)
+		mnl_attr_put_u16(nlh, LBDR_A_CONN_VIRTUAL_PORT, htons(port));
+	if (req->server_text)
+		nl_put_address(nlh, LBDR_A_CONN_SERVER_ADDRESS, &req->server);
+	if (req->client_text) {
+		nl_put_address(nlh, LBDR_A_CONN_CLIENT_ADDRESS, &req->client);
+		mnl_attr_put_u8(nlh, LBDR_A_CONN_CLIENT_PREFIX,
+				req->client_prefix);
+	}
+	if (req->client.port)
+		mnl_attr_put_u16(nlh, LBDR_A_CONN_CLIENT_PORT,
+				 htons(req->client.port));
+	if (req->state)
+		mnl_attr_put_u8(nlh, LBDR_A_CONN_STATE, req->state);
+}
+
+/* Direct routing changes no port: the server's is the virtual one. */
+static __u16 chosen_port(const struct request *req)
+{
+	const struct endpoint *at = req->has_service ? &req->service.at :
+						       &req->server;
+
+	return at->last_port ? 0 : at->port;
+}
+
+static bool in_range(const struct endpoint *at, __u16 port)
+{
+	return !at->last_port || (port >= at->port && port <= at->last_port);
+}
+
 static bool read_conn(const struct nlmsghdr *nlh, void *data)
 {
 	struct listing *listing = data;
@@ -92,25 +166,25 @@ static bool read_conn(const struct nlmsghdr *nlh, void *data)
 	if (!decode_conn(nlh, &conn))
 		return false;
 	print_title(listing);
-	if (req->has_service &&
-	    service_key_compare(&req->service, &conn.service))
+	if (!in_range(&req->service.at, conn.service.at.port))
 		return true;
 	if (req->json)
 		json_list_add(&listing->json, conn_json(&conn));
 	else
-		print_text(&conn, req->numeric);
+		conn_print(&conn, req);
 	return true;
 }
 
 int conns_list(struct nl *nl, const struct request *req)
 {
+	struct nlmsghdr *nlh = nl_dump_request(nl, LBDR_CMD_CONN_GET);
 	struct listing listing = { .req = req };
 	struct nl_answer answer;
 	int status;
 
 	json_list_begin(&listing.json, req->pretty);
-	nl_ask(nl, nl_dump_request(nl, LBDR_CMD_CONN_GET), read_conn, &listing,
-	       &answer);
+	put_filter(nlh, req, chosen_port(req));
+	nl_ask(nl, nlh, read_conn, &listing, &answer);
 	status = nl_verdict(&answer, "connection");
 	if (status)
 		return status;
@@ -120,5 +194,81 @@ int conns_list(struct nl *nl, const struct request *req)
 		print_title(&listing);
 	if (answer.torn)
 		complain("warning: the table changed meanwhile, some may be missing or double");
+	return status;
+}
+
+static bool read_killed(const struct nlmsghdr *nlh, void *data)
+{
+	return decode_killed(nlh, data);
+}
+
+static int end_port(struct nl *nl, const struct request *req, __u16 port,
+		    __u64 *ended)
+{
+	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_CONN_DEL);
+	struct nl_answer answer;
+	__u32 killed = 0;
+	int status;
+
+	put_filter(nlh, req, port);
+	nl_ask(nl, nlh, read_killed, &killed, &answer);
+	status = nl_verdict(&answer, "connection");
+	*ended += killed;
+	return status;
+}
+
+/* Which of the virtual ports have connections, by number. */
+struct ports {
+	const struct request *req;
+	bool used[65536];
+};
+
+static bool read_port(const struct nlmsghdr *nlh, void *data)
+{
+	struct ports *ports = data;
+	struct conn conn;
+
+	if (!decode_conn(nlh, &conn))
+		return false;
+	if (in_range(&ports->req->service.at, conn.service.at.port))
+		ports->used[conn.service.at.port] = true;
+	return true;
+}
+
+/* Each end is a walk through the table: only for ports that need it. */
+static int end_range(struct nl *nl, const struct request *req, __u64 *ended)
+{
+	struct nlmsghdr *nlh = nl_dump_request(nl, LBDR_CMD_CONN_GET);
+	static struct ports ports;
+	struct nl_answer answer;
+	unsigned int port;
+	int status;
+
+	ports.req = req;
+	put_filter(nlh, req, 0);
+	nl_ask(nl, nlh, read_port, &ports, &answer);
+	status = nl_verdict(&answer, "connection");
+	for (port = 1; !status && port < ARRAY_SIZE(ports.used); port++) {
+		if (ports.used[port])
+			status = end_port(nl, req, port, ended);
+	}
+	if (!status && answer.torn)
+		complain("warning: the table changed meanwhile, some may be left");
+	return status;
+}
+
+int conns_del(struct nl *nl, const struct request *req)
+{
+	__u64 ended = 0;
+	int status;
+
+	if (req->has_service && req->service.at.last_port)
+		status = end_range(nl, req, &ended);
+	else
+		status = end_port(nl, req, chosen_port(req), &ended);
+	/* Also where it stopped half way. */
+	if (!status || ended)
+		printf("%llu connection%s ended\n", ended,
+		       ended == 1 ? "" : "s");
 	return status;
 }

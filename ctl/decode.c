@@ -28,15 +28,35 @@ static const enum mnl_attr_data_type stats_types[LBDR_A_STATS_MAX + 1] = {
 	[LBDR_A_STATS_IN_BYTES] = MNL_TYPE_U64,
 };
 
+static const enum mnl_attr_data_type timeout_types[LBDR_A_TIMEOUT_MAX + 1] = {
+	[LBDR_A_TIMEOUT_SYN_RECV] = MNL_TYPE_U32,
+	[LBDR_A_TIMEOUT_ESTABLISHED] = MNL_TYPE_U32,
+	[LBDR_A_TIMEOUT_FIN_WAIT] = MNL_TYPE_U32,
+	[LBDR_A_TIMEOUT_TIME_WAIT] = MNL_TYPE_U32,
+	[LBDR_A_TIMEOUT_CLOSE] = MNL_TYPE_U32,
+	[LBDR_A_TIMEOUT_UDP] = MNL_TYPE_U32,
+	[LBDR_A_TIMEOUT_SCTP_INIT] = MNL_TYPE_U32,
+	[LBDR_A_TIMEOUT_SCTP_ESTABLISHED] = MNL_TYPE_U32,
+	[LBDR_A_TIMEOUT_SCTP_SHUTDOWN] = MNL_TYPE_U32,
+	[LBDR_A_TIMEOUT_SCTP_CLOSED] = MNL_TYPE_U32,
+};
+
 static const enum mnl_attr_data_type service_types[LBDR_A_SERVICE_MAX + 1] = {
 	[LBDR_A_SERVICE_FAMILY] = MNL_TYPE_U8,
 	[LBDR_A_SERVICE_PROTOCOL] = MNL_TYPE_U8,
 	[LBDR_A_SERVICE_ADDRESS] = MNL_TYPE_BINARY,
 	[LBDR_A_SERVICE_PORT] = MNL_TYPE_U16,
+	[LBDR_A_SERVICE_LAST_PORT] = MNL_TYPE_U16,
+	[LBDR_A_SERVICE_FWMARK] = MNL_TYPE_U32,
 	[LBDR_A_SERVICE_SCHEDULER] = MNL_TYPE_NUL_STRING,
 	[LBDR_A_SERVICE_SCHED_FLAGS] = MNL_TYPE_U32,
 	[LBDR_A_SERVICE_SCHED_SIZE] = MNL_TYPE_U32,
 	[LBDR_A_SERVICE_REFUSE] = MNL_TYPE_U8,
+	[LBDR_A_SERVICE_STRAY] = MNL_TYPE_U8,
+	[LBDR_A_SERVICE_FLAGS] = MNL_TYPE_U32,
+	[LBDR_A_SERVICE_PERSIST] = MNL_TYPE_U32,
+	[LBDR_A_SERVICE_PERSIST_PREFIX] = MNL_TYPE_U8,
+	[LBDR_A_SERVICE_TIMEOUT] = MNL_TYPE_NESTED,
 	[LBDR_A_SERVICE_STATS] = MNL_TYPE_NESTED,
 	[LBDR_A_SERVICE_SERVERS] = MNL_TYPE_U32,
 };
@@ -45,12 +65,14 @@ static const enum mnl_attr_data_type server_types[LBDR_A_SERVER_MAX + 1] = {
 	[LBDR_A_SERVER_SERVICE] = MNL_TYPE_NESTED,
 	[LBDR_A_SERVER_ADDRESS] = MNL_TYPE_BINARY,
 	[LBDR_A_SERVER_PORT] = MNL_TYPE_U16,
+	[LBDR_A_SERVER_DRAIN] = MNL_TYPE_FLAG,
 	[LBDR_A_SERVER_WEIGHT] = MNL_TYPE_U32,
 	[LBDR_A_SERVER_UPPER] = MNL_TYPE_U32,
 	[LBDR_A_SERVER_LOWER] = MNL_TYPE_U32,
 	[LBDR_A_SERVER_FORWARD] = MNL_TYPE_U8,
 	[LBDR_A_SERVER_ACTIVE] = MNL_TYPE_U32,
 	[LBDR_A_SERVER_INACTIVE] = MNL_TYPE_U32,
+	[LBDR_A_SERVER_PERSISTENT] = MNL_TYPE_U32,
 	[LBDR_A_SERVER_OVERLOADED] = MNL_TYPE_FLAG,
 	[LBDR_A_SERVER_STATS] = MNL_TYPE_NESTED,
 	[LBDR_A_SERVER_IFINDEX] = MNL_TYPE_U32,
@@ -67,6 +89,7 @@ static const enum mnl_attr_data_type conn_types[LBDR_A_CONN_MAX + 1] = {
 	[LBDR_A_CONN_SERVER_PORT] = MNL_TYPE_U16,
 	[LBDR_A_CONN_STATE] = MNL_TYPE_U8,
 	[LBDR_A_CONN_EXPIRES] = MNL_TYPE_U32,
+	[LBDR_A_CONN_KILLED] = MNL_TYPE_U32,
 };
 
 static const enum mnl_attr_data_type sched_types[LBDR_A_SCHED_MAX + 1] = {
@@ -86,6 +109,8 @@ static const enum mnl_attr_data_type info_types[LBDR_A_INFO_MAX + 1] = {
 	[LBDR_A_INFO_CONNS] = MNL_TYPE_U32,
 	[LBDR_A_INFO_CONN_MAX] = MNL_TYPE_U32,
 	[LBDR_A_INFO_DROP] = MNL_TYPE_NESTED,
+	[LBDR_A_INFO_TIMEOUT] = MNL_TYPE_NESTED,
+	[LBDR_A_INFO_ENTRY] = MNL_TYPE_U8,
 };
 
 static const enum mnl_attr_data_type family_types[CTRL_ATTR_FAMILY_ID + 1] = {
@@ -135,23 +160,57 @@ static bool read_endpoint(int family, const struct nlattr *address,
 	return true;
 }
 
-static bool read_kind(const struct nlattr *family,
-		      const struct nlattr *protocol, struct service_key *key)
+static bool read_family(const struct nlattr *attr, int *family)
 {
-	if (!family || !protocol)
+	if (!attr)
 		return false;
-	key->at.family = mnl_attr_get_u8(family);
-	key->protocol = mnl_attr_get_u8(protocol);
-	return (key->at.family == AF_INET || key->at.family == AF_INET6) &&
-	       (key->protocol == IPPROTO_TCP || key->protocol == IPPROTO_UDP);
+	*family = mnl_attr_get_u8(attr);
+	return *family == AF_INET || *family == AF_INET6;
+}
+
+static bool read_protocol(const struct nlattr *attr, __u8 *protocol)
+{
+	if (!attr)
+		return false;
+	*protocol = mnl_attr_get_u8(attr);
+	return *protocol == IPPROTO_TCP || *protocol == IPPROTO_UDP ||
+	       *protocol == IPPROTO_SCTP;
 }
 
 static bool read_key(const struct nlattr **attrs, struct service_key *key)
 {
-	return read_kind(attrs[LBDR_A_SERVICE_FAMILY],
-			 attrs[LBDR_A_SERVICE_PROTOCOL], key) &&
-	       read_endpoint(key->at.family, attrs[LBDR_A_SERVICE_ADDRESS],
-			     attrs[LBDR_A_SERVICE_PORT], &key->at);
+	const struct nlattr *mark = attrs[LBDR_A_SERVICE_FWMARK];
+	const struct nlattr *last = attrs[LBDR_A_SERVICE_LAST_PORT];
+
+	if (!read_family(attrs[LBDR_A_SERVICE_FAMILY], &key->at.family))
+		return false;
+	if (mark) {
+		key->fwmark = mnl_attr_get_u32(mark);
+		return key->fwmark;
+	}
+	if (!read_protocol(attrs[LBDR_A_SERVICE_PROTOCOL], &key->protocol) ||
+	    !read_endpoint(key->at.family, attrs[LBDR_A_SERVICE_ADDRESS],
+			   attrs[LBDR_A_SERVICE_PORT], &key->at))
+		return false;
+	key->at.last_port = last ? ntohs(mnl_attr_get_u16(last)) : 0;
+	return true;
+}
+
+static bool read_timeouts(const struct nlattr *nest, struct timeouts *timeouts)
+{
+	const struct nlattr *attrs[LBDR_A_TIMEOUT_MAX + 1] = { NULL };
+	struct level level = { attrs, timeout_types, LBDR_A_TIMEOUT_MAX };
+	size_t i;
+
+	memset(timeouts, 0, sizeof(*timeouts));
+	if (!nest || !sort_nest(nest, level))
+		return false;
+	for (i = 1; i <= LBDR_A_TIMEOUT_MAX; i++) {
+		timeouts->given[i] = attrs[i];
+		if (attrs[i])
+			timeouts->seconds[i] = mnl_attr_get_u32(attrs[i]);
+	}
+	return true;
 }
 
 static bool read_stats(const struct nlattr *nest, struct counters *stats)
@@ -168,6 +227,22 @@ static bool read_stats(const struct nlattr *nest, struct counters *stats)
 	return true;
 }
 
+static bool read_settings(const struct nlattr **attrs, struct service *service)
+{
+	if (!attrs[LBDR_A_SERVICE_REFUSE] || !attrs[LBDR_A_SERVICE_STRAY] ||
+	    !attrs[LBDR_A_SERVICE_FLAGS] || !attrs[LBDR_A_SERVICE_PERSIST] ||
+	    !attrs[LBDR_A_SERVICE_PERSIST_PREFIX] ||
+	    !read_timeouts(attrs[LBDR_A_SERVICE_TIMEOUT], &service->timeouts))
+		return false;
+	service->refuse = mnl_attr_get_u8(attrs[LBDR_A_SERVICE_REFUSE]);
+	service->stray = mnl_attr_get_u8(attrs[LBDR_A_SERVICE_STRAY]);
+	service->flags = mnl_attr_get_u32(attrs[LBDR_A_SERVICE_FLAGS]);
+	service->persist = mnl_attr_get_u32(attrs[LBDR_A_SERVICE_PERSIST]);
+	service->prefix =
+		mnl_attr_get_u8(attrs[LBDR_A_SERVICE_PERSIST_PREFIX]);
+	return true;
+}
+
 bool decode_service(const struct nlmsghdr *nlh, struct service *service)
 {
 	const struct nlattr *attrs[LBDR_A_SERVICE_MAX + 1] = { NULL };
@@ -179,7 +254,8 @@ bool decode_service(const struct nlmsghdr *nlh, struct service *service)
 	if (!sort_message(nlh, level) || !read_key(attrs, &service->key) ||
 	    !attrs[LBDR_A_SERVICE_SCHEDULER] ||
 	    !attrs[LBDR_A_SERVICE_SCHED_FLAGS] ||
-	    !attrs[LBDR_A_SERVICE_REFUSE] || !attrs[LBDR_A_SERVICE_SERVERS] ||
+	    !read_settings(attrs, service) ||
+	    !attrs[LBDR_A_SERVICE_SERVERS] ||
 	    !read_stats(attrs[LBDR_A_SERVICE_STATS], &service->stats))
 		return false;
 	scheduler = mnl_attr_get_str(attrs[LBDR_A_SERVICE_SCHEDULER]);
@@ -190,7 +266,6 @@ bool decode_service(const struct nlmsghdr *nlh, struct service *service)
 		mnl_attr_get_u32(attrs[LBDR_A_SERVICE_SCHED_FLAGS]);
 	size = attrs[LBDR_A_SERVICE_SCHED_SIZE];
 	service->mh_size = size ? mnl_attr_get_u32(size) : 0;
-	service->refuse = mnl_attr_get_u8(attrs[LBDR_A_SERVICE_REFUSE]);
 	service->servers = mnl_attr_get_u32(attrs[LBDR_A_SERVICE_SERVERS]);
 	return true;
 }
@@ -212,6 +287,7 @@ bool decode_server(const struct nlmsghdr *nlh, struct server *server)
 			   attrs[LBDR_A_SERVER_PORT], &server->at) ||
 	    !attrs[LBDR_A_SERVER_WEIGHT] || !attrs[LBDR_A_SERVER_UPPER] ||
 	    !attrs[LBDR_A_SERVER_LOWER] || !attrs[LBDR_A_SERVER_FORWARD] ||
+	    !attrs[LBDR_A_SERVER_PERSISTENT] ||
 	    !attrs[LBDR_A_SERVER_ACTIVE] || !attrs[LBDR_A_SERVER_INACTIVE] ||
 	    !read_stats(attrs[LBDR_A_SERVER_STATS], &server->stats))
 		return false;
@@ -221,10 +297,37 @@ bool decode_server(const struct nlmsghdr *nlh, struct server *server)
 	server->forward = mnl_attr_get_u8(attrs[LBDR_A_SERVER_FORWARD]);
 	server->active = mnl_attr_get_u32(attrs[LBDR_A_SERVER_ACTIVE]);
 	server->inactive = mnl_attr_get_u32(attrs[LBDR_A_SERVER_INACTIVE]);
+	server->persistent = mnl_attr_get_u32(attrs[LBDR_A_SERVER_PERSISTENT]);
 	server->overloaded = attrs[LBDR_A_SERVER_OVERLOADED];
+	server->draining = attrs[LBDR_A_SERVER_DRAIN];
+	/* Its ports are the service's, of which one is told. */
+	server->at.last_port = server->service.at.last_port;
 	ifindex = attrs[LBDR_A_SERVER_IFINDEX];
 	server->ifindex = ifindex ? mnl_attr_get_u32(ifindex) : 0;
 	return true;
+}
+
+/*
+ * What persistence remembers for a service of a firewall mark has no protocol,
+ * and the mark in the place of the virtual address.
+ */
+static bool read_virtual(const struct nlattr **attrs, struct service_key *key)
+{
+	const struct nlattr *protocol = attrs[LBDR_A_CONN_PROTOCOL];
+
+	if (!read_family(attrs[LBDR_A_CONN_FAMILY], &key->at.family) ||
+	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_VIRTUAL_ADDRESS],
+			   attrs[LBDR_A_CONN_VIRTUAL_PORT], &key->at))
+		return false;
+	if (read_protocol(protocol, &key->protocol))
+		return true;
+	if (!protocol || key->protocol ||
+	    mnl_attr_get_u8(attrs[LBDR_A_CONN_STATE]) !=
+	    LBDR_CONN_STATE_TEMPLATE)
+		return false;
+	memcpy(&key->fwmark, key->at.address, sizeof(key->fwmark));
+	memset(key->at.address, 0, sizeof(key->at.address));
+	return key->fwmark;
 }
 
 bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn)
@@ -234,19 +337,26 @@ bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn)
 	struct service_key *key = &conn->service;
 
 	memset(conn, 0, sizeof(*conn));
-	if (!sort_message(nlh, level) ||
-	    !read_kind(attrs[LBDR_A_CONN_FAMILY], attrs[LBDR_A_CONN_PROTOCOL],
-		       key) ||
-	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_VIRTUAL_ADDRESS],
-			   attrs[LBDR_A_CONN_VIRTUAL_PORT], &key->at) ||
+	if (!sort_message(nlh, level) || !attrs[LBDR_A_CONN_STATE] ||
+	    !attrs[LBDR_A_CONN_EXPIRES] || !read_virtual(attrs, key) ||
 	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_CLIENT_ADDRESS],
 			   attrs[LBDR_A_CONN_CLIENT_PORT], &conn->client) ||
 	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_SERVER_ADDRESS],
-			   attrs[LBDR_A_CONN_SERVER_PORT], &conn->server) ||
-	    !attrs[LBDR_A_CONN_STATE] || !attrs[LBDR_A_CONN_EXPIRES])
+			   attrs[LBDR_A_CONN_SERVER_PORT], &conn->server))
 		return false;
 	conn->state = mnl_attr_get_u8(attrs[LBDR_A_CONN_STATE]);
 	conn->expires_ms = mnl_attr_get_u32(attrs[LBDR_A_CONN_EXPIRES]);
+	return true;
+}
+
+bool decode_killed(const struct nlmsghdr *nlh, __u32 *killed)
+{
+	const struct nlattr *attrs[LBDR_A_CONN_MAX + 1] = { NULL };
+	struct level level = { attrs, conn_types, LBDR_A_CONN_MAX };
+
+	if (!sort_message(nlh, level) || !attrs[LBDR_A_CONN_KILLED])
+		return false;
+	*killed = mnl_attr_get_u32(attrs[LBDR_A_CONN_KILLED]);
 	return true;
 }
 
@@ -277,6 +387,12 @@ static bool read_drop(const struct nlattr *nest, struct drop *drop)
 	return true;
 }
 
+/* A namespace has a time-out for every state. */
+static bool all_given(const struct timeouts *timeouts)
+{
+	return !memchr(timeouts->given + 1, false, LBDR_A_TIMEOUT_MAX);
+}
+
 /* The drop reasons are many of one attribute: each is handed on in turn. */
 bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 		 void (*each)(const struct drop *drop, void *data), void *data)
@@ -288,11 +404,14 @@ bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 
 	if (!sort_message(nlh, level) || !attrs[LBDR_A_INFO_VERSION] ||
 	    !attrs[LBDR_A_INFO_SERVICES] || !attrs[LBDR_A_INFO_CONNS] ||
-	    !attrs[LBDR_A_INFO_CONN_MAX])
+	    !attrs[LBDR_A_INFO_CONN_MAX] || !attrs[LBDR_A_INFO_ENTRY] ||
+	    !read_timeouts(attrs[LBDR_A_INFO_TIMEOUT], &info->timeouts) ||
+	    !all_given(&info->timeouts))
 		return false;
 	info->version = mnl_attr_get_str(attrs[LBDR_A_INFO_VERSION]);
 	info->services = mnl_attr_get_u32(attrs[LBDR_A_INFO_SERVICES]);
 	info->conns = mnl_attr_get_u32(attrs[LBDR_A_INFO_CONNS]);
+	info->entry = mnl_attr_get_u8(attrs[LBDR_A_INFO_ENTRY]);
 	info->conn_max = mnl_attr_get_u32(attrs[LBDR_A_INFO_CONN_MAX]);
 
 	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {

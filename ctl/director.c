@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the module tells about itself: version and sizes for the first line of
- * a listing, its schedulers, and why it did not forward packets.
+ * The director as a whole: version and sizes for the first line of a listing,
+ * its time-outs and entry, which can be set, its schedulers, and why it did not
+ * forward packets.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -82,6 +83,132 @@ int drops_list(struct nl *nl, const struct request *req)
 	if (!status && req->json)
 		json_list_end(&drops.json);
 	return status;
+}
+
+/* Fills in what answers INFO_GET, without its strings, which go. */
+static bool read_info(const struct nlmsghdr *nlh, void *data)
+{
+	struct info *info = data;
+
+	if (!decode_info(nlh, info, NULL, NULL))
+		return false;
+	info->version = NULL;
+	return true;
+}
+
+static void print_states(const struct timeouts *timeouts)
+{
+	__u8 state;
+
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
+		if (timeouts->given[state])
+			printf("%-20s %u s\n", state_word(state),
+			       timeouts->seconds[state]);
+	}
+}
+
+static void print_states_json(const struct timeouts *timeouts, bool pretty)
+{
+	struct json_list list;
+	json_int_t seconds;
+	__u8 state;
+
+	json_list_begin(&list, pretty);
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
+		seconds = timeouts->seconds[state];
+		if (timeouts->given[state])
+			json_list_add(&list, json_pack("{s:s, s:I}", "state",
+						       state_word(state),
+						       "timeout_s", seconds));
+	}
+	json_list_end(&list);
+}
+
+/* As text it is ipvsadm's line; all of them are in --info. */
+int timeouts_list(struct nl *nl, const struct request *req)
+{
+	struct nl_answer answer;
+	struct info info = { .version = NULL };
+	const __u32 *seconds;
+	int status;
+
+	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_info, &info,
+	       &answer);
+	status = nl_verdict(&answer, "director");
+	if (status)
+		return status;
+	seconds = info.timeouts.seconds;
+	if (req->json)
+		print_states_json(&info.timeouts, req->pretty);
+	else
+		printf("Timeout (tcp tcpfin udp): %u %u %u\n",
+		       seconds[LBDR_CONN_STATE_ESTABLISHED],
+		       seconds[LBDR_CONN_STATE_FIN_WAIT],
+		       seconds[LBDR_CONN_STATE_UDP]);
+	return EXIT_DONE;
+}
+
+int timeouts_set(struct nl *nl, const struct request *req)
+{
+	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_INFO_SET);
+	struct nl_answer answer;
+
+	nl_put_timeouts(nlh, LBDR_A_INFO_TIMEOUT, &req->timeouts);
+	nl_ask(nl, nlh, NULL, NULL, &answer);
+	return nl_verdict(&answer, "time-out");
+}
+
+int entry_set(struct nl *nl, const struct request *req)
+{
+	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_INFO_SET);
+	struct nl_answer answer;
+
+	mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, req->entry);
+	nl_ask(nl, nlh, NULL, NULL, &answer);
+	return nl_verdict(&answer, "entry");
+}
+
+static json_t *info_json(const struct info *info)
+{
+	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:o}",
+			 "version", info->version,
+			 "services", (json_int_t)info->services,
+			 "connections", (json_int_t)info->conns,
+			 "connections_max", (json_int_t)info->conn_max,
+			 "entry", entry_word(info->entry),
+			 "timeouts_s", timeouts_json(&info->timeouts));
+}
+
+static bool print_info(const struct nlmsghdr *nlh, void *data)
+{
+	const struct request *req = data;
+	struct json_list list;
+	struct info info;
+
+	if (!decode_info(nlh, &info, NULL, NULL))
+		return false;
+	if (req->json) {
+		json_list_begin(&list, req->pretty);
+		json_list_add(&list, info_json(&info));
+		json_list_end(&list);
+		return true;
+	}
+	printf("%-20s %s\n%-20s %u\n%-20s %u of %u\n%-20s %s\n\n",
+	       "version", info.version, "services", info.services,
+	       "connections", info.conns, info.conn_max,
+	       "entry", entry_word(info.entry));
+	printf("Time-outs of connections, by state:\n");
+	print_states(&info.timeouts);
+	return true;
+}
+
+int info_list(struct nl *nl, const struct request *req)
+{
+	struct nl_answer answer;
+
+	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), print_info, (void *)req,
+	       &answer);
+	return nl_verdict(&answer, "director");
 }
 
 struct schedulers {

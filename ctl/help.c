@@ -19,6 +19,8 @@ void help_general(FILE *out, bool ipvsadm)
 		if (ipvsadm && verbs[i].letters)
 			fprintf(out, "  -%c, --%-18s", verbs[i].letters[0],
 				verbs[i].longname);
+		else if (ipvsadm && verbs[i].longname)
+			fprintf(out, "      --%-18s", verbs[i].longname);
 		else if (verbs[i].letters)
 			fprintf(out, "  %-17s-%c  ", verbs[i].name,
 				verbs[i].letters[0]);
@@ -47,7 +49,10 @@ void help_usage(FILE *out, const struct verb *verb, bool ipvsadm)
 void help_verb(FILE *out, const struct verb *verb, bool ipvsadm)
 {
 	options_usage(out, verb, ipvsadm);
-	if (!ipvsadm && verb->letters)
+	if (!ipvsadm && !verb->letters && verb->longname)
+		fprintf(out, "\nAs with ipvsadm, '--%s' stands for %s.\n",
+			verb->longname, verb->name);
+	else if (!ipvsadm && verb->letters)
 		fprintf(out, "\nAs with ipvsadm, '-%c' and '--%s' stand for %s.\n",
 			verb->letters[0], verb->longname, verb->name);
 	fprintf(out, "\n%s: %s.\n%s\n",

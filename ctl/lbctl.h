@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the files of lbctl share. The way of a call: options.c turns the
- * command line into a struct request with the help of parse.c, main.c runs the
- * request's verb, the verb's file talks to the kernel through nl.c, decode.c
- * turns answers into the structures below, and print.c puts them on paper.
+ * command line into a struct request, request.c reads the texts in it with the
+ * help of parse.c and words.c, main.c runs the request's verb, the verb's file
+ * talks to the kernel through nl.c, decode.c turns answers into the structures
+ * below, and print.c puts them on paper.
  */
 #ifndef LBCTL_H
 #define LBCTL_H
@@ -35,16 +36,28 @@ enum {
 	EXIT_REFUSED = 2,
 };
 
-/* An address and a port, the address in network, the port in host order. */
+/*
+ * An address and a port, the address in network, the port in host order. Port 0
+ * is every port.
+ */
 struct endpoint {
 	int family;
 	__u8 address[sizeof(struct in6_addr)];
 	__u16 port;
+	__u16 last_port;	/* of a range, 0 for one port alone */
 };
 
+/* A service by firewall mark has a family in at, and no more. */
 struct service_key {
 	__u8 protocol;
+	__u32 fwmark;		/* 0: protocol and at name the service */
 	struct endpoint at;
+};
+
+/* Seconds by LBDR_CONN_STATE_..., as far as they are given. */
+struct timeouts {
+	__u32 seconds[LBDR_A_TIMEOUT_MAX + 1];
+	bool given[LBDR_A_TIMEOUT_MAX + 1];
 };
 
 struct counters {
@@ -60,6 +73,11 @@ struct service {
 	__u32 sched_flags;
 	__u32 mh_size;		/* 0: the scheduler is another one than mh */
 	__u8 refuse;
+	__u8 stray;
+	__u32 flags;		/* LBDR_SERVICE_FLAG_... */
+	__u32 persist;		/* seconds, 0: not persistent */
+	__u8 prefix;		/* that persistence looks at */
+	struct timeouts timeouts;
 	struct counters stats;
 	__u32 servers;
 	size_t order;
@@ -74,7 +92,9 @@ struct server {
 	__u8 forward;
 	__u32 active;
 	__u32 inactive;
+	__u32 persistent;
 	bool overloaded;
+	bool draining;
 	struct counters stats;
 	__u32 ifindex;		/* 0: not reachable on-link */
 	size_t order;
@@ -105,6 +125,8 @@ struct info {
 	__u32 services;
 	__u32 conns;
 	__u32 conn_max;
+	__u8 entry;
+	struct timeouts timeouts;
 };
 
 /* A command line, understood. Each option writes one member. */
@@ -117,20 +139,37 @@ struct request {
 
 	const char *tcp_text;
 	const char *udp_text;
+	const char *sctp_text;
+	const char *mark_text;
+	bool ipv6;
 	const char *server_text;
 	const char *scheduler;
 	const char *flags_text;
 	const char *mh_size_text;
 	const char *refuse_text;
+	const char *stray_text;
+	const char *persist_text;
+	const char *netmask_text;
+	bool one_packet;
+	bool no_one_packet;
+	const char *quiescent_text;
+	const char *timeouts_text;
 	const char *weight_text;
 	const char *upper_text;
 	const char *lower_text;
 	bool direct;
+	bool drain;
+	const char *client_text;
+	const char *state_text;
+	bool all;
 
 	bool numeric;
 	bool connections;
 	bool stats;
 	bool thresholds;
+	bool persistent;
+	bool timeout;
+	bool info;
 	bool drops;
 	bool exact;
 	bool sort;
@@ -144,7 +183,16 @@ struct request {
 	__u32 sched_flags;
 	__u32 mh_size;
 	__u8 refuse;
+	__u8 stray;
+	__u32 persist;
+	__u8 prefix;
+	bool expire_quiescent;
+	struct timeouts timeouts;
+	__u8 entry;
 	struct endpoint server;
+	struct endpoint client;
+	__u8 client_prefix;
+	__u8 state;		/* LBDR_CONN_STATE_..., 0: any */
 	__u32 weight;
 	__u32 upper;
 	__u32 lower;
@@ -158,7 +206,9 @@ enum {
 	TAKES_SERVICE = 1 << 1,
 	NEEDS_SERVER = 1 << 2,
 	TAKES_WORD = 1 << 3,
-	OFFLINE = 1 << 4,	/* runs without the kernel */
+	TAKES_TIMEOUTS = 1 << 4,
+	TAKES_ENTRY = 1 << 5,
+	OFFLINE = 1 << 6,	/* runs without the kernel */
 };
 
 /*
@@ -170,6 +220,7 @@ struct verb {
 	const char *letters;	/* ipvsadm's, the first is the one to teach */
 	const char *longname;	/* ipvsadm's */
 	unsigned int needs;
+	const char *words;	/* what stands there without an option's name */
 	int (*run)(struct nl *nl, const struct request *req);
 	const char *summary;
 	const char *details;
@@ -185,6 +236,9 @@ enum verb_id {
 	VERB_EDIT_SERVER,
 	VERB_DEL_SERVER,
 	VERB_LIST,
+	VERB_DEL_CONN,
+	VERB_SET_TIMEOUT,
+	VERB_SET_ENTRY,
 	VERB_ZERO,
 	VERB_CLEAR,
 	VERB_SAVE,
@@ -204,6 +258,9 @@ int options_read(int argc, char **argv, struct request *req);
 void options_usage(FILE *out, const struct verb *verb, bool ipvsadm);
 bool options_consistent(void);
 
+/* request.c */
+int request_read(struct request *req, const char *const *words, size_t count);
+
 /* help.c */
 void help_general(FILE *out, bool ipvsadm);
 void help_usage(FILE *out, const struct verb *verb, bool ipvsadm);
@@ -217,23 +274,45 @@ const char *fault_text(void);
 int parse_number(const char *what, const char *text, __u32 min, __u32 max,
 		 __u32 *number);
 int parse_service(const char *text, __u8 protocol, struct service_key *key);
+int parse_fwmark(const char *text, bool ipv6, struct service_key *key);
 int parse_server(const char *text, const struct service_key *service,
 		 struct endpoint *server);
+int parse_any_server(const char *text, struct endpoint *server);
+int parse_client(const char *text, struct endpoint *client, __u8 *prefix);
+int parse_netmask(const char *text, int family, __u8 *prefix);
 int parse_scheduler(const char *text);
 int parse_netns(const char *text);
+
+/* What -p without a number is read as; it depends on the program's name. */
+#define PERSIST_USUAL "usual"
 
 /* words.c: parsers return as those of parse.c do. */
 #define MH_SIZE_DEFAULT 65537
 #define FLAGS_TEXT 80
+#define MASK_TEXT 16
+#define TIMEOUTS_TEXT 320
 
 extern const char *const sched_flag_words[];
 
 int parse_sched_flags(const char *text, const char *scheduler, __u32 *flags);
 int parse_mh_size(const char *text, const char *scheduler, __u32 *size);
 int parse_refuse(const char *text, __u8 *refuse);
+int parse_stray(const char *text, __u8 *stray);
+int parse_entry(const char *text, __u8 *entry);
+int parse_yes(const char *option, const char *text, bool *yes);
+int parse_state(const char *text, __u8 *state);
+int parse_timeouts(const char *text, struct timeouts *timeouts);
+int parse_set(const char *const *words, size_t count, bool ipvsadm,
+	      struct timeouts *timeouts);
 const char *sched_flag_text(const char *scheduler, size_t bit, char *text);
 const char *sched_flags_text(const struct service *service, char *text);
 const char *refuse_word(__u8 refuse);
+const char *stray_word(__u8 stray);
+const char *entry_word(__u8 entry);
+const char *state_word(__u8 state);
+const char *mask_text(int family, __u8 prefix, char *text);
+const char *timeouts_text(const struct timeouts *timeouts, char *text);
+json_t *timeouts_json(const struct timeouts *timeouts);
 
 /* nl.c */
 struct nl_answer {
@@ -250,6 +329,9 @@ void nl_close(struct nl *nl);
 struct nlmsghdr *nl_request(struct nl *nl, __u8 command);
 struct nlmsghdr *nl_dump_request(struct nl *nl, __u8 command);
 void nl_put_service(struct nlmsghdr *nlh, const struct service_key *key);
+void nl_put_address(struct nlmsghdr *nlh, __u16 type, const struct endpoint *at);
+void nl_put_timeouts(struct nlmsghdr *nlh, __u16 type,
+		     const struct timeouts *timeouts);
 void nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader, void *data,
 	    struct nl_answer *answer);
 int nl_verdict(const struct nl_answer *answer, const char *object);
@@ -258,6 +340,7 @@ int nl_verdict(const struct nl_answer *answer, const char *object);
 bool decode_service(const struct nlmsghdr *nlh, struct service *service);
 bool decode_server(const struct nlmsghdr *nlh, struct server *server);
 bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn);
+bool decode_killed(const struct nlmsghdr *nlh, __u32 *killed);
 bool decode_sched(const struct nlmsghdr *nlh, struct sched *sched);
 bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 		 void (*each)(const struct drop *drop, void *data), void *data);
@@ -282,6 +365,7 @@ const char *protocol_word(__u8 protocol);
 const char *address_text(const struct endpoint *at, char *text);
 const char *endpoint_text(const struct endpoint *at, __u8 protocol,
 			  bool numeric, char *text);
+json_t *port_json(__u16 port, bool there);
 const char *number_text(__u64 number, bool exact, char *text);
 void json_list_begin(struct json_list *list, bool pretty);
 void json_list_add(struct json_list *list, json_t *object);
@@ -313,10 +397,19 @@ const struct server *snapshot_servers(const struct snapshot *shot,
 void snapshot_drop(struct snapshot *shot);
 int service_key_compare(const struct service_key *a,
 			const struct service_key *b);
+void list_print(const struct snapshot *shot, const struct request *req);
+void save_print(const struct snapshot *shot, const struct request *req);
+void conn_print(const struct conn *conn, const struct request *req);
+json_t *conn_json(const struct conn *conn);
 int list_run(struct nl *nl, const struct request *req);
 int save_run(struct nl *nl, const struct request *req);
 int conns_list(struct nl *nl, const struct request *req);
+int conns_del(struct nl *nl, const struct request *req);
 int drops_list(struct nl *nl, const struct request *req);
+int timeouts_list(struct nl *nl, const struct request *req);
+int timeouts_set(struct nl *nl, const struct request *req);
+int entry_set(struct nl *nl, const struct request *req);
+int info_list(struct nl *nl, const struct request *req);
 int schedulers_run(struct nl *nl, const struct request *req);
 void schedulers_name(struct nl *nl, FILE *out);
 int info_headline(struct nl *nl, const struct request *req);

@@ -12,6 +12,8 @@
 #define SERVICE_COLUMN 33
 #define SERVER_COLUMN 28
 
+#define KEY_TEXT (ENDPOINT_TEXT + 32)
+
 /* A director that routes directly never sees an answer. */
 #define NONE_OUT 0
 
@@ -25,12 +27,22 @@ static const char *forward_word(__u8 forward)
 	return forward == LBDR_FORWARD_LOCAL ? "local" : "dr";
 }
 
+static bool is_masked(const struct service *service)
+{
+	return service->prefix != (service->key.at.family == AF_INET ? 32 : 128);
+}
+
 static void print_title(const struct request *req)
 {
 	if (req->thresholds)
 		printf("%-33s %-10s %-10s %-10s %-10s\n"
 		       "  -> RemoteAddress:Port\n",
 		       "Prot LocalAddress:Port", "Uthreshold", "Lthreshold",
+		       "ActiveConn", "InActConn");
+	else if (req->persistent)
+		printf("%-33s %-9s %-11s %-10s %-10s\n"
+		       "  -> RemoteAddress:Port\n",
+		       "Prot LocalAddress:Port", "Weight", "PersistConn",
 		       "ActiveConn", "InActConn");
 	else if (req->stats)
 		printf("%-33s %8s %8s %8s %8s %8s\n"
@@ -56,39 +68,71 @@ static void print_counters(const struct counters *stats, bool exact)
 	putchar('\n');
 }
 
-/* The flags as ipvsadm has them; the rest is lbctl's own, and not usual. */
-static void print_settings(const struct service *service,
-			   const struct request *req)
+/* As ipvsadm has them. */
+static void print_settings(const struct service *service)
 {
-	char text[FLAGS_TEXT];
+	int family = service->key.at.family;
+	char flags[FLAGS_TEXT];
+	char mask[MASK_TEXT];
 
-	if (*sched_flags_text(service, text))
-		printf(" (%s)", text);
-	if (!req->ipvsadm && service->mh_size &&
-	    service->mh_size != MH_SIZE_DEFAULT)
+	if (*sched_flags_text(service, flags))
+		printf(" (%s)", flags);
+	if (service->persist)
+		printf(" persistent %u", service->persist);
+	if (service->persist && is_masked(service))
+		printf(" mask %s", mask_text(family, service->prefix, mask));
+	if (service->flags & LBDR_SERVICE_FLAG_ONE_PACKET)
+		printf(" ops");
+}
+
+/* Those that are lbctl's own, where they are not the usual ones. */
+static void print_own_settings(const struct service *service)
+{
+	char text[TIMEOUTS_TEXT];
+
+	if (service->mh_size && service->mh_size != MH_SIZE_DEFAULT)
 		printf(" mh-size %u", service->mh_size);
-	if (!req->ipvsadm && service->refuse != LBDR_REFUSE_ICMP)
+	if (service->refuse != LBDR_REFUSE_ICMP)
 		printf(" refuse %s", refuse_word(service->refuse));
+	if (service->stray != LBDR_STRAY_PASS)
+		printf(" stray %s", stray_word(service->stray));
+	if (service->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
+		printf(" expire-quiescent");
+	if (*timeouts_text(&service->timeouts, text))
+		printf(" timeouts %s", text);
+}
+
+/* The first column, which IPv4 services do not leave. */
+static void service_column(const struct service_key *key, bool numeric,
+			   char *column, size_t size)
+{
+	char text[ENDPOINT_TEXT];
+
+	if (key->fwmark) {
+		snprintf(column, size, "FWM  %u%s", key->fwmark,
+			 key->at.family == AF_INET6 ? " IPv6" : "");
+		return;
+	}
+	endpoint_text(&key->at, key->protocol, numeric, text);
+	snprintf(column, size, "%-4s %s", protocol_name(key->protocol), text);
+	if (key->at.family == AF_INET)
+		column[SERVICE_COLUMN] = '\0';
 }
 
 static void print_service(const struct service *service,
 			  const struct request *req)
 {
-	const struct service_key *key = &service->key;
 	char column[ENDPOINT_TEXT + 8];
-	char text[ENDPOINT_TEXT];
 
-	endpoint_text(&key->at, key->protocol, req->numeric, text);
-	snprintf(column, sizeof(column), "%-4s %s",
-		 protocol_name(key->protocol), text);
-	if (key->at.family == AF_INET)
-		column[SERVICE_COLUMN] = '\0';
+	service_column(&service->key, req->numeric, column, sizeof(column));
 	if (req->stats) {
 		printf("%-*s", SERVICE_COLUMN, column);
 		print_counters(&service->stats, req->exact);
 	} else {
 		printf("%s %s", column, service->scheduler);
-		print_settings(service, req);
+		print_settings(service);
+		if (!req->ipvsadm)
+			print_own_settings(service);
 		putchar('\n');
 	}
 }
@@ -102,18 +146,22 @@ static void print_server(const struct server *server, const struct request *req)
 	if (at->family == AF_INET)
 		text[SERVER_COLUMN] = '\0';
 	printf("  -> %-*s", SERVER_COLUMN, text);
-	if (req->stats)
+	if (req->stats) {
 		print_counters(&server->stats, req->exact);
-	else if (req->thresholds)
-		printf(" %-10u %-10u %-10u %-10u\n", server->upper,
-		       server->lower, server->active, server->inactive);
+		return;
+	}
+	if (req->thresholds)
+		printf(" %-10u %-10u", server->upper, server->lower);
+	else if (req->persistent)
+		printf(" %-9u %-11u", server->weight, server->persistent);
 	else
-		printf(" %-7s %-6u %-10u %-10u\n",
-		       forward_name(server->forward), server->weight,
-		       server->active, server->inactive);
+		printf(" %-7s %-6u", forward_name(server->forward),
+		       server->weight);
+	printf(" %-10u %-10u%s\n", server->active, server->inactive,
+	       server->draining && !req->ipvsadm ? " draining" : "");
 }
 
-static void print_text(const struct snapshot *shot, const struct request *req)
+static void print_table(const struct snapshot *shot, const struct request *req)
 {
 	const struct server *servers;
 	size_t count;
@@ -140,16 +188,21 @@ static json_t *server_json(const struct server *server)
 {
 	char text[ENDPOINT_TEXT];
 
-	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:o, s:o}",
 			 "address", address_text(&server->at, text),
 			 "port", server->at.port,
+			 "last_port", port_json(server->at.last_port,
+						server->at.last_port),
 			 "forward", forward_word(server->forward),
 			 "weight", (json_int_t)server->weight,
 			 "upper_threshold", (json_int_t)server->upper,
 			 "lower_threshold", (json_int_t)server->lower,
 			 "active_connections", (json_int_t)server->active,
 			 "inactive_connections", (json_int_t)server->inactive,
+			 "persistent_connections",
+			 (json_int_t)server->persistent,
 			 "overloaded", server->overloaded,
+			 "draining", server->draining,
 			 "ifindex", server->ifindex ?
 					json_integer(server->ifindex) :
 					json_null(),
@@ -170,31 +223,62 @@ static json_t *flags_json(const struct service *service)
 	return array;
 }
 
-static json_t *service_json(const struct snapshot *shot,
-			    const struct service *service)
+/* What names a service: a mark, or all the rest of it. */
+static json_t *key_json(const struct service_key *key)
 {
-	const struct service_key *key = &service->key;
-	const struct server *servers;
-	json_t *array = json_array();
+	bool marked = key->fwmark;
 	char text[ENDPOINT_TEXT];
-	size_t count;
-	size_t i;
 
-	servers = snapshot_servers(shot, service, &count);
-	for (i = 0; i < count; i++)
-		json_array_append_new(array, server_json(&servers[i]));
-	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:s, s:o, s:o}",
+	return json_pack("{s:s, s:o, s:s?, s:s?, s:o, s:o}",
+			 "family", key->at.family == AF_INET ? "ipv4" : "ipv6",
+			 "fwmark", marked ? json_integer(key->fwmark) :
+					    json_null(),
 			 "protocol", protocol_word(key->protocol),
-			 "address", address_text(&key->at, text),
-			 "port", key->at.port,
+			 "address", marked ? NULL :
+					     address_text(&key->at, text),
+			 "port", port_json(key->at.port, !marked),
+			 "last_port", port_json(key->at.last_port,
+						key->at.last_port));
+}
+
+static json_t *settings_json(const struct service *service)
+{
+	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:b, s:I, s:i, s:b, s:o}",
 			 "scheduler", service->scheduler,
 			 "sched_flags", flags_json(service),
 			 "mh_size", service->mh_size ?
 					json_integer(service->mh_size) :
 					json_null(),
 			 "refuse", refuse_word(service->refuse),
-			 "stats", counters_json(&service->stats),
-			 "servers", array);
+			 "stray", stray_word(service->stray),
+			 "one_packet", !!(service->flags &
+					  LBDR_SERVICE_FLAG_ONE_PACKET),
+			 "persistent_s", (json_int_t)service->persist,
+			 "persistent_prefix", service->prefix,
+			 "expire_quiescent",
+			 !!(service->flags &
+			    LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT),
+			 "timeouts_s", timeouts_json(&service->timeouts));
+}
+
+static json_t *service_json(const struct snapshot *shot,
+			    const struct service *service)
+{
+	json_t *object = key_json(&service->key);
+	json_t *settings = settings_json(service);
+	json_t *array = json_array();
+	const struct server *servers;
+	size_t count;
+	size_t i;
+
+	servers = snapshot_servers(shot, service, &count);
+	for (i = 0; i < count; i++)
+		json_array_append_new(array, server_json(&servers[i]));
+	json_object_update(object, settings);
+	json_decref(settings);
+	json_object_set_new(object, "stats", counters_json(&service->stats));
+	json_object_set_new(object, "servers", array);
+	return object;
 }
 
 static void print_json(const struct snapshot *shot, bool pretty)
@@ -208,6 +292,15 @@ static void print_json(const struct snapshot *shot, bool pretty)
 	json_list_end(&list);
 }
 
+/* The picture on paper, but for the line above it. */
+void list_print(const struct snapshot *shot, const struct request *req)
+{
+	if (req->json)
+		print_json(shot, req->pretty);
+	else
+		print_table(shot, req);
+}
+
 static int services_list(struct nl *nl, const struct request *req)
 {
 	struct snapshot shot;
@@ -217,10 +310,8 @@ static int services_list(struct nl *nl, const struct request *req)
 	/* ipvsadm begins with it only when it lists all. */
 	if (!status && !req->json && !(req->ipvsadm && req->has_service))
 		status = info_headline(nl, req);
-	if (!status && req->json)
-		print_json(&shot, req->pretty);
-	else if (!status)
-		print_text(&shot, req);
+	if (!status)
+		list_print(&shot, req);
 	snapshot_drop(&shot);
 	return status;
 }
@@ -229,25 +320,65 @@ int list_run(struct nl *nl, const struct request *req)
 {
 	if (req->drops)
 		return drops_list(nl, req);
+	if (req->info)
+		return info_list(nl, req);
+	if (req->timeout)
+		return timeouts_list(nl, req);
 	if (req->connections)
 		return conns_list(nl, req);
 	return services_list(nl, req);
 }
 
-/* The options that restore a service, those alone that are not usual. */
-static void save_settings(const struct service *service, bool ipvsadm)
+/* The options that name a service. */
+static const char *save_key(const struct service_key *key, bool numeric,
+			    char *text)
 {
-	char text[FLAGS_TEXT];
+	char at[ENDPOINT_TEXT];
+
+	if (key->fwmark)
+		snprintf(text, KEY_TEXT, "-f %u%s", key->fwmark,
+			 key->at.family == AF_INET6 ? " -6" : "");
+	else
+		snprintf(text, KEY_TEXT, "%s %s",
+			 key->protocol == IPPROTO_TCP ? "-t" :
+			 key->protocol == IPPROTO_UDP ? "-u" : "--sctp-service",
+			 endpoint_text(&key->at, key->protocol, numeric, at));
+	return text;
+}
+
+/* The options that restore a service, those alone that are not usual. */
+static void save_settings(const struct service *service)
+{
+	int family = service->key.at.family;
+	char flags[FLAGS_TEXT];
+	char mask[MASK_TEXT];
 
 	printf(" -s %s", service->scheduler);
-	if (*sched_flags_text(service, text))
-		printf(" -b %s", text);
-	/* Which ipvsadm would not read again. */
-	if (!ipvsadm && service->mh_size && service->mh_size != MH_SIZE_DEFAULT)
+	if (service->persist)
+		printf(" -p %u", service->persist);
+	if (service->persist && is_masked(service))
+		printf(" -M %s", mask_text(family, service->prefix, mask));
+	if (service->flags & LBDR_SERVICE_FLAG_ONE_PACKET)
+		printf(" -o");
+	if (*sched_flags_text(service, flags))
+		printf(" -b %s", flags);
+}
+
+/* Which ipvsadm would not read again. */
+static void save_own_settings(const struct service *service)
+{
+	char text[TIMEOUTS_TEXT];
+
+	if (service->mh_size && service->mh_size != MH_SIZE_DEFAULT)
 		printf(" --mh-size %u", service->mh_size);
-	if (!ipvsadm && service->refuse != LBDR_REFUSE_ICMP)
+	if (service->refuse != LBDR_REFUSE_ICMP)
 		printf(" --refuse %s", refuse_word(service->refuse));
-	putchar('\n');
+	if (service->stray != LBDR_STRAY_PASS)
+		printf(" --stray %s", stray_word(service->stray));
+	if (service->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
+		printf(" --expire-quiescent yes");
+	if (*timeouts_text(&service->timeouts, text))
+		printf(" --timeouts %s", text);
 }
 
 static void save_shares(const struct server *server)
@@ -260,40 +391,60 @@ static void save_shares(const struct server *server)
 	putchar('\n');
 }
 
+static void save_service(const struct snapshot *shot,
+			 const struct service *service, bool numeric,
+			 bool ipvsadm)
+{
+	const struct service_key *key = &service->key;
+	const struct server *servers;
+	char server[ENDPOINT_TEXT];
+	char text[KEY_TEXT];
+	size_t count;
+	size_t i;
+
+	printf("-A %s", save_key(key, numeric, text));
+	save_settings(service);
+	if (!ipvsadm)
+		save_own_settings(service);
+	putchar('\n');
+	servers = snapshot_servers(shot, service, &count);
+	for (i = 0; i < count; i++) {
+		/* One that drains has been removed, and is on its way. */
+		if (servers[i].draining)
+			continue;
+		printf("-a %s -r %s", text,
+		       endpoint_text(&servers[i].at, key->protocol, numeric,
+				     server));
+		save_shares(&servers[i]);
+	}
+}
+
+/*
+ * Numeric, for a name may mean another address tomorrow, but for ipvsadm, which
+ * does as it is told.
+ */
+void save_print(const struct snapshot *shot, const struct request *req)
+{
+	bool numeric = req->numeric || !req->ipvsadm;
+	size_t i;
+
+	for (i = 0; i < shot->nr_services; i++)
+		save_service(shot, &shot->services[i], numeric, req->ipvsadm);
+}
+
 /*
  * In the order of adding: the first server is some schedulers' first choice,
- * and a restored director is to choose as the saved one did. Numeric, for a
- * name may mean another address tomorrow. Under the name ipvsadm in both as
- * ipvsadm does.
+ * and a restored director is to choose as the saved one did. Under the name
+ * ipvsadm in the order that ipvsadm has.
  */
 int save_run(struct nl *nl, const struct request *req)
 {
-	bool numeric = req->numeric || !req->ipvsadm;
-	const struct service_key *key;
-	const struct server *servers;
 	struct snapshot shot;
-	char service[ENDPOINT_TEXT];
-	char server[ENDPOINT_TEXT];
-	size_t count;
 	int status;
-	size_t i, j;
-	char letter;
 
 	status = snapshot_take(nl, req, req->ipvsadm, &shot);
-	for (i = 0; !status && i < shot.nr_services; i++) {
-		key = &shot.services[i].key;
-		letter = key->protocol == IPPROTO_TCP ? 't' : 'u';
-		endpoint_text(&key->at, key->protocol, numeric, service);
-		printf("-A -%c %s", letter, service);
-		save_settings(&shot.services[i], req->ipvsadm);
-		servers = snapshot_servers(&shot, &shot.services[i], &count);
-		for (j = 0; j < count; j++) {
-			printf("-a -%c %s -r %s", letter, service,
-			       endpoint_text(&servers[j].at, key->protocol,
-					     numeric, server));
-			save_shares(&servers[j]);
-		}
-	}
+	if (!status)
+		save_print(&shot, req);
 	snapshot_drop(&shot);
 	return status;
 }

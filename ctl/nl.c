@@ -130,13 +130,38 @@ struct nlmsghdr *nl_dump_request(struct nl *nl, __u8 command)
 	return begin(nl, nl->family, command, LBDR_FAMILY_VERSION, NLM_F_DUMP);
 }
 
+void nl_put_address(struct nlmsghdr *nlh, __u16 type, const struct endpoint *at)
+{
+	mnl_attr_put(nlh, type, at->family == AF_INET ? 4 : 16, at->address);
+}
+
 void nl_put_service(struct nlmsghdr *nlh, const struct service_key *key)
 {
 	mnl_attr_put_u8(nlh, LBDR_A_SERVICE_FAMILY, key->at.family);
+	if (key->fwmark) {
+		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FWMARK, key->fwmark);
+		return;
+	}
 	mnl_attr_put_u8(nlh, LBDR_A_SERVICE_PROTOCOL, key->protocol);
-	mnl_attr_put(nlh, LBDR_A_SERVICE_ADDRESS,
-		     key->at.family == AF_INET ? 4 : 16, key->at.address);
+	nl_put_address(nlh, LBDR_A_SERVICE_ADDRESS, &key->at);
 	mnl_attr_put_u16(nlh, LBDR_A_SERVICE_PORT, htons(key->at.port));
+	if (key->at.last_port)
+		mnl_attr_put_u16(nlh, LBDR_A_SERVICE_LAST_PORT,
+				 htons(key->at.last_port));
+}
+
+/* The attributes of time-outs have the numbers of the states. */
+void nl_put_timeouts(struct nlmsghdr *nlh, __u16 type,
+		     const struct timeouts *timeouts)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, type);
+	__u16 state;
+
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
+		if (timeouts->given[state])
+			mnl_attr_put_u32(nlh, state, timeouts->seconds[state]);
+	}
+	mnl_attr_nest_end(nlh, nest);
 }
 
 /* Reads one datagram's messages; true when the last one was among them. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The grammar: owns the table of options and turns a command line into a
- * struct request. Verbs and ipvsadm's letters come out of the same tables, so
- * that an option is one row, whatever it is called by. Letters may be put
- * together (-Ln) and options may stand in any order, before the verb as well.
- * That is why reading takes two steps: first words become tokens, which needs
- * no knowledge of the verb, then each token is looked up for the verb.
+ * struct request, whose texts request.c reads. Verbs and ipvsadm's letters come
+ * out of the same tables, so that an option is one row, whatever it is called
+ * by. Letters may be put together (-Ln) and options may stand in any order,
+ * before the verb as well. That is why reading takes two steps: first words
+ * become tokens, which needs no knowledge of the verb, then each token is looked
+ * up for the verb.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -15,21 +16,25 @@
 
 #define EVERY_VERB ((1U << VERBS) - 1)
 #define SERVICE_VERBS                                                       \
-	(ON(ADD_SERVICE) | ON(EDIT_SERVICE) | ON(DEL_SERVICE) |             \
-	 ON(ADD_SERVER) | ON(EDIT_SERVER) | ON(DEL_SERVER) | ON(LIST) |     \
+	(SETTING_VERBS | ON(DEL_SERVICE) | SERVER_VERBS | FILTER_VERBS |    \
 	 ON(ZERO))
+#define SETTING_VERBS (ON(ADD_SERVICE) | ON(EDIT_SERVICE))
+#define FILTER_VERBS (ON(LIST) | ON(DEL_CONN))
 #define SERVER_VERBS (ON(ADD_SERVER) | ON(EDIT_SERVER) | ON(DEL_SERVER))
 #define MAX_TOKENS 64
 
 /*
  * A row of the table. A row that has a refusal is an option of ipvsadm's that
  * is known and not done; one that has an argument writes it to the text at
- * offset, any other one sets the bool there.
+ * offset, any other one sets the bool there. Where the argument may be left
+ * out, the row says what it is otherwise; then only a word that begins with a
+ * digit is one, so that tokens can be told before the verb is known.
  */
 struct option {
 	char letter;
 	const char *name;
 	const char *argument;
+	const char *otherwise;
 	unsigned int verbs;
 	size_t offset;
 	bool ours;		/* not in ipvsadm's grammar */
@@ -45,27 +50,66 @@ struct option {
 static const struct option options[] = {
 	{ .letter = 't', .name = "tcp-service", .argument = "HOST:PORT",
 	  .verbs = SERVICE_VERBS, TO(tcp_text),
-	  .help = "the TCP service at this address and port" },
+	  .help = "the TCP service here; ports as 80, 8000-8999, 0 for all" },
 	{ .letter = 'u', .name = "udp-service", .argument = "HOST:PORT",
 	  .verbs = SERVICE_VERBS, TO(udp_text),
-	  .help = "the UDP service at this address and port" },
+	  .help = "the UDP service here" },
+	{ .name = "sctp-service", .argument = "HOST:PORT",
+	  .verbs = SERVICE_VERBS, TO(sctp_text),
+	  .help = "the SCTP service here" },
+	{ .letter = 'f', .name = "fwmark-service", .argument = "MARK",
+	  .verbs = SERVICE_VERBS, TO(mark_text),
+	  .help = "the service of packets with this mark, as 1 or 0x1" },
+	{ .letter = '6', .name = "ipv6", .verbs = SERVICE_VERBS, TO(ipv6),
+	  .help = "with -f, that of IPv6 packets" },
 	{ .letter = 's', .name = "scheduler", .argument = "SCHEDULER",
-	  .verbs = ON(ADD_SERVICE) | ON(EDIT_SERVICE), TO(scheduler),
+	  .verbs = SETTING_VERBS, TO(scheduler),
 	  .help = "how new connections are shared out, see list-schedulers" },
 	{ .letter = 'b', .name = "sched-flags", .argument = "FLAG,...",
-	  .verbs = ON(ADD_SERVICE) | ON(EDIT_SERVICE), TO(flags_text),
+	  .verbs = SETTING_VERBS, TO(flags_text),
 	  .help = "sh-port, sh-fallback, mh-port, mh-fallback, or none" },
 	{ .name = "mh-size", .argument = "PRIME",
-	  .verbs = ON(ADD_SERVICE) | ON(EDIT_SERVICE), TO(mh_size_text),
+	  .verbs = SETTING_VERBS, TO(mh_size_text),
 	  .ours = true,
 	  .help = "slots in mh's table, 251 to 262139, else 65537" },
 	{ .name = "refuse", .argument = "HOW",
-	  .verbs = ON(ADD_SERVICE) | ON(EDIT_SERVICE), TO(refuse_text),
+	  .verbs = SETTING_VERBS, TO(refuse_text),
 	  .ours = true,
 	  .help = "what clients get when no server is open: icmp, reset, drop" },
+	{ .name = "stray", .argument = "HOW", .verbs = SETTING_VERBS,
+	  TO(stray_text), .ours = true,
+	  .help = "packets of no connection: pass, drop, reset, schedule" },
+	{ .letter = 'p', .name = "persistent", .argument = "[SECONDS]",
+	  .otherwise = PERSIST_USUAL, .verbs = SETTING_VERBS, TO(persist_text),
+	  .help = "clients come back to their server; 0 for not" },
+	{ .letter = 'M', .name = "netmask", .argument = "MASK|PREFIX",
+	  .verbs = SETTING_VERBS, TO(netmask_text),
+	  .help = "clients of a network are one to -p: 255.255.255.0, 64" },
+	{ .name = "expire-quiescent", .argument = "yes|no",
+	  .verbs = SETTING_VERBS, TO(quiescent_text), .ours = true,
+	  .help = "do not come back to a server of weight 0" },
+	{ .letter = 'o', .name = "ops", .verbs = SETTING_VERBS,
+	  TO(one_packet),
+	  .help = "UDP: a server for each packet, no connections" },
+	{ .name = "no-ops", .verbs = SETTING_VERBS, TO(no_one_packet),
+	  .ours = true, .help = "a server for each connection again" },
+	{ .name = "timeouts", .argument = "STATE=SECONDS,...",
+	  .verbs = SETTING_VERBS, TO(timeouts_text), .ours = true,
+	  .help = "of this service alone; 0 takes one back" },
 	{ .letter = 'r', .name = "real-server", .argument = "HOST[:PORT]",
 	  .verbs = SERVER_VERBS, TO(server_text),
 	  .help = "the server; its port is the service's" },
+	{ .letter = 'r', .name = "real-server", .argument = "HOST[:PORT]",
+	  .verbs = FILTER_VERBS, TO(server_text), .ours = true,
+	  .help = "connections to this server" },
+	{ .name = "client", .argument = "ADDR[/LEN][:PORT]",
+	  .verbs = FILTER_VERBS, TO(client_text), .ours = true,
+	  .help = "connections of this client" },
+	{ .name = "state", .argument = "STATE", .verbs = FILTER_VERBS,
+	  TO(state_text), .ours = true,
+	  .help = "connections in this state, as in 'list -c'" },
+	{ .name = "all", .verbs = ON(DEL_CONN), TO(all), .ours = true,
+	  .help = "every connection" },
 	{ .letter = 'g', .name = "gatewaying",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(direct),
 	  .help = "direct routing, which is the only method and the default" },
@@ -78,6 +122,8 @@ static const struct option options[] = {
 	{ .letter = 'y', .name = "l-threshold", .argument = "CONNS",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(lower_text),
 	  .help = "below as many it gets new ones again, 0 for 3/4 of -x" },
+	{ .name = "drain", .verbs = ON(DEL_SERVER), TO(drain), .ours = true,
+	  .help = "let its connections end first; it gets no new ones" },
 	{ .letter = 'n', .name = "numeric", .verbs = ON(LIST) | ON(SAVE),
 	  TO(numeric), .help = "numbers instead of names" },
 	{ .letter = 'c', .name = "connection", .verbs = ON(LIST),
@@ -86,6 +132,12 @@ static const struct option options[] = {
 	  .help = "list connections, packets and bytes" },
 	{ .name = "thresholds", .verbs = ON(LIST), TO(thresholds),
 	  .help = "list each server's thresholds and connections" },
+	{ .name = "persistent-conn", .verbs = ON(LIST), TO(persistent),
+	  .help = "list how many clients persistence leads to each server" },
+	{ .name = "timeout", .verbs = ON(LIST), TO(timeout),
+	  .help = "list the time-outs; with -j, of every state" },
+	{ .name = "info", .verbs = ON(LIST), TO(info), .ours = true,
+	  .help = "list version, limits, entry and all time-outs" },
 	{ .name = "drops", .verbs = ON(LIST), TO(drops), .ours = true,
 	  .help = "list why packets were not forwarded, and how many" },
 	{ .name = "exact", .verbs = ON(LIST), TO(exact),
@@ -111,29 +163,10 @@ static const struct option options[] = {
 		"NAT is not done, lbdr forwards by direct routing (-g)"),
 	REFUSED('i', "ipip", NULL, EVERY_VERB,
 		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
-	REFUSED('f', "fwmark-service", NULL, EVERY_VERB,
-		"services by firewall mark are not done yet, use -t or -u"),
-	REFUSED('\0', "sctp-service", NULL, EVERY_VERB,
-		"SCTP services are not done yet, use -t or -u"),
-	REFUSED('6', "ipv6", NULL, EVERY_VERB,
-		"it goes with services by firewall mark, which are not done yet"),
-	REFUSED('p', "persistent", NULL,
-		EVERY_VERB & ~(ON(LIST) | ON(LIST_SCHEDULERS)),
-		"persistent services are not done yet"),
-	REFUSED('M', "netmask", NULL, EVERY_VERB,
-		"persistent services are not done yet"),
-	REFUSED('o', "ops", NULL, EVERY_VERB,
-		"one-packet scheduling is not done yet"),
 	REFUSED('\0', "pe", NULL, EVERY_VERB,
 		"persistence engines are not done"),
 	REFUSED('\0', "rate", NULL, EVERY_VERB,
 		"rates are not done yet, --stats shows the counters"),
-	REFUSED('\0', "persistent-conn", NULL, EVERY_VERB,
-		"persistent services are not done yet"),
-	REFUSED('\0', "timeout", NULL, EVERY_VERB,
-		"the time-outs cannot be listed yet"),
-	REFUSED('\0', "set", NULL, EVERY_VERB,
-		"the time-outs cannot be changed yet"),
 	REFUSED('R', "restore", NULL, EVERY_VERB,
 		"restoring is not done yet, a saved file's lines are arguments of this tool"),
 	REFUSED('\0', "start-daemon", NULL, EVERY_VERB,
@@ -253,12 +286,19 @@ static int add_token(struct command_line *line, const struct token *token)
 	return 0;
 }
 
-/* The argument of an option that takes one: @inside its word, or the next. */
-static int take_argument(struct token *token, const char *argument,
+/*
+ * The argument of an option that takes one: @inside its word, or the next.
+ * One that may be left out is only taken where it begins with a digit.
+ */
+static int take_argument(struct token *token, const struct option *row,
 			 const char *inside, char ***next)
 {
 	const char *word = inside ? inside : **next;
+	const char *argument = row->argument;
 	char text[SPELLING];
+
+	if (row->otherwise && !(word && isdigit((unsigned char)word[0])))
+		return 0;
 
 	if (!inside) {
 		if (!word)
@@ -289,7 +329,9 @@ static int read_long(struct command_line *line, const char *word, char ***next,
 	if (!row && !token_verb(&token))
 		return fault("there is no option '%s'", word);
 	if (row && row->argument) {
-		if (take_argument(&token, row->argument, inside, next))
+		if (inside)
+			token.argument = inside;
+		else if (take_argument(&token, row, NULL, next))
 			return -1;
 	} else if (inside && !(row && row->refusal)) {
 		return fault("option --%.*s takes no argument",
@@ -311,10 +353,12 @@ static int read_letters(struct command_line *line, const char *word,
 		if (!row && !token_verb(&token))
 			return fault("there is no option '-%c'", *letter);
 		if (row && row->argument) {
-			if (take_argument(&token, row->argument,
+			if (take_argument(&token, row,
 					  letter[1] ? letter + 1 : NULL, next))
 				return -1;
-			return add_token(line, &token);
+			/* What follows the letter was no argument. */
+			if (!row->otherwise || token.argument)
+				return add_token(line, &token);
 		}
 		if (add_token(line, &token))
 			return -1;
@@ -439,90 +483,14 @@ static int apply(const struct token *token, struct request *req)
 		if (*(const char **)member)
 			return fault("option %s is given twice",
 				     spelling(token, text));
-		*(const char **)member = token->argument;
+		*(const char **)member = token->argument ? token->argument :
+							   row->otherwise;
+	} else if (token->argument) {
+		return fault("option %s takes no argument, as '%s' would be",
+			     spelling(token, text), token->argument);
 	} else {
 		*(bool *)member = true;
 	}
-	return 0;
-}
-
-static int read_scheduling(struct request *req)
-{
-	if (req->scheduler && parse_scheduler(req->scheduler))
-		return -1;
-	if (req->flags_text &&
-	    parse_sched_flags(req->flags_text, req->scheduler,
-			      &req->sched_flags))
-		return -1;
-	if (req->mh_size_text &&
-	    parse_mh_size(req->mh_size_text, req->scheduler, &req->mh_size))
-		return -1;
-	if (req->refuse_text && parse_refuse(req->refuse_text, &req->refuse))
-		return -1;
-	return 0;
-}
-
-static int read_shares(struct request *req)
-{
-	/* Also on a change: ipvsadm's -e without -w sets the weight 1. */
-	req->weight = 1;
-	if (req->weight_text &&
-	    parse_number("weight", req->weight_text, 0, LBDR_WEIGHT_MAX,
-			 &req->weight))
-		return -1;
-	if (req->upper_text &&
-	    parse_number("upper threshold", req->upper_text, 0, ~0U,
-			 &req->upper))
-		return -1;
-	if (req->lower_text &&
-	    parse_number("lower threshold", req->lower_text, 0, ~0U,
-			 &req->lower))
-		return -1;
-	if (req->upper_text && req->lower_text && req->lower > req->upper)
-		return fault("the lower threshold %u is above the upper one, %u",
-			     req->lower, req->upper);
-	return 0;
-}
-
-static int read_texts(struct request *req)
-{
-	unsigned int needs = req->verb->needs;
-
-	if (req->tcp_text && req->udp_text)
-		return fault("-t and -u are two services, give one");
-	req->has_service = req->tcp_text || req->udp_text;
-	if (!req->has_service && (needs & NEEDS_SERVICE))
-		return fault("%s needs a service: -t HOST:PORT or -u HOST:PORT",
-			     req->verb->name);
-	if (req->tcp_text &&
-	    parse_service(req->tcp_text, IPPROTO_TCP, &req->service))
-		return -1;
-	if (req->udp_text &&
-	    parse_service(req->udp_text, IPPROTO_UDP, &req->service))
-		return -1;
-	if (!req->server_text && (needs & NEEDS_SERVER))
-		return fault("%s needs a server: -r HOST[:PORT]",
-			     req->verb->name);
-	if (req->server_text &&
-	    parse_server(req->server_text, &req->service, &req->server))
-		return -1;
-	if (read_scheduling(req) || read_shares(req))
-		return -1;
-	if (req->netns && parse_netns(req->netns))
-		return -1;
-	return 0;
-}
-
-static int check_together(const struct request *req)
-{
-	if (req->connections + req->stats + req->thresholds + req->drops > 1)
-		return fault("-c, --stats, --thresholds and --drops exclude each other");
-	if (req->sort && req->nosort)
-		return fault("--sort and --nosort exclude each other");
-	if (req->drops && req->has_service)
-		return fault("--drops counts for all services together, give none");
-	if (req->pretty && !req->json)
-		return fault("-p shapes JSON, give -j as well");
 	return 0;
 }
 
@@ -557,16 +525,9 @@ int options_read(int argc, char **argv, struct request *req)
 		return status;
 	if (req->help)
 		return 0;
-	if (line.nr_words && (req->verb->needs & TAKES_WORD)) {
-		req->word = line.words[0];
-		if (line.nr_words > 1)
-			return fault("unexpected argument '%s'", line.words[1]);
-	} else if (line.nr_words) {
+	if (line.nr_words && !req->verb->words)
 		return fault("unexpected argument '%s'", line.words[0]);
-	}
-	if (read_texts(req))
-		return -1;
-	return check_together(req);
+	return request_read(req, line.words, line.nr_words);
 }
 
 static void usage_option(FILE *out, const struct option *row)
@@ -590,15 +551,22 @@ void options_usage(FILE *out, const struct verb *verb, bool ipvsadm)
 
 	if (ipvsadm && verb->letters)
 		fprintf(out, "Usage: %s -%c", program, verb->letters[0]);
+	else if (ipvsadm && verb->longname)
+		fprintf(out, "Usage: %s --%s", program, verb->longname);
 	else
 		fprintf(out, "Usage: %s %s", program, verb->name);
 	if (verb->needs & (NEEDS_SERVICE | TAKES_SERVICE))
-		fputs(verb->needs & NEEDS_SERVICE ? " -t|-u HOST:PORT" :
-						    " [-t|-u HOST:PORT]", out);
+		fputs(verb->needs & NEEDS_SERVICE ?
+				" -t|-u|--sctp-service HOST:PORT|-f MARK" :
+				" [-t|-u|--sctp-service HOST:PORT|-f MARK]",
+		      out);
 	if (verb->needs & NEEDS_SERVER)
 		fputs(" -r HOST[:PORT]", out);
-	if (verb->needs & TAKES_WORD)
-		fputs(" [COMMAND]", out);
+	/* Of several forms the first one is ipvsadm's. */
+	if (verb->words)
+		fprintf(out, " %.*s", (int)strcspn(verb->words,
+						   ipvsadm ? "|" : ""),
+			verb->words);
 	fputs(" [OPTION]...\n", out);
 	for (row = options; row < options + ARRAY_SIZE(options); row++) {
 		if ((row->verbs & bit) && !row->refusal &&
@@ -607,10 +575,16 @@ void options_usage(FILE *out, const struct verb *verb, bool ipvsadm)
 	}
 }
 
+static bool needs_argument(const struct option *row)
+{
+	return row->argument && !row->otherwise;
+}
+
 /*
- * True when the tables agree with each other: a letter takes an argument in
- * all rows or in none, or tokens could not be told before the verb is known,
- * and no letter or name is a verb's and an option's.
+ * True when the tables agree with each other: a letter needs an argument in
+ * all rows or in none, or tokens could not be told before the verb is known;
+ * the first row of a letter knows whether it may have one; and no letter or
+ * name is a verb's and an option's, or two options' of one verb.
  */
 bool options_consistent(void)
 {
@@ -628,11 +602,12 @@ bool options_consistent(void)
 			return false;
 		for (other = row + 1; other < options + ARRAY_SIZE(options);
 		     other++) {
-			if (!strcmp(row->name, other->name))
-				return false;
-			if (row->letter && row->letter == other->letter &&
-			    (!row->argument != !other->argument ||
-			     (row->verbs & other->verbs)))
+			if (strcmp(row->name, other->name) &&
+			    !(row->letter && row->letter == other->letter))
+				continue;
+			if ((row->verbs & other->verbs) ||
+			    needs_argument(row) != needs_argument(other) ||
+			    (other->otherwise && !row->otherwise))
 				return false;
 		}
 	}

@@ -63,8 +63,31 @@ int parse_number(const char *what, const char *text, __u32 min, __u32 max,
 	return 0;
 }
 
-static int parse_port(const char *text, __u8 protocol, __u16 *port)
+/* Numbers alone make a range, for names have hyphens in them. */
+static int parse_range(const char *text, const char *hyphen,
+		       struct endpoint *at)
 {
+	char first[16];
+	__u32 number;
+
+	if ((size_t)(hyphen - text) >= sizeof(first))
+		return fault("range '%s' has too many digits", text);
+	snprintf(first, sizeof(first), "%.*s", (int)(hyphen - text), text);
+	if (parse_number("first port", first, 1, 65535, &number))
+		return -1;
+	at->port = number;
+	if (parse_number("last port", hyphen + 1, 1, 65535, &number))
+		return -1;
+	at->last_port = number;
+	if (at->last_port <= at->port)
+		return fault("the last port of '%s' must be above the first one",
+			     text);
+	return 0;
+}
+
+static int parse_port(const char *text, __u8 protocol, struct endpoint *at)
+{
+	const char *hyphen = strchr(text, '-');
 	const struct servent *entry;
 	const char *word;
 	__u32 number;
@@ -77,12 +100,14 @@ static int parse_port(const char *text, __u8 protocol, __u16 *port)
 		if (!entry)
 			return fault("port '%s' is neither a number nor a %s service by name",
 				     text, word);
-		*port = ntohs(entry->s_port);
+		at->port = ntohs(entry->s_port);
 		return 0;
 	}
-	if (parse_number("port", text, 1, 65535, &number))
+	if (hyphen && hyphen != text)
+		return parse_range(text, hyphen, at);
+	if (parse_number("port", text, 0, 65535, &number))
 		return -1;
-	*port = number;
+	at->port = number;
 	return 0;
 }
 
@@ -149,76 +174,198 @@ static int parse_host(const char *what, const char *host, bool bracketed,
 }
 
 /*
- * HOST, HOST:PORT, [IPV6] or [IPV6]:PORT. The port is 0 when there is none,
- * which is told apart from a port "0" by that one being refused.
+ * Splits HOST, HOST:PORT, [IPV6] or [IPV6]:PORT, with a /LENGTH behind the host
+ * where that is wanted. What is not there is NULL; the address is read.
  */
-static int parse_endpoint(const char *what, const char *text, __u8 protocol,
-			  int family, struct endpoint *at)
+static int parse_parts(const char *what, char *text, int family,
+		       struct endpoint *at, char **length, char **port)
 {
 	bool bracketed = *text == '[';
-	char host[NI_MAXHOST];
-	const char *rest;
-	const char *end;
+	char *host = text;
+	char *rest;
 
 	memset(at, 0, sizeof(*at));
+	*port = NULL;
 	if (bracketed) {
-		text++;
-		end = strchr(text, ']');
-		if (!end)
-			return fault("%s '[%s' lacks the closing bracket", what,
+		host++;
+		rest = strchr(host, ']');
+		if (!rest)
+			return fault("%s '%s' lacks the closing bracket", what,
 				     text);
-		rest = end + 1;
+		if (rest[1] && rest[1] != ':' && !(length && rest[1] == '/'))
+			return fault("%s '%s' has something other than a port after the bracket",
+				     what, text);
+		*rest++ = '\0';
 	} else {
-		end = text + strcspn(text, ":");
-		rest = end;
-		if (*end && strchr(end + 1, ':'))
+		rest = host + strcspn(host, length ? ":/" : ":");
+		if (*rest == ':' && strchr(rest + 1, ':'))
 			return fault("%s '%s' is ambiguous: write IPv6 as in [2001:db8::1]:80",
 				     what, text);
 	}
-	if (end == text)
-		return fault("%s '%s%s' has no address", what,
-			     bracketed ? "[" : "", text);
-	if (*rest && *rest != ':')
-		return fault("%s '[%s' has something other than a port after the bracket",
-			     what, text);
-	if ((size_t)(end - text) >= sizeof(host))
-		return fault("%s has a name that is too long", what);
-	memcpy(host, text, end - text);
-	host[end - text] = '\0';
-
-	if (*rest && parse_port(rest + 1, protocol, &at->port))
-		return -1;
+	if (length) {
+		*length = *rest == '/' ? rest + 1 : NULL;
+		if (*length) {
+			*rest = '\0';
+			rest = *length + strcspn(*length, ":");
+		}
+	}
+	if (*rest == ':') {
+		*rest = '\0';
+		*port = rest + 1;
+	}
+	if (!*host)
+		return fault("%s has no address", what);
 	return parse_host(what, host, bracketed, family, at);
+}
+
+/* The parts are cut out of a copy. */
+#define PARTS_TEXT (NI_MAXHOST + 32)
+
+static int copy_parts(const char *what, const char *text, char *copy)
+{
+	if (strlen(text) >= PARTS_TEXT)
+		return fault("%s has a name that is too long", what);
+	strcpy(copy, text);
+	return 0;
 }
 
 int parse_service(const char *text, __u8 protocol, struct service_key *key)
 {
+	char copy[PARTS_TEXT];
+	char *port;
+
 	memset(key, 0, sizeof(*key));
 	key->protocol = protocol;
-	if (parse_endpoint("service", text, protocol, AF_UNSPEC, &key->at))
+	if (copy_parts("service", text, copy) ||
+	    parse_parts("service", copy, AF_UNSPEC, &key->at, NULL, &port))
 		return -1;
-	if (!key->at.port)
-		return fault("service '%s' has no port: write %s:PORT", text,
+	if (!port)
+		return fault("service '%s' has no port: write %s:PORT, or %s:0 for all ports",
+			     text, text, text);
+	return parse_port(port, protocol, &key->at);
+}
+
+/* In decimal, or as the firewall's tools write it. */
+int parse_fwmark(const char *text, bool ipv6, struct service_key *key)
+{
+	unsigned long mark;
+	char *end;
+
+	memset(key, 0, sizeof(*key));
+	key->at.family = ipv6 ? AF_INET6 : AF_INET;
+	if (strncasecmp(text, "0x", 2))
+		return parse_number("mark", text, 1, ~0U, &key->fwmark);
+	/* Ten letters at most, so it cannot overflow. */
+	mark = isxdigit((unsigned char)text[2]) ? strtoul(text, &end, 16) : 0;
+	if (!mark || *end || strlen(text) > 10)
+		return fault("mark '%s' is not a number from 0x1 to 0xffffffff",
 			     text);
+	key->fwmark = mark;
 	return 0;
+}
+
+static bool same_ports(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->port == b->port && a->last_port == b->last_port;
 }
 
 int parse_server(const char *text, const struct service_key *service,
 		 struct endpoint *server)
 {
 	const struct endpoint *at = &service->at;
+	char copy[PARTS_TEXT];
+	char *port;
 
-	if (parse_endpoint("server", text, service->protocol, at->family,
-			   server))
+	if (copy_parts("server", text, copy) ||
+	    parse_parts("server", copy, at->family, server, NULL, &port))
 		return -1;
 	if (server->family != at->family)
 		return fault("server '%s' is not of the service's family, which is IPv%d",
 			     text, at->family == AF_INET ? 4 : 6);
-	if (!server->port)
-		server->port = at->port;
-	if (server->port != at->port)
-		return fault("server '%s' must have port %u: direct routing changes no port",
-			     text, at->port);
+	if (port && parse_port(port, service->protocol, server))
+		return -1;
+	if (port && !same_ports(server, at))
+		return fault("server '%s' has another port, and direct routing changes none",
+			     text);
+	server->port = at->port;
+	server->last_port = at->last_port;
+	return 0;
+}
+
+/* A server of any service; port 0 for any port. */
+int parse_any_server(const char *text, struct endpoint *server)
+{
+	char copy[PARTS_TEXT];
+	char *port;
+
+	if (copy_parts("server", text, copy) ||
+	    parse_parts("server", copy, AF_UNSPEC, server, NULL, &port))
+		return -1;
+	if (!port)
+		return 0;
+	if (parse_port(port, IPPROTO_TCP, server))
+		return -1;
+	if (server->last_port)
+		return fault("server '%s' has a range of ports, give one or none",
+			     text);
+	return 0;
+}
+
+/* ADDR[/LEN][:PORT]; port 0 for any port. */
+int parse_client(const char *text, struct endpoint *client, __u8 *prefix)
+{
+	char copy[PARTS_TEXT];
+	__u32 bits, number;
+	char *length;
+	char *port;
+
+	if (copy_parts("client", text, copy) ||
+	    parse_parts("client", copy, AF_UNSPEC, client, &length, &port))
+		return -1;
+	bits = client->family == AF_INET ? 32 : 128;
+	*prefix = bits;
+	if (length) {
+		if (parse_number("prefix length", length, 0, bits, &number))
+			return -1;
+		*prefix = number;
+	}
+	if (port) {
+		if (parse_number("client's port", port, 1, 65535, &number))
+			return -1;
+		client->port = number;
+	}
+	return 0;
+}
+
+/**
+ * parse_netmask() - read how much of a client's address counts
+ * @text: a mask in dots for IPv4, as ipvsadm has it, or the length of a prefix
+ * @family: the service's
+ * @prefix: the length
+ *
+ * Return: 0 or -1.
+ */
+int parse_netmask(const char *text, int family, __u8 *prefix)
+{
+	__u32 bits = family == AF_INET ? 32 : 128;
+	struct in_addr mask;
+	__u32 number;
+
+	if (family == AF_INET && strchr(text, '.')) {
+		if (inet_pton(AF_INET, text, &mask) != 1)
+			return fault("mask '%s' is not four numbers from 0 to 255",
+				     text);
+		number = ntohl(mask.s_addr);
+		/* From the left ones, then zeros: its complement ends in ones. */
+		if (~number & (~number + 1))
+			return fault("mask '%s' has a hole, only leading bits can count",
+				     text);
+		*prefix = __builtin_popcount(number);
+		return 0;
+	}
+	if (parse_number("prefix length", text, 0, bits, &number))
+		return -1;
+	*prefix = number;
 	return 0;
 }
 

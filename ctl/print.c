@@ -42,16 +42,34 @@ void *grow(void *array, size_t *room, size_t used, size_t size)
 	return array;
 }
 
-/* As ipvsadm writes it. */
+/* As ipvsadm writes it; that of a firewall mark's service is 0. */
 const char *protocol_name(__u8 protocol)
 {
-	return protocol == IPPROTO_TCP ? "TCP" : "UDP";
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return "TCP";
+	case IPPROTO_UDP:
+		return "UDP";
+	case IPPROTO_SCTP:
+		return "SCTP";
+	default:
+		return "FWM";
+	}
 }
 
 /* As /etc/services and JSON have it. */
 const char *protocol_word(__u8 protocol)
 {
-	return protocol == IPPROTO_TCP ? "tcp" : "udp";
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_SCTP:
+		return "sctp";
+	default:
+		return NULL;
+	}
 }
 
 const char *address_text(const struct endpoint *at, char *text)
@@ -90,9 +108,11 @@ const char *endpoint_text(const struct endpoint *at, __u8 protocol,
 
 	if (numeric || !host_name(at, host))
 		address_text(at, host);
-	if (!numeric)
+	if (!numeric && at->port && !at->last_port)
 		entry = getservbyport(htons(at->port), protocol_word(protocol));
-	if (entry)
+	if (at->last_port)
+		snprintf(port, sizeof(port), "%u-%u", at->port, at->last_port);
+	else if (entry)
 		snprintf(port, sizeof(port), "%s", entry->s_name);
 	else
 		snprintf(port, sizeof(port), "%u", at->port);
@@ -100,6 +120,11 @@ const char *endpoint_text(const struct endpoint *at, __u8 protocol,
 		 at->family == AF_INET ? "%.*s:%s" : "[%.*s]:%s", NI_MAXHOST,
 		 host, port);
 	return text;
+}
+
+json_t *port_json(__u16 port, bool there)
+{
+	return there ? json_integer(port) : json_null();
 }
 
 /* Nine columns as ipvsadm has them, a large number scaled unless exact. */

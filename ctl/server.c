@@ -17,8 +17,7 @@ static struct nlmsghdr *server_request(struct nl *nl, const struct request *req,
 	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
 	nl_put_service(nlh, &req->service);
 	mnl_attr_nest_end(nlh, nest);
-	mnl_attr_put(nlh, LBDR_A_SERVER_ADDRESS, at->family == AF_INET ? 4 : 16,
-		     at->address);
+	nl_put_address(nlh, LBDR_A_SERVER_ADDRESS, at);
 	mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(at->port));
 	return nlh;
 }
@@ -58,5 +57,9 @@ int server_edit(struct nl *nl, const struct request *req)
 
 int server_del(struct nl *nl, const struct request *req)
 {
-	return verdict(nl, server_request(nl, req, LBDR_CMD_SERVER_DEL));
+	struct nlmsghdr *nlh = server_request(nl, req, LBDR_CMD_SERVER_DEL);
+
+	if (req->drain)
+		mnl_attr_put(nlh, LBDR_A_SERVER_DRAIN, 0, NULL);
+	return verdict(nl, nlh);
 }

@@ -23,19 +23,55 @@ static void put_settings(struct nlmsghdr *nlh, const struct request *req)
 		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_SIZE, req->mh_size);
 	if (req->refuse_text)
 		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_REFUSE, req->refuse);
+	if (req->stray_text)
+		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_STRAY, req->stray);
+	if (req->timeouts_text)
+		nl_put_timeouts(nlh, LBDR_A_SERVICE_TIMEOUT, &req->timeouts);
 }
 
-/* A change about the service of @req, @req's settings included. */
-static int change(struct nl *nl, const struct request *req, __u8 command)
+/* ipvsadm's -E knows a persistent service only by its -p and -M. */
+static void put_persistence(struct nlmsghdr *nlh, const struct request *req,
+			    bool whole)
 {
-	struct nlmsghdr *nlh = nl_request(nl, command);
+	__u8 all = req->service.at.family == AF_INET ? 32 : 128;
+
+	if (req->persist_text || whole)
+		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_PERSIST, req->persist);
+	if (req->netmask_text || whole)
+		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_PERSIST_PREFIX,
+				req->netmask_text ? req->prefix : all);
+}
+
+static __u32 wanted_flags(const struct request *req, __u32 flags)
+{
+	if (req->one_packet)
+		flags |= LBDR_SERVICE_FLAG_ONE_PACKET;
+	else if (req->no_one_packet || req->ipvsadm)
+		flags &= ~LBDR_SERVICE_FLAG_ONE_PACKET;
+	if (req->quiescent_text && req->expire_quiescent)
+		flags |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
+	else if (req->quiescent_text)
+		flags &= ~LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
+	return flags;
+}
+
+static bool read_flags(const struct nlmsghdr *nlh, void *data)
+{
+	struct service service;
+
+	if (!decode_service(nlh, &service))
+		return false;
+	*(__u32 *)data = service.flags;
+	return true;
+}
+
+static int send_settings(struct nl *nl, const struct request *req,
+			 struct nlmsghdr *nlh)
+{
 	struct nl_answer answer;
 	bool unknown;
 	int status;
 
-	if (req->has_service)
-		nl_put_service(nlh, &req->service);
-	put_settings(nlh, req);
 	nl_ask(nl, nlh, NULL, NULL, &answer);
 	unknown = req->scheduler && answer.error == ENOENT;
 	status = nl_verdict(&answer, unknown ? "scheduler" : "service");
@@ -46,12 +82,53 @@ static int change(struct nl *nl, const struct request *req, __u8 command)
 
 int service_add(struct nl *nl, const struct request *req)
 {
-	return change(nl, req, LBDR_CMD_SERVICE_NEW);
+	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_SERVICE_NEW);
+
+	nl_put_service(nlh, &req->service);
+	put_settings(nlh, req);
+	put_persistence(nlh, req, false);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS, wanted_flags(req, 0));
+	return send_settings(nl, req, nlh);
 }
 
+/* The kernel takes all flags in one number: those not named are asked for. */
 int service_edit(struct nl *nl, const struct request *req)
 {
-	return change(nl, req, LBDR_CMD_SERVICE_SET);
+	bool flags = req->one_packet || req->no_one_packet ||
+		     req->quiescent_text || req->ipvsadm;
+	struct nl_answer answer;
+	struct nlmsghdr *nlh;
+	__u32 old = 0;
+	int status;
+
+	if (flags) {
+		nlh = nl_request(nl, LBDR_CMD_SERVICE_GET);
+		nl_put_service(nlh, &req->service);
+		nl_ask(nl, nlh, read_flags, &old, &answer);
+		status = nl_verdict(&answer, "service");
+		if (status)
+			return status;
+	}
+	nlh = nl_request(nl, LBDR_CMD_SERVICE_SET);
+	nl_put_service(nlh, &req->service);
+	put_settings(nlh, req);
+	put_persistence(nlh, req, req->ipvsadm);
+	if (flags)
+		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS,
+				 wanted_flags(req, old));
+	return send_settings(nl, req, nlh);
+}
+
+/* A change that needs no more than the service, or none for all of them. */
+static int change(struct nl *nl, const struct request *req, __u8 command)
+{
+	struct nlmsghdr *nlh = nl_request(nl, command);
+	struct nl_answer answer;
+
+	if (req->has_service)
+		nl_put_service(nlh, &req->service);
+	nl_ask(nl, nlh, NULL, NULL, &answer);
+	return nl_verdict(&answer, "service");
 }
 
 int service_del(struct nl *nl, const struct request *req)

@@ -29,15 +29,19 @@ static int endpoint_compare(const struct endpoint *a, const struct endpoint *b)
 	/* Network order compares as the numbers do. */
 	int order = memcmp(a->address, b->address, sizeof(a->address));
 
-	return order ? order : number_compare(a->port, b->port);
+	if (!order)
+		order = number_compare(a->port, b->port);
+	return order ? order : number_compare(a->last_port, b->last_port);
 }
 
-/* ipvsadm's order: family, protocol, address, port. */
+/* ipvsadm's order: no mark, family, protocol, address, port. */
 int service_key_compare(const struct service_key *a,
 			const struct service_key *b)
 {
-	int order = number_compare(a->at.family, b->at.family);
+	int order = number_compare(a->fwmark, b->fwmark);
 
+	if (!order)
+		order = number_compare(a->at.family, b->at.family);
 	if (!order)
 		order = number_compare(a->protocol, b->protocol);
 	return order ? order : endpoint_compare(&a->at, &b->at);

@@ -15,7 +15,9 @@ const struct verb verbs[VERBS] = {
 		.needs = NEEDS_SERVICE,
 		.run = service_add,
 		.summary = "add a virtual service",
-		.details = "Without -s the scheduler is wlc: least connections, by weight.",
+		.details = "Without -s the scheduler is wlc: least connections, by weight.\n"
+			   "A packet's service is that of its very port; else of a range of\n"
+			   "ports, of all ports (0), of its firewall mark.",
 		.example = "add-service -t 192.0.2.63:80 -s rr",
 		.ipvsadm_example = "-A -t 192.0.2.63:80 -s rr",
 	},
@@ -72,7 +74,8 @@ const struct verb verbs[VERBS] = {
 		.needs = NEEDS_SERVICE | NEEDS_SERVER,
 		.run = server_del,
 		.summary = "remove a real server from a service",
-		.details = "To let its connections end first, set its weight to 0 and wait.",
+		.details = "Its connections end, but with --drain, which lets them end by\n"
+			   "themselves and removes the server then.",
 		.example = "del-server -t 192.0.2.63:80 -r 192.0.2.62",
 		.ipvsadm_example = "-d -t 192.0.2.63:80 -r 192.0.2.62",
 	},
@@ -82,10 +85,43 @@ const struct verb verbs[VERBS] = {
 		.longname = "list",
 		.needs = TAKES_SERVICE,
 		.run = list_run,
-		.summary = "list services and servers, connections or drops",
-		.details = "With a service, only that one is listed.",
+		.summary = "list services, connections, time-outs or drops",
+		.details = "With a service, only that one is listed. -r, --client and --state\n"
+			   "choose connections of -c.",
 		.example = "list -n --stats",
 		.ipvsadm_example = "-L -n --stats",
+	},
+	[VERB_DEL_CONN] = {
+		.name = "del-conn",
+		.needs = TAKES_SERVICE,
+		.run = conns_del,
+		.summary = "end the connections that all given options agree with",
+		.details = "Says how many they were. Further packets of theirs are strays, see\n"
+			   "--stray. 'list -c' with the same options shows them.",
+		.example = "del-conn -t 192.0.2.63:80 -r 192.0.2.62",
+	},
+	[VERB_SET_TIMEOUT] = {
+		.name = "set-timeout",
+		.longname = "set",
+		.needs = TAKES_TIMEOUTS,
+		.words = "TCP TCPFIN UDP|STATE=SECONDS...",
+		.run = timeouts_set,
+		.summary = "set how long connections may idle, in seconds",
+		.details = "Of the three numbers, 0 keeps what is. 'list --info' tells the\n"
+			   "states, and --timeouts of add-service sets them for one service.",
+		.example = "set-timeout established=7200 fin_wait=60",
+		.ipvsadm_example = "--set 7200 0 0",
+	},
+	[VERB_SET_ENTRY] = {
+		.name = "set-entry",
+		.needs = TAKES_ENTRY,
+		.words = "prerouting|input",
+		.run = entry_set,
+		.summary = "choose where packets are taken",
+		.details = "At prerouting, the default, they go around conntrack, routing and the\n"
+			   "firewall behind it; at input they come to the director only after the\n"
+			   "filter table's INPUT chain. Connections stay.",
+		.example = "set-entry input",
 	},
 	[VERB_ZERO] = {
 		.name = "zero",
@@ -128,6 +164,7 @@ const struct verb verbs[VERBS] = {
 	[VERB_HELP] = {
 		.name = "help",
 		.needs = TAKES_WORD | OFFLINE,
+		.words = "[COMMAND]",
 		.run = help_run,
 		.summary = "explain a command",
 		.details = "Without a command, all of them in brief.",

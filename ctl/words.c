@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The words that stand for numbers in netlink, both ways: the flags of a
- * scheduler and the ways to refuse a client. What is printed is what is
- * taken, so they have one table each. The size of mh's table is here too,
- * since it is checked against the scheduler just as the flags are.
+ * scheduler, the ways to refuse a client and to treat a stray packet, states
+ * and their time-outs. What is printed is what is taken, so they have one table
+ * each. The size of mh's table is here too, since it is checked against the
+ * scheduler just as the flags are.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,33 @@ static const char *const refuse_words[] = {
 	[LBDR_REFUSE_ICMP] = "icmp",
 	[LBDR_REFUSE_RESET] = "reset",
 	[LBDR_REFUSE_DROP] = "drop",
+};
+
+static const char *const stray_words[] = {
+	[LBDR_STRAY_PASS] = "pass",
+	[LBDR_STRAY_DROP] = "drop",
+	[LBDR_STRAY_RESET] = "reset",
+	[LBDR_STRAY_SCHEDULE] = "schedule",
+};
+
+static const char *const entry_words[] = {
+	[LBDR_ENTRY_PREROUTING] = "prerouting",
+	[LBDR_ENTRY_INPUT] = "input",
+};
+
+/* Time-outs have the numbers of their states. NONE and DEAD are no one's. */
+static const char *const state_words[] = {
+	[LBDR_CONN_STATE_SYN_RECV] = "syn_recv",
+	[LBDR_CONN_STATE_ESTABLISHED] = "established",
+	[LBDR_CONN_STATE_FIN_WAIT] = "fin_wait",
+	[LBDR_CONN_STATE_TIME_WAIT] = "time_wait",
+	[LBDR_CONN_STATE_CLOSE] = "close",
+	[LBDR_CONN_STATE_UDP] = "udp",
+	[LBDR_CONN_STATE_SCTP_INIT] = "sctp_init",
+	[LBDR_CONN_STATE_SCTP_ESTABLISHED] = "sctp_established",
+	[LBDR_CONN_STATE_SCTP_SHUTDOWN] = "sctp_shutdown",
+	[LBDR_CONN_STATE_SCTP_CLOSED] = "sctp_closed",
+	[LBDR_CONN_STATE_TEMPLATE] = "template",
 };
 
 const char *sched_flag_text(const char *scheduler, size_t bit, char *text)
@@ -150,22 +178,255 @@ int parse_mh_size(const char *text, const char *scheduler, __u32 *size)
 	return 0;
 }
 
-int parse_refuse(const char *text, __u8 *refuse)
+static int parse_choice(const char *text, const char *const *words,
+			size_t count, __u8 *choice)
 {
-	__u8 i;
+	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(refuse_words); i++) {
-		if (!strcmp(text, refuse_words[i])) {
-			*refuse = i;
+	for (i = 0; i < count; i++) {
+		if (!strcmp(text, words[i])) {
+			*choice = i;
 			return 0;
 		}
 	}
-	return fault("refusal '%s' is none of icmp, reset and drop",
-		     text);
+	return -1;
+}
+
+static const char *choice_word(__u8 choice, const char *const *words,
+			       size_t count)
+{
+	return choice < count && words[choice] ? words[choice] : "unknown";
+}
+
+int parse_refuse(const char *text, __u8 *refuse)
+{
+	if (parse_choice(text, refuse_words, ARRAY_SIZE(refuse_words), refuse))
+		return fault("refusal '%s' is none of icmp, reset and drop",
+			     text);
+	return 0;
 }
 
 const char *refuse_word(__u8 refuse)
 {
-	return refuse < ARRAY_SIZE(refuse_words) ? refuse_words[refuse] :
-						   "unknown";
+	return choice_word(refuse, refuse_words, ARRAY_SIZE(refuse_words));
+}
+
+int parse_stray(const char *text, __u8 *stray)
+{
+	if (parse_choice(text, stray_words, ARRAY_SIZE(stray_words), stray))
+		return fault("'%s' for stray packets is none of pass, drop, reset and schedule",
+			     text);
+	return 0;
+}
+
+const char *stray_word(__u8 stray)
+{
+	return choice_word(stray, stray_words, ARRAY_SIZE(stray_words));
+}
+
+int parse_entry(const char *text, __u8 *entry)
+{
+	if (parse_choice(text, entry_words, ARRAY_SIZE(entry_words), entry))
+		return fault("entry '%s' is neither prerouting nor input",
+			     text);
+	return 0;
+}
+
+const char *entry_word(__u8 entry)
+{
+	return choice_word(entry, entry_words, ARRAY_SIZE(entry_words));
+}
+
+int parse_yes(const char *option, const char *text, bool *yes)
+{
+	*yes = !strcmp(text, "yes");
+	if (!*yes && strcmp(text, "no"))
+		return fault("'%s' of %s is neither yes nor no", text, option);
+	return 0;
+}
+
+const char *state_word(__u8 state)
+{
+	return choice_word(state, state_words, ARRAY_SIZE(state_words));
+}
+
+/* In capitals too, as connections are listed. */
+static bool find_state(const char *word, size_t length, size_t count,
+		       __u8 *state)
+{
+	size_t i;
+
+	for (i = 1; i < count; i++) {
+		if (strlen(state_words[i]) == length &&
+		    !strncasecmp(word, state_words[i], length)) {
+			*state = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Returns -1, as fault() does. */
+static int state_fault(const char *word, size_t length, size_t count)
+{
+	char list[256];
+	size_t used = 0;
+	size_t i;
+
+	for (i = 1; i < count; i++)
+		used += snprintf(list + used, sizeof(list) - used, "%s%s",
+				 i > 1 ? ", " : "", state_words[i]);
+	return fault("'%.*s' is none of the states %s", (int)length, word, list);
+}
+
+int parse_state(const char *text, __u8 *state)
+{
+	if (!find_state(text, strlen(text), ARRAY_SIZE(state_words), state))
+		return state_fault(text, strlen(text), ARRAY_SIZE(state_words));
+	return 0;
+}
+
+static int set_timeout(const char *state_name, __u8 state, const char *seconds,
+		       struct timeouts *timeouts)
+{
+	if (timeouts->given[state])
+		return fault("the time-out of state %s is given twice",
+			     state_words[state]);
+	timeouts->given[state] = true;
+	return parse_number(state_name, seconds, 0, ~0U,
+			    &timeouts->seconds[state]);
+}
+
+/* One STATE=SECONDS. */
+static int parse_timeout(const char *word, size_t length,
+			 struct timeouts *timeouts)
+{
+	size_t name = strcspn(word, "=");
+	char seconds[64];
+	__u8 state;
+
+	if (name >= length)
+		return fault("time-out '%.*s' is not of the form STATE=SECONDS",
+			     (int)length, word);
+	/* Persistence has an option of its own. */
+	if (!find_state(word, name, LBDR_A_TIMEOUT_MAX + 1, &state))
+		return state_fault(word, name, LBDR_A_TIMEOUT_MAX + 1);
+	if (length - name > sizeof(seconds))
+		return fault("time-out '%.*s' has too many digits",
+			     (int)length, word);
+	snprintf(seconds, sizeof(seconds), "%.*s", (int)(length - name - 1),
+		 word + name + 1);
+	return set_timeout("time-out", state, seconds, timeouts);
+}
+
+/**
+ * parse_timeouts() - read a list of time-outs
+ * @text: STATE=SECONDS, with commas between them
+ * @timeouts: those that are given; the others are left alone
+ *
+ * Return: 0 or -1.
+ */
+int parse_timeouts(const char *text, struct timeouts *timeouts)
+{
+	size_t length;
+
+	for (;; text += length + 1) {
+		length = strcspn(text, ",");
+		if (parse_timeout(text, length, timeouts))
+			return -1;
+		if (!text[length])
+			return 0;
+	}
+}
+
+static int set_fault(bool ipvsadm)
+{
+	return fault("the time-outs are three numbers, TCP TCPFIN UDP%s",
+		     ipvsadm ? "" : ", or STATE=SECONDS...");
+}
+
+/**
+ * parse_set() - read the arguments of set-timeout
+ * @words: three numbers as ipvsadm has them, or each a list of time-outs
+ * @count: of the words
+ * @ipvsadm: take the three numbers alone
+ * @timeouts: those that are given
+ *
+ * Return: 0 or -1.
+ */
+int parse_set(const char *const *words, size_t count, bool ipvsadm,
+	      struct timeouts *timeouts)
+{
+	static const __u8 states[] = {
+		LBDR_CONN_STATE_ESTABLISHED, LBDR_CONN_STATE_FIN_WAIT,
+		LBDR_CONN_STATE_UDP,
+	};
+	static const char *const names[] = {
+		"the time-out of tcp", "the time-out of tcpfin",
+		"the time-out of udp",
+	};
+	size_t i;
+
+	if (!count || (ipvsadm && count != ARRAY_SIZE(states)))
+		return set_fault(ipvsadm);
+	if (ipvsadm || !strchr(words[0], '=')) {
+		if (count != ARRAY_SIZE(states))
+			return set_fault(ipvsadm);
+		for (i = 0; i < ARRAY_SIZE(states); i++) {
+			if (set_timeout(names[i], states[i], words[i],
+					timeouts))
+				return -1;
+			/* ipvsadm's way to leave one alone. */
+			if (!timeouts->seconds[states[i]])
+				timeouts->given[states[i]] = false;
+		}
+		return 0;
+	}
+	for (i = 0; i < count; i++) {
+		if (parse_timeouts(words[i], timeouts))
+			return -1;
+	}
+	return 0;
+}
+
+/* In the form that is read, empty without any. */
+const char *timeouts_text(const struct timeouts *timeouts, char *text)
+{
+	size_t used = 0;
+	size_t i;
+
+	text[0] = '\0';
+	for (i = 1; i <= LBDR_A_TIMEOUT_MAX; i++) {
+		if (timeouts->given[i])
+			used += snprintf(text + used, TIMEOUTS_TEXT - used,
+					 "%s%s=%u", used ? "," : "",
+					 state_words[i], timeouts->seconds[i]);
+	}
+	return text;
+}
+
+json_t *timeouts_json(const struct timeouts *timeouts)
+{
+	json_t *object = json_object();
+	size_t i;
+
+	for (i = 1; i <= LBDR_A_TIMEOUT_MAX; i++) {
+		if (timeouts->given[i])
+			json_object_set_new(object, state_words[i],
+					    json_integer(timeouts->seconds[i]));
+	}
+	return object;
+}
+
+/* As ipvsadm writes a netmask: in dots for IPv4, a prefix for IPv6. */
+const char *mask_text(int family, __u8 prefix, char *text)
+{
+	__u32 mask = prefix ? ~0U << (32 - (prefix < 32 ? prefix : 32)) : 0;
+
+	if (family == AF_INET)
+		snprintf(text, MASK_TEXT, "%u.%u.%u.%u", mask >> 24,
+			 mask >> 16 & 255, mask >> 8 & 255, mask & 255);
+	else
+		snprintf(text, MASK_TEXT, "%u", prefix);
+	return text;
 }

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From the texts of a command line to what they mean: the second half of
+ * understanding it, when the verb is known and each option's text is in its
+ * place. Owns what needs more than one option to be judged.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lbctl.h"
+
+static int read_service(struct request *req)
+{
+	unsigned int count = !!req->tcp_text + !!req->udp_text +
+			     !!req->sctp_text + !!req->mark_text;
+
+	if (count > 1)
+		return fault("-t, -u, --sctp-service and -f name one service each, give one");
+	req->has_service = count;
+	if (!count && (req->verb->needs & NEEDS_SERVICE))
+		return fault("%s needs a service: -t, -u or --sctp-service HOST:PORT, or -f MARK",
+			     req->verb->name);
+	if (req->ipv6 && !req->mark_text)
+		return fault("-6 goes with -f; an address tells its family itself");
+	if (req->tcp_text)
+		return parse_service(req->tcp_text, IPPROTO_TCP, &req->service);
+	if (req->udp_text)
+		return parse_service(req->udp_text, IPPROTO_UDP, &req->service);
+	if (req->sctp_text)
+		return parse_service(req->sctp_text, IPPROTO_SCTP,
+				     &req->service);
+	if (req->mark_text)
+		return parse_fwmark(req->mark_text, req->ipv6, &req->service);
+	return 0;
+}
+
+static int read_server(struct request *req)
+{
+	if (!req->server_text && (req->verb->needs & NEEDS_SERVER))
+		return fault("%s needs a server: -r HOST[:PORT]",
+			     req->verb->name);
+	if (!req->server_text)
+		return 0;
+	/* As a filter of connections it stands alone, too. */
+	if (!req->has_service)
+		return parse_any_server(req->server_text, &req->server);
+	return parse_server(req->server_text, &req->service, &req->server);
+}
+
+static int read_scheduling(struct request *req)
+{
+	if (req->scheduler && parse_scheduler(req->scheduler))
+		return -1;
+	if (req->flags_text &&
+	    parse_sched_flags(req->flags_text, req->scheduler,
+			      &req->sched_flags))
+		return -1;
+	if (req->mh_size_text &&
+	    parse_mh_size(req->mh_size_text, req->scheduler, &req->mh_size))
+		return -1;
+	return 0;
+}
+
+/* ipvsadm's manual says 300, and it does 360. */
+static int read_persistence(struct request *req)
+{
+	req->persist = req->ipvsadm ? 360 : 300;
+	if (!strcmp(req->persist_text, PERSIST_USUAL))
+		return 0;
+	return parse_number("persistence", req->persist_text, 0, ~0U,
+			    &req->persist);
+}
+
+/* What the kernel says well itself is left to it: which values are too large. */
+static int read_settings(struct request *req)
+{
+	if (req->refuse_text && parse_refuse(req->refuse_text, &req->refuse))
+		return -1;
+	if (req->stray_text && parse_stray(req->stray_text, &req->stray))
+		return -1;
+	if (req->persist_text && read_persistence(req))
+		return -1;
+	if (req->netmask_text &&
+	    parse_netmask(req->netmask_text, req->service.at.family,
+			  &req->prefix))
+		return -1;
+	if (req->quiescent_text &&
+	    parse_yes("--expire-quiescent", req->quiescent_text,
+		      &req->expire_quiescent))
+		return -1;
+	if (req->timeouts_text &&
+	    parse_timeouts(req->timeouts_text, &req->timeouts))
+		return -1;
+	if (req->one_packet && req->no_one_packet)
+		return fault("--ops and --no-ops exclude each other");
+	return 0;
+}
+
+static int read_shares(struct request *req)
+{
+	/* Also on a change: ipvsadm's -e without -w sets the weight 1. */
+	req->weight = 1;
+	if (req->weight_text &&
+	    parse_number("weight", req->weight_text, 0, LBDR_WEIGHT_MAX,
+			 &req->weight))
+		return -1;
+	if (req->upper_text &&
+	    parse_number("upper threshold", req->upper_text, 0, ~0U,
+			 &req->upper))
+		return -1;
+	if (req->lower_text &&
+	    parse_number("lower threshold", req->lower_text, 0, ~0U,
+			 &req->lower))
+		return -1;
+	if (req->upper_text && req->lower_text && req->lower > req->upper)
+		return fault("the lower threshold %u is above the upper one, %u",
+			     req->lower, req->upper);
+	return 0;
+}
+
+/* Which connections are meant, by list -c and del-conn. */
+static int read_filter(struct request *req)
+{
+	bool chosen = req->server_text || req->client_text || req->state_text;
+	bool deletes = req->verb == &verbs[VERB_DEL_CONN];
+	int family = 0;
+
+	if (req->client_text &&
+	    parse_client(req->client_text, &req->client, &req->client_prefix))
+		return -1;
+	if (req->state_text && parse_state(req->state_text, &req->state))
+		return -1;
+	if (!deletes && !req->connections) {
+		if (chosen && req->verb == &verbs[VERB_LIST])
+			return fault("-r, --client and --state choose lines of -c, give it");
+		return 0;
+	}
+	if (req->mark_text)
+		return fault("connections do not tell their mark: choose by -r or --client");
+	if (req->has_service)
+		family = req->service.at.family;
+	else if (req->server_text)
+		family = req->server.family;
+	if (req->client_text && family && family != req->client.family)
+		return fault("client '%s' is not of the others' family, which is IPv%d",
+			     req->client_text, family == AF_INET ? 4 : 6);
+	chosen = chosen || req->has_service;
+	if (deletes && req->all && chosen)
+		return fault("--all is every connection, and goes with no choice of them");
+	if (deletes && !req->all && !chosen)
+		return fault("choose by service, -r, --client, --state; or give --all");
+	return 0;
+}
+
+static int read_words(struct request *req, const char *const *words,
+		      size_t count)
+{
+	unsigned int needs = req->verb->needs;
+
+	if (needs & TAKES_TIMEOUTS)
+		return parse_set(words, count, req->ipvsadm, &req->timeouts);
+	if (count > 1)
+		return fault("unexpected argument '%s'", words[1]);
+	if ((needs & TAKES_WORD) && count)
+		req->word = words[0];
+	if (needs & TAKES_ENTRY) {
+		if (!count)
+			return fault("%s needs an entry: prerouting or input",
+				     req->verb->name);
+		return parse_entry(words[0], &req->entry);
+	}
+	return 0;
+}
+
+static int check_together(const struct request *req)
+{
+	if (req->connections + req->stats + req->thresholds + req->persistent +
+	    req->timeout + req->info + req->drops > 1)
+		return fault("these are two listings, give one (-c, --stats, --info, ...)");
+	if (req->sort && req->nosort)
+		return fault("--sort and --nosort exclude each other");
+	if ((req->drops || req->info || req->timeout) && req->has_service)
+		return fault("%s is about all services together, give none",
+			     req->drops ? "--drops" :
+			     req->info ? "--info" : "--timeout");
+	if (req->pretty && !req->json)
+		return fault("-p shapes JSON, give -j as well");
+	return 0;
+}
+
+/**
+ * request_read() - read the texts of a request
+ * @req: with its verb and texts
+ * @words: what stood on the command line without an option's name
+ * @count: how many
+ *
+ * Return: 0; -1 for wrong usage, and then fault_text() tells more.
+ */
+int request_read(struct request *req, const char *const *words, size_t count)
+{
+	if (read_words(req, words, count) || read_service(req) ||
+	    read_server(req) || read_scheduling(req) || read_settings(req) ||
+	    read_shares(req) || read_filter(req))
+		return -1;
+	if (req->netns && parse_netns(req->netns))
+		return -1;
+	return check_together(req);
+}
