@@ -108,12 +108,17 @@ u32 lbdr_sched_fold(const struct lbdr_flow *flow, bool vip);
  * An active connection weighs as much as 256 others: lc and wlc have counted
  * so since the LVS project began, and all its manuals say so.
  *
+ * A count may be below 0 for a moment, when one CPU takes away what another one
+ * is about to add: that is less than any other load, and as good as 0.
+ *
  * Context: any.
  */
 static inline u64 lbdr_sched_load(const struct lbdr_server *server)
 {
-	return ((u64)lbdr_server_active(server) << 8) +
-	       lbdr_server_inactive(server);
+	s64 load = (s64)atomic_read(&server->active) * 256 +
+		   atomic_read(&server->inactive);
+
+	return max(load, (s64)0);
 }
 
 /**
@@ -149,13 +154,14 @@ lbdr_sched_least(const struct lbdr_pool *pool,
 
 	for (i = 0; i < pool->n; i++) {
 		entry = &pool->entries[i];
-		if (!lbdr_server_open(entry->server))
-			continue;
 		this = cost(entry->server);
 		/* this / weight < least / best weight, without dividing */
 		if (best && (weighted ?
 			     this * best->weight >= least * entry->weight :
 			     this >= least))
+			continue;
+		/* Last, for few come as far as this. */
+		if (!lbdr_server_open(entry->server))
 			continue;
 		best = entry;
 		least = this;

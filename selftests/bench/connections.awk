@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+# The table of connections.sh, and its JSON; after median.awk.
+
+$1 == "cost" && $2 != "drop" {
+	if (!($3 in known)) {
+		known[$3] = 1
+		schedulers[++n_schedulers] = $3
+	}
+	if (!($4 in sizes)) {
+		sizes[$4] = 1
+		size[++n_sizes] = $4
+	}
+}
+$1 == "lacks" { lacks[$2, $3] = 1 }
+
+function of(contestant, scheduler, servers,    name) {
+	if ((contestant, scheduler) in lacks)
+		return ""
+	name = contestant " " scheduler " " servers
+	# A table that grows in one run of the three costs some more there.
+	cost[name] = median(name, 0.2)
+	return cost[name] - drop
+}
+
+END {
+	if (failed)
+		exit 1
+	drop = cost["drop - 0"] = median("drop - 0", 0.01)
+	printf "Instructions a new connection, Linux %s, above drop\n", kernel
+	printf "%-10s %27s   %27s   %17s\n", "", "lbdr", "ip_vs", "ip_vs to lbdr"
+	printf "%-10s", "servers"
+	for (k = 1; k <= 3; k++) {
+		for (j = 1; j <= n_sizes; j++)
+			printf (k < 3 ? " %8d" : " %5d"), size[j]
+		printf "  "
+	}
+	printf "\n"
+	for (i = 1; i <= n_schedulers; i++) {
+		line = ratios = ""
+		for (j = 1; j <= n_sizes; j++)
+			line = line sprintf(" %8d", own[j] = of("lbdr", schedulers[i], size[j]))
+		line = line "  "
+		for (j = 1; j <= n_sizes; j++) {
+			other = of("ip_vs", schedulers[i], size[j])
+			line = line sprintf(" %8s", other == "" ? "-" : other)
+			ratios = ratios sprintf(" %5s", other == "" ? "-" : sprintf("%.2f", other / own[j]))
+		}
+		printf "%-10s%s  %s\n", schedulers[i], line, ratios
+	}
+	print_json()
+}
