@@ -27,7 +27,7 @@ check:
 
 # The packets' walk and what changes under it, under KCSAN.
 check-races:
-	T='path packets change services persist fragments churn' selftests/check kcsan
+	T='path packets change services persist fragments races churn' selftests/check kcsan
 
 demo:
 	selftests/demo

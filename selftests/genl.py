@@ -244,6 +244,9 @@ class Director(Genl):
     def set(self, service, **more):
         self.do(SERVICE_SET, service + settings(**more))
 
+    def add_server(self, service, address, weight):
+        self.do(SERVER_NEW, server(address, service, u32(SERVER_WEIGHT, weight)))
+
     def weigh(self, service, address, weight):
         self.do(SERVER_SET, server(address, service, u32(SERVER_WEIGHT, weight)))
 

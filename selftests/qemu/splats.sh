@@ -5,28 +5,22 @@
 
 # without_races <LOG: without the data races that KCSAN sees in the kernel's own
 # code. A race counts where one of its accesses is in lbdr, or in a function that
-# lbdr calls: the first two frames of a stack. mawk knows no /={60}/.
+# lbdr calls: the first two frames of a stack.
 without_races()
 {
 	awk '
-	/==============================$/ {
-		if (!inside) {
-			inside = 1
-			race = ours = frames = 0
-			lines = $0
-			next
-		}
-		inside = 0
-		if (!race || ours)
-			print lines "\n" $0
-		next
+	function report_ends() {
+		if (ours)
+			print lines
+		lines = ""
 	}
+	/BUG: KCSAN: / { report_ends(); inside = 1; ours = frames = 0 }
 	!inside { print; next }
 	{ lines = lines "\n" $0 }
-	/BUG: KCSAN: / { race = 1 }
+	/==============================$/ { report_ends(); inside = 0 }
 	/ on cpu [0-9]+:$/ { frames = 0; next }
 	/\+0x[0-9a-f]+\/0x[0-9a-f]+/ && ++frames <= 2 && /\[lbdr\]/ { ours = 1 }
-	END { if (inside) print lines }
+	END { report_ends() }
 	'
 }
 
