@@ -211,8 +211,7 @@ static void make_template(struct nlmsghdr *nlh)
 	mnl_attr_put_u8(nlh, LBDR_A_CONN_PROTOCOL, 0);
 	mnl_attr_put(nlh, LBDR_A_CONN_CLIENT_ADDRESS, 4, "\xc0\x00\x02\x00");
 	mnl_attr_put_u16(nlh, LBDR_A_CONN_CLIENT_PORT, 0);
-	mnl_attr_put(nlh, LBDR_A_CONN_VIRTUAL_ADDRESS, 4, &mark_key.fwmark);
-	mnl_attr_put_u16(nlh, LBDR_A_CONN_VIRTUAL_PORT, 0);
+	mnl_attr_put_u32(nlh, LBDR_A_CONN_FWMARK, mark_key.fwmark);
 	mnl_attr_put(nlh, LBDR_A_CONN_SERVER_ADDRESS, 4, "\xc0\x00\x02\x3e");
 	mnl_attr_put_u16(nlh, LBDR_A_CONN_SERVER_PORT, 0);
 	mnl_attr_put_u8(nlh, LBDR_A_CONN_STATE, LBDR_CONN_STATE_TEMPLATE);

@@ -2,7 +2,7 @@
 /*
  * Connections, listed and ended, all or those that a filter chooses. There may
  * be a million, so each is written as it comes and none is kept. The kernel
- * does the choosing, but of ports in a range.
+ * does the choosing.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -109,26 +109,33 @@ static void print_title(struct listing *listing)
 }
 
 /*
- * Attributes that choose connections. @port is the virtual one, 0 for any: a
- * range is not the kernel's to choose by, and neither are all ports.
+ * Attributes that choose connections. One port is one port, whichever service
+ * has it; a range, all ports and a mark mean the service.
  */
-static void put_filter(struct nlmsghdr *nlh, const struct request *req,
-		       __u16 port)
+static void put_filter(struct nlmsghdr *nlh, const struct request *req)
 {
-	int family = req->has_service ? req->service.at.family :
-		     req->server_text ? req->server.family :
+	const struct endpoint *at = req->has_service ? &req->service.at :
+						       &req->server;
+	bool wide = req->has_service && (!at->port || at->last_port);
+	int family = req->has_service || req->server_text ? at->family :
 		     req->client_text ? req->client.family : 0;
+	struct nlattr *nest;
 
 	if (family)
 		mnl_attr_put_u8(nlh, LBDR_A_CONN_FAMILY, family);
-	if (req->has_service) {
+	if (wide) {
+		nest = mnl_attr_nest_start(nlh, LBDR_A_CONN_SERVICE);
+		nl_put_service(nlh, &req->service);
+		mnl_attr_nest_end(nlh, nest);
+	} else if (req->has_service) {
 		mnl_attr_put_u8(nlh, LBDR_A_CONN_PROTOCOL,
 				req->service.protocol);
-		nl_put_address(nlh, LBDR_A_CONN_VIRTUAL_ADDRESS,
-			       &req->service.at);
+		nl_put_address(nlh, LBDR_A_CONN_VIRTUAL_ADDRESS, at);
 	}
-	if (port)
-		mnl_attr_put_u16(nlh, LBDR_A_CONN_VIRTUAL_PORT, htons(port));
+	/* Direct routing changes no port: the server's is the virtual one. */
+	if (at->port && !wide)
+		mnl_attr_put_u16(nlh, LBDR_A_CONN_VIRTUAL_PORT,
+				 htons(at->port));
 	if (req->server_text)
 		nl_put_address(nlh, LBDR_A_CONN_SERVER_ADDRESS, &req->server);
 	if (req->client_text) {
@@ -143,20 +150,6 @@ static void put_filter(struct nlmsghdr *nlh, const struct request *req,
 		mnl_attr_put_u8(nlh, LBDR_A_CONN_STATE, req->state);
 }
 
-/* Direct routing changes no port: the server's is the virtual one. */
-static __u16 chosen_port(const struct request *req)
-{
-	const struct endpoint *at = req->has_service ? &req->service.at :
-						       &req->server;
-
-	return at->last_port ? 0 : at->port;
-}
-
-static bool in_range(const struct endpoint *at, __u16 port)
-{
-	return !at->last_port || (port >= at->port && port <= at->last_port);
-}
-
 static bool read_conn(const struct nlmsghdr *nlh, void *data)
 {
 	struct listing *listing = data;
@@ -166,8 +159,6 @@ static bool read_conn(const struct nlmsghdr *nlh, void *data)
 	if (!decode_conn(nlh, &conn))
 		return false;
 	print_title(listing);
-	if (!in_range(&req->service.at, conn.service.at.port))
-		return true;
 	if (req->json)
 		json_list_add(&listing->json, conn_json(&conn));
 	else
@@ -183,7 +174,7 @@ int conns_list(struct nl *nl, const struct request *req)
 	int status;
 
 	json_list_begin(&listing.json, req->pretty);
-	put_filter(nlh, req, chosen_port(req));
+	put_filter(nlh, req);
 	nl_ask(nl, nlh, read_conn, &listing, &answer);
 	status = nl_verdict(&answer, "connection");
 	if (status)
@@ -202,73 +193,17 @@ static bool read_killed(const struct nlmsghdr *nlh, void *data)
 	return decode_killed(nlh, data);
 }
 
-static int end_port(struct nl *nl, const struct request *req, __u16 port,
-		    __u64 *ended)
+int conns_del(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_CONN_DEL);
 	struct nl_answer answer;
-	__u32 killed = 0;
+	__u32 ended = 0;
 	int status;
 
-	put_filter(nlh, req, port);
-	nl_ask(nl, nlh, read_killed, &killed, &answer);
+	put_filter(nlh, req);
+	nl_ask(nl, nlh, read_killed, &ended, &answer);
 	status = nl_verdict(&answer, "connection");
-	*ended += killed;
-	return status;
-}
-
-/* Which of the virtual ports have connections, by number. */
-struct ports {
-	const struct request *req;
-	bool used[65536];
-};
-
-static bool read_port(const struct nlmsghdr *nlh, void *data)
-{
-	struct ports *ports = data;
-	struct conn conn;
-
-	if (!decode_conn(nlh, &conn))
-		return false;
-	if (in_range(&ports->req->service.at, conn.service.at.port))
-		ports->used[conn.service.at.port] = true;
-	return true;
-}
-
-/* Each end is a walk through the table: only for ports that need it. */
-static int end_range(struct nl *nl, const struct request *req, __u64 *ended)
-{
-	struct nlmsghdr *nlh = nl_dump_request(nl, LBDR_CMD_CONN_GET);
-	static struct ports ports;
-	struct nl_answer answer;
-	unsigned int port;
-	int status;
-
-	ports.req = req;
-	put_filter(nlh, req, 0);
-	nl_ask(nl, nlh, read_port, &ports, &answer);
-	status = nl_verdict(&answer, "connection");
-	for (port = 1; !status && port < ARRAY_SIZE(ports.used); port++) {
-		if (ports.used[port])
-			status = end_port(nl, req, port, ended);
-	}
-	if (!status && answer.torn)
-		complain("warning: the table changed meanwhile, some may be left");
-	return status;
-}
-
-int conns_del(struct nl *nl, const struct request *req)
-{
-	__u64 ended = 0;
-	int status;
-
-	if (req->has_service && req->service.at.last_port)
-		status = end_range(nl, req, &ended);
-	else
-		status = end_port(nl, req, chosen_port(req), &ended);
-	/* Also where it stopped half way. */
-	if (!status || ended)
-		printf("%llu connection%s ended\n", ended,
-		       ended == 1 ? "" : "s");
+	if (!status)
+		printf("%u connection%s ended\n", ended, ended == 1 ? "" : "s");
 	return status;
 }

@@ -90,6 +90,7 @@ static const enum mnl_attr_data_type conn_types[LBDR_A_CONN_MAX + 1] = {
 	[LBDR_A_CONN_STATE] = MNL_TYPE_U8,
 	[LBDR_A_CONN_EXPIRES] = MNL_TYPE_U32,
 	[LBDR_A_CONN_KILLED] = MNL_TYPE_U32,
+	[LBDR_A_CONN_FWMARK] = MNL_TYPE_U32,
 };
 
 static const enum mnl_attr_data_type sched_types[LBDR_A_SCHED_MAX + 1] = {
@@ -308,26 +309,24 @@ bool decode_server(const struct nlmsghdr *nlh, struct server *server)
 }
 
 /*
- * What persistence remembers for a service of a firewall mark has no protocol,
- * and the mark in the place of the virtual address.
+ * What persistence remembers for a service of a firewall mark has the mark, and
+ * neither protocol nor virtual address.
  */
 static bool read_virtual(const struct nlattr **attrs, struct service_key *key)
 {
 	const struct nlattr *protocol = attrs[LBDR_A_CONN_PROTOCOL];
+	const struct nlattr *mark = attrs[LBDR_A_CONN_FWMARK];
 
-	if (!read_family(attrs[LBDR_A_CONN_FAMILY], &key->at.family) ||
-	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_VIRTUAL_ADDRESS],
-			   attrs[LBDR_A_CONN_VIRTUAL_PORT], &key->at))
+	if (!read_family(attrs[LBDR_A_CONN_FAMILY], &key->at.family))
 		return false;
-	if (read_protocol(protocol, &key->protocol))
-		return true;
-	if (!protocol || key->protocol ||
-	    mnl_attr_get_u8(attrs[LBDR_A_CONN_STATE]) !=
-	    LBDR_CONN_STATE_TEMPLATE)
-		return false;
-	memcpy(&key->fwmark, key->at.address, sizeof(key->fwmark));
-	memset(key->at.address, 0, sizeof(key->at.address));
-	return key->fwmark;
+	if (mark) {
+		key->fwmark = mnl_attr_get_u32(mark);
+		return key->fwmark && protocol && !mnl_attr_get_u8(protocol);
+	}
+	return read_protocol(protocol, &key->protocol) &&
+	       read_endpoint(key->at.family,
+			     attrs[LBDR_A_CONN_VIRTUAL_ADDRESS],
+			     attrs[LBDR_A_CONN_VIRTUAL_PORT], &key->at);
 }
 
 bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn)

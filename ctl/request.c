@@ -135,8 +135,6 @@ static int read_filter(struct request *req)
 			return fault("-r, --client and --state choose lines of -c, give it");
 		return 0;
 	}
-	if (req->mark_text)
-		return fault("connections do not tell their mark: choose by -r or --client");
 	if (req->has_service)
 		family = req->service.at.family;
 	else if (req->server_text)

@@ -42,27 +42,23 @@ static void put_persistence(struct nlmsghdr *nlh, const struct request *req,
 				req->netmask_text ? req->prefix : all);
 }
 
-static __u32 wanted_flags(const struct request *req, __u32 flags)
+/* Options that are named, and what they are to be; ipvsadm's -o is always named. */
+static void put_flags(struct nlmsghdr *nlh, const struct request *req)
 {
+	__u32 flags = 0, mask = 0;
+
+	if (req->one_packet || req->no_one_packet || req->ipvsadm)
+		mask |= LBDR_SERVICE_FLAG_ONE_PACKET;
 	if (req->one_packet)
 		flags |= LBDR_SERVICE_FLAG_ONE_PACKET;
-	else if (req->no_one_packet || req->ipvsadm)
-		flags &= ~LBDR_SERVICE_FLAG_ONE_PACKET;
+	if (req->quiescent_text)
+		mask |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
 	if (req->quiescent_text && req->expire_quiescent)
 		flags |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
-	else if (req->quiescent_text)
-		flags &= ~LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
-	return flags;
-}
-
-static bool read_flags(const struct nlmsghdr *nlh, void *data)
-{
-	struct service service;
-
-	if (!decode_service(nlh, &service))
-		return false;
-	*(__u32 *)data = service.flags;
-	return true;
+	if (!mask)
+		return;
+	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS, flags);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS_MASK, mask);
 }
 
 static int send_settings(struct nl *nl, const struct request *req,
@@ -87,35 +83,18 @@ int service_add(struct nl *nl, const struct request *req)
 	nl_put_service(nlh, &req->service);
 	put_settings(nlh, req);
 	put_persistence(nlh, req, false);
-	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS, wanted_flags(req, 0));
+	put_flags(nlh, req);
 	return send_settings(nl, req, nlh);
 }
 
-/* The kernel takes all flags in one number: those not named are asked for. */
 int service_edit(struct nl *nl, const struct request *req)
 {
-	bool flags = req->one_packet || req->no_one_packet ||
-		     req->quiescent_text || req->ipvsadm;
-	struct nl_answer answer;
-	struct nlmsghdr *nlh;
-	__u32 old = 0;
-	int status;
+	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_SERVICE_SET);
 
-	if (flags) {
-		nlh = nl_request(nl, LBDR_CMD_SERVICE_GET);
-		nl_put_service(nlh, &req->service);
-		nl_ask(nl, nlh, read_flags, &old, &answer);
-		status = nl_verdict(&answer, "service");
-		if (status)
-			return status;
-	}
-	nlh = nl_request(nl, LBDR_CMD_SERVICE_SET);
 	nl_put_service(nlh, &req->service);
 	put_settings(nlh, req);
 	put_persistence(nlh, req, req->ipvsadm);
-	if (flags)
-		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS,
-				 wanted_flags(req, old));
+	put_flags(nlh, req);
 	return send_settings(nl, req, nlh);
 }
 

@@ -117,7 +117,7 @@ int lbdr_nl_service_dump(struct sk_buff *msg, struct netlink_callback *cb);
 int lbdr_nl_server_dump(struct sk_buff *msg, struct netlink_callback *cb);
 
 /* netlink_conn.c */
-extern const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_STATE + 1];
+extern const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_SERVICE + 1];
 
 int lbdr_nl_conn_del(struct sk_buff *skb, struct genl_info *info);
 int lbdr_nl_conn_dump_start(struct netlink_callback *cb);

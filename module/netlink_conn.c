@@ -18,16 +18,19 @@
  * @prefix: 0 for every client
  * @cport: client's port, or 0 for every one
  * @vport: virtual port, or 0 for every one
+ * @service: the service's key, where @has_service
  * @family: enum lbdr_family, or -1 for both
  * @protocol: IPPROTO_..., or 0 for every one
  * @state: enum lbdr_conn_state, or 0 for every one
  * @has_vip: @vip was given
  * @has_server: @server was given
+ * @has_service: @service was given
  */
 struct lbdr_conn_filter {
 	union nf_inet_addr	client;
 	union nf_inet_addr	vip;
 	union nf_inet_addr	server;
+	struct lbdr_service_key	service;
 	u8			prefix;
 	__be16			cport;
 	__be16			vport;
@@ -36,9 +39,10 @@ struct lbdr_conn_filter {
 	u8			state;
 	bool			has_vip;
 	bool			has_server;
+	bool			has_service;
 };
 
-const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_STATE + 1] = {
+const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_SERVICE + 1] = {
 	[LBDR_A_CONN_FAMILY]		= { .type = NLA_U8 },
 	[LBDR_A_CONN_PROTOCOL]		= { .type = NLA_U8 },
 	[LBDR_A_CONN_CLIENT_ADDRESS]	= { .type = NLA_BINARY,
@@ -52,6 +56,9 @@ const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_STATE + 1] = {
 					    .len = sizeof(struct in6_addr) },
 	[LBDR_A_CONN_SERVER_PORT]	= { .type = NLA_REJECT },
 	[LBDR_A_CONN_STATE]		= { .type = NLA_U8 },
+	[LBDR_A_CONN_EXPIRES]		= { .type = NLA_REJECT },
+	[LBDR_A_CONN_KILLED]		= { .type = NLA_REJECT },
+	[LBDR_A_CONN_SERVICE]		= NLA_POLICY_NESTED(lbdr_nl_key_policy),
 };
 
 /* An address of the filter's family, which must be known by then. */
@@ -121,6 +128,13 @@ static int lbdr_nl_parse_filter(struct nlattr **attrs,
 			return -EINVAL;
 		}
 	}
+	attr = attrs[LBDR_A_CONN_SERVICE];
+	if (attr) {
+		filter->has_service = true;
+		err = lbdr_nl_parse_nested_key(attr, &filter->service, extack);
+		if (err)
+			return err;
+	}
 	if (attrs[LBDR_A_CONN_PROTOCOL])
 		filter->protocol = nla_get_u8(attrs[LBDR_A_CONN_PROTOCOL]);
 	if (attrs[LBDR_A_CONN_CLIENT_PORT])
@@ -176,6 +190,12 @@ static bool lbdr_nl_conn_matches(const struct lbdr_conn *conn,
 	if (filter->has_server &&
 	    memcmp(&conn->server->addr, &filter->server, len))
 		return false;
+	/* Services go by a grace period after their servers are dead. */
+	if (filter->has_service &&
+	    (READ_ONCE(conn->server->dead) ||
+	     memcmp(&conn->server->service->key, &filter->service,
+		    sizeof(filter->service))))
+		return false;
 	/* An IPv4 address is a prefix of the union too. */
 	return !filter->prefix ||
 	       ipv6_prefix_equal(&filter->client.in6,
@@ -183,6 +203,18 @@ static bool lbdr_nl_conn_matches(const struct lbdr_conn *conn,
 				 &(struct in6_addr) { .s6_addr32[0] =
 					*(const __be32 *)tuple.client },
 				 filter->prefix);
+}
+
+/* What a packet is for; of a fwmark's template, the mark. */
+static int lbdr_nl_put_virtual(struct sk_buff *msg, enum lbdr_family family,
+			       const struct lbdr_nl_tuple *tuple)
+{
+	if (!tuple->protocol)
+		return nla_put_u32(msg, LBDR_A_CONN_FWMARK,
+				   *(const u32 *)tuple->vip);
+	return lbdr_nl_put_addr(msg, LBDR_A_CONN_VIRTUAL_ADDRESS, family,
+				tuple->vip) ?:
+	       nla_put_be16(msg, LBDR_A_CONN_VIRTUAL_PORT, tuple->vport);
 }
 
 static int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
@@ -203,9 +235,7 @@ static int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
 	    lbdr_nl_put_addr(msg, LBDR_A_CONN_CLIENT_ADDRESS, conn->family,
 			     tuple.client) ||
 	    nla_put_be16(msg, LBDR_A_CONN_CLIENT_PORT, tuple.cport) ||
-	    lbdr_nl_put_addr(msg, LBDR_A_CONN_VIRTUAL_ADDRESS, conn->family,
-			     tuple.vip) ||
-	    nla_put_be16(msg, LBDR_A_CONN_VIRTUAL_PORT, tuple.vport) ||
+	    lbdr_nl_put_virtual(msg, conn->family, &tuple) ||
 	    lbdr_nl_put_addr(msg, LBDR_A_CONN_SERVER_ADDRESS, server->family,
 			     &server->addr) ||
 	    nla_put_be16(msg, LBDR_A_CONN_SERVER_PORT, tuple.vport) ||

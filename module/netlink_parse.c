@@ -189,8 +189,8 @@ int lbdr_nl_parse_key(struct nlattr **attrs, struct lbdr_service_key *key,
 }
 
 /**
- * lbdr_nl_parse_nested_key() - the key of the service that a server is of
- * @nest: LBDR_A_SERVER_SERVICE, or NULL where it is missing
+ * lbdr_nl_parse_nested_key() - the key of a service, in an attribute of its own
+ * @nest: the attribute, or NULL where it is missing
  * @key: filled in
  * @extack: for the sentence
  *
@@ -205,7 +205,7 @@ int lbdr_nl_parse_nested_key(const struct nlattr *nest,
 	int err;
 
 	if (!nest) {
-		NL_SET_ERR_MSG(extack, "the server's service is missing");
+		NL_SET_ERR_MSG(extack, "the service is missing");
 		return -EINVAL;
 	}
 	err = nla_parse_nested(attrs, LBDR_A_SERVICE_FWMARK, nest,
@@ -346,6 +346,34 @@ int lbdr_nl_parse_timeouts(const struct nlattr *nest, u32 least,
 	return 0;
 }
 
+static int lbdr_nl_parse_flags(struct genl_info *info,
+			       const struct lbdr_service_key *key,
+			       struct lbdr_service_settings *settings)
+{
+	const struct nlattr *attr = info->attrs[LBDR_A_SERVICE_FLAGS];
+	const struct nlattr *mask_attr = info->attrs[LBDR_A_SERVICE_FLAGS_MASK];
+	u32 mask = mask_attr ? nla_get_u32(mask_attr) : U32_MAX;
+	u32 flags;
+
+	if (!attr)
+		return 0;
+	flags = (settings->flags & ~mask) | (nla_get_u32(attr) & mask);
+	if (flags & ~(LBDR_SERVICE_FLAG_ONE_PACKET |
+		      LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr,
+				    "there is no such option of a service");
+		return -EINVAL;
+	}
+	if (flags & LBDR_SERVICE_FLAG_ONE_PACKET &&
+	    key->protocol != IPPROTO_UDP) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr,
+				    "only a UDP service can schedule each packet for itself");
+		return -EINVAL;
+	}
+	settings->flags = flags;
+	return 0;
+}
+
 static int lbdr_nl_parse_persist(struct genl_info *info,
 				 enum lbdr_family family,
 				 struct lbdr_service_settings *settings)
@@ -388,7 +416,6 @@ int lbdr_nl_parse_service_settings(struct genl_info *info,
 				   const struct lbdr_service_settings *old,
 				   struct lbdr_service_settings *settings)
 {
-	const struct nlattr *attr;
 	int err;
 
 	memset(settings, 0, sizeof(*settings));
@@ -407,22 +434,9 @@ int lbdr_nl_parse_service_settings(struct genl_info *info,
 	if (err)
 		return err;
 
-	attr = info->attrs[LBDR_A_SERVICE_FLAGS];
-	if (attr) {
-		settings->flags = nla_get_u32(attr);
-		if (settings->flags & ~(LBDR_SERVICE_FLAG_ONE_PACKET |
-					LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)) {
-			NL_SET_ERR_MSG_ATTR(info->extack, attr,
-					    "there is no such option of a service");
-			return -EINVAL;
-		}
-		if (settings->flags & LBDR_SERVICE_FLAG_ONE_PACKET &&
-		    key->protocol != IPPROTO_UDP) {
-			NL_SET_ERR_MSG_ATTR(info->extack, attr,
-					    "only a UDP service can schedule each packet for itself");
-			return -EINVAL;
-		}
-	}
+	err = lbdr_nl_parse_flags(info, key, settings);
+	if (err)
+		return err;
 	err = lbdr_nl_parse_persist(info, key->family, settings);
 	if (err)
 		return err;

@@ -118,7 +118,7 @@ static inline u64 lbdr_sched_load(const struct lbdr_server *server)
 	s64 load = (s64)atomic_read(&server->active) * 256 +
 		   atomic_read(&server->inactive);
 
-	return max(load, (s64)0);
+	return max_t(s64, load, 0);
 }
 
 /**

@@ -16,15 +16,16 @@ NESTED = 0x8000
  ZERO, FLUSH, SERVICE_NEW_NTF, SERVICE_SET_NTF, SERVICE_DEL_NTF, SERVER_NEW_NTF,
  SERVER_SET_NTF, SERVER_DEL_NTF) = range(1, 22)
 (FAMILY, PROTOCOL, ADDRESS, PORT, LAST_PORT, FWMARK, SCHEDULER, SCHED_FLAGS,
- SCHED_SIZE, REFUSE, STRAY, FLAGS, PERSIST, PERSIST_PREFIX, TIMEOUT, STATS,
- SERVERS) = range(1, 18)
+ SCHED_SIZE, REFUSE, STRAY, FLAGS, FLAGS_MASK, PERSIST, PERSIST_PREFIX, TIMEOUT,
+ STATS, SERVERS) = range(1, 19)
 (SERVER_SERVICE, SERVER_ADDRESS, SERVER_PORT, SERVER_DRAIN, SERVER_WEIGHT,
  SERVER_UPPER, SERVER_LOWER, SERVER_FORWARD) = range(1, 9)
 (INFO_VERSION, INFO_SERVICES, INFO_CONNS, INFO_CONN_MAX, INFO_DROP, INFO_TIMEOUT,
  INFO_ENTRY) = range(1, 8)
 (CONN_FAMILY, CONN_PROTOCOL, CONN_CLIENT_ADDRESS, CONN_CLIENT_PORT,
  CONN_CLIENT_PREFIX, CONN_VIRTUAL_ADDRESS, CONN_VIRTUAL_PORT, CONN_SERVER_ADDRESS,
- CONN_SERVER_PORT, CONN_STATE, CONN_EXPIRES, CONN_KILLED) = range(1, 13)
+ CONN_SERVER_PORT, CONN_STATE, CONN_EXPIRES, CONN_KILLED, CONN_SERVICE,
+ CONN_FWMARK) = range(1, 15)
 
 
 def attr(kind, value):
@@ -209,7 +210,7 @@ def address_of(data):
 
 
 def filter_of(version=None, protocol=None, client=None, cport=None, prefix=None,
-              vip=None, vport=None, server=None, state=None):
+              vip=None, vport=None, server=None, state=None, service=None):
     """Which connections are meant. An address brings its family along."""
     out = b""
     for kind, address in ((CONN_CLIENT_ADDRESS, client),
@@ -230,6 +231,8 @@ def filter_of(version=None, protocol=None, client=None, cport=None, prefix=None,
         out += u8(CONN_CLIENT_PREFIX, prefix)
     if state:
         out += u8(CONN_STATE, STATES.index(state))
+    if service:
+        out += attr(CONN_SERVICE | NESTED, service)
     return out
 
 
@@ -279,8 +282,9 @@ class Director(Genl):
             out.append(Conn(
                 number(row[CONN_PROTOCOL]), address_of(row[CONN_CLIENT_ADDRESS]),
                 int.from_bytes(row[CONN_CLIENT_PORT], "big"),
+                "mark %d" % number(row[CONN_FWMARK]) if CONN_FWMARK in row else
                 address_of(row[CONN_VIRTUAL_ADDRESS]),
-                int.from_bytes(row[CONN_VIRTUAL_PORT], "big"),
+                int.from_bytes(row.get(CONN_VIRTUAL_PORT, b""), "big"),
                 address_of(row[CONN_SERVER_ADDRESS]),
                 STATES[number(row[CONN_STATE])],
                 number(row[CONN_EXPIRES]) / 1000))

@@ -107,6 +107,8 @@ WRONG_SERVICES = [
      errno.EINVAL),
     ("strays that go where nothing is", k(more=u8(genl.STRAY, 4)), errno.EINVAL),
     ("an option that does not exist", k(more=u32(genl.FLAGS, 4)), errno.EINVAL),
+    ("such an option, picked out", k(more=u32(genl.FLAGS, 4) +
+                                     u32(genl.FLAGS_MASK, 4)), errno.EINVAL),
     ("single packets of TCP", k(more=u32(genl.FLAGS, 1)), errno.EINVAL),
     ("persistence beyond its limit", k(more=u32(genl.PERSIST, 2000001)),
      errno.ERANGE),
@@ -187,6 +189,10 @@ WRONG_FILTERS = [
     ("the state of the dead", u8(genl.CONN_STATE, 12), errno.EINVAL),
     ("a server's port", be16(genl.CONN_SERVER_PORT, 80), errno.EINVAL),
     ("what is only reported", u32(genl.CONN_EXPIRES, 1), errno.EINVAL),
+    ("a mark, which is only reported", u32(genl.CONN_FWMARK, 1), errno.EINVAL),
+    ("a service that is not nested", attr(genl.CONN_SERVICE, k()), errno.EINVAL),
+    ("half of a service", attr(genl.CONN_SERVICE | NESTED, u8(genl.FAMILY, 2)),
+     errno.EINVAL),
     ("an unknown attribute", u32(100, 1), errno.EINVAL),
 ]
 

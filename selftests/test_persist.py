@@ -135,6 +135,18 @@ def test_many_ports():
                for client in (5, 6) for port in (20, 21)]
         ok(got == [[0, 0]] * 2 + [[1, 1]] * 2, "IPv%d: by a mark, TCP and UDP of a "
            "client go to one server" % version, got)
+        # The connections of a mark, and what is remembered for it, are found by it.
+        director.add(genl.key(vip, 80), rips(version, 2))
+        wire.send(flow(version, client=5).tcp(SYN))
+        whose = genl.marked(MARK, version)
+        found = sorted({conn.vip for conn in director.conns(service=whose)})
+        none = director.conns(service=genl.key(vip, 0))
+        killed = director.kill(service=whose)
+        left = {conn.vport for conn in director.conns()}
+        ok(found == sorted([vip, "mark %d" % MARK]) and killed == 10 and
+           not none and left == {80}, "IPv%d: conn-get and conn-del by a mark meet "
+           "its connections and its clients, and no other's" % version,
+           (found, killed, none, left))
         director.clear()
     net.run("ip", "netns", "exec", "director", "nft", "delete", "table", "inet",
             "marks")

@@ -356,6 +356,27 @@ def test_thresholds():
     director.close()
 
 
+def test_options():
+    """One option is changed and the other one stays."""
+    director = open_director()
+    key = genl.key(VIPS[4][0], 80, NUMBER["udp"])
+    both = genl.ONE_PACKET | genl.EXPIRE_QUIESCENT
+    director.add(key, flags=both)
+    seen = []
+    for flags, mask in ((0, genl.ONE_PACKET), (genl.ONE_PACKET, genl.ONE_PACKET),
+                        (both, 0), (0, genl.EXPIRE_QUIESCENT), (both, None), (0, None)):
+        words = genl.u32(genl.FLAGS, flags)
+        if mask is not None:
+            words += genl.u32(genl.FLAGS_MASK, mask)
+        director.do(genl.SERVICE_SET, key + words)
+        row = dict(genl.parse(director.do(genl.SERVICE_GET, key)[0]))
+        seen.append(genl.number(row[genl.FLAGS]))
+    ok(seen == [2, 3, 3, 1, 3, 0], "options of a service that are not meant stay",
+       seen)
+    director.clear()
+    director.close()
+
+
 def test_quiesce():
     director, wire = open_director(), Wire()
     for version in (4, 6):
@@ -568,6 +589,7 @@ def test_kill():
             "protocol": {"protocol": 17},
             "prefix and state": {"client": clients % 16, "prefix": bits - 3,
                                  "state": "established"},
+            "service, a range": {"service": keys["other"]},
             "all of a family": {"version": version},
         }
         for name, which in filters.items():
