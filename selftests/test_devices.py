@@ -1,0 +1,271 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""The director on devices of all kinds: clients come by one, the servers are
+behind another. What leaves is looked at on the server's side, and real
+connections are made."""
+import socket
+import subprocess
+
+import genl
+import net
+from net import VIP, addr, batch, ip, mac, ok, until, within
+from servers import exchange, udp_socket
+from test_tcp import open_director
+
+NEAR = {4: "10.88.0.%d", 6: "fd88::%d"}
+FAR = {4: "10.77.0.%d", 6: "fd77::%d"}
+BITS = {4: (24, 32), 6: (64, 128)}
+
+
+def plain():
+    return "di", "do", "ci", "ai"
+
+
+def vlan():
+    for host, dev in (("director", "di"), ("director", "do"), ("client", "ci"),
+                      ("a", "ai")):
+        batch(host, ["link add link %s name %s.5 type vlan id 5" % (dev, dev),
+                     "link set %s.5 up" % dev])
+    return "di.5", "do.5", "ci.5", "ai.5"
+
+
+def bond():
+    for dev in ("di", "do"):
+        batch("director", [
+            "link add b%s type bond mode active-backup miimon 100" % dev,
+            "link set %s down" % dev, "link set %s master b%s" % (dev, dev),
+            "link set b%s up" % dev])
+    return "bdi", "bdo", "ci", "ai"
+
+
+def bridge():
+    for dev in ("di", "do"):
+        batch("director", ["link add r%s type bridge mcast_snooping 0" % dev,
+                           "link set %s master r%s" % (dev, dev),
+                           "link set r%s up" % dev])
+    return "rdi", "rdo", "ci", "ai"
+
+
+def macvlan():
+    for dev in ("di", "do"):
+        batch("director", [
+            "link add link %s name m%s type macvlan mode bridge" % (dev, dev),
+            "link set m%s up" % dev])
+    return "mdi", "mdo", "ci", "ai"
+
+
+def vrf():
+    batch("director", ["link add red type vrf table 77", "link set red up",
+                       "link set di master red", "link set do master red"])
+    return "di", "do", "ci", "ai"
+
+
+class Lines:
+    """Two cables: client ci - di director do - ai a, and what is built on them.
+    The client sends to the VIP by the first one, from the address that servers
+    answer by the bridge."""
+
+    def __init__(self, build):
+        self.build = build
+
+    def __enter__(self):
+        for host, dev, there, end in (("director", "di", "client", "ci"),
+                                      ("director", "do", "a", "ai")):
+            net.run("ip", "link", "add", dev, "netns", host, "type", "veth",
+                    "peer", "name", end, "netns", there)
+            ip(host, "link", "set", dev, "up")
+            ip(there, "link", "set", end, "up")
+        devices = self.build()
+        self.near, self.far, self.client, self.server = devices
+        for host, dev, form, number in (
+                ("director", self.near, NEAR, 70), ("director", self.far, FAR, 70),
+                ("client", self.client, NEAR, 101), ("a", self.server, FAR, 2)):
+            batch(host, ["addr add %s/%d dev %s%s" %
+                         (form[version] % number, BITS[version][0], dev,
+                          " nodad" if version == 6 else "") for version in (4, 6)])
+        for version in (4, 6):
+            self.route(VIP[version], version)
+        return self
+
+    @staticmethod
+    def route(vip, version):
+        ip("client", "route", "replace", "%s/%d" % (vip, BITS[version][1]), "via",
+           NEAR[version] % 70, "src", addr("client", version))
+
+    def __exit__(self, *_):
+        for version in (4, 6):
+            ip("client", "route", "del", "%s/%d" % (VIP[version], BITS[version][1]))
+        for dev in ("bdi", "bdo", "rdi", "rdo", "mdi", "mdo", "red", "di", "do"):
+            ip("director", "link", "del", dev, check=False)
+        until(lambda: ip("a", "link", "show", "ai", check=False).returncode)
+
+
+def to_server(lines, version):
+    """A test for frames that are as the director should send them."""
+    src, dst = mac("director", lines.far), mac("a", lines.server)
+    vip = net.pack(VIP[version])
+    return lambda f: f.src == src and f.dst == dst and f.daddr == vip and f.ttl == 63
+
+
+def on_lines(kind, build):
+    director = open_director()
+    with Lines(build) as lines:
+        tap = net.Tap("a", lines.server)
+        for version in (4, 6):
+            tcp, udp = genl.key(VIP[version]), genl.key(VIP[version], 80, 17)
+            for key in (tcp, udp):
+                director.add(key, [FAR[version] % 2])
+            sock = net.connect(version)
+            letter, whole = sock.recv(1), exchange(sock, 60000)
+            sock.close()
+            seen = tap.wait(to_server(lines, version))
+            ok(letter == b"a" and whole and seen, "IPv%d, %s: a connection goes "
+               "through, in by one and out by the other" % (version, kind),
+               (letter, whole, len(seen)))
+            tap.flush()
+            sock = udp_socket(version)
+            for _ in range(5):
+                sock.send(b"x" * 100)
+                sock.recv(1000)
+            sock.close()
+            seen = tap.wait(to_server(lines, version), 5)
+            row = director.servers(udp)[FAR[version] % 2]
+            size = 5 * ((28 if version == 4 else 48) + 100)
+            ok(len(seen) == 5 and (row["conns"], row["packets"], row["bytes"]) ==
+               (1, 5, size), "IPv%d, %s: five datagrams are five, and of one "
+               "connection" % (version, kind), (len(seen), row))
+            director.clear()
+        tap.close()
+    director.close()
+
+
+def test_kinds():
+    for build in (plain, vlan, bond, bridge, macvlan, vrf):
+        on_lines({plain: "two NICs"}.get(build, build.__name__), build)
+
+
+def test_jumbo():
+    director = open_director()
+    with Lines(plain) as lines:
+        for host, dev in (("director", "di"), ("director", "do"), ("client", "ci"),
+                          ("a", "ai")):
+            ip(host, "link", "set", dev, "mtu", "9000")
+        tap = net.Tap("a", lines.server)
+        for version in (4, 6):
+            director.add(genl.key(VIP[version], 80, 17), [FAR[version] % 2])
+            payload = b"j" * 8900
+            sock = udp_socket(version)
+            sock.send(payload)
+            answer = sock.recv(10000)
+            sock.close()
+            seen = tap.wait(to_server(lines, version))
+            ok(answer == b"a" + payload and seen and seen[0].payload == payload,
+               "IPv%d: a frame of 9,000 bytes goes as it came" % version, seen)
+            director.clear()
+        tap.close()
+    director.close()
+
+
+def test_routed():
+    """The VIP leads to the director by a route, and is none of its addresses."""
+    director = open_director()
+    away = {4: "203.0.113.63", 6: "2001:db8:ff::63"}
+    with Lines(plain):
+        for version in (4, 6):
+            Lines.route(away[version], version)
+            ip("a", "addr", "add", "%s/%d" % (away[version], BITS[version][1]),
+               "dev", "lo")
+            with within("a"):
+                listener = socket.create_server((away[version], 80),
+                                                family=net.AF[version])
+            director.add(genl.key(away[version]), [FAR[version] % 2])
+            with within("client"):
+                sock = socket.socket(net.AF[version])
+            sock.settimeout(net.WAIT)
+            sock.connect((away[version], 80))
+            peer, who = listener.accept()
+            sock.sendall(b"hello")
+            ok(peer.recv(5) == b"hello" and who[0] == addr("client", version),
+               "IPv%d: a VIP that is routed to the director, which does not have it" %
+               version, who)
+            for each in (sock, peer, listener):
+                each.close()
+            director.clear()
+            ip("client", "route", "del", "%s/%d" %
+               (away[version], BITS[version][1]))
+            ip("a", "addr", "del", "%s/%d" % (away[version], BITS[version][1]),
+               "dev", "lo")
+    director.close()
+
+
+def test_tunnel():
+    """Packets that come out of a tunnel bring along where it came from, in a
+    metadata route of their own."""
+    director = open_director()
+    made = ip("director", "link", "add", "tin", "type", "vxlan", "external",
+              "dstport", "4789", check=False)
+    if made.returncode:
+        print("skip - a tunnel: this kernel has no vxlan", flush=True)
+        director.close()
+        return
+    ip("client", "link", "add", "tout", "type", "vxlan", "id", "5", "remote",
+       addr("director"), "dstport", "4789", "dev", "eth0")
+    for host, dev in (("director", "tin"), ("client", "tout")):
+        ip(host, "link", "set", dev, "up")
+    gateway = mac("director", "tin").hex(":")
+    for version in (4, 6):
+        batch("client", ["addr add %s/%d dev tout%s" %
+                         (NEAR[version] % 101, BITS[version][0],
+                          " nodad" if version == 6 else ""),
+                         "neigh add %s lladdr %s dev tout nud permanent" %
+                         (NEAR[version] % 70, gateway)])
+        Lines.route(VIP[version], version)
+        director.add(genl.key(VIP[version]), [addr("a", version)])
+        sock = net.connect(version)
+        letter, whole = sock.recv(1), exchange(sock, 60000)
+        sock.close()
+        ok(letter == b"a" and whole, "IPv%d: what came by a tunnel leaves by a "
+           "plain device" % version, (letter, whole))
+        director.clear()
+        ip("client", "route", "del", "%s/%d" % (VIP[version], BITS[version][1]))
+    ip("client", "link", "del", "tout")
+    ip("director", "link", "del", "tin")
+    director.close()
+
+
+def lro(dev):
+    """on or off; None where the device has it not."""
+    done = subprocess.run(["ip", "netns", "exec", "director", "ethtool", "-k", dev],
+                          capture_output=True, text=True, check=True)
+    for line in done.stdout.splitlines():
+        if line.startswith("large-receive-offload:"):
+            return line.split()[1]
+    return None
+
+
+def test_lro():
+    """A bond without a slave has every offload there is."""
+    director = open_director()
+    ip("director", "link", "add", "bond7", "type", "bond")
+    before = lro("bond7")
+    director.add(genl.key(VIP[4]))
+    ok(before == "on" and until(lambda: lro("bond7") == "off"),
+       "LRO of a device goes off with the first service", before)
+    ip("director", "link", "add", "bond8", "type", "bond")
+    before = lro("bond8")
+    ip("director", "link", "set", "bond8", "up")
+    ok(until(lambda: lro("bond8") == "off"),
+       "and that of a device that comes later when it is brought up", before)
+    for dev in ("bond7", "bond8"):
+        ip("director", "link", "del", dev)
+    director.clear()
+    ip("director", "link", "add", "bond9", "type", "bond")
+    ip("director", "link", "set", "bond9", "up")
+    ok(lro("bond9") == "on", "without a service it stays as it is")
+    ip("director", "link", "del", "bond9")
+    # Its list of bonds looks like one more device.
+    net.run("modprobe", "-r", "bonding")
+    director.close()
+
+
+net.main(globals())
