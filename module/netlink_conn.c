@@ -253,6 +253,7 @@ struct lbdr_nl_conn_walk {
 	struct rhashtable_iter	iter;
 	enum lbdr_family	family;
 	struct lbdr_conn_filter	filter;
+	bool			has_filter;
 };
 
 static struct lbdr_nl_conn_walk **lbdr_nl_conn_walk(struct netlink_callback *cb)
@@ -264,24 +265,20 @@ static struct lbdr_nl_conn_walk **lbdr_nl_conn_walk(struct netlink_callback *cb)
  * lbdr_nl_conn_dump_start() - begin a dump of connections
  * @cb: ctx will hold the walk
  *
+ * The filter is read with the first part: to say what is wrong with it here,
+ * Linux 6.1 has no place.
+ *
  * Context: process.
- * Return: 0, -ENOMEM, or what is wrong with the filter.
+ * Return: 0 or -ENOMEM.
  */
 int lbdr_nl_conn_dump_start(struct netlink_callback *cb)
 {
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
 	struct lbdr_nl_conn_walk *walk;
-	int err;
 
 	walk = kzalloc(sizeof(*walk), GFP_KERNEL);
 	if (!walk)
 		return -ENOMEM;
-	err = lbdr_nl_parse_filter(lbdr_dump_attrs(cb), &walk->filter,
-				   cb->extack);
-	if (err) {
-		kfree(walk);
-		return err;
-	}
 	walk->family = LBDR_V4;
 	rhashtable_walk_enter(&ln->conns[LBDR_V4], &walk->iter);
 	*lbdr_nl_conn_walk(cb) = walk;
@@ -327,13 +324,21 @@ static bool lbdr_nl_dump_conns(struct sk_buff *msg, struct netlink_callback *cb,
  * @cb: ctx holds the walk
  *
  * Context: process.
- * Return: bytes filled in.
+ * Return: bytes filled in, or what is wrong with the filter.
  */
 int lbdr_nl_conn_dump(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
 	struct lbdr_nl_conn_walk *walk = *lbdr_nl_conn_walk(cb);
+	int err;
 
+	if (!walk->has_filter) {
+		err = lbdr_nl_parse_filter(lbdr_dump_attrs(cb), &walk->filter,
+					   cb->extack);
+		if (err)
+			return err;
+		walk->has_filter = true;
+	}
 	while (walk->family < LBDR_FAMILIES &&
 	       lbdr_nl_dump_conns(msg, cb, ln, walk)) {
 		rhashtable_walk_exit(&walk->iter);

@@ -429,6 +429,17 @@ def test_removed_server():
     director.close()
 
 
+def add_client(socks, version):
+    """A connection to a server that has none yet; True when both have."""
+    sock = net.connect(version)
+    letter = sock.recv(1)
+    if letter in socks:
+        sock.close()
+    else:
+        socks[letter] = sock
+    return len(socks) == 2
+
+
 def test_clients_see():
     """The same with real clients and servers."""
     Servers().start()
@@ -438,10 +449,10 @@ def test_clients_see():
         for stray in genl.STRAYS:
             director.add(key, [addr("a", version), addr("b", version)],
                          sched="rr", stray=stray)
+            # With strays scheduled, the last words of the connections before take
+            # a turn.
             socks = {}
-            for _ in range(2):
-                sock = net.connect(version)
-                socks[sock.recv(1)] = sock
+            until(lambda s=socks, v=version: add_client(s, v))
             director.remove(key, addr("a", version))
             victim = socks[b"a"]
             # As long as it takes to send the same twice.

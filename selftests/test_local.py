@@ -1,0 +1,367 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""The director as its own real server, and as its own client.
+
+Servers listen on a port of their own (SELF), so that what the stack of a director
+without one does, refuse, is seen on port 80.
+"""
+import contextlib
+import json
+import selectors
+import socket
+import threading
+import time
+
+import genl
+import net
+from net import SYN, VIP, addr, batch, drops, drops_of, ip, lbctl, mac, ok, until
+from servers import Servers, exchange
+from test_tcp import Counting, open_director
+
+SELF = 8080
+TCP, UDP = 6, 17
+BITS = {4: 32, 6: 128}
+FREEBIND = {4: (socket.IPPROTO_IP, 15), 6: (socket.IPPROTO_IPV6, 78)}
+TTL = {4: (socket.IPPROTO_IP, socket.IP_TTL),
+       6: (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)}
+REFUSALS = ("icmp", "reset", "drop")
+STARTED = []
+
+
+class Listeners(Servers):
+    """Echo at the director and at server a, on SELF."""
+
+    LETTER = {"director": "d", "a": "a"}
+
+    def __init__(self):
+        threading.Thread.__init__(self, daemon=True)
+        self.select = selectors.DefaultSelector()
+        for host, letter in self.LETTER.items():
+            for version in (4, 6):
+                self.listen(host, letter, version)
+
+    def listen(self, host, letter, version):
+        for kind, what in ((socket.SOCK_STREAM, "accept"),
+                           (socket.SOCK_DGRAM, "udp")):
+            with net.within(host):
+                sock = socket.socket(net.AF[version], kind)
+            # The VIP is not always an address of the director.
+            sock.setsockopt(*FREEBIND[version], 1)
+            sock.bind((VIP[version], SELF))
+            if what == "accept":
+                sock.listen(100)
+            self.select.register(sock, selectors.EVENT_READ, (what, letter))
+
+
+def listeners():
+    if not STARTED:
+        STARTED.append(Listeners())
+        STARTED[0].start()
+
+
+def vip_leaves(version):
+    ip("director", "addr", "del", "%s/%d" % (VIP[version], BITS[version]), "dev",
+       "eth0")
+
+
+@contextlib.contextmanager
+def vip_is(how, version):
+    """What the VIP is to the director: an address of its own, the end of a local
+    route, or nothing of its own; clients know the way."""
+    whole = "%s/%d" % (VIP[version], BITS[version])
+    if how != "an address":
+        vip_leaves(version)
+        ip("client", "route", "add", whole, "via", addr("director", version))
+        if how == "a local route":
+            ip("director", "route", "add", "local", whole, "dev", "lo")
+    try:
+        yield
+    finally:
+        if how == "a local route":
+            ip("director", "route", "del", "local", whole, "dev", "lo")
+        if how != "an address":
+            ip("client", "route", "del", whole)
+            net.address("director")
+
+
+def opened(version, kind, host="client", port=80, source=None,
+           patience=net.WAIT):
+    """A connected socket; OSError where the host is told that it cannot be."""
+    with net.within(host):
+        sock = socket.socket(net.AF[version], socket.SOCK_STREAM if kind == TCP else
+                             socket.SOCK_DGRAM)
+    sock.settimeout(patience)
+    try:
+        if source:
+            sock.bind((source, 0))
+        sock.connect((VIP[version], port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def ask(sock, size=100):
+    """The letter of who echoed a datagram, "" where it came back damaged."""
+    data = bytes(range(256)) * (size // 256 + 1)
+    sock.send(data[:size])
+    back = sock.recv(1 << 16)
+    return back[:1].decode() if back[1:] == data[:size] else ""
+
+
+def who(version, kind, **more):
+    sock = opened(version, kind, **more)
+    with sock:
+        return sock.recv(1).decode() if kind == TCP else ask(sock)
+
+
+def both(director, version, port, servers):
+    """A service for TCP and one for UDP; their keys."""
+    keys = [genl.key(VIP[version], port, kind) for kind in (TCP, UDP)]
+    for key in keys:
+        director.add(key, [addr(host, version) for host in servers], sched="rr")
+    return keys
+
+
+def test_server():
+    listeners()
+    director, at_a = open_director(), net.Tap("a")
+    for version in (4, 6):
+        for how in ("an address", "a local route"):
+            name = "IPv%d, the VIP %s: " % (version, how)
+            with vip_is(how, version):
+                keys = both(director, version, SELF, ["director"])
+                served(director, version, keys, name, at_a)
+                for key in keys:
+                    director.remove(key, addr("director", version))
+                    for host in ("a", "director"):
+                        director.add_server(key, addr(host, version), 1)
+                got = ["".join(who(version, kind, port=SELF) for _ in range(6))
+                       for kind in (TCP, UDP)]
+                ok(got == ["adadad"] * 2, name + "the director takes turns with "
+                   "another server, TCP and UDP", got)
+                director.clear()
+    at_a.close()
+    director.close()
+
+
+def served(director, version, keys, name, at_a):
+    """The director is the only server of both services."""
+    dip, counting = addr("director", version), Counting()
+    at_a.flush()
+    sock = opened(version, TCP, port=SELF)
+    sport = sock.getsockname()[1]
+    letter, whole = sock.recv(1), exchange(sock, 200000)
+    ok(letter == b"d" and whole, name + "a connection is served by the director, "
+       "200,000 bytes both ways", (letter, whole))
+    conns = director.conns(cport=sport)
+    ok([(c.server, c.state) for c in conns] == [(dip, "established")] and
+       director.servers(keys[0])[dip]["active"] == 1,
+       name + "it is in the table, and counted as the director's", conns)
+    sock.close()
+    ok(until(lambda: [c.state for c in director.conns(cport=sport)] ==
+             ["fin-wait"]), name + "its end is seen", director.conns(cport=sport))
+    with opened(version, UDP, port=SELF) as sock:
+        got = ask(sock), ask(sock, 5000)
+        sock.setsockopt(*TTL[version], 1)
+        last = ask(sock)
+    ok(got == ("d", "d"), name + "datagrams too, whole and in fragments", got)
+    ok(last == "d", name + "a TTL of 1 is enough to get there", last)
+    strays = [f.ip.hex() for f in at_a.frames()
+              if f.dport == SELF and f.daddr == net.pack(VIP[version])]
+    ok(not strays and not counting.grown(),
+       name + "nothing of it goes to another server, nothing is dropped", strays)
+    rows = json.loads(lbctl("list", "-j").stdout)
+    text = lbctl("list", "-n").stdout
+    ok({row["forward"] for service in rows for row in service["servers"]} ==
+       {"local"} and text.count(" Local ") == 2,
+       name + "lbctl list calls such a server local", text)
+
+
+def test_server_nowhere():
+    """Chosen is chosen: what the stack cannot deliver goes to nobody else."""
+    director, at_a = open_director(), net.Tap("a")
+    client, own = net.Tap("client"), mac("director")
+    for version in (4, 6):
+        with vip_is("nothing", version):
+            director.add(genl.key(VIP[version], SELF, UDP),
+                         [addr("director", version)])
+            director.add(genl.key(VIP[version], 80, UDP), [addr("a", version)])
+            at_a.flush()
+            for sport, port in ((7001, SELF), (7002, 80)):
+                client.send(net.raw(version, net.udp(sport, port, b"x"), UDP))
+            seen = at_a.wait(lambda f: f.src == own and f.sport in (7001, 7002))
+            found = director.conns(cport=7001)
+            ok([f.sport for f in seen] == [7002] and
+               [c.server for c in found] == [addr("director", version)],
+               "IPv%d, the VIP not local at all: what the director should serve is "
+               "left to its stack, and goes to no other server" % version,
+               (seen, found))
+            director.clear()
+    for tap in (at_a, client):
+        tap.close()
+    director.close()
+
+
+def judge_syn(frame, version, source, what):
+    """A local client's first frame: its host routes nothing, so the TTL stays."""
+    want = {"source MAC": (frame.src, mac("director")),
+            "destination MAC": (frame.dst, mac("a")),
+            "source address": (frame.saddr, net.pack(source)),
+            "destination address": (frame.daddr, net.pack(VIP[version])),
+            "TTL": (frame.ttl, 64)}
+    wrong = ["%s is %s, not %s" % (name, got, wanted)
+             for name, (got, wanted) in want.items() if got != wanted]
+    ok(not wrong, what + ": the server's MAC, addresses unchanged, the whole TTL",
+       "\n".join(wrong))
+
+
+def client_works(director, version, name, source=None):
+    """Everything that a client on the director may want of a VIP."""
+    dip, counting = addr("director", version), Counting()
+    at_a = net.Tap("a")
+    keys = both(director, version, 80, ["a", "b"])
+    socks = [opened(version, TCP, "director", source=source) for _ in range(4)]
+    got = b"".join(sock.recv(1) for sock in socks)
+    ok(got == b"abab", name + "four connections, the servers in turn", got)
+    sport = socks[0].getsockname()[1]
+    syn = at_a.wait(lambda f: f.sport == sport and f.flags & SYN)
+    if ok(len(syn) == 1, name + "one SYN for one connection", len(syn)):
+        judge_syn(syn[0], version, dip, name + "a SYN")
+    ok(all(exchange(sock, 200000) for sock in socks[:2]),
+       name + "200,000 bytes to each server and back")
+    found = director.conns(client=dip, cport=sport)
+    ok([(c.server, c.state) for c in found] ==
+       [(addr("a", version), "established")], name + "they are in the table", found)
+    for sock in socks:
+        sock.close()
+    with opened(version, UDP, "director", source=source) as sock:
+        first = ask(sock)
+        got = first, ask(sock, 5000)
+        sock.setsockopt(*TTL[version], 1)
+        last = ask(sock)
+    ok(got == ("a", "a"), name + "datagrams, whole and in fragments", got)
+    ok(last == "a", name + "the TTL that a client chose is left as it is", last)
+    ok(not counting.grown(), name + "nothing of it is dropped")
+    director.clear()
+    at_a.close()
+
+
+def refusal(version, kind, source=None, port=80, patience=net.WAIT):
+    """What a client on the director is told."""
+    try:
+        return who(version, kind, host="director", source=source, port=port,
+                   patience=patience)
+    except ConnectionRefusedError:
+        return "refused"
+    except OSError as error:
+        return str(error)
+
+
+def no_server(director, version, name, source=None):
+    """A packet of this host has no device yet by which it could be answered."""
+    for refuse in REFUSALS:
+        for kind, text in ((TCP, "TCP"), (UDP, "UDP")):
+            key = genl.key(VIP[version], 80, kind)
+            director.do(genl.SERVICE_NEW, key + genl.u8(genl.REFUSE,
+                                                        REFUSALS.index(refuse)))
+            counting, begun = Counting(), time.monotonic()
+            got = refusal(version, kind, source, patience=1)
+            took = time.monotonic() - begun
+            if refuse == "drop":
+                good = got != "refused"
+            else:
+                good = got == "refused" and took < 1
+            grown = counting.grown()
+            ok(good and set(grown) == {"no-server"}, name + "no server for %s, "
+               "refuse %s: %s, and counted" % (text, refuse, "not told" if
+               refuse == "drop" else "told at once"), (got, took, grown))
+            director.clear()
+
+
+def test_client_of_others():
+    """The VIP is not local, so the director's clients reach servers freely."""
+    director = open_director()
+    for version in (4, 6):
+        vip_leaves(version)
+        name = "IPv%d, client here, VIP elsewhere: " % version
+        client_works(director, version, name)
+        no_server(director, version, name)
+        net.address("director")
+    director.close()
+
+
+def accept_local(value):
+    with net.within("director"):
+        net.write("/proc/sys/net/ipv4/conf/eth0/accept_local", value)
+
+
+def test_client_bound():
+    """The VIP is local. IPv4 needs accept_local to take the servers' answers."""
+    director = open_director()
+    accept_local("1")
+    for version in (4, 6):
+        name = "IPv%d, client here, VIP here, bound to the DIP: " % version
+        client_works(director, version, name, addr("director", version))
+        no_server(director, version, name, addr("director", version))
+    accept_local("0")
+    director.close()
+
+
+def test_client_refused():
+    """The VIP is local and answers of servers could not be told from our own."""
+    listeners()
+    director, at_director = open_director(), net.Tap("director")
+    for version in (4, 6):
+        dip, keys = addr("director", version), both(director, version, 80, ["a"])
+        rows = [("of the VIP itself", None), ("bound to the VIP", VIP[version])]
+        if version == 4:
+            rows.append(("bound to the DIP without accept_local", dip))
+        for what, source in rows:
+            for kind, text in ((TCP, "TCP"), (UDP, "UDP")):
+                name = "IPv%d %s, client here, VIP here, %s: " % (version, text, what)
+                at_director.flush()
+                before, begun = drops(), time.monotonic()
+                got = refusal(version, kind, source)
+                took, now = time.monotonic() - begun, drops()
+                grown = {word: now[word] - before[word] for word in now
+                         if now[word] != before[word]}
+                ok(got == "refused" and took < 5, name + "refused at once",
+                   (got, took))
+                ok(grown == {"local-client": 1}, name + "counted once as "
+                   "local-client, and as nothing else", grown)
+                leaked = [f for f in at_director.frames()
+                          if f.daddr == net.pack(VIP[version])]
+                ok(not leaked and not director.conns(client=source or VIP[version]),
+                   name + "no frame leaves, no connection is begun", leaked)
+        # The kernel tells from what address such a socket sends: the VIP.
+        if version == 4:
+            accept_local("1")
+            before = drops_of("local-client")
+            ok(refusal(version, TCP) == "refused" and
+               drops_of("local-client") == before + 1,
+               "IPv4: accept_local does not help a socket that is not bound")
+            accept_local("0")
+        # Its own socket on the VIP is the stack's to find, whatever the service.
+        both(director, version, SELF, ["a"])
+        got = [refusal(version, kind, port=SELF) for kind in (TCP, UDP)]
+        ok(got == ["d", "d"], "IPv%d: a client here gets the director's own socket "
+           "where one has the VIP's port" % version, got)
+        outside = [who(version, kind, port=SELF) for kind in (TCP, UDP)]
+        ok(outside == ["a", "a"], "IPv%d: and one from outside the service's server"
+           % version, outside)
+        for key in keys:
+            ok(director.servers(key)[addr("a", version)]["packets"] == 0,
+               "IPv%d: to the server nothing was counted" % version)
+        director.clear()
+    row = [row for row in json.loads(lbctl("list", "--drops", "-j").stdout)
+           if row["reason"] == "local-client"][0]
+    ok(row["packets"] == drops_of("local-client") > 0 and
+       "director itself" in row["summary"],
+       "lbctl list --drops tells how many, and why: %s" % row["summary"], row)
+    at_director.close()
+    director.close()
+
+
+if __name__ == "__main__":
+    net.main(globals())
