@@ -21,11 +21,13 @@ static u64 load_active(const struct lbdr_server *server)
 	return max(0, atomic_read(&server->active));
 }
 
-/* An active connection counts as 256 others. */
+/* An active connection counts as 256 others; all in all, no load is below 0. */
 static u64 load_overhead(const struct lbdr_server *server)
 {
-	return 256 * load_active(server) +
-	       max(0, atomic_read(&server->inactive));
+	s64 load = 256LL * atomic_read(&server->active);
+
+	load += atomic_read(&server->inactive);
+	return load < 0 ? 0 : load;
 }
 
 /* a / b < c / d, in whole numbers and by what is left over */

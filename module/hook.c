@@ -431,9 +431,10 @@ void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family)
  * @entry: enum lbdr_entry
  *
  * The new hooks are there before the old ones go, so that no packet slips
- * through; one that meets both is taken by the first.
+ * through: neither one that comes after, nor one that was already behind
+ * PREROUTING when the hook came there. One that meets both is taken by the first.
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process, lbdr_net.lock held. Waits for a grace period.
  * Return: 0, or a negative error and nothing is changed.
  */
 int lbdr_hook_set_entry(struct lbdr_net *ln, u8 entry)
@@ -453,6 +454,7 @@ int lbdr_hook_set_entry(struct lbdr_net *ln, u8 entry)
 		if (err)
 			goto err;
 	}
+	synchronize_rcu();
 	for (family = 0; family < LBDR_FAMILIES; family++)
 		if (ln->n_services[family])
 			nf_unregister_net_hook(ln->net,

@@ -392,6 +392,8 @@ def main(names, servers=True, parameters=()):
     run("insmod", os.environ["LBDR_KO"], *parameters)
     try:
         build()
+        if os.environ.get("ENTRY") == "input":
+            lbctl("set-entry", "input")
         if servers:
             Servers().start()
         for name, test in list(names.items()):

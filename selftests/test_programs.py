@@ -32,12 +32,13 @@ def client(*command, data=None):
 
 
 def listening(host, port, proto="tcp", version=4):
-    """Whether somebody has the port of the VIP, by /proc, without connecting."""
-    want = "%04X" % port
+    """Whether somebody waits at the port of the VIP, by /proc, without connecting:
+    in the state LISTEN, or with UDP in CLOSE."""
+    want = "%04X" % port, "0A" if proto == "tcp" else "07"
     name = proto + ("" if version == 4 else "6")
     done = net.run("ip", "netns", "exec", host, "cat", "/proc/net/" + name)
-    return any(line.split()[1].endswith(":" + want)
-               for line in done.stdout.splitlines()[1:])
+    return any(line.split()[1].endswith(":" + want[0]) and
+               line.split()[3] == want[1] for line in done.stdout.splitlines()[1:])
 
 
 def vip(version):
