@@ -89,6 +89,26 @@ static bool lbdr_schedule_stray(struct lbdr_net *ln, struct sk_buff *skb,
 	return false;
 }
 
+/*
+ * No server takes the connection. A client on this host is told by the error that
+ * sending its packet meets; the network's answers would find no way to it, since
+ * they come from an address that need not be ours.
+ */
+static unsigned int lbdr_schedule_refuse(struct lbdr_net *ln,
+					 struct sk_buff *skb,
+					 const struct lbdr_service *service,
+					 const struct lbdr_flow *flow)
+{
+	u8 refuse = READ_ONCE(service->settings.refuse);
+
+	if (!flow->local) {
+		lbdr_refuse(ln, skb, flow, refuse);
+		return NF_DROP;
+	}
+	return refuse == LBDR_REFUSE_DROP ? NF_DROP :
+					    NF_DROP_ERR(-ECONNREFUSED);
+}
+
 /**
  * lbdr_schedule() - find a server for a packet of no connection
  * @ln: the namespace
@@ -132,7 +152,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	server = lbdr_schedule_pick(ln, service, flow);
 	trace_lbdr_schedule(ln, service, flow, server);
 	if (!server) {
-		lbdr_refuse(ln, skb, flow, READ_ONCE(service->settings.refuse));
+		*verdict = lbdr_schedule_refuse(ln, skb, service, flow);
 		lbdr_drop(ln, LBDR_DROP_NO_SERVER);
 		return NULL;
 	}
