@@ -1,230 +1,435 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
-"""What the module tells: tracepoints for scheduling, connections and drops, and
-the counters of drop reasons, by netlink and by lbctl."""
-import ipaddress
+"""What an operator sees of the director: its tracepoints, one by one, and the
+tool's verbs end to end, each once, by what they do to real connections."""
 import json
 import os
 import re
-import subprocess
+import time
 
 import genl
 import net
-from ipvs import VIPS
-from net import ACK, RST, SYN, lbctl, ok, until, write
-from test_tcp import NUMBER, Wire, flow, main, open_director, rips
+from net import SYN, VIP, Tap, addr, drops, lbctl, ok, until
+from servers import configure, exchange, server, service, udp_socket
+from test_tcp import open_director
 
 TRACING = "/sys/kernel/tracing"
+EVENTS = ("lbdr_schedule", "lbdr_conn_new", "lbdr_conn_expire", "lbdr_drop")
+NOBODY = "::"
+SYN_RECV, CLOSE, UDP_STATE, TEMPLATE = 1, 5, 6, 11
+LINE = re.compile(r" (lbdr_\w+): (.*)")
+WORD = re.compile(r"(\w+)=(\S+)")
+
+
+def mapped(address):
+    """As tracepoints show it."""
+    return address if ":" in address else "::ffff:" + address
 
 
 class Trace:
-    """The module's events in the director's namespace, as they come."""
+    """A buffer of its own in tracefs, with every event of the module."""
+
+    def __init__(self):
+        if not os.path.isdir(TRACING + "/instances"):
+            net.run("mount", "-t", "tracefs", "none", TRACING, check=False)
+        self.home = TRACING + "/instances/lbdr"
+        self.there = os.path.isdir(TRACING + "/events/lbdr")
 
     def __enter__(self):
-        if not os.path.exists(TRACING + "/trace"):
-            subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACING],
-                           check=False)
-        self.works = os.path.isdir(TRACING + "/events/lbdr")
-        if self.works:
-            self.netns = os.stat("/run/netns/director").st_ino
-            write(TRACING + "/events/lbdr/enable", "1")
-            self.events()
+        os.mkdir(self.home)
+        self.enable("1")
         return self
 
-    def __exit__(self, *_):
-        if self.works:
-            write(TRACING + "/events/lbdr/enable", "0")
-            write(TRACING + "/trace", "")
+    def enable(self, value):
+        net.write(self.home + "/events/lbdr/enable", value)
 
-    def events(self):
-        """(event, its words) of what has come since the last time."""
+    def clear(self):
+        net.write(self.home + "/trace", "")
+
+    def read(self, event=None, **wanted):
+        """Events in their order, as dictionaries; those that have these fields.
+        Two fields are called port: that of the client comes first."""
+        with open(self.home + "/trace", encoding="ascii") as file:
+            text = file.read()
         out = []
-        with open(TRACING + "/trace", encoding="ascii") as file:
-            for line in file:
-                found = re.search(r"(lbdr_[a-z_]+): netns=(\d+) (.*)", line)
-                if found and int(found[2]) == self.netns:
-                    out.append((found[1], found[3]))
-        write(TRACING + "/trace", "")
+        for line in text.splitlines():
+            match = LINE.search(line)
+            if not match:
+                continue
+            fields = match.group(2).replace(" port=", " cport=", 1)
+            row = dict(WORD.findall(fields), event=match.group(1))
+            if event in (None, row["event"]) and \
+                    wanted.items() <= row.items():
+                out.append(row)
         return out
 
-    def wait(self, name):
-        """Events until one of this name is among them."""
-        seen = []
-        until(lambda: seen.extend(self.events()) or
-              any(event == name for event, _ in seen))
-        return seen
+    def wait(self, event, number=1, **wanted):
+        until(lambda: len(self.read(event, **wanted)) >= number)
+        return self.read(event, **wanted)
+
+    def __exit__(self, *_):
+        self.enable("0")
+        os.rmdir(self.home)
 
 
-def address(text):
-    """As the events have it: IPv4 in IPv6."""
-    parsed = ipaddress.ip_address(text)
-    if parsed.version == 4:
-        parsed = ipaddress.ip_address("::ffff:" + text)
-    return parsed
+def flow_of(version, sport, protocol=6):
+    """The fields that every event of a flow to port 80 of the VIP has."""
+    return {"netns": str(os.stat("/run/netns/director").st_ino),
+            "protocol": str(protocol), "client": mapped(addr("client", version)),
+            "cport": str(sport), "vip": mapped(VIP[version]), "port": "80"}
 
 
-def words(text):
-    """Words of an event; the first port is the client's."""
-    out = {}
-    for name, value in re.findall(r"(\w+)=(\S+)", text):
-        if name == "port":
-            name = "vport" if "cport" in out else "cport"
-        out[name] = ipaddress.ip_address(value) if name in (
-            "client", "vip", "server") else value
-    return out
-
-
-def of(one, server=None, protocol=6):
-    out = {"protocol": str(protocol), "client": address(one.client),
-           "cport": str(one.sport), "vip": address(one.vip),
-           "vport": str(one.port)}
-    if server:
-        out["server"] = address(server)
-    return out
-
-
-def is_of(event, text, name, want):
-    got = words(text)
-    return event == name and all(got.get(key) == value
-                                 for key, value in want.items())
+def judge(got, event, name, *rows):
+    """Events of one kind, against all that they should say."""
+    want = [dict(row, event=event) for row in rows]
+    ok(got == want, name, "%s\nnot %s" % (got, want))
 
 
 def test_events():
-    director, wire = open_director(), Wire()
-    with Trace() as trace:
-        if not trace.works:
-            print("skip - tracepoints: this kernel has none", flush=True)
-            return
+    director, client = open_director(), Tap("client")
+    trace = Trace()
+    if not trace.there:
+        client.close()
+        director.close()
+        print("skip - tracepoints: this kernel has no events in tracefs", flush=True)
+        return
+    with trace:
         for version in (4, 6):
-            key, server = genl.key(VIPS[version][0]), rips(version, 0)[0]
-            director.add(key, [server], timeout={"close": 1})
-            trace.events()
-            one = flow(version)
-            wire.send(one.tcp(SYN))
-            wire.send(one.tcp(ACK))
-            seen = trace.events()
-            want = of(one, server)
-            ok(len(seen) == 2 and is_of(*seen[0], "lbdr_schedule", want) and
-               is_of(*seen[1], "lbdr_conn_new", want), "IPv%d: a first packet is "
-               "scheduled and begins a connection, the next tells nothing" % version,
-               seen)
-            wire.send(one.tcp(RST))
-            seen = trace.wait("lbdr_conn_expire")
-            ok(len(seen) == 1 and is_of(*seen[0], "lbdr_conn_expire", want) and
-               words(seen[0][1])["state"] == str(genl.STATES.index("close")),
-               "IPv%d: and it ends by its time-out, closed" % version, seen)
-
-            wire.send(one.tcp(ACK))
-            seen = trace.events()
-            ok(seen == [("lbdr_drop", "reason=no-conn")], "IPv%d: a stray has its "
-               "reason" % version, seen)
-            director.weigh(key, server, 0)
-            wire.send(one.tcp(SYN))
-            seen = trace.events()
-            nobody = {**of(one), "server": ipaddress.ip_address("::")}
-            ok(len(seen) == 2 and is_of(*seen[0], "lbdr_schedule", nobody) and
-               seen[1] == ("lbdr_drop", "reason=no-server"), "IPv%d: so has a "
-               "connection that nobody takes" % version, seen)
-            wire.send(one.tcp(SYN, ttl=1))
-            director.weigh(key, server, 1)
-            two = flow(version)
-            wire.send(two.tcp(SYN, ttl=1))
-            seen = trace.events()
-            ok(("lbdr_drop", "reason=ttl") in seen, "IPv%d: and a packet whose TTL "
-               "is used up" % version, seen)
-            director.clear()
-
-            # A mark's service, and what persistence remembers.
-            udp = genl.key(VIPS[version][0], 80, NUMBER["udp"])
-            director.add(udp, [server], persist=100)
-            trace.events()
-            wire.send(flow(version).udp())
-            seen = [event for event, _ in trace.events()]
-            ok(seen == ["lbdr_conn_new", "lbdr_schedule", "lbdr_conn_new"] or
-               seen == ["lbdr_schedule", "lbdr_conn_new", "lbdr_conn_new"],
-               "IPv%d: persistence remembers a client by an entry of its own" %
-               version, seen)
-            director.clear()
-    wire.close()
+            connection(trace, director, version)
+            refused(trace, version)
+            dropped(trace, client, version)
+            remembered(trace, director, version)
+        quiet(trace)
+    client.close()
     director.close()
 
 
-def test_drops():
-    director, wire = open_director(), Wire()
-    director.add(genl.key(VIPS[4][0]), rips(4, 0), stray="drop")
-    told = json.loads(lbctl("list", "--drops", "-j").stdout)
-    for _ in range(3):
-        wire.send(flow(4).tcp(ACK))
-    after = json.loads(lbctl("list", "--drops", "-j").stdout)
-    grown = {row["reason"]: row["packets"] - old["packets"]
-             for row, old in zip(after, told) if row["packets"] != old["packets"]}
-    ok(grown == {"stray": 3} and all(row["summary"] for row in after) and
-       {row["reason"] for row in after} == set(net.drops()),
-       "lbctl list --drops -j has every reason, its count and a sentence", grown)
-    text = lbctl("list", "--drops").stdout
-    ok(all(re.search(r"^\s*%s\s+%d\b|^\s*%d\s+%s\b" % (
-        row["reason"], row["packets"], row["packets"], row["reason"]), text, re.M)
-        for row in after), "and the text has the same", text)
-    director.clear()
-    wire.close()
-    director.close()
+def connection(trace, director, version):
+    """From the first packet until its time is over."""
+    name = "IPv%d: " % version
+    configure(version, [("a", 1)])
+    trace.clear()
+    sock = net.connect(version)
+    sport = str(sock.getsockname()[1])
+    sock.recv(1)
+    exchange(sock, 5000)
+    flow, to_a = flow_of(version, sport), mapped(addr("a", version))
+    judge(trace.wait("lbdr_schedule", cport=sport), "lbdr_schedule",
+          name + "lbdr_schedule tells the server that a connection gets, once",
+          dict(flow, mark="0", server=to_a))
+    judge(trace.wait("lbdr_conn_new", cport=sport), "lbdr_conn_new",
+          name + "lbdr_conn_new tells of it in SYN_RECV, once",
+          dict(flow, server=to_a, state=str(SYN_RECV)))
+    ok(not trace.read("lbdr_conn_expire", cport=sport),
+       name + "while it lives nothing tells of its end")
+    director.set_timeouts({"close": 1})
+    begun = time.monotonic()
+    sock.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")      # SO_LINGER: it ends by RST
+    sock.close()
+    got = trace.wait("lbdr_conn_expire", cport=sport)
+    took = time.monotonic() - begun
+    judge(got, "lbdr_conn_expire", name + "lbdr_conn_expire tells of it in CLOSE, "
+          "once", dict(flow, server=to_a, state=str(CLOSE)))
+    ok(0.5 < took < 10 and not director.conns(cport=int(sport)),
+       name + "when its time-out of a second is over, and it is gone", took)
+    director.set_timeouts({"close": 10})
 
 
-def test_tool():
-    """Each of these was tried by netlink elsewhere; here, that the words of the
-    tool lead there."""
-    wire = Wire()
-    vip, other = VIPS[4][:2]
-    one, two = rips(4, 0, 1)
-    lbctl("add-service", "-t", vip + ":8000-8009", "-s", "rr", "-p", "50", "-M",
-          "255.255.255.0", "--stray", "drop", "--timeouts", "established=77")
-    lbctl("add-service", "-u", vip + ":0", "--ops", "--expire-quiescent", "yes")
-    lbctl("add-service", "-f", "7", "-s", "wlc")
-    lbctl("add-service", "--sctp-service", other + ":9")
-    for words_of in (("-t", vip + ":8000-8009"), ("-u", vip + ":0"), ("-f", "7"),
-                     ("--sctp-service", other + ":9")):
-        for server in (one, two):
-            lbctl("add-server", *words_of, "-r", server)
-    rows = {(row["protocol"], row.get("fwmark")): row
-            for row in json.loads(lbctl("list", "-j").stdout)}
-    wide, ops, mark = rows["tcp", None], rows["udp", None], rows[None, 7]
-    ok(wide["port"] == 8000 and wide["last_port"] == 8009 and
-       wide["persistent_s"] == 50 and wide["persistent_prefix"] == 24 and
-       wide["stray"] == "drop" and wide["timeouts_s"] == {"established": 77} and
-       ops["one_packet"] and ops["expire_quiescent"] and ops["port"] == 0 and
-       mark["scheduler"] == "wlc" and len(mark["servers"]) == 2 and
-       ("sctp", None) in rows, "services by range, all ports, mark and SCTP are "
-       "listed as they were asked for", rows)
+def refused(trace, version):
+    name = "IPv%d: " % version
+    configure(version, [("a", 0)])
+    trace.clear()
+    try:
+        sock = net.connect(version)
+        told, sport = False, sock.getsockname()[1]
+        sock.close()
+    except ConnectionRefusedError:
+        told = True
+        sport = (trace.wait("lbdr_schedule") or [{"cport": "0"}])[0]["cport"]
+    tries = trace.wait("lbdr_schedule")
+    ok(told and tries and tries[0] == dict(
+        flow_of(version, sport), mark="0", server=NOBODY, event="lbdr_schedule"),
+       name + "lbdr_schedule tells that there was no server", tries)
+    drop = trace.read("lbdr_drop")
+    ok(len(drop) == len(tries) and not trace.read("lbdr_conn_new"),
+       name + "lbdr_drop of each try; no connection is begun", (drop, tries))
+    judge(drop[:1], "lbdr_drop", name + "lbdr_drop says why, and in which namespace",
+          {"netns": flow_of(version, 0)["netns"], "reason": "no-server"})
 
-    seen = flow(4, port=8003)
-    fate = wire.send(seen.tcp(SYN))
-    wire.send(seen.tcp(ACK))
-    conns = json.loads(lbctl("list", "-c", "-j", "--state", "established", "--client",
-                             seen.client + "/24").stdout)
-    ok(len(conns) == 1 and conns[0]["client_port"] == seen.sport and
-       conns[0]["virtual_port"] == 8003, "list -c by state and client", conns)
-    saved = lbctl("save", "-n").stdout
-    lbctl("del-server", "-t", vip + ":8000-8009", "-r", (one, two)[fate], "--drain")
-    row = [server for server in json.loads(lbctl("list", "-j").stdout)[0]["servers"]
-           if server["draining"]]
-    ok(len(row) == 1 and row[0]["address"] == (one, two)[fate],
-       "del-server --drain waits for the connection", row)
-    done = lbctl("del-conn", "-t", vip + ":8000-8009")
-    gone = until(lambda: len(json.loads(lbctl("list", "-j").stdout)[0]["servers"]) == 1)
-    ok(done.stdout == "2 connections ended\n" and gone,
-       "del-conn ends it, and what was remembered, and the server goes", done.stdout)
-    lbctl("set-timeout", "1000", "0", "444")
-    ok(lbctl("list", "--timeout").stdout.strip().endswith("1000 120 444"),
-       "set-timeout, in ipvsadm's words", lbctl("list", "--timeout").stdout)
+
+def dropped(trace, client, version):
+    """Packets by hand, some for reasons that counters know as well."""
+    name = "IPv%d: " % version
+    configure(version, [("a", 1)], proto="-u")
+    lbctl("add-service", *service(version), "-s", "rr", "--stray", "drop")
+    lbctl("add-server", *service(version), "-r", server("a", version))
+    trace.clear()
+    before = drops()
+    for body, protocol, ttl in ((net.udp(5000, 80, b"x"), 17, 1),
+                                (net.udp(0, 80, b"x"), 17, 64),
+                                (net.tcp(5001, 80, net.ACK), 6, 64),
+                                (net.tcp(5002, 80, SYN, doff=4), 6, 64),
+                                (net.udp(5003, 80, b"x"), 17, 64)):
+        client.send(net.raw(version, body, protocol, ttl=ttl))
+    until(lambda: len(trace.read("lbdr_drop")) >= 4 and
+          trace.read("lbdr_conn_new", cport="5003"))
+    reasons = sorted(row["reason"] for row in trace.read("lbdr_drop"))
+    ok(reasons == ["malformed", "malformed", "stray", "ttl"],
+       name + "lbdr_drop tells each reason: TTL used up, a port of 0, no "
+       "connection, a data offset of 4", reasons)
+    now = drops()
+    grown = {word: now[word] - before[word] for word in now
+             if now[word] != before[word]}
+    ok(grown == {word: reasons.count(word) for word in reasons},
+       name + "as often as the counters have it", (grown, reasons))
+    flow = flow_of(version, 5003, 17)
+    judge(trace.read("lbdr_conn_new", cport="5003"), "lbdr_conn_new",
+          name + "of a good datagram, a connection in the state UDP",
+          dict(flow, server=mapped(addr("a", version)), state=str(UDP_STATE)))
+
+
+def remembered(trace, director, version):
+    """Persistence, and a service of a mark."""
+    name = "IPv%d: " % version
+    lbctl("clear")
+    nft_mark(9)
+    key = genl.marked(9, version)
+    director.add(key, [addr("b", version)], sched="rr", persist=50)
+    trace.clear()
+    sock = net.connect(version)
+    sport = str(sock.getsockname()[1])
+    sock.recv(1)
+    row = trace.wait("lbdr_schedule", cport=sport)
+    judge(row, "lbdr_schedule", name + "lbdr_schedule tells the mark of its service",
+          dict(flow_of(version, sport), mark="9",
+               server=mapped(addr("b", version))))
+    rows = trace.wait("lbdr_conn_new", 2)
+    ok([(row["state"], row["cport"]) for row in rows] ==
+       [(str(TEMPLATE), "0"), (str(SYN_RECV), sport)],
+       name + "lbdr_conn_new tells what persistence remembers, then the connection",
+       rows)
+    sock.close()
+    until(lambda: director.conns(cport=int(sport), state="fin-wait"))
+    trace.clear()
+    killed = director.kill()
+    ok(killed == len(trace.wait("lbdr_conn_expire", killed)) >= 2,
+       name + "lbdr_conn_expire tells of each one that is ended by hand", killed)
+    net.run("ip", "netns", "exec", "director", "nft", "delete", "table", "inet",
+            "marks")
+
+
+def nft_mark(mark):
+    net.run("ip", "netns", "exec", "director", "nft", """
+table inet marks {
+	chain set_mark {
+		type filter hook prerouting priority mangle
+		tcp dport 80 meta mark set %d
+	}
+}""" % mark)
+
+
+def quiet(trace):
+    configure(4, [("a", 1)])
+    trace.clear()
+    trace.enable("0")
+    sock = net.connect()
+    letter = sock.recv(1)
+    sock.close()
+    ok(letter == b"a" and not trace.read(), "events that are switched off tell nothing")
+
+
+def rows_of(*words):
+    return json.loads(lbctl("list", *words, "-j").stdout)
+
+
+def test_tool_drops():
+    configure(4, [("a", 0)])
+    for _ in range(2):
+        try:
+            net.connect()
+        except ConnectionRefusedError:
+            pass
+    rows, want = rows_of("--drops"), drops()
+    ok({row["reason"]: row["packets"] for row in rows} == want and
+       want["no-server"] >= 2, "list --drops -j has every reason, with its count",
+       (rows, want))
+    ok(all(set(row) == {"reason", "packets", "summary"} and len(row["summary"]) > 10
+           for row in rows) and len({row["summary"] for row in rows}) == len(rows),
+       "and a meaning of its own for each", rows)
+    lines = lbctl("list", "--drops").stdout.splitlines()
+    got = {line.split(None, 2)[0]: (int(line.split(None, 2)[1]),
+                                    line.split(None, 2)[2]) for line in lines[1:]}
+    ok(lines[0].split() == ["Reason", "Packets", "Meaning"] and
+       got == {row["reason"]: (row["packets"], row["summary"]) for row in rows},
+       "list --drops tells the same as text", lines)
+    with net.within("a"):
+        other = genl.Director()
+    rows = [dict(genl.parse(value)) for kind, value in
+            genl.parse(other.do(genl.INFO_GET)[0]) if kind == genl.INFO_DROP]
+    other.close()
+    ok(len(rows) == len(want) and not any(genl.number(row[3]) for row in rows),
+       "another network namespace counts its own", rows)
+
+
+def test_tool_connections():
+    configure(4, [("a", 1), ("b", 1)])
+    socks = [net.connect() for _ in range(4)]
+    letters = [sock.recv(1).decode() for sock in socks]
+    ports = [sock.getsockname()[1] for sock in socks]
+    for sock in socks:
+        exchange(sock, 10)
+    rows = {row["client_port"]: row for row in rows_of("-c")}
+    good = [(rows[port]["server_address"], rows[port]["state"],
+             rows[port]["virtual_address"], rows[port]["virtual_port"],
+             rows[port]["client_address"]) == (addr(letter), "established", VIP[4],
+                                               80, addr("client"))
+            for port, letter in zip(ports, letters)]
+    ok(all(good) and all(800000 < rows[port]["expires_ms"] <= 900000
+                         for port in ports), "list -c -j: each connection, its "
+       "server, its state and its time", rows)
+    text = [line.split() for line in lbctl("list", "-c", "-n").stdout.splitlines()]
+    want = sorted(["TCP", "ESTABLISHED", "%s:%d" % (addr("client"), port),
+                   VIP[4] + ":80", addr(letter) + ":80"]
+                  for port, letter in zip(ports, letters))
+    ok(sorted([row[0]] + row[2:] for row in text[2:] if row[3] in
+              [line[2] for line in want]) == want, "list -c tells the same as text",
+       text)
+    done = lbctl("del-conn", *service(4), "-r", addr("a"), "--state", "established")
+    left = {row["client_port"] for row in rows_of("-c")} & set(ports)
+    ok(left == {port for port, letter in zip(ports, letters) if letter == "b"} and
+       "2" in done.stdout.split(), "del-conn with a filter ends those that it "
+       "means, and says how many", (done.stdout, left))
+    dead, live = ([sock for sock, letter in zip(socks, letters) if letter == which]
+                  for which in "ab")
+    ok(all(exchange(sock, 3000) for sock in live), "the others go on")
+    try:
+        dead[0].sendall(b"x")
+        told = dead[0].recv(10) == b""
+    except ConnectionResetError:
+        told = True
+    ok(told, "a client whose connection was ended is told by RST")
+    for sock in socks:
+        sock.close()
+
+
+def test_tool_timeouts():
+    configure(4, [("a", 1)], proto="-u")
+    lbctl("set-timeout", "udp=1", "established=7200")
+    told = {row["state"]: row["timeout_s"] for row in rows_of("--timeout")}
+    ok((told["udp"], told["established"], told["fin_wait"]) == (1, 7200, 120) and
+       lbctl("list", "--timeout").stdout.split()[-3:] == ["7200", "120", "1"],
+       "set-timeout: list --timeout tells what was set, and what was left", told)
+    sock = udp_socket(4)
+    sock.send(b"x")
+    sock.recv(10)
+    begun = time.monotonic()
+    sport = sock.getsockname()[1]
+    gone = until(lambda: sport not in {row["client_port"] for row in rows_of("-c")})
+    ok(gone and 0.5 < time.monotonic() - begun < 10,
+       "a connection goes when the time-out is over", time.monotonic() - begun)
+    sock.close()
     lbctl("set-timeout", "900", "120", "300")
+    told = {row["state"]: row["timeout_s"] for row in rows_of("--timeout")}
+    ok((told["established"], told["fin_wait"], told["udp"]) == (900, 120, 300),
+       "set-timeout with three numbers, as ipvsadm has it", told)
+
+
+def test_tool_entry():
+    configure(6, [("a", 1)])
+    for word in ("input", "prerouting"):
+        lbctl("set-entry", word)
+        sock = net.connect(6)
+        ok(sock.recv(1) == b"a" and rows_of("--info")[0]["entry"] == word and
+           re.search(r"^entry +%s$" % word, lbctl("list", "--info").stdout, re.M),
+           "set-entry %s: told by list --info, and connections work" % word)
+        sock.close()
+
+
+def test_tool_drain():
+    configure(4, [("a", 1), ("b", 1)])
+    socks = {}
+    while len(socks) < 2:
+        sock = net.connect()
+        socks.setdefault(sock.recv(1).decode(), sock)
+    lbctl("del-conn", "--state", "fin_wait", check=False)
+    lbctl("set-timeout", "fin_wait=1")
+    lbctl("del-server", *service(4), "-r", addr("a"), "--drain")
+    rows = {row["address"]: row["draining"] for row in rows_of()[0]["servers"]}
+    ok(rows == {addr("a"): True, addr("b"): False} and
+       "draining" in lbctl("list", "-n").stdout and
+       exchange(socks["a"], 5000), "del-server --drain: told as draining, and its "
+       "connection works on", rows)
+    got = []
+    for _ in range(4):
+        with net.connect() as sock:
+            got.append(sock.recv(1))
+    ok(got == [b"b"] * 4, "it gets no new connection", got)
+    lbctl("add-server", *service(4), "-r", addr("a"))
+    rows = {row["address"]: row["draining"] for row in rows_of()[0]["servers"]}
+    ok(rows[addr("a")] is False and exchange(socks["a"], 5000),
+       "add-server takes it back", rows)
+    lbctl("del-server", *service(4), "-r", addr("a"), "--drain")
+    socks["a"].close()
+    ok(until(lambda: [row["address"] for row in rows_of()[0]["servers"]] ==
+             [addr("b")]), "when its last connection is gone, it is gone")
+    socks["b"].close()
+    lbctl("set-timeout", "fin_wait=120")
+
+
+def letters_of(version, ports, number):
+    got = ""
+    for _ in range(number):
+        for port in ports:
+            with net.connect(version, port=port) as sock:
+                got += sock.recv(1).decode()
+    return got
+
+
+def test_tool_services():
+    """Persistence, ranges of ports and marks."""
+    for version in (4, 6):
+        form = ("%s:%s" if version == 4 else "[%s]:%s") % (VIP[version], "%s")
+        name = "IPv%d: " % version
+        lbctl("clear")
+        lbctl("add-service", "-t", form % 80, "-s", "rr", "-p", "100")
+        for host in "ab":
+            lbctl("add-server", "-t", form % 80, "-r", server(host, version))
+        got = letters_of(version, [80], 4)
+        row = rows_of()[0]
+        ok(len(set(got)) == 1 and row["persistent_s"] == 100 and
+           sum(one["persistent_connections"] for one in row["servers"]) == 1,
+           name + "-p: a client comes back to its server", (got, row))
+
+        lbctl("clear")
+        lbctl("add-service", "-t", form % "70-90", "-s", "rr")
+        lbctl("add-server", "-t", form % "70-90", "-r", server("b", version))
+        got, row = letters_of(version, [80], 2), rows_of()[0]
+        ok(got == "bb" and (row["port"], row["last_port"]) == (70, 90) and
+           row["servers"][0]["stats"]["connections"] == 2,
+           name + "a range of ports has the port in it", (got, row))
+        try:
+            net.connect(version, port=91).close()
+            outside = "connected"
+        except ConnectionRefusedError:
+            outside = "refused"
+        ok(outside == "refused", name + "and not the port behind it", outside)
+
+        lbctl("clear")
+        nft_mark(5)
+        six = ["-6"] if version == 6 else []
+        lbctl("add-service", "-f", "5", *six, "-s", "rr")
+        lbctl("add-server", "-f", "5", *six, "-r", server("a", version))
+        got, row = letters_of(version, [80], 2), rows_of()[0]
+        ok(got == "aa" and row["fwmark"] == 5 and
+           row["servers"][0]["stats"]["connections"] == 2,
+           name + "-f: what has the mark", (got, row))
+        net.run("ip", "netns", "exec", "director", "nft", "delete", "table", "inet",
+                "marks")
+        saved = lbctl("save").stdout
+        ok("-f 5" in saved and server("a", version) in saved,
+           name + "save writes it down", saved)
     lbctl("clear")
-    for line in saved.splitlines():
-        lbctl(*line.split())
-    ok(lbctl("save", "-n").stdout == saved and "8000-8009" in saved,
-       "what save writes makes the same services", saved)
-    lbctl("clear")
-    wire.close()
 
 
 if __name__ == "__main__":
-    main(globals())
+    net.main(globals())

@@ -48,7 +48,7 @@ def offloads(host, *words, dev="eth0"):
 class Queue(threading.Thread):
     """A program behind a rule `queue`: accepts what it sees, changed perhaps."""
 
-    def __init__(self, whole=False):
+    def __init__(self, whole=False, hook="prerouting"):
         super().__init__(daemon=True)
         with within("director"):
             self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
@@ -56,6 +56,7 @@ class Queue(threading.Thread):
         self.sock.bind((0, 0))
         self.sock.settimeout(0.1)
         self.seen, self.largest, self.ending = 0, 0, False
+        self.hook = hook
         self.change = lambda packet: None
         self.held = None
         self.say(2, genl.attr(1, struct.pack("!BBH", 1, 0, 0)))    # bind
@@ -95,13 +96,14 @@ class Queue(threading.Thread):
                 pass
 
     def __enter__(self):
+        side = "iifname" if self.hook == "prerouting" else "oifname"
         nft("""table inet queued {
 	chain raw {
-		type filter hook prerouting priority raw
-		iifname eth0 meta l4proto { tcp, udp, icmp } queue num %d
-		iifname eth0 icmpv6 type < 128 queue num %d
+		type filter hook %s priority raw
+		%s eth0 meta l4proto { tcp, udp, icmp } queue num %d
+		%s eth0 icmpv6 type < 128 queue num %d
 	}
-}""" % (QUEUE, QUEUE))
+}""" % (self.hook, side, QUEUE, side, QUEUE))
         self.start()
         return self
 
