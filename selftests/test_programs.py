@@ -130,9 +130,9 @@ def test_iperf3():
             lbctl("add-service", proto, "%s:%d" % (vip(version), IPERF), "-s", "rr")
             lbctl("add-server", proto, "%s:%d" % (vip(version), IPERF), "-r",
                   addr("a", version) if version == 4 else "[%s]" % addr("a", 6))
-        for how, size in (((), "20M"), (("-P", "4"), "20M"),
+        for how, size in (((), "5M"), (("-P", "4"), "5M"),
                           (("-u", "-b", "20M", "-l", "1000"), "1M"),
-                          (("-R",), "20M")):
+                          (("-R",), "5M")):
             with Programs() as programs:
                 programs.start("a", "iperf3", "-s", "-1", "-B", VIP[version])
                 until(lambda v=version: listening("a", IPERF, "tcp", v))
