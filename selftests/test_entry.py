@@ -20,7 +20,7 @@ from servers import configure, exchange, which
 from test_tcp import open_director
 
 PREROUTING, INPUT = 0, 1
-SWITCHES = 30
+SWITCHES = 20
 
 
 def borrow(script):
@@ -192,7 +192,7 @@ table inet guard {
 
 
 def test_firewall():
-    client, at_a = Tap("client"), Tap("a")
+    client, at_a, director = Tap("client"), Tap("a"), open_director()
 
     def arrives(version, sport):
         """Whether a SYN does; what is sent behind it is no business of the rules."""
@@ -205,7 +205,9 @@ def test_firewall():
         return [f.l4 for f in seen if f.daddr == net.pack(VIP[version])]
 
     for version in (4, 6):
-        packets.both()
+        director.clear()
+        for protocol in (6, 17):
+            director.add(genl.key(VIP[version], 80, protocol), [addr("a", version)])
         with one_cpu(), deaf_client(), Firewall() as firewall:
             got = arrives(version, 3000)
             ok(got == [6, 17] and firewall.hits() == 0, "IPv%d: at prerouting a drop "
@@ -219,8 +221,8 @@ def test_firewall():
             got = arrives(version, 3002)
             ok(got == [6, 17] and firewall.hits() == 1, "IPv%d: back at prerouting "
                "it does nothing again" % version, (got, firewall.hits()))
-    for tap in (client, at_a):
-        tap.close()
+    for each in (client, at_a, director):
+        each.close()
     for version in (4, 6):
         configure(version, [("a", 1)])
         with at_input():
@@ -235,18 +237,77 @@ def test_firewall():
             sock.close()
 
 
-def test_switching():
-    """Behind a long firewall, so that packets are a while on their way from one
-    entry to the other."""
-    director = open_director()
-    lbctl("clear")
-    nft("""
+LONG = """
 table inet long {
 	chain mangle {
 		type filter hook prerouting priority mangle
 		%s
 	}
-}""" % "\n\t\t".join("tcp dport %d counter" % (1000 + n) for n in range(1500)))
+}""" % "\n\t\t".join("tcp dport %d counter" % (1000 + n) for n in range(1000))
+
+
+def flood(sock, stop, end):
+    """A process that sends on a CPU of its own until `stop` has an end; its exit
+    status is how often the director refused what it sent."""
+    child = os.fork()
+    if child:
+        return child
+    os.close(end)
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    os.set_blocking(stop, False)
+    refused = 0
+    while True:
+        try:
+            sock.send(b"x")
+        except ConnectionRefusedError:
+            refused += 1
+        try:
+            if not os.read(stop, 1):
+                os._exit(min(refused, 100))
+        except BlockingIOError:
+            pass
+
+
+def test_slips():
+    """Behind a long firewall a packet is a while on its way from PREROUTING to
+    INPUT, and must be met by an entry all the same."""
+    director = open_director()
+    lbctl("clear")
+    nft(LONG)
+    nft("""
+table inet silent {
+	chain raw {
+		type filter hook prerouting priority raw
+		udp dport 80 drop
+	}
+}""", "a")
+    for version in (4, 6):
+        key = genl.key(VIP[version], 80, 17)
+        director.add(key, [addr("a", version)])
+        stop, end = os.pipe()
+        sock = local.opened(version, 17)
+        child = flood(sock, stop, end)
+        for turn in range(SWITCHES):
+            before = director.servers(key)[addr("a", version)]["packets"]
+            until(lambda b=before, k=key, v=version:
+                  director.servers(k)[addr("a", v)]["packets"] > b + 10)
+            director.do(genl.INFO_SET, genl.u8(genl.INFO_ENTRY, 1 - turn % 2))
+        os.close(end)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        os.close(stop)
+        sock.close()
+        ok(status == 0, "IPv%d: of a stream of datagrams not one slips through to the "
+           "director's stack, however often the entry is switched" % version,
+           "%d were refused" % status)
+        director.clear()
+    nft("delete table inet silent", "a")
+    nft("delete table inet long")
+    director.close()
+
+
+def test_switching():
+    director = open_director()
+    lbctl("clear")
     for version in (4, 6):
         director.add(genl.key(VIP[version]), [addr(host, version) for host in "ab"],
                      sched="rr")
@@ -276,7 +337,6 @@ table inet long {
        "would have answered it by RST", resets)
     for run in runs:
         run.end()
-    nft("delete table inet long")
     at_client.close()
     director.clear()
     director.close()

@@ -1,9 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
-"""Two directors that are each other's real servers, and packets that come with a
-socket of the director already."""
+"""Two directors that are each other's real servers."""
 import socket
-import subprocess
 import threading
 
 import genl
@@ -11,7 +9,7 @@ import ipvs
 import net
 from net import SYN, VIP, addr, mac, ok, raw, tcp, until, within
 from servers import exchange
-from test_tcp import SPORTS, Counting, open_director
+from test_tcp import SPORTS, open_director
 
 AWAY = {4: "203.0.113.63", 6: "2001:db8:ff::63"}
 
@@ -145,46 +143,6 @@ def test_loop():
         two.clear()
     one.close()
     two.close()
-
-
-def test_socket():
-    """A packet that a rule has assigned to a socket of the director is a server's
-    all the same, and lets the socket go."""
-    director, listeners = open_director(), []
-    for version in (4, 6):
-        with within("director"):
-            sock = socket.socket(net.AF[version])
-        # IP_TRANSPARENT, IPV6_TRANSPARENT
-        sock.setsockopt(*((socket.SOL_IP, 19) if version == 4 else
-                          (socket.IPPROTO_IPV6, 75)), 1)
-        sock.bind((("127.0.0.1", "::1")[version == 6], 8080))
-        sock.listen()
-        listeners.append(sock)
-    rules = ("table inet guard {\n chain c { type filter hook prerouting priority "
-             "raw;\n  ip daddr %s meta l4proto tcp tproxy ip to 127.0.0.1:8080\n"
-             "  ip6 daddr %s meta l4proto tcp tproxy ip6 to [::1]:8080\n }\n}" %
-             (VIP[4], VIP[6]))
-    done = subprocess.run(["ip", "netns", "exec", "director", "nft", "-f", "-"],
-                          input=rules, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print("skip - a socket: this kernel has no tproxy", flush=True)
-    else:
-        counting = Counting()
-        for version in (4, 6):
-            director.add(genl.key(VIP[version]), [addr("a", version)])
-            with Echo("a", version, b"a"):
-                sock = net.connect(version)
-                letter, whole = sock.recv(1), exchange(sock, 50000)
-                sock.close()
-            ok(letter == b"a" and whole, "IPv%d: what a rule has given to a socket "
-               "goes to its server" % version, (letter, whole))
-        ok(not counting.grown(), "and nothing of it is dropped")
-        net.run("ip", "netns", "exec", "director", "nft", "delete", "table", "inet",
-                "guard")
-    for sock in listeners:
-        sock.close()
-    director.clear()
-    director.close()
 
 
 net.main(globals(), servers=False)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the tests of the director's surroundings share: how a packet is to look
-behind a router, rules of nftables, and a program behind NFQUEUE.
+behind a router, rules of nftables, and a program behind NFQUEUE. Frames made by
+hand go by test_tcp.py's wire, real connections to the servers a and b.
 """
 import socket
 import struct
@@ -9,6 +10,8 @@ import threading
 
 import genl
 import net
+import servers
+import test_tcp
 from net import within
 
 QUEUE = 5
@@ -112,3 +115,15 @@ class Queue(threading.Thread):
         self.ending = True
         self.join()
         self.sock.close()
+
+
+def main(names):
+    """The tests of a script, with the wire and the echo servers."""
+    built = net.build
+
+    def build():
+        built()
+        servers.Servers().start()
+
+    net.build = build
+    test_tcp.main(names, real="ab")
