@@ -206,7 +206,8 @@ unsigned int lbdr_peers_verdict(struct lbdr_net *ln, struct sk_buff *skb,
 	bool local = flow->family == LBDR_V4 ?
 		     inet_addr_type_dev_table(ln->net, skb->dev,
 					      ip_hdr(skb)->daddr) == RTN_LOCAL :
-		     ipv6_chk_addr(ln->net, &ipv6_hdr(skb)->daddr, NULL, 0);
+		     ipv6_chk_addr(ln->net, &ipv6_hdr(skb)->daddr,
+				   skb->dev, 0);
 
 	lbdr_drop(ln, local ? LBDR_PASS_DIRECTOR : LBDR_DROP_LOOP);
 	return local ? NF_ACCEPT : NF_DROP;

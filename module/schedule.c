@@ -33,7 +33,7 @@ static bool lbdr_schedule_bad_source(struct net *net,
 	}
 	return !(ipv6_addr_type(&flow->v6.client) & IPV6_ADDR_UNICAST) ||
 	       ipv6_addr_loopback(&flow->v6.client) ||
-	       ipv6_chk_addr(net, &flow->v6.client, NULL, 0);
+	       ipv6_chk_addr(net, &flow->v6.client, skb->dev, 0);
 }
 
 /*

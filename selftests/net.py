@@ -393,6 +393,9 @@ def main(names, servers=True, parameters=()):
     with the module loaded and the reference deployment built."""
     from servers import Servers
 
+    unknown = set(sys.argv[1:]) - set(names)
+    if unknown:
+        sys.exit("no such test: " + " ".join(sorted(unknown)))
     run("insmod", os.environ["LBDR_KO"], *parameters)
     try:
         build()

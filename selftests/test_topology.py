@@ -379,6 +379,18 @@ def test_vrf():
        counting.grown() == {"bad-source": 1}, "IPv4: a source is the director's own "
        "if it is in the packet's VRF", (got, grown))
     director.clear()
+    # One address outside of the VRF alone, one in it alone, one in neither.
+    batch("director", ["addr add 2001:db8:c::200/128 dev lo nodad",
+                       "addr add 2001:db8:c::202/128 dev red nodad"])
+    director.add(genl.key(ipvs.VIPS[6][0]), rips(6, 0))
+    counting = Counting()
+    got = [wire.send(flow(6)._replace(client="2001:db8:c::%d" % n).tcp(SYN))
+           for n in (200, 201, 202)]
+    grown = counting.grown()
+    ok(got == [0, 0, None] and grown == {"bad-source": 1}, "IPv6: a source is the "
+       "director's own if it is in the packet's VRF", (got, grown))
+    batch("director", ["addr del 2001:db8:c::200/128 dev lo"])
+    director.clear()
     wire.close()
     nft("delete table inet marks")
     ip("director", "link", "del", "red")
