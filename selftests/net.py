@@ -31,9 +31,10 @@ AF = {4: socket.AF_INET, 6: socket.AF_INET6}
 LBCTL = os.environ["LBCTL"]
 WAIT = 20.0
 
-# Everything runs on every kernel, but where a test is long because it does the
-# same many times, it does so on one kernel and is shorter on these.
-SHORT = os.environ.get("KERNEL_LABEL") in ("bookworm", "backports")
+# Where a test is long because it does the same many times, it does so on two
+# kernels and is shorter on these.
+LABEL = os.environ.get("KERNEL_LABEL")
+SHORT = LABEL in ("bookworm", "backports")
 failed = 0
 
 
@@ -46,6 +47,15 @@ def ok(good, what, detail=""):
         if detail:
             print("#   " + str(detail).replace("\n", "\n#   "), flush=True)
     return good
+
+
+def only(*labels):
+    """A test that no other kernel would answer otherwise: of the tool, or of what
+    is the same code on all of them."""
+    def mark(test):
+        test.labels = labels
+        return test
+    return mark
 
 
 def addr(host, ip=4):
@@ -405,6 +415,10 @@ def main(names, servers=True, parameters=()):
             Servers().start()
         for name, test in list(names.items()):
             if name.startswith("test_") and name in (sys.argv[1:] or [name]):
+                if LABEL not in getattr(test, "labels", [LABEL]):
+                    print("# %s runs on %s" % (name, " and ".join(test.labels)),
+                          flush=True)
+                    continue
                 print("# " + name, flush=True)
                 begun, cpu = time.monotonic(), sum(os.times()[:4])
                 test()

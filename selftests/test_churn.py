@@ -19,8 +19,8 @@ from genl import NESTED, Genl, attr, key, u8, u32
 from net import VIP, ok, until
 
 # Two minutes on one kernel; on the others the same, but shorter.
-SECONDS = int(os.environ.get("CHURN", 120 if os.environ.get("KERNEL_LABEL") ==
-                             "trixie" else 25))
+SECONDS = int(os.environ.get("CHURN", {"trixie": 120, "uml": 25, "kcsan": 60}.get(
+    net.LABEL, 12)))
 TRANSFERS = 200
 SCHEDULERS = ("rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos").split()
 PORTS = range(1000, 1040)

@@ -140,7 +140,8 @@ def on_lines(kind, build):
 
 
 def test_kinds():
-    for build in (plain, vlan, bond, bridge, macvlan, vrf):
+    for build in (vlan, bond, vrf) if net.SHORT else (plain, vlan, bond, bridge,
+                                                      macvlan, vrf):
         on_lines({plain: "two NICs"}.get(build, build.__name__), build)
 
 

@@ -15,7 +15,7 @@ from unittest import mock
 import genl
 import net
 import test_local as local
-from net import SYN, VIP, Tap, addr, lbctl, ok, until
+from net import SYN, VIP, Tap, addr, lbctl, ok, only, until
 from servers import configure, exchange, which
 from test_tcp import open_director
 
@@ -132,6 +132,7 @@ def test_path():
               path.test_schedulers)
 
 
+@only("trixie", "uml")
 def test_packets():
     """The stack has looked at IPv4's sources by then, and has dropped those that
     it knows to be wrong. Of headers cut short a few will do: they are parsed by
@@ -146,6 +147,7 @@ def test_packets():
         packets.test_table()
 
 
+@only("trixie", "uml")
 def test_errors():
     """Some of them come from the VIP, which IPv4 takes for a martian."""
     with at_input(), one_cpu():
@@ -154,11 +156,13 @@ def test_errors():
         local.accept_local("0")
 
 
+@only("trixie", "uml")
 def test_fragments():
     with at_input(), one_cpu():
         fragments.test_udp()
 
 
+@only("trixie", "uml")
 def test_local():
     """The director as a server, and clients on it."""
     with at_input():

@@ -15,7 +15,7 @@ import ipvs
 import net
 from ipvs import (Contest, Flow, Ipvs, Lbdr, Lost, Wire, by_service, client,
                   firsts, rip, scenario, services, syns)
-from net import ACK, FIN, RST, SYN, drops_of, lbctl, ok, until
+from net import ACK, FIN, RST, SYN, drops_of, lbctl, ok, only, until
 
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
 NAMES = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo",
@@ -75,6 +75,7 @@ def weights_of(servers):
                     for server in servers)
 
 
+@only("trixie", "backports")
 def test_same():
     """Those that are meant to be the same. A connection that begins anew from a
     used port is counted off at once here and with the next tick by ip_vs: where
@@ -159,6 +160,7 @@ def against_lblcr(steps, fates, servers, newest):
     return wrong, max(len(members) for members in sets.values())
 
 
+@only("trixie")
 def test_lblcr():
     with Contest() as contest:
         for servers, _, edits in SETS[:4]:
@@ -199,6 +201,7 @@ def cycles(picks, weights):
         for at in range(len(picks) - length + 1))
 
 
+@only("trixie")
 def test_wrr():
     with Contest() as contest:
         sides = contest.sides("wrr")
@@ -234,6 +237,7 @@ def test_wrr():
                wrong[:2])
 
 
+@only("trixie")
 def test_cost():
     """What an inactive connection costs. Server 0 has one active connection;
     server 1 gets inactive ones, and at 255 and 256 a choice is made."""
@@ -262,6 +266,7 @@ def test_cost():
                        (at_255, at_256))
 
 
+@only("trixie")
 def test_dh():
     """Where a destination's server takes none, ip_vs refuses, lbdr goes on."""
     with Contest() as contest:
@@ -292,6 +297,7 @@ def test_dh():
                     "are refused"), list(zip(fates, want)))
 
 
+@only("trixie")
 def test_sh_quiesced():
     with Contest() as contest:
         about = services()
@@ -312,6 +318,7 @@ def test_sh_quiesced():
            "it", list(zip(other, ours)))
 
 
+@only("trixie")
 def test_lblc_limited():
     """ip_vs sends a destination to its server even when that is overloaded."""
     with Contest() as contest:
@@ -330,6 +337,7 @@ def test_lblc_limited():
                    "upper threshold" % over)
 
 
+@only("trixie")
 def test_mh():
     """The tables differ by design; what a table is for holds on both sides."""
     with Contest() as contest:
@@ -365,6 +373,7 @@ def test_mh():
                 "go to others" if flags else "are refused"), wrong)
 
 
+@only("trixie")
 def test_shares():
     """mh by ports and twos deal out by weight, as far as chance allows."""
     with Contest() as contest:
@@ -488,6 +497,7 @@ def server_named(service, number):
     return named(service) + ["-r", form % rip(number, service.version)]
 
 
+@only("trixie", "uml")
 def test_swap():
     busy, quiet = services(protocols=("tcp",))
     side, wire = Lbdr(), Wire()

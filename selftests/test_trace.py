@@ -242,6 +242,7 @@ def rows_of(*words):
     return json.loads(lbctl("list", *words, "-j").stdout)
 
 
+@net.only("trixie")
 def test_tool_drops():
     configure(4, [("a", 0)])
     for _ in range(2):
@@ -271,6 +272,7 @@ def test_tool_drops():
        "another network namespace counts its own", rows)
 
 
+@net.only("trixie")
 def test_tool_connections():
     configure(4, [("a", 1), ("b", 1)])
     socks = [net.connect() for _ in range(4)]
@@ -312,6 +314,7 @@ def test_tool_connections():
         sock.close()
 
 
+@net.only("trixie")
 def test_tool_timeouts():
     configure(4, [("a", 1)], proto="-u")
     lbctl("set-timeout", "udp=1", "established=7200")
@@ -334,6 +337,7 @@ def test_tool_timeouts():
        "set-timeout with three numbers, as ipvsadm has it", told)
 
 
+@net.only("trixie")
 def test_tool_entry():
     configure(6, [("a", 1)])
     for word in ("input", "prerouting"):
@@ -345,6 +349,7 @@ def test_tool_entry():
         sock.close()
 
 
+@net.only("trixie")
 def test_tool_drain():
     configure(4, [("a", 1), ("b", 1)])
     socks = {}
@@ -385,6 +390,7 @@ def letters_of(version, ports, number):
     return got
 
 
+@net.only("trixie")
 def test_tool_services():
     """Persistence, ranges of ports and marks."""
     for version in (4, 6):
