@@ -6,13 +6,19 @@
 # turn. Prints a line `cost NAME SCHEDULER SERVERS INSTRUCTIONS` for every run,
 # and `lacks NAME SCHEDULER` for one that a contestant does not have; `bench`, on
 # the host, makes the table.
+#
+# lbdr's table doubles as it fills, with 1,536, 3,072, 6,144, 12,288 connections,
+# and makes whoever adds one meanwhile pay more. So a table is filled up to
+# between two of these first. With the fewest servers, what that took for a
+# connection is told too: `cost fill-NAME SERVERS INSTRUCTIONS`.
 set -u
 
 # shellcheck source=selftests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-packets=2000
+packets=1900
 runs=3
+fill=6500
 sizes=(2 100 1000)
 seen=0
 
@@ -21,41 +27,42 @@ rip()
 	echo "172.16.$(($1 / 250)).$(($1 % 250 + 1))"
 }
 
-# strangers PLACE: one run of packets from clients that nobody has seen, as long
-# as the table is empty at every 4,096th run.
+# strangers PLACE PACKETS: one run from clients that nobody has seen, as long as
+# the table is empty at every 2,048th run.
 strangers()
 {
-	local first=$((seen % 4096 * 4096))
+	local packets=$2 first=$((seen % 2048 * 8192)) last
 
 	seen=$((seen + 1))
-	pktgen in0 "src_min 10.$((first >> 16)).$((first >> 8 & 255)).0"
-	first=$((first + packets - 1))
-	pktgen in0 "src_max 10.$((first >> 16)).$((first >> 8 & 255)).$((first & 255))"
+	last=$((first + packets - 1))
+	pktgen in0 "count $packets"
+	pktgen in0 "src_min 10.$((first >> 16)).$((first >> 8 & 255)).$((first & 255))"
+	pktgen in0 "src_max 10.$((last >> 16)).$((last >> 8 & 255)).$((last & 255))"
 	send "$1"
 }
 
-# measure NAME PLACE: the first run meets each server's route for the first time,
-# and lets tables grow to the size that they then have.
+# measure PLACE NAME SCHEDULER SERVERS: the first run also meets each server's
+# route for the first time.
 measure()
 {
 	local i
 
-	strangers "$2"
+	strangers "$1" "$fill"
+	[ "$4" != "${sizes[0]}" ] || echo "cost fill-$2 $4 $cost"
 	for ((i = 0; i < runs; i++)); do
-		strangers "$2"
-		echo "cost $1 $cost"
+		strangers "$1" "$packets"
+		echo "cost $2 $3 $4 $cost"
 	done
 }
 
 # until_empty COMMAND...: it prints how many connections there are. Time is that of
-# the clock, which an idle guest lets run.
+# the clock, which an idle guest lets run; a long list of them takes more.
 until_empty()
 {
 	local deadline=$((SECONDS + 100))
 
-	until [ "$("$@")" -eq 0 ]; do
+	until sleep 2 && [ "$("$@")" -eq 0 ]; do
 		[ "$SECONDS" -lt "$deadline" ] || die 'connections do not expire'
-		sleep 1
 	done
 }
 
@@ -110,7 +117,7 @@ with_lbdr()
 	add_to_lbdr "${servers[@]:0:size}"
 	while read -r scheduler _; do
 		must "$LBCTL" edit-service -u "$vip:$port" -s "$scheduler"
-		measure "lbdr $scheduler $size" sink
+		measure sink lbdr "$scheduler" "$size"
 		until_empty lbdr_conns
 	done < <("$LBCTL" list-schedulers)
 	without_lbdr
@@ -130,7 +137,7 @@ with_ip_vs()
 			continue
 		fi
 		must ipvsadm -E -u "$vip:$port" -s "$scheduler"
-		measure "ip_vs $scheduler $size" sink
+		measure sink ip_vs "$scheduler" "$size"
 		until_empty ip_vs_conns
 	done <<<"$schedulers"
 	must ipvsadm -C
@@ -156,8 +163,9 @@ without_lbdr
 
 echo "kernel $(uname -r)"
 echo "packets $packets"
+echo "fill $fill"
 pktgen in0 'dst_mac 02:00:00:00:00:77'
-measure 'drop - 0' otherhost
+measure otherhost drop - 0
 pktgen in0 "dst_mac $mac"
 for size in "${sizes[@]}"; do
 	with_lbdr "$size"
