@@ -98,11 +98,13 @@ class Genl:
     def ask(self, family, command, body=b"", flags=F_ACK):
         """The replies' attributes; Refused when the kernel refuses."""
         self.send(family, command, body, flags)
+        self.torn = False
         replies = []
         while True:
             for kind, bits, seq, data in self.receive():
                 if seq != self.seq:
                     continue
+                self.torn |= bool(bits & F_DUMP_INTR)
                 if kind == NLMSG_DONE or kind == NLMSG_ERROR:
                     code = -struct.unpack("=i", data[:4])[0]
                     # A request that failed is quoted by its header alone.
@@ -277,7 +279,11 @@ class Director(Genl):
 
     def conns(self, **which):
         out = []
-        for reply in self.dump(CONN_GET, filter_of(**which)):
+        replies = self.dump(CONN_GET, filter_of(**which))
+        # The table was resized meanwhile: some may be told twice, or not at all.
+        while self.torn:
+            replies = self.dump(CONN_GET, filter_of(**which))
+        for reply in replies:
             row = dict(parse(reply))
             out.append(Conn(
                 number(row[CONN_PROTOCOL]), address_of(row[CONN_CLIENT_ADDRESS]),
