@@ -193,6 +193,37 @@ void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_move);
 
+/*
+ * Why data_race() in these two: rhashtable locks a bucket by a bit in the bucket's
+ * word, which it sets by a marked operation, and reads that word plainly where it
+ * moves a table and under that very lock. The bit is masked out of what is read.
+ * KCSAN blames the callers, into which all of it is inlined.
+ */
+static __always_inline void lbdr_conn_remove(struct lbdr_net *ln,
+					     struct lbdr_conn *conn)
+{
+	struct rhashtable *table = &ln->conns[conn->family];
+
+	/* The lock's bit, see above. */
+	data_race(conn->family == LBDR_V4 ?
+		  rhashtable_remove_fast(table, &conn->node, lbdr_conn_params4) :
+		  rhashtable_remove_fast(table, &conn->node, lbdr_conn_params6));
+}
+
+/* Look-up too: NULL, the connection that is there already, or an error. */
+static __always_inline struct lbdr_conn *
+lbdr_conn_insert(struct lbdr_net *ln, struct lbdr_conn *conn)
+{
+	struct rhashtable *table = &ln->conns[conn->family];
+
+	/* The lock's bit, see above. */
+	return data_race(conn->family == LBDR_V4 ?
+			 rhashtable_lookup_get_insert_fast(table, &conn->node,
+							   lbdr_conn_params4) :
+			 rhashtable_lookup_get_insert_fast(table, &conn->node,
+							   lbdr_conn_params6));
+}
+
 /**
  * lbdr_conn_kill() - take a connection out of the table
  * @ln: the namespace
@@ -217,12 +248,7 @@ bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
 	lbdr_conn_count(conn->server, state, -1);
 	if (unlikely(READ_ONCE(conn->server->upper)))
 		lbdr_server_judge(conn->server);
-	if (conn->family == LBDR_V4)
-		rhashtable_remove_fast(&ln->conns[LBDR_V4], &conn->node,
-				       lbdr_conn_params4);
-	else
-		rhashtable_remove_fast(&ln->conns[LBDR_V6], &conn->node,
-				       lbdr_conn_params6);
+	lbdr_conn_remove(ln, conn);
 	call_rcu(&conn->rcu, lbdr_conn_free_rcu);
 	return true;
 }
@@ -373,14 +399,7 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 
 	/* Counted before others can see it, so that no count is below 0. */
 	lbdr_conn_count(server, conn->state, 1);
-	if (flow->family == LBDR_V4)
-		old = rhashtable_lookup_get_insert_fast(&ln->conns[LBDR_V4],
-							&conn->node,
-							lbdr_conn_params4);
-	else
-		old = rhashtable_lookup_get_insert_fast(&ln->conns[LBDR_V6],
-							&conn->node,
-							lbdr_conn_params6);
+	old = lbdr_conn_insert(ln, conn);
 	if (likely(!old)) {
 		trace_lbdr_conn_new(conn, conn->state);
 		if (likely(conn->state != LBDR_CONN_STATE_TEMPLATE))
