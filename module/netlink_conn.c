@@ -379,7 +379,9 @@ static u32 lbdr_nl_kill_conns(struct lbdr_net *ln, enum lbdr_family family,
 	while ((conn = rhashtable_walk_next(&iter))) {
 		if (IS_ERR(conn))
 			continue;
-		if (lbdr_nl_conn_matches(conn, filter) &&
+		/* What only waits for the collector is gone already. */
+		if (lbdr_conn_left(ln, conn) > 0 &&
+		    lbdr_nl_conn_matches(conn, filter) &&
 		    lbdr_conn_kill(ln, conn))
 			killed++;
 		if (need_resched()) {

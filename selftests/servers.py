@@ -5,8 +5,9 @@ import selectors
 import socket
 import threading
 
+import genl
 import net
-from net import VIP, lbctl
+from net import VIP
 
 
 class Servers(threading.Thread):
@@ -33,28 +34,39 @@ class Servers(threading.Thread):
 
     def run(self):
         while True:
-            for key, _ in self.select.select():
-                kind, host = key.data
-                sock = key.fileobj
+            for key, events in self.select.select():
                 try:
-                    if kind == "accept":
-                        new = sock.accept()[0]
-                        new.sendall(host.encode())
-                        self.select.register(new, selectors.EVENT_READ,
-                                             ("echo", host))
-                    elif kind == "udp":
-                        data, peer = sock.recvfrom(65536)
-                        sock.sendto(host.encode() + data, peer)
-                    else:
-                        data = sock.recv(65536)
-                        if data:
-                            sock.setblocking(True)
-                            sock.sendall(data)
-                        else:
-                            raise OSError
+                    getattr(self, key.data[0])(key.fileobj, key.data[1], events)
                 except OSError:
-                    self.select.unregister(sock)
-                    sock.close()
+                    self.select.unregister(key.fileobj)
+                    key.fileobj.close()
+
+    def accept(self, sock, host, _):
+        new = sock.accept()[0]
+        new.setblocking(False)
+        # What waits to be sent: a client that is gone does not hold up the others.
+        self.select.register(new, selectors.EVENT_READ | selectors.EVENT_WRITE,
+                             ("echo", bytearray(host.encode())))
+
+    def echo(self, sock, waiting, events):
+        if events & selectors.EVENT_READ:
+            data = sock.recv(65536)
+            if not data:
+                raise OSError("closed")
+            waiting += data
+        try:
+            del waiting[:sock.send(waiting)]
+        except BlockingIOError:
+            pass
+        if bool(waiting) != bool(events & selectors.EVENT_WRITE):
+            self.select.modify(sock, selectors.EVENT_READ |
+                               (selectors.EVENT_WRITE if waiting else 0),
+                               ("echo", waiting))
+
+    @staticmethod
+    def udp(sock, host, _):
+        data, peer = sock.recvfrom(65536)
+        sock.sendto(host.encode() + data, peer)
 
 
 def service(version, proto="-t"):
@@ -66,12 +78,17 @@ def server(host, version):
         "[%s]" % net.addr(host, version)
 
 
-def configure(version, servers, sched="rr", proto="-t"):
-    lbctl("clear")
-    lbctl("add-service", *service(version, proto), "-s", sched)
+def configure(version, servers, sched="rr", protocol=socket.IPPROTO_TCP):
+    """One service, and nothing else. Not by the tool, which would be a process for
+    each of them."""
+    with net.within("director"):
+        director = genl.Director()
+    key = genl.key(VIP[version], 80, protocol)
+    director.clear()
+    director.add(key, sched=sched)
     for host, weight in servers:
-        lbctl("add-server", *service(version, proto), "-r",
-              server(host, version), "-w", str(weight))
+        director.add_server(key, net.addr(host, version), weight)
+    director.close()
 
 
 def which(version=4, **more):

@@ -30,7 +30,7 @@ class Churn(threading.Thread):
     """The operator with the trembling hand."""
 
     def __init__(self, seed):
-        super().__init__()
+        super().__init__(daemon=True)
         self.dice = random.Random(seed)
         with net.within("director"):
             self.sock = Genl()
@@ -204,15 +204,16 @@ def test_churn():
        (begun, ended))
     ok(not lost, "no transfer on the server that stayed lost a byte or was reset",
        "\n".join(lost[:10]))
-    # Those that were open to the last are not stuck either.
-    stuck = []
+    # Those that were open to the last are not stuck either: each goes on to the end
+    # of what it was saying.
+    stuck, deadline = [], time.monotonic() + net.WAIT
     for transfer in on_a:
-        # To the end of what it was saying.
-        transfer.sock.settimeout(net.WAIT)
         transfer.rounds = 1
         try:
-            while transfer.hear():
-                pass
+            while True:
+                transfer.sock.settimeout(max(deadline - time.monotonic(), 0.01))
+                if not transfer.hear():
+                    break
         except (OSError, ValueError) as error:
             stuck.append(str(error))
     ok(on_a and not stuck, "and %d that are still open go on" % len(on_a), stuck[:5])

@@ -18,6 +18,7 @@ from servers import configure, exchange, server, service, udp_socket
 
 NUMBER = {"TCP": 6, "UDP": 17}
 OPTION = {"TCP": "-t", "UDP": "-u"}
+PROTOCOL = {"TCP": 6, "UDP": 17}
 ROUTER = {4: "203.0.113.9", 6: "2001:db8:9::9"}
 HEAD = {4: 20, 6: 40}
 # Destination options with nothing in them but padding; the next header before
@@ -74,7 +75,7 @@ class Conn:
 
 def pair(version, kind):
     """A connection on each server."""
-    configure(version, [("a", 1), ("b", 1)], proto=OPTION[kind])
+    configure(version, [("a", 1), ("b", 1)], protocol=PROTOCOL[kind])
     conns = [Conn(version, kind) for _ in range(2)]
     if not ok({conn.letter for conn in conns} == {"a", "b"},
               "IPv%d %s: two connections, one on each server" % (version, kind)):
@@ -471,7 +472,7 @@ def unmake_path():
         net.ip(host, "route", "del", "10.1.0.0/24", check=False)
         net.ip(host, "-6", "route", "del", "2001:db8:2::/64", check=False)
         net.forget_pmtu(host)
-    net.run("ip", "link", "del", "vr", check=False)
+    net.ip("", "link", "del", "vr", check=False)
     net.ip("r", "link", "del", "far", check=False)
     for host in ("r", "far"):
         net.run("ip", "netns", "del", host, check=False)

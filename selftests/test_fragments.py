@@ -49,7 +49,7 @@ class Wire:
 
     def __init__(self, version):
         self.version = version
-        configure(version, [("a", 1), ("b", 1)], proto="-u")
+        configure(version, [("a", 1), ("b", 1)], protocol=17)
         self.conns = sorted((Conn(version) for _ in range(2)),
                             key=lambda conn: conn.letter)
         self.client = Tap("client")
@@ -517,7 +517,7 @@ def test_router():
     finally:
         for host in ("a", "b", "director"):
             net.ip(host, "route", "del", "10.1.0.0/24", check=False)
-        net.run("ip", "link", "del", "vr", check=False)
+        net.ip("", "link", "del", "vr", check=False)
         net.ip("r", "link", "del", "far", check=False)
         for host in ("r", "far"):
             net.run("ip", "netns", "del", host, check=False)

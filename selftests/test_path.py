@@ -47,7 +47,7 @@ def test_frames():
                    if f.saddr == net.pack(VIP[version]) and f.sport == 80]
         ok(not answers, "IPv%d TCP: no answer passes the director" % version)
 
-        configure(version, [("a", 1)], proto="-u")
+        configure(version, [("a", 1)], protocol=17)
         at_a.flush()
         sock = udp_socket(version)
         sock.send(b"payload")
@@ -257,7 +257,7 @@ def test_counters():
 def test_ttl():
     client = Tap("client")
     for version in (4, 6):
-        configure(version, [("a", 1)], proto="-u")
+        configure(version, [("a", 1)], protocol=17)
         at_a = Tap("a")
         client.flush()
         before = drops_of("ttl")
@@ -305,7 +305,7 @@ def test_mtu():
         ok(drops_of("mtu") > before, "and it is counted")
         sock.close()
 
-        configure(version, [("a", 1)], proto="-u")
+        configure(version, [("a", 1)], protocol=17)
         sock = udp_socket(version)
         at_a.flush()
         if version == 4:

@@ -635,6 +635,8 @@ def test_kill():
         ok(set(after.values()) == {(0, 0)} and before != after,
            "IPv%d: and the servers' counts are 0" % version, (before, after))
         director.clear()
+        ok(director.kill() == 0, "IPv%d: connections that went with their service "
+           "are not ended once more" % version)
     wire.close()
     director.close()
 

@@ -286,7 +286,7 @@ def test_failover():
         used = [sum(f.outgoing and f.dport == 80 for f in tap.frames())
                 for tap in by]
         first = max((0, 1), key=lambda n: used[n])
-        net.run("ip", "link", "set", "vs%d" % first, "down")
+        net.ip("", "link", "set", "vs%d" % first, "down")
         for tap in by + [at_a]:
             tap.flush()
         good = good and servers.exchange(sock, 100000)
@@ -298,7 +298,7 @@ def test_failover():
            "IPv%d: a connection goes on when the bond's active cable is pulled" %
            version, (good, used, then, macs))
         sock.close()
-        net.run("ip", "link", "set", "vs%d" % first, "up")
+        net.ip("", "link", "set", "vs%d" % first, "up")
         until(lambda: "LOWER_UP" in ip("director", "link", "show",
                                        "s%d" % first).stdout)
         director.clear()
@@ -306,7 +306,7 @@ def test_failover():
         tap.close()
     ip("director", "link", "del", "bond7")
     for number in (0, 1):
-        net.run("ip", "link", "del", "vs%d" % number)
+        net.ip("", "link", "del", "vs%d" % number)
     batch("a", ["addr del 10.66.0.62/24 dev eth0", "addr del fd66::62/64 dev eth0"])
     with within("director"):
         write("/proc/sys/net/ipv4/conf/all/arp_ignore", "0")
