@@ -273,10 +273,13 @@ def test_devices():
     net.run("ip", "netns", "add", "other")
     net.batch("", ["link add vother type veth peer name eth0 netns other",
                    "link set vother master br0 up"])
+    # The client is to have the director for its VIP, not this one.
+    with net.within("other"):
+        net.write("/proc/sys/net/ipv4/conf/all/arp_ignore", "1")
     net.batch("other", ["link set lo up", "link set eth0 up",
                         "addr add 192.168.1.80/24 dev eth0",
-                        "addr add %s/32 dev eth0" % VIP[4],
-                        "addr add %s/128 dev eth0 nodad" % VIP[6],
+                        "addr add %s/32 dev lo" % VIP[4],
+                        "addr add %s/128 dev lo nodad" % VIP[6],
                         "link add spare type dummy", "link set spare up",
                         "addr add 10.7.0.1/24 dev spare",
                         "addr add fd07::1/64 dev spare nodad"])
