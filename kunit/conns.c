@@ -24,16 +24,16 @@ struct lbdr_flow conns_flow(enum lbdr_family family, u8 protocol, u32 n)
 	if (family == LBDR_V4) {
 		flow.v4.client = htonl(0xc6336400 + n);
 		flow.v4.vip = htonl(0xc0000201);
-		flow.v4.cport = htons(40000);
-		flow.v4.vport = htons(80);
+		flow.v4.ports.cport = htons(40000);
+		flow.v4.ports.vport = htons(80);
 		flow.v4.protocol = protocol;
 	} else {
 		flow.v6.client.s6_addr32[0] = htonl(0x20010db8);
 		flow.v6.client.s6_addr32[3] = htonl(n);
 		flow.v6.vip.s6_addr32[0] = htonl(0x20010db8);
 		flow.v6.vip.s6_addr32[3] = htonl(0x80000001);
-		flow.v6.cport = htons(40000);
-		flow.v6.vport = htons(80);
+		flow.v6.ports.cport = htons(40000);
+		flow.v6.ports.vport = htons(80);
 		flow.v6.protocol = protocol;
 	}
 	return flow;

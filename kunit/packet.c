@@ -160,14 +160,14 @@ void packet_key(const struct packet *packet, enum lbdr_family family, u32 thoff,
 	if (family == LBDR_V4) {
 		memcpy(&flow->v4.client, bytes + V4_SADDR, 4);
 		memcpy(&flow->v4.vip, bytes + V4_DADDR, 4);
-		memcpy(&flow->v4.cport, bytes + thoff + L4_SPORT, 2);
-		memcpy(&flow->v4.vport, bytes + thoff + L4_DPORT, 2);
+		memcpy(&flow->v4.ports.cport, bytes + thoff + L4_SPORT, 2);
+		memcpy(&flow->v4.ports.vport, bytes + thoff + L4_DPORT, 2);
 		flow->v4.protocol = protocol;
 	} else {
 		memcpy(&flow->v6.client, bytes + V6_SADDR, 16);
 		memcpy(&flow->v6.vip, bytes + V6_DADDR, 16);
-		memcpy(&flow->v6.cport, bytes + thoff + L4_SPORT, 2);
-		memcpy(&flow->v6.vport, bytes + thoff + L4_DPORT, 2);
+		memcpy(&flow->v6.ports.cport, bytes + thoff + L4_SPORT, 2);
+		memcpy(&flow->v6.ports.vport, bytes + thoff + L4_DPORT, 2);
 		flow->v6.protocol = protocol;
 	}
 }

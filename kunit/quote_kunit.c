@@ -434,14 +434,14 @@ static enum lbdr_parsed quote_naive(const u8 *bytes, enum lbdr_family family,
 	if (four) {
 		memcpy(&flow->v4.vip, inner + V4_SADDR, 4);
 		memcpy(&flow->v4.client, inner + V4_DADDR, 4);
-		memcpy(&flow->v4.vport, bytes + thoff + L4_SPORT, 2);
-		memcpy(&flow->v4.cport, bytes + thoff + L4_DPORT, 2);
+		memcpy(&flow->v4.ports.vport, bytes + thoff + L4_SPORT, 2);
+		memcpy(&flow->v4.ports.cport, bytes + thoff + L4_DPORT, 2);
 		flow->v4.protocol = type;
 	} else {
 		memcpy(&flow->v6.vip, inner + V6_SADDR, 16);
 		memcpy(&flow->v6.client, inner + V6_DADDR, 16);
-		memcpy(&flow->v6.vport, bytes + thoff + L4_SPORT, 2);
-		memcpy(&flow->v6.cport, bytes + thoff + L4_DPORT, 2);
+		memcpy(&flow->v6.ports.vport, bytes + thoff + L4_SPORT, 2);
+		memcpy(&flow->v6.ports.cport, bytes + thoff + L4_DPORT, 2);
 		flow->v6.protocol = type;
 	}
 	return LBDR_PARSED_ERROR;

@@ -64,8 +64,8 @@ static u32 hash_sh_owner(const struct scheds *s, u32 bucket)
 static u32 hash_sh(const struct scheds *s, const struct lbdr_flow *flow,
 		   u32 flags)
 {
-	u32 port = ntohs(flow->family == LBDR_V4 ? flow->v4.cport :
-						   flow->v6.cport);
+	u32 port = ntohs(flow->family == LBDR_V4 ? flow->v4.ports.cport :
+						   flow->v6.ports.cport);
 	u32 bucket = hash_bucket(flow, false,
 				 flags & LBDR_SCHED_FLAG_PORT ? port : 0);
 	u32 i, at = hash_sh_owner(s, bucket);
@@ -250,7 +250,7 @@ static void hash_fields_test(struct kunit *test)
 	for (i = 0; i < BUCKETS; i++) {
 		flow = scheds_flow(s, &rnd);
 		other = flow;
-		other.v4.cport = htons(ntohs(flow.v4.cport) ^ 0x155);
+		other.v4.ports.cport = htons(ntohs(flow.v4.ports.cport) ^ 0x155);
 		by_port += scheds_pick(s, &flow) != scheds_pick(s, &other);
 		other = scheds_flow(s, &rnd);
 		by_address += scheds_pick(s, &flow) != scheds_pick(s, &other);

@@ -156,11 +156,11 @@ static u32 mh_slot(const struct scheds *s, const struct lbdr_flow *flow,
 	u64 more = salt << 16, hash;
 
 	if (flow->family == LBDR_V4) {
-		more += port ? ntohs(flow->v4.cport) : 0;
+		more += port ? ntohs(flow->v4.ports.cport) : 0;
 		hash = siphash_2u32(ntohl(flow->v4.client), more,
 				    &mh_key_client);
 	} else {
-		more += port ? ntohs(flow->v6.cport) : 0;
+		more += port ? ntohs(flow->v6.ports.cport) : 0;
 		hash = siphash_3u64((u64)ntohl(words[0]) << 32 | ntohl(words[1]),
 				    (u64)ntohl(words[2]) << 32 | ntohl(words[3]),
 				    more, &mh_key_client);

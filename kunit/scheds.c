@@ -326,14 +326,14 @@ struct lbdr_flow scheds_flow(const struct scheds *s, struct rnd_state *rnd)
 	if (flow.family == LBDR_V4) {
 		prandom_bytes_state(rnd, &flow.v4.client, sizeof(flow.v4.client));
 		prandom_bytes_state(rnd, &flow.v4.vip, sizeof(flow.v4.vip));
-		flow.v4.cport = htons(1 + lbdr_kunit_below(rnd, U16_MAX));
-		flow.v4.vport = htons(80);
+		flow.v4.ports.cport = htons(1 + lbdr_kunit_below(rnd, U16_MAX));
+		flow.v4.ports.vport = htons(80);
 		flow.v4.protocol = IPPROTO_TCP;
 	} else {
 		prandom_bytes_state(rnd, &flow.v6.client, sizeof(flow.v6.client));
 		prandom_bytes_state(rnd, &flow.v6.vip, sizeof(flow.v6.vip));
-		flow.v6.cport = htons(1 + lbdr_kunit_below(rnd, U16_MAX));
-		flow.v6.vport = htons(80);
+		flow.v6.ports.cport = htons(1 + lbdr_kunit_below(rnd, U16_MAX));
+		flow.v6.ports.vport = htons(80);
 		flow.v6.protocol = IPPROTO_TCP;
 	}
 	return flow;

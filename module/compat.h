@@ -9,10 +9,16 @@
 
 #include <linux/version.h>
 #include <net/genetlink.h>
+#include <net/route.h>
 
 /* From 6.5 on, what skbuff.h had on GSO has a header of its own. */
 #if KERNEL_VERSION(6, 5, 0) <= LINUX_VERSION_CODE
 #include <net/gso.h>
+#endif
+
+/* From 6.10 on, as dst_rt6_info(), which is older in stable kernels too. */
+#ifndef dst_rtable
+#define dst_rtable(ptr)	container_of_const(ptr, struct rtable, dst)
 #endif
 
 /* From 6.6 on, a dump's attributes sit in a struct genl_info. */

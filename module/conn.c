@@ -17,11 +17,10 @@
  * its memory is free, not until it is unlinked, or a flood could outrun the
  * grace periods.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
-#include <linux/jhash.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/random.h>
+#include <linux/siphash.h>
 
 #include "lbdr.h"
 #include "lbdr_trace.h"
@@ -46,15 +45,31 @@ MODULE_PARM_DESC(conn_max,
 
 static struct kmem_cache *lbdr_conn_cache[LBDR_FAMILIES] __read_mostly;
 
-/* Inline, or the table's code would call them for each entry of a chain. */
+/*
+ * Whoever sends packets chooses what is hashed: addresses and ports. So the hash
+ * is a keyed one, and nobody can make a chain grow who does not know the key.
+ * Connections that differ in the protocol alone share a chain, which nobody can
+ * make longer than there are protocols; @seed is the table's own.
+ *
+ * Inline, or the table's code would call them for each entry of a chain.
+ */
+static hsiphash_key_t lbdr_conn_secret __read_mostly;
+
 static __always_inline u32 lbdr_conn_hash4(const void *key, u32 len, u32 seed)
 {
-	return jhash2(key, sizeof(struct lbdr_key4) / sizeof(u32), seed);
+	const struct lbdr_key4 *k = key;
+
+	return hsiphash_3u32((__force u32)k->client,
+			     (__force u32)k->vip ^ seed, k->ports.both,
+			     &lbdr_conn_secret);
 }
 
 static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)
 {
-	return jhash2(key, sizeof(struct lbdr_key6) / sizeof(u32), seed);
+	hsiphash_key_t secret = lbdr_conn_secret;
+
+	secret.key[0] ^= seed;
+	return hsiphash(key, offsetof(struct lbdr_key6, protocol), &secret);
 }
 
 static __always_inline int lbdr_conn_cmp4(struct rhashtable_compare_arg *arg,
@@ -182,7 +197,7 @@ static void lbdr_conn_free_rcu(struct rcu_head *rcu)
  *
  * Context: rcu_read_lock() held, BH off.
  */
-void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
+noinline void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
 {
 	if (cmpxchg(&conn->state, from, to) != from)
 		return;
@@ -235,7 +250,7 @@ lbdr_conn_insert(struct lbdr_net *ln, struct lbdr_conn *conn)
  * Context: rcu_read_lock() held.
  * Return: true when this call removed it, false when another one did.
  */
-bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
+noinline bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
 {
 	u32 state = READ_ONCE(conn->state);
 
@@ -255,9 +270,10 @@ bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_kill);
 
 static __always_inline struct lbdr_conn *
-lbdr_conn_lookup(struct lbdr_net *ln, const struct lbdr_flow *flow)
+lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family,
+		 const struct lbdr_flow *flow)
 {
-	if (flow->family == LBDR_V4)
+	if (family == LBDR_V4)
 		return rhashtable_lookup(&ln->conns[LBDR_V4], &flow->v4,
 					 lbdr_conn_params4);
 	return rhashtable_lookup(&ln->conns[LBDR_V6], &flow->v6,
@@ -277,28 +293,18 @@ lbdr_conn_lookup(struct lbdr_net *ln, const struct lbdr_flow *flow)
 struct lbdr_conn *lbdr_conn_peek(struct lbdr_net *ln,
 				 const struct lbdr_flow *flow)
 {
-	struct lbdr_conn *conn = lbdr_conn_lookup(ln, flow);
+	struct lbdr_conn *conn = lbdr_conn_lookup(ln, flow->family, flow);
 
 	return conn && lbdr_conn_left(ln, conn) > 0 ? conn : NULL;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_peek);
 
-/**
- * lbdr_conn_find() - the connection that a packet belongs to
- * @ln: the namespace
- * @flow: of the packet
- *
- * A connection that has expired, whose server was removed, or that a SYN or an
- * INIT begins anew after it was closed, is killed here and not found. It keeps
- * alive what persistence remembers of its client.
- *
- * Context: rcu_read_lock() held, BH off.
- * Return: the connection, its stamp renewed, or NULL.
- */
-struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
-				 const struct lbdr_flow *flow)
+/* lbdr_conn_find() where the compiler knows the flow's family. */
+static __always_inline struct lbdr_conn *
+lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
+		  const struct lbdr_flow *flow)
 {
-	struct lbdr_conn *conn = lbdr_conn_lookup(ln, flow);
+	struct lbdr_conn *conn = lbdr_conn_lookup(ln, family, flow);
 	u32 now, state;
 
 	if (!conn)
@@ -326,6 +332,24 @@ struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 kill:
 	lbdr_conn_kill(ln, conn);
 	return NULL;
+}
+
+/**
+ * lbdr_conn_find() - the connection that a packet belongs to
+ * @ln: the namespace
+ * @flow: of the packet
+ *
+ * A connection that has expired, whose server was removed, or that a SYN or an
+ * INIT begins anew after it was closed, is killed here and not found. It keeps
+ * alive what persistence remembers of its client.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the connection, its stamp renewed, or NULL.
+ */
+struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
+				 const struct lbdr_flow *flow)
+{
+	return lbdr_conn_find_of(ln, flow->family, flow);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_find);
 
@@ -551,6 +575,7 @@ int lbdr_conn_init(void)
 	BUILD_BUG_ON(sizeof(struct lbdr_conn4) > 64);
 	BUILD_BUG_ON(sizeof(struct lbdr_key4) != 16);
 	BUILD_BUG_ON(sizeof(struct lbdr_key6) != 40);
+	get_random_bytes(&lbdr_conn_secret, sizeof(lbdr_conn_secret));
 
 	if (!conn_max) {
 		u64 room = (u64)totalram_pages() << PAGE_SHIFT;

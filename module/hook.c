@@ -49,7 +49,7 @@
  * a frame is for the bridge itself is not known yet at that point but by its
  * MAC address.
  */
-static bool lbdr_hook_ours(const struct sk_buff *skb)
+static __always_inline bool lbdr_hook_ours(const struct sk_buff *skb)
 {
 #if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
 	const struct nf_bridge_info *bridge = nf_bridge_info_get(skb);
@@ -62,9 +62,9 @@ static bool lbdr_hook_ours(const struct sk_buff *skb)
 }
 
 /* As a capture would count: the segments of a GSO packet, with their headers */
-static void lbdr_hook_count(const struct lbdr_server *server,
-			    const struct sk_buff *skb,
-			    const struct lbdr_flow *flow)
+static __always_inline void lbdr_hook_count(const struct lbdr_server *server,
+					    const struct sk_buff *skb,
+					    const struct lbdr_flow *flow)
 {
 	u32 packets = 1, bytes = skb->len;
 
@@ -77,51 +77,63 @@ static void lbdr_hook_count(const struct lbdr_server *server,
 
 static __always_inline unsigned int
 lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
+	       enum lbdr_family family, bool local,
 	       const struct lbdr_flow *flow, struct lbdr_server *server)
 {
 	const struct lbdr_route *route;
 	enum lbdr_drop why;
 
-	route = lbdr_route_get(server, flow->local ? skb_dst(skb)->dev :
-						     skb->dev, &why);
+	route = lbdr_route_get(server, family,
+			       local ? skb_dst(skb)->dev : skb->dev, &why);
 	if (unlikely(!route)) {
 		lbdr_drop(ln, why);
 		return NF_DROP;
 	}
 	lbdr_hook_count(server, skb, flow);
-	return flow->family == LBDR_V4 ?
-	       lbdr_xmit_dr4(ln, skb, server, route, flow->local) :
-	       lbdr_xmit_dr6(ln, skb, server, route, flow->local);
+	return family == LBDR_V4 ?
+	       lbdr_xmit_dr4(ln, skb, server, route, local) :
+	       lbdr_xmit_dr6(ln, skb, server, route, local);
 }
 
-/*
- * A packet whose flow is known. @marked is the service that its mark stands for,
- * or NULL where that of its address and port is meant.
- */
-static unsigned int lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
-				      const struct lbdr_flow *flow,
-				      const struct lbdr_service *marked)
+/* A packet of no connection. */
+static noinline unsigned int lbdr_hook_new(struct lbdr_net *ln,
+					   struct sk_buff *skb,
+					   const struct lbdr_flow *flow,
+					   const struct lbdr_service *marked)
 {
 	const struct lbdr_service *service;
 	struct lbdr_server *server;
-	struct lbdr_conn *conn;
 	unsigned int verdict;
+
+	service = marked ?: lbdr_service_of_flow(ln, flow);
+	if (!service)
+		return NF_ACCEPT;
+	server = lbdr_schedule(ln, skb, service, flow, &verdict);
+	if (!server)
+		return verdict;
+	return lbdr_hook_send(ln, skb, flow->family, flow->local, flow, server);
+}
+
+/*
+ * A packet whose flow is known. @family and @local are the flow's, said once more
+ * since the compiler knows them here. @marked is the service that its mark stands for,
+ * or NULL where that of its address and port is meant.
+ */
+static __always_inline unsigned int
+lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
+		  enum lbdr_family family, bool local,
+		  const struct lbdr_flow *flow,
+		  const struct lbdr_service *marked)
+{
+	struct lbdr_conn *conn = lbdr_conn_find_of(ln, family, flow);
 	u32 state, next;
 
-	conn = lbdr_conn_find(ln, flow);
-	if (unlikely(!conn)) {
-		service = marked ?: lbdr_service_of_flow(ln, flow);
-		if (!service)
-			return NF_ACCEPT;
-		server = lbdr_schedule(ln, skb, service, flow, &verdict);
-		if (!server)
-			return verdict;
-		return lbdr_hook_send(ln, skb, flow, server);
-	}
+	if (unlikely(!conn))
+		return lbdr_hook_new(ln, skb, flow, marked);
 
 	/* A director that has the VIP now, while we still have what was ours. */
-	if (unlikely(lbdr_event_begins(flow->event) && !flow->local &&
-		     lbdr_peers_sent(ln, skb, conn->server->service))) {
+	if (unlikely(lbdr_event_begins(flow->event)) && !local &&
+	    lbdr_peers_sent(ln, skb, conn->server->service)) {
 		lbdr_conn_kill(ln, conn);
 		return lbdr_peers_verdict(ln, skb, flow);
 	}
@@ -130,7 +142,7 @@ static unsigned int lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 	next = lbdr_state_next[flow->event][state];
 	if (unlikely(next != state))
 		lbdr_conn_move(conn, state, next);
-	return lbdr_hook_send(ln, skb, flow, conn->server);
+	return lbdr_hook_send(ln, skb, family, local, flow, conn->server);
 }
 
 /* An ICMP error: to the server whose packet it quotes, if it is one of ours. */
@@ -140,14 +152,17 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 {
 	struct lbdr_conn *conn = lbdr_conn_peek(ln, flow);
 
-	return conn ? lbdr_hook_send(ln, skb, flow, conn->server) : NF_ACCEPT;
+	return conn ? lbdr_hook_send(ln, skb, flow->family, flow->local, flow,
+				     conn->server) : NF_ACCEPT;
 }
 
-static unsigned int lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
-				   enum lbdr_family family, bool local,
-				   const struct lbdr_service *marked)
+static __always_inline unsigned int
+lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
+	       enum lbdr_family family, bool local,
+	       const struct lbdr_service *marked)
 {
-	struct lbdr_flow flow;
+	/* Wiping it would be a tenth of the walk; the parser fills it in. */
+	struct lbdr_flow flow __uninitialized;
 	unsigned int verdict;
 	bool bh;
 
@@ -159,7 +174,8 @@ static unsigned int lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	switch (family == LBDR_V4 ? lbdr_parse4(skb, &flow) :
 				    lbdr_parse6(skb, &flow)) {
 	case LBDR_PARSED:
-		verdict = lbdr_hook_forward(ln, skb, &flow, marked);
+		verdict = lbdr_hook_forward(ln, skb, family, local, &flow,
+					    marked);
 		break;
 	case LBDR_PARSED_ERROR:
 		verdict = lbdr_hook_error(ln, skb, &flow);
@@ -181,6 +197,30 @@ static unsigned int lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	return verdict;
 }
 
+/*
+ * The walk thrice: a family's packets from the network, which are nearly all that
+ * there are, have one each where the compiler knows whose they are.
+ */
+static noinline __flatten unsigned int lbdr_hook_walk4(struct lbdr_net *ln,
+						       struct sk_buff *skb)
+{
+	return lbdr_hook_walk(ln, skb, LBDR_V4, false, NULL);
+}
+
+static noinline __flatten unsigned int lbdr_hook_walk6(struct lbdr_net *ln,
+						       struct sk_buff *skb)
+{
+	return lbdr_hook_walk(ln, skb, LBDR_V6, false, NULL);
+}
+
+static noinline unsigned int
+lbdr_hook_walk_other(struct lbdr_net *ln, struct sk_buff *skb,
+		     enum lbdr_family family, bool local,
+		     const struct lbdr_service *marked)
+{
+	return lbdr_hook_walk(ln, skb, family, local, marked);
+}
+
 /* Whether a packet may be for a VIP: all that others pay for our being here. */
 static __always_inline bool lbdr_hook_vip(const struct lbdr_net *ln,
 					  const struct sk_buff *skb,
@@ -195,29 +235,27 @@ static __always_inline bool lbdr_hook_vip(const struct lbdr_net *ln,
 static unsigned int lbdr_hook4(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state)
 {
-	struct lbdr_net *ln = lbdr_net(state->net);
+	struct lbdr_net *ln = priv;
 
 	if (!lbdr_hook_vip(ln, skb, LBDR_V4) || !lbdr_hook_ours(skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk(ln, skb, LBDR_V4, false, NULL);
+	return lbdr_hook_walk4(ln, skb);
 }
 
 static unsigned int lbdr_hook6(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state)
 {
-	struct lbdr_net *ln = lbdr_net(state->net);
+	struct lbdr_net *ln = priv;
 
 	if (!lbdr_hook_vip(ln, skb, LBDR_V6) || !lbdr_hook_ours(skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk(ln, skb, LBDR_V6, false, NULL);
+	return lbdr_hook_walk6(ln, skb);
 }
 
 /* ICMP errors about a marked connection have no mark of their own. */
-static unsigned int lbdr_hook_marked(struct sk_buff *skb,
-				     const struct nf_hook_state *state,
+static unsigned int lbdr_hook_marked(struct lbdr_net *ln, struct sk_buff *skb,
 				     enum lbdr_family family, bool error)
 {
-	struct lbdr_net *ln = lbdr_net(state->net);
 	const struct lbdr_service *service = NULL;
 
 	if (skb->mark)
@@ -226,20 +264,20 @@ static unsigned int lbdr_hook_marked(struct sk_buff *skb,
 		return NF_ACCEPT;
 	if (!lbdr_hook_ours(skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk(ln, skb, family, false, service);
+	return lbdr_hook_walk_other(ln, skb, family, false, service);
 }
 
 static unsigned int lbdr_hook_marked4(void *priv, struct sk_buff *skb,
 				      const struct nf_hook_state *state)
 {
-	return lbdr_hook_marked(skb, state, LBDR_V4,
+	return lbdr_hook_marked(priv, skb, LBDR_V4,
 				ip_hdr(skb)->protocol == IPPROTO_ICMP);
 }
 
 static unsigned int lbdr_hook_marked6(void *priv, struct sk_buff *skb,
 				      const struct nf_hook_state *state)
 {
-	return lbdr_hook_marked(skb, state, LBDR_V6,
+	return lbdr_hook_marked(priv, skb, LBDR_V6,
 				ipv6_hdr(skb)->nexthdr == IPPROTO_ICMPV6);
 }
 
@@ -268,87 +306,79 @@ static bool lbdr_hook_local_works4(struct net *net, const struct sk_buff *skb)
 static unsigned int lbdr_hook_local4(void *priv, struct sk_buff *skb,
 				     const struct nf_hook_state *state)
 {
-	struct lbdr_net *ln = lbdr_net(state->net);
+	struct lbdr_net *ln = priv;
 
 	if (!lbdr_hook_vip(ln, skb, LBDR_V4) ||
 	    !lbdr_hook_local_works4(state->net, skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk(ln, skb, LBDR_V4, true, NULL);
+	return lbdr_hook_walk_other(ln, skb, LBDR_V4, true, NULL);
 }
 
 static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
 				     const struct nf_hook_state *state)
 {
-	struct lbdr_net *ln = lbdr_net(state->net);
+	struct lbdr_net *ln = priv;
 
 	/* IPv6 takes packets from an address of its own. */
 	if (!lbdr_hook_vip(ln, skb, LBDR_V6) ||
 	    ipv6_addr_equal(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr))
 		return NF_ACCEPT;
-	return lbdr_hook_walk(ln, skb, LBDR_V6, true, NULL);
+	return lbdr_hook_walk_other(ln, skb, LBDR_V6, true, NULL);
 }
 
-/* By entry and family; one of the two entries is registered. */
-static const struct nf_hook_ops lbdr_hooks_entry[][LBDR_FAMILIES] = {
+#define LBDR_HOOK(family, function, place, prio) {	\
+	.hook		= function,			\
+	.pf		= NFPROTO_ ## family,		\
+	.hooknum	= NF_INET_ ## place,		\
+	.priority	= prio,				\
+}
+
+/* One of the two entries is registered. */
+static const struct nf_hook_ops lbdr_hooks[LBDR_HOOKS][LBDR_FAMILIES] = {
 	[LBDR_ENTRY_PREROUTING] = {
-		[LBDR_V4] = {
-			.hook		= lbdr_hook4,
-			.pf		= NFPROTO_IPV4,
-			.hooknum	= NF_INET_PRE_ROUTING,
-			.priority	= NF_IP_PRI_CONNTRACK - 1,
-		},
-		[LBDR_V6] = {
-			.hook		= lbdr_hook6,
-			.pf		= NFPROTO_IPV6,
-			.hooknum	= NF_INET_PRE_ROUTING,
-			.priority	= NF_IP6_PRI_CONNTRACK - 1,
-		},
+		[LBDR_V4] = LBDR_HOOK(IPV4, lbdr_hook4, PRE_ROUTING,
+				      NF_IP_PRI_CONNTRACK - 1),
+		[LBDR_V6] = LBDR_HOOK(IPV6, lbdr_hook6, PRE_ROUTING,
+				      NF_IP6_PRI_CONNTRACK - 1),
 	},
 	[LBDR_ENTRY_INPUT] = {
-		[LBDR_V4] = {
-			.hook		= lbdr_hook4,
-			.pf		= NFPROTO_IPV4,
-			.hooknum	= NF_INET_LOCAL_IN,
-			.priority	= NF_IP_PRI_NAT_SRC - 1,
-		},
-		[LBDR_V6] = {
-			.hook		= lbdr_hook6,
-			.pf		= NFPROTO_IPV6,
-			.hooknum	= NF_INET_LOCAL_IN,
-			.priority	= NF_IP6_PRI_NAT_SRC - 1,
-		},
+		[LBDR_V4] = LBDR_HOOK(IPV4, lbdr_hook4, LOCAL_IN,
+				      NF_IP_PRI_NAT_SRC - 1),
+		[LBDR_V6] = LBDR_HOOK(IPV6, lbdr_hook6, LOCAL_IN,
+				      NF_IP6_PRI_NAT_SRC - 1),
+	},
+	[LBDR_HOOK_LOCAL] = {
+		[LBDR_V4] = LBDR_HOOK(IPV4, lbdr_hook_local4, LOCAL_OUT,
+				      NF_IP_PRI_CONNTRACK - 1),
+		[LBDR_V6] = LBDR_HOOK(IPV6, lbdr_hook_local6, LOCAL_OUT,
+				      NF_IP6_PRI_CONNTRACK - 1),
+	},
+	[LBDR_HOOK_MARKED] = {
+		[LBDR_V4] = LBDR_HOOK(IPV4, lbdr_hook_marked4, PRE_ROUTING,
+				      NF_IP_PRI_MANGLE + 1),
+		[LBDR_V6] = LBDR_HOOK(IPV6, lbdr_hook_marked6, PRE_ROUTING,
+				      NF_IP6_PRI_MANGLE + 1),
 	},
 };
 
-static const struct nf_hook_ops lbdr_hooks_local[LBDR_FAMILIES] = {
-	[LBDR_V4] = {
-		.hook		= lbdr_hook_local4,
-		.pf		= NFPROTO_IPV4,
-		.hooknum	= NF_INET_LOCAL_OUT,
-		.priority	= NF_IP_PRI_CONNTRACK - 1,
-	},
-	[LBDR_V6] = {
-		.hook		= lbdr_hook_local6,
-		.pf		= NFPROTO_IPV6,
-		.hooknum	= NF_INET_LOCAL_OUT,
-		.priority	= NF_IP6_PRI_CONNTRACK - 1,
-	},
-};
+/**
+ * lbdr_hook_birth() - a namespace's own hooks, none of which is registered
+ * @ln: the namespace
+ *
+ * They are its own since they lead to it: a hook is spared the look-up.
+ *
+ * Context: process.
+ */
+void lbdr_hook_birth(struct lbdr_net *ln)
+{
+	enum lbdr_family family;
+	int hook;
 
-static const struct nf_hook_ops lbdr_hooks_marked[LBDR_FAMILIES] = {
-	[LBDR_V4] = {
-		.hook		= lbdr_hook_marked4,
-		.pf		= NFPROTO_IPV4,
-		.hooknum	= NF_INET_PRE_ROUTING,
-		.priority	= NF_IP_PRI_MANGLE + 1,
-	},
-	[LBDR_V6] = {
-		.hook		= lbdr_hook_marked6,
-		.pf		= NFPROTO_IPV6,
-		.hooknum	= NF_INET_PRE_ROUTING,
-		.priority	= NF_IP6_PRI_MANGLE + 1,
-	},
-};
+	memcpy(ln->hooks, lbdr_hooks, sizeof(ln->hooks));
+	for (hook = 0; hook < LBDR_HOOKS; hook++)
+		for (family = 0; family < LBDR_FAMILIES; family++)
+			ln->hooks[hook][family].priv = ln;
+}
 
 /**
  * lbdr_hook_register() - begin to see a family's packets
@@ -368,17 +398,16 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
 	err = lbdr_defrag_begin(ln->net, family);
 	if (err)
 		return err;
-	err = nf_register_net_hook(ln->net,
-				   &lbdr_hooks_entry[ln->entry][family]);
+	err = nf_register_net_hook(ln->net, &ln->hooks[ln->entry][family]);
 	if (err)
 		goto err_entry;
-	err = nf_register_net_hook(ln->net, &lbdr_hooks_local[family]);
+	err = nf_register_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
 	if (err)
 		goto err_local;
 	return 0;
 
 err_local:
-	nf_unregister_net_hook(ln->net, &lbdr_hooks_entry[ln->entry][family]);
+	nf_unregister_net_hook(ln->net, &ln->hooks[ln->entry][family]);
 err_entry:
 	lbdr_defrag_end(ln->net, family);
 	return err;
@@ -395,8 +424,8 @@ err_entry:
  */
 void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
 {
-	nf_unregister_net_hook(ln->net, &lbdr_hooks_local[family]);
-	nf_unregister_net_hook(ln->net, &lbdr_hooks_entry[ln->entry][family]);
+	nf_unregister_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
+	nf_unregister_net_hook(ln->net, &ln->hooks[ln->entry][family]);
 	lbdr_defrag_end(ln->net, family);
 }
 
@@ -410,7 +439,8 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
  */
 int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
 {
-	return nf_register_net_hook(ln->net, &lbdr_hooks_marked[family]);
+	return nf_register_net_hook(ln->net,
+				    &ln->hooks[LBDR_HOOK_MARKED][family]);
 }
 
 /**
@@ -422,7 +452,7 @@ int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
  */
 void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family)
 {
-	nf_unregister_net_hook(ln->net, &lbdr_hooks_marked[family]);
+	nf_unregister_net_hook(ln->net, &ln->hooks[LBDR_HOOK_MARKED][family]);
 }
 
 /**
@@ -449,8 +479,7 @@ int lbdr_hook_set_entry(struct lbdr_net *ln, u8 entry)
 	for (family = 0; family < LBDR_FAMILIES; family++) {
 		if (!ln->n_services[family])
 			continue;
-		err = nf_register_net_hook(ln->net,
-					   &lbdr_hooks_entry[entry][family]);
+		err = nf_register_net_hook(ln->net, &ln->hooks[entry][family]);
 		if (err)
 			goto err;
 	}
@@ -458,7 +487,7 @@ int lbdr_hook_set_entry(struct lbdr_net *ln, u8 entry)
 	for (family = 0; family < LBDR_FAMILIES; family++)
 		if (ln->n_services[family])
 			nf_unregister_net_hook(ln->net,
-					       &lbdr_hooks_entry[ln->entry][family]);
+					       &ln->hooks[ln->entry][family]);
 	ln->entry = entry;
 	return 0;
 
@@ -466,6 +495,6 @@ err:
 	for (done = 0; done < family; done++)
 		if (ln->n_services[done])
 			nf_unregister_net_hook(ln->net,
-					       &lbdr_hooks_entry[entry][done]);
+					       &ln->hooks[entry][done]);
 	return err;
 }

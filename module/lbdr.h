@@ -99,21 +99,28 @@ enum lbdr_event {
  */
 #define LBDR_KEY_TEMPLATE	BIT(8)
 
+/* The ports as they are side by side in a transport header. */
+union lbdr_ports {
+	struct {
+		__be16	cport;
+		__be16	vport;
+	};
+	u32		both;
+};
+
 /* The key of a connection in the table. Compared as words: no padding. */
 struct lbdr_key4 {
-	__be32	client;
-	__be32	vip;
-	__be16	cport;
-	__be16	vport;
-	u32	protocol;
+	__be32			client;
+	__be32			vip;
+	union lbdr_ports	ports;
+	u32			protocol;
 };
 
 struct lbdr_key6 {
-	struct in6_addr	client;
-	struct in6_addr	vip;
-	__be16		cport;
-	__be16		vport;
-	u32		protocol;
+	struct in6_addr		client;
+	struct in6_addr		vip;
+	union lbdr_ports	ports;
+	u32			protocol;
 };
 
 /**
@@ -367,6 +374,13 @@ struct lbdr_conn6 {
  */
 #define LBDR_VIP_BITS		12
 
+/* Hooks of a family: the entries of enum lbdr_entry, and two more. */
+enum lbdr_hook {
+	LBDR_HOOK_LOCAL = LBDR_ENTRY_INPUT + 1,
+	LBDR_HOOK_MARKED,
+	LBDR_HOOKS
+};
+
 /**
  * struct lbdr_net - the director of one network namespace
  * @vips: filter of destination addresses; bits set and cleared under @lock
@@ -384,6 +398,7 @@ struct lbdr_conn6 {
  * @walk: where the collector stands in each table; the collector alone
  * @lock: serialises all configuration; see the top of this file
  * @net: the namespace that this belongs to; immutable
+ * @hooks: what is registered with netfilter, or can be; immutable
  * @service_list: services in the order of adding; @lock
  * @n_services: services of each family, hooks are registered where it is not
  *	0; @lock
@@ -415,6 +430,7 @@ struct lbdr_net {
 
 	struct mutex		lock;		/* all configuration */
 	struct net		*net;
+	struct nf_hook_ops	hooks[LBDR_HOOKS][LBDR_FAMILIES];
 	struct list_head	service_list;
 	u32			n_services[LBDR_FAMILIES];
 	u32			n_marked[LBDR_FAMILIES];
@@ -442,6 +458,7 @@ int lbdr_net_init(void);
 void lbdr_net_exit(void);
 
 /* hook.c */
+void lbdr_hook_birth(struct lbdr_net *ln);
 int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family);
 void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family);
 int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family);
@@ -588,6 +605,7 @@ static inline void lbdr_server_get(struct lbdr_server *server)
 
 /* route.c */
 const struct lbdr_route *lbdr_route_get(struct lbdr_server *server,
+					enum lbdr_family family,
 					const struct net_device *from,
 					enum lbdr_drop *why);
 void lbdr_route_prune(struct lbdr_server *server);

@@ -52,8 +52,8 @@ TRACE_EVENT(lbdr_schedule,
 		lbdr_trace_addr((struct in6_addr *)__entry->vip, flow->family,
 				v4 ? (const void *)&flow->v4.vip :
 				     (const void *)&flow->v6.vip);
-		__entry->cport = ntohs(v4 ? flow->v4.cport : flow->v6.cport);
-		__entry->vport = ntohs(v4 ? flow->v4.vport : flow->v6.vport);
+		__entry->cport = ntohs(v4 ? flow->v4.ports.cport : flow->v6.ports.cport);
+		__entry->vport = ntohs(v4 ? flow->v4.ports.vport : flow->v6.ports.vport);
 		__entry->protocol = v4 ? flow->v4.protocol : flow->v6.protocol;
 		memset(__entry->server, 0, sizeof(__entry->server));
 		if (server)
@@ -92,10 +92,10 @@ DECLARE_EVENT_CLASS(lbdr_conn,
 				     (const void *)&lbdr_conn_key6(conn)->vip);
 		lbdr_trace_addr((struct in6_addr *)__entry->server,
 				conn->server->family, &conn->server->addr);
-		__entry->cport = ntohs(v4 ? lbdr_conn_key4(conn)->cport :
-					    lbdr_conn_key6(conn)->cport);
-		__entry->vport = ntohs(v4 ? lbdr_conn_key4(conn)->vport :
-					    lbdr_conn_key6(conn)->vport);
+		__entry->cport = ntohs(v4 ? lbdr_conn_key4(conn)->ports.cport :
+					    lbdr_conn_key6(conn)->ports.cport);
+		__entry->vport = ntohs(v4 ? lbdr_conn_key4(conn)->ports.vport :
+					    lbdr_conn_key6(conn)->ports.vport);
 		__entry->protocol = v4 ? lbdr_conn_key4(conn)->protocol :
 					 lbdr_conn_key6(conn)->protocol;
 	),

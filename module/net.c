@@ -24,6 +24,7 @@ static int __net_init lbdr_net_birth(struct net *net)
 
 	ln->net = net;
 	mutex_init(&ln->lock);
+	lbdr_hook_birth(ln);
 	lbdr_pool_init(ln);
 	lbdr_server_drain_init(ln);
 	lbdr_device_birth(ln);

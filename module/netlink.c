@@ -288,7 +288,7 @@ static void lbdr_nl_warn_route(struct lbdr_server *server,
 	enum lbdr_drop why;
 
 	rcu_read_lock();
-	route = lbdr_route_get(server, NULL, &why);
+	route = lbdr_route_get(server, server->family, NULL, &why);
 	rcu_read_unlock();
 	if (route)
 		return;

@@ -160,11 +160,11 @@ static struct lbdr_nl_tuple lbdr_nl_tuple(const struct lbdr_conn *conn)
 
 	if (conn->family == LBDR_V4)
 		return (struct lbdr_nl_tuple) {
-			&key4->client, &key4->vip, key4->cport, key4->vport,
+			&key4->client, &key4->vip, key4->ports.cport, key4->ports.vport,
 			(u8)key4->protocol,
 		};
 	return (struct lbdr_nl_tuple) {
-		&key6->client, &key6->vip, key6->cport, key6->vport,
+		&key6->client, &key6->vip, key6->ports.cport, key6->ports.vport,
 		(u8)key6->protocol,
 	};
 }

@@ -220,7 +220,7 @@ static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server)
 	u32 ifindex = 0;
 
 	rcu_read_lock();
-	route = lbdr_route_get(server, NULL, &why);
+	route = lbdr_route_get(server, server->family, NULL, &why);
 	if (route) {
 		ifindex = dst_dev_rcu(route->dst)->ifindex;
 		if (route->local)

@@ -24,13 +24,16 @@
  * answers a connection that this host began, one with FIN means nothing (RFC
  * 9293, 3.10.7). RST is acted on first.
  */
-static enum lbdr_event lbdr_tcp_event(const struct tcphdr *th)
+static __always_inline enum lbdr_event lbdr_tcp_event(const struct tcphdr *th)
 {
+	if (likely(!(tcp_flag_word(th) &
+		     (TCP_FLAG_RST | TCP_FLAG_SYN | TCP_FLAG_FIN))))
+		return LBDR_EVENT_DATA;
 	if (th->rst)
 		return LBDR_EVENT_RST;
 	if (th->syn)
 		return th->ack || th->fin ? LBDR_EVENT_DATA : LBDR_EVENT_SYN;
-	return th->fin ? LBDR_EVENT_FIN : LBDR_EVENT_DATA;
+	return LBDR_EVENT_FIN;
 }
 
 /*
@@ -39,8 +42,8 @@ static enum lbdr_event lbdr_tcp_event(const struct tcphdr *th)
  * SHUTDOWN may follow others (RFC 9260, 3.3 and 6.10). Behind SCTP_CHUNKS_MAX
  * nobody looks: a connection that is over, and does not know, idles out.
  */
-static bool lbdr_sctp_event(const struct sk_buff *skb, u32 offset,
-			    enum lbdr_event *event)
+static noinline bool lbdr_sctp_event(const struct sk_buff *skb, u32 offset,
+				     enum lbdr_event *event)
 {
 	const struct sctp_chunkhdr *chunk;
 	struct sctp_chunkhdr _chunk;
@@ -76,15 +79,16 @@ static bool lbdr_sctp_event(const struct sk_buff *skb, u32 offset,
 
 /*
  * Reads the transport header at @thoff. The two families put the ports into
- * different places of the flow, so they are handed back.
+ * different places of the flow, so they are handed back; all of the three
+ * protocols begin with them.
  */
 static __always_inline enum lbdr_parsed
 lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
-		     struct lbdr_flow *flow, __be16 *cport, __be16 *vport)
+		     struct lbdr_flow *flow, union lbdr_ports *ports)
 {
 	if (protocol == IPPROTO_TCP) {
 		const struct tcphdr *th;
-		struct tcphdr _th;
+		struct tcphdr _th __uninitialized;
 		u32 len;
 
 		th = skb_header_pointer(skb, thoff, sizeof(_th), &_th);
@@ -93,13 +97,12 @@ lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
 		len = th->doff * 4;
 		if (len < sizeof(*th) || thoff + len > skb->len)
 			return LBDR_PARSED_MALFORMED;
-		*cport = th->source;
-		*vport = th->dest;
+		memcpy(ports, th, sizeof(*ports));
 		flow->event = lbdr_tcp_event(th);
 		flow->hdr_len = thoff + len;
 	} else if (protocol == IPPROTO_UDP) {
 		const struct udphdr *uh;
-		struct udphdr _uh;
+		struct udphdr _uh __uninitialized;
 		u32 len;
 
 		uh = skb_header_pointer(skb, thoff, sizeof(_uh), &_uh);
@@ -110,19 +113,17 @@ lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
 		if (!skb_is_gso(skb) &&
 		    (len < sizeof(*uh) || thoff + len > skb->len))
 			return LBDR_PARSED_MALFORMED;
-		*cport = uh->source;
-		*vport = uh->dest;
+		memcpy(ports, uh, sizeof(*ports));
 		flow->event = LBDR_EVENT_UDP;
 		flow->hdr_len = thoff + sizeof(*uh);
 	} else if (protocol == IPPROTO_SCTP) {
 		const struct sctphdr *sh;
-		struct sctphdr _sh;
+		struct sctphdr _sh __uninitialized;
 
 		sh = skb_header_pointer(skb, thoff, sizeof(_sh), &_sh);
 		if (!sh)
 			return LBDR_PARSED_MALFORMED;
-		*cport = sh->source;
-		*vport = sh->dest;
+		memcpy(ports, sh, sizeof(*ports));
 		if (!lbdr_sctp_event(skb, thoff + sizeof(*sh), &flow->event))
 			return LBDR_PARSED_MALFORMED;
 		flow->hdr_len = thoff + sizeof(*sh);
@@ -131,7 +132,7 @@ lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
 	}
 
 	/* Nobody can answer port 0, and no service has it. */
-	if (!*cport || !*vport)
+	if (unlikely(!ports->cport || !ports->vport))
 		return LBDR_PARSED_MALFORMED;
 	return LBDR_PARSED;
 }
@@ -144,7 +145,8 @@ lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
  * Context: any.
  * Return: whether @flow is filled in, or why not.
  */
-enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb, struct lbdr_flow *flow)
+__always_inline enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb,
+					      struct lbdr_flow *flow)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	u32 thoff = iph->ihl * 4;
@@ -161,7 +163,7 @@ enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb, struct lbdr_flow *flow)
 	flow->v4.vip = iph->daddr;
 	flow->v4.protocol = iph->protocol;
 	return lbdr_parse_transport(skb, thoff, iph->protocol, flow,
-				    &flow->v4.cport, &flow->v4.vport);
+				    &flow->v4.ports);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_parse4);
 
@@ -173,7 +175,8 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_parse4);
  * Context: any.
  * Return: whether @flow is filled in, or why not.
  */
-enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow)
+__always_inline enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb,
+					      struct lbdr_flow *flow)
 {
 	const struct ipv6hdr *hdr = ipv6_hdr(skb);
 	u8 protocol = hdr->nexthdr;
@@ -199,6 +202,6 @@ enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow)
 	flow->v6.vip = hdr->daddr;
 	flow->v6.protocol = protocol;
 	return lbdr_parse_transport(skb, thoff, protocol, flow,
-				    &flow->v6.cport, &flow->v6.vport);
+				    &flow->v6.ports);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_parse6);

@@ -76,7 +76,7 @@ static u64 lbdr_peers_mac(struct lbdr_server *server)
 	u8 mac[ETH_ALEN];
 	enum lbdr_drop why;
 
-	route = lbdr_route_get(server, NULL, &why);
+	route = lbdr_route_get(server, server->family, NULL, &why);
 	if (!route || route->local)
 		return 0;
 	dev = dst_dev_rcu(route->dst);

@@ -31,13 +31,13 @@ static void lbdr_persist_flow(const struct lbdr_service *service,
 	if (flow->family == LBDR_V4) {
 		template->v4.client = flow->v4.client & inet_make_mask(prefix);
 		template->v4.vip = key->addr.ip;
-		template->v4.vport = key->port;
+		template->v4.ports.vport = key->port;
 		template->v4.protocol = key->protocol | LBDR_KEY_TEMPLATE;
 	} else {
 		ipv6_addr_prefix(&template->v6.client, &flow->v6.client,
 				 prefix);
 		template->v6.vip = key->addr.in6;
-		template->v6.vport = key->port;
+		template->v6.ports.vport = key->port;
 		template->v6.protocol = key->protocol | LBDR_KEY_TEMPLATE;
 	}
 }

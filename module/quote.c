@@ -71,8 +71,8 @@ enum lbdr_parsed lbdr_quote4(const struct sk_buff *skb, u32 offset,
 	flow->hdr_len = offset;
 	flow->v4.client = iph->daddr;
 	flow->v4.vip = iph->saddr;
-	flow->v4.vport = ports[0];
-	flow->v4.cport = ports[1];
+	flow->v4.ports.vport = ports[0];
+	flow->v4.ports.cport = ports[1];
 	flow->v4.protocol = iph->protocol;
 	return LBDR_PARSED_ERROR;
 }
@@ -125,8 +125,8 @@ enum lbdr_parsed lbdr_quote6(const struct sk_buff *skb, u32 offset,
 	ports = skb_header_pointer(skb, thoff, sizeof(_ports), _ports);
 	if (!ports)
 		return LBDR_PARSED_OTHER;
-	flow->v6.vport = ports[0];
-	flow->v6.cport = ports[1];
+	flow->v6.ports.vport = ports[0];
+	flow->v6.ports.cport = ports[1];
 	flow->v6.protocol = protocol;
 	return LBDR_PARSED_ERROR;
 }

@@ -146,10 +146,9 @@ static void lbdr_route_publish(struct lbdr_server *server,
 		call_rcu(&loser->rcu, lbdr_route_free_rcu);
 }
 
-static const struct lbdr_route *lbdr_route_renew(struct lbdr_server *server,
-						 struct lbdr_route *old,
-						 const struct net_device *from,
-						 enum lbdr_drop *why)
+static noinline const struct lbdr_route *
+lbdr_route_renew(struct lbdr_server *server, struct lbdr_route *old,
+		 const struct net_device *from, enum lbdr_drop *why)
 {
 	struct lbdr_route *new = lbdr_route_make(server, from, why);
 
@@ -160,9 +159,25 @@ static const struct lbdr_route *lbdr_route_renew(struct lbdr_server *server,
 	return new;
 }
 
+/*
+ * dst_check(), where IPv4's half of it (ipv4_dst_check() of net/ipv4/route.c) is
+ * spared the indirect call.
+ */
+static __always_inline bool lbdr_route_valid(const struct lbdr_server *server,
+					     enum lbdr_family family,
+					     const struct lbdr_route *route)
+{
+	if (family != LBDR_V4)
+		return dst_check(route->dst, route->cookie);
+	return route->dst->obsolete == DST_OBSOLETE_FORCE_CHK &&
+	       dst_rtable(route->dst)->rt_genid ==
+	       rt_genid_ipv4(server->ln->net);
+}
+
 /**
  * lbdr_route_get() - the route to a server
  * @server: the server, kept alive by rcu_read_lock() or a reference
+ * @family: the server's, for a caller who knows it when it is compiled
  * @from: where the packet came from: a server is looked for in the VRF of the
  *	device whose packet asks first, since VIP and servers are in one. NULL
  *	where no packet asks: what is found then, outside of all VRFs, is not kept
@@ -172,13 +187,13 @@ static const struct lbdr_route *lbdr_route_renew(struct lbdr_server *server,
  * has become invalid; otherwise takes no lock and no reference.
  * Return: the route, valid under rcu_read_lock(), or NULL.
  */
-const struct lbdr_route *lbdr_route_get(struct lbdr_server *server,
-					const struct net_device *from,
-					enum lbdr_drop *why)
+__always_inline const struct lbdr_route *
+lbdr_route_get(struct lbdr_server *server, enum lbdr_family family,
+	       const struct net_device *from, enum lbdr_drop *why)
 {
 	struct lbdr_route *route = rcu_dereference(server->route);
 
-	if (likely(route && dst_check(route->dst, route->cookie)))
+	if (likely(route && lbdr_route_valid(server, family, route)))
 		return route;
 	return lbdr_route_renew(server, route, from, why);
 }
@@ -195,11 +210,12 @@ void lbdr_route_prune(struct lbdr_server *server)
 {
 	struct lbdr_route *route;
 
-	rcu_read_lock();	/* for dst_check() */
+	rcu_read_lock();	/* for lbdr_route_valid() */
 	spin_lock_bh(&server->lock);
 	route = rcu_dereference_protected(server->route,
 					  lockdep_is_held(&server->lock));
-	if (route && !server->dead && dst_check(route->dst, route->cookie))
+	if (route && !server->dead &&
+	    lbdr_route_valid(server, server->family, route))
 		route = NULL;
 	if (route)
 		RCU_INIT_POINTER(server->route, NULL);

@@ -177,13 +177,13 @@ static u32 lbdr_mh_hash(const struct lbdr_flow *flow, bool port, u32 salt)
 
 	if (flow->family == LBDR_V4)
 		return siphash_2u32(be32_to_cpu(flow->v4.client),
-				    salt << 16 | (port ? be16_to_cpu(flow->v4.cport) : 0),
+				    salt << 16 | (port ? be16_to_cpu(flow->v4.ports.cport) : 0),
 				    &lbdr_mh_key_client);
 	return siphash_3u64((u64)be32_to_cpu(addr->s6_addr32[0]) << 32 |
 			    be32_to_cpu(addr->s6_addr32[1]),
 			    (u64)be32_to_cpu(addr->s6_addr32[2]) << 32 |
 			    be32_to_cpu(addr->s6_addr32[3]),
-			    salt << 16 | (port ? be16_to_cpu(flow->v6.cport) : 0),
+			    salt << 16 | (port ? be16_to_cpu(flow->v6.ports.cport) : 0),
 			    &lbdr_mh_key_client);
 }
 

@@ -51,8 +51,8 @@ static struct lbdr_server *lbdr_sh_pick(const struct lbdr_pool *pool,
 	u32 i;
 
 	if (pool->sched.flags & LBDR_SCHED_FLAG_PORT)
-		hash += ntohs(flow->family == LBDR_V4 ? flow->v4.cport :
-							flow->v6.cport);
+		hash += ntohs(flow->family == LBDR_V4 ? flow->v4.ports.cport :
+							flow->v6.ports.cport);
 	hash = hash_32(hash, SH_BITS);
 	server = pool->entries[buckets[hash]].server;
 	if (likely(lbdr_server_open(server)))

@@ -168,11 +168,11 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 
 	if (flow->family == LBDR_V4) {
 		key.addr.ip = flow->v4.vip;
-		key.port = flow->v4.vport;
+		key.port = flow->v4.ports.vport;
 		key.protocol = flow->v4.protocol;
 	} else {
 		key.addr.in6 = flow->v6.vip;
-		key.port = flow->v6.vport;
+		key.port = flow->v6.ports.vport;
 		key.protocol = flow->v6.protocol;
 	}
 	service = rhashtable_lookup(&ln->services, &key, lbdr_service_params);

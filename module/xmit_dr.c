@@ -33,7 +33,7 @@
 
 #include "lbdr.h"
 
-static unsigned int lbdr_xmit_drop(struct lbdr_net *ln, enum lbdr_drop why)
+static noinline unsigned int lbdr_xmit_drop(struct lbdr_net *ln, enum lbdr_drop why)
 {
 	lbdr_drop(ln, why);
 	return NF_DROP;
@@ -44,7 +44,7 @@ static unsigned int lbdr_xmit_drop(struct lbdr_net *ln, enum lbdr_drop why)
  * that the packet was reassembled from, if it was: it must leave as fragments
  * again even where the whole would fit.
  */
-static bool lbdr_xmit_fits(const struct sk_buff *skb, u32 mtu, u32 frag_max)
+static __always_inline bool lbdr_xmit_fits(const struct sk_buff *skb, u32 mtu, u32 frag_max)
 {
 	if (unlikely(frag_max))
 		return false;
@@ -56,8 +56,8 @@ static bool lbdr_xmit_fits(const struct sk_buff *skb, u32 mtu, u32 frag_max)
  * Step 4. The link header was never there: skb->data is the network header. What
  * this host sends was not received, and goes on counting for its socket.
  */
-static void lbdr_xmit_clear(struct sk_buff *skb, struct net_device *dev,
-			    bool local)
+static __always_inline void lbdr_xmit_clear(struct sk_buff *skb,
+					    struct net_device *dev, bool local)
 {
 	if (likely(!local)) {
 		skb_forward_csum(skb);
@@ -85,8 +85,9 @@ static bool lbdr_xmit_offloaded(const struct sk_buff *skb)
  * route, which has the RIP as its next hop. It passes POSTROUTING but not
  * LOCAL_OUT.
  */
-static unsigned int lbdr_xmit_slow(struct lbdr_net *ln, struct sk_buff *skb,
-				   struct dst_entry *dst, bool local)
+static noinline unsigned int lbdr_xmit_slow(struct lbdr_net *ln,
+					    struct sk_buff *skb,
+					    struct dst_entry *dst, bool local)
 {
 	lbdr_xmit_clear(skb, dst_dev_rcu(dst), local);
 	dst_hold(dst);
@@ -95,8 +96,9 @@ static unsigned int lbdr_xmit_slow(struct lbdr_net *ln, struct sk_buff *skb,
 	return NF_STOLEN;
 }
 
-static unsigned int lbdr_xmit_neigh(struct lbdr_net *ln, struct sk_buff *skb,
-				    struct neighbour *neigh)
+static __always_inline unsigned int lbdr_xmit_neigh(struct lbdr_net *ln,
+						    struct sk_buff *skb,
+						    struct neighbour *neigh)
 {
 	if (IS_ERR(neigh))
 		return lbdr_xmit_drop(ln, LBDR_DROP_NEIGHBOUR);
@@ -118,9 +120,10 @@ static unsigned int lbdr_xmit_neigh(struct lbdr_net *ln, struct sk_buff *skb,
  * Return: NF_STOLEN, NF_DROP with the reason counted, or NF_ACCEPT when the
  * server is this host.
  */
-unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
-			   const struct lbdr_server *server,
-			   const struct lbdr_route *route, bool local)
+__always_inline unsigned int
+lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
+	      const struct lbdr_server *server, const struct lbdr_route *route,
+	      bool local)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	struct dst_entry *dst = route->dst;
@@ -187,9 +190,10 @@ static struct neighbour *lbdr_neigh6(struct net_device *dev,
  * Context: rcu_read_lock() held, BH off.
  * Return: as lbdr_xmit_dr4().
  */
-unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
-			   const struct lbdr_server *server,
-			   const struct lbdr_route *route, bool local)
+__always_inline unsigned int
+lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
+	      const struct lbdr_server *server, const struct lbdr_route *route,
+	      bool local)
 {
 	u32 frag_max = IP6CB(skb)->frag_max_size;
 	struct dst_entry *dst = route->dst;
