@@ -13,15 +13,41 @@
  * unlinked. Its connections are not touched then: their servers are dead, so
  * they are not found any more.
  */
+#include <linux/jhash.h>
 #include <linux/mm.h>
 
 #include "lbdr.h"
 #include "sched.h"
 
+/*
+ * Every first packet of a connection looks a service up, so this is less than the
+ * table would do by itself: half of an address is folded onto the other, and what
+ * is 0 in every key of this table is left out. The operator chooses the keys.
+ */
+static __always_inline u32 lbdr_service_hash(const void *key, u32 len, u32 seed)
+{
+	const struct lbdr_service_key *k = key;
+
+	return jhash_3words(k->addr.all[0] ^ k->addr.all[2],
+			    k->addr.all[1] ^ k->addr.all[3],
+			    (__force u32)k->port << 16 | k->family << 8 |
+			    k->protocol, seed);
+}
+
+static __always_inline int lbdr_service_cmp(struct rhashtable_compare_arg *arg,
+					    const void *obj)
+{
+	const struct lbdr_service *service = obj;
+
+	return !!memcmp(&service->key, arg->key, sizeof(service->key));
+}
+
 static const struct rhashtable_params lbdr_service_params = {
 	.head_offset		= offsetof(struct lbdr_service, node),
 	.key_offset		= offsetof(struct lbdr_service, key),
 	.key_len		= sizeof(struct lbdr_service_key),
+	.hashfn			= lbdr_service_hash,
+	.obj_cmpfn		= lbdr_service_cmp,
 	.automatic_shrinking	= true,
 };
 
