@@ -95,7 +95,7 @@ static void conn_life_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, conns_has_key(conn, &flow));
 	KUNIT_EXPECT_PTR_EQ(test, conn->server, &conns->servers[1]);
 	KUNIT_EXPECT_EQ(test, conn->state, tcp ? LBDR_CONN_STATE_SYN_RECV :
-						 LBDR_CONN_STATE_UDP);
+						 LBDR_CONN_STATE_UDP_ONE);
 	KUNIT_EXPECT_EQ(test, atomic_read(&conns->ln->n_conns), 1);
 	KUNIT_EXPECT_EQ(test, refcount_read(&conns->servers[1].refs), 2);
 	conns_expect_counts(test, 1, tcp, !tcp);
@@ -232,7 +232,8 @@ static const struct conn_path conn_paths[] = {
 	  { LBDR_EVENT_FIN } },
 	{ "CLOSE", LBDR_CONN_STATE_CLOSE, IPPROTO_TCP, 1,
 	  { LBDR_EVENT_RST } },
-	{ "UDP", LBDR_CONN_STATE_UDP, IPPROTO_UDP },
+	{ "UDP, one datagram", LBDR_CONN_STATE_UDP_ONE, IPPROTO_UDP },
+	{ "UDP", LBDR_CONN_STATE_UDP, IPPROTO_UDP, 1, { LBDR_EVENT_UDP } },
 };
 
 KUNIT_ARRAY_PARAM_DESC(conn_path, conn_paths, name);
@@ -292,7 +293,7 @@ static void conn_expire_test(struct kunit *test)
 	flow.event = path->protocol == IPPROTO_TCP ? LBDR_EVENT_SYN :
 						     LBDR_EVENT_UDP;
 	conn = conn_lead(test, &flow, path);
-	timeout = lbdr_state_timeout[path->state] * HZ;
+	timeout = lbdr_state_timeout[lbdr_state_shown(path->state)] * HZ;
 	flow.event = LBDR_EVENT_DATA;
 
 	/* Half of CLOSE's ten seconds is ample for a slow machine. */
@@ -323,7 +324,7 @@ static void conn_left_test(struct kunit *test)
 	struct lbdr_conn *conn;
 
 	conn = conn_lead(test, &flow, path);
-	timeout = lbdr_state_timeout[path->state] * HZ;
+	timeout = lbdr_state_timeout[lbdr_state_shown(path->state)] * HZ;
 
 	/* Neither the collector nor the clock can come between by much. */
 	conns_lock();

@@ -13,12 +13,14 @@
  * LBDR_CONN_STATE_DEAD by cmpxchg() has won the right to remove it, so it is
  * removed, and its server's counts are moved, exactly once.
  *
- * Memory is bounded by conn_max for each namespace. A connection counts until
- * its memory is free, not until it is unlinked, or a flood could outrun the
- * grace periods.
+ * Memory is bounded by conn_max for each namespace, and conn_max_all for all of
+ * them. A connection counts until its memory is free, not until it is unlinked, or
+ * a flood could outrun the grace periods. What becomes of new connections when
+ * little room is left: flood.c.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/percpu_counter.h>
 #include <linux/random.h>
 #include <linux/siphash.h>
 
@@ -38,10 +40,24 @@
 /* Entries between two chances for others to run */
 #define COLLECT_BATCH	256
 
+/*
+ * The last part of the room, 1/CROWDED of it: from there on a new connection takes
+ * the place of another, so that those under way keep theirs.
+ */
+#define CROWDED		16
+
 static unsigned int conn_max;
 module_param(conn_max, uint, 0644);
 MODULE_PARM_DESC(conn_max,
 		 "connections that one network namespace may hold (default: an eighth of memory's worth, at least 65536)");
+
+static unsigned int conn_max_all;
+module_param(conn_max_all, uint, 0644);
+MODULE_PARM_DESC(conn_max_all,
+		 "connections that all network namespaces may hold together (default: twice conn_max's default)");
+
+/* Of all namespaces; what CPUs have not told it yet, it does not know. */
+static struct percpu_counter lbdr_conn_total;
 
 static struct kmem_cache *lbdr_conn_cache[LBDR_FAMILIES] __read_mostly;
 
@@ -116,6 +132,24 @@ u32 lbdr_conn_max(void)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_max);
 
+static bool lbdr_conn_above(u32 n, u32 max)
+{
+	return n > max - max / CROWDED;
+}
+
+/**
+ * lbdr_conn_crowded() - whether there is little room left for new connections
+ * @ln: the namespace
+ *
+ * Context: any.
+ */
+bool lbdr_conn_crowded(struct lbdr_net *ln)
+{
+	return lbdr_conn_above(atomic_read(&ln->n_conns), lbdr_conn_max()) ||
+	       lbdr_conn_above(percpu_counter_read_positive(&lbdr_conn_total),
+			       READ_ONCE(conn_max_all));
+}
+
 /* Seconds; the server was seen alive, and so its service is there. */
 static u32 lbdr_conn_timeout(const struct lbdr_net *ln,
 			     const struct lbdr_conn *conn, u32 state)
@@ -125,6 +159,7 @@ static u32 lbdr_conn_timeout(const struct lbdr_net *ln,
 
 	if (state == LBDR_CONN_STATE_TEMPLATE)
 		return READ_ONCE(settings->persist);
+	state = lbdr_state_shown(state);
 	return READ_ONCE(settings->timeout[state]) ?:
 	       READ_ONCE(ln->timeout[state]);
 }
@@ -178,6 +213,7 @@ static void lbdr_conn_free(struct lbdr_conn *conn)
 
 	kmem_cache_free(lbdr_conn_cache[conn->family], conn);
 	lbdr_server_put(server);
+	percpu_counter_dec(&lbdr_conn_total);
 	atomic_dec(&ln->n_conns);
 }
 
@@ -368,6 +404,13 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 		*why = LBDR_DROP_CONN_MAX;
 		goto err_count;
 	}
+	if (unlikely(percpu_counter_read_positive(&lbdr_conn_total) >=
+		     READ_ONCE(conn_max_all))) {
+		pr_notice_once("the connection tables of all network namespaces hold conn_max_all connections, %u: new connections are dropped and counted as conn-max (told once)\n",
+			       READ_ONCE(conn_max_all));
+		*why = LBDR_DROP_CONN_MAX;
+		goto err_count;
+	}
 
 	conn = kmem_cache_alloc(lbdr_conn_cache[flow->family],
 				GFP_ATOMIC | __GFP_NOWARN);
@@ -375,6 +418,7 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 		*why = LBDR_DROP_CONN_MEMORY;
 		goto err_count;
 	}
+	percpu_counter_inc(&lbdr_conn_total);
 	/* The collector rests while there is nothing to collect. */
 	if (unlikely(!delayed_work_pending(&ln->collector)))
 		queue_delayed_work(system_power_efficient_wq, &ln->collector,
@@ -571,32 +615,43 @@ void lbdr_conn_table_exit(struct lbdr_net *ln)
  */
 int lbdr_conn_init(void)
 {
+	u32 usual;
+	int err;
+
 	/* One cache line; nothing to gain for IPv6, which takes more anyway. */
 	BUILD_BUG_ON(sizeof(struct lbdr_conn4) > 64);
 	BUILD_BUG_ON(sizeof(struct lbdr_key4) != 16);
 	BUILD_BUG_ON(sizeof(struct lbdr_key6) != 40);
 	get_random_bytes(&lbdr_conn_secret, sizeof(lbdr_conn_secret));
 
-	if (!conn_max) {
-		u64 room = (u64)totalram_pages() << PAGE_SHIFT;
+	/* 64 bytes, and 16 for the table at its emptiest */
+	usual = clamp_t(u64, div_u64((u64)totalram_pages() << PAGE_SHIFT,
+				     8 * 80), 1 << 16, 1 << 27);
+	if (!conn_max)
+		conn_max = usual;
+	if (!conn_max_all)
+		conn_max_all = max(2 * usual, conn_max);
 
-		/* 64 bytes, and 16 for the table at its emptiest */
-		conn_max = clamp_t(u64, div_u64(room, 8 * 80), 1 << 16, 1 << 27);
-	}
-
+	err = percpu_counter_init(&lbdr_conn_total, 0, GFP_KERNEL);
+	if (err)
+		return err;
 	lbdr_conn_cache[LBDR_V4] =
 		kmem_cache_create("lbdr_conn4", sizeof(struct lbdr_conn4), 0,
 				  SLAB_HWCACHE_ALIGN, NULL);
 	if (!lbdr_conn_cache[LBDR_V4])
-		return -ENOMEM;
+		goto err_v4;
 	lbdr_conn_cache[LBDR_V6] =
 		kmem_cache_create("lbdr_conn6", sizeof(struct lbdr_conn6), 0,
 				  0, NULL);
-	if (!lbdr_conn_cache[LBDR_V6]) {
-		kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
-		return -ENOMEM;
-	}
+	if (!lbdr_conn_cache[LBDR_V6])
+		goto err_v6;
 	return 0;
+
+err_v6:
+	kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
+err_v4:
+	percpu_counter_destroy(&lbdr_conn_total);
+	return -ENOMEM;
 }
 
 /**
@@ -608,4 +663,5 @@ void lbdr_conn_exit(void)
 {
 	kmem_cache_destroy(lbdr_conn_cache[LBDR_V6]);
 	kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
+	percpu_counter_destroy(&lbdr_conn_total);
 }

@@ -75,6 +75,9 @@ enum lbdr_drop {
 	LBDR_PASS_FRAGMENT,
 	LBDR_PASS_LOCAL_CLIENT,
 	LBDR_PASS_DIRECTOR,
+	/* No packets that were not forwarded, but what else a flood does. */
+	LBDR_FLOOD_STATELESS,
+	LBDR_FLOOD_EVICTED,
 	LBDR_DROPS
 };
 
@@ -201,7 +204,9 @@ struct lbdr_sched {
 	u32				size;
 };
 
-#define LBDR_CONN_STATES	(LBDR_CONN_STATE_DEAD + 1)
+/* UDP of which one datagram was seen; users are told of UDP. */
+#define LBDR_CONN_STATE_UDP_ONE	(LBDR_CONN_STATE_DEAD + 1)
+#define LBDR_CONN_STATES	(LBDR_CONN_STATE_DEAD + 2)
 
 /**
  * struct lbdr_service_settings - what a service is to be like
@@ -394,6 +399,10 @@ enum lbdr_hook {
  *	@lock
  * @n_wide: services in @wide; WRITE_ONCE() under @lock
  * @n_conns: connections whose memory is not free yet; atomic
+ * @fresh: new connections in the second that began at @since; atomic
+ * @since: jiffies; cmpxchg()
+ * @flooded: jiffies when a packet was last forwarded without a connection, 0 for
+ *	never; any packet writes it
  * @collector: reaps expired connections, queued while @n_conns is not 0
  * @walk: where the collector stands in each table; the collector alone
  * @lock: serialises all configuration; see the top of this file
@@ -425,6 +434,9 @@ struct lbdr_net {
 	u32			n_wide;
 
 	atomic_t		n_conns ____cacheline_aligned_in_smp;
+	atomic_t		fresh;
+	u32			since;
+	unsigned long		flooded;
 	struct delayed_work	collector;
 	struct rhashtable_iter	walk[LBDR_FAMILIES];
 
@@ -645,6 +657,14 @@ void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to);
 bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn);
 long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn);
 u32 lbdr_conn_max(void);
+bool lbdr_conn_crowded(struct lbdr_net *ln);
+
+/* flood.c */
+bool lbdr_flood_on(struct lbdr_net *ln);
+bool lbdr_flood_stateless(const struct lbdr_service *service);
+void lbdr_flood_forward(struct lbdr_net *ln);
+bool lbdr_flood_lately(const struct lbdr_net *ln);
+void lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family);
 
 static inline const struct lbdr_key4 *lbdr_conn_key4(const struct lbdr_conn *conn)
 {
@@ -675,6 +695,20 @@ static inline bool lbdr_state_closing(u32 state)
 	       state == LBDR_CONN_STATE_CLOSE ||
 	       state == LBDR_CONN_STATE_SCTP_SHUTDOWN ||
 	       state == LBDR_CONN_STATE_SCTP_CLOSED;
+}
+
+/* Nobody has answered to the client's satisfaction yet, for all that we see. */
+static inline bool lbdr_state_half_open(u32 state)
+{
+	return state == LBDR_CONN_STATE_SYN_RECV ||
+	       state == LBDR_CONN_STATE_SCTP_INIT ||
+	       state == LBDR_CONN_STATE_UDP_ONE;
+}
+
+/* What users are told. */
+static inline u32 lbdr_state_shown(u32 state)
+{
+	return state == LBDR_CONN_STATE_UDP_ONE ? LBDR_CONN_STATE_UDP : state;
 }
 
 /* Whether a packet asks for a connection of its own. */
@@ -722,6 +756,7 @@ void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
 		    struct lbdr_counts *sum);
 
 void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop);
+void lbdr_count(const struct lbdr_net *ln, enum lbdr_drop what);
 
 /**
  * lbdr_stats_add() - count what a server got

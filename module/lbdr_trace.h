@@ -83,7 +83,7 @@ DECLARE_EVENT_CLASS(lbdr_conn,
 		bool v4 = conn->family == LBDR_V4;
 
 		__entry->netns = conn->server->ln->net->ns.inum;
-		__entry->state = state;
+		__entry->state = lbdr_state_shown(state);
 		lbdr_trace_addr((struct in6_addr *)__entry->client, conn->family,
 				v4 ? (const void *)&lbdr_conn_key4(conn)->client :
 				     (const void *)&lbdr_conn_key6(conn)->client);

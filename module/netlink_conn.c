@@ -180,7 +180,8 @@ static bool lbdr_nl_conn_matches(const struct lbdr_conn *conn,
 		return false;
 	if (filter->protocol && filter->protocol != tuple.protocol)
 		return false;
-	if (filter->state && filter->state != READ_ONCE(conn->state))
+	if (filter->state &&
+	    filter->state != lbdr_state_shown(READ_ONCE(conn->state)))
 		return false;
 	if ((filter->cport && filter->cport != tuple.cport) ||
 	    (filter->vport && filter->vport != tuple.vport))
@@ -239,7 +240,8 @@ static int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
 	    lbdr_nl_put_addr(msg, LBDR_A_CONN_SERVER_ADDRESS, server->family,
 			     &server->addr) ||
 	    nla_put_be16(msg, LBDR_A_CONN_SERVER_PORT, tuple.vport) ||
-	    nla_put_u8(msg, LBDR_A_CONN_STATE, READ_ONCE(conn->state)) ||
+	    nla_put_u8(msg, LBDR_A_CONN_STATE,
+		       lbdr_state_shown(READ_ONCE(conn->state))) ||
 	    nla_put_u32(msg, LBDR_A_CONN_EXPIRES, jiffies_to_msecs(left))) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;

@@ -48,6 +48,15 @@ struct lbdr_peers {
 	struct lbdr_peer	slots[];
 };
 
+/* A MAC as a number; ether_addr_to_u64() would go byte by byte. */
+static u64 lbdr_peers_number(const u8 *mac)
+{
+	u64 number = 0;
+
+	memcpy(&number, mac, ETH_ALEN);
+	return number;
+}
+
 static u32 lbdr_peers_hash(const struct lbdr_peers *peers,
 			   const struct lbdr_service *service, u64 mac)
 {
@@ -96,7 +105,7 @@ static u64 lbdr_peers_mac(struct lbdr_server *server)
 	if (!(READ_ONCE(neigh->nud_state) & NUD_VALID))
 		return 0;
 	neigh_ha_snapshot(mac, neigh, dev);
-	return ether_addr_to_u64(mac);
+	return lbdr_peers_number(mac);
 }
 
 static void lbdr_peers_renew(struct work_struct *work)
@@ -178,7 +187,7 @@ bool lbdr_peers_sent(const struct lbdr_net *ln, const struct sk_buff *skb,
 	if (!peers || !peers->n || skb->dev->type != ARPHRD_ETHER ||
 	    !skb_mac_header_was_set(skb))
 		return false;
-	mac = ether_addr_to_u64(eth_hdr(skb)->h_source);
+	mac = lbdr_peers_number(eth_hdr(skb)->h_source);
 	mask = (1U << peers->bits) - 1;
 	for (at = lbdr_peers_hash(peers, service, mac);
 	     peers->slots[at].service; at = (at + 1) & mask)

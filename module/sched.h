@@ -52,6 +52,7 @@ struct lbdr_pool {
  * @name: what an operator calls it
  * @summary: one line for an operator who chooses
  * @flags: the LBDR_SCHED_FLAG_... that it knows
+ * @stateless: its choice depends on the flow and the servers alone
  * @size: slots of its table unless the operator says, 0 when it cannot be said
  * @open: optional; makes &lbdr_pool.memory for a service. Process context.
  *	Returns NULL when there is no memory.
@@ -69,6 +70,7 @@ struct lbdr_sched_ops {
 	const char *name;
 	const char *summary;
 	u32 flags;
+	bool stateless;
 	u32 size;
 	void *(*open)(void);
 	void (*close)(void *memory);

@@ -212,6 +212,7 @@ const struct lbdr_sched_ops lbdr_sched_mh = {
 	.name		= "mh",
 	.summary	= "by a hash of the client's address that moves few when servers change",
 	.flags		= LBDR_SCHED_FLAG_FALLBACK | LBDR_SCHED_FLAG_PORT,
+	.stateless	= true,
 	.size		= MH_SIZE_DEFAULT,
 	.init		= lbdr_mh_init,
 	.exit		= lbdr_mh_exit,

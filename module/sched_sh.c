@@ -73,6 +73,7 @@ const struct lbdr_sched_ops lbdr_sched_sh = {
 	.name		= "sh",
 	.summary	= "by a hash of the client's address",
 	.flags		= LBDR_SCHED_FLAG_FALLBACK | LBDR_SCHED_FLAG_PORT,
+	.stateless	= true,
 	.init		= lbdr_sh_init,
 	.exit		= lbdr_sh_exit,
 	.pick		= lbdr_sh_pick,

@@ -69,6 +69,9 @@ static bool lbdr_schedule_stray(struct lbdr_net *ln, struct sk_buff *skb,
 
 	if (flow->local)
 		stray = LBDR_STRAY_PASS;
+	/* Of a connection that was none because of a flood, perhaps. */
+	else if (lbdr_flood_lately(ln) && lbdr_flood_stateless(service))
+		return true;
 	switch (stray) {
 	case LBDR_STRAY_SCHEDULE:
 		if (flow->event == LBDR_EVENT_DATA ||
@@ -109,6 +112,36 @@ static unsigned int lbdr_schedule_refuse(struct lbdr_net *ln,
 					    NF_DROP_ERR(-ECONNREFUSED);
 }
 
+/*
+ * Whether the packet is to have a connection. A flood may take the room for it,
+ * and one that ends a connection needs none.
+ */
+static bool lbdr_schedule_keeps(struct lbdr_net *ln,
+				const struct lbdr_service *service,
+				const struct lbdr_server *server,
+				const struct lbdr_flow *flow)
+{
+	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET) {
+		lbdr_stats_add(server->stats, 1, 0, 0);
+		return false;
+	}
+	if (unlikely(lbdr_state_next[flow->event][LBDR_CONN_STATE_NONE] ==
+		     LBDR_CONN_STATE_NONE)) {
+		lbdr_count(ln, LBDR_FLOOD_STATELESS);
+		return false;
+	}
+	if (likely(!lbdr_flood_on(ln)))
+		return true;
+	if (!lbdr_flood_stateless(service)) {
+		lbdr_flood_evict(ln, flow->family);
+		return true;
+	}
+	if (lbdr_event_begins(flow->event))
+		lbdr_stats_add(server->stats, 1, 0, 0);
+	lbdr_flood_forward(ln);
+	return false;
+}
+
 /**
  * lbdr_schedule() - find a server for a packet of no connection
  * @ln: the namespace
@@ -118,8 +151,8 @@ static unsigned int lbdr_schedule_refuse(struct lbdr_net *ln,
  * @verdict: what becomes of the packet when NULL is returned
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: the server that it goes to, and the packets after it too unless the
- * service is a one-packet one; or NULL.
+ * Return: the server that it goes to, and the packets after it too unless it was
+ * given no connection; or NULL.
  */
 struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 				  const struct lbdr_service *service,
@@ -156,11 +189,8 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_drop(ln, LBDR_DROP_NO_SERVER);
 		return NULL;
 	}
-	if (READ_ONCE(service->settings.flags) &
-	    LBDR_SERVICE_FLAG_ONE_PACKET) {
-		lbdr_stats_add(server->stats, 1, 0, 0);
+	if (!lbdr_schedule_keeps(ln, service, server, flow))
 		return server;
-	}
 	conn = lbdr_conn_add(ln, flow, server, &why);
 	if (!conn) {
 		lbdr_drop(ln, why);

@@ -22,12 +22,15 @@
 #define ST_SC	LBDR_CONN_STATE_SCTP_CLOSED
 #define ST_TE	LBDR_CONN_STATE_TEMPLATE
 #define ST_DE	LBDR_CONN_STATE_DEAD
+#define ST_UO	LBDR_CONN_STATE_UDP_ONE
 
 /* An event leaves the states of other protocols, which it never meets, alone. */
 #define TCP(no, sr, es, fw, tw, cl)					\
-	{ no, sr, es, fw, tw, cl, ST_UD, ST_SI, ST_SE, ST_SS, ST_SC, ST_TE, ST_DE }
+	{ no, sr, es, fw, tw, cl, ST_UD, ST_SI, ST_SE, ST_SS, ST_SC, ST_TE, ST_DE, ST_UO }
 #define SCTP(no, si, se, ss, sc)					\
-	{ no, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL, ST_UD, si, se, ss, sc, ST_TE, ST_DE }
+	{ no, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL, ST_UD, si, se, ss, sc, ST_TE, ST_DE, ST_UO }
+#define UDP(no, ud, uo)							\
+	{ no, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL, ud, ST_SI, ST_SE, ST_SS, ST_SC, ST_TE, ST_DE, uo }
 
 /*
  * TCP: a RST closes from every state; ip_vs lets SYN_RECV stand. A SYN in
@@ -44,7 +47,8 @@ const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES] = {
 	[LBDR_EVENT_FIN]  = TCP(ST_NO, ST_TW, ST_FW, ST_FW, ST_TW, ST_CL),
 	[LBDR_EVENT_RST]  = TCP(ST_NO, ST_CL, ST_CL, ST_CL, ST_CL, ST_CL),
 
-	[LBDR_EVENT_UDP]  = TCP(ST_UD, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL),
+	/*             from NO,    UD,    UO */
+	[LBDR_EVENT_UDP]  = UDP(ST_UO, ST_UD, ST_UD),
 
 	/*                      from NO,    SI,    SE,    SS,    SC */
 	[LBDR_EVENT_SCTP_INIT]     = SCTP(ST_SI, ST_SI, ST_SE, ST_SS, ST_SC),

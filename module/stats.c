@@ -31,7 +31,7 @@ const struct lbdr_drop_word lbdr_drop_words[LBDR_DROPS] = {
 	},
 	[LBDR_DROP_CONN_MAX] = {
 		"conn-max",
-		"new connection over the limit that the parameter conn_max sets",
+		"new connection over the limit that conn_max or conn_max_all sets",
 	},
 	[LBDR_DROP_CONN_MEMORY] = {
 		"conn-memory",
@@ -81,7 +81,27 @@ const struct lbdr_drop_word lbdr_drop_words[LBDR_DROPS] = {
 		"director",
 		"passed to the stack: another director sent it here as to a real server",
 	},
+	[LBDR_FLOOD_STATELESS] = {
+		"stateless",
+		"forwarded all the same, without a connection: a flood, and a service of mh or sh",
+	},
+	[LBDR_FLOOD_EVICTED] = {
+		"evicted",
+		"half-open connection of which a new one took the place in a flood",
+	},
 };
+
+/**
+ * lbdr_count() - count what is no drop
+ * @ln: the namespace
+ * @what: LBDR_FLOOD_...
+ *
+ * Context: BH off, as every per-CPU counter is written by packets alone.
+ */
+void lbdr_count(const struct lbdr_net *ln, enum lbdr_drop what)
+{
+	this_cpu_inc(ln->drops[what]);
+}
 
 /**
  * lbdr_drop() - count why a packet is not forwarded
