@@ -11,8 +11,10 @@
  *
  * The MACs are the neighbours' and may change, so packets look into a snapshot
  * of (service, MAC), built anew a moment after servers or neighbours have
- * changed. A server's neighbour that nobody has asked for yet is asked for then.
- * Only packets that begin a connection look.
+ * changed. A server's neighbour that nobody has asked for yet is asked for then,
+ * as long as the table of neighbours has few entries; beyond that it is known from
+ * the first packet on that is sent to it. Only packets that begin a connection
+ * look.
  */
 #include <linux/etherdevice.h>
 #include <linux/log2.h>
@@ -27,6 +29,9 @@
 
 /* Changes come in bursts; many servers take longer to look at. */
 #define RENEW_DELAY(n)	(HZ / 10 + msecs_to_jiffies((n) / 100))
+
+/* Routes to servers that no packet went to yet that are looked up at a time */
+#define RENEW_ROUTES	4096
 
 struct lbdr_peer {
 	const struct lbdr_service	*service;
@@ -76,8 +81,26 @@ static void lbdr_peers_insert(struct lbdr_peers *peers,
 	peers->n++;
 }
 
-/* The server's MAC, or 0 while it is unknown; then it is asked for. */
-static u64 lbdr_peers_mac(struct lbdr_server *server)
+/*
+ * Asks for a server's MAC. Not once the kernel may collect neighbours (gc_thresh1):
+ * it would drop those that are in use for ones that nobody needs yet.
+ */
+static void lbdr_peers_ask(const struct lbdr_server *server,
+			   struct net_device *dev)
+{
+	struct neigh_table *table = server->family == LBDR_V4 ? &arp_tbl :
+								&nd_tbl;
+	struct neighbour *neigh;
+
+	if (atomic_read(&table->entries) >= READ_ONCE(table->gc_thresh1))
+		return;
+	neigh = __neigh_create(table, &server->addr, dev, false);
+	if (!IS_ERR(neigh))
+		neigh_event_send(neigh, NULL);
+}
+
+/* The server's MAC, or 0 while it is unknown. */
+static u64 lbdr_peers_mac(struct lbdr_server *server, u32 *routes)
 {
 	const struct lbdr_route *route;
 	struct net_device *dev;
@@ -85,6 +108,11 @@ static u64 lbdr_peers_mac(struct lbdr_server *server)
 	u8 mac[ETH_ALEN];
 	enum lbdr_drop why;
 
+	if (!rcu_access_pointer(server->route)) {
+		if (!*routes)
+			return 0;
+		--*routes;
+	}
 	route = lbdr_route_get(server, server->family, NULL, &why);
 	if (!route || route->local)
 		return 0;
@@ -95,11 +123,7 @@ static u64 lbdr_peers_mac(struct lbdr_server *server)
 		__ipv4_neigh_lookup_noref(dev, (__force u32)server->addr.ip) :
 		__ipv6_neigh_lookup_noref(dev, &server->addr.in6);
 	if (!neigh) {
-		neigh = __neigh_create(server->family == LBDR_V4 ? &arp_tbl :
-								   &nd_tbl,
-				       &server->addr, dev, false);
-		if (!IS_ERR(neigh))
-			neigh_event_send(neigh, NULL);
+		lbdr_peers_ask(server, dev);
 		return 0;
 	}
 	if (!(READ_ONCE(neigh->nud_state) & NUD_VALID))
@@ -115,7 +139,7 @@ static void lbdr_peers_renew(struct work_struct *work)
 	struct lbdr_service *service;
 	struct lbdr_server *server;
 	struct lbdr_peers *peers;
-	u32 n = 0, bits;
+	u32 n = 0, routes = RENEW_ROUTES, bits;
 	u64 mac;
 
 	mutex_lock(&ln->lock);
@@ -134,7 +158,7 @@ static void lbdr_peers_renew(struct work_struct *work)
 		list_for_each_entry(server, &service->servers, list) {
 			local_bh_disable();
 			rcu_read_lock();
-			mac = lbdr_peers_mac(server);
+			mac = lbdr_peers_mac(server, &routes);
 			rcu_read_unlock();
 			local_bh_enable();
 			if (mac)
