@@ -274,7 +274,14 @@ static bool of_all(const struct request *req)
 
 static bool enters_input(const struct request *req)
 {
-	return req->entry == LBDR_ENTRY_INPUT;
+	return req->entry == LBDR_ENTRY_INPUT && !req->n_devices;
+}
+
+static bool enters_ingress(const struct request *req)
+{
+	return req->entry == LBDR_ENTRY_INGRESS && req->n_devices == 2 &&
+	       !strcmp(req->devices[0], "eth0") &&
+	       !strcmp(req->devices[1], "eth1");
 }
 
 static bool lists_persistent(const struct request *req)
@@ -428,6 +435,7 @@ static const struct line_row line_rows[] = {
 	{ "set-timeout udp=10 established=7200", false, VERB_SET_TIMEOUT, sets_two },
 	{ "set-timeout ESTABLISHED=7200,fin_wait=0", false, VERB_SET_TIMEOUT, has_timeouts },
 	{ "set-entry input", false, VERB_SET_ENTRY, enters_input },
+	{ "set-entry ingress eth0 eth1", false, VERB_SET_ENTRY, enters_ingress },
 	{ "-Ln --persistent-conn", true, VERB_LIST, lists_persistent },
 	{ "-L --timeout", true, VERB_LIST, lists_timeout },
 	{ "list --timeout -jp", false, VERB_LIST, is_pretty },
@@ -547,6 +555,9 @@ static const struct line_row line_rows[] = {
 	{ "set-entry", false, -1, NULL },
 	{ "set-entry output", false, -1, NULL },
 	{ "set-entry input input", false, -1, NULL },
+	{ "set-entry ingress", false, -1, NULL },
+	{ "set-entry ingress a-name-that-is-too-long", false, -1, NULL },
+	{ "set-entry ingress 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", false, -1, NULL },
 	{ "list --timeout -t 192.0.2.63:80", false, -1, NULL },
 	{ "list --info -t 192.0.2.63:80", false, -1, NULL },
 	{ "list --info --drops", false, -1, NULL },

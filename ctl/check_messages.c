@@ -272,7 +272,9 @@ static void make_info(struct nlmsghdr *nlh)
 	mnl_attr_put_u32(nlh, LBDR_A_INFO_CONNS, 2);
 	mnl_attr_put_u32(nlh, LBDR_A_INFO_CONN_MAX, 3);
 	nl_put_timeouts(nlh, LBDR_A_INFO_TIMEOUT, &sample_timeouts);
-	mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, LBDR_ENTRY_INPUT);
+	mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, LBDR_ENTRY_INGRESS);
+	mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, "eth0");
+	mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, "eth1");
 	for (i = 0; i < 3; i++) {
 		nest = mnl_attr_nest_start(nlh, LBDR_A_INFO_DROP);
 		mnl_attr_put_strz(nlh, LBDR_A_DROP_REASON, "reason");
@@ -297,7 +299,8 @@ static bool read_info(const struct nlmsghdr *nlh, bool *right)
 	if (!decode_info(nlh, &info, sum_drop, &sum))
 		return false;
 	*right = !strcmp(info.version, "0.1") && info.conn_max == 3 &&
-		 info.entry == LBDR_ENTRY_INPUT &&
+		 info.entry == LBDR_ENTRY_INGRESS && info.n_devices == 2 &&
+		 !strcmp(info.devices[1], "eth1") &&
 		 same_timeouts(&info.timeouts) &&
 		 sum == 5 + 6 + 7 + 3 * (6 + 3);
 	return true;
@@ -322,7 +325,8 @@ static const struct kind kinds[] = {
 	{ "template by mark", make_template, read_template, { 0 } },
 	{ "count of ended connections", make_killed, read_killed, { 0 } },
 	{ "scheduler", make_sched, read_sched, { 0 } },
-	{ "info", make_info, read_info, { LBDR_A_INFO_DROP } },
+	{ "info", make_info, read_info,
+	  { LBDR_A_INFO_DROP, LBDR_A_INFO_DEVICE } },
 };
 
 static size_t make(const struct kind *kind, void *buffer)

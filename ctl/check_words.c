@@ -273,7 +273,7 @@ static void check_timeouts_long(void)
 void check_words(void)
 {
 	check_choice("stray", LBDR_STRAY_SCHEDULE, parse_stray, stray_word);
-	check_choice("entry", LBDR_ENTRY_INPUT, parse_entry, entry_word);
+	check_choice("entry", LBDR_ENTRY_INGRESS, parse_entry, entry_word);
 	check_states();
 	check_timeouts();
 	check_timeouts_long();

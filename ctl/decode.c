@@ -112,6 +112,7 @@ static const enum mnl_attr_data_type info_types[LBDR_A_INFO_MAX + 1] = {
 	[LBDR_A_INFO_DROP] = MNL_TYPE_NESTED,
 	[LBDR_A_INFO_TIMEOUT] = MNL_TYPE_NESTED,
 	[LBDR_A_INFO_ENTRY] = MNL_TYPE_U8,
+	[LBDR_A_INFO_DEVICE] = MNL_TYPE_NUL_STRING,
 };
 
 static const enum mnl_attr_data_type family_types[CTRL_ATTR_FAMILY_ID + 1] = {
@@ -392,7 +393,7 @@ static bool all_given(const struct timeouts *timeouts)
 	return !memchr(timeouts->given + 1, false, LBDR_A_TIMEOUT_MAX);
 }
 
-/* The drop reasons are many of one attribute: each is handed on in turn. */
+/* Drop reasons are many of one attribute, each handed on in turn, and so are devices. */
 bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 		 void (*each)(const struct drop *drop, void *data), void *data)
 {
@@ -413,7 +414,12 @@ bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 	info->entry = mnl_attr_get_u8(attrs[LBDR_A_INFO_ENTRY]);
 	info->conn_max = mnl_attr_get_u32(attrs[LBDR_A_INFO_CONN_MAX]);
 
+	info->n_devices = 0;
 	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) == LBDR_A_INFO_DEVICE &&
+		    info->n_devices < INGRESS_MAX)
+			info->devices[info->n_devices++] =
+				mnl_attr_get_str(attr);
 		if (mnl_attr_get_type(attr) != LBDR_A_INFO_DROP)
 			continue;
 		if (!read_drop(attr, &drop))

@@ -162,20 +162,34 @@ int entry_set(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_INFO_SET);
 	struct nl_answer answer;
+	int i;
 
 	mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, req->entry);
+	for (i = 0; i < req->n_devices; i++)
+		mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, req->devices[i]);
 	nl_ask(nl, nlh, NULL, NULL, &answer);
 	return nl_verdict(&answer, "entry");
 }
 
+static json_t *devices_json(const struct info *info)
+{
+	json_t *array = json_array();
+	int i;
+
+	for (i = 0; i < info->n_devices; i++)
+		json_array_append_new(array, json_string(info->devices[i]));
+	return array;
+}
+
 static json_t *info_json(const struct info *info)
 {
-	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:o}",
+	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:o, s:o}",
 			 "version", info->version,
 			 "services", (json_int_t)info->services,
 			 "connections", (json_int_t)info->conns,
 			 "connections_max", (json_int_t)info->conn_max,
 			 "entry", entry_word(info->entry),
+			 "devices", devices_json(info),
 			 "timeouts_s", timeouts_json(&info->timeouts));
 }
 
@@ -184,6 +198,7 @@ static bool print_info(const struct nlmsghdr *nlh, void *data)
 	const struct request *req = data;
 	struct json_list list;
 	struct info info;
+	int i;
 
 	if (!decode_info(nlh, &info, NULL, NULL))
 		return false;
@@ -193,11 +208,13 @@ static bool print_info(const struct nlmsghdr *nlh, void *data)
 		json_list_end(&list);
 		return true;
 	}
-	printf("%-20s %s\n%-20s %u\n%-20s %u of %u\n%-20s %s\n\n",
+	printf("%-20s %s\n%-20s %u\n%-20s %u of %u\n%-20s %s",
 	       "version", info.version, "services", info.services,
 	       "connections", info.conns, info.conn_max,
 	       "entry", entry_word(info.entry));
-	printf("Time-outs of connections, by state:\n");
+	for (i = 0; i < info.n_devices; i++)
+		printf(" %s", info.devices[i]);
+	printf("\n\nTime-outs of connections, by state:\n");
 	print_states(&info.timeouts);
 	return true;
 }

@@ -120,12 +120,17 @@ struct drop {
 	__u64 packets;
 };
 
+/* Devices whose packets the module takes at ingress, at most. */
+#define INGRESS_MAX 16
+
 struct info {
 	const char *version;
 	__u32 services;
 	__u32 conns;
 	__u32 conn_max;
 	__u8 entry;
+	const char *devices[INGRESS_MAX];
+	int n_devices;
 	struct timeouts timeouts;
 };
 
@@ -189,6 +194,8 @@ struct request {
 	bool expire_quiescent;
 	struct timeouts timeouts;
 	__u8 entry;
+	const char *devices[INGRESS_MAX];	/* of the entry ingress */
+	int n_devices;
 	struct endpoint server;
 	struct endpoint client;
 	__u8 client_prefix;

@@ -4,6 +4,7 @@
  * understanding it, when the verb is known and each option's text is in its
  * place. Owns what needs more than one option to be judged.
  */
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -150,6 +151,32 @@ static int read_filter(struct request *req)
 	return 0;
 }
 
+static int read_entry(struct request *req, const char *const *words,
+		      size_t count)
+{
+	size_t i;
+
+	if (!count)
+		return fault("%s needs an entry: prerouting, input or ingress",
+			     req->verb->name);
+	if (parse_entry(words[0], &req->entry))
+		return -1;
+	if (req->entry != LBDR_ENTRY_INGRESS)
+		return count > 1 ? fault("unexpected argument '%s'", words[1]) :
+				   0;
+	if (count == 1)
+		return fault("the entry ingress needs devices");
+	if (count - 1 > INGRESS_MAX)
+		return fault("the entry ingress takes %d devices at most",
+			     INGRESS_MAX);
+	for (i = 1; i < count; i++) {
+		if (!*words[i] || strlen(words[i]) >= IFNAMSIZ)
+			return fault("'%s' is no name of a device", words[i]);
+		req->devices[req->n_devices++] = words[i];
+	}
+	return 0;
+}
+
 static int read_words(struct request *req, const char *const *words,
 		      size_t count)
 {
@@ -157,16 +184,12 @@ static int read_words(struct request *req, const char *const *words,
 
 	if (needs & TAKES_TIMEOUTS)
 		return parse_set(words, count, req->ipvsadm, &req->timeouts);
+	if (needs & TAKES_ENTRY)
+		return read_entry(req, words, count);
 	if (count > 1)
 		return fault("unexpected argument '%s'", words[1]);
 	if ((needs & TAKES_WORD) && count)
 		req->word = words[0];
-	if (needs & TAKES_ENTRY) {
-		if (!count)
-			return fault("%s needs an entry: prerouting or input",
-				     req->verb->name);
-		return parse_entry(words[0], &req->entry);
-	}
 	return 0;
 }
 

@@ -115,12 +115,14 @@ const struct verb verbs[VERBS] = {
 	[VERB_SET_ENTRY] = {
 		.name = "set-entry",
 		.needs = TAKES_ENTRY,
-		.words = "prerouting|input",
+		.words = "prerouting|input|ingress DEV...",
 		.run = entry_set,
 		.summary = "choose where packets are taken",
 		.details = "At prerouting, the default, they go around conntrack, routing and the\n"
 			   "firewall behind it; at input they come to the director only after the\n"
-			   "filter table's INPUT chain. Connections stay.",
+			   "filter table's INPUT chain. At ingress, packets of connections that come\n"
+			   "by one of the devices are taken before the rules at raw, too; all others\n"
+			   "as at prerouting. Connections stay.",
 		.example = "set-entry input",
 	},
 	[VERB_ZERO] = {

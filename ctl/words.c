@@ -36,6 +36,7 @@ static const char *const stray_words[] = {
 static const char *const entry_words[] = {
 	[LBDR_ENTRY_PREROUTING] = "prerouting",
 	[LBDR_ENTRY_INPUT] = "input",
+	[LBDR_ENTRY_INGRESS] = "ingress",
 };
 
 /* Time-outs have the numbers of their states. NONE and DEAD are no one's. */
@@ -227,7 +228,7 @@ const char *stray_word(__u8 stray)
 int parse_entry(const char *text, __u8 *entry)
 {
 	if (parse_choice(text, entry_words, ARRAY_SIZE(entry_words), entry))
-		return fault("entry '%s' is neither prerouting nor input",
+		return fault("entry '%s' is neither prerouting nor input nor ingress",
 			     text);
 	return 0;
 }

@@ -64,6 +64,7 @@ static int lbdr_device_event(struct notifier_block *nb, unsigned long event,
 	switch (event) {
 	case NETDEV_UNREGISTER:
 		mutex_lock(&ln->lock);
+		lbdr_ingress_gone(ln, dev);
 		lbdr_device_prune(ln);
 		mutex_unlock(&ln->lock);
 		break;

@@ -95,6 +95,20 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	       lbdr_xmit_dr6(ln, skb, server, route, local);
 }
 
+/* A packet of a connection. */
+static __always_inline unsigned int
+lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
+	       enum lbdr_family family, bool local,
+	       const struct lbdr_flow *flow, struct lbdr_conn *conn)
+{
+	u32 state = READ_ONCE(conn->state);
+	u32 next = lbdr_state_next[flow->event][state];
+
+	if (unlikely(next != state))
+		lbdr_conn_move(conn, state, next);
+	return lbdr_hook_send(ln, skb, family, local, flow, conn->server);
+}
+
 /* A packet of no connection. */
 static noinline unsigned int lbdr_hook_new(struct lbdr_net *ln,
 					   struct sk_buff *skb,
@@ -126,7 +140,6 @@ lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 		  const struct lbdr_service *marked)
 {
 	struct lbdr_conn *conn = lbdr_conn_find_of(ln, family, flow);
-	u32 state, next;
 
 	if (unlikely(!conn))
 		return lbdr_hook_new(ln, skb, flow, marked);
@@ -137,12 +150,7 @@ lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_conn_kill(ln, conn);
 		return lbdr_peers_verdict(ln, skb, flow);
 	}
-
-	state = READ_ONCE(conn->state);
-	next = lbdr_state_next[flow->event][state];
-	if (unlikely(next != state))
-		lbdr_conn_move(conn, state, next);
-	return lbdr_hook_send(ln, skb, family, local, flow, conn->server);
+	return lbdr_hook_conn(ln, skb, family, local, flow, conn);
 }
 
 /* An ICMP error: to the server whose packet it quotes, if it is one of ours. */
@@ -374,6 +382,7 @@ void lbdr_hook_birth(struct lbdr_net *ln)
 	enum lbdr_family family;
 	int hook;
 
+	INIT_LIST_HEAD(&ln->ingress);
 	memcpy(ln->hooks, lbdr_hooks, sizeof(ln->hooks));
 	for (hook = 0; hook < LBDR_HOOKS; hook++)
 		for (family = 0; family < LBDR_FAMILIES; family++)
@@ -404,8 +413,13 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
 	err = nf_register_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
 	if (err)
 		goto err_local;
+	err = lbdr_ingress_begin(ln);
+	if (err)
+		goto err_ingress;
 	return 0;
 
+err_ingress:
+	nf_unregister_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
 err_local:
 	nf_unregister_net_hook(ln->net, &ln->hooks[ln->entry][family]);
 err_entry:
@@ -424,6 +438,8 @@ err_entry:
  */
 void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
 {
+	if (!ln->n_services[LBDR_V4] && !ln->n_services[LBDR_V6])
+		lbdr_ingress_end(ln);
 	nf_unregister_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
 	nf_unregister_net_hook(ln->net, &ln->hooks[ln->entry][family]);
 	lbdr_defrag_end(ln->net, family);

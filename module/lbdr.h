@@ -408,6 +408,7 @@ enum lbdr_hook {
  * @lock: serialises all configuration; see the top of this file
  * @net: the namespace that this belongs to; immutable
  * @hooks: what is registered with netfilter, or can be; immutable
+ * @ingress: devices whose packets are taken at ingress; @lock
  * @service_list: services in the order of adding; @lock
  * @n_services: services of each family, hooks are registered where it is not
  *	0; @lock
@@ -443,6 +444,7 @@ struct lbdr_net {
 	struct mutex		lock;		/* all configuration */
 	struct net		*net;
 	struct nf_hook_ops	hooks[LBDR_HOOKS][LBDR_FAMILIES];
+	struct list_head	ingress;
 	struct list_head	service_list;
 	u32			n_services[LBDR_FAMILIES];
 	u32			n_marked[LBDR_FAMILIES];
@@ -476,6 +478,17 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family);
 int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family);
 void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family);
 int lbdr_hook_set_entry(struct lbdr_net *ln, u8 entry);
+
+/* ingress.c */
+#define LBDR_INGRESS_MAX	16
+
+int lbdr_ingress_begin(struct lbdr_net *ln);
+void lbdr_ingress_end(struct lbdr_net *ln);
+int lbdr_ingress_add(struct lbdr_net *ln, struct net_device *dev);
+void lbdr_ingress_keep(struct lbdr_net *ln, struct net_device *const *devs,
+		       u32 n);
+void lbdr_ingress_gone(struct lbdr_net *ln, const struct net_device *dev);
+const struct net_device *lbdr_ingress_dev(const struct lbdr_net *ln, u32 index);
 
 /* schedule.c */
 struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,

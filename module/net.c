@@ -56,6 +56,7 @@ static void __net_exit lbdr_net_pre_exit(struct net *net)
 	mutex_lock(&ln->lock);
 	list_for_each_entry_safe(service, next, &ln->service_list, list)
 		lbdr_service_del(ln, service);
+	lbdr_ingress_keep(ln, NULL, 0);
 	mutex_unlock(&ln->lock);
 }
 

@@ -23,7 +23,8 @@ static int lbdr_nl_info_get(struct sk_buff *skb, struct genl_info *info)
 	struct sk_buff *msg;
 	int err;
 
-	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	/* All drop reasons with their words are half of it. */
+	msg = genlmsg_new(SZ_4K, GFP_KERNEL);
 	if (!msg)
 		return -ENOMEM;
 	mutex_lock(&ln->lock);
@@ -202,18 +203,94 @@ static int lbdr_nl_service_del(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+/* The devices that a message names, a reference to each; or none. */
+struct lbdr_nl_devices {
+	struct net_device	*dev[LBDR_INGRESS_MAX];
+	u32			n;
+};
+
+static void lbdr_nl_put_devices(struct lbdr_nl_devices *devices)
+{
+	while (devices->n)
+		dev_put(devices->dev[--devices->n]);
+}
+
+static int lbdr_nl_get_devices(struct genl_info *info,
+			       struct lbdr_nl_devices *devices)
+{
+	const struct nlattr *attr;
+	struct net_device *dev;
+	int left;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, left) {
+		if (nla_type(attr) != LBDR_A_INFO_DEVICE)
+			continue;
+		if (devices->n == LBDR_INGRESS_MAX) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr,
+					    "at most 16 devices have packets taken at ingress");
+			return -E2BIG;
+		}
+		dev = dev_get_by_name(genl_info_net(info), nla_data(attr));
+		if (!dev) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr,
+					    "there is no such device");
+			return -ENODEV;
+		}
+		devices->dev[devices->n++] = dev;
+	}
+	return 0;
+}
+
+/* All of it, or nothing. */
+static int lbdr_nl_set_entry(struct lbdr_net *ln, u8 entry,
+			     const struct lbdr_nl_devices *devices)
+{
+	bool added[LBDR_INGRESS_MAX] = {};
+	int err = 0;
+	u32 i;
+
+	for (i = 0; i < devices->n; i++) {
+		err = lbdr_ingress_add(ln, devices->dev[i]);
+		if (err < 0)
+			goto err;
+		added[i] = err;
+	}
+	err = lbdr_hook_set_entry(ln, entry == LBDR_ENTRY_INGRESS ?
+				      LBDR_ENTRY_PREROUTING : entry);
+	if (err)
+		goto err;
+	lbdr_ingress_keep(ln, devices->dev, devices->n);
+	return 0;
+
+err:
+	while (i--)
+		if (added[i])
+			lbdr_ingress_gone(ln, devices->dev[i]);
+	return err;
+}
+
 static int lbdr_nl_info_set(struct sk_buff *skb, struct genl_info *info)
 {
 	const struct nlattr *entry = info->attrs[LBDR_A_INFO_ENTRY];
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	bool ingress = entry && nla_get_u8(entry) == LBDR_ENTRY_INGRESS;
+	struct lbdr_nl_devices devices = {};
 	u32 timeout[LBDR_CONN_STATES], state;
 	int err;
 
-	if (entry && nla_get_u8(entry) > LBDR_ENTRY_INPUT) {
+	if (entry && nla_get_u8(entry) > LBDR_ENTRY_INGRESS) {
 		NL_SET_ERR_MSG_ATTR(info->extack, entry,
-				    "the entry must be prerouting or input");
+				    "the entry must be prerouting, input or ingress");
 		return -EINVAL;
 	}
+	if (ingress != !!info->attrs[LBDR_A_INFO_DEVICE]) {
+		GENL_SET_ERR_MSG(info,
+				 "the entry ingress needs devices, and no other entry has any");
+		return -EINVAL;
+	}
+	err = lbdr_nl_get_devices(info, &devices);
+	if (err)
+		goto out_devices;
 
 	mutex_lock(&ln->lock);
 	memcpy(timeout, ln->timeout, sizeof(timeout));
@@ -222,9 +299,10 @@ static int lbdr_nl_info_set(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		goto out;
 	if (entry) {
-		err = lbdr_hook_set_entry(ln, nla_get_u8(entry));
+		err = lbdr_nl_set_entry(ln, nla_get_u8(entry), &devices);
 		if (err) {
-			GENL_SET_ERR_MSG(info, "no memory for the hooks");
+			GENL_SET_ERR_MSG(info,
+					 "the hooks cannot be registered: no memory, or a kernel without netfilter at ingress");
 			goto out;
 		}
 	}
@@ -233,6 +311,8 @@ static int lbdr_nl_info_set(struct sk_buff *skb, struct genl_info *info)
 	ln->generation++;
 out:
 	mutex_unlock(&ln->lock);
+out_devices:
+	lbdr_nl_put_devices(&devices);
 	return err;
 }
 
@@ -520,6 +600,8 @@ static const struct nla_policy lbdr_nl_server_policy[] = {
 static const struct nla_policy lbdr_nl_info_policy[] = {
 	[LBDR_A_INFO_TIMEOUT]	= { .type = NLA_NESTED },
 	[LBDR_A_INFO_ENTRY]	= { .type = NLA_U8 },
+	[LBDR_A_INFO_DEVICE]	= { .type = NLA_NUL_STRING,
+				    .len = IFNAMSIZ - 1 },
 };
 
 /* Without a policy attributes would not be looked at, and let through. */
@@ -540,7 +622,7 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.doit	= lbdr_nl_info_set,
 		.flags	= GENL_UNS_ADMIN_PERM,
 		.policy	= lbdr_nl_info_policy,
-		.maxattr = LBDR_A_INFO_ENTRY,
+		.maxattr = LBDR_A_INFO_DEVICE,
 	},
 	{
 		.cmd	= LBDR_CMD_SCHED_GET,

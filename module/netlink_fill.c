@@ -38,9 +38,11 @@ static int lbdr_nl_put_timeouts(struct sk_buff *msg, int attr,
 int lbdr_nl_fill_info(struct sk_buff *msg, struct genl_info *info,
 		      const struct lbdr_net *ln)
 {
+	const struct net_device *dev;
 	struct nlattr *nest;
 	enum lbdr_drop drop;
 	void *hdr;
+	u32 i;
 
 	hdr = genlmsg_put_reply(msg, info, &lbdr_nl_family, 0,
 				LBDR_CMD_INFO_GET);
@@ -52,8 +54,13 @@ int lbdr_nl_fill_info(struct sk_buff *msg, struct genl_info *info,
 	    nla_put_u32(msg, LBDR_A_INFO_CONNS, atomic_read(&ln->n_conns)) ||
 	    nla_put_u32(msg, LBDR_A_INFO_CONN_MAX, lbdr_conn_max()) ||
 	    lbdr_nl_put_timeouts(msg, LBDR_A_INFO_TIMEOUT, ln->timeout) ||
-	    nla_put_u8(msg, LBDR_A_INFO_ENTRY, ln->entry))
+	    nla_put_u8(msg, LBDR_A_INFO_ENTRY,
+		       list_empty(&ln->ingress) ? ln->entry :
+						  LBDR_ENTRY_INGRESS))
 		goto cancel;
+	for (i = 0; (dev = lbdr_ingress_dev(ln, i)); i++)
+		if (nla_put_string(msg, LBDR_A_INFO_DEVICE, dev->name))
+			goto cancel;
 	for (drop = 0; drop < LBDR_DROPS; drop++) {
 		const struct lbdr_drop_word *word = &lbdr_drop_words[drop];
 

@@ -12,3 +12,4 @@
 #include "route.c"
 #include "xmit_dr.c"
 #include "hook.c"
+#include "ingress.c"

@@ -78,6 +78,10 @@ def ip(host, *args, check=True):
     its fault. An older ip never closes a namespace that it was told of, so that a
     kept one would keep it."""
     changes = args[1] in ("add", "del", "set", "replace") and "netns" not in args
+    # Until it knows of no duplicate, an IPv6 address is of no use.
+    if args[0] == "addr" and args[1] in ("add", "replace") and ":" in args[2] and \
+            "nodad" not in args:
+        args += ("nodad",)
     if changes and shell.does(host, " ".join(args)):
         return subprocess.CompletedProcess(args, 0, "", "")
     done = run("ip", *(["-n", host] if host else []), *args, check=check)

@@ -86,10 +86,13 @@ enum lbdr_service_flag {
  * enum lbdr_entry - Where packets are taken.
  * @LBDR_ENTRY_PREROUTING: At PREROUTING, before conntrack.
  * @LBDR_ENTRY_INPUT: At LOCAL_IN, behind the filter table.
+ * @LBDR_ENTRY_INGRESS: As prerouting, and at the ingress of some devices
+ *   before that, where plain packets of connections are taken.
  */
 enum lbdr_entry {
 	LBDR_ENTRY_PREROUTING,
 	LBDR_ENTRY_INPUT,
+	LBDR_ENTRY_INGRESS,
 };
 
 /**
@@ -243,6 +246,7 @@ enum {
 	LBDR_A_INFO_DROP,
 	LBDR_A_INFO_TIMEOUT,
 	LBDR_A_INFO_ENTRY,
+	LBDR_A_INFO_DEVICE,
 
 	__LBDR_A_INFO_MAX,
 	LBDR_A_INFO_MAX = (__LBDR_A_INFO_MAX - 1)

@@ -1,0 +1,169 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""`set-entry ingress eth0`: what other scripts ask of the usual entry is asked of
+this one too; only here is looked at what it takes, what it lets go on to
+PREROUTING, and what becomes of it when devices go."""
+import contextlib
+import json
+
+import genl
+import net
+from net import VIP, Tap, addr, lbctl, ok, only, until
+from servers import configure
+from test_entry import (again, deaf_client, errors, fragments, nft, one_cpu,
+                        packets, path)
+
+INPUT, INGRESS = 1, 2
+PORTS = b"\x17\x70\0\x50"
+NOP = b"\x01\x01\x01\x01"
+
+
+def told():
+    row = json.loads(lbctl("list", "--info", "-j").stdout)[0]
+    return row["entry"], row["devices"]
+
+
+@contextlib.contextmanager
+def at_ingress(*devices):
+    lbctl("set-entry", "ingress", *(devices or ["eth0"]))
+    try:
+        yield
+    finally:
+        lbctl("set-entry", "prerouting")
+        lbctl("clear")
+
+
+def test_path():
+    with at_ingress():
+        again(path.test_bystanders, path.test_frames, path.test_ttl,
+              path.test_mtu, path.test_schedulers)
+
+
+@only("trixie", "uml")
+def test_packets():
+    with at_ingress(), deaf_client():
+        packets.test_table()
+
+
+@only("trixie", "uml")
+def test_errors():
+    with at_ingress(), one_cpu():
+        errors.test_forwarded()
+
+
+@only("trixie", "uml")
+def test_fragments():
+    with at_ingress(), one_cpu():
+        fragments.test_udp()
+
+
+def seen_by_raw():
+    """Packets for the VIPs that a rule in the raw table has counted."""
+    done = net.run("ip", "netns", "exec", "director", "nft", "-j", "list",
+                   "counter", "inet", "watch", "seen")
+    return [row["counter"]["packets"] for row in json.loads(done.stdout)["nftables"]
+            if "counter" in row][0]
+
+
+def test_taken():
+    """Packets of a connection do not come as far as raw, all others do."""
+    nft("""
+table inet watch {
+	counter seen {}
+	chain raw {
+		type filter hook prerouting priority raw
+		ip daddr %s udp dport 80 counter name seen
+		ip6 daddr %s udp dport 80 counter name seen
+	}
+}""" % (VIP[4], VIP[6]))
+    client, at_a = Tap("client"), Tap("a")
+    for version in (4, 6):
+        name = "IPv%d: " % version
+        configure(version, [("a", 1)], protocol=17)
+        size = 20 if version == 4 else 40
+
+        def send(what, raw, whole=True, **more):
+            """One packet; whether raw has seen it, and the server."""
+            before = seen_by_raw()
+            at_a.flush()
+            frame = net.raw(version, net.udp(6000, 80, b"x"), 17, **more)
+            kind = more.get("ttl", 64) - 1
+            if not whole:
+                # A bit of the header that only its checksum, or its length, guards
+                at = 14 + (4 if version == 4 else 5)
+                frame = frame[:at] + b"\xff" + frame[at + 1:]
+            client.send(frame + b"\0" * max(0, 60 - len(frame)))
+            there = at_a.wait(lambda f: PORTS in f.ip and not f.outgoing, 1,
+                              5 if whole else 0.3)
+            good = not whole or (there and len(there[0].ip) >= size + 9 and
+                                 there[0].ttl == kind and
+                                 (not there[0].ip[size + 9:] or "options" in more))
+            ok(good and bool(there) == whole and (seen_by_raw() > before) == raw,
+               name + what, (there and there[0].ip.hex(), seen_by_raw(), before))
+
+        send("with the usual entry raw sees every packet", True)
+        lbctl("set-entry", "ingress", "eth0")
+        send("a packet of a connection is taken before raw, its padding cut off",
+             False)
+        send("and so is one with another TTL", False, ttl=9)
+        extra = NOP if version == 4 else bytes([60, 17, 0, 1, 4, 0, 0, 0, 0])
+        send("one with options goes on to raw, and to its server", True,
+             options=extra)
+        if version == 4:
+            send("one whose header's checksum is wrong goes nowhere", False, False)
+        lbctl("set-entry", "prerouting")
+        send("and with the usual entry again raw sees it", True)
+        lbctl("clear")
+    net.run("ip", "netns", "exec", "director", "nft", "delete", "table", "inet",
+            "watch")
+    client.close()
+    at_a.close()
+
+
+def test_devices():
+    """A device that goes is forgotten; one that is not there is refused."""
+    configure(4, [("a", 1)])
+    net.batch("director", ["link add extra type veth peer name other",
+                           "link set extra up"])
+    lbctl("set-entry", "ingress", "eth0", "extra")
+    ok(told() == ("ingress", ["eth0", "extra"]), "set-entry ingress: list --info "
+       "tells the devices", told())
+    done = lbctl("set-entry", "ingress", "eth0", "nowhere", check=False)
+    ok(done.returncode and "there is no such device" in done.stderr and
+       told() == ("ingress", ["eth0", "extra"]), "a device that is not there is "
+       "refused, and nothing is changed", done.stderr)
+    net.ip("director", "link", "del", "extra")
+    ok(until(lambda: told() == ("ingress", ["eth0"])), "a device that goes is "
+       "forgotten", told())
+    with net.within("director"):
+        director = genl.Director()
+    for what, body in (
+            ("the entry ingress without a device", genl.u8(genl.INFO_ENTRY, INGRESS)),
+            ("a device with another entry", genl.u8(genl.INFO_ENTRY, INPUT) +
+             genl.attr(genl.INFO_DEVICE, b"eth0\0"))):
+        try:
+            director.do(genl.INFO_SET, body)
+            why = ""
+        except genl.Refused as error:
+            why = error.sentence
+        ok("needs devices" in why and told() == ("ingress", ["eth0"]),
+           what + " is refused in words", why)
+    director.close()
+    lbctl("set-entry", "input")
+    ok(told() == ("input", []), "set-entry input: no device is left", told())
+    lbctl("set-entry", "prerouting")
+
+
+def test_end():
+    """The last of the tests: the namespace goes while its device has the hook."""
+    configure(6, [("a", 1), ("b", 1)])
+    lbctl("set-entry", "ingress", "eth0")
+    lbctl("clear")
+    configure(6, [("a", 1), ("b", 1)])
+    with net.connect(6) as sock:
+        ok(sock.recv(1) in b"ab" and told() == ("ingress", ["eth0"]),
+           "devices are remembered while there is no service", told())
+
+
+if __name__ == "__main__":
+    net.main(globals())
