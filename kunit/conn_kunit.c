@@ -347,6 +347,65 @@ static void conn_left_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dead, 0);
 }
 
+static bool conn_there(struct conns *conns, const struct lbdr_flow *flow)
+{
+	bool there;
+
+	conns_lock();
+	there = lbdr_conn_peek(conns->ln, flow);
+	conns_unlock();
+	return there;
+}
+
+/* Whether the table is small enough to be seen whole, and is not being resized. */
+static bool conn_table_settled(struct rhashtable *ht)
+{
+	const struct bucket_table *table;
+	bool settled;
+
+	rcu_read_lock();
+	table = rcu_dereference(ht->tbl);
+	settled = table->size <= 64 && !rcu_access_pointer(table->future_tbl);
+	rcu_read_unlock();
+	return settled;
+}
+
+/*
+ * Of ten, few enough to be all seen, the oldest half-open one makes room, time
+ * and again; the one that was heard of twice is older than all of them and stays.
+ */
+static void conn_evict_test(struct kunit *test)
+{
+	const struct conn_kind *kind = test->param_value;
+	struct conns *conns = test->priv;
+	struct lbdr_flow flows[10];
+	struct lbdr_conn *conn;
+	struct rhashtable *table = &conns->ln->conns[kind->family];
+	u32 i, left, last = ARRAY_SIZE(flows) - 1;
+
+	for (i = 0; i < ARRAY_SIZE(flows); i++) {
+		flows[i] = conn_flow_of(kind, 1 + i);
+		conn = conn_add(conns, &flows[i], 0);
+		KUNIT_ASSERT_NOT_NULL(test, conn);
+		conns_idle(conn, (1 + i) * HZ);
+	}
+	conn_step(conn, kind->protocol == IPPROTO_TCP ? LBDR_EVENT_DATA :
+							LBDR_EVENT_UDP);
+	for (left = last; left <= last; left--) {
+		for (i = 0; i < ARRAY_SIZE(flows); i++)
+			KUNIT_EXPECT_EQ_MSG(test, conn_there(conns, &flows[i]),
+					    i < left || i == last,
+					    "the one of %u s, %u are left",
+					    1 + i, left);
+		KUNIT_ASSERT_TRUE(test,
+				  conns_wait_for(conn_table_settled(table)));
+		conns_lock();
+		lbdr_flood_evict(conns->ln, kind->family);
+		conns_unlock();
+	}
+	KUNIT_EXPECT_TRUE(test, conn_there(conns, &flows[last]));
+}
+
 /* No packet comes for it: the collector takes it, and leaves the others. */
 static void conn_collect_test(struct kunit *test)
 {
@@ -362,7 +421,8 @@ static void conn_collect_test(struct kunit *test)
 	stays = conn_add(conns, &other, 1);
 	KUNIT_ASSERT_NOT_NULL(test, stays);
 
-	conns_idle(conn, lbdr_state_timeout[conn->state] * HZ + HZ);
+	conns_idle(conn, lbdr_state_timeout[lbdr_state_shown(conn->state)] *
+		   HZ + HZ);
 	KUNIT_EXPECT_TRUE(test, conns_wait_for(atomic_read(&conns->ln->n_conns) == 1));
 	conns_expect_counts(test, 0, 0, 0);
 	KUNIT_EXPECT_EQ(test, refcount_read(&conns->servers[0].refs), 1);
@@ -550,6 +610,7 @@ static struct kunit_case conn_cases[] = {
 	KUNIT_CASE_PARAM(conn_expire_test, conn_path_gen_params),
 	KUNIT_CASE_PARAM(conn_left_test, conn_path_gen_params),
 	KUNIT_CASE_PARAM(conn_reuse_test, conn_path_gen_params),
+	KUNIT_CASE_PARAM(conn_evict_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_collect_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_dead_server_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_max_test, conn_kind_gen_params),

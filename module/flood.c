@@ -146,3 +146,4 @@ void lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family)
 	if (victim && lbdr_conn_kill(ln, victim))
 		lbdr_count(ln, LBDR_FLOOD_EVICTED);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_evict);
