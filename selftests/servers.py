@@ -66,7 +66,10 @@ class Servers(threading.Thread):
     @staticmethod
     def udp(sock, host, _):
         data, peer = sock.recvfrom(65536)
-        sock.sendto(host.encode() + data, peer)
+        try:
+            sock.sendto(host.encode() + data, peer)
+        except OSError:
+            pass # no way to who does not exist; for the others it goes on
 
 
 def service(version, proto="-t"):
