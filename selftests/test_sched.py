@@ -644,10 +644,11 @@ def test_nonsense():
 
 def test_many():
     """Over one netlink socket. Where a scheduler's table takes long to build, a
-    batch of messages builds it once. It was a quarter to half a second in a guest
-    that is emulated; KASAN costs several times as much."""
+    batch of messages builds it once. The time, a quarter to half a second in an
+    emulated guest, is told, but the host may be busy: judged is whether it is
+    another order of magnitude, as a table for each server would be."""
     side, wire = Lbdr(), Wire()
-    limit = 30 if os.environ["KERNEL_LABEL"] == "uml" else 1
+    limit = 30 if os.environ["KERNEL_LABEL"] == "uml" else 10
     for sched, batch in (("wlc", 1), ("wlc", 100), ("wrr", 100), ("mh", 100)):
         service = services(protocols=("tcp",))[0]
         side.configure([service], sched, (), [None, None, None, (60000, 0, 0)])
