@@ -13,6 +13,10 @@
  * LBDR_CONN_STATE_DEAD by cmpxchg() has won the right to remove it, so it is
  * removed, and its server's counts are moved, exactly once.
  *
+ * What a packet removes is freed by call_rcu(). What others remove, many at a time,
+ * the collector frees, in process context: RCU would free ten thousand in one go,
+ * and no packet be received meanwhile.
+ *
  * Memory is bounded by conn_max for each namespace, and conn_max_all for all of
  * them. A connection counts until its memory is free, not until it is unlinked, or
  * a flood could outrun the grace periods. What becomes of new connections when
@@ -37,7 +41,7 @@
 /* Least part of a table that a period looks at, and in how many it is done */
 #define COLLECT_MIN	4096
 #define COLLECT_PERIODS	64
-/* Entries between two chances for others to run */
+/* Entries between two chances for others to run, seen or freed */
 #define COLLECT_BATCH	256
 
 /*
@@ -275,18 +279,9 @@ lbdr_conn_insert(struct lbdr_net *ln, struct lbdr_conn *conn)
 							   lbdr_conn_params6));
 }
 
-/**
- * lbdr_conn_kill() - take a connection out of the table
- * @ln: the namespace
- * @conn: the connection
- *
- * A packet that has just found it may still be forwarded by it, as if it had
- * come a moment earlier.
- *
- * Context: rcu_read_lock() held.
- * Return: true when this call removed it, false when another one did.
- */
-noinline bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
+/* True when this call removed it; the caller has it freed. */
+static __always_inline bool lbdr_conn_end(struct lbdr_net *ln,
+					  struct lbdr_conn *conn)
 {
 	u32 state = READ_ONCE(conn->state);
 
@@ -300,10 +295,59 @@ noinline bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
 	if (unlikely(READ_ONCE(conn->server->upper)))
 		lbdr_server_judge(conn->server);
 	lbdr_conn_remove(ln, conn);
+	return true;
+}
+
+/**
+ * lbdr_conn_kill() - take a connection out of the table, for a packet
+ * @ln: the namespace
+ * @conn: the connection
+ *
+ * A packet that has just found it may still be forwarded by it, as if it had
+ * come a moment earlier.
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true when this call removed it, false when another one did.
+ */
+noinline bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
+{
+	if (!lbdr_conn_end(ln, conn))
+		return false;
 	call_rcu(&conn->rcu, lbdr_conn_free_rcu);
 	return true;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_kill);
+
+/**
+ * lbdr_conn_reap() - lbdr_conn_kill() for who takes many
+ * @ln: the namespace
+ * @conn: the connection
+ *
+ * Its memory comes back with the collector's next turn.
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true when this call removed it, false when another one did.
+ */
+bool lbdr_conn_reap(struct lbdr_net *ln, struct lbdr_conn *conn)
+{
+	if (!lbdr_conn_end(ln, conn))
+		return false;
+	llist_add(&conn->reaped, &ln->reaped);
+	return true;
+}
+
+/* No reader has any of @reaped, nor will. */
+static void lbdr_conn_free_reaped(struct llist_node *reaped)
+{
+	struct lbdr_conn *conn, *next;
+	u32 batch = 0;
+
+	llist_for_each_entry_safe(conn, next, reaped, reaped) {
+		lbdr_conn_free(conn);
+		if (++batch % COLLECT_BATCH == 0)
+			cond_resched();
+	}
+}
 
 static __always_inline struct lbdr_conn *
 lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family,
@@ -512,7 +556,7 @@ static void lbdr_conn_collect_table(struct lbdr_net *ln,
 			 * a moment later. Its time was over.
 			 */
 			if (lbdr_conn_left(ln, conn) <= 0)
-				lbdr_conn_kill(ln, conn);
+				lbdr_conn_reap(ln, conn);
 		}
 		rhashtable_walk_stop(walk);
 
@@ -532,6 +576,7 @@ static void lbdr_conn_collect(struct work_struct *work)
 {
 	struct lbdr_net *ln = container_of(to_delayed_work(work),
 					   struct lbdr_net, collector);
+	struct llist_node *reaped;
 	enum lbdr_family family;
 	u32 n;
 
@@ -541,6 +586,13 @@ static void lbdr_conn_collect(struct work_struct *work)
 			lbdr_conn_collect_table(ln, family,
 						max_t(u32, COLLECT_MIN,
 						      n / COLLECT_PERIODS));
+	}
+
+	/* All of these were unlinked before the grace period begins. */
+	reaped = llist_del_all(&ln->reaped);
+	if (reaped) {
+		synchronize_rcu();
+		lbdr_conn_free_reaped(reaped);
 	}
 
 	/*
@@ -599,6 +651,7 @@ static void lbdr_conn_free_last(void *ptr, void *arg)
 void lbdr_conn_table_exit(struct lbdr_net *ln)
 {
 	cancel_delayed_work_sync(&ln->collector);
+	lbdr_conn_free_reaped(llist_del_all(&ln->reaped));
 	rhashtable_walk_exit(&ln->walk[LBDR_V4]);
 	rhashtable_walk_exit(&ln->walk[LBDR_V6]);
 	rhashtable_free_and_destroy(&ln->conns[LBDR_V4], lbdr_conn_free_last,

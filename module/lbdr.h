@@ -21,6 +21,7 @@
 #include <linux/hash.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/llist.h>
 #include <linux/netfilter.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
@@ -345,12 +346,13 @@ struct lbdr_server {
 /**
  * struct lbdr_conn - a connection, without its key
  * @node: in lbdr_net.conns; RCU
- * @server: immutable, one reference held until @rcu has run
+ * @server: immutable, one reference held until the memory is freed
  * @stamp: jiffies of the last packet, coarse; any packet writes it
  * @state: enum lbdr_conn_state; cmpxchg(). The one that moves it to
  *	LBDR_CONN_STATE_DEAD takes the connection out of the table
  * @family: which of the two structs below it heads; immutable
  * @rcu: frees it after the last packet that saw it
+ * @reaped: in lbdr_net.reaped, in place of @rcu
  */
 struct lbdr_conn {
 	struct rhash_head	node;
@@ -358,7 +360,10 @@ struct lbdr_conn {
 	u32			stamp;
 	u32			state;
 	enum lbdr_family	family;
-	struct rcu_head		rcu;
+	union {
+		struct rcu_head		rcu;
+		struct llist_node	reaped;
+	};
 };
 
 struct lbdr_conn4 {
@@ -404,6 +409,8 @@ enum lbdr_hook {
  * @flooded: jiffies when a packet was last forwarded without a connection, 0 for
  *	never; any packet writes it
  * @collector: reaps expired connections, queued while @n_conns is not 0
+ * @reaped: connections that are out of the table and that the collector frees;
+ *	lockless
  * @walk: where the collector stands in each table; the collector alone
  * @lock: serialises all configuration; see the top of this file
  * @net: the namespace that this belongs to; immutable
@@ -439,6 +446,7 @@ struct lbdr_net {
 	u32			since;
 	unsigned long		flooded;
 	struct delayed_work	collector;
+	struct llist_head	reaped;
 	struct rhashtable_iter	walk[LBDR_FAMILIES];
 
 	struct mutex		lock;		/* all configuration */
@@ -668,6 +676,7 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 				enum lbdr_drop *why);
 void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to);
 bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn);
+bool lbdr_conn_reap(struct lbdr_net *ln, struct lbdr_conn *conn);
 long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn);
 u32 lbdr_conn_max(void);
 bool lbdr_conn_crowded(struct lbdr_net *ln);

@@ -384,7 +384,7 @@ static u32 lbdr_nl_kill_conns(struct lbdr_net *ln, enum lbdr_family family,
 		/* What only waits for the collector is gone already. */
 		if (lbdr_conn_left(ln, conn) > 0 &&
 		    lbdr_nl_conn_matches(conn, filter) &&
-		    lbdr_conn_kill(ln, conn))
+		    lbdr_conn_reap(ln, conn))
 			killed++;
 		if (need_resched()) {
 			rhashtable_walk_stop(&iter);
