@@ -7,6 +7,7 @@
  * part of the interface: tables of two releases must be the same.
  */
 #include <kunit/test.h>
+#include <linux/jhash.h>
 #include <linux/math64.h>
 #include <linux/siphash.h>
 #include <linux/vmalloc.h>
@@ -22,7 +23,6 @@
 
 static const siphash_key_t mh_key_order = { { 0x6c626472, 1 } };
 static const siphash_key_t mh_key_skip = { { 0x6c626472, 2 } };
-static const siphash_key_t mh_key_client = { { 0x6c626472, 3 } };
 
 static u32 mh_at(const struct scheds *s, u32 slot)
 {
@@ -152,20 +152,22 @@ static void mh_reference_test(struct kunit *test)
 static u32 mh_slot(const struct scheds *s, const struct lbdr_flow *flow,
 		   bool port, u32 salt)
 {
-	const __be32 *words = flow->v6.client.s6_addr32;
-	u64 more = salt << 16, hash;
+	const __be32 *addr = flow->v6.client.s6_addr32;
+	u32 words[] = { ntohl(addr[0]), ntohl(addr[1]), ntohl(addr[2]),
+			ntohl(addr[3]), salt << 16 };
+	u64 hash;
 
 	if (flow->family == LBDR_V4) {
-		more += port ? ntohs(flow->v4.ports.cport) : 0;
-		hash = siphash_2u32(ntohl(flow->v4.client), more,
-				    &mh_key_client);
+		if (port)
+			salt = salt << 16 | ntohs(flow->v4.ports.cport);
+		else
+			salt <<= 16;
+		hash = jhash_2words(ntohl(flow->v4.client), salt, 3);
 	} else {
-		more += port ? ntohs(flow->v6.ports.cport) : 0;
-		hash = siphash_3u64((u64)ntohl(words[0]) << 32 | ntohl(words[1]),
-				    (u64)ntohl(words[2]) << 32 | ntohl(words[3]),
-				    more, &mh_key_client);
+		words[4] += port ? ntohs(flow->v6.ports.cport) : 0;
+		hash = jhash2(words, ARRAY_SIZE(words), 3);
 	}
-	return ((u64)(u32)hash * scheds_pool(s)->sched.size) >> 32;
+	return (hash * scheds_pool(s)->sched.size) >> 32;
 }
 
 static void mh_flows_test(struct kunit *test)

@@ -17,6 +17,7 @@
  * left: no server is off by a whole slot. One whose weight gives it less than a
  * slot may get none: that wants a larger table.
  */
+#include <linux/jhash.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/siphash.h>
@@ -35,7 +36,7 @@
  */
 static const siphash_key_t lbdr_mh_key_order = { { 0x6c626472, 1 } };
 static const siphash_key_t lbdr_mh_key_skip = { { 0x6c626472, 2 } };
-static const siphash_key_t lbdr_mh_key_client = { { 0x6c626472, 3 } };
+#define MH_SEED_CLIENT	3
 
 /* A server while the table is being dealt out. */
 struct lbdr_mh_claim {
@@ -171,20 +172,19 @@ static void lbdr_mh_exit(struct lbdr_pool *pool)
 	kvfree(pool->priv);
 }
 
+/* Of numbers, so that directors of either byte order agree. */
 static u32 lbdr_mh_hash(const struct lbdr_flow *flow, bool port, u32 salt)
 {
 	const struct in6_addr *addr = &flow->v6.client;
+	u32 words[5];
 
 	if (flow->family == LBDR_V4)
-		return siphash_2u32(be32_to_cpu(flow->v4.client),
+		return jhash_2words(be32_to_cpu(flow->v4.client),
 				    salt << 16 | (port ? be16_to_cpu(flow->v4.ports.cport) : 0),
-				    &lbdr_mh_key_client);
-	return siphash_3u64((u64)be32_to_cpu(addr->s6_addr32[0]) << 32 |
-			    be32_to_cpu(addr->s6_addr32[1]),
-			    (u64)be32_to_cpu(addr->s6_addr32[2]) << 32 |
-			    be32_to_cpu(addr->s6_addr32[3]),
-			    salt << 16 | (port ? be16_to_cpu(flow->v6.ports.cport) : 0),
-			    &lbdr_mh_key_client);
+				    MH_SEED_CLIENT);
+	be32_to_cpu_array(words, addr->s6_addr32, 4);
+	words[4] = salt << 16 | (port ? be16_to_cpu(flow->v6.ports.cport) : 0);
+	return jhash2(words, ARRAY_SIZE(words), MH_SEED_CLIENT);
 }
 
 static struct lbdr_server *lbdr_mh_pick(const struct lbdr_pool *pool,
