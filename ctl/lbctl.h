@@ -34,6 +34,7 @@ enum {
 	EXIT_DONE = 0,
 	EXIT_USAGE = 1,
 	EXIT_REFUSED = 2,
+	EXIT_PROBLEM = 4,	/* doctor has found one */
 };
 
 /*
@@ -134,6 +135,9 @@ struct info {
 	struct timeouts timeouts;
 };
 
+/* Addresses that one call sets up on a real server, at most. */
+#define VIPS_MAX 64
+
 /* A command line, understood. Each option writes one member. */
 struct request {
 	const struct verb *verb;
@@ -181,6 +185,8 @@ struct request {
 	bool nosort;
 	bool json;
 	bool pretty;
+	bool realserver;
+	bool undo;
 
 	/* Read from the texts above; what has no text there is 0. */
 	bool has_service;
@@ -200,6 +206,8 @@ struct request {
 	struct endpoint client;
 	__u8 client_prefix;
 	__u8 state;		/* LBDR_CONN_STATE_..., 0: any */
+	struct endpoint vips[VIPS_MAX];		/* of a real server */
+	size_t nr_vips;
 	__u32 weight;
 	__u32 upper;
 	__u32 lower;
@@ -216,6 +224,7 @@ enum {
 	TAKES_TIMEOUTS = 1 << 4,
 	TAKES_ENTRY = 1 << 5,
 	OFFLINE = 1 << 6,	/* runs without the kernel */
+	TAKES_VIPS = 1 << 12,
 };
 
 /*
@@ -250,6 +259,8 @@ enum verb_id {
 	VERB_CLEAR,
 	VERB_SAVE,
 	VERB_LIST_SCHEDULERS,
+	VERB_DOCTOR,
+	VERB_SETUP_REALSERVER,
 	VERB_HELP,
 	VERB_VERSION,
 	VERBS,
@@ -286,6 +297,7 @@ int parse_server(const char *text, const struct service_key *service,
 		 struct endpoint *server);
 int parse_any_server(const char *text, struct endpoint *server);
 int parse_client(const char *text, struct endpoint *client, __u8 *prefix);
+int parse_vip(const char *text, struct endpoint *vip);
 int parse_netmask(const char *text, int family, __u8 *prefix);
 int parse_scheduler(const char *text);
 int parse_netns(const char *text);
@@ -331,6 +343,7 @@ struct nl_answer {
 /* Returns false when the message makes no sense. */
 typedef bool (*nl_reader)(const struct nlmsghdr *nlh, void *data);
 
+int netns_enter(const char *name);
 int nl_open(struct nl **nl, const char *netns);
 void nl_close(struct nl *nl);
 struct nlmsghdr *nl_request(struct nl *nl, __u8 command);
@@ -420,5 +433,10 @@ int info_list(struct nl *nl, const struct request *req);
 int schedulers_run(struct nl *nl, const struct request *req);
 void schedulers_name(struct nl *nl, FILE *out);
 int info_headline(struct nl *nl, const struct request *req);
+
+/* doctor.c, doctor_rules.c and realserver.c */
+int doctor_run(struct nl *nl, const struct request *req);
+void rules_warn(struct nl *nl, const struct request *req);
+int realserver_run(struct nl *nl, const struct request *req);
 
 #endif

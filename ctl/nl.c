@@ -29,7 +29,8 @@ struct nl {
 	__u16 family;
 };
 
-static int netns_enter(const char *name)
+/* Moves the whole process there; 0, or -1 when that has been complained of. */
+int netns_enter(const char *name)
 {
 	char path[4096];
 	int status = -1;

@@ -17,10 +17,11 @@
 #define EVERY_VERB ((1U << VERBS) - 1)
 #define SERVICE_VERBS                                                       \
 	(SETTING_VERBS | ON(DEL_SERVICE) | SERVER_VERBS | FILTER_VERBS |    \
-	 ON(ZERO))
+	 ON(ZERO) | ON(DOCTOR))
 #define SETTING_VERBS (ON(ADD_SERVICE) | ON(EDIT_SERVICE))
 #define FILTER_VERBS (ON(LIST) | ON(DEL_CONN))
 #define SERVER_VERBS (ON(ADD_SERVER) | ON(EDIT_SERVER) | ON(DEL_SERVER))
+#define JSON_VERBS (ON(LIST) | ON(LIST_SCHEDULERS) | ON(DOCTOR))
 #define MAX_TOKENS 64
 
 /*
@@ -147,11 +148,15 @@ static const struct option options[] = {
 	{ .name = "nosort", .verbs = ON(LIST), TO(nosort),
 	  .help = "in the order of adding" },
 	{ .letter = 'j', .name = "json",
-	  .verbs = ON(LIST) | ON(LIST_SCHEDULERS), TO(json), .ours = true,
+	  .verbs = JSON_VERBS, TO(json), .ours = true,
 	  .help = "as a JSON array" },
 	{ .letter = 'p', .name = "pretty",
-	  .verbs = ON(LIST) | ON(LIST_SCHEDULERS), TO(pretty), .ours = true,
+	  .verbs = JSON_VERBS, TO(pretty), .ours = true,
 	  .help = "with -j, indented for the eye" },
+	{ .name = "realserver", .verbs = ON(DOCTOR), TO(realserver), .ours = true,
+	  .help = "look at this host as a real server of the VIPs" },
+	{ .name = "undo", .verbs = ON(SETUP_REALSERVER), TO(undo), .ours = true,
+	  .help = "take the VIPs from lo, and with the last one the settings" },
 	{ .letter = 'N', .name = "netns", .argument = "NETNS",
 	  .verbs = EVERY_VERB & ~(ON(HELP) | ON(VERSION)), TO(netns),
 	  .ours = true,

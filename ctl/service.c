@@ -79,12 +79,16 @@ static int send_settings(struct nl *nl, const struct request *req,
 int service_add(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_SERVICE_NEW);
+	int status;
 
 	nl_put_service(nlh, &req->service);
 	put_settings(nlh, req);
 	put_persistence(nlh, req, false);
 	put_flags(nlh, req);
-	return send_settings(nl, req, nlh);
+	status = send_settings(nl, req, nlh);
+	if (!status)
+		rules_warn(nl, req);
+	return status;
 }
 
 int service_edit(struct nl *nl, const struct request *req)

@@ -163,6 +163,28 @@ const struct verb verbs[VERBS] = {
 		.details = "What -s of add-service takes.",
 		.example = "list-schedulers",
 	},
+	[VERB_DOCTOR] = {
+		.name = "doctor",
+		.needs = TAKES_SERVICE | TAKES_VIPS | OFFLINE,
+		.words = "[--realserver VIP...]",
+		.run = doctor_run,
+		.summary = "look for what is wrong, and tell what mends it",
+		.details = "On the director it checks services and servers, and asks their segments\n"
+			   "who answers for them; with --realserver, whether this host is a real\n"
+			   "server of the VIPs as it should be. Each check is one line: ok, warning or\n"
+			   "problem. Exit status 4: there is a problem.",
+		.example = "doctor",
+	},
+	[VERB_SETUP_REALSERVER] = {
+		.name = "setup-realserver",
+		.needs = TAKES_VIPS | OFFLINE,
+		.words = "VIP...",
+		.run = realserver_run,
+		.summary = "make this host a real server of the VIPs",
+		.details = "Each VIP goes to lo, as a single address, and this host no longer answers\n"
+			   "ARP for it. Tells what it changed, and what makes it last. Needs no module.",
+		.example = "setup-realserver 192.0.2.63 2001:db8::63",
+	},
 	[VERB_HELP] = {
 		.name = "help",
 		.needs = TAKES_WORD | OFFLINE,
