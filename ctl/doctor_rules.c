@@ -23,8 +23,8 @@ enum {
 #define PRIORITY_MARKED -149	/* behind mangle */
 #define PRIORITY_INPUT 99	/* behind the filter table */
 
-static const struct stage at_ingress = { "ingress", LONG_MAX, false };
-static const struct stage at_input = { "input", LONG_MAX, false };
+static const struct stage at_ingress = { "ingress", LONG_MAX };
+static const struct stage at_input = { "input", LONG_MAX };
 
 static size_t count_family(const struct snapshot *shot, int family)
 {
@@ -160,8 +160,8 @@ static void check_legacy(struct doctor *doctor, const char *path,
 static void judge_way(const struct doctor *doctor, const struct rules *rules,
 		      const struct service_key *key, struct judgement *worst)
 {
-	struct stage prerouting = { "prerouting", PRIORITY_ENTRY, false };
-	struct stage input = { "input", PRIORITY_INPUT, false };
+	struct stage prerouting = { "prerouting", PRIORITY_ENTRY };
+	struct stage input = { "input", PRIORITY_INPUT };
 	bool at_end = doctor->entry == LBDR_ENTRY_INPUT && !key->fwmark;
 	struct judgement one;
 
@@ -195,11 +195,10 @@ static void tell_way(struct doctor *doctor, const struct service *service,
 	const struct service_key *key = &service->key;
 	struct subject about = { key->fwmark ? NULL : &key->at, NULL };
 	char option[SERVICE_OPTION];
-	const char *ingress =
-		doctor->entry == LBDR_ENTRY_INGRESS ?
-		" (of connections that are there already, what is taken at ingress does not meet it)" :
-		"";
+	const char *ingress = "";
 
+	if (doctor->entry == LBDR_ENTRY_INGRESS)
+		ingress = "; what is taken at ingress does not meet it";
 	service_option(key, option);
 	switch (worst->fate) {
 	case FATE_PASSES:
@@ -278,7 +277,7 @@ void check_rules(struct doctor *doctor)
 	size_t i;
 
 	error = rules_read(&rules, NULL);
-	if (error == ENOENT)
+	if (error == -ENOENT)
 		doctor_tell(doctor, LEVEL_WARNING, "rules", none,
 			    mend_here(doctor, "apt install nftables"),
 			    "no rule was looked at, for nft is not installed");
@@ -333,7 +332,7 @@ void rules_warn(struct nl *nl, const struct request *req)
 		return;
 	if (!rules_read(&rules, req->netns) &&
 	    is_misled(&rules, &req->service, &behind))
-		complain("warning: %s does not apply to what lbdr forwards, since lbdr takes packets before INPUT: see 'lbctl doctor', and ENTRY in lbctl(8)",
+		complain("warning: %s does not apply to this service: see 'lbctl doctor'",
 			 behind.where);
 	rules_drop(&rules);
 }

@@ -46,7 +46,7 @@ struct solicitation {
 	struct nd_neighbor_solicit ns;
 	struct nd_opt_hdr option;
 	__u8 mac[ETH_ALEN];
-} __attribute__((packed));
+} __attr(packed);
 
 static int compare_rows(const void *a, const void *b)
 {

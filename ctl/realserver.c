@@ -112,10 +112,8 @@ static int refuse_vip(const struct host *host, const struct request *req,
 		link = host_link(host, address->ifindex);
 		if (is_placed(host, address) || stands_alone(host, address))
 			continue;
-		complain("%s is the first address of its network on %s, and others would go with it: give %s another one before, 'ip addr del %s/%u dev %s' takes it away",
-			 at, link ? link->name : "a device",
-			 link ? link->name : "it", at, address->prefix,
-			 link ? link->name : "DEV");
+		complain("%s on %s cannot go alone, being the first of its network",
+			 at, link ? link->name : "a device");
 		return EXIT_REFUSED;
 	}
 	return EXIT_DONE;

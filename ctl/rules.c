@@ -136,7 +136,7 @@ static void nft(int out, const char *netns)
  * @rules: to be dropped by the caller, also after an error
  * @netns: of this namespace, NULL for the process's own
  *
- * Return: 0; ENOENT where there is no nft; EIO where it does not list them.
+ * Return: 0; -ENOENT where there is no nft; -EIO where it does not list them.
  */
 int rules_read(struct rules *rules, const char *netns)
 {
@@ -148,7 +148,7 @@ int rules_read(struct rules *rules, const char *netns)
 
 	memset(rules, 0, sizeof(*rules));
 	if (pipe2(ends, O_CLOEXEC))
-		return EIO;
+		return -EIO;
 	fflush(stdout);
 	pid = fork();
 	if (!pid)
@@ -167,11 +167,11 @@ int rules_read(struct rules *rules, const char *netns)
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND) {
 		json_decref(root);
-		return ENOENT;
+		return -ENOENT;
 	}
 	if (!root || status) {
 		json_decref(root);
-		return EIO;
+		return -EIO;
 	}
-	return rules_index(rules, root) ? 0 : EIO;
+	return rules_index(rules, root) ? 0 : -EIO;
 }

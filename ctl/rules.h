@@ -41,7 +41,6 @@ struct judgement {
 struct stage {
 	const char *hook;	/* "prerouting" */
 	long before;
-	bool beyond;		/* from that priority on, rather than before it */
 };
 
 /* rules.c */

@@ -274,7 +274,7 @@ static enum match match_payload(struct walk *walk, const json_t *payload,
 	enum match match;
 
 	if (same(protocol, "ip") || same(protocol, "ip6")) {
-		if (same(protocol, "ip") != (key->at.family == AF_INET))
+		if (key->at.family != (same(protocol, "ip") ? AF_INET : AF_INET6))
 			return MATCH_NO;
 		if (same(field, "protocol") || same(field, "nexthdr"))
 			return match_protocol(walk, op, right);
@@ -615,7 +615,7 @@ static bool sees(const json_t *base, const struct stage *stage,
 	const char *family = rules_word(base, "family");
 
 	if (!same(rules_word(base, "hook"), stage->hook) ||
-	    (priority < stage->before) == stage->beyond)
+	    priority >= stage->before)
 		return false;
 	return same(family, "inet") || same(family, "netdev") ||
 	       same(family, key->at.family == AF_INET ? "ip" : "ip6");

@@ -169,10 +169,10 @@ const struct verb verbs[VERBS] = {
 		.words = "[--realserver VIP...]",
 		.run = doctor_run,
 		.summary = "look for what is wrong, and tell what mends it",
-		.details = "On the director it checks services and servers, and asks their segments\n"
-			   "who answers for them; with --realserver, whether this host is a real\n"
-			   "server of the VIPs as it should be. Each check is one line: ok, warning or\n"
-			   "problem. Exit status 4: there is a problem.",
+		.details = "On the director it checks services and servers, and asks segments who\n"
+			   "answers for them; with --realserver, whether this host is a real server\n"
+			   "of the VIPs as it should be. Each check is a line: ok, warning, problem.\n"
+			   "Exit status 4: there is a problem.",
 		.example = "doctor",
 	},
 	[VERB_SETUP_REALSERVER] = {
@@ -181,8 +181,9 @@ const struct verb verbs[VERBS] = {
 		.words = "VIP...",
 		.run = realserver_run,
 		.summary = "make this host a real server of the VIPs",
-		.details = "Each VIP goes to lo, as a single address, and this host no longer answers\n"
-			   "ARP for it. Tells what it changed, and what makes it last. Needs no module.",
+		.details = "Each VIP goes to lo, as a single address, and this host no longer\n"
+			   "answers ARP for it. Tells what it changed, and what makes it last.\n"
+			   "Needs no module.",
 		.example = "setup-realserver 192.0.2.63 2001:db8::63",
 	},
 	[VERB_HELP] = {
