@@ -13,6 +13,7 @@ void result(bool good, const char *format, ...) __printf(2, 3);
 void check_lines(void);
 void check_lists(void);
 void check_words(void);
+void check_doctor(void);
 void check_messages(void);
 
 #endif

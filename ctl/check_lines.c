@@ -294,7 +294,44 @@ static bool lists_timeout(const struct request *req)
 	return req->timeout && !req->timeouts_text;
 }
 
+static bool examines(const struct request *req)
+{
+	return !req->realserver && !req->nr_vips && req->json;
+}
+
+static bool examines_two(const struct request *req)
+{
+	return req->realserver && req->nr_vips == 2 && !req->undo &&
+	       req->vips[0].family == AF_INET && req->vips[0].address[3] == 63 &&
+	       req->vips[1].family == AF_INET6 &&
+	       req->vips[1].address[15] == 0x63;
+}
+
+static bool takes_back(const struct request *req)
+{
+	return req->undo && req->nr_vips == 1;
+}
+
 static const struct line_row line_rows[] = {
+	{ "doctor -j", false, VERB_DOCTOR, examines },
+	{ "doctor -t 192.0.2.63:80", false, VERB_DOCTOR, has_http },
+	{ "doctor --realserver 192.0.2.63 2001:db8::63", false, VERB_DOCTOR, examines_two },
+	{ "doctor 192.0.2.63 [2001:db8::63] --realserver", false, VERB_DOCTOR, examines_two },
+	{ "setup-realserver 192.0.2.63 --undo", false, VERB_SETUP_REALSERVER, takes_back },
+	{ "-N blue setup-realserver 192.0.2.63", false, VERB_SETUP_REALSERVER, in_blue },
+	{ "doctor 192.0.2.63", false, -1, NULL },
+	{ "doctor --realserver", false, -1, NULL },
+	{ "doctor --realserver -t 192.0.2.63:80 192.0.2.63", false, -1, NULL },
+	{ "doctor --undo", false, -1, NULL },
+	{ "setup-realserver", false, -1, NULL },
+	{ "setup-realserver 192.0.2.63:80", false, -1, NULL },
+	{ "setup-realserver 192.0.2.63/32", false, -1, NULL },
+	{ "setup-realserver [192.0.2.63]", false, -1, NULL },
+	{ "setup-realserver 2001:db8::63%lo", false, -1, NULL },
+	{ "setup-realserver []", false, -1, NULL },
+	{ "setup-realserver vip.example", false, -1, NULL },
+	{ "setup-realserver 192.0.2.63 -t 192.0.2.63:80", false, -1, NULL },
+	{ "doctor", true, -1, NULL },
 	{ "add-service -t 192.0.2.63:80 -s wrr", false, VERB_ADD_SERVICE, has_wrr },
 	{ "add-service -t 192.0.2.63:80", false, VERB_ADD_SERVICE, no_scheduler },
 	{ "-A -t 192.0.2.63:80 -s wrr", false, VERB_ADD_SERVICE, has_wrr },

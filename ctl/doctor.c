@@ -138,7 +138,7 @@ void doctor_tell(struct doctor *doctor, enum level level, const char *check,
 					"on", text_json(mend ? mend->on : NULL)));
 		return;
 	}
-	printf("%-8s %-11s", level_words[level], check);
+	printf("%-8s %-13s", level_words[level], check);
 	if (subject)
 		printf("%s: ", address_text(subject, at));
 	fputs(sentence, stdout);

@@ -66,7 +66,7 @@ static void check_place(struct doctor *doctor, const struct endpoint *vip)
 	}
 	if (on_lo)
 		doctor_tell(doctor, LEVEL_OK, "vip", about, NULL,
-			    "is an address of this host alone");
+			    "is on lo, so that this host takes packets for it");
 	else
 		doctor_tell(doctor, LEVEL_PROBLEM, "vip", about,
 			    mend_here(doctor, "lbctl setup-realserver %s",

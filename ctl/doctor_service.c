@@ -234,7 +234,7 @@ static void tell_held(struct doctor *doctor, const struct vip *vip,
 	if (nic && is_mute(&vip->at, nic))
 		doctor_tell(doctor, LEVEL_PROBLEM, "vip", about,
 			    mend_add(doctor, &vip->at, nic->name),
-			    "is an address of %s, and so nobody answers for it on the segment of %s",
+			    "is an address of %s, and so this host does not answer for it on the segment of %s",
 			    link->name, nic->name);
 	else
 		doctor_tell(doctor, LEVEL_OK, "vip", about, NULL,
@@ -257,7 +257,7 @@ static void tell_not_held(struct doctor *doctor, const struct vip *vip)
 	if (nic)
 		doctor_tell(doctor, LEVEL_PROBLEM, "vip", about,
 			    mend_add(doctor, &vip->at, nic->name),
-			    "is no address of this host, and so nobody answers for it on the segment of %s",
+			    "is no address of this host, which does not answer for it on the segment of %s",
 			    nic->name);
 	else if (doctor->entry == LBDR_ENTRY_INPUT)
 		doctor_tell(doctor, LEVEL_PROBLEM, "vip", about,

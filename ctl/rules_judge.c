@@ -562,7 +562,6 @@ static enum verdict walk_rule(struct walk *walk, const char *chain,
 	const char *kind;
 	size_t i;
 
-	walk->named = false;
 	json_array_foreach(statements, i, statement) {
 		kind = kind_of(statement, &inside);
 		if (same(kind, "match"))
@@ -599,6 +598,8 @@ static enum verdict walk_chain(struct walk *walk, const char *chain,
 		return GOES_ON;
 	walk->depth++;
 	json_array_foreach(list, i, rule) {
+		/* What led to the chain may have named it. */
+		walk->named = named;
 		verdict = walk_rule(walk, chain, rule, i + 1, match);
 		if (verdict != GOES_ON)
 			break;
