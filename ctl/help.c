@@ -32,8 +32,8 @@ void help_general(FILE *out, bool ipvsadm)
 	}
 	fprintf(out, "\n'%s %s' explains a command's options with an example.\n",
 		program, ipvsadm ? "-A -h" : "help COMMAND");
-	fputs("Exit status: 0 done, 1 wrong usage, 2 refused by the kernel.\n",
-	      out);
+	fputs("Exit status: 0 done, 1 wrong usage, 2 refused by the kernel, 4 doctor found a\n"
+	      "problem.\n", out);
 }
 
 /* For someone who just got it wrong: what would be right, and no more. */

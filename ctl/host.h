@@ -18,6 +18,8 @@ struct link {
 	__u32 mtu;
 	unsigned int flags;	/* IFF_... */
 	__u16 type;		/* ARPHRD_... */
+	__u32 master;		/* the bond, bridge or VRF it is part of, or 0 */
+	bool port;		/* of a bond or a bridge, which has its packets */
 	bool has_mac;
 	__u8 mac[ETH_ALEN];
 	char name[IFNAMSIZ];

@@ -139,6 +139,7 @@ static int read_link(const struct nlmsghdr *nlh, void *data)
 	link->flags = ifi->ifi_flags;
 	link->type = ifi->ifi_type;
 	link->mtu = read_u32(attrs[IFLA_MTU]);
+	link->master = read_u32(attrs[IFLA_MASTER]);
 	link->has_mac = read_mac(attrs[IFLA_ADDRESS], link->mac);
 	read_name(attrs[IFLA_IFNAME], link->name);
 	read_name(info[IFLA_INFO_KIND], link->kind);
@@ -360,6 +361,20 @@ static int compare_neighbours(const void *a, const void *b)
 	return address_compare(&first->at, &second->at);
 }
 
+/* Of masters a VRF alone leaves packets to its devices. */
+static void find_ports(struct host *host)
+{
+	const struct link *master;
+	size_t i;
+
+	for (i = 0; i < host->nr_links; i++) {
+		if (!host->links[i].master)
+			continue;
+		master = host_link(host, host->links[i].master);
+		host->links[i].port = !master || strcmp(master->kind, "vrf");
+	}
+}
+
 static struct rtnl *rtnl_open(void)
 {
 	struct rtnl *rtnl = calloc(1, sizeof(*rtnl));
@@ -397,6 +412,7 @@ int host_read(struct host *host)
 			 strerror(error));
 		return EXIT_REFUSED;
 	}
+	find_ports(host);
 	if (host->nr_neighbours)
 		qsort(host->neighbours, host->nr_neighbours,
 		      sizeof(*host->neighbours), compare_neighbours);
@@ -430,7 +446,7 @@ const struct link *host_link(const struct host *host, __u32 ifindex)
 /* One that leads to a segment with other hosts on it, and knows MACs. */
 bool link_is_nic(const struct link *link)
 {
-	return link->type == ARPHRD_ETHER && link->has_mac &&
+	return link->type == ARPHRD_ETHER && link->has_mac && !link->port &&
 	       !(link->flags & (IFF_LOOPBACK | IFF_NOARP)) &&
 	       strcmp(link->kind, "dummy");
 }

@@ -101,22 +101,10 @@ mac_of()
 		$((SUFFIX[$1] % 100))
 }
 
-# quiet_about_vip HOST: the settings without which a real server answers ARP
-# requests for the VIP. IPv6 needs none: it answers for the NIC's own addresses.
-quiet_about_vip()
-{
-	on "$1" bash -c '
-		echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore
-		echo 2 >/proc/sys/net/ipv4/conf/all/arp_announce'
-}
-
 # server_up HOST: a real server.
 server_up()
 {
-	host_up "$1" && quiet_about_vip "$1" && ip -n "$1" -batch - <<-END
-		address add $VIP/32 dev lo
-		address add $VIP6/128 dev lo nodad
-	END
+	host_up "$1" && "$LBCTL" -N "$1" setup-realserver $VIP $VIP6 >/dev/null
 }
 
 # lab_up: the whole deployment.
