@@ -113,55 +113,30 @@ def test_healthy():
        "check; with a service, of that one alone", lines)
 
 
-@only("trixie", "uml")
-def test_addresses():
-    """A VIP that is missing, one that is stolen, a wrong MAC, a server elsewhere,
-    and ip_vs that has the same service."""
-    deploy()
-    batch("director", ["addr del %s/32 dev eth0" % VIP[4]])
-    batch("a", ["addr add %s/128 dev eth0 nodad" % VIP[6]])
-    batch("director", ["neigh replace %s lladdr 02:00:00:00:00:01 dev eth0 nud "
-                       "permanent" % addr("b")])
-    lbctl("add-server", "-t", VIP[4] + ":80", "-r", "10.77.0.1")
-    run("modprobe", "ip_vs")
-    for service in (VIP[4] + ":80", "[%s]:80" % VIP[6], VIP[4] + ":81"):
-        by_ipvs("-A", "-t", service)
-    mended("a VIP is missing, one is stolen with IPv6; a server's MAC is wrong, "
-           "another is on no segment; ip_vs has the services", Look(),
-           ("problem", "vip", VIP[4]), ("problem", "arp", VIP[6]),
-           ("problem", "neighbour", addr("b")), ("problem", "on-link", VIP[4]),
-           ("warning", "ip_vs", VIP[4]), ("warning", "ip_vs", VIP[6]))
-    by_ipvs("-C")
-
-
-def test_thief():
-    """A real server without the settings, one whose route leads by a router, and
-    one whose route has a small MTU."""
-    deploy()
-    with within("a"):
-        write(ARP % ("all", "arp_ignore"), "0")
-    batch("director", ["route add %s/128 via fe80::101 dev eth0" % addr("b", 6),
-                       "route add %s/32 dev eth0 mtu 1400" % addr("b")])
-    look = Look()
-    thief = [row for row in look.faults if row["check"] == "arp"]
-    ok(len(thief) == 1 and thief[0]["on"] == addr("a") and
-       net.mac("a").hex(":") in thief[0]["finding"], "the thief is named by its MAC "
-       "and as the server that it is", look)
-    mended("a real server lacks the ARP settings, another is behind a router, the "
-           "MTU of a route is small", look, ("problem", "arp", VIP[4]),
-           ("problem", "on-link", addr("b", 6)), ("warning", "mtu", addr("b")))
-    batch("director", ["route del %s/128 dev eth0" % addr("b", 6),
-                       "route del %s/32 dev eth0" % addr("b")])
-
-
 def by_iptables(*words):
     return run("ip", "netns", "exec", "director", "iptables", *words)
 
 
 @only("trixie", "uml")
-def test_raw():
-    """What raw drops, by nft and by iptables; and a device with a larger MTU."""
+def test_all_at_once():
+    """The VIP of IPv4 is missing here. The server a answers for both VIPs, without
+    the ARP settings and with one on its NIC; its route has a small MTU. The
+    neighbour table has a wrong MAC of b, whose route of IPv6 leads by a router. One
+    more server is elsewhere. ip_vs has the same services. In raw, nft drops the one
+    VIP and iptables the other, beside a guard."""
     deploy()
+    with within("a"):
+        write(ARP % ("all", "arp_ignore"), "0")
+    batch("a", ["addr add %s/128 dev eth0 nodad" % VIP[6]])
+    batch("director", ["addr del %s/32 dev eth0" % VIP[4],
+                       "route add %s/32 dev eth0 mtu 1400" % addr("a"),
+                       "neigh replace %s lladdr 02:00:00:00:00:01 dev eth0 nud "
+                       "permanent" % addr("b"),
+                       "route add %s/128 via fe80::101 dev eth0" % addr("b", 6)])
+    lbctl("add-server", "-t", VIP[4] + ":80", "-r", "10.77.0.1")
+    run("modprobe", "ip_vs")
+    for service in (VIP[4] + ":80", "[%s]:80" % VIP[6], VIP[4] + ":81"):
+        by_ipvs("-A", "-t", service)
     nft("""
 table inet guard {
 	chain raw {
@@ -172,39 +147,58 @@ table inet guard {
 }""" % (VIP[6], VIP[4]))
     for address in ("198.51.100.1", VIP[4]):
         by_iptables("-t", "raw", "-A", "PREROUTING", "-d", address, "-j", "DROP")
-    batch("director", ["link add wide mtu 2000 type veth peer name other mtu 2000",
-                       "link set wide up", "addr add 203.0.113.9/32 dev wide"])
-    lbctl("add-service", "-t", "203.0.113.9:80")
-    lbctl("add-server", "-t", "203.0.113.9:80", "-r", addr("a"))
     look = Look()
-    words = [row["command"] for row in look.faults if row["vip"] == VIP[4]]
+    thieves = [row for row in look.faults if row["check"] == "arp"]
+    ok([row["on"] for row in thieves] == [addr("a"), addr("a", 6)] and
+       all(net.mac("a").hex(":") in row["finding"] for row in thieves),
+       "who answers for a VIP is named by its MAC and as the server that it is", look)
+    words = [row["command"] for row in look.faults
+             if (row["check"], row["vip"]) == ("rules", VIP[4])]
     ok(words == ["ip netns exec director iptables -t raw -D PREROUTING 2"],
        "a rule of iptables is mended by iptables", look)
-    look = mended("rules in raw drop VIPs, clients come by a device whose MTU is "
-                  "larger", look, ("problem", "rules", VIP[4]),
-                  ("problem", "rules", VIP[6]), ("warning", "mtu", addr("a")))
+    look = mended("many things at once", look, ("problem", "vip", VIP[4]),
+                  ("problem", "arp", VIP[4]), ("problem", "arp", VIP[6]),
+                  ("warning", "mtu", addr("a")), ("problem", "neighbour", addr("b")),
+                  ("problem", "on-link", addr("b", 6)),
+                  ("problem", "on-link", VIP[4]), ("warning", "ip_vs", VIP[4]),
+                  ("warning", "ip_vs", VIP[6]), ("problem", "rules", VIP[4]),
+                  ("problem", "rules", VIP[6]))
     some = [row["finding"] for row in look.rows
             if row["check"] == "rules" and row["vip"] == VIP[4]]
     ok(len(some) == 1 and "some packets" in some[0], "a guard that drops some packets "
        "of a VIP is told of, and is well", some)
+    by_ipvs("-C")
     nft("delete table inet guard")
     nft("delete table ip raw")
-    lbctl("clear")
-    ip("director", "link", "del", "wide")
-    ip("director", "link", "set", "eth0", "mtu", "1500")
+    batch("director", ["route del %s/128 dev eth0" % addr("b", 6),
+                       "route del %s/32 dev eth0" % addr("a")])
+
+
+@only("bookworm", "backports")
+def test_thief():
+    """A server without the ARP settings, as every kernel has it."""
+    deploy()
+    with within("a"):
+        write(ARP % ("all", "arp_ignore"), "0")
+    mended("a real server lacks the ARP settings", Look(), ("problem", "arp", VIP[4]))
 
 
 @only("trixie", "uml")
 def test_input():
-    """What INPUT does not do, and what it does when lbdr stands there."""
+    """What INPUT does not do, and what it does when lbdr stands there; and a device
+    with a larger MTU that clients come by."""
     deploy()
+    batch("director", ["link add wide mtu 2000 type veth peer name other mtu 2000",
+                       "link set wide up", "addr add 203.0.113.9/32 dev wide"])
+    lbctl("add-service", "-u", "203.0.113.9:80")
+    lbctl("add-server", "-u", "203.0.113.9:80", "-r", addr("a"))
     nft("""
 table ip filter {
 	chain in {
 		type filter hook input priority filter; policy drop
 		ct state established,related accept
 		iifname lo accept
-		tcp dport 22 accept
+		meta l4proto udp accept
 	}
 }
 table ip6 filter {
@@ -213,13 +207,17 @@ table ip6 filter {
 		ip6 daddr %s ip6 saddr 2001:db8:bad::/48 drop
 	}
 }""" % VIP[6])
-    mended("a policy of INPUT that drops, and a rule there that names a VIP", Look(),
-           ("warning", "input", VIP[4]), ("warning", "input", VIP[6]))
+    mended("a policy of INPUT that drops, a rule there that names a VIP, and an MTU "
+           "that is larger", Look(), ("warning", "input", VIP[4]),
+           ("warning", "input", VIP[6]), ("warning", "mtu", addr("a")))
     entry = json.loads(lbctl("list", "--info", "-j").stdout)[0]["entry"]
     ok(entry == "input" and which(4) and which(6), "by that the entry is input now, "
        "and the services still serve", entry)
     nft("add rule ip6 filter in ip6 daddr %s drop" % VIP[6])
-    batch("director", ["link add out type dummy", "link set out up",
+    ip("director", "link", "del", "wide")
+    lbctl("del-service", "-u", "203.0.113.9:80")
+    ip("director", "link", "set", "eth0", "mtu", "1500")
+    batch("director", ["link add out type veth peer name other", "link set out up",
                        "addr add 10.9.0.1/24 dev out",
                        "route add default via 10.9.0.2 dev out"])
     with within("director"):
@@ -228,15 +226,15 @@ table ip6 filter {
     mended("at input a rule there drops a VIP, and rp_filter drops clients", Look(),
            ("problem", "rules", VIP[6]), ("problem", "rp_filter", None))
     ip("director", "link", "del", "out")
+    lbctl("clear")
     lbctl("set-entry", "ingress", "eth0")
     told = [row["finding"] for row in Look().rows if row["check"] == "hook"]
     ok(any("rules at raw do not apply" in text for text in told),
        "at ingress it says that raw does not apply", told)
     lbctl("set-entry", "prerouting")
-    lbctl("clear")
     words = ("add-service", "-t", VIP[4] + ":81")
     first = lbctl(*words)
-    again = lbctl("add-service", "-u", VIP[4] + ":81")
+    again = lbctl("add-service", "-t", VIP[4] + ":82")
     ok("warning" in first.stderr and "ip filter in" in first.stderr and
        not again.stderr, "add-service warns of INPUT, once",
        (first.stderr, again.stderr))
@@ -309,7 +307,7 @@ def test_realserver():
             ("problem", "vip", VIP[4]), ("problem", "vip", VIP[6])]
     ok(look.lines() == want and look.status == 4, "doctor --realserver finds what is "
        "missing", look)
-    ok(not mend(look) and Look(*vips, host="a").well() and Look().well() and
+    ok(not mend(look) and Look(*vips, host="a").well() and
        {which(4) for _ in range(2)} == {"a", "b"} == {which(6) for _ in range(2)},
        "what it prints makes it a real server again, that serves", look)
     # As a user would have it who knows no better; lo with a network.
