@@ -354,8 +354,20 @@ static void check_prefixes(void)
 		       row->net, row->prefix);
 }
 
+static void check_conf_names(void)
+{
+	char text[CONF_NAME];
+
+	result(!strcmp(conf_name("eth0", "rp_filter", text),
+		       "net.ipv4.conf.eth0.rp_filter") &&
+	       !strcmp(conf_name("eth0.7", "rp_filter", text),
+		       "net/ipv4/conf/eth0.7/rp_filter"),
+	       "settings are named as sysctl takes them");
+}
+
 void check_doctor(void)
 {
+	check_conf_names();
 	check_judgements();
 	check_mutilated_rules();
 	check_findings(false);

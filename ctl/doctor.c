@@ -358,6 +358,7 @@ static bool is_exit(const struct host *host, __u32 ifindex)
 void check_source_filter(struct doctor *doctor, const struct link *link)
 {
 	struct subject none = { NULL, NULL };
+	char name[CONF_NAME];
 	long all = 0, own = 0;
 
 	/* The greater one holds. */
@@ -368,8 +369,8 @@ void check_source_filter(struct doctor *doctor, const struct link *link)
 	    !is_exit(&doctor->host, link->ifindex))
 		doctor_tell(doctor, LEVEL_PROBLEM, "rp_filter", none,
 			    mend_here(doctor,
-				      "sysctl -w net.ipv4.conf.%s.rp_filter=2",
-				      link->name),
+				      "sysctl -w %s=2",
+				      conf_name(link->name, "rp_filter", name)),
 			    "packets that come by %s are dropped where the way back to their source is another one (rp_filter 1), and the default route is not by %s",
 			    link->name, link->name);
 	else

@@ -88,6 +88,7 @@ static long setting(const char *dev, const char *name, const char **whose)
 static void check_arp_settings(struct doctor *doctor, const struct link *link)
 {
 	struct subject none = { NULL, NULL };
+	char name[CONF_NAME];
 	const char *whose;
 	long value;
 
@@ -99,8 +100,8 @@ static void check_arp_settings(struct doctor *doctor, const struct link *link)
 	else
 		doctor_tell(doctor, LEVEL_PROBLEM, "arp_ignore", none,
 			    mend_here(doctor,
-				      "sysctl -w net.ipv4.conf.%s.arp_ignore=1",
-				      whose),
+				      "sysctl -w %s=1",
+				      conf_name(whose, "arp_ignore", name)),
 			    "is %ld: ARP requests on %s are answered for the VIP, which takes it away from the director",
 			    value, link->name);
 	value = setting(link->name, "arp_announce", &whose);
@@ -111,8 +112,9 @@ static void check_arp_settings(struct doctor *doctor, const struct link *link)
 	else
 		doctor_tell(doctor, LEVEL_PROBLEM, "arp_announce", none,
 			    mend_here(doctor,
-				      "sysctl -w net.ipv4.conf.%s.arp_announce=%d",
-				      whose, ARP_ANNOUNCE_BEST),
+				      "sysctl -w %s=%d",
+				      conf_name(whose, "arp_announce", name),
+				      ARP_ANNOUNCE_BEST),
 			    "is %ld: this host's own ARP requests on %s may name the VIP, and others learn it from them",
 			    value, link->name);
 }

@@ -97,6 +97,9 @@ __u8 address_bits(const struct endpoint *at);
 const char *mac_text(const __u8 *mac, char *text);
 
 /* sysctl.c: of net.ipv4.conf.DEV and net.ipv6.conf.DEV */
+#define CONF_NAME 80
+
+const char *conf_name(const char *dev, const char *name, char *text);
 int conf_read(int family, const char *dev, const char *name, long *value);
 int conf_write(int family, const char *dev, const char *name, long value);
 

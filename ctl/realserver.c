@@ -129,11 +129,11 @@ static int complain_of(const char *what, const char *of, int error)
 
 static int set(const char *dev, const char *name, long value)
 {
-	char text[IFNAMSIZ + 64];
+	char text[CONF_NAME];
 	long now = 0;
 	int error;
 
-	snprintf(text, sizeof(text), "net.ipv4.conf.%s.%s", dev, name);
+	conf_name(dev, name, text);
 	conf_read(AF_INET, dev, name, &now);
 	error = conf_write(AF_INET, dev, name, value);
 	if (error)

@@ -301,7 +301,25 @@ static struct nlmsghdr *begin(struct rtnl *rtnl, __u16 type, __u16 flags,
 	return nlh;
 }
 
-/* One table; again from the start while it changes under the dump. */
+static int rtnl_bind(struct rtnl *rtnl)
+{
+	int one = 1;
+
+	if (rtnl->socket)
+		mnl_socket_close(rtnl->socket);
+	rtnl->socket = mnl_socket_open(NETLINK_ROUTE);
+	if (!rtnl->socket ||
+	    mnl_socket_bind(rtnl->socket, 0, MNL_SOCKET_AUTOPID) ||
+	    mnl_socket_setsockopt(rtnl->socket, NETLINK_GET_STRICT_CHK, &one,
+				  sizeof(one)))
+		return errno;
+	return 0;
+}
+
+/*
+ * One table; again from the start while it changes under the dump, by a new
+ * socket, for the old one has the rest of it still to come.
+ */
 static int dump(struct host *host, __u16 type, const void *header, size_t size,
 		mnl_cb_t reader, size_t *count)
 {
@@ -311,6 +329,9 @@ static int dump(struct host *host, __u16 type, const void *header, size_t size,
 
 	for (i = 0; i < TRIES && error == EINTR; i++) {
 		*count = before;
+		error = i ? rtnl_bind(host->rtnl) : 0;
+		if (error)
+			break;
 		error = talk(host->rtnl, begin(host->rtnl, type, NLM_F_DUMP,
 					       header, size), reader, host);
 	}
@@ -375,25 +396,6 @@ static void find_ports(struct host *host)
 	}
 }
 
-static struct rtnl *rtnl_open(void)
-{
-	struct rtnl *rtnl = calloc(1, sizeof(*rtnl));
-	int one = 1;
-
-	if (!rtnl)
-		return NULL;
-	rtnl->socket = mnl_socket_open(NETLINK_ROUTE);
-	if (rtnl->socket &&
-	    !mnl_socket_bind(rtnl->socket, 0, MNL_SOCKET_AUTOPID) &&
-	    !mnl_socket_setsockopt(rtnl->socket, NETLINK_GET_STRICT_CHK, &one,
-				   sizeof(one)))
-		return rtnl;
-	if (rtnl->socket)
-		mnl_socket_close(rtnl->socket);
-	free(rtnl);
-	return NULL;
-}
-
 /**
  * host_read() - take the picture, in the namespace of the caller
  * @host: to be dropped by the caller, also after an error
@@ -402,11 +404,14 @@ static struct rtnl *rtnl_open(void)
  */
 int host_read(struct host *host)
 {
-	int error;
+	int error = ENOMEM;
 
 	memset(host, 0, sizeof(*host));
-	host->rtnl = rtnl_open();
-	error = host->rtnl ? dump_all(host) : errno;
+	host->rtnl = calloc(1, sizeof(*host->rtnl));
+	if (host->rtnl)
+		error = rtnl_bind(host->rtnl);
+	if (!error)
+		error = dump_all(host);
 	if (error) {
 		complain("rtnetlink does not tell of links, addresses and neighbours: %s",
 			 strerror(error));
@@ -422,7 +427,8 @@ int host_read(struct host *host)
 void host_drop(struct host *host)
 {
 	if (host->rtnl) {
-		mnl_socket_close(host->rtnl->socket);
+		if (host->rtnl->socket)
+			mnl_socket_close(host->rtnl->socket);
 		free(host->rtnl);
 	}
 	free(host->links);

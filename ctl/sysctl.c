@@ -12,6 +12,15 @@
 
 #include "host.h"
 
+/* As sysctl(8) takes it: with slashes where the device has a dot, as a VLAN. */
+const char *conf_name(const char *dev, const char *name, char *text)
+{
+	snprintf(text, CONF_NAME, strchr(dev, '.') ? "net/ipv4/conf/%s/%s" :
+						     "net.ipv4.conf.%s.%s",
+		 dev, name);
+	return text;
+}
+
 static int conf_open(int family, const char *dev, const char *name, int flags)
 {
 	char path[256];
