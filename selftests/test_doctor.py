@@ -65,11 +65,10 @@ def mend(look):
 def mended(what, look, *lines):
     """Just these faults are found, and mended; the doctor's last word."""
     status = 4 if any(line[0] == "problem" for line in lines) else 0
-    wrong = ok(look.lines() == sorted(lines) and look.status == status,
-               what + ": just that is found, and the status tells", look) and \
-        mend(look)
-    after = Look()
-    ok(wrong == [] and after.well(), what + ": " + MENDED, "%s\n%s" % (wrong, after))
+    ok(look.lines() == sorted(lines) and look.status == status,
+       what + ": just that is found, and the status tells", look)
+    wrong, after = mend(look), Look()
+    ok(not wrong and after.well(), what + ": " + MENDED, "%s\n%s" % (wrong, after))
     return after
 
 
@@ -251,10 +250,10 @@ def test_down():
     ip("b", "link", "set", "eth0", "down")
     look = Look()
     want = [("problem", "neighbour", VIP[4]), ("problem", "neighbour", VIP[6])]
-    wrong = ok(look.lines() == want and look.status == 4, "a server is down: just "
-               "that is found", look) and mend(look)
-    look = Look()
-    ok(wrong == [] and look.status == 0 and look.lines() ==
+    ok(look.lines() == want and look.status == 4, "a server is down: just that is "
+       "found", look)
+    wrong, look = mend(look), Look()
+    ok(not wrong and look.status == 0 and look.lines() ==
        [("warning",) + line[1:] for line in want], "what it prints keeps clients "
        "from it, and makes it a warning", look)
     ip("b", "link", "set", "eth0", "up")
@@ -271,8 +270,7 @@ def test_lro():
     ok(look.lines() == [("warning", "lro", None), ("warning", "services", None)] and
        look.status == 0, "LRO is on, and there is no service: just that is found",
        look)
-    wrong = mend(look)
-    look = Look()
+    wrong, look = mend(look), Look()
     ok(not wrong and look.lines() == [("warning", "services", None)],
        "what it prints ends LRO", "%s\n%s" % (wrong, look))
     ip("director", "link", "del", "bond7")
@@ -329,10 +327,10 @@ def test_realserver():
     look = Look(*vips, host="a")
     want = [("problem", "arp_ignore", None), ("problem", "proxy", VIP[6]),
             ("problem", "vip", VIP[4]), ("problem", "vip", VIP[4])]
-    wrong = ok(look.lines() == want, "a network on lo, a proxy, a NIC that answers by "
-               "scope: just that is found", look) and mend(look)
-    look = Look(*vips, host="a")
-    ok(wrong == [] and look.well(), "and mended", "%s\n%s" % (wrong, look))
+    ok(look.lines() == want, "a network on lo, a proxy, a NIC that answers by scope: "
+       "just that is found", look)
+    wrong, look = mend(look), Look(*vips, host="a")
+    ok(not wrong and look.well(), "and mended", "%s\n%s" % (wrong, look))
     with within("a"):
         write(ARP % ("eth0", "arp_ignore"), "0")
         for name in ("proxy_ndp", "forwarding"):
