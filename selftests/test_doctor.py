@@ -197,7 +197,7 @@ table ip filter {
 		type filter hook input priority filter; policy drop
 		ct state established,related accept
 		iifname lo accept
-		meta l4proto udp accept
+		udp dport 80 drop
 	}
 }
 table ip6 filter {
@@ -206,9 +206,10 @@ table ip6 filter {
 		ip6 daddr %s ip6 saddr 2001:db8:bad::/48 drop
 	}
 }""" % VIP[6])
-    mended("a policy of INPUT that drops, a rule there that names a VIP, and an MTU "
-           "that is larger", Look(), ("warning", "input", VIP[4]),
-           ("warning", "input", VIP[6]), ("warning", "mtu", addr("a")))
+    mended("a policy of INPUT that drops, a rule there that names a VIP, one that drops "
+           "a whole service, and an MTU that is larger", Look(),
+           ("warning", "input", VIP[4]), ("warning", "input", VIP[6]),
+           ("warning", "input", "203.0.113.9"), ("warning", "mtu", addr("a")))
     entry = json.loads(lbctl("list", "--info", "-j").stdout)[0]["entry"]
     ok(entry == "input" and which(4) and which(6), "by that the entry is input now, "
        "and the services still serve", entry)
@@ -312,9 +313,12 @@ def test_realserver():
     batch("a", ["addr del %s/32 dev lo" % VIP[4], "addr del %s/128 dev lo" % VIP[6],
                 "addr add %s/24 dev eth0" % VIP[4],
                 "addr add %s/64 dev eth0 nodad" % VIP[6]])
+    with within("a"):
+        for name in ("arp_ignore", "arp_announce"):
+            write(ARP % ("all", name), "0")
     done = own("a", "setup-realserver", *vips)
     ok(done.returncode == 0 and Look(*vips, host="a").well() and Look().well(),
-       "VIPs on the NIC are moved to lo", done)
+       "VIPs on the NIC are moved to lo, and the settings are set", done)
     batch("a", ["addr del %s/32 dev lo" % VIP[4], "addr add %s/24 dev lo" % VIP[4]])
     with within("a"):
         write(ARP % ("eth0", "arp_ignore"), "3")
