@@ -64,7 +64,8 @@ static int lbdr_device_event(struct notifier_block *nb, unsigned long event,
 	switch (event) {
 	case NETDEV_UNREGISTER:
 		mutex_lock(&ln->lock);
-		lbdr_ingress_gone(ln, dev);
+		if (lbdr_ingress_gone(ln, dev))
+			lbdr_nl_tell(ln, LBDR_CMD_INFO_SET_NTF, NULL);
 		lbdr_device_prune(ln);
 		mutex_unlock(&ln->lock);
 		break;

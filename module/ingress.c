@@ -275,13 +275,15 @@ void lbdr_ingress_keep(struct lbdr_net *ln, struct net_device *const *devs,
  * @dev: the device
  *
  * Context: process, lbdr_net.lock held.
+ * Return: whether its packets were taken at ingress.
  */
-void lbdr_ingress_gone(struct lbdr_net *ln, const struct net_device *dev)
+bool lbdr_ingress_gone(struct lbdr_net *ln, const struct net_device *dev)
 {
 	struct lbdr_ingress *ingress = lbdr_ingress_find(&ln->ingress, dev);
 
 	if (ingress)
 		lbdr_ingress_free(ln, ingress);
+	return ingress;
 }
 
 /**

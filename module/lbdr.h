@@ -495,7 +495,7 @@ void lbdr_ingress_end(struct lbdr_net *ln);
 int lbdr_ingress_add(struct lbdr_net *ln, struct net_device *dev);
 void lbdr_ingress_keep(struct lbdr_net *ln, struct net_device *const *devs,
 		       u32 n);
-void lbdr_ingress_gone(struct lbdr_net *ln, const struct net_device *dev);
+bool lbdr_ingress_gone(struct lbdr_net *ln, const struct net_device *dev);
 const struct net_device *lbdr_ingress_dev(const struct lbdr_net *ln, u32 index);
 
 /* schedule.c */
@@ -807,6 +807,8 @@ static inline void lbdr_stats_add(struct lbdr_stats __percpu *stats, u32 conns,
 /* netlink_fill.c */
 struct sk_buff *lbdr_nl_prepare_drained(struct lbdr_server *server);
 void lbdr_nl_send_drained(struct lbdr_net *ln, struct sk_buff *msg, int err);
+void lbdr_nl_tell(struct lbdr_net *ln, u8 cmd,
+		  const struct lbdr_service *service);
 
 /* netlink.c */
 int lbdr_netlink_init(void);

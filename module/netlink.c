@@ -306,9 +306,13 @@ static int lbdr_nl_info_set(struct sk_buff *skb, struct genl_info *info)
 			goto out;
 		}
 	}
+	/* Asked for nothing, changed nothing. */
+	if (!entry && !memcmp(timeout, ln->timeout, sizeof(timeout)))
+		goto out;
 	for (state = 0; state < LBDR_CONN_STATES; state++)
 		WRITE_ONCE(ln->timeout[state], timeout[state]);
 	ln->generation++;
+	lbdr_nl_tell(ln, LBDR_CMD_INFO_SET_NTF, NULL);
 out:
 	mutex_unlock(&ln->lock);
 out_devices:
@@ -326,6 +330,7 @@ static int lbdr_nl_flush(struct sk_buff *skb, struct genl_info *info)
 		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_DEL_NTF, service);
 		lbdr_service_del(ln, service);
 	}
+	lbdr_nl_tell(ln, LBDR_CMD_FLUSH_NTF, NULL);
 	mutex_unlock(&ln->lock);
 	return 0;
 }
@@ -344,14 +349,17 @@ static int lbdr_nl_zero(struct sk_buff *skb, struct genl_info *info)
 			return err;
 		mutex_lock(&ln->lock);
 		service = lbdr_nl_find_service(ln, &key, info->extack);
-		if (IS_ERR(service))
+		if (IS_ERR(service)) {
 			err = PTR_ERR(service);
-		else
+		} else {
 			lbdr_service_zero(ln, service);
+			lbdr_nl_tell(ln, LBDR_CMD_ZERO_NTF, service);
+		}
 	} else {
 		mutex_lock(&ln->lock);
 		list_for_each_entry(service, &ln->service_list, list)
 			lbdr_service_zero(ln, service);
+		lbdr_nl_tell(ln, LBDR_CMD_ZERO_NTF, NULL);
 	}
 	mutex_unlock(&ln->lock);
 	return err;

@@ -26,6 +26,23 @@ static int lbdr_nl_put_timeouts(struct sk_buff *msg, int attr,
 	return 0;
 }
 
+/* What can be set for the director as a whole. */
+static int lbdr_nl_put_choices(struct sk_buff *msg, const struct lbdr_net *ln)
+{
+	const struct net_device *dev;
+	u32 i;
+
+	if (lbdr_nl_put_timeouts(msg, LBDR_A_INFO_TIMEOUT, ln->timeout) ||
+	    nla_put_u8(msg, LBDR_A_INFO_ENTRY,
+		       list_empty(&ln->ingress) ? ln->entry :
+						  LBDR_ENTRY_INGRESS))
+		return -EMSGSIZE;
+	for (i = 0; (dev = lbdr_ingress_dev(ln, i)); i++)
+		if (nla_put_string(msg, LBDR_A_INFO_DEVICE, dev->name))
+			return -EMSGSIZE;
+	return 0;
+}
+
 /**
  * lbdr_nl_fill_info() - the director as a whole
  * @msg: where to
@@ -38,11 +55,9 @@ static int lbdr_nl_put_timeouts(struct sk_buff *msg, int attr,
 int lbdr_nl_fill_info(struct sk_buff *msg, struct genl_info *info,
 		      const struct lbdr_net *ln)
 {
-	const struct net_device *dev;
 	struct nlattr *nest;
 	enum lbdr_drop drop;
 	void *hdr;
-	u32 i;
 
 	hdr = genlmsg_put_reply(msg, info, &lbdr_nl_family, 0,
 				LBDR_CMD_INFO_GET);
@@ -53,14 +68,8 @@ int lbdr_nl_fill_info(struct sk_buff *msg, struct genl_info *info,
 			ln->n_services[LBDR_V4] + ln->n_services[LBDR_V6]) ||
 	    nla_put_u32(msg, LBDR_A_INFO_CONNS, atomic_read(&ln->n_conns)) ||
 	    nla_put_u32(msg, LBDR_A_INFO_CONN_MAX, lbdr_conn_max()) ||
-	    lbdr_nl_put_timeouts(msg, LBDR_A_INFO_TIMEOUT, ln->timeout) ||
-	    nla_put_u8(msg, LBDR_A_INFO_ENTRY,
-		       list_empty(&ln->ingress) ? ln->entry :
-						  LBDR_ENTRY_INGRESS))
+	    lbdr_nl_put_choices(msg, ln))
 		goto cancel;
-	for (i = 0; (dev = lbdr_ingress_dev(ln, i)); i++)
-		if (nla_put_string(msg, LBDR_A_INFO_DEVICE, dev->name))
-			goto cancel;
 	for (drop = 0; drop < LBDR_DROPS; drop++) {
 		const struct lbdr_drop_word *word = &lbdr_drop_words[drop];
 
@@ -300,13 +309,27 @@ cancel:
 	return -EMSGSIZE;
 }
 
+/*
+ * A buffer for a notification. Where there is none the listeners get ENOBUFS, as
+ * one gets whose own buffer is full.
+ */
+static struct sk_buff *lbdr_nl_ntf_alloc(const struct lbdr_net *ln)
+{
+	struct sk_buff *msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+
+	if (!msg)
+		genl_set_err(&lbdr_nl_family, ln->net, 0, CONFIG_GROUP,
+			     -ENOBUFS);
+	return msg;
+}
+
 /* A buffer for a notification, or NULL where nobody listens. */
 static struct sk_buff *lbdr_nl_ntf_new(struct genl_info *info)
 {
 	if (!genl_has_listeners(&lbdr_nl_family, genl_info_net(info),
 				CONFIG_GROUP) && !nlmsg_report(info->nlhdr))
 		return NULL;
-	return genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	return lbdr_nl_ntf_alloc(lbdr_net(genl_info_net(info)));
 }
 
 /**
@@ -407,7 +430,7 @@ struct sk_buff *lbdr_nl_prepare_drained(struct lbdr_server *server)
 
 	if (!genl_has_listeners(&lbdr_nl_family, server->ln->net, CONFIG_GROUP))
 		return NULL;
-	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	msg = lbdr_nl_ntf_alloc(server->ln);
 	if (msg && lbdr_nl_fill_server(msg, 0, 0, 0, LBDR_CMD_SERVER_DEL_NTF,
 				       server->service, server, NULL)) {
 		nlmsg_free(msg);
@@ -433,4 +456,39 @@ void lbdr_nl_send_drained(struct lbdr_net *ln, struct sk_buff *msg, int err)
 	else
 		genlmsg_multicast_netns(&lbdr_nl_family, ln->net, msg, 0,
 					CONFIG_GROUP, GFP_KERNEL);
+}
+
+static int lbdr_nl_fill_news(struct sk_buff *msg, const struct lbdr_net *ln,
+			     u8 cmd, const struct lbdr_service *service)
+{
+	void *hdr = genlmsg_put(msg, 0, 0, &lbdr_nl_family, 0, cmd);
+
+	if (!hdr || (service && lbdr_nl_put_key(msg, &service->key)) ||
+	    (cmd == LBDR_CMD_INFO_SET_NTF && lbdr_nl_put_choices(msg, ln)))
+		return -EMSGSIZE;
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+/**
+ * lbdr_nl_tell() - tell listeners of the director as a whole
+ * @ln: the namespace
+ * @cmd: what happened: LBDR_CMD_INFO_SET_NTF, _ZERO_NTF or _FLUSH_NTF
+ * @service: the one whose counters are 0 now, or NULL
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_nl_tell(struct lbdr_net *ln, u8 cmd,
+		  const struct lbdr_service *service)
+{
+	struct sk_buff *msg;
+	int err;
+
+	if (!genl_has_listeners(&lbdr_nl_family, ln->net, CONFIG_GROUP))
+		return;
+	msg = lbdr_nl_ntf_alloc(ln);
+	if (!msg)
+		return;
+	err = lbdr_nl_fill_news(msg, ln, cmd, service);
+	lbdr_nl_send_drained(ln, msg, err);
 }
