@@ -3,9 +3,9 @@
  * Tests of what lbctl does without a kernel: the reading of numbers and
  * addresses, in check_lines.c the grammar, in check_words.c the words of
  * settings, in check_lists.c the listings, in check_messages.c the decoding of
- * messages, and in check_doctor.c what the doctor makes of rules. Built with the
- * address and undefined-behaviour sanitizers. Takes the seed of its random
- * messages as an argument, and prints the one it used.
+ * messages, in check_doctor.c what the doctor makes of rules, and in check_watch.c
+ * what watches. Built with the address and undefined-behaviour sanitizers. Takes
+ * the seed of its random messages as an argument, and prints the one it used.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -453,6 +453,7 @@ int main(int argc, char **argv)
 	check_lists();
 	check_messages();
 	check_doctor();
+	check_watch();
 	printf("# %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed ? 1 : 0;
 }

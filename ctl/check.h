@@ -15,5 +15,26 @@ void check_lists(void);
 void check_words(void);
 void check_doctor(void);
 void check_messages(void);
+void check_watch(void);
+
+/* check_messages.c: a message as the kernel sends it, by the name of its kind. */
+#define MESSAGE_ROOM 1024
+
+const struct nlmsghdr *message_make(const char *name, __u8 command,
+				    __u64 *buffer);
+
+/*
+ * check_lists.c: what is printed while this is open goes into text, and not to
+ * stdout.
+ */
+struct capture {
+	FILE *stdout_before;
+	char *text;
+	size_t size;
+};
+
+void capture_begin(struct capture *capture);
+void capture_end(struct capture *capture);
+void same_text(struct capture *capture, const char *text, const char *what);
 
 #endif

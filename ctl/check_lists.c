@@ -115,14 +115,7 @@ static const struct server range_servers[] = {
 	},
 };
 
-/* What is printed while this is open goes into *text, and not to stdout. */
-struct capture {
-	FILE *stdout_before;
-	char *text;
-	size_t size;
-};
-
-static void capture_begin(struct capture *capture)
+void capture_begin(struct capture *capture)
 {
 	capture->stdout_before = stdout;
 	stdout = open_memstream(&capture->text, &capture->size);
@@ -130,15 +123,14 @@ static void capture_begin(struct capture *capture)
 		exit(EXIT_REFUSED);
 }
 
-static void capture_end(struct capture *capture)
+void capture_end(struct capture *capture)
 {
 	fclose(stdout);
 	stdout = capture->stdout_before;
 }
 
 /* A blank at the end of a line counts: in @text it is a bar, to be seen. */
-static void same_text(struct capture *capture, const char *text,
-		      const char *what)
+void same_text(struct capture *capture, const char *text, const char *what)
 {
 	char *end = capture->text;
 	bool same;

@@ -306,6 +306,87 @@ static bool read_info(const struct nlmsghdr *nlh, bool *right)
 	return true;
 }
 
+static bool read_choices(const struct nlmsghdr *nlh, bool *right)
+{
+	struct info info;
+
+	if (!decode_choices(nlh, &info))
+		return false;
+	*right = info.entry == LBDR_ENTRY_INGRESS && info.n_devices == 2 &&
+		 !strcmp(info.devices[1], "eth1") &&
+		 same_timeouts(&info.timeouts);
+	return true;
+}
+
+static void make_choices(struct nlmsghdr *nlh)
+{
+	nl_put_timeouts(nlh, LBDR_A_INFO_TIMEOUT, &sample_timeouts);
+	mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, LBDR_ENTRY_INGRESS);
+	mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, "eth0");
+	mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, "eth1");
+}
+
+static void make_zero(struct nlmsghdr *nlh)
+{
+	nl_put_service(nlh, &sample_key);
+}
+
+static bool read_zero(const struct nlmsghdr *nlh, bool *right)
+{
+	struct service_key key;
+	bool one;
+
+	if (!decode_zero(nlh, &key, &one))
+		return false;
+	*right = one && !service_key_compare(&key, &sample_key);
+	return true;
+}
+
+static void put_group(struct nlmsghdr *nlh, __u16 index, const char *name,
+		      __u32 id)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, index);
+
+	mnl_attr_put_strz(nlh, CTRL_ATTR_MCAST_GRP_NAME, name);
+	mnl_attr_put_u32(nlh, CTRL_ATTR_MCAST_GRP_ID, id);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static void make_group(struct nlmsghdr *nlh)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, CTRL_ATTR_MCAST_GROUPS);
+
+	put_group(nlh, 1, "other", 7);
+	put_group(nlh, 2, LBDR_MCGRP_CONFIG, 8);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static bool read_group(const struct nlmsghdr *nlh, bool *right)
+{
+	__u32 id;
+
+	if (!decode_group(nlh, LBDR_MCGRP_CONFIG, &id))
+		return false;
+	*right = id == 8;
+	return true;
+}
+
+static void make_nothing(struct nlmsghdr *nlh)
+{
+	(void)nlh;
+}
+
+static bool read_nothing(const struct nlmsghdr *nlh, bool *right)
+{
+	struct service_key key;
+	bool one;
+
+	if (!decode_zero(nlh, &key, &one))
+		return false;
+	*right = !one;
+	return true;
+}
+
 struct kind {
 	const char *name;
 	void (*make)(struct nlmsghdr *nlh);
@@ -327,6 +408,11 @@ static const struct kind kinds[] = {
 	{ "scheduler", make_sched, read_sched, { 0 } },
 	{ "info", make_info, read_info,
 	  { LBDR_A_INFO_DROP, LBDR_A_INFO_DEVICE } },
+	{ "change of the director", make_choices, read_choices,
+	  { LBDR_A_INFO_DEVICE } },
+	{ "service whose counters are 0", make_zero, read_zero, { 0 } },
+	{ "message without attributes", make_nothing, read_nothing, { 0 } },
+	{ "family with groups", make_group, read_group, { 0 } },
 };
 
 static size_t make(const struct kind *kind, void *buffer)
@@ -337,6 +423,21 @@ static size_t make(const struct kind *kind, void *buffer)
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct genlmsghdr));
 	kind->make(nlh);
 	return nlh->nlmsg_len;
+}
+
+const struct nlmsghdr *message_make(const char *name, __u8 command,
+				    __u64 *buffer)
+{
+	struct genlmsghdr *genl;
+	size_t i;
+
+	memset(buffer, 0, MESSAGE_ROOM);
+	for (i = 0; strcmp(kinds[i].name, name); i++)
+		;
+	make(&kinds[i], buffer);
+	genl = mnl_nlmsg_get_payload((void *)buffer);
+	genl->cmd = command;
+	return (void *)buffer;
 }
 
 /* A copy with nothing behind it, so that reading too far is found. */
@@ -496,7 +597,7 @@ static void check_verdicts(void)
 
 void check_messages(void)
 {
-	__u64 message[128];
+	__u64 message[MESSAGE_ROOM / 8];
 	bool right;
 	size_t i;
 

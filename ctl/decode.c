@@ -119,6 +119,17 @@ static const enum mnl_attr_data_type family_types[CTRL_ATTR_FAMILY_ID + 1] = {
 	[CTRL_ATTR_FAMILY_ID] = MNL_TYPE_U16,
 };
 
+static const enum mnl_attr_data_type
+groups_types[CTRL_ATTR_MCAST_GROUPS + 1] = {
+	[CTRL_ATTR_MCAST_GROUPS] = MNL_TYPE_NESTED,
+};
+
+static const enum mnl_attr_data_type
+group_types[CTRL_ATTR_MCAST_GRP_ID + 1] = {
+	[CTRL_ATTR_MCAST_GRP_NAME] = MNL_TYPE_NUL_STRING,
+	[CTRL_ATTR_MCAST_GRP_ID] = MNL_TYPE_U32,
+};
+
 static const enum mnl_attr_data_type extack_types[NLMSGERR_ATTR_MSG + 1] = {
 	[NLMSGERR_ATTR_MSG] = MNL_TYPE_NUL_STRING,
 };
@@ -393,6 +404,53 @@ static bool all_given(const struct timeouts *timeouts)
 	return !memchr(timeouts->given + 1, false, LBDR_A_TIMEOUT_MAX);
 }
 
+static bool read_choices(const struct nlattr **attrs,
+			 const struct nlmsghdr *nlh, struct info *info)
+{
+	const struct nlattr *attr;
+
+	if (!attrs[LBDR_A_INFO_ENTRY] ||
+	    !read_timeouts(attrs[LBDR_A_INFO_TIMEOUT], &info->timeouts) ||
+	    !all_given(&info->timeouts))
+		return false;
+	info->entry = mnl_attr_get_u8(attrs[LBDR_A_INFO_ENTRY]);
+	info->n_devices = 0;
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) == LBDR_A_INFO_DEVICE &&
+		    info->n_devices < INGRESS_MAX)
+			info->devices[info->n_devices++] =
+				mnl_attr_get_str(attr);
+	}
+	return true;
+}
+
+/* What can be set, without the numbers; the rest of @info is 0. */
+bool decode_choices(const struct nlmsghdr *nlh, struct info *info)
+{
+	const struct nlattr *attrs[LBDR_A_INFO_MAX + 1] = { NULL };
+	struct level level = { attrs, info_types, LBDR_A_INFO_MAX };
+
+	memset(info, 0, sizeof(*info));
+	return sort_message(nlh, level) && read_choices(attrs, nlh, info);
+}
+
+/* Whose counters were set to 0: one service's, or those of all. */
+bool decode_zero(const struct nlmsghdr *nlh, struct service_key *key,
+		 bool *one)
+{
+	const struct nlattr *attrs[LBDR_A_SERVICE_MAX + 1] = { NULL };
+	struct level level = { attrs, service_types, LBDR_A_SERVICE_MAX };
+	size_t i;
+
+	memset(key, 0, sizeof(*key));
+	if (!sort_message(nlh, level))
+		return false;
+	*one = false;
+	for (i = LBDR_A_SERVICE_FAMILY; i <= LBDR_A_SERVICE_FWMARK; i++)
+		*one |= !!attrs[i];
+	return !*one || read_key(attrs, key);
+}
+
 /* Drop reasons are many of one attribute, each handed on in turn, and so are devices. */
 bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 		 void (*each)(const struct drop *drop, void *data), void *data)
@@ -404,22 +462,14 @@ bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 
 	if (!sort_message(nlh, level) || !attrs[LBDR_A_INFO_VERSION] ||
 	    !attrs[LBDR_A_INFO_SERVICES] || !attrs[LBDR_A_INFO_CONNS] ||
-	    !attrs[LBDR_A_INFO_CONN_MAX] || !attrs[LBDR_A_INFO_ENTRY] ||
-	    !read_timeouts(attrs[LBDR_A_INFO_TIMEOUT], &info->timeouts) ||
-	    !all_given(&info->timeouts))
+	    !attrs[LBDR_A_INFO_CONN_MAX] || !read_choices(attrs, nlh, info))
 		return false;
 	info->version = mnl_attr_get_str(attrs[LBDR_A_INFO_VERSION]);
 	info->services = mnl_attr_get_u32(attrs[LBDR_A_INFO_SERVICES]);
 	info->conns = mnl_attr_get_u32(attrs[LBDR_A_INFO_CONNS]);
-	info->entry = mnl_attr_get_u8(attrs[LBDR_A_INFO_ENTRY]);
 	info->conn_max = mnl_attr_get_u32(attrs[LBDR_A_INFO_CONN_MAX]);
 
-	info->n_devices = 0;
 	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
-		if (mnl_attr_get_type(attr) == LBDR_A_INFO_DEVICE &&
-		    info->n_devices < INGRESS_MAX)
-			info->devices[info->n_devices++] =
-				mnl_attr_get_str(attr);
 		if (mnl_attr_get_type(attr) != LBDR_A_INFO_DROP)
 			continue;
 		if (!read_drop(attr, &drop))
@@ -439,6 +489,35 @@ bool decode_family(const struct nlmsghdr *nlh, __u16 *id)
 		return false;
 	*id = mnl_attr_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
 	return true;
+}
+
+static bool read_group(const struct nlattr *nest, const char *name, __u32 *id)
+{
+	const struct nlattr *attrs[CTRL_ATTR_MCAST_GRP_ID + 1] = { NULL };
+	struct level level = { attrs, group_types, CTRL_ATTR_MCAST_GRP_ID };
+
+	if (!sort_nest(nest, level) || !attrs[CTRL_ATTR_MCAST_GRP_NAME] ||
+	    !attrs[CTRL_ATTR_MCAST_GRP_ID] ||
+	    strcmp(mnl_attr_get_str(attrs[CTRL_ATTR_MCAST_GRP_NAME]), name))
+		return false;
+	*id = mnl_attr_get_u32(attrs[CTRL_ATTR_MCAST_GRP_ID]);
+	return true;
+}
+
+/* The number of a family's group, by its name. */
+bool decode_group(const struct nlmsghdr *nlh, const char *name, __u32 *id)
+{
+	const struct nlattr *attrs[CTRL_ATTR_MCAST_GROUPS + 1] = { NULL };
+	struct level level = { attrs, groups_types, CTRL_ATTR_MCAST_GROUPS };
+	const struct nlattr *group;
+
+	if (!sort_message(nlh, level) || !attrs[CTRL_ATTR_MCAST_GROUPS])
+		return false;
+	mnl_attr_for_each_nested(group, attrs[CTRL_ATTR_MCAST_GROUPS]) {
+		if (read_group(group, name, id))
+			return true;
+	}
+	return false;
 }
 
 /*

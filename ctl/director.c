@@ -171,7 +171,7 @@ int entry_set(struct nl *nl, const struct request *req)
 	return nl_verdict(&answer, "entry");
 }
 
-static json_t *devices_json(const struct info *info)
+json_t *devices_json(const struct info *info)
 {
 	json_t *array = json_array();
 	int i;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <time.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <netdb.h>
@@ -187,6 +188,8 @@ struct request {
 	bool pretty;
 	bool realserver;
 	bool undo;
+	bool textfile;
+	const char *interval_text;
 
 	/* Read from the texts above; what has no text there is 0. */
 	bool has_service;
@@ -211,6 +214,7 @@ struct request {
 	__u32 weight;
 	__u32 upper;
 	__u32 lower;
+	__u32 interval;		/* seconds */
 };
 
 struct nl;
@@ -261,6 +265,9 @@ enum verb_id {
 	VERB_LIST_SCHEDULERS,
 	VERB_DOCTOR,
 	VERB_SETUP_REALSERVER,
+	VERB_METRICS,
+	VERB_MONITOR,
+	VERB_TOP,
 	VERB_HELP,
 	VERB_VERSION,
 	VERBS,
@@ -355,6 +362,9 @@ void nl_put_timeouts(struct nlmsghdr *nlh, __u16 type,
 void nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader, void *data,
 	    struct nl_answer *answer);
 int nl_verdict(const struct nl_answer *answer, const char *object);
+int nl_listen(struct nl *nl);
+int nl_hear(struct nl *nl, nl_reader reader, void *data);
+int nl_fd(const struct nl *nl);
 
 /* decode.c */
 bool decode_service(const struct nlmsghdr *nlh, struct service *service);
@@ -364,7 +374,11 @@ bool decode_killed(const struct nlmsghdr *nlh, __u32 *killed);
 bool decode_sched(const struct nlmsghdr *nlh, struct sched *sched);
 bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 		 void (*each)(const struct drop *drop, void *data), void *data);
+bool decode_choices(const struct nlmsghdr *nlh, struct info *info);
+bool decode_zero(const struct nlmsghdr *nlh, struct service_key *key,
+		 bool *one);
 bool decode_family(const struct nlmsghdr *nlh, __u16 *id);
+bool decode_group(const struct nlmsghdr *nlh, const char *name, __u32 *id);
 void decode_verdict(const struct nlmsghdr *nlh, struct nl_answer *answer);
 
 /* print.c */
@@ -438,5 +452,81 @@ int info_headline(struct nl *nl, const struct request *req);
 int doctor_run(struct nl *nl, const struct request *req);
 void rules_warn(struct nl *nl, const struct request *req);
 int realserver_run(struct nl *nl, const struct request *req);
+
+/* What listings and watching share: list.c, director.c and snapshot.c. */
+#define SERVICE_TEXT (ENDPOINT_TEXT + 8)
+
+void service_column(const struct service_key *key, bool numeric, char *column,
+		    size_t size);
+void service_print(const struct service *service, const struct request *req);
+json_t *key_json(const struct service_key *key);
+json_t *settings_json(const struct service *service);
+json_t *server_json(const struct server *server);
+json_t *devices_json(const struct info *info);
+int endpoint_compare(const struct endpoint *a, const struct endpoint *b);
+
+/* wait.c */
+enum wake {
+	WAKE_READY,		/* there is input */
+	WAKE_TIME,		/* the time is over */
+	WAKE_END,
+	WAKE_STOP,		/* to be gone on with later */
+	WAKE_RESIZE,
+};
+
+int wait_begin(bool screen);
+enum wake wait_for(int signal_fd, int fd, int milliseconds);
+
+/* monitor.c */
+bool monitor_print(const struct nlmsghdr *nlh, const struct timespec *at,
+		   const struct request *req);
+int monitor_run(struct nl *nl, const struct request *req);
+
+/* metrics.c */
+void metrics_print(const struct info *info, const struct drop *drops,
+		   size_t nr_drops, const struct snapshot *shot, bool textfile);
+int metrics_run(struct nl *nl, const struct request *req);
+
+/* screen.c */
+struct screen_size {
+	int columns;
+	int lines;
+};
+
+/* A key is the character that it is, or one of these. */
+enum {
+	KEY_NONE = 256,		/* one that means nothing here */
+	KEY_UP,
+	KEY_DOWN,
+	KEY_PAGE_UP,
+	KEY_PAGE_DOWN,
+	KEY_HOME,
+	KEY_END,
+};
+
+bool screen_possible(void);
+void screen_begin(void);
+void screen_end(void);
+struct screen_size screen_size(void);
+void screen_show(const char *text, size_t size);
+int screen_key(const char **next, const char *end);
+
+/* top.c */
+struct sample {
+	struct snapshot shot;	/* in the order of addresses */
+	struct info info;	/* without its strings */
+	double when;		/* seconds */
+};
+
+struct view {
+	struct screen_size size;
+	size_t first;		/* of the lines below the titles */
+	bool busiest;		/* first, else in the order of addresses */
+	__u32 interval;
+};
+
+void top_draw(FILE *out, const struct sample *now, const struct sample *before,
+	      struct view *view);
+int top_run(struct nl *nl, const struct request *req);
 
 #endif

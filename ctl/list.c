@@ -103,8 +103,8 @@ static void print_own_settings(const struct service *service)
 }
 
 /* The first column, which IPv4 services do not leave. */
-static void service_column(const struct service_key *key, bool numeric,
-			   char *column, size_t size)
+void service_column(const struct service_key *key, bool numeric, char *column,
+		    size_t size)
 {
 	char text[ENDPOINT_TEXT];
 
@@ -119,10 +119,9 @@ static void service_column(const struct service_key *key, bool numeric,
 		column[SERVICE_COLUMN] = '\0';
 }
 
-static void print_service(const struct service *service,
-			  const struct request *req)
+void service_print(const struct service *service, const struct request *req)
 {
-	char column[ENDPOINT_TEXT + 8];
+	char column[SERVICE_TEXT];
 
 	service_column(&service->key, req->numeric, column, sizeof(column));
 	if (req->stats) {
@@ -169,7 +168,7 @@ static void print_table(const struct snapshot *shot, const struct request *req)
 
 	print_title(req);
 	for (i = 0; i < shot->nr_services; i++) {
-		print_service(&shot->services[i], req);
+		service_print(&shot->services[i], req);
 		servers = snapshot_servers(shot, &shot->services[i], &count);
 		for (j = 0; j < count; j++)
 			print_server(&servers[j], req);
@@ -184,7 +183,7 @@ static json_t *counters_json(const struct counters *stats)
 			 "in_bytes", (json_int_t)stats->in_bytes);
 }
 
-static json_t *server_json(const struct server *server)
+json_t *server_json(const struct server *server)
 {
 	char text[ENDPOINT_TEXT];
 
@@ -224,7 +223,7 @@ static json_t *flags_json(const struct service *service)
 }
 
 /* What names a service: a mark, or all the rest of it. */
-static json_t *key_json(const struct service_key *key)
+json_t *key_json(const struct service_key *key)
 {
 	bool marked = key->fwmark;
 	char text[ENDPOINT_TEXT];
@@ -241,7 +240,7 @@ static json_t *key_json(const struct service_key *key)
 						key->at.last_port));
 }
 
-static json_t *settings_json(const struct service *service)
+json_t *settings_json(const struct service *service)
 {
 	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:b, s:I, s:i, s:b, s:o}",
 			 "scheduler", service->scheduler,

@@ -321,6 +321,96 @@ static void complain_errno(int error, const char *object)
 	}
 }
 
+static bool read_group(const struct nlmsghdr *nlh, void *data)
+{
+	return decode_group(nlh, LBDR_MCGRP_CONFIG, data);
+}
+
+/* Whoever has much to read at once, as at a clear, has time until this is full. */
+#define LISTENER_ROOM (4 << 20)
+
+/**
+ * nl_listen() - hear of each change from now on
+ * @nl: the connection with the kernel, for nl_hear() alone from then on
+ *
+ * Return: the exit status.
+ */
+int nl_listen(struct nl *nl)
+{
+	/* The second one tells that the module goes; its number is fixed. */
+	__u32 groups[] = { 0, GENL_ID_CTRL };
+	int room = LISTENER_ROOM;
+	struct nl_answer answer;
+	struct nlmsghdr *nlh;
+	int status;
+	size_t i;
+
+	nlh = begin(nl, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, NLM_F_ACK);
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, LBDR_FAMILY_NAME);
+	nl_ask(nl, nlh, read_group, &groups[0], &answer);
+	status = nl_verdict(&answer, "group of listeners");
+	if (status)
+		return status;
+	/* Without the right to it there is as much as the machine allows. */
+	if (setsockopt(nl_fd(nl), SOL_SOCKET, SO_RCVBUFFORCE, &room,
+		       sizeof(room)))
+		setsockopt(nl_fd(nl), SOL_SOCKET, SO_RCVBUF, &room,
+			   sizeof(room));
+	for (i = 0; i < ARRAY_SIZE(groups); i++) {
+		if (mnl_socket_setsockopt(nl->socket, NETLINK_ADD_MEMBERSHIP,
+					  &groups[i], sizeof(groups[i])) < 0) {
+			complain("cannot listen to changes: %s",
+				 strerror(errno));
+			return EXIT_REFUSED;
+		}
+	}
+	return EXIT_DONE;
+}
+
+static bool is_farewell(const struct nlmsghdr *nlh, __u16 family)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+	__u16 id;
+
+	return mnl_nlmsg_get_payload_len(nlh) >= sizeof(*genl) &&
+	       genl->cmd == CTRL_CMD_DELFAMILY && decode_family(nlh, &id) &&
+	       id == family;
+}
+
+/**
+ * nl_hear() - read what the kernel tells its listeners
+ * @nl: after nl_listen()
+ * @reader: called for each message
+ * @data: handed to @reader
+ *
+ * Return: 0, or -ENOBUFS where some were lost, -ENODEV when the module is gone,
+ * -EBADMSG when one made no sense, or another error.
+ */
+int nl_hear(struct nl *nl, nl_reader reader, void *data)
+{
+	const struct nlmsghdr *nlh = (const void *)nl->answer;
+	ssize_t size;
+	int left;
+
+	size = mnl_socket_recvfrom(nl->socket, nl->answer, sizeof(nl->answer));
+	if (size <= 0)
+		return size ? -errno : -EBADMSG;
+	for (left = size; mnl_nlmsg_ok(nlh, left);
+	     nlh = mnl_nlmsg_next(nlh, &left)) {
+		if (nlh->nlmsg_type == GENL_ID_CTRL &&
+		    is_farewell(nlh, nl->family))
+			return -ENODEV;
+		if (nlh->nlmsg_type == nl->family && !reader(nlh, data))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+int nl_fd(const struct nl *nl)
+{
+	return mnl_socket_get_fd(nl->socket);
+}
+
 /**
  * nl_verdict() - tell the user how a request ended
  * @answer: from nl_ask()

@@ -21,6 +21,8 @@ void complain(const char *format, ...)
 
 	/* What was listed so far comes before what is said about it. */
 	fflush(stdout);
+	/* And what is said outlives a screen, which is begun again if need be. */
+	screen_end();
 	fprintf(stderr, "%s: ", program);
 	va_start(args, format);
 	vfprintf(stderr, format, args);

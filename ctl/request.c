@@ -97,6 +97,15 @@ static int read_settings(struct request *req)
 	return 0;
 }
 
+static int read_interval(struct request *req)
+{
+	req->interval = 1;
+	if (!req->interval_text)
+		return 0;
+	return parse_number("interval", req->interval_text, 1, 3600,
+			    &req->interval);
+}
+
 static int read_shares(struct request *req)
 {
 	/* Also on a change: ipvsadm's -e without -w sets the weight 1. */
@@ -248,7 +257,7 @@ int request_read(struct request *req, const char *const *words, size_t count)
 {
 	if (read_words(req, words, count) || read_service(req) ||
 	    read_server(req) || read_scheduling(req) || read_settings(req) ||
-	    read_shares(req) || read_filter(req))
+	    read_shares(req) || read_filter(req) || read_interval(req))
 		return -1;
 	if (req->netns && parse_netns(req->netns))
 		return -1;

@@ -24,7 +24,7 @@ static int number_compare(__u32 a, __u32 b)
 	return (a > b) - (a < b);
 }
 
-static int endpoint_compare(const struct endpoint *a, const struct endpoint *b)
+int endpoint_compare(const struct endpoint *a, const struct endpoint *b)
 {
 	/* Network order compares as the numbers do. */
 	int order = memcmp(a->address, b->address, sizeof(a->address));

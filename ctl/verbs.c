@@ -186,6 +186,31 @@ const struct verb verbs[VERBS] = {
 			   "Needs no module.",
 		.example = "setup-realserver 192.0.2.63 2001:db8::63",
 	},
+	[VERB_METRICS] = {
+		.name = "metrics",
+		.run = metrics_run,
+		.summary = "write counters and states for Prometheus",
+		.details = "In OpenMetrics' text, whole when its last line is '# EOF'. The textfile\n"
+			   "collector of node_exporter reads the older text of --textfile.",
+		.example = "metrics --textfile",
+	},
+	[VERB_MONITOR] = {
+		.name = "monitor",
+		.run = monitor_run,
+		.summary = "tell changes of the configuration as they come",
+		.details = "A line each, with its time, until Ctrl-C, whoever made the change. Where\n"
+			   "more come at once than there is room for, a line says so.",
+		.example = "monitor -j",
+	},
+	[VERB_TOP] = {
+		.name = "top",
+		.run = top_run,
+		.summary = "watch services and servers on a live screen",
+		.details = "Connections, and what comes each second: new ones, packets and bits. A bar\n"
+			   "compares the bits with those of the busiest service, or server. q leaves,\n"
+			   "s sorts by bits, the arrows and page keys move.",
+		.example = "top --interval 5",
+	},
 	[VERB_HELP] = {
 		.name = "help",
 		.needs = TAKES_WORD | OFFLINE,

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Counters and states for Prometheus: a table of metrics, of the director, of
+ * each service and of each server, and two ways to write them. OpenMetrics
+ * names a counter without _total in the lines about it, tells units and ends
+ * by # EOF; the text before it, which node_exporter's textfile collector reads,
+ * names it as its samples are named and knows neither of the two.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lbctl.h"
+
+enum kind {
+	GAUGE,			/* of 32 bits */
+	FLAG,			/* a gauge that is 0 or 1, of a bool */
+	COUNTER,		/* of 64 bits */
+};
+
+struct metric {
+	const char *name;
+	const char *unit;	/* that the name ends in, or NULL */
+	enum kind kind;
+	size_t offset;		/* of a number in the object */
+	const char *help;
+};
+
+static const struct metric director_metrics[] = {
+	{ "lbdr_services", NULL, GAUGE,
+	  offsetof(struct info, services),
+	  "Services of the director." },
+	{ "lbdr_connections", NULL, GAUGE,
+	  offsetof(struct info, conns),
+	  "Connections that take memory." },
+	{ "lbdr_connections_limit", NULL, GAUGE,
+	  offsetof(struct info, conn_max),
+	  "Connections that there may be at most." },
+};
+
+static const struct metric service_metrics[] = {
+	{ "lbdr_service_servers", NULL, GAUGE,
+	  offsetof(struct service, servers),
+	  "Servers of the service." },
+	{ "lbdr_service_connections", NULL, COUNTER,
+	  offsetof(struct service, stats.conns),
+	  "Connections that the service has got." },
+	{ "lbdr_service_in_packets", NULL, COUNTER,
+	  offsetof(struct service, stats.in_packets),
+	  "Packets that were forwarded for the service." },
+	{ "lbdr_service_in_bytes", "bytes", COUNTER,
+	  offsetof(struct service, stats.in_bytes),
+	  "Bytes of the packets that were forwarded for the service." },
+};
+
+static const struct metric server_metrics[] = {
+	{ "lbdr_server_weight", NULL, GAUGE,
+	  offsetof(struct server, weight),
+	  "Share of new connections, 0 for none." },
+	{ "lbdr_server_upper_threshold", NULL, GAUGE,
+	  offsetof(struct server, upper),
+	  "Connections at which the server gets no new ones, 0 for no limit." },
+	{ "lbdr_server_lower_threshold", NULL, GAUGE,
+	  offsetof(struct server, lower),
+	  "Connections below which it gets new ones again, 0 for the usual." },
+	{ "lbdr_server_active_connections", NULL, GAUGE,
+	  offsetof(struct server, active),
+	  "Connections of TCP whose client has not closed them." },
+	{ "lbdr_server_inactive_connections", NULL, GAUGE,
+	  offsetof(struct server, inactive),
+	  "All other connections." },
+	{ "lbdr_server_persistent_clients", NULL, GAUGE,
+	  offsetof(struct server, persistent),
+	  "Clients that persistence leads to the server." },
+	{ "lbdr_server_overloaded", NULL, FLAG,
+	  offsetof(struct server, overloaded),
+	  "1 while its thresholds keep new connections away." },
+	{ "lbdr_server_draining", NULL, FLAG,
+	  offsetof(struct server, draining),
+	  "1 when it is removed after its last connection." },
+	{ "lbdr_server_connections", NULL, COUNTER,
+	  offsetof(struct server, stats.conns),
+	  "Connections that the server has got." },
+	{ "lbdr_server_in_packets", NULL, COUNTER,
+	  offsetof(struct server, stats.in_packets),
+	  "Packets that were forwarded to the server." },
+	{ "lbdr_server_in_bytes", "bytes", COUNTER,
+	  offsetof(struct server, stats.in_bytes),
+	  "Bytes of the packets that were forwarded to the server." },
+};
+
+static const struct metric build_info = {
+	.name = "lbdr_build_info",
+	.help = "1, with the versions of the module and of this tool.",
+};
+
+static const struct metric entry_state = {
+	.name = "lbdr_entry",
+	.help = "1 for the place where packets are taken.",
+};
+
+static const struct metric timeout_seconds = {
+	.name = "lbdr_timeout_seconds", .unit = "seconds",
+	.help = "How long connections in this state may idle.",
+};
+
+static const struct metric drops_total = {
+	.name = "lbdr_drops", .kind = COUNTER,
+	.help = "Packets that were not forwarded, by the reasons of list --drops.",
+};
+
+static const struct metric service_info = {
+	.name = "lbdr_service_info",
+	.help = "1, with the scheduler of the service.",
+};
+
+static const struct metric server_reachable = {
+	.name = "lbdr_server_reachable",
+	.help = "1 where the server is on a link of the director's.",
+};
+
+static __u64 number_of(const void *object, const struct metric *metric)
+{
+	const char *at = (const char *)object + metric->offset;
+
+	switch (metric->kind) {
+	case FLAG:
+		return *(const bool *)at;
+	case GAUGE:
+		return *(const __u32 *)at;
+	case COUNTER:
+		break;
+	}
+	return *(const __u64 *)at;
+}
+
+/* What goes before a metric's samples, which all stand together. */
+static void print_head(const struct metric *metric, bool textfile)
+{
+	const char *suffix = textfile && metric->kind == COUNTER ? "_total" : "";
+
+	printf("# HELP %s%s %s\n", metric->name, suffix, metric->help);
+	printf("# TYPE %s%s %s\n", metric->name, suffix,
+	       metric->kind == COUNTER ? "counter" : "gauge");
+	if (metric->unit && !textfile)
+		printf("# UNIT %s %s\n", metric->name, metric->unit);
+}
+
+/* A label's value, escaped, for a module's version may be anything. */
+static void print_label(const char *before, const char *name,
+			const char *value)
+{
+	printf("%s%s=\"", before, name);
+	for (; *value; value++) {
+		if (*value == '\n')
+			fputs("\\n", stdout);
+		else if (*value == '"' || *value == '\\')
+			printf("\\%c", *value);
+		else
+			putchar(*value);
+	}
+	putchar('"');
+}
+
+static void print_value(__u64 value)
+{
+	printf("} %llu\n", value);
+}
+
+static void print_name(const struct metric *metric)
+{
+	printf("%s%s", metric->name, metric->kind == COUNTER ? "_total" : "");
+}
+
+/* The labels of a service; a mark stands for protocol, address and port. */
+static void print_key(const struct service_key *key)
+{
+	char text[ENDPOINT_TEXT];
+
+	if (key->fwmark)
+		snprintf(text, sizeof(text), "fwmark %u", key->fwmark);
+	else
+		endpoint_text(&key->at, key->protocol, true, text);
+	print_label("{", "service", text);
+	print_label(",", "protocol", protocol_word(key->protocol) ?: "any");
+	print_label(",", "family",
+		    key->at.family == AF_INET ? "ipv4" : "ipv6");
+}
+
+static void print_server(const struct server *server)
+{
+	char text[ENDPOINT_TEXT];
+
+	print_key(&server->service);
+	print_label(",", "server",
+		    endpoint_text(&server->at, server->service.protocol, true,
+				  text));
+}
+
+/* One sample whose labels are not those of an object. */
+static void print_state(const struct metric *metric, const char *label,
+			const char *word, __u64 value)
+{
+	print_name(metric);
+	print_label("{", label, word);
+	print_value(value);
+}
+
+static void print_director(const struct info *info, const struct drop *drops,
+			   size_t nr_drops, bool textfile)
+{
+	const struct metric *metric;
+	size_t i;
+
+	print_head(&build_info, textfile);
+	print_name(&build_info);
+	print_label("{", "version", info->version);
+	print_label(",", "lbctl_version", LBDR_VERSION);
+	print_value(1);
+	for (metric = director_metrics;
+	     metric < director_metrics + ARRAY_SIZE(director_metrics);
+	     metric++) {
+		print_head(metric, textfile);
+		printf("%s %llu\n", metric->name, number_of(info, metric));
+	}
+	print_head(&entry_state, textfile);
+	for (i = LBDR_ENTRY_PREROUTING; i <= LBDR_ENTRY_INGRESS; i++)
+		print_state(&entry_state, "entry", entry_word(i),
+			    i == info->entry);
+	print_head(&timeout_seconds, textfile);
+	for (i = 1; i <= LBDR_A_TIMEOUT_MAX; i++)
+		print_state(&timeout_seconds, "state", state_word(i),
+			    info->timeouts.seconds[i]);
+	print_head(&drops_total, textfile);
+	for (i = 0; i < nr_drops; i++)
+		print_state(&drops_total, "reason", drops[i].reason,
+			    drops[i].packets);
+}
+
+static void print_services(const struct snapshot *shot, bool textfile)
+{
+	const struct service *service, *end = shot->services +
+					      shot->nr_services;
+	const struct metric *metric;
+
+	print_head(&service_info, textfile);
+	for (service = shot->services; service < end; service++) {
+		print_name(&service_info);
+		print_key(&service->key);
+		print_label(",", "scheduler", service->scheduler);
+		print_value(1);
+	}
+	for (metric = service_metrics;
+	     metric < service_metrics + ARRAY_SIZE(service_metrics);
+	     metric++) {
+		print_head(metric, textfile);
+		for (service = shot->services; service < end; service++) {
+			print_name(metric);
+			print_key(&service->key);
+			print_value(number_of(service, metric));
+		}
+	}
+}
+
+static void print_servers(const struct snapshot *shot, bool textfile)
+{
+	const struct server *server, *end = shot->servers + shot->nr_servers;
+	const struct metric *metric;
+
+	print_head(&server_reachable, textfile);
+	for (server = shot->servers; server < end; server++) {
+		print_name(&server_reachable);
+		print_server(server);
+		print_value(!!server->ifindex);
+	}
+	for (metric = server_metrics;
+	     metric < server_metrics + ARRAY_SIZE(server_metrics); metric++) {
+		print_head(metric, textfile);
+		for (server = shot->servers; server < end; server++) {
+			print_name(metric);
+			print_server(server);
+			print_value(number_of(server, metric));
+		}
+	}
+}
+
+/**
+ * metrics_print() - all metrics, on paper
+ * @info: the director
+ * @drops: why packets were not forwarded
+ * @nr_drops: how many reasons there are
+ * @shot: services and servers
+ * @textfile: in the text that is older than OpenMetrics
+ */
+void metrics_print(const struct info *info, const struct drop *drops,
+		   size_t nr_drops, const struct snapshot *shot, bool textfile)
+{
+	print_director(info, drops, nr_drops, textfile);
+	print_services(shot, textfile);
+	print_servers(shot, textfile);
+	if (!textfile)
+		puts("# EOF");
+}
+
+struct gathering {
+	const struct request *req;
+	struct snapshot shot;
+	struct drop *drops;
+	size_t nr_drops;
+	size_t room;
+};
+
+static void add_drop(const struct drop *drop, void *data)
+{
+	struct gathering *gathering = data;
+
+	gathering->drops = grow(gathering->drops, &gathering->room,
+				gathering->nr_drops, sizeof(*drop));
+	gathering->drops[gathering->nr_drops++] = *drop;
+}
+
+/* Here, since the message goes, and the strings with it. */
+static bool print_all(const struct nlmsghdr *nlh, void *data)
+{
+	struct gathering *gathering = data;
+	struct info info;
+
+	if (!decode_info(nlh, &info, add_drop, gathering))
+		return false;
+	metrics_print(&info, gathering->drops, gathering->nr_drops,
+		      &gathering->shot, gathering->req->textfile);
+	return true;
+}
+
+int metrics_run(struct nl *nl, const struct request *req)
+{
+	struct gathering gathering = { .req = req };
+	struct nl_answer answer;
+	int status;
+
+	status = snapshot_take(nl, req, true, &gathering.shot);
+	if (!status) {
+		nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), print_all,
+		       &gathering, &answer);
+		status = nl_verdict(&answer, "director");
+	}
+	free(gathering.drops);
+	snapshot_drop(&gathering.shot);
+	return status;
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A terminal as a screen: owns its settings while the screen is there, and
+ * gives them back. The few control sequences that this takes are those of
+ * ECMA-48, which every terminal has had for decades, so that no library of
+ * terminals is needed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "lbctl.h"
+
+/* The other screen, without a cursor and without wrapping lines; and back. */
+#define ENTER "\033[?1049h\033[?25l\033[?7l"
+#define LEAVE "\033[?7h\033[?25h\033[?1049l"
+
+static struct termios before;
+static bool begun;
+
+/* Whether there is a terminal that can place its cursor. */
+bool screen_possible(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term &&
+	       *term && strcmp(term, "dumb");
+}
+
+/* All of it, or as much as the terminal takes. */
+static void put(const char *text, size_t size)
+{
+	ssize_t done;
+
+	while (size) {
+		done = write(STDOUT_FILENO, text, size);
+		if (done <= 0)
+			return;
+		text += done;
+		size -= done;
+	}
+}
+
+/* Keys come one by one and unseen; those that make signals still do. */
+void screen_begin(void)
+{
+	static bool registered;
+	struct termios raw;
+
+	if (begun || tcgetattr(STDIN_FILENO, &before))
+		return;
+	/* Whichever way the program ends. */
+	if (!registered && atexit(screen_end))
+		return;
+	registered = true;
+	raw = before;
+	raw.c_lflag &= ~(ICANON | ECHO);
+	raw.c_cc[VMIN] = 0;
+	raw.c_cc[VTIME] = 0;
+	begun = true;
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	put(ENTER, strlen(ENTER));
+}
+
+void screen_end(void)
+{
+	if (!begun)
+		return;
+	begun = false;
+	put(LEAVE, strlen(LEAVE));
+	tcsetattr(STDIN_FILENO, TCSANOW, &before);
+}
+
+struct screen_size screen_size(void)
+{
+	struct winsize size = { .ws_row = 0 };
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_row ||
+	    !size.ws_col)
+		return (struct screen_size){ 80, 24 };
+	return (struct screen_size){ size.ws_col, size.ws_row };
+}
+
+/*
+ * A picture: lines with a newline between them, as many as fit. In one piece, so that it does
+ * not flicker. Each line is erased before it is written: behind one that is as
+ * wide as the screen the cursor stands on its last character.
+ */
+void screen_show(const char *text, size_t size)
+{
+	int lines = screen_size().lines;
+	const char *end = text + size;
+	const char *line;
+	char *picture;
+	size_t used;
+	FILE *out;
+
+	screen_begin();
+	out = open_memstream(&picture, &used);
+	if (!out)
+		return;
+	fputs("\033[H", out);
+	for (; text < end && lines; text = line + 1, lines--) {
+		line = memchr(text, '\n', end - text) ?: end;
+		fputs("\033[K", out);
+		fwrite(text, 1, line - text, out);
+		fputs(line < end && lines > 1 ? "\033[m\r\n" : "\033[m", out);
+	}
+	fputs("\033[J", out);
+	if (!fclose(out))
+		put(picture, used);
+	free(picture);
+}
+
+/**
+ * screen_key() - the next key of what was read
+ * @next: in: where it begins; out: where the next one does
+ * @end: of what was read
+ *
+ * Return: a character or KEY_....
+ */
+int screen_key(const char **next, const char *end)
+{
+	static const struct {
+		const char *sequence;
+		int key;
+	} keys[] = {
+		{ "\033[A", KEY_UP }, { "\033OA", KEY_UP },
+		{ "\033[B", KEY_DOWN }, { "\033OB", KEY_DOWN },
+		{ "\033[5~", KEY_PAGE_UP }, { "\033[6~", KEY_PAGE_DOWN },
+		{ "\033[H", KEY_HOME }, { "\033OH", KEY_HOME },
+		{ "\033[1~", KEY_HOME }, { "\033[F", KEY_END },
+		{ "\033OF", KEY_END }, { "\033[4~", KEY_END },
+	};
+	size_t left = end - *next;
+	size_t length;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		length = strlen(keys[i].sequence);
+		if (length <= left && !memcmp(*next, keys[i].sequence, length)) {
+			*next += length;
+			return keys[i].key;
+		}
+	}
+	if (**next != '\033')
+		return (unsigned char)*(*next)++;
+	/* Some other key's sequence: it ends in a letter or a tilde. */
+	(*next)++;
+	if (*next < end && (**next == '[' || **next == 'O')) {
+		(*next)++;
+		while (*next < end && !(**next >= '@' && **next <= '~'))
+			(*next)++;
+		if (*next < end)
+			(*next)++;
+	}
+	return KEY_NONE;
+}
