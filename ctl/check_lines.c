@@ -312,6 +312,21 @@ static bool takes_back(const struct request *req)
 	return req->undo && req->nr_vips == 1;
 }
 
+static bool in_older_text(const struct request *req)
+{
+	return req->textfile;
+}
+
+static bool looks_each_second(const struct request *req)
+{
+	return req->interval == 1;
+}
+
+static bool looks_each_hour(const struct request *req)
+{
+	return req->interval == 3600;
+}
+
 static const struct line_row line_rows[] = {
 	{ "doctor -j", false, VERB_DOCTOR, examines },
 	{ "doctor -t 192.0.2.63:80", false, VERB_DOCTOR, has_http },
@@ -479,6 +494,20 @@ static const struct line_row line_rows[] = {
 	{ "list -pj --info", false, VERB_LIST, is_pretty },
 
 	{ "", false, -1, NULL },
+	{ "metrics", false, VERB_METRICS, NULL },
+	{ "metrics --textfile", false, VERB_METRICS, in_older_text },
+	{ "metrics -j", false, -1, NULL },
+	{ "metrics", true, -1, NULL },
+	{ "monitor", false, VERB_MONITOR, NULL },
+	{ "monitor -j -N blue", false, VERB_MONITOR, in_blue },
+	{ "monitor -jp", false, -1, NULL },
+	{ "monitor -t 192.0.2.63:80", false, -1, NULL },
+	{ "top", false, VERB_TOP, looks_each_second },
+	{ "top --interval 3600", false, VERB_TOP, looks_each_hour },
+	{ "top --interval 3601", false, -1, NULL },
+	{ "top --interval 0", false, -1, NULL },
+	{ "top --interval=x", false, -1, NULL },
+	{ "top -j", false, -1, NULL },
 	{ "lists", false, -1, NULL },
 	{ "list", true, -1, NULL },
 	{ "-A -D -t 192.0.2.63:80", true, -1, NULL },

@@ -68,7 +68,7 @@ static const struct event listening = {
 
 static const struct event lost = {
 	ABOUT_NOTHING, "lost",
-	"lost: changes came faster than they could be told, some are missing here; 'lbctl list' has all",
+	"lost: more came than there was room for, some are missing above; 'lbctl list' has all",
 };
 
 static const struct event unknown = {
@@ -267,8 +267,12 @@ static bool read_change(const struct nlmsghdr *nlh, void *data)
 	return monitor_print(nlh, &now, data);
 }
 
-/* One datagram, or why there is none. */
-static int read_datagram(struct nl *nl, const struct request *req)
+/*
+ * One datagram, or why there is none. The kernel tells at once that there was no
+ * room, ahead of what is still to be read, and takes nothing in until all of that
+ * is: whoever listens wants to know where the gap is.
+ */
+static int read_datagram(struct nl *nl, const struct request *req, bool *gap)
 {
 	int error = nl_hear(nl, read_change, (void *)req);
 
@@ -278,7 +282,10 @@ static int read_datagram(struct nl *nl, const struct request *req)
 	case -EAGAIN:
 		return EXIT_DONE;
 	case -ENOBUFS:
-		print_now(&lost, req);
+		/* The one before is closed: there was room in between. */
+		if (*gap)
+			print_now(&lost, req);
+		*gap = true;
 		return EXIT_DONE;
 	case -ENODEV:
 		complain("the lbdr module was unloaded");
@@ -297,6 +304,7 @@ int monitor_run(struct nl *nl, const struct request *req)
 {
 	int signals = wait_begin(false);
 	enum wake wake = WAKE_TIME;
+	bool gap = false;
 	int status;
 
 	if (signals < 0)
@@ -308,9 +316,13 @@ int monitor_run(struct nl *nl, const struct request *req)
 		/* A line is of use when it is read, not when many are. */
 		if (fflush(stdout))
 			break;
-		wake = wait_for(signals, nl_fd(nl), -1);
+		wake = wait_for(signals, nl_fd(nl), gap ? 0 : -1);
 		if (wake == WAKE_READY)
-			status = read_datagram(nl, req);
+			status = read_datagram(nl, req, &gap);
+		if (wake == WAKE_TIME) {
+			print_now(&lost, req);
+			gap = false;
+		}
 	}
 	return status;
 }

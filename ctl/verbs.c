@@ -190,25 +190,25 @@ const struct verb verbs[VERBS] = {
 		.name = "metrics",
 		.run = metrics_run,
 		.summary = "write counters and states for Prometheus",
-		.details = "In OpenMetrics' text, whole when its last line is '# EOF'. The textfile\n"
-			   "collector of node_exporter reads the older text of --textfile.",
+		.details = "In OpenMetrics' text, whole when its last line is '# EOF'. The\n"
+			   "textfile collector of node_exporter reads that of --textfile.",
 		.example = "metrics --textfile",
 	},
 	[VERB_MONITOR] = {
 		.name = "monitor",
 		.run = monitor_run,
 		.summary = "tell changes of the configuration as they come",
-		.details = "A line each, with its time, until Ctrl-C, whoever made the change. Where\n"
-			   "more come at once than there is room for, a line says so.",
+		.details = "A line each, with its time, until Ctrl-C, whoever made the change.\n"
+			   "Where more come at once than there is room for, a line says so.",
 		.example = "monitor -j",
 	},
 	[VERB_TOP] = {
 		.name = "top",
 		.run = top_run,
 		.summary = "watch services and servers on a live screen",
-		.details = "Connections, and what comes each second: new ones, packets and bits. A bar\n"
-			   "compares the bits with those of the busiest service, or server. q leaves,\n"
-			   "s sorts by bits, the arrows and page keys move.",
+		.details = "Connections, and what comes each second: new ones, packets, bits.\n"
+			   "A bar compares the bits with the busiest service's, or server's.\n"
+			   "q leaves, s sorts by bits, the arrows and page keys move.",
 		.example = "top --interval 5",
 	},
 	[VERB_HELP] = {

@@ -88,11 +88,15 @@ enum wake wait_for(int signal_fd, int fd, int milliseconds)
 		{ .fd = signal_fd, .events = POLLIN },
 		{ .fd = fd, .events = POLLIN },
 	};
-	int ready = poll(fds, ARRAY_SIZE(fds), milliseconds);
+	int ready;
 
-	if (ready < 0)
-		return errno == EINTR ? WAKE_TIME : WAKE_END;
+	/* Being stopped and continued interrupts it. */
+	do {
+		ready = poll(fds, ARRAY_SIZE(fds), milliseconds);
+	} while (ready < 0 && errno == EINTR);
 	if (!ready)
 		return WAKE_TIME;
+	if (ready < 0)
+		return WAKE_END;
 	return fds[0].revents ? read_signal(signal_fd) : WAKE_READY;
 }
