@@ -7,6 +7,7 @@ set -u
 guests=(mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs rsync
 	kmod xz-utils make gcc libc6-dev)
 uml=(patch flex bison bc perl)
+plots=(gnuplot-nox)
 style=(shellcheck yamllint codespell python3 python3-yaml python3-jsonschema)
 
 # The first release of the keyring that knows the keys of trixie.
@@ -29,7 +30,8 @@ have()
 
 case ${1-} in
 check) wanted=("${guests[@]}" "${uml[@]}" "${style[@]}") ;;
-demo | bench) wanted=("${guests[@]}") ;;
+demo) wanted=("${guests[@]}") ;;
+bench) wanted=("${guests[@]}" "${uml[@]}" "${plots[@]}") ;;
 *)
 	echo "usage: ${0##*/} check|demo|bench" >&2
 	exit 2

@@ -11,8 +11,8 @@
 #   roots.sh refresh        forget roots and images: the next use takes the
 #                           newest kernels
 #
-# LABEL is bookworm, trixie, backports or uml. Two roots serve them all: the one
-# of trixie has the kernel of trixie-backports beside its own.
+# LABEL is bookworm, trixie, backports, uml, kcsan or native. Two roots serve them
+# all: the one of trixie has the kernel of trixie-backports beside its own.
 set -u
 
 # shellcheck source=selftests/qemu/cache.sh
@@ -38,8 +38,8 @@ suite_of()
 {
 	case $1 in
 	bookworm) echo bookworm ;;
-	trixie | backports | uml | kcsan) echo trixie ;;
-	*) die "no such kernel: $1 (bookworm, trixie, backports, uml, kcsan)" ;;
+	trixie | backports | uml | kcsan | native) echo trixie ;;
+	*) die "no such kernel: $1 (bookworm, trixie, backports, uml, kcsan, native)" ;;
 	esac
 }
 
@@ -95,7 +95,7 @@ release_of()
 
 	root=$(path_of "$1") || exit 1
 	case $1 in
-	uml | kcsan) "$TOP/selftests/$1/build" release ;;
+	uml | kcsan | native) "$TOP/selftests/$1/build" release ;;
 	backports) releases "$root" | tail -n 1 ;;
 	*) releases "$root" | head -n 1 ;;
 	esac
@@ -177,7 +177,7 @@ kdir_of()
 	local root release
 
 	case $1 in
-	uml | kcsan) "$TOP/selftests/$1/build" kdir ;;
+	uml | kcsan | native) "$TOP/selftests/$1/build" kdir ;;
 	*)
 		root=$(path_of "$1") && release=$(release_of "$1") || exit 1
 		echo "$root/lib/modules/$release/build"
@@ -190,10 +190,13 @@ kernel_of()
 	local root release kdir
 
 	case $1 in
-	uml | kcsan)
+	uml | native)
 		kdir=$(kdir_of "$1") || exit 1
-		[ "$1" = uml ] && echo "$kdir/linux" ||
-			echo "$kdir/arch/x86/boot/bzImage"
+		echo "$kdir/linux"
+		;;
+	kcsan)
+		kdir=$(kdir_of "$1") || exit 1
+		echo "$kdir/arch/x86/boot/bzImage"
 		;;
 	*)
 		root=$(path_of "$1") && release=$(release_of "$1") || exit 1
@@ -208,7 +211,7 @@ release:2) release_of "$2" ;;
 kdir:2) kdir_of "$2" ;;
 kernel:2) kernel_of "$2" ;;
 image:2) image_of "$2" ;;
-refresh:1) rm -rf --one-file-system "${CACHE:?}"/{roots,images,uml,kcsan} ;;
+refresh:1) rm -rf --one-file-system "${CACHE:?}"/{roots,images,uml,kcsan,native} ;;
 *)
 	sed -n '3,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2
 	exit 2
