@@ -41,7 +41,7 @@ help:
 	@echo 'make demo       the reference deployment in a virtual machine, as root'
 	@echo 'make check      all the tests, as root'
 	@echo 'make check-races  selftests on a kernel that looks for data races, as root'
-	@echo 'make bench      what a packet costs, beside ip_vs and ip_forward, as root'
+	@echo 'make bench      what a packet costs, beside ip_vs and others, as root'
 	@echo 'make clean      remove what was built'
 
 .PHONY: all module ctl install clean check check-races demo bench help

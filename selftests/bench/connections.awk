@@ -14,6 +14,11 @@ $1 == "cost" && $2 ~ /^(lbdr|ip_vs)$/ {
 }
 $1 == "lacks" { lacks[$2, $3] = 1 }
 
+function base(name,    words) {
+	split(name, words, " ")
+	return name ~ /^life-/ ? cost["life-drop " words[2]] : drop
+}
+
 function of(contestant, scheduler, servers,    name) {
 	if ((contestant, scheduler) in lacks)
 		return ""
@@ -58,5 +63,25 @@ END {
 	printf "\nThe first %d, %d servers, median of the schedulers: " \
 		"lbdr %d, ip_vs %d\n", filled, size[1],
 		growing("lbdr"), growing("ip_vs")
-	print_json()
+
+	n_steps = split("syn ack data fin", steps, " ")
+	n_who = split("drop lbdr ip_vs", who_all, " ")
+	for (i = 1; i <= n_who; i++)
+		for (j = 1; j <= n_steps; j++)
+			cost["life-" who_all[i] " " steps[j]] = median("life-" who_all[i] " " steps[j], 0.02)
+	printf "\nOf a TCP connection, rr, %d servers, above drop\n%-10s", size[1], ""
+	for (j = 1; j <= n_steps; j++)
+		printf " %8s", steps[j]
+	printf " %8s\n", "sum"
+	for (i = 2; i <= n_who; i++) {
+		printf "%-10s", who_all[i]
+		for (j = 1; j <= n_steps; j++) {
+			name = "life-" who_all[i] " " steps[j]
+			printf " %8d", cost[name] - base(name)
+			sum[i] += cost[name] - base(name)
+		}
+		printf " %8d\n", sum[i]
+	}
+	printf "%-10s %44.2f\n", "ratio", sum[3] / sum[2]
+	print_json("instructions a packet")
 }

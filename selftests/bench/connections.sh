@@ -5,7 +5,8 @@
 # scheduler with 2, 100 and 1,000 servers of weights 1 to 4, lbdr and ip_vs in
 # turn. Prints a line `cost NAME SCHEDULER SERVERS INSTRUCTIONS` for every run,
 # and `lacks NAME SCHEDULER` for one that a contestant does not have; `bench`, on
-# the host, makes the table.
+# the host, makes the table. For the life of a TCP connection, `cost life-NAME STEP
+# INSTRUCTIONS`.
 #
 # lbdr's table doubles as it fills, with 1,536, 3,072, 6,144, 12,288 connections,
 # and makes whoever adds one meanwhile pay more. So a table is filled up to
@@ -27,17 +28,24 @@ rip()
 	echo "172.16.$(($1 / 250)).$(($1 % 250 + 1))"
 }
 
-# strangers PLACE PACKETS: one run from clients that nobody has seen, as long as
-# the table is empty at every 2,048th run.
-strangers()
+# others: the next $packets come from clients that nobody has seen, as long as the
+# table is empty at every 2,048th run.
+others()
 {
-	local packets=$2 first=$((seen % 2048 * 8192)) last
+	local first=$((seen % 2048 * 8192)) last
 
 	seen=$((seen + 1))
 	last=$((first + packets - 1))
-	pktgen in0 "count $packets"
 	pktgen in0 "src_min 10.$((first >> 16)).$((first >> 8 & 255)).$((first & 255))"
 	pktgen in0 "src_max 10.$((last >> 16)).$((last >> 8 & 255)).$((last & 255))"
+}
+
+# strangers PLACE PACKETS: one run of them.
+strangers()
+{
+	local packets=$2
+
+	others
 	send "$1"
 }
 
@@ -53,6 +61,37 @@ measure()
 		strangers "$1" "$packets"
 		echo "cost $2 $3 $4 $cost"
 	done
+}
+
+# lives PLACE NAME: what each step of a TCP connection costs, as the director sees
+# it: SYN, ACK, data, FIN, of many connections at a time.
+lives()
+{
+	local i step
+
+	as_tcp "$SYN"
+	strangers "$1" "$fill"
+	for ((i = 0; i < runs; i++)); do
+		others
+		for step in "syn $SYN" "ack $ACK" "data $((PSH | ACK))" \
+			"fin $((FIN | ACK))"; do
+			as_tcp "${step#* }"
+			send "$1"
+			echo "cost life-$2 ${step% *} $cost"
+		done
+	done
+	as_udp
+}
+
+# expect_lives LISTING: so many connections, and of those that were measured four
+# packets each.
+expect_lives()
+{
+	local all=$((fill + runs * packets)) said
+
+	said=$(awk '/^TCP/ { print $3, $4 }' <<<"$1")
+	[ "$said" = "$all $((fill + 4 * runs * packets))" ] ||
+		die "not $all connections of four packets, but: $said"
 }
 
 # until_empty COMMAND...: it prints how many connections there are. Time is that of
@@ -76,7 +115,8 @@ ip_vs_conns()
 	grep -c '^UDP' /proc/net/ip_vs_conn
 }
 
-# One process for all servers: a thousand would take their time.
+# add_to_lbdr PROTOCOL SERVER..., add_to_ip_vs -u|-t SERVER...: one process for all
+# servers, for a thousand would take their time.
 add_to_lbdr()
 {
 	must python3 - "$vip" "$port" "$@" <<-'END'
@@ -87,8 +127,8 @@ add_to_lbdr()
 		sys.path.insert(0, ".")
 		import genl
 
-		vip, port, *servers = sys.argv[1:]
-		key = genl.key(vip, int(port), 17)
+		vip, port, protocol, *servers = sys.argv[1:]
+		key = genl.key(vip, int(port), int(protocol))
 		sock = genl.Director()
 		sock.set_timeouts({"udp": 1})
 		for number, address in enumerate(servers):
@@ -101,8 +141,8 @@ add_to_ip_vs()
 {
 	local number=0 address
 
-	for address in "$@"; do
-		echo "-a -u $vip:$port -r $address:$port -g -w $((1 + number % 4))"
+	for address in "${@:2}"; do
+		echo "-a $1 $vip:$port -r $address:$port -g -w $((1 + number % 4))"
 		number=$((number + 1))
 	done | must ipvsadm -R
 }
@@ -114,12 +154,18 @@ with_lbdr()
 	nobody
 	must insmod "$LBDR_KO"
 	must "$LBCTL" add-service -u "$vip:$port"
-	add_to_lbdr "${servers[@]:0:size}"
+	add_to_lbdr 17 "${servers[@]:0:size}"
 	while read -r scheduler _; do
 		must "$LBCTL" edit-service -u "$vip:$port" -s "$scheduler"
 		measure sink lbdr "$scheduler" "$size"
 		until_empty lbdr_conns
 	done < <("$LBCTL" list-schedulers)
+	if [ "$size" -eq "${sizes[0]}" ]; then
+		must "$LBCTL" add-service -t "$vip:$port" -s rr
+		add_to_lbdr 6 "${servers[@]:0:size}"
+		lives sink lbdr
+		expect_lives "$("$LBCTL" list -t "$vip:$port" -n --stats --exact)"
+	fi
 	without_lbdr
 }
 
@@ -130,7 +176,7 @@ with_ip_vs()
 	nobody
 	must ipvsadm -A -u "$vip:$port"
 	must ipvsadm --set 0 0 1
-	add_to_ip_vs "${servers[@]:0:size}"
+	add_to_ip_vs -u "${servers[@]:0:size}"
 	while read -r scheduler; do
 		if ! modprobe -q "ip_vs_$scheduler"; then
 			echo "lacks ip_vs $scheduler"
@@ -140,12 +186,20 @@ with_ip_vs()
 		measure sink ip_vs "$scheduler" "$size"
 		until_empty ip_vs_conns
 	done <<<"$schedulers"
+	if [ "$size" -eq "${sizes[0]}" ]; then
+		must ipvsadm -A -t "$vip:$port" -s rr
+		add_to_ip_vs -t "${servers[@]:0:size}"
+		lives sink ip_vs
+		sleep 5 # its counters
+		expect_lives "$(ipvsadm -L -t "$vip:$port" -n --stats --exact)"
+	fi
 	must ipvsadm -C
 	# shellcheck disable=SC2046 # a word each
 	must modprobe -r $(sed -n 's/^\(ip_vs_[a-z]*\) .*/\1/p' /proc/modules) \
 		ip_vs nf_conntrack
 }
 
+counted
 lay_wire
 must ip address add 172.16.255.254/16 dev out0
 must ip route add 10.0.0.0/8 dev in0
@@ -166,6 +220,7 @@ echo "packets $packets"
 echo "fill $fill"
 pktgen in0 'dst_mac 02:00:00:00:00:77'
 measure otherhost drop - 0
+lives otherhost drop
 pktgen in0 "dst_mac $mac"
 for size in "${sizes[@]}"; do
 	with_lbdr "$size"

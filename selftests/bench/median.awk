@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# The middle of a measurement's runs; for the tables of packets.awk and
-# connections.awk, which are given lines `cost NAME... INSTRUCTIONS`.
+# The middle of a measurement's runs; for the tables of packets.awk, connections.awk
+# and native.awk, which are given lines `cost NAME... COST`. They have a function
+# base(NAME): what everybody would have paid.
 
 function fail(why) {
 	print "bench: " why >"/dev/stderr"
@@ -29,15 +30,18 @@ function median(name, within,    i, j, t, v, middle, agree) {
 	return middle
 }
 
-# "NAME": {"median": M, "above_drop": M, "runs": [...]}, in the order of the runs
-function print_json(    i, j, name) {
-	printf "{\"unit\": \"instructions a packet\", \"kernel\": \"%s\", " \
-	       "\"packets_a_run\": %d, \"costs\": {", kernel, packets >json
+# "NAME": {"median": M, "above_drop": M, "runs": [...]}, in the order of the runs.
+# `packets` is empty where their number varies.
+function print_json(unit,    i, j, name) {
+	printf "{\"unit\": \"%s\", \"kernel\": \"%s\", ", unit, kernel >json
+	if (packets)
+		printf "\"packets_a_run\": %d, ", packets >json
+	printf "\"costs\": {" >json
 	for (i = 1; i <= names; i++) {
 		name = order[i]
 		printf "%s\n  \"%s\": {\"median\": %d, \"above_drop\": %d, " \
 		       "\"runs\": [", (i > 1 ? "," : ""), name, cost[name],
-		       cost[name] - drop >json
+		       cost[name] - base(name) >json
 		for (j = 1; j <= n[name]; j++)
 			printf "%s%d", (j > 1 ? ", " : ""), run[name, j] >json
 		printf "]}" >json

@@ -1,46 +1,69 @@
 # SPDX-License-Identifier: GPL-2.0
-# The table of packets.sh, and its JSON; after median.awk.
+# The tables of packets.sh, and its JSON; after median.awk.
 
-function contestant(name, words,    above) {
-	above = cost[name] - cost["drop"]
-	printf "%-34s %8d %12d %10s\n", words, cost[name], above,
-		above ? sprintf("%.2f", above / (cost["lbdr"] - cost["drop"])) : "-"
+# What everybody pays, for the same kind of packet.
+function base(name) {
+	return cost[name ~ /-(tcp|udp6)$/ ? "drop" substr(name, index(name, "-")) : "drop-udp"]
 }
 
-function bystander(way, name, words,    key) {
-	key = way "-" name
-	printf "%-34s %8d %12s\n", words, cost[key],
-		name == "nobody" ? "-" : sprintf("+%d", cost[key] - cost[way "-nobody"])
+function above(name) {
+	return cost[name] - base(name)
+}
+
+function contestant(who, words,    i) {
+	printf "%-28s", words
+	for (i = 1; i <= n_kinds; i++)
+		printf "%9d  %5.2f   ", above(who "-" kinds[i]),
+			above(who "-" kinds[i]) / above("lbdr-" kinds[i])
+	printf "\n"
+}
+
+function bystander(who, words,    i, key, added) {
+	printf "%-28s", words
+	for (i = 1; i <= 2; i++) {
+		key = ways[i] "-" who
+		added = cost[key] - cost[ways[i] "-nobody"]
+		printf "%9d  %5s   ", cost[key], who == "nobody" ? "" : sprintf("%+d", added)
+	}
+	printf "\n"
 }
 
 END {
 	if (failed)
 		exit 1
-	split("drop lbdr ip_vs drop-after received-nobody received-lbdr " \
-	      "received-ip_vs forwarded-nobody forwarded-lbdr forwarded-ip_vs",
-	      wanted, " ")
-	for (i = 1; i in wanted; i++)
-		cost[wanted[i]] = median(wanted[i], 0.001)
-	moved = cost["drop-after"] - cost["drop"]
-	if (moved * moved > (cost["drop"] / 200) ^ 2)
+	n_kinds = split("udp tcp udp6", kinds, " ")
+	split("received forwarded", ways, " ")
+	n_who = split("drop lbdr ingress ip_vs forward nft", who_all, " ")
+	for (i = 1; i <= n_who; i++)
+		for (j = 1; j <= n_kinds; j++)
+			cost[who_all[i] "-" kinds[j]] = median(who_all[i] "-" kinds[j], 0.001)
+	n_who = split("nobody lbdr ingress ip_vs", who_all, " ")
+	for (i = 1; i <= n_who; i++)
+		for (j = 1; j <= 2; j++)
+			cost[ways[j] "-" who_all[i]] = median(ways[j] "-" who_all[i], 0.001)
+	cost["drop-after"] = median("drop-after", 0.001)
+	moved = cost["drop-after"] - cost["drop-udp"]
+	if (moved * moved > (cost["drop-udp"] / 200) ^ 2)
 		fail("the drop line moved by " moved " in this run")
-	if (cost["lbdr"] <= cost["drop"])
-		fail("forwarding cannot cost less than dropping")
+	for (j = 1; j <= n_kinds; j++)
+		if (above("lbdr-" kinds[j]) <= 0)
+			fail("forwarding cannot cost less than dropping")
 
-	printf "Instructions a packet, Linux %s, one established UDP flow\n", kernel
-	printf "%-34s %8s %12s %10s\n", "", "whole", "above drop", "to lbdr"
-	contestant("drop", "dropped on arrival")
+	printf "Instructions a packet of an established flow, Linux %s, above drop, and to lbdr\n", kernel
+	printf "%-28s%9s          %9s          %9s\n", "", "UDP", "TCP", "UDP, IPv6"
+	printf "%-28s%9d          %9d          %9d\n", "dropped on arrival, whole",
+		cost["drop-udp"], cost["drop-tcp"], cost["drop-udp6"]
 	contestant("lbdr", "lbdr, rr")
+	contestant("ingress", "lbdr, rr, at ingress")
 	contestant("ip_vs", "ip_vs, direct routing, rr")
-	contestant("forwarded-nobody", "ip_forward")
-	printf "\n%-34s %8s %12s\n", "For others", "whole", "added"
-	bystander("received", "nobody", "received, no balancer")
-	bystander("received", "lbdr", "received, lbdr with a service")
-	bystander("received", "ip_vs", "received, ip_vs with a service")
-	bystander("forwarded", "nobody", "forwarded, no balancer")
-	bystander("forwarded", "lbdr", "forwarded, lbdr with a service")
-	bystander("forwarded", "ip_vs", "forwarded, ip_vs with a service")
+	contestant("forward", "ip_forward")
+	contestant("nft", "nftables at ingress, a hash")
+	printf "\n%-28s%9s  %5s   %9s  %5s\n", "For others, whole", "received", "added",
+		"forwarded", "added"
+	bystander("nobody", "no balancer")
+	bystander("lbdr", "lbdr with a service")
+	bystander("ingress", "lbdr at ingress")
+	bystander("ip_vs", "ip_vs with a service")
 
-	drop = cost["drop"]
-	print_json()
+	print_json("instructions a packet")
 }

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Measures, inside a guest whose clock is the number of instructions executed,
-# what a packet of an established flow costs each contestant. Prints a line
-# `cost NAME INSTRUCTIONS` for every measured run; `bench`, on the host, makes the
-# table of them and says what the figures mean.
+# what a packet of an established flow costs each contestant: UDP, TCP, and UDP by
+# IPv6. Prints a line `cost NAME INSTRUCTIONS` for every measured run; `bench`, on the
+# host, makes the table of them and says what the figures mean.
 set -u
 
 # shellcheck source=selftests/bench/lib.sh
@@ -14,7 +14,9 @@ runs=5
 
 client=198.51.100.7
 server=203.0.113.2
+server6=2001:db8:2::2
 server_mac=02:00:00:00:00:02
+other_mac=02:00:00:00:00:77
 
 # agree A B: to 0.1 %.
 agree()
@@ -31,7 +33,7 @@ measure()
 {
 	local name=$1 place=$2 last=0 tries=0 i
 
-	pktgen in0 "dst $3"
+	towards "$3"
 	pktgen in0 "dst_mac $4"
 	send "$place"
 	until last=$cost && send "$place" && agree "$cost" "$last"; do
@@ -42,6 +44,18 @@ measure()
 		send "$place"
 		echo "cost $name $cost"
 	done
+}
+
+# flows NAME PLACE IPV4 IPV6 MAC: UDP, TCP, UDP by IPv6. Connections begin with a SYN.
+flows()
+{
+	measure "$1-udp" "$2" "$3" "$5"
+	as_tcp "$SYN"
+	packets=1 send "$2"
+	as_tcp "$ACK"
+	measure "$1-tcp" "$2" "$3" "$5"
+	as_udp
+	measure "$1-udp6" "$2" "$4" "$5"
 }
 
 # for_others NAME: a packet that is not for the service, to a socket of this
@@ -60,8 +74,15 @@ with_lbdr()
 	must insmod "$LBDR_KO"
 	must "$LBCTL" add-service -u "$vip:$port" -s rr
 	must "$LBCTL" add-server -u "$vip:$port" -r "$server" -g
-	measure lbdr sink "$vip" "$mac"
 	for_others lbdr
+	must "$LBCTL" add-service -t "$vip:$port" -s rr
+	must "$LBCTL" add-server -t "$vip:$port" -r "$server" -g
+	must "$LBCTL" add-service -u "[$vip6]:$port" -s rr
+	must "$LBCTL" add-server -u "[$vip6]:$port" -r "[$server6]" -g
+	flows lbdr sink "$vip" "$vip6" "$mac"
+	must "$LBCTL" set-entry ingress in0
+	flows ingress sink "$vip" "$vip6" "$mac"
+	for_others ingress
 	without_lbdr
 }
 
@@ -70,15 +91,30 @@ with_ip_vs()
 	nobody
 	must ipvsadm -A -u "$vip:$port" -s rr
 	must ipvsadm -a -u "$vip:$port" -r "$server" -g
-	measure ip_vs sink "$vip" "$mac"
 	for_others ip_vs
+	must ipvsadm -A -t "$vip:$port" -s rr
+	must ipvsadm -a -t "$vip:$port" -r "$server" -g
+	must ipvsadm -A -u "[$vip6]:$port" -s rr
+	must ipvsadm -a -u "[$vip6]:$port" -r "[$server6]:$port" -g
+	flows ip_vs sink "$vip" "$vip6" "$mac"
 	must ipvsadm -C
 	must modprobe -r ip_vs_rr ip_vs nf_conntrack
 }
 
+with_nft()
+{
+	nft_dsr "$server_mac"
+	flows nft sink "$vip" "$vip6" "$mac"
+	must nft delete table netdev dsr
+}
+
+counted
 lay_wire
+lay_wire_6
 must ip address add 203.0.113.1/24 dev out0
 must ip neighbour replace "$server" lladdr "$server_mac" dev out0 nud permanent
+must ip route add 2001:db8:2::/64 dev out0
+must ip neighbour replace "$server6" lladdr "$server_mac" dev out0 nud permanent
 pktgen in0 "src_min $client"
 pktgen in0 "src_max $client"
 
@@ -101,11 +137,15 @@ done
 
 echo "kernel $(uname -r)"
 echo "packets $packets"
-measure drop otherhost "$vip" 02:00:00:00:00:77
+flows drop otherhost "$vip" "$vip6" "$other_mac"
 for_others nobody
+must sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+flows forward sink "$server" "$server6" "$mac"
+must sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 with_lbdr
+with_nft
 with_ip_vs
 nobody
 # Once more, to see that the ground has not moved under the contestants.
-measure drop-after otherhost "$vip" 02:00:00:00:00:77
+measure drop-after otherhost "$vip" "$other_mac"
 kill "$holder"

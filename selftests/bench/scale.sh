@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Ten million connections in a guest of 4 GiB whose clock is the number of
 # instructions executed: what one takes in memory, at one million and at ten, that
-# they can be listed and filtered, and that they expire. Prints a line for each, and
-# dies where something is not as it should be.
+# they can be listed and filtered, that they expire, and for how long the kernel
+# lets nobody else run meanwhile. One million by IPv6, before. Prints a line `scale
+# WHAT FIGURE UNIT` for each, and dies where something is not as it should be.
 set -u
 
 # shellcheck source=selftests/bench/lib.sh
@@ -12,14 +13,17 @@ set -u
 millions=10
 packets=100000
 server=203.0.113.2
+server6=2001:db8:2::2
+server_mac=02:00:00:00:00:02
+pause=/tmp/pause
 
-# pages: of the slabs that connections come from. The kernel may have others' objects
-# of the same size in them, so that a difference tells.
+# pages 4|6: of the slabs that connections come from. The kernel may have others'
+# objects of the same size in them, so that a difference tells.
 pages()
 {
-	local cache=/sys/kernel/slab/lbdr_conn4
+	local cache=/sys/kernel/slab/lbdr_conn$1
 
-	echo $(($(cut -d' ' -f1 $cache/slabs) << $(cat $cache/order)))
+	echo $(($(cut -d' ' -f1 "$cache"/slabs) << $(cat "$cache"/order)))
 }
 
 available()
@@ -46,47 +50,155 @@ fill()
 	done
 }
 
-# account MILLIONS: what they take, by slab and by all that is gone, the table's
+# fill_6 COUNT: connections of clients of IPv6; pktgen varies their ports alone,
+# and stays below the highest.
+fill_6()
+{
+	local packets=50000 i
+
+	pktgen in0 'udp_src_min 1001'
+	pktgen in0 "udp_src_max $((1001 + packets))"
+	for ((i = 0; i < $1; i += packets)); do
+		pktgen in0 "src6 2001:db8:1::$((i / packets + 1))"
+		send sink
+	done
+	pktgen in0 'udp_src_min 1000'
+	pktgen in0 'udp_src_max 1000'
+}
+
+# before 4|6: the memory that there is, for account.
+before()
+{
+	available_before=$(available)
+	pages_before=$(pages "$1")
+}
+
+# account 4|6 MILLIONS: what they take, by slab and by all that is gone, the table's
 # buckets too.
 account()
 {
-	local n=$(($1 * 1000000)) slab all
+	local n=$(($2 * 1000000)) slab all least=$(($1 == 4 ? 64 : 88))
 
-	[ "$(held)" -eq "$n" ] || die "$(held) connections, not $1 million"
-	slab=$((($(pages) - pages_before) * 4096 / n))
+	[ "$(held)" -eq "$n" ] || die "$(held) connections, not $2 million"
+	slab=$((($(pages "$1") - pages_before) * 4096 / n))
 	all=$(((available_before - $(available)) * 1048576 / n))
-	[ "$slab" -ge 64 ] || die "$slab bytes are less than a connection"
-	echo "scale $1 million: $slab bytes of slab each, $all of all memory"
+	[ "$slab" -ge "$least" ] || die "$slab bytes are less than a connection"
+	echo "scale IPv$1-slab-at-$2-million $slab bytes"
+	echo "scale IPv$1-all-at-$2-million $all bytes"
 }
 
+# attend, and paused WHAT: the longest pause in between. The clock of a guest that has
+# nothing to do is the host's, and goes on by leaps: somebody has to do something.
+attend()
+{
+	kill -CONT "$idler"
+	ask_pause >/dev/null
+}
+
+paused()
+{
+	echo "scale longest-pause-$1 $(ask_pause) microseconds"
+	kill -STOP "$idler"
+}
+
+ask_pause()
+{
+	rm -f "$pause"
+	kill -USR1 "$watch" || die 'pause.py has ended'
+	until [ -e "$pause" ]; do
+		sleep 0.01
+	done
+	cat "$pause"
+}
+
+# expire WHAT: all of them, and how long that takes by the guest's clock.
+expire()
+{
+	local begin=$SECONDS deadline=$((SECONDS + 300))
+
+	attend
+	must "$LBCTL" set-timeout udp=1
+	sleep 3
+	paused "$1-begin-to-go"
+	until [ "$(held)" -eq 0 ]; do
+		[ "$SECONDS" -lt "$deadline" ] || die "$(held) connections do not expire"
+		sleep 1
+	done
+	echo "scale $1-expired-within $((SECONDS - begin)) s"
+	must "$LBCTL" set-timeout udp=2000000
+}
+
+with_lbdr()
+{
+	must insmod "$LBDR_KO" conn_max=$((millions * 1000000 * 2)) \
+		conn_max_all=$((millions * 1000000 * 2))
+	must "$LBCTL" add-service -u "$vip:$port" -s rr
+	must "$LBCTL" add-server -u "$vip:$port" -r "$server" -g
+	must "$LBCTL" add-service -u "[$vip6]:$port" -s rr
+	must "$LBCTL" add-server -u "[$vip6]:$port" -r "[$server6]" -g
+	must "$LBCTL" set-timeout udp=2000000
+}
+
+echo "kernel $(uname -r)"
 lay_wire
+lay_wire_6
 must ip address add 203.0.113.1/24 dev out0
 must ip route add 10.0.0.0/8 dev in0
-must ip neighbour replace "$server" lladdr 02:00:00:00:00:02 dev out0 nud permanent
-must insmod "$LBDR_KO" conn_max=$((millions * 1000000 * 2)) \
-	conn_max_all=$((millions * 1000000 * 2))
-must "$LBCTL" add-service -u "$vip:$port" -s rr
-must "$LBCTL" add-server -u "$vip:$port" -r "$server" -g
-must "$LBCTL" set-timeout udp=2000000
+must ip route add 2001:db8:1::/64 dev in0
+must ip route add 2001:db8:2::/64 dev out0
+must ip neighbour replace "$server" lladdr "$server_mac" dev out0 nud permanent
+must ip neighbour replace "$server6" lladdr "$server_mac" dev out0 nud permanent
 pktgen in0 "dst_mac $mac"
+grep -q '(full)' /sys/kernel/debug/sched/preempt ||
+	must tee /sys/kernel/debug/sched/preempt <<<full >/dev/null
+"$(dirname "$0")/pause.py" "$pause" &
+watch=$!
+until [ -e "$pause" ]; do
+	kill -0 "$watch" || die 'pause.py does not begin'
+	sleep 0.1
+done
+chrt -i 0 bash -c 'while :; do :; done' &
+idler=$!
+kill -STOP "$idler"
 
-pages_before=$(pages)
-available_before=$(available)
+# Or what is freed stays with the CPU for a while, and is not told as available.
+must sysctl -qw vm.percpu_pagelist_high_fraction=100000
+
+# The ground: as many packets as later, forwarded.
+towards "$server"
+must sysctl -qw net.ipv4.ip_forward=1
+attend
 fill 0 1000000
-account 1
-fill 1000000 $((millions * 1000000))
-account "$millions"
+paused ip_forward
+must sysctl -qw net.ipv4.ip_forward=0
 
+with_lbdr
+towards "$vip6"
+before 6
+attend
+fill_6 1000000
+account 6 1
+paused 1-million-IPv6-come
+expire 1-million-IPv6
+without_lbdr
+
+with_lbdr
+towards "$vip"
+before 4
+attend
+fill 0 1000000
+account 4 1
+fill 1000000 $((millions * 1000000))
+account 4 "$millions"
+paused "$millions-million-come"
+
+attend
 found=$("$LBCTL" list -c -n --client 10.0.1.0/24 | grep -c '^UDP')
 [ "$found" -eq 256 ] || die "$found connections of 256 clients"
-echo "scale a filter finds 256 among $millions million"
-
-before=$(date +%s)
-must "$LBCTL" set-timeout udp=1
-deadline=$((SECONDS + 300))
-until [ "$(held)" -eq 0 ]; do
-	[ "$SECONDS" -lt "$deadline" ] || die "$(held) connections do not expire"
-	sleep 1
-done
-echo "scale all expired within $(($(date +%s) - before)) s of the guest's clock"
+paused they-are-listed
+echo "scale listed-by-a-filter $found connections"
+expire "$millions-million"
 without_lbdr
+kill "$watch" "$idler"
+kill -CONT "$idler"
+wait
