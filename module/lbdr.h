@@ -301,7 +301,7 @@ struct lbdr_route {
  * @service: whose server it is; immutable. Services go by a grace period after
  *	their servers are dead: who has seen it alive under rcu_read_lock() may
  *	use it
- * @number: from 1 on, in the order of adding to the service; immutable
+ * @number: from 1 on, in the order of adding to the service; lbdr_net.lock
  * @weight: WRITE_ONCE() under lbdr_net.lock; schedulers read the copy in the
  *	pool, and of this one whether it is 0
  * @upper: connections at which it is overloaded, 0 for never; WRITE_ONCE()
@@ -430,7 +430,11 @@ enum lbdr_hook {
  * @lro: switches LRO off on the namespace's devices
  * @peers: MACs of the servers; RCU, replaced under @lock
  * @peers_work: builds @peers anew
- * @generation: bumped with every change, so that dumps notice; @lock
+ * @generation: bumped with every change, so that dumps and transactions notice;
+ *	@lock
+ * @batches: open transactions; @lock
+ * @n_batches: how many; WRITE_ONCE() under @lock
+ * @n_staged: services and servers that they hold; @lock
  */
 struct lbdr_net {
 	unsigned long		vips[LBDR_FAMILIES][BITS_TO_LONGS(1 << LBDR_VIP_BITS)];
@@ -466,6 +470,9 @@ struct lbdr_net {
 	struct lbdr_peers __rcu	*peers;
 	struct delayed_work	peers_work;
 	u32			generation;
+	struct list_head	batches;
+	u32			n_batches;
+	u32			n_staged;
 };
 
 /* net.c */
@@ -547,6 +554,24 @@ int lbdr_service_set_sched(struct lbdr_net *ln, struct lbdr_service *service,
 			   const struct lbdr_sched *sched);
 void lbdr_service_set(struct lbdr_net *ln, struct lbdr_service *service,
 		      const struct lbdr_service_settings *settings);
+int lbdr_service_open(const struct lbdr_sched *sched, void **memory);
+void lbdr_service_close(const struct lbdr_sched *sched, void *memory);
+struct lbdr_service *lbdr_service_make(const struct lbdr_service_key *key);
+int lbdr_service_arrive(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_service_depart(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_service_enter(struct lbdr_net *ln, struct lbdr_service *service,
+			struct lbdr_pool *pool);
+void lbdr_service_leave(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_service_prune_vips(struct lbdr_net *ln, enum lbdr_family family);
+bool lbdr_service_overlap(const struct lbdr_service_key *a,
+			  const struct lbdr_service_key *b);
+struct lbdr_service *
+lbdr_service_rival(struct lbdr_net *ln, const struct lbdr_service_key *key,
+		   bool (*stays)(const struct lbdr_service *service, void *data),
+		   void *data);
+void lbdr_service_clear(struct lbdr_net *ln,
+			void (*tell)(const struct lbdr_service *service,
+				     void *data), void *data);
 void lbdr_service_del(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_service_counts(const struct lbdr_service *service,
 			 struct lbdr_counts *sum);
@@ -598,6 +623,18 @@ int lbdr_server_drain(struct lbdr_net *ln, struct lbdr_service *service,
 		      struct lbdr_server *server, bool drain);
 void lbdr_server_drain_init(struct lbdr_net *ln);
 void lbdr_server_drain_exit(struct lbdr_net *ln);
+void lbdr_server_settings(const struct lbdr_server *server,
+			  struct lbdr_server_settings *settings);
+struct lbdr_server *lbdr_server_make(struct lbdr_net *ln,
+				     struct lbdr_service *service,
+				     const union nf_inet_addr *addr,
+				     const struct lbdr_server_settings *settings);
+void lbdr_server_enlist(struct lbdr_service *service,
+			struct lbdr_server *server);
+void lbdr_server_loosen(struct lbdr_server *server,
+			const struct lbdr_server_settings *settings, bool drain);
+void lbdr_server_settle(struct lbdr_server *server,
+			const struct lbdr_server_settings *settings, bool drain);
 void lbdr_server_retire(struct lbdr_service *service,
 			struct lbdr_server *server);
 void lbdr_server_put(struct lbdr_server *server);
@@ -635,6 +672,10 @@ static inline void lbdr_server_get(struct lbdr_server *server)
 {
 	refcount_inc(&server->refs);
 }
+
+/* batch.c; the rest of it is in batch.h */
+void lbdr_batch_birth(struct lbdr_net *ln);
+void lbdr_batch_death(struct lbdr_net *ln);
 
 /* route.c */
 const struct lbdr_route *lbdr_route_get(struct lbdr_server *server,

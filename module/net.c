@@ -29,6 +29,7 @@ static int __net_init lbdr_net_birth(struct net *net)
 	lbdr_server_drain_init(ln);
 	lbdr_device_birth(ln);
 	lbdr_peers_birth(ln);
+	lbdr_batch_birth(ln);
 	ln->drops = __alloc_percpu_gfp(LBDR_DROPS * sizeof(u64), sizeof(u64),
 				       GFP_KERNEL_ACCOUNT);
 	if (!ln->drops)
@@ -51,11 +52,11 @@ err_conns:
 static void __net_exit lbdr_net_pre_exit(struct net *net)
 {
 	struct lbdr_net *ln = lbdr_net(net);
-	struct lbdr_service *service, *next;
 
+	/* Of a module that is unloaded under an open socket */
+	lbdr_batch_death(ln);
 	mutex_lock(&ln->lock);
-	list_for_each_entry_safe(service, next, &ln->service_list, list)
-		lbdr_service_del(ln, service);
+	lbdr_service_clear(ln, NULL, NULL);
 	lbdr_ingress_keep(ln, NULL, 0);
 	mutex_unlock(&ln->lock);
 }

@@ -6,7 +6,8 @@
  * lbdr_..._config and none passes beyond this file; what the configuration
  * names is found under lbdr_net.lock; the change is made by service.c or
  * server.c, as a whole or not at all; and those who listen are told. Every
- * refusal carries a sentence.
+ * refusal carries a sentence. Of a socket that has a transaction open, the change
+ * is staged instead (netlink_batch.c).
  *
  * Dumps take lbdr_net.lock for a message at a time. One that saw the
  * configuration change in between says so by NLM_F_DUMP_INTR.
@@ -17,24 +18,61 @@
 #include "netlink.h"
 #include "sched.h"
 
-static int lbdr_nl_info_get(struct sk_buff *skb, struct genl_info *info)
+/**
+ * lbdr_nl_no_service() - why there will be no such service
+ * @info: the message
+ * @err: what adding it said
+ *
+ * Context: any.
+ * Return: @err.
+ */
+int lbdr_nl_no_service(struct genl_info *info, int err)
 {
-	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
-	struct sk_buff *msg;
-	int err;
-
-	/* All drop reasons with their words are half of it. */
-	msg = genlmsg_new(SZ_4K, GFP_KERNEL);
-	if (!msg)
-		return -ENOMEM;
-	mutex_lock(&ln->lock);
-	err = lbdr_nl_fill_info(msg, info, ln);
-	mutex_unlock(&ln->lock);
-	if (err) {
-		nlmsg_free(msg);
-		return err;
+	switch (err) {
+	case -EEXIST:
+		GENL_SET_ERR_MSG(info, "the service exists already");
+		break;
+	case -ESRCH:
+		GENL_SET_ERR_MSG(info, "there is no such service");
+		break;
+	case -ENOTUNIQ:
+		GENL_SET_ERR_MSG(info, "another range of the VIP has some of these ports");
+		break;
+	case -EDQUOT:
+		GENL_SET_ERR_MSG(info, "the open transactions hold as many services and servers as the module parameter batch_max allows");
+		break;
+	default:
+		GENL_SET_ERR_MSG(info, "no memory for the service or its hook");
 	}
-	return genlmsg_reply(msg, info);
+	return err;
+}
+
+/**
+ * lbdr_nl_no_server() - why there will be no such server
+ * @info: the message
+ * @err: what adding it said
+ *
+ * Context: any.
+ * Return: @err.
+ */
+int lbdr_nl_no_server(struct genl_info *info, int err)
+{
+	switch (err) {
+	case -EEXIST:
+		GENL_SET_ERR_MSG(info, "the service has this server already");
+		break;
+	case -ENOENT:
+		GENL_SET_ERR_MSG(info, "the service has no such server");
+		break;
+	case -ENOSPC:
+		GENL_SET_ERR_MSG(info, "the service has 4096 servers, and takes no more");
+		break;
+	case -EDQUOT:
+		return lbdr_nl_no_service(info, err);
+	default:
+		GENL_SET_ERR_MSG(info, "no memory for the server");
+	}
+	return err;
 }
 
 static int lbdr_nl_service_get(struct sk_buff *skb, struct genl_info *info)
@@ -91,6 +129,7 @@ static int lbdr_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_service_settings settings;
 	struct lbdr_service_config config;
 	struct lbdr_service *service;
+	struct lbdr_batch *batch;
 	struct lbdr_sched sched;
 	int err;
 
@@ -109,18 +148,18 @@ static int lbdr_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 		return err;
 
 	mutex_lock(&ln->lock);
-	service = lbdr_service_add(ln, &config.key, &sched, &settings);
-	if (IS_ERR(service)) {
-		err = PTR_ERR(service);
-		if (err == -EEXIST)
-			GENL_SET_ERR_MSG(info, "the service exists already");
-		else if (err == -ENOTUNIQ)
-			GENL_SET_ERR_MSG(info, "another range of the VIP has some of these ports");
-		else
-			GENL_SET_ERR_MSG(info, "no memory for the service or its hook");
-	} else {
-		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_NEW_NTF, service);
+	batch = lbdr_nl_batch(ln, info);
+	if (batch) {
+		err = lbdr_nl_stage_service_new(batch, &config.key, &sched,
+						&settings, info);
+		goto out;
 	}
+	service = lbdr_service_add(ln, &config.key, &sched, &settings);
+	if (IS_ERR(service))
+		err = lbdr_nl_no_service(info, PTR_ERR(service));
+	else
+		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_NEW_NTF, service);
+out:
 	mutex_unlock(&ln->lock);
 	return err;
 }
@@ -131,6 +170,7 @@ static int lbdr_nl_service_set(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_service_settings settings;
 	struct lbdr_service_config config;
 	struct lbdr_service *service;
+	struct lbdr_batch *batch;
 	struct lbdr_sched sched;
 	bool resched, reset;
 	int err;
@@ -148,6 +188,11 @@ static int lbdr_nl_service_set(struct sk_buff *skb, struct genl_info *info)
 		return err;
 
 	mutex_lock(&ln->lock);
+	batch = lbdr_nl_batch(ln, info);
+	if (batch) {
+		err = lbdr_nl_stage_service_set(batch, &config, info);
+		goto out;
+	}
 	service = lbdr_nl_find_service(ln, &config.key, info->extack);
 	if (IS_ERR(service)) {
 		err = PTR_ERR(service);
@@ -185,6 +230,7 @@ static int lbdr_nl_service_del(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_service_key key;
 	struct lbdr_service *service;
+	struct lbdr_batch *batch;
 	int err;
 
 	err = lbdr_nl_parse_key(info->attrs, &key, info->extack);
@@ -192,6 +238,11 @@ static int lbdr_nl_service_del(struct sk_buff *skb, struct genl_info *info)
 		return err;
 
 	mutex_lock(&ln->lock);
+	batch = lbdr_nl_batch(ln, info);
+	if (batch) {
+		err = lbdr_nl_stage_service_del(batch, &key, info);
+		goto out;
+	}
 	service = lbdr_nl_find_service(ln, &key, info->extack);
 	if (IS_ERR(service)) {
 		err = PTR_ERR(service);
@@ -199,140 +250,32 @@ static int lbdr_nl_service_del(struct sk_buff *skb, struct genl_info *info)
 		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_DEL_NTF, service);
 		lbdr_service_del(ln, service);
 	}
-	mutex_unlock(&ln->lock);
-	return err;
-}
-
-/* The devices that a message names, a reference to each; or none. */
-struct lbdr_nl_devices {
-	struct net_device	*dev[LBDR_INGRESS_MAX];
-	u32			n;
-};
-
-static void lbdr_nl_put_devices(struct lbdr_nl_devices *devices)
-{
-	while (devices->n)
-		dev_put(devices->dev[--devices->n]);
-}
-
-static int lbdr_nl_get_devices(struct genl_info *info,
-			       struct lbdr_nl_devices *devices)
-{
-	const struct nlattr *attr;
-	struct net_device *dev;
-	int left;
-
-	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, left) {
-		if (nla_type(attr) != LBDR_A_INFO_DEVICE)
-			continue;
-		if (devices->n == LBDR_INGRESS_MAX) {
-			NL_SET_ERR_MSG_ATTR(info->extack, attr,
-					    "at most 16 devices have packets taken at ingress");
-			return -E2BIG;
-		}
-		dev = dev_get_by_name(genl_info_net(info), nla_data(attr));
-		if (!dev) {
-			NL_SET_ERR_MSG_ATTR(info->extack, attr,
-					    "there is no such device");
-			return -ENODEV;
-		}
-		devices->dev[devices->n++] = dev;
-	}
-	return 0;
-}
-
-/* All of it, or nothing. */
-static int lbdr_nl_set_entry(struct lbdr_net *ln, u8 entry,
-			     const struct lbdr_nl_devices *devices)
-{
-	bool added[LBDR_INGRESS_MAX] = {};
-	int err = 0;
-	u32 i;
-
-	for (i = 0; i < devices->n; i++) {
-		err = lbdr_ingress_add(ln, devices->dev[i]);
-		if (err < 0)
-			goto err;
-		added[i] = err;
-	}
-	err = lbdr_hook_set_entry(ln, entry == LBDR_ENTRY_INGRESS ?
-				      LBDR_ENTRY_PREROUTING : entry);
-	if (err)
-		goto err;
-	lbdr_ingress_keep(ln, devices->dev, devices->n);
-	return 0;
-
-err:
-	while (i--)
-		if (added[i])
-			lbdr_ingress_gone(ln, devices->dev[i]);
-	return err;
-}
-
-static int lbdr_nl_info_set(struct sk_buff *skb, struct genl_info *info)
-{
-	const struct nlattr *entry = info->attrs[LBDR_A_INFO_ENTRY];
-	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
-	bool ingress = entry && nla_get_u8(entry) == LBDR_ENTRY_INGRESS;
-	struct lbdr_nl_devices devices = {};
-	u32 timeout[LBDR_CONN_STATES], state;
-	int err;
-
-	if (entry && nla_get_u8(entry) > LBDR_ENTRY_INGRESS) {
-		NL_SET_ERR_MSG_ATTR(info->extack, entry,
-				    "the entry must be prerouting, input or ingress");
-		return -EINVAL;
-	}
-	if (ingress != !!info->attrs[LBDR_A_INFO_DEVICE]) {
-		GENL_SET_ERR_MSG(info,
-				 "the entry ingress needs devices, and no other entry has any");
-		return -EINVAL;
-	}
-	err = lbdr_nl_get_devices(info, &devices);
-	if (err)
-		goto out_devices;
-
-	mutex_lock(&ln->lock);
-	memcpy(timeout, ln->timeout, sizeof(timeout));
-	err = lbdr_nl_parse_timeouts(info->attrs[LBDR_A_INFO_TIMEOUT], 1,
-				     timeout, info->extack);
-	if (err)
-		goto out;
-	if (entry) {
-		err = lbdr_nl_set_entry(ln, nla_get_u8(entry), &devices);
-		if (err) {
-			GENL_SET_ERR_MSG(info,
-					 "the hooks cannot be registered: no memory, or a kernel without netfilter at ingress");
-			goto out;
-		}
-	}
-	/* Asked for nothing, changed nothing. */
-	if (!entry && !memcmp(timeout, ln->timeout, sizeof(timeout)))
-		goto out;
-	for (state = 0; state < LBDR_CONN_STATES; state++)
-		WRITE_ONCE(ln->timeout[state], timeout[state]);
-	ln->generation++;
-	lbdr_nl_tell(ln, LBDR_CMD_INFO_SET_NTF, NULL);
 out:
 	mutex_unlock(&ln->lock);
-out_devices:
-	lbdr_nl_put_devices(&devices);
 	return err;
+}
+
+static void lbdr_nl_flush_tell(const struct lbdr_service *service, void *info)
+{
+	lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_DEL_NTF, service);
 }
 
 static int lbdr_nl_flush(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
-	struct lbdr_service *service, *next;
+	struct lbdr_batch *batch;
+	int err = 0;
 
 	mutex_lock(&ln->lock);
-	list_for_each_entry_safe(service, next, &ln->service_list, list) {
-		lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_DEL_NTF, service);
-		lbdr_service_del(ln, service);
+	batch = lbdr_nl_batch(ln, info);
+	if (batch) {
+		err = lbdr_nl_stage_flush(batch, info);
+	} else {
+		lbdr_service_clear(ln, lbdr_nl_flush_tell, info);
+		lbdr_nl_tell(ln, LBDR_CMD_FLUSH_NTF, NULL);
 	}
-	lbdr_nl_tell(ln, LBDR_CMD_FLUSH_NTF, NULL);
 	mutex_unlock(&ln->lock);
-	return 0;
+	return err;
 }
 
 /* With a key, one service's counters; without any attribute, all of them. */
@@ -414,10 +357,8 @@ static int lbdr_nl_server_again(struct genl_info *info, struct lbdr_net *ln,
 	struct lbdr_service *service = server->service;
 	int err;
 
-	if (!server->draining) {
-		GENL_SET_ERR_MSG(info, "the service has this server already");
-		return -EEXIST;
-	}
+	if (!server->draining)
+		return lbdr_nl_no_server(info, -EEXIST);
 	err = lbdr_server_set(ln, service, server, settings) ?:
 	      lbdr_server_drain(ln, service, server, false);
 	if (err)
@@ -451,6 +392,7 @@ static int lbdr_nl_server_new(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_server_config config;
 	struct lbdr_service *service;
 	struct lbdr_server *server;
+	struct lbdr_batch *batch;
 	int err;
 
 	err = lbdr_nl_parse_server(info, &config);
@@ -458,6 +400,11 @@ static int lbdr_nl_server_new(struct sk_buff *skb, struct genl_info *info)
 		return err;
 
 	lbdr_nl_lock(ln, skb, info);
+	batch = lbdr_nl_batch(ln, info);
+	if (batch) {
+		err = lbdr_nl_stage_server_new(batch, &config, info);
+		goto out;
+	}
 	service = lbdr_nl_find_service(ln, &config.key, info->extack);
 	if (IS_ERR(service)) {
 		err = PTR_ERR(service);
@@ -473,11 +420,7 @@ static int lbdr_nl_server_new(struct sk_buff *skb, struct genl_info *info)
 	}
 	server = lbdr_server_add(ln, service, &config.addr, &settings);
 	if (IS_ERR(server)) {
-		err = PTR_ERR(server);
-		if (err == -ENOSPC)
-			GENL_SET_ERR_MSG(info, "the service has 4096 servers, and takes no more");
-		else
-			GENL_SET_ERR_MSG(info, "no memory for the server");
+		err = lbdr_nl_no_server(info, PTR_ERR(server));
 		goto out;
 	}
 	lbdr_nl_warn_route(server, info);
@@ -490,10 +433,11 @@ out:
 static int lbdr_nl_server_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
-	struct lbdr_server_settings settings;
+	struct lbdr_server_settings settings, old;
 	struct lbdr_server_config config;
 	struct lbdr_service *service;
 	struct lbdr_server *server;
+	struct lbdr_batch *batch;
 	int err;
 
 	err = lbdr_nl_parse_server(info, &config);
@@ -501,17 +445,22 @@ static int lbdr_nl_server_set(struct sk_buff *skb, struct genl_info *info)
 		return err;
 
 	lbdr_nl_lock(ln, skb, info);
+	batch = lbdr_nl_batch(ln, info);
+	if (batch) {
+		err = lbdr_nl_stage_server_set(batch, &config, info);
+		goto out;
+	}
 	server = lbdr_nl_find_server(ln, &config, &service, info->extack);
 	if (IS_ERR(server)) {
 		err = PTR_ERR(server);
 		goto out;
 	}
-	err = lbdr_nl_parse_settings(&config, server, &settings, info->extack);
+	lbdr_server_settings(server, &old);
+	err = lbdr_nl_parse_settings(&config, &old, &settings, info->extack);
 	if (err)
 		goto out;
 	/* Asked for nothing, changed nothing. */
-	if (settings.weight == server->weight &&
-	    settings.upper == server->upper && settings.lower == server->lower)
+	if (!memcmp(&settings, &old, sizeof(old)))
 		goto out;
 	err = lbdr_server_set(ln, service, server, &settings);
 	if (err)
@@ -530,6 +479,7 @@ static int lbdr_nl_server_del(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_server_config config;
 	struct lbdr_service *service;
 	struct lbdr_server *server;
+	struct lbdr_batch *batch;
 	struct sk_buff *ntf;
 	int err;
 
@@ -539,6 +489,11 @@ static int lbdr_nl_server_del(struct sk_buff *skb, struct genl_info *info)
 		return err;
 
 	lbdr_nl_lock(ln, skb, info);
+	batch = lbdr_nl_batch(ln, info);
+	if (batch) {
+		err = lbdr_nl_stage_server_del(batch, &config, info);
+		goto out;
+	}
 	server = lbdr_nl_find_server(ln, &config, &service, info->extack);
 	if (IS_ERR(server)) {
 		err = PTR_ERR(server);
@@ -603,13 +558,6 @@ static const struct nla_policy lbdr_nl_server_policy[] = {
 	[LBDR_A_SERVER_UPPER]	= { .type = NLA_U32 },
 	[LBDR_A_SERVER_LOWER]	= { .type = NLA_U32 },
 	[LBDR_A_SERVER_FORWARD]	= { .type = NLA_U8 },
-};
-
-static const struct nla_policy lbdr_nl_info_policy[] = {
-	[LBDR_A_INFO_TIMEOUT]	= { .type = NLA_NESTED },
-	[LBDR_A_INFO_ENTRY]	= { .type = NLA_U8 },
-	[LBDR_A_INFO_DEVICE]	= { .type = NLA_NUL_STRING,
-				    .len = IFNAMSIZ - 1 },
 };
 
 /* Without a policy attributes would not be looked at, and let through. */
@@ -723,6 +671,27 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.policy	= lbdr_nl_nothing_policy,
 		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
 	},
+	{
+		.cmd	= LBDR_CMD_BATCH_BEGIN,
+		.doit	= lbdr_nl_batch_begin,
+		.flags	= GENL_UNS_ADMIN_PERM,
+		.policy	= lbdr_nl_nothing_policy,
+		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
+	},
+	{
+		.cmd	= LBDR_CMD_BATCH_COMMIT,
+		.doit	= lbdr_nl_batch_commit,
+		.flags	= GENL_UNS_ADMIN_PERM,
+		.policy	= lbdr_nl_batch_policy,
+		.maxattr = LBDR_A_BATCH_COMMANDS,
+	},
+	{
+		.cmd	= LBDR_CMD_BATCH_ABORT,
+		.doit	= lbdr_nl_batch_abort,
+		.flags	= GENL_UNS_ADMIN_PERM,
+		.policy	= lbdr_nl_nothing_policy,
+		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
+	},
 };
 
 static const struct genl_multicast_group lbdr_nl_groups[] = {
@@ -751,7 +720,15 @@ struct genl_family lbdr_nl_family __ro_after_init = {
  */
 int __init lbdr_netlink_init(void)
 {
-	return genl_register_family(&lbdr_nl_family);
+	int err;
+
+	err = lbdr_nl_batch_init();
+	if (err)
+		return err;
+	err = genl_register_family(&lbdr_nl_family);
+	if (err)
+		lbdr_nl_batch_exit();
+	return err;
 }
 
 /**
@@ -765,4 +742,5 @@ int __init lbdr_netlink_init(void)
 void lbdr_netlink_exit(void)
 {
 	genl_unregister_family(&lbdr_nl_family);
+	lbdr_nl_batch_exit();
 }

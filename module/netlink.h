@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the three netlink files share: netlink.c has the operations,
- * netlink_parse.c turns attributes into what is wanted, and netlink_fill.c
- * turns what there is into messages.
+ * What the netlink files share: netlink.c has the operations, netlink_info.c those
+ * of the director as a whole and netlink_batch.c transactions, netlink_parse.c
+ * turns attributes into what is wanted, and netlink_fill.c turns what there is
+ * into messages.
  */
 #ifndef _LBDR_NETLINK_H
 #define _LBDR_NETLINK_H
@@ -45,6 +46,18 @@ struct lbdr_server_config {
 	bool				has_lower;
 };
 
+/**
+ * struct lbdr_nl_devices - devices for the entry ingress
+ * @dev: a reference to each
+ * @n: how many
+ */
+struct lbdr_nl_devices {
+	struct net_device	*dev[LBDR_INGRESS_MAX];
+	u32			n;
+};
+
+struct lbdr_batch;
+
 extern struct genl_family lbdr_nl_family;
 extern const struct nla_policy lbdr_nl_key_policy[LBDR_A_SERVICE_FWMARK + 1];
 
@@ -76,7 +89,7 @@ int lbdr_nl_parse_server_key(struct genl_info *info,
 int lbdr_nl_parse_server(struct genl_info *info,
 			 struct lbdr_server_config *config);
 int lbdr_nl_parse_settings(const struct lbdr_server_config *config,
-			   const struct lbdr_server *server,
+			   const struct lbdr_server_settings *old,
 			   struct lbdr_server_settings *settings,
 			   struct netlink_ext_ack *extack);
 struct lbdr_service *lbdr_nl_find_service(struct lbdr_net *ln,
@@ -110,6 +123,58 @@ struct sk_buff *lbdr_nl_prepare_server(struct genl_info *info, u8 cmd,
 				       const struct lbdr_service *service,
 				       struct lbdr_server *server);
 void lbdr_nl_send(struct genl_info *info, struct sk_buff *msg, int err);
+
+bool lbdr_nl_listened(struct genl_info *info);
+
+/* netlink_info.c */
+extern const struct nla_policy lbdr_nl_info_policy[LBDR_A_INFO_DEVICE + 1];
+
+int lbdr_nl_info_get(struct sk_buff *skb, struct genl_info *info);
+int lbdr_nl_info_set(struct sk_buff *skb, struct genl_info *info);
+void lbdr_nl_put_devices(struct lbdr_nl_devices *devices);
+int lbdr_nl_find_device(struct lbdr_nl_devices *devices, struct net *net,
+			const char *name);
+int lbdr_nl_set_entry(struct lbdr_net *ln, u8 entry,
+		      const struct lbdr_nl_devices *devices,
+		      struct netlink_ext_ack *extack);
+
+/* netlink_batch.c; all set an extack sentence when they fail */
+extern const struct nla_policy lbdr_nl_batch_policy[LBDR_A_BATCH_COMMANDS + 1];
+
+int lbdr_nl_batch_begin(struct sk_buff *skb, struct genl_info *info);
+int lbdr_nl_batch_commit(struct sk_buff *skb, struct genl_info *info);
+int lbdr_nl_batch_abort(struct sk_buff *skb, struct genl_info *info);
+struct lbdr_batch *lbdr_nl_batch(struct lbdr_net *ln, struct genl_info *info);
+int lbdr_nl_stage_info(struct lbdr_batch *batch, const struct nlattr *entry,
+		       const struct lbdr_nl_devices *devices,
+		       struct genl_info *info);
+int lbdr_nl_stage_service_new(struct lbdr_batch *batch,
+			      const struct lbdr_service_key *key,
+			      const struct lbdr_sched *sched,
+			      const struct lbdr_service_settings *settings,
+			      struct genl_info *info);
+int lbdr_nl_stage_service_set(struct lbdr_batch *batch,
+			      const struct lbdr_service_config *config,
+			      struct genl_info *info);
+int lbdr_nl_stage_service_del(struct lbdr_batch *batch,
+			      const struct lbdr_service_key *key,
+			      struct genl_info *info);
+int lbdr_nl_stage_flush(struct lbdr_batch *batch, struct genl_info *info);
+int lbdr_nl_stage_server_new(struct lbdr_batch *batch,
+			     const struct lbdr_server_config *config,
+			     struct genl_info *info);
+int lbdr_nl_stage_server_set(struct lbdr_batch *batch,
+			     const struct lbdr_server_config *config,
+			     struct genl_info *info);
+int lbdr_nl_stage_server_del(struct lbdr_batch *batch,
+			     const struct lbdr_server_config *config,
+			     struct genl_info *info);
+int lbdr_nl_batch_init(void);
+void lbdr_nl_batch_exit(void);
+
+/* netlink.c; the sentence for an error of service.c, server.c or batch.c */
+int lbdr_nl_no_service(struct genl_info *info, int err);
+int lbdr_nl_no_server(struct genl_info *info, int err);
 
 /* netlink_dump.c */
 int lbdr_nl_sched_dump(struct sk_buff *msg, struct netlink_callback *cb);

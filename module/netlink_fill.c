@@ -323,11 +323,22 @@ static struct sk_buff *lbdr_nl_ntf_alloc(const struct lbdr_net *ln)
 	return msg;
 }
 
+/**
+ * lbdr_nl_listened() - whether anybody wants to be told
+ * @info: the message that causes a change
+ *
+ * Context: any.
+ */
+bool lbdr_nl_listened(struct genl_info *info)
+{
+	return genl_has_listeners(&lbdr_nl_family, genl_info_net(info),
+				  CONFIG_GROUP) || nlmsg_report(info->nlhdr);
+}
+
 /* A buffer for a notification, or NULL where nobody listens. */
 static struct sk_buff *lbdr_nl_ntf_new(struct genl_info *info)
 {
-	if (!genl_has_listeners(&lbdr_nl_family, genl_info_net(info),
-				CONFIG_GROUP) && !nlmsg_report(info->nlhdr))
+	if (!lbdr_nl_listened(info))
 		return NULL;
 	return lbdr_nl_ntf_alloc(lbdr_net(genl_info_net(info)));
 }

@@ -577,7 +577,7 @@ int lbdr_nl_parse_server(struct genl_info *info,
 /**
  * lbdr_nl_parse_settings() - what a server is to be like
  * @config: what the message said
- * @server: the server as it is, or NULL for a new one
+ * @old: what it is like, or NULL for a new one
  * @settings: filled in
  * @extack: for the sentence
  *
@@ -585,17 +585,17 @@ int lbdr_nl_parse_server(struct genl_info *info,
  * Return: 0, or -ERANGE for thresholds that make no sense together.
  */
 int lbdr_nl_parse_settings(const struct lbdr_server_config *config,
-			   const struct lbdr_server *server,
+			   const struct lbdr_server_settings *old,
 			   struct lbdr_server_settings *settings,
 			   struct netlink_ext_ack *extack)
 {
 	*settings = config->settings;
-	if (server && !config->has_weight)
-		settings->weight = server->weight;
-	if (server && !config->has_upper)
-		settings->upper = server->upper;
-	if (server && !config->has_lower)
-		settings->lower = server->lower;
+	if (old && !config->has_weight)
+		settings->weight = old->weight;
+	if (old && !config->has_upper)
+		settings->upper = old->upper;
+	if (old && !config->has_lower)
+		settings->lower = old->lower;
 	if (settings->lower > settings->upper) {
 		NL_SET_ERR_MSG(extack,
 			       "the lower threshold is above the upper one, so the server would be overloaded for good");

@@ -56,6 +56,53 @@ void lbdr_pool_free_rcu(struct lbdr_pool *pool)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_free_rcu);
 
 /**
+ * lbdr_pool_make() - make a pool of servers
+ * @service: whose they are, or will be
+ * @sched: the scheduler that will read it
+ * @memory: what that has opened for the service, or NULL
+ * @servers: all servers of the service with the weights that they are to have
+ * @n: how many
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: the pool, or ERR_PTR(-ENOMEM).
+ */
+struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
+				 const struct lbdr_sched *sched, void *memory,
+				 const struct lbdr_pool_entry *servers, u32 n)
+{
+	const struct lbdr_roster roster = {
+		.service = service,
+		.servers = servers,
+		.n	 = n,
+	};
+	struct lbdr_pool *pool;
+	int err;
+	u32 i;
+
+	pool = kvzalloc(struct_size(pool, entries, n), GFP_KERNEL_ACCOUNT);
+	if (!pool)
+		return ERR_PTR(-ENOMEM);
+	pool->sched = *sched;
+	pool->memory = memory;
+	pool->cursor = &service->cursor;
+	for (i = 0; i < n; i++) {
+		if (!servers[i].weight)
+			continue;
+		lbdr_server_get(servers[i].server);
+		pool->entries[pool->n++] = servers[i];
+	}
+
+	if (pool->n && sched->ops->init) {
+		err = sched->ops->init(pool, &roster);
+		if (err) {
+			lbdr_pool_free(pool);
+			return ERR_PTR(err);
+		}
+	}
+	return pool;
+}
+
+/**
  * lbdr_pool_build() - make a pool of a service's servers as they are now
  * @service: the service
  * @sched: the scheduler that will read it
@@ -67,33 +114,21 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_free_rcu);
 struct lbdr_pool *lbdr_pool_build(struct lbdr_service *service,
 				  const struct lbdr_sched *sched, void *memory)
 {
+	struct lbdr_pool_entry *servers;
 	struct lbdr_server *server;
 	struct lbdr_pool *pool;
-	int err;
+	u32 n = 0;
 
-	pool = kvzalloc(struct_size(pool, entries, service->n_servers),
-			GFP_KERNEL_ACCOUNT);
-	if (!pool)
+	servers = kvmalloc_array(service->n_servers, sizeof(*servers),
+				 GFP_KERNEL);
+	if (!servers)
 		return ERR_PTR(-ENOMEM);
-	pool->sched = *sched;
-	pool->memory = memory;
-	pool->cursor = &service->cursor;
 	list_for_each_entry(server, &service->servers, list) {
-		if (!server->weight || server->draining)
-			continue;
-		lbdr_server_get(server);
-		pool->entries[pool->n].server = server;
-		pool->entries[pool->n].weight = server->weight;
-		pool->n++;
+		servers[n].server = server;
+		servers[n++].weight = server->draining ? 0 : server->weight;
 	}
-
-	if (pool->n && sched->ops->init) {
-		err = sched->ops->init(pool, service);
-		if (err) {
-			lbdr_pool_free(pool);
-			return ERR_PTR(err);
-		}
-	}
+	pool = lbdr_pool_make(service, sched, memory, servers, n);
+	kvfree(servers);
 	return pool;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_build);

@@ -27,6 +27,19 @@ struct lbdr_pool_entry {
 };
 
 /**
+ * struct lbdr_roster - what a pool is made of
+ * @service: whose servers they are
+ * @servers: all of them in the order of adding; of weight 0 too, and as such
+ *	those that drain
+ * @n: how many
+ */
+struct lbdr_roster {
+	const struct lbdr_service	*service;
+	const struct lbdr_pool_entry	*servers;
+	u32				n;
+};
+
+/**
  * struct lbdr_pool - a snapshot of a service's servers
  * @sched: the scheduler that reads it, and its options
  * @priv: what the scheduler made of it
@@ -59,8 +72,8 @@ struct lbdr_pool {
  * @close: frees what @open made, after a grace period. Process context; no
  *	pool that packets can find from now on has it.
  * @init: optional; builds &lbdr_pool.priv from the entries, of which there is
- *	at least one, and the service's servers. Process context, lbdr_net.lock
- *	held, may sleep. Returns 0 or -ENOMEM.
+ *	at least one, and the roster that they come from. Process context,
+ *	lbdr_net.lock held, may sleep. Returns 0 or -ENOMEM.
  * @exit: optional; frees what @init made. May run in softirq.
  * @pick: chooses a server for a new connection. rcu_read_lock() held, BH off.
  *	The pool has at least one entry. Returns the server, which is open, or
@@ -74,7 +87,7 @@ struct lbdr_sched_ops {
 	u32 size;
 	void *(*open)(void);
 	void (*close)(void *memory);
-	int (*init)(struct lbdr_pool *pool, const struct lbdr_service *service);
+	int (*init)(struct lbdr_pool *pool, const struct lbdr_roster *roster);
 	void (*exit)(struct lbdr_pool *pool);
 	struct lbdr_server *(*pick)(const struct lbdr_pool *pool,
 				    const struct lbdr_flow *flow);
@@ -201,6 +214,9 @@ struct lbdr_turn lbdr_turns_take(struct lbdr_turns *turns);
 #define LBDR_WRR_SLOTS_MAX	16384
 
 /* pool.c */
+struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
+				 const struct lbdr_sched *sched, void *memory,
+				 const struct lbdr_pool_entry *servers, u32 n);
 struct lbdr_pool *lbdr_pool_build(struct lbdr_service *service,
 				  const struct lbdr_sched *sched, void *memory);
 void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,

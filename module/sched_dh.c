@@ -17,9 +17,8 @@
 #define DH_SIZE	BIT(DH_BITS)
 
 static int lbdr_dh_init(struct lbdr_pool *pool,
-			const struct lbdr_service *service)
+			const struct lbdr_roster *roster)
 {
-	const struct lbdr_server *server;
 	u32 bucket, first, index = 0;
 	u16 *buckets;
 
@@ -32,12 +31,9 @@ static int lbdr_dh_init(struct lbdr_pool *pool,
 	 * many as were met before a server is the index of it, or of the next
 	 * one of weight above 0.
 	 */
-	bucket = 0;
-	list_for_each_entry(server, &service->servers, list) {
-		if (bucket == DH_SIZE)
-			break;
-		buckets[bucket++] = index < pool->n ? index : 0;
-		if (index < pool->n && pool->entries[index].server == server)
+	for (bucket = 0; bucket < min_t(u32, roster->n, DH_SIZE); bucket++) {
+		buckets[bucket] = index < pool->n ? index : 0;
+		if (roster->servers[bucket].weight)
 			index++;
 	}
 	for (first = bucket; bucket < DH_SIZE; bucket++)

@@ -142,7 +142,7 @@ static void lbdr_mh_deal(const struct lbdr_pool *pool, u16 *slots,
 }
 
 static int lbdr_mh_init(struct lbdr_pool *pool,
-			const struct lbdr_service *service)
+			const struct lbdr_roster *roster)
 {
 	struct lbdr_mh_claim *claims;
 	struct lbdr_turns turns = {};

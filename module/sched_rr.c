@@ -40,7 +40,7 @@ static u32 lbdr_rr_last(const struct lbdr_service *service, u64 turn)
 }
 
 static int lbdr_rr_init(struct lbdr_pool *pool,
-			const struct lbdr_service *service)
+			const struct lbdr_roster *roster)
 {
 	struct lbdr_rr *rr;
 	u32 next;
@@ -49,7 +49,7 @@ static int lbdr_rr_init(struct lbdr_pool *pool,
 	if (!rr)
 		return -ENOMEM;
 	rr->built = atomic64_read(pool->cursor);
-	rr->after = lbdr_rr_last(service, rr->built);
+	rr->after = lbdr_rr_last(roster->service, rr->built);
 	for (next = 0; next < pool->n; next++)
 		if (pool->entries[next].server->number > rr->after)
 			break;

@@ -18,7 +18,7 @@
 #define SH_MASK	(SH_SIZE - 1)
 
 static int lbdr_sh_init(struct lbdr_pool *pool,
-			const struct lbdr_service *service)
+			const struct lbdr_roster *roster)
 {
 	u32 bucket, index = 0, left = pool->entries[0].weight;
 	u16 *buckets;

@@ -67,7 +67,7 @@ static void lbdr_twos_fill(const struct lbdr_pool *pool,
 }
 
 static int lbdr_twos_init(struct lbdr_pool *pool,
-			  const struct lbdr_service *service)
+			  const struct lbdr_roster *roster)
 {
 	struct lbdr_twos_column *columns;
 	int err = -ENOMEM;

@@ -107,7 +107,7 @@ static void lbdr_wrr_deal(struct lbdr_wrr *wrr, struct lbdr_wrr_claim *claims,
 }
 
 static int lbdr_wrr_init(struct lbdr_pool *pool,
-			 const struct lbdr_service *service)
+			 const struct lbdr_roster *roster)
 {
 	struct lbdr_turns waiting = {}, due = {};
 	struct lbdr_wrr_claim *claims;

@@ -38,6 +38,23 @@ void lbdr_server_counts(const struct lbdr_server *server,
 }
 
 /**
+ * lbdr_server_settings() - what a server is like
+ * @server: the server
+ * @settings: filled in
+ *
+ * Context: lbdr_net.lock held.
+ */
+void lbdr_server_settings(const struct lbdr_server *server,
+			  struct lbdr_server_settings *settings)
+{
+	lockdep_assert_held(&server->ln->lock);
+
+	settings->weight = server->weight;
+	settings->upper = server->upper;
+	settings->lower = server->lower;
+}
+
+/**
  * lbdr_server_find() - a server of a service
  * @service: the service
  * @addr: the RIP
@@ -56,10 +73,20 @@ struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
 	return NULL;
 }
 
-static struct lbdr_server *lbdr_server_alloc(struct lbdr_net *ln,
-					     struct lbdr_service *service,
-					     const union nf_inet_addr *addr,
-					     const struct lbdr_server_settings *settings)
+/**
+ * lbdr_server_make() - a server that nobody knows of
+ * @ln: the namespace
+ * @service: the service that it will be of
+ * @addr: the RIP, of the service's family
+ * @settings: what it is to be like
+ *
+ * Context: process.
+ * Return: the server with one reference, or NULL.
+ */
+struct lbdr_server *lbdr_server_make(struct lbdr_net *ln,
+				     struct lbdr_service *service,
+				     const union nf_inet_addr *addr,
+				     const struct lbdr_server_settings *settings)
 {
 	struct lbdr_server *server;
 	int cpu;
@@ -80,7 +107,6 @@ static struct lbdr_server *lbdr_server_alloc(struct lbdr_net *ln,
 	server->family = service->key.family;
 	server->ln = ln;
 	server->service = service;
-	server->number = ++service->last_number;
 	INIT_LIST_HEAD(&server->drain);
 	server->weight = settings->weight;
 	server->upper = settings->upper;
@@ -106,6 +132,21 @@ void lbdr_server_put(struct lbdr_server *server)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_put);
 
 /**
+ * lbdr_server_enlist() - a server is the last of its service
+ * @service: the service
+ * @server: in no list; one reference is the service's from now on
+ *
+ * Context: process, lbdr_net.lock held, or nobody else knows of @service.
+ */
+void lbdr_server_enlist(struct lbdr_service *service,
+			struct lbdr_server *server)
+{
+	server->number = ++service->last_number;
+	list_add_tail(&server->list, &service->servers);
+	service->n_servers++;
+}
+
+/**
  * lbdr_server_add() - add a server to a service
  * @ln: the namespace
  * @service: the service, which does not have it
@@ -128,12 +169,11 @@ lbdr_server_add(struct lbdr_net *ln, struct lbdr_service *service,
 
 	if (service->n_servers == LBDR_SERVER_MAX)
 		return ERR_PTR(-ENOSPC);
-	server = lbdr_server_alloc(ln, service, addr, settings);
+	server = lbdr_server_make(ln, service, addr, settings);
 	if (!server)
 		return ERR_PTR(-ENOMEM);
 
-	list_add_tail(&server->list, &service->servers);
-	service->n_servers++;
+	lbdr_server_enlist(service, server);
 	err = lbdr_pool_renew(ln, service);
 	if (err)
 		goto err_pool;
@@ -208,6 +248,83 @@ void lbdr_server_judge(struct lbdr_server *server)
 	else if (total < lower)
 		WRITE_ONCE(server->overloaded, false);
 	spin_unlock_bh(&server->lock);
+}
+
+/* Among those that wait for their last connection, or no more. */
+static void lbdr_server_await(struct lbdr_server *server)
+{
+	struct lbdr_net *ln = server->ln;
+
+	list_del_init(&server->drain);
+	if (!server->draining)
+		return;
+	list_add_tail(&server->drain, &ln->draining);
+	queue_delayed_work(system_power_efficient_wq, &ln->drain, DRAIN_PERIOD);
+}
+
+static void lbdr_server_set_drain(struct lbdr_server *server, bool drain)
+{
+	if (drain == server->draining)
+		return;
+	WRITE_ONCE(server->draining, drain);
+	lbdr_server_await(server);
+}
+
+static bool lbdr_server_looser(u32 upper, u32 than)
+{
+	return than && (!upper || upper > than);
+}
+
+/**
+ * lbdr_server_loosen() - take from a change what lets more connections in
+ * @server: the server
+ * @settings: what it is to be like
+ * @drain: whether it is to drain
+ *
+ * Where several servers of a service change at once, this comes before the new
+ * pool and lbdr_server_settle() after it: a packet that finds the old pool meets
+ * nobody closed who was open, and with the new one nobody who is to be open and
+ * is not yet.
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_server_loosen(struct lbdr_server *server,
+			const struct lbdr_server_settings *settings, bool drain)
+{
+	lockdep_assert_held(&server->ln->lock);
+
+	if (!drain)
+		lbdr_server_set_drain(server, false);
+	if (!server->weight && settings->weight)
+		WRITE_ONCE(server->weight, settings->weight);
+	if (lbdr_server_looser(settings->upper, server->upper)) {
+		WRITE_ONCE(server->upper, settings->upper);
+		WRITE_ONCE(server->lower, settings->lower);
+		lbdr_server_judge(server);
+	}
+}
+
+/**
+ * lbdr_server_settle() - and all the rest of it
+ * @server: the server
+ * @settings: what it is to be like
+ * @drain: whether it is to drain
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_server_settle(struct lbdr_server *server,
+			const struct lbdr_server_settings *settings, bool drain)
+{
+	lockdep_assert_held(&server->ln->lock);
+
+	WRITE_ONCE(server->weight, settings->weight);
+	if (server->upper != settings->upper ||
+	    server->lower != settings->lower) {
+		WRITE_ONCE(server->upper, settings->upper);
+		WRITE_ONCE(server->lower, settings->lower);
+		lbdr_server_judge(server);
+	}
+	lbdr_server_set_drain(server, drain);
 }
 
 /**
@@ -293,13 +410,7 @@ int lbdr_server_drain(struct lbdr_net *ln, struct lbdr_service *service,
 		WRITE_ONCE(server->draining, !drain);
 		return err;
 	}
-	if (drain) {
-		list_add_tail(&server->drain, &ln->draining);
-		queue_delayed_work(system_power_efficient_wq, &ln->drain,
-				   DRAIN_PERIOD);
-	} else {
-		list_del_init(&server->drain);
-	}
+	lbdr_server_await(server);
 	ln->generation++;
 	return 0;
 }

@@ -12,6 +12,10 @@
  * also serialises every change. A service is freed a grace period after it was
  * unlinked. Its connections are not touched then: their servers are dead, so
  * they are not found any more.
+ *
+ * A service has a pool from the moment on that packets may find it, and never
+ * loses it. One without is in the tables so that what could fail has been done,
+ * and is not there yet for packets.
  */
 #include <linux/jhash.h>
 #include <linux/mm.h>
@@ -100,18 +104,30 @@ static u32 lbdr_vip_hash(const struct lbdr_service_key *key)
 					lbdr_vip_hash6(&key->addr.in6);
 }
 
-/* Clears the bit of @gone, unless another service's VIP has the same. */
-static void lbdr_vip_clear(struct lbdr_net *ln, const struct lbdr_service *gone)
+/**
+ * lbdr_service_prune_vips() - forget the VIPs of services that are gone
+ * @ln: the namespace
+ * @family: of the services
+ *
+ * One walk over what is left, however many there were.
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_service_prune_vips(struct lbdr_net *ln, enum lbdr_family family)
 {
+	DECLARE_BITMAP(used, 1 << LBDR_VIP_BITS) = {};
 	const struct lbdr_service *service;
-	u32 bit = lbdr_vip_hash(&gone->key);
+	u32 bit;
+
+	lockdep_assert_held(&ln->lock);
 
 	list_for_each_entry(service, &ln->service_list, list)
-		if (service->key.family == gone->key.family &&
-		    !lbdr_service_key_marked(&service->key) &&
-		    lbdr_vip_hash(&service->key) == bit)
-			return;
-	clear_bit(bit, ln->vips[gone->key.family]);
+		if (service->key.family == family &&
+		    !lbdr_service_key_marked(&service->key))
+			__set_bit(lbdr_vip_hash(&service->key), used);
+	for_each_set_bit(bit, ln->vips[family], 1 << LBDR_VIP_BITS)
+		if (!test_bit(bit, used))
+			clear_bit(bit, ln->vips[family]);
 }
 
 /* The last port that a service has. */
@@ -157,6 +173,12 @@ struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
 	return service;
 }
 
+/* Packets see what has a pool; the namespace's other services are yet to come. */
+static __always_inline bool lbdr_service_seen(const struct lbdr_service *service)
+{
+	return rcu_access_pointer(service->pool);
+}
+
 /* The range that @key's port is in, else the service of all ports. */
 static struct lbdr_service *
 lbdr_service_around(struct lbdr_net *ln, const struct lbdr_service_key *key)
@@ -167,6 +189,8 @@ lbdr_service_around(struct lbdr_net *ln, const struct lbdr_service_key *key)
 
 	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
 	rhl_for_each_entry_rcu(service, at, list, wide) {
+		if (!lbdr_service_seen(service))
+			continue;
 		if (!service->key.port)
 			any = service;
 		else if (port >= ntohs(service->key.port) &&
@@ -202,9 +226,9 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 		key.protocol = flow->v6.protocol;
 	}
 	service = rhashtable_lookup(&ln->services, &key, lbdr_service_params);
-	if (!service && READ_ONCE(ln->n_wide))
-		service = lbdr_service_around(ln, &key);
-	return service;
+	if (likely(service && lbdr_service_seen(service)))
+		return service;
+	return READ_ONCE(ln->n_wide) ? lbdr_service_around(ln, &key) : NULL;
 }
 
 /**
@@ -223,27 +247,64 @@ struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
 		.addr.all[0] = mark,
 		.family = family,
 	};
+	struct lbdr_service *service;
 
-	return rhashtable_lookup(&ln->services, &key, lbdr_service_params);
+	service = rhashtable_lookup(&ln->services, &key, lbdr_service_params);
+	return service && lbdr_service_seen(service) ? service : NULL;
 }
 
-/* Whether another range of the same address has some of @key's ports. */
-static bool lbdr_service_overlaps(struct lbdr_net *ln,
-				  const struct lbdr_service_key *key)
+/**
+ * lbdr_service_overlap() - whether two keys are ranges that have a port in common
+ * @a: a key
+ * @b: another one
+ *
+ * Context: any.
+ */
+bool lbdr_service_overlap(const struct lbdr_service_key *a,
+			  const struct lbdr_service_key *b)
 {
-	const struct lbdr_service *service;
-
-	list_for_each_entry(service, &ln->service_list, list)
-		if (service->key.last_port && key->last_port &&
-		    !memcmp(&service->key, key,
-			    offsetof(struct lbdr_service_key, port)) &&
-		    ntohs(service->key.port) <= lbdr_service_last(key) &&
-		    ntohs(key->port) <= lbdr_service_last(&service->key))
-			return true;
-	return false;
+	return a->last_port && b->last_port &&
+	       !memcmp(a, b, offsetof(struct lbdr_service_key, port)) &&
+	       ntohs(a->port) <= lbdr_service_last(b) &&
+	       ntohs(b->port) <= lbdr_service_last(a);
 }
 
-/* Lets packets find a service, by whatever it is found. */
+/**
+ * lbdr_service_rival() - a service that has some of a range's ports
+ * @ln: the namespace
+ * @key: the range, or a key that is none
+ * @stays: whether a service counts, NULL where all do
+ * @data: handed to @stays
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: the service or NULL.
+ */
+struct lbdr_service *
+lbdr_service_rival(struct lbdr_net *ln, const struct lbdr_service_key *key,
+		   bool (*stays)(const struct lbdr_service *service, void *data),
+		   void *data)
+{
+	struct lbdr_service *service, *rival = NULL;
+	struct rhlist_head *list, *at;
+
+	lockdep_assert_held(&ln->lock);
+
+	if (!key->last_port)
+		return NULL;
+	rcu_read_lock();
+	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
+	rhl_for_each_entry_rcu(service, at, list, wide) {
+		if (!lbdr_service_overlap(&service->key, key) ||
+		    (stays && !stays(service, data)))
+			continue;
+		rival = service;
+		break;
+	}
+	rcu_read_unlock();
+	return rival;
+}
+
+/* Into the table that it is found by. */
 static int lbdr_service_insert(struct lbdr_net *ln,
 			       struct lbdr_service *service)
 {
@@ -288,8 +349,15 @@ static void lbdr_service_remove(struct lbdr_net *ln,
 		lbdr_hook_unregister_marked(ln, family);
 }
 
-/* What the scheduler wants to remember, if anything, begins here. */
-static int lbdr_service_open(const struct lbdr_sched *sched, void **memory)
+/**
+ * lbdr_service_open() - what a scheduler wants to remember begins here
+ * @sched: the scheduler
+ * @memory: set, to NULL where it wants nothing
+ *
+ * Context: process.
+ * Return: 0 or -ENOMEM.
+ */
+int lbdr_service_open(const struct lbdr_sched *sched, void **memory)
 {
 	*memory = NULL;
 	if (!sched->ops->open)
@@ -298,10 +366,111 @@ static int lbdr_service_open(const struct lbdr_sched *sched, void **memory)
 	return *memory ? 0 : -ENOMEM;
 }
 
-static void lbdr_service_close(const struct lbdr_sched *sched, void *memory)
+/**
+ * lbdr_service_close() - and is forgotten
+ * @sched: the scheduler
+ * @memory: what it remembered, may be NULL
+ *
+ * Context: process.
+ */
+void lbdr_service_close(const struct lbdr_sched *sched, void *memory)
 {
 	if (memory)
 		sched->ops->close(memory);
+}
+
+/**
+ * lbdr_service_make() - a service that nobody knows of
+ * @key: all its bytes count, unused ones are 0
+ *
+ * Context: process.
+ * Return: the service, to be freed by kfree_rcu(), or NULL.
+ */
+struct lbdr_service *lbdr_service_make(const struct lbdr_service_key *key)
+{
+	struct lbdr_service *service;
+
+	service = kzalloc(sizeof(*service), GFP_KERNEL_ACCOUNT);
+	if (!service)
+		return NULL;
+	service->key = *key;
+	INIT_LIST_HEAD(&service->stale);
+	INIT_LIST_HEAD(&service->servers);
+	return service;
+}
+
+/**
+ * lbdr_service_arrive() - all that can fail before packets find a service
+ * @ln: the namespace
+ * @service: in no table yet, without a pool
+ *
+ * The first service of a family brings the hooks with it.
+ *
+ * Context: process, lbdr_net.lock held until lbdr_service_enter() or
+ * lbdr_service_depart() is called.
+ * Return: 0, -EEXIST, -ENOMEM, or what registering a hook may say.
+ */
+int lbdr_service_arrive(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	enum lbdr_family family = service->key.family;
+	int err;
+
+	lockdep_assert_held(&ln->lock);
+
+	err = lbdr_service_insert(ln, service);
+	if (err)
+		return err;
+	if (!ln->n_services[family]) {
+		err = lbdr_hook_register(ln, family);
+		if (err) {
+			lbdr_service_remove(ln, service);
+			return err;
+		}
+	}
+	ln->n_services[family]++;
+	return 0;
+}
+
+/**
+ * lbdr_service_depart() - take lbdr_service_arrive() back, or a service away
+ * @ln: the namespace
+ * @service: to be freed after a grace period
+ *
+ * The last service of a family takes the hooks with it.
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_service_depart(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	enum lbdr_family family = service->key.family;
+
+	lockdep_assert_held(&ln->lock);
+
+	lbdr_service_remove(ln, service);
+	if (!--ln->n_services[family])
+		lbdr_hook_unregister(ln, family);
+}
+
+/**
+ * lbdr_service_enter() - packets find a service from now on
+ * @ln: the namespace
+ * @service: has arrived
+ * @pool: its first one
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_service_enter(struct lbdr_net *ln, struct lbdr_service *service,
+			struct lbdr_pool *pool)
+{
+	lockdep_assert_held(&ln->lock);
+
+	list_add_tail(&service->list, &ln->service_list);
+	lbdr_pool_publish(ln, service, pool);
+	if (!lbdr_service_key_marked(&service->key))
+		set_bit(lbdr_vip_hash(&service->key),
+			ln->vips[service->key.family]);
+	lbdr_device_begin(ln);
+	ln->generation++;
 }
 
 /**
@@ -310,8 +479,6 @@ static void lbdr_service_close(const struct lbdr_sched *sched, void *memory)
  * @key: all its bytes count, unused ones are 0
  * @sched: its scheduler
  * @settings: what it is to be like
- *
- * The first service of a family brings the hooks with it.
  *
  * Context: process, lbdr_net.lock held.
  * Return: the service, or ERR_PTR of -EEXIST, -ENOTUNIQ where another service
@@ -330,16 +497,13 @@ lbdr_service_add(struct lbdr_net *ln, const struct lbdr_service_key *key,
 
 	if (lbdr_service_find(ln, key))
 		return ERR_PTR(-EEXIST);
-	if (lbdr_service_overlaps(ln, key))
+	if (lbdr_service_rival(ln, key, NULL, NULL))
 		return ERR_PTR(-ENOTUNIQ);
-	service = kzalloc(sizeof(*service), GFP_KERNEL_ACCOUNT);
+	service = lbdr_service_make(key);
 	if (!service)
 		return ERR_PTR(-ENOMEM);
-	service->key = *key;
 	service->sched = *sched;
 	service->settings = *settings;
-	INIT_LIST_HEAD(&service->stale);
-	INIT_LIST_HEAD(&service->servers);
 	err = lbdr_service_open(&service->sched, &service->memory);
 	if (err)
 		goto err_open;
@@ -348,35 +512,18 @@ lbdr_service_add(struct lbdr_net *ln, const struct lbdr_service_key *key,
 		err = PTR_ERR(pool);
 		goto err_pool;
 	}
-	lbdr_pool_publish(ln, service, pool);
-
-	err = lbdr_service_insert(ln, service);
+	err = lbdr_service_arrive(ln, service);
 	if (err)
-		goto err_insert;
-	if (!ln->n_services[key->family]) {
-		err = lbdr_hook_register(ln, key->family);
-		if (err)
-			goto err_hook;
-	}
-	ln->n_services[key->family]++;
-	list_add_tail(&service->list, &ln->service_list);
-	if (!lbdr_service_key_marked(key))
-		set_bit(lbdr_vip_hash(key), ln->vips[key->family]);
-	lbdr_device_begin(ln);
-	ln->generation++;
+		goto err_arrive;
+	lbdr_service_enter(ln, service, pool);
 	return service;
 
-err_hook:
-	lbdr_service_remove(ln, service);
-err_insert:
+err_arrive:
 	lbdr_pool_free_rcu(pool);
-	lbdr_service_close(&service->sched, service->memory);
-	kfree_rcu(service, rcu);
-	return ERR_PTR(err);
 err_pool:
 	lbdr_service_close(&service->sched, service->memory);
 err_open:
-	kfree(service);
+	kfree_rcu(service, rcu);
 	return ERR_PTR(err);
 }
 
@@ -452,29 +599,24 @@ void lbdr_service_set(struct lbdr_net *ln, struct lbdr_service *service,
 }
 
 /**
- * lbdr_service_del() - remove a service and its servers
+ * lbdr_service_leave() - remove a service and its servers
  * @ln: the namespace
  * @service: not to be used after this
  *
- * Its connections end: the next packet of each is the stack's to answer. The
- * last service of a family takes the hooks with it.
+ * Its connections end: the next packet of each is the stack's to answer. What is
+ * left to be done after one, or after many, is lbdr_service_prune_vips().
  *
  * Context: process, lbdr_net.lock held.
  */
-void lbdr_service_del(struct lbdr_net *ln, struct lbdr_service *service)
+void lbdr_service_leave(struct lbdr_net *ln, struct lbdr_service *service)
 {
-	enum lbdr_family family = service->key.family;
 	struct lbdr_server *server, *next;
 
 	lockdep_assert_held(&ln->lock);
 
 	/* 1. Not found any more; packets that have found it go on with it. */
 	list_del(&service->list);
-	if (!lbdr_service_key_marked(&service->key))
-		lbdr_vip_clear(ln, service);
-	lbdr_service_remove(ln, service);
-	if (!--ln->n_services[family])
-		lbdr_hook_unregister(ln, family);
+	lbdr_service_depart(ln, service);
 
 	/* 2. Its servers are dead, and with them their connections. */
 	list_for_each_entry_safe(server, next, &service->servers, list)
@@ -487,6 +629,45 @@ void lbdr_service_del(struct lbdr_net *ln, struct lbdr_service *service)
 	lbdr_service_close(&service->sched, service->memory);
 	kfree_rcu(service, rcu);
 	ln->generation++;
+}
+
+/**
+ * lbdr_service_del() - remove one service and its servers
+ * @ln: the namespace
+ * @service: not to be used after this
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_service_del(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	enum lbdr_family family = service->key.family;
+
+	lbdr_service_leave(ln, service);
+	lbdr_service_prune_vips(ln, family);
+}
+
+/**
+ * lbdr_service_clear() - remove all services
+ * @ln: the namespace
+ * @tell: called for each while it is there, NULL where nobody wants to know
+ * @data: handed to @tell
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_service_clear(struct lbdr_net *ln,
+			void (*tell)(const struct lbdr_service *service,
+				     void *data), void *data)
+{
+	struct lbdr_service *service, *next;
+	enum lbdr_family family;
+
+	list_for_each_entry_safe(service, next, &ln->service_list, list) {
+		if (tell)
+			tell(service, data);
+		lbdr_service_leave(ln, service);
+	}
+	for (family = 0; family < LBDR_FAMILIES; family++)
+		lbdr_service_prune_vips(ln, family);
 }
 
 /**
