@@ -148,26 +148,38 @@ int timeouts_list(struct nl *nl, const struct request *req)
 	return EXIT_DONE;
 }
 
-int timeouts_set(struct nl *nl, const struct request *req)
+struct nlmsghdr *timeouts_message(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_INFO_SET);
-	struct nl_answer answer;
 
 	nl_put_timeouts(nlh, LBDR_A_INFO_TIMEOUT, &req->timeouts);
-	nl_ask(nl, nlh, NULL, NULL, &answer);
+	return nlh;
+}
+
+int timeouts_set(struct nl *nl, const struct request *req)
+{
+	struct nl_answer answer;
+
+	nl_ask(nl, timeouts_message(nl, req), NULL, NULL, &answer);
 	return nl_verdict(&answer, "time-out");
 }
 
-int entry_set(struct nl *nl, const struct request *req)
+struct nlmsghdr *entry_message(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_INFO_SET);
-	struct nl_answer answer;
 	int i;
 
 	mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, req->entry);
 	for (i = 0; i < req->n_devices; i++)
 		mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, req->devices[i]);
-	nl_ask(nl, nlh, NULL, NULL, &answer);
+	return nlh;
+}
+
+int entry_set(struct nl *nl, const struct request *req)
+{
+	struct nl_answer answer;
+
+	nl_ask(nl, entry_message(nl, req), NULL, NULL, &answer);
 	return nl_verdict(&answer, "entry");
 }
 

@@ -30,11 +30,12 @@
 #define __attr(...) __attribute__((__VA_ARGS__))
 #define __printf(string, first) __attr(format(printf, string, first))
 
-/* The exit status, a promise to scripts. 3 is kept for batches. */
+/* The exit status, a promise to scripts. */
 enum {
 	EXIT_DONE = 0,
 	EXIT_USAGE = 1,
 	EXIT_REFUSED = 2,
+	EXIT_PARTLY = 3,
 	EXIT_PROBLEM = 4,	/* doctor has found one */
 };
 
@@ -169,6 +170,7 @@ struct request {
 	const char *lower_text;
 	bool direct;
 	bool drain;
+	bool dry_run;
 	const char *client_text;
 	const char *state_text;
 	bool all;
@@ -242,6 +244,8 @@ struct verb {
 	unsigned int needs;
 	const char *words;	/* what stands there without an option's name */
 	int (*run)(struct nl *nl, const struct request *req);
+	/* The request to the kernel, of verbs that files may consist of. */
+	struct nlmsghdr *(*message)(struct nl *nl, const struct request *req);
 	const char *summary;
 	const char *details;
 	const char *example;
@@ -262,6 +266,8 @@ enum verb_id {
 	VERB_ZERO,
 	VERB_CLEAR,
 	VERB_SAVE,
+	VERB_RESTORE,
+	VERB_APPLY,
 	VERB_LIST_SCHEDULERS,
 	VERB_DOCTOR,
 	VERB_SETUP_REALSERVER,
@@ -361,6 +367,9 @@ void nl_put_timeouts(struct nlmsghdr *nlh, __u16 type,
 		     const struct timeouts *timeouts);
 void nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader, void *data,
 	    struct nl_answer *answer);
+#define NL_MANY 128
+size_t nl_ask_many(struct nl *nl, struct nlmsghdr *messages, size_t size,
+		   struct nl_answer *answer);
 int nl_verdict(const struct nl_answer *answer, const char *object);
 int nl_listen(struct nl *nl);
 int nl_hear(struct nl *nl, nl_reader reader, void *data);
@@ -411,9 +420,59 @@ int service_edit(struct nl *nl, const struct request *req);
 int service_del(struct nl *nl, const struct request *req);
 int service_zero(struct nl *nl, const struct request *req);
 int service_clear(struct nl *nl, const struct request *req);
+struct nlmsghdr *service_add_message(struct nl *nl, const struct request *req);
+struct nlmsghdr *service_edit_message(struct nl *nl, const struct request *req);
+struct nlmsghdr *service_del_message(struct nl *nl, const struct request *req);
+struct nlmsghdr *service_clear_message(struct nl *nl, const struct request *req);
+struct nlmsghdr *server_add_message(struct nl *nl, const struct request *req);
+struct nlmsghdr *server_edit_message(struct nl *nl, const struct request *req);
+struct nlmsghdr *server_del_message(struct nl *nl, const struct request *req);
 int server_add(struct nl *nl, const struct request *req);
 int server_edit(struct nl *nl, const struct request *req);
 int server_del(struct nl *nl, const struct request *req);
+
+/*
+ * file.c: a file of commands. A line's words are there until the next is read.
+ */
+#define FILE_WORDS 64
+
+struct file {
+	FILE *in;
+	const char *name;
+	unsigned int line;
+	char *text;
+	size_t room;
+	char *words[FILE_WORDS + 2];	/* the program's name, and NULL */
+	int count;
+};
+
+int file_open(struct file *file, const char *name);
+int file_next(struct file *file);
+int file_split(char *text, char **words, int *count);
+int file_request(struct file *file, bool ipvsadm, struct request *req);
+void file_close(struct file *file);
+void file_complain(const struct file *file, unsigned int line,
+		   const char *sentence);
+
+/* batch.c: many changes, to be done together. */
+struct batch {
+	char *messages;
+	size_t size;
+	size_t room;
+	unsigned int *lines;	/* that the messages come from */
+	size_t count;
+	size_t room_lines;
+};
+
+void batch_add(struct batch *batch, const struct nlmsghdr *nlh,
+	       unsigned int line);
+unsigned int batch_commit(struct nl *nl, const struct batch *batch,
+			  struct nl_answer *answer);
+void batch_drop(struct batch *batch);
+
+/* restore.c and apply.c */
+int restore_run(struct nl *nl, const struct request *req);
+int apply_run(struct nl *nl, const struct request *req);
 
 /* list.c, snapshot.c, conns.c and director.c */
 struct snapshot {
@@ -441,6 +500,8 @@ int conns_list(struct nl *nl, const struct request *req);
 int conns_del(struct nl *nl, const struct request *req);
 int drops_list(struct nl *nl, const struct request *req);
 int timeouts_list(struct nl *nl, const struct request *req);
+struct nlmsghdr *timeouts_message(struct nl *nl, const struct request *req);
+struct nlmsghdr *entry_message(struct nl *nl, const struct request *req);
 int timeouts_set(struct nl *nl, const struct request *req);
 int entry_set(struct nl *nl, const struct request *req);
 int info_list(struct nl *nl, const struct request *req);

@@ -230,6 +230,82 @@ void nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader, void *data,
 	}
 }
 
+/* What one datagram says of the messages from @first to @last. */
+static bool read_verdicts(struct nl *nl, const struct nlmsghdr *nlh, int left,
+			  unsigned int first, unsigned int last,
+			  struct nl_answer *answer, size_t *failed)
+{
+	unsigned int portid = mnl_socket_get_portid(nl->socket);
+	unsigned int at;
+
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		at = nlh->nlmsg_seq - first;
+		if (!mnl_nlmsg_portid_ok(nlh, portid) ||
+		    nlh->nlmsg_type != NLMSG_ERROR || at > last - first)
+			continue;
+		/* The first refusal counts; others may only follow from it. */
+		if (!answer->error)
+			decode_verdict(nlh, answer);
+		if (answer->error && *failed > at)
+			*failed = at;
+		if (nlh->nlmsg_seq == last)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * nl_ask_many() - send requests in one go, and wait for the end of all
+ * @nl: the connection with the kernel
+ * @messages: the requests, one behind the other
+ * @size: of all of them
+ * @answer: how the first one ended that was refused, or the last one
+ *
+ * Only the last one asks to be acknowledged; refusals always come. There may be
+ * NL_MANY of them, so that the refusals of all fit into the socket's buffer.
+ *
+ * Return: which one was refused, from 0 on; behind the last one if none was.
+ */
+size_t nl_ask_many(struct nl *nl, struct nlmsghdr *messages, size_t size,
+		   struct nl_answer *answer)
+{
+	unsigned int first = nl->seq + 1;
+	struct nlmsghdr *nlh = messages;
+	struct nlmsghdr *end = NULL;
+	size_t count = 0, failed;
+	int left = size;
+	ssize_t got;
+
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		nlh->nlmsg_seq = ++nl->seq;
+		nlh->nlmsg_flags &= ~NLM_F_ACK;
+		end = nlh;
+		count++;
+	}
+	memset(answer, 0, sizeof(*answer));
+	if (!count)
+		return 0;
+	end->nlmsg_flags |= NLM_F_ACK;
+	failed = count;
+	if (mnl_socket_sendto(nl->socket, messages, size) < 0) {
+		answer->error = errno;
+		return 0;
+	}
+	for (;;) {
+		got = mnl_socket_recvfrom(nl->socket, nl->answer,
+					  sizeof(nl->answer));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			answer->error = got ? errno : EBADMSG;
+			return 0;
+		}
+		if (read_verdicts(nl, (const void *)nl->answer, got, first,
+				  nl->seq, answer, &failed))
+			return failed;
+	}
+}
+
 static bool read_family(const struct nlmsghdr *nlh, void *data)
 {
 	return decode_family(nlh, data);
@@ -308,6 +384,9 @@ static void complain_errno(int error, const char *object)
 	case EBADMSG:
 		complain("the answer makes no sense: do module and %s %s belong together?",
 			 program, LBDR_VERSION);
+		break;
+	case EAGAIN:
+		complain("somebody else keeps changing the configuration: try again");
 		break;
 	case ENOMEM:
 		complain("the kernel is out of memory");

@@ -30,7 +30,8 @@ static int verdict(struct nl *nl, struct nlmsghdr *nlh)
 	return nl_verdict(&answer, "server");
 }
 
-static int configure(struct nl *nl, const struct request *req, __u8 command)
+static struct nlmsghdr *shares_message(struct nl *nl, const struct request *req,
+				       __u8 command)
 {
 	struct nlmsghdr *nlh = server_request(nl, req, command);
 
@@ -42,24 +43,39 @@ static int configure(struct nl *nl, const struct request *req, __u8 command)
 		mnl_attr_put_u32(nlh, LBDR_A_SERVER_LOWER, req->lower);
 	if (req->direct)
 		mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD, LBDR_FORWARD_DR);
-	return verdict(nl, nlh);
+	return nlh;
+}
+
+struct nlmsghdr *server_add_message(struct nl *nl, const struct request *req)
+{
+	return shares_message(nl, req, LBDR_CMD_SERVER_NEW);
 }
 
 int server_add(struct nl *nl, const struct request *req)
 {
-	return configure(nl, req, LBDR_CMD_SERVER_NEW);
+	return verdict(nl, server_add_message(nl, req));
+}
+
+struct nlmsghdr *server_edit_message(struct nl *nl, const struct request *req)
+{
+	return shares_message(nl, req, LBDR_CMD_SERVER_SET);
 }
 
 int server_edit(struct nl *nl, const struct request *req)
 {
-	return configure(nl, req, LBDR_CMD_SERVER_SET);
+	return verdict(nl, server_edit_message(nl, req));
 }
 
-int server_del(struct nl *nl, const struct request *req)
+struct nlmsghdr *server_del_message(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = server_request(nl, req, LBDR_CMD_SERVER_DEL);
 
 	if (req->drain)
 		mnl_attr_put(nlh, LBDR_A_SERVER_DRAIN, 0, NULL);
-	return verdict(nl, nlh);
+	return nlh;
+}
+
+int server_del(struct nl *nl, const struct request *req)
+{
+	return verdict(nl, server_del_message(nl, req));
 }

@@ -76,22 +76,27 @@ static int send_settings(struct nl *nl, const struct request *req,
 	return status;
 }
 
-int service_add(struct nl *nl, const struct request *req)
+struct nlmsghdr *service_add_message(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_SERVICE_NEW);
-	int status;
 
 	nl_put_service(nlh, &req->service);
 	put_settings(nlh, req);
 	put_persistence(nlh, req, false);
 	put_flags(nlh, req);
-	status = send_settings(nl, req, nlh);
+	return nlh;
+}
+
+int service_add(struct nl *nl, const struct request *req)
+{
+	int status = send_settings(nl, req, service_add_message(nl, req));
+
 	if (!status)
 		rules_warn(nl, req);
 	return status;
 }
 
-int service_edit(struct nl *nl, const struct request *req)
+struct nlmsghdr *service_edit_message(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_SERVICE_SET);
 
@@ -99,32 +104,54 @@ int service_edit(struct nl *nl, const struct request *req)
 	put_settings(nlh, req);
 	put_persistence(nlh, req, req->ipvsadm);
 	put_flags(nlh, req);
-	return send_settings(nl, req, nlh);
+	return nlh;
+}
+
+int service_edit(struct nl *nl, const struct request *req)
+{
+	return send_settings(nl, req, service_edit_message(nl, req));
 }
 
 /* A change that needs no more than the service, or none for all of them. */
-static int change(struct nl *nl, const struct request *req, __u8 command)
+static struct nlmsghdr *change_message(struct nl *nl, const struct request *req,
+				       __u8 command)
 {
 	struct nlmsghdr *nlh = nl_request(nl, command);
-	struct nl_answer answer;
 
 	if (req->has_service)
 		nl_put_service(nlh, &req->service);
+	return nlh;
+}
+
+static int change(struct nl *nl, struct nlmsghdr *nlh)
+{
+	struct nl_answer answer;
+
 	nl_ask(nl, nlh, NULL, NULL, &answer);
 	return nl_verdict(&answer, "service");
 }
 
+struct nlmsghdr *service_del_message(struct nl *nl, const struct request *req)
+{
+	return change_message(nl, req, LBDR_CMD_SERVICE_DEL);
+}
+
 int service_del(struct nl *nl, const struct request *req)
 {
-	return change(nl, req, LBDR_CMD_SERVICE_DEL);
+	return change(nl, service_del_message(nl, req));
 }
 
 int service_zero(struct nl *nl, const struct request *req)
 {
-	return change(nl, req, LBDR_CMD_ZERO);
+	return change(nl, change_message(nl, req, LBDR_CMD_ZERO));
+}
+
+struct nlmsghdr *service_clear_message(struct nl *nl, const struct request *req)
+{
+	return change_message(nl, req, LBDR_CMD_FLUSH);
 }
 
 int service_clear(struct nl *nl, const struct request *req)
 {
-	return change(nl, req, LBDR_CMD_FLUSH);
+	return change(nl, service_clear_message(nl, req));
 }

@@ -14,6 +14,7 @@ const struct verb verbs[VERBS] = {
 		.longname = "add-service",
 		.needs = NEEDS_SERVICE,
 		.run = service_add,
+		.message = service_add_message,
 		.summary = "add a virtual service",
 		.details = "Without -s the scheduler is wlc: least connections, by weight.\n"
 			   "A packet's service is that of its very port; else of a range of\n"
@@ -27,6 +28,7 @@ const struct verb verbs[VERBS] = {
 		.longname = "edit-service",
 		.needs = NEEDS_SERVICE,
 		.run = service_edit,
+		.message = service_edit_message,
 		.summary = "change a virtual service",
 		.details = "What is not named stays, and so do open connections. With another\n"
 			   "scheduler, -b and --mh-size begin anew.",
@@ -39,6 +41,7 @@ const struct verb verbs[VERBS] = {
 		.longname = "delete-service",
 		.needs = NEEDS_SERVICE,
 		.run = service_del,
+		.message = service_del_message,
 		.summary = "remove a virtual service",
 		.details = "Its servers and connections go with it.",
 		.example = "del-service -t 192.0.2.63:80",
@@ -50,6 +53,7 @@ const struct verb verbs[VERBS] = {
 		.longname = "add-server",
 		.needs = NEEDS_SERVICE | NEEDS_SERVER,
 		.run = server_add,
+		.message = server_add_message,
 		.summary = "add a real server to a service",
 		.details = "The server must be on the same segment and hold the service's address.",
 		.example = "add-server -t 192.0.2.63:80 -r 192.0.2.62 -w 10",
@@ -61,6 +65,7 @@ const struct verb verbs[VERBS] = {
 		.longname = "edit-server",
 		.needs = NEEDS_SERVICE | NEEDS_SERVER,
 		.run = server_edit,
+		.message = server_edit_message,
 		.summary = "change a real server",
 		.details = "Weight 0 takes no new connection and keeps the open ones.\n"
 			   "Without -w the weight becomes 1, as with ipvsadm. Thresholds stay.",
@@ -73,6 +78,7 @@ const struct verb verbs[VERBS] = {
 		.longname = "delete-server",
 		.needs = NEEDS_SERVICE | NEEDS_SERVER,
 		.run = server_del,
+		.message = server_del_message,
 		.summary = "remove a real server from a service",
 		.details = "Its connections end, but with --drain, which lets them end by\n"
 			   "themselves and removes the server then.",
@@ -106,6 +112,7 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_TIMEOUTS,
 		.words = "TCP TCPFIN UDP|STATE=SECONDS...",
 		.run = timeouts_set,
+		.message = timeouts_message,
 		.summary = "set how long connections may idle, in seconds",
 		.details = "Of the three numbers, 0 keeps what is. 'list --info' tells the\n"
 			   "states, and --timeouts of add-service sets them for one service.",
@@ -117,6 +124,7 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_ENTRY,
 		.words = "prerouting|input|ingress DEV...",
 		.run = entry_set,
+		.message = entry_message,
 		.summary = "choose where packets are taken",
 		.details = "At prerouting, the default, they go around conntrack, routing and the\n"
 			   "firewall behind it; at input they come to the director only after the\n"
@@ -141,6 +149,7 @@ const struct verb verbs[VERBS] = {
 		.letters = "C",
 		.longname = "clear",
 		.run = service_clear,
+		.message = service_clear_message,
 		.summary = "remove every service",
 		.details = "Their servers and connections go with them.",
 		.example = "clear",
@@ -155,6 +164,30 @@ const struct verb verbs[VERBS] = {
 		.details = "In the order of adding, numbers instead of names.",
 		.example = "save",
 		.ipvsadm_example = "-S -n",
+	},
+	[VERB_RESTORE] = {
+		.name = "restore",
+		.letters = "R",
+		.longname = "restore",
+		.needs = TAKES_WORD,
+		.words = "[FILE]",
+		.run = restore_run,
+		.summary = "do the commands of a file, all of them or none",
+		.details = "Without a file, those of standard input. They add to what is there; a\n"
+			   "file that begins with -C replaces it. Whatever is there before and\n"
+			   "after stays with its connections.",
+		.example = "restore /etc/lbdr.rules",
+		.ipvsadm_example = "-R <rules",
+	},
+	[VERB_APPLY] = {
+		.name = "apply",
+		.needs = TAKES_WORD,
+		.words = "[FILE]",
+		.run = apply_run,
+		.summary = "make services and servers those of a file",
+		.details = "As 'save' writes it. Prints the commands that it takes, and does them\n"
+			   "together. What is in the file already stays with its connections.",
+		.example = "apply --dry-run /etc/lbdr.rules",
 	},
 	[VERB_LIST_SCHEDULERS] = {
 		.name = "list-schedulers",

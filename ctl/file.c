@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Files of commands, a command a line, as `save` and ipvsadm's -S write them: a
+ * command line without the program's name. Blanks part words; quotes, single or
+ * double ones, keep blanks in a word; # at the beginning of a word begins a
+ * comment.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lbctl.h"
+
+/* Longer than any command; who sends more sends no commands. */
+#define LINE_MAX_SIZE 65536
+
+/**
+ * file_open() - begin to read a file
+ * @file: to be closed by file_close()
+ * @name: NULL or "-" for standard input
+ *
+ * Return: the exit status, the error has been told.
+ */
+int file_open(struct file *file, const char *name)
+{
+	memset(file, 0, sizeof(*file));
+	if (!name || !strcmp(name, "-")) {
+		file->in = stdin;
+		file->name = "standard input";
+		return EXIT_DONE;
+	}
+	file->name = name;
+	file->in = fopen(name, "re");
+	if (file->in)
+		return EXIT_DONE;
+	complain("cannot read '%s': %s", name, strerror(errno));
+	return EXIT_USAGE;
+}
+
+void file_close(struct file *file)
+{
+	if (file->in && file->in != stdin)
+		fclose(file->in);
+	free(file->text);
+	memset(file, 0, sizeof(*file));
+}
+
+static bool is_blank(char letter)
+{
+	return letter == ' ' || letter == '\t' || letter == '\r' ||
+	       letter == '\n';
+}
+
+/* One word, in place; returns what is behind it, or NULL without its quote. */
+static char *split_word(char *at)
+{
+	char *to = at;
+	char quote;
+
+	while (*at && !is_blank(*at)) {
+		if (*at != '"' && *at != '\'') {
+			*to++ = *at++;
+			continue;
+		}
+		quote = *at++;
+		while (*at && *at != quote)
+			*to++ = *at++;
+		if (!*at++)
+			return NULL;
+	}
+	if (*at)
+		at++;
+	*to = '\0';
+	return at;
+}
+
+/**
+ * file_split() - part a line into words
+ * @text: the line, which is cut into them
+ * @words: room for FILE_WORDS of them and NULL
+ * @count: how many there are
+ *
+ * Return: 0 or -1, and then fault_text() tells more.
+ */
+int file_split(char *text, char **words, int *count)
+{
+	*count = 0;
+	for (;;) {
+		while (is_blank(*text))
+			text++;
+		if (!*text || *text == '#')
+			break;
+		if (*count == FILE_WORDS)
+			return fault("there are more than %d words",
+				     FILE_WORDS);
+		words[*count] = text;
+		text = split_word(text);
+		if (!text)
+			return fault("a quote is not closed");
+		(*count)++;
+	}
+	words[*count] = NULL;
+	return 0;
+}
+
+/**
+ * file_next() - read the next line that has a command
+ * @file: the file; its words and line are set
+ *
+ * Return: 1; 0 at the end; -1 for a line that is none, and then fault_text()
+ * tells more.
+ */
+int file_next(struct file *file)
+{
+	ssize_t size;
+
+	file->words[0] = (char *)program;
+	for (;;) {
+		errno = 0;
+		size = getline(&file->text, &file->room, file->in);
+		if (size < 0 && !feof(file->in))
+			return fault("cannot read on: %s",
+				     strerror(errno ? errno : EIO));
+		if (size < 0)
+			return 0;
+		file->line++;
+		if (size > LINE_MAX_SIZE)
+			return fault("the line is longer than %d bytes",
+				     LINE_MAX_SIZE);
+		if (strlen(file->text) != (size_t)size)
+			return fault("the line has a zero byte");
+		if (file_split(file->text, file->words + 1, &file->count))
+			return -1;
+		if (file->count)
+			return 1;
+	}
+}
+
+/**
+ * file_request() - understand the line that was read
+ * @file: the file
+ * @ipvsadm: by ipvsadm's grammar alone
+ * @req: what is asked for; texts point into the line
+ *
+ * Return: 0, or -1 and then fault_text() tells more.
+ */
+int file_request(struct file *file, bool ipvsadm, struct request *req)
+{
+	memset(req, 0, sizeof(*req));
+	req->ipvsadm = ipvsadm;
+	if (options_read(file->count + 1, file->words, req))
+		return -1;
+	if (!req->verb->message || req->help)
+		return fault("%s is no command for a file, which changes services, servers, time-outs and the entry",
+			     req->verb->name);
+	if (req->netns)
+		return fault("-N belongs to the command that reads the file, and is for all of it");
+	return 0;
+}
+
+/* The lines are one thing: where one is wrong, all are left undone. */
+void file_complain(const struct file *file, unsigned int line,
+		   const char *sentence)
+{
+	complain("%s, line %u: %s; nothing was changed", file->name, line,
+		 sentence);
+}
