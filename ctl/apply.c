@@ -1,7 +1,550 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * Makes the running configuration that of a file. What is wanted is compared with
+ * what there is, and the difference written down as a file of commands, which is
+ * shown and done as `restore` does files: together, or not at all. So nothing is
+ * done that is not shown.
+ *
+ * The order of adding is left alone: to insert a server would mean to add all
+ * behind it again.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "lbctl.h"
+
+/*
+ * What the file says, order being the line. Servers are in the order of their
+ * services' keys; by_key has the services once more in that order.
+ */
+struct wanted {
+	struct snapshot shot;
+	size_t room_services;
+	size_t room_servers;
+	struct service *by_key;
+	struct timeouts timeouts;
+	bool has_entry;
+	__u8 entry;
+	char devices[INGRESS_MAX][16];
+	int n_devices;
+};
+
+static void want_service(struct wanted *wanted, const struct request *req,
+			 size_t line)
+{
+	struct snapshot *shot = &wanted->shot;
+	struct service *service;
+	__u8 state;
+
+	shot->services = grow(shot->services, &wanted->room_services,
+			      shot->nr_services, sizeof(*service));
+	service = &shot->services[shot->nr_services++];
+	memset(service, 0, sizeof(*service));
+	service->key = req->service;
+	snprintf(service->scheduler, sizeof(service->scheduler), "%s",
+		 req->scheduler ? req->scheduler : "wlc");
+	service->sched_flags = req->sched_flags;
+	if (!strcmp(service->scheduler, "mh"))
+		service->mh_size = req->mh_size ? req->mh_size :
+						  MH_SIZE_DEFAULT;
+	service->refuse = req->refuse;
+	service->stray = req->stray;
+	if (req->one_packet)
+		service->flags |= LBDR_SERVICE_FLAG_ONE_PACKET;
+	if (req->expire_quiescent)
+		service->flags |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
+	service->persist = req->persist_text ? req->persist : 0;
+	service->prefix = req->service.at.family == AF_INET ? 32 : 128;
+	if (req->netmask_text)
+		service->prefix = req->prefix;
+	service->timeouts = req->timeouts;
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
+		if (!service->timeouts.seconds[state])
+			service->timeouts.given[state] = false;
+	}
+	service->order = line;
+}
+
+static void want_server(struct wanted *wanted, const struct request *req,
+			size_t line)
+{
+	struct snapshot *shot = &wanted->shot;
+	struct server *server;
+
+	shot->servers = grow(shot->servers, &wanted->room_servers,
+			     shot->nr_servers, sizeof(*server));
+	server = &shot->servers[shot->nr_servers++];
+	memset(server, 0, sizeof(*server));
+	server->service = req->service;
+	server->at = req->server;
+	server->weight = req->weight;
+	server->upper = req->upper;
+	server->lower = req->lower;
+	server->order = line;
+}
+
+static void want_timeouts(struct wanted *wanted, const struct request *req)
+{
+	__u8 state;
+
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
+		if (!req->timeouts.given[state])
+			continue;
+		wanted->timeouts.given[state] = true;
+		wanted->timeouts.seconds[state] = req->timeouts.seconds[state];
+	}
+}
+
+static void want_entry(struct wanted *wanted, const struct request *req)
+{
+	int i;
+
+	wanted->has_entry = true;
+	wanted->entry = req->entry;
+	wanted->n_devices = req->n_devices;
+	for (i = 0; i < req->n_devices; i++)
+		snprintf(wanted->devices[i], sizeof(wanted->devices[i]), "%s",
+			 req->devices[i]);
+}
+
+static int want(struct wanted *wanted, const struct request *req, size_t line)
+{
+	switch (req->verb - verbs) {
+	case VERB_ADD_SERVICE:
+		want_service(wanted, req, line);
+		return 0;
+	case VERB_ADD_SERVER:
+		want_server(wanted, req, line);
+		return 0;
+	case VERB_SET_TIMEOUT:
+		want_timeouts(wanted, req);
+		return 0;
+	case VERB_SET_ENTRY:
+		want_entry(wanted, req);
+		return 0;
+	default:
+		return fault("a file for apply says what there is to be, and %s does not",
+			     req->verb->name);
+	}
+}
+
+static int compare_lines(size_t a, size_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_services(const void *a, const void *b)
+{
+	const struct service *first = a;
+	const struct service *second = b;
+	int order = service_key_compare(&first->key, &second->key);
+
+	return order ? order : compare_lines(first->order, second->order);
+}
+
+static int compare_servers(const void *a, const void *b)
+{
+	const struct server *first = a;
+	const struct server *second = b;
+	int order = service_key_compare(&first->service, &second->service);
+
+	return order ? order : compare_lines(first->order, second->order);
+}
+
+static int compare_key(const void *key, const void *service)
+{
+	return service_key_compare(key,
+				   &((const struct service *)service)->key);
+}
+
+static const struct service *find_service(const struct service *services,
+					  size_t count,
+					  const struct service_key *key)
+{
+	if (!count)
+		return NULL;
+	return bsearch(key, services, count, sizeof(*services), compare_key);
+}
+
+static const struct server *find_server(const struct server *servers,
+					size_t count, const struct server *like)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (!memcmp(servers[i].at.address, like->at.address,
+			    sizeof(like->at.address)))
+			return &servers[i];
+	}
+	return NULL;
+}
+
+/* Sorts, and finds what is there twice, or has no service. */
+static int check_wanted(struct wanted *wanted, unsigned int *line)
+{
+	struct snapshot *shot = &wanted->shot;
+	const struct service *service;
+	const struct server *first;
+	size_t count = shot->nr_services;
+	size_t i, at = 0;
+
+	wanted->by_key = reallocarray(NULL, count + 1, sizeof(*service));
+	if (!wanted->by_key)
+		return fault("out of memory");
+	if (count)
+		memcpy(wanted->by_key, shot->services,
+		       count * sizeof(*service));
+	qsort(wanted->by_key, count, sizeof(*service), compare_services);
+	for (i = 1; i < count; i++) {
+		*line = wanted->by_key[i].order;
+		if (!service_key_compare(&wanted->by_key[i - 1].key,
+					 &wanted->by_key[i].key))
+			return fault("the service is there already");
+	}
+	if (shot->nr_servers)
+		qsort(shot->servers, shot->nr_servers, sizeof(*shot->servers),
+		      compare_servers);
+	for (i = 0; i < shot->nr_servers; i++) {
+		first = &shot->servers[i];
+		*line = first->order;
+		if (!i || service_key_compare(&shot->servers[i - 1].service,
+					      &first->service))
+			at = i;
+		service = find_service(wanted->by_key, count, &first->service);
+		if (!service || service->order > first->order)
+			return fault("there is no such service before");
+		if (find_server(&shot->servers[at], i - at, first))
+			return fault("the service has this server already");
+	}
+	return 0;
+}
+
+static int read_wanted(struct file *file, bool ipvsadm, struct wanted *wanted)
+{
+	unsigned int line = 0;
+	struct request req;
+	int more;
+
+	while ((more = file_next(file)) > 0) {
+		if (file_request(file, ipvsadm, &req) ||
+		    want(wanted, &req, file->line))
+			break;
+	}
+	if (more)
+		line = file->line;
+	else if (!check_wanted(wanted, &line))
+		return EXIT_DONE;
+	file_complain(file, line, fault_text());
+	return EXIT_USAGE;
+}
+
+static void write_timeouts(FILE *out, const struct service *is,
+			   const struct service *want)
+{
+	struct timeouts change = { .given = { false } };
+	char text[TIMEOUTS_TEXT];
+	__u8 state;
+
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
+		if (is->timeouts.seconds[state] ==
+		    want->timeouts.seconds[state])
+			continue;
+		change.given[state] = true;
+		change.seconds[state] = want->timeouts.seconds[state];
+	}
+	if (*timeouts_text(&change, text))
+		fprintf(out, " --timeouts %s", text);
+}
+
+/* With another scheduler its options begin anew. */
+static void write_scheduler(FILE *out, const struct service *is,
+			    const struct service *want)
+{
+	bool same = !strcmp(is->scheduler, want->scheduler);
+	__u32 flags = same ? is->sched_flags : 0;
+	__u32 size = same ? is->mh_size : MH_SIZE_DEFAULT;
+	char text[FLAGS_TEXT];
+
+	if (!same)
+		fprintf(out, " -s %s", want->scheduler);
+	if (flags != want->sched_flags)
+		fprintf(out, " -b %s", *sched_flags_text(want, text) ? text :
+								     "none");
+	if (want->mh_size && size != want->mh_size)
+		fprintf(out, " --mh-size %u", want->mh_size);
+}
+
+static void write_settings(FILE *out, const struct service *is,
+			   const struct service *want)
+{
+	__u32 flags = is->flags ^ want->flags;
+	char text[MASK_TEXT];
+
+	if (is->refuse != want->refuse)
+		fprintf(out, " --refuse %s", refuse_word(want->refuse));
+	if (is->stray != want->stray)
+		fprintf(out, " --stray %s", stray_word(want->stray));
+	if (is->persist != want->persist)
+		fprintf(out, " -p %u", want->persist);
+	/* Without persistence nobody asks for it, and it is not saved. */
+	if (want->persist && is->prefix != want->prefix)
+		fprintf(out, " -M %s", mask_text(want->key.at.family,
+						 want->prefix, text));
+	if (flags & LBDR_SERVICE_FLAG_ONE_PACKET)
+		fprintf(out, want->flags & LBDR_SERVICE_FLAG_ONE_PACKET ?
+			     " -o" : " --no-ops");
+	if (flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
+		fprintf(out, " --expire-quiescent %s",
+			want->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT ?
+			"yes" : "no");
+	write_timeouts(out, is, want);
+}
+
+/* The options that differ, behind a command, if there are any. */
+static void write_change(FILE *out, const struct service *is,
+			 const struct service *want, const char *key)
+{
+	char *options = NULL;
+	size_t size = 0;
+	FILE *line;
+
+	line = open_memstream(&options, &size);
+	if (!line)
+		return;
+	write_scheduler(line, is, want);
+	write_settings(line, is, want);
+	if (fclose(line)) {
+		free(options);
+		return;
+	}
+	if (size)
+		fprintf(out, "-E %s%s\n", key, options);
+	free(options);
+}
+
+static void write_server_change(FILE *out, const struct server *is,
+				const struct server *want, const char *key)
+{
+	char at[ENDPOINT_TEXT];
+
+	if (!is || is->draining) {
+		save_server(out, want, key, true);
+		return;
+	}
+	if (is->weight == want->weight && is->upper == want->upper &&
+	    is->lower == want->lower)
+		return;
+	fprintf(out, "-e %s -r %s -g -w %u", key,
+		endpoint_text(&want->at, want->service.protocol, true, at),
+		want->weight);
+	if (is->upper != want->upper || is->lower != want->lower)
+		fprintf(out, " -x %u -y %u", want->upper, want->lower);
+	fputc('\n', out);
+}
+
+static void write_servers(FILE *out, const struct snapshot *now,
+			  const struct snapshot *then,
+			  const struct service *service, const char *key)
+{
+	const struct server *is, *want;
+	size_t nr_is, nr_want, i;
+	char at[ENDPOINT_TEXT];
+
+	is = snapshot_servers(now, service, &nr_is);
+	want = snapshot_servers(then, service, &nr_want);
+	/* One that drains is on its way. */
+	for (i = 0; i < nr_is; i++) {
+		if (!is[i].draining && !find_server(want, nr_want, &is[i]))
+			fprintf(out, "-d %s -r %s\n", key,
+				endpoint_text(&is[i].at, is[i].service.protocol,
+					      true, at));
+	}
+	for (i = 0; i < nr_want; i++)
+		write_server_change(out, find_server(is, nr_is, &want[i]),
+				    &want[i], key);
+}
+
+/* What goes first, since a range may want its ports. @now is sorted. */
+static void write_services(FILE *out, const struct snapshot *now,
+			   const struct wanted *wanted)
+{
+	const struct snapshot *then = &wanted->shot;
+	const struct service *is, *want;
+	char key[SAVE_KEY_TEXT];
+	size_t i;
+
+	for (i = 0; i < now->nr_services; i++) {
+		is = &now->services[i];
+		if (!find_service(wanted->by_key, then->nr_services, &is->key))
+			fprintf(out, "-D %s\n", save_key(&is->key, true, key));
+	}
+	for (i = 0; i < then->nr_services; i++) {
+		want = &then->services[i];
+		is = find_service(now->services, now->nr_services, &want->key);
+		save_key(&want->key, true, key);
+		if (is)
+			write_change(out, is, want, key);
+		else
+			save_service(out, want, key, false);
+		write_servers(out, now, then, want, key);
+	}
+}
+
+struct director_change {
+	const struct wanted *wanted;
+	FILE *out;
+};
+
+static bool same_entry(const struct wanted *wanted, const struct info *info)
+{
+	int i;
+
+	if (wanted->entry != info->entry ||
+	    wanted->n_devices != info->n_devices)
+		return false;
+	for (i = 0; i < info->n_devices; i++) {
+		if (strcmp(wanted->devices[i], info->devices[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool read_director(const struct nlmsghdr *nlh, void *data)
+{
+	const struct director_change *change = data;
+	const struct wanted *wanted = change->wanted;
+	struct timeouts timeouts = wanted->timeouts;
+	char text[TIMEOUTS_TEXT];
+	struct info info;
+	__u8 state;
+	int i;
+
+	if (!decode_info(nlh, &info, NULL, NULL))
+		return false;
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
+		if (timeouts.seconds[state] == info.timeouts.seconds[state])
+			timeouts.given[state] = false;
+	}
+	if (*timeouts_text(&timeouts, text))
+		fprintf(change->out, "set-timeout %s\n", text);
+	if (!wanted->has_entry || same_entry(wanted, &info))
+		return true;
+	fprintf(change->out, "set-entry %s", entry_word(wanted->entry));
+	for (i = 0; i < wanted->n_devices; i++)
+		fprintf(change->out, " %s", wanted->devices[i]);
+	fputc('\n', change->out);
+	return true;
+}
+
+/* Writes the commands to @out; the exit status, and the error has been told. */
+static int write_script(struct nl *nl, const struct request *req,
+			const struct wanted *wanted, FILE *out)
+{
+	struct director_change change = { wanted, out };
+	struct nl_answer answer;
+	struct snapshot now;
+	int status;
+
+	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_director, &change,
+	       &answer);
+	status = nl_verdict(&answer, "director");
+	if (status)
+		return status;
+	status = snapshot_take(nl, req, true, &now);
+	if (!status)
+		write_services(out, &now, wanted);
+	snapshot_drop(&now);
+	return status;
+}
+
+/* The command of a line, which is all of it. */
+static void complain_of(const char *script, unsigned int line,
+			const struct nl_answer *answer)
+{
+	while (--line)
+		script = strchr(script, '\n') + 1;
+	complain("%.*s: %s; nothing was changed", (int)strcspn(script, "\n"),
+		 script, *answer->sentence ? answer->sentence :
+					     strerror(answer->error));
+}
+
+/* Does a script; EXIT_DONE with EAGAIN in @answer when it is outdated. */
+static int run_script(struct nl *nl, char *script, size_t size,
+		      struct nl_answer *answer)
+{
+	struct file file = { .name = "apply" };
+	struct batch batch = { .count = 0 };
+	unsigned int line;
+	int status;
+
+	memset(answer, 0, sizeof(*answer));
+	if (!size)
+		return EXIT_DONE;
+	file.in = fmemopen(script, size, "r");
+	if (!file.in) {
+		complain("out of memory");
+		return EXIT_REFUSED;
+	}
+	status = restore_read(nl, &file, false, &batch);
+	if (!status) {
+		line = batch_commit(nl, &batch, answer);
+		if (answer->error && answer->error != EAGAIN) {
+			if (line)
+				complain_of(script, line, answer);
+			else
+				nl_verdict(answer, "transaction");
+			status = EXIT_REFUSED;
+		}
+	}
+	batch_drop(&batch);
+	file_close(&file);
+	return status;
+}
+
+/* One try. */
+static int try(struct nl *nl, const struct request *req,
+	       const struct wanted *wanted, struct nl_answer *answer)
+{
+	char *script = NULL;
+	size_t size = 0;
+	int status;
+	FILE *out;
+
+	memset(answer, 0, sizeof(*answer));
+	out = open_memstream(&script, &size);
+	status = out ? write_script(nl, req, wanted, out) : EXIT_REFUSED;
+	if (!out || fclose(out)) {
+		complain("out of memory");
+		status = EXIT_REFUSED;
+	}
+	if (!status && !req->dry_run)
+		status = run_script(nl, script, size, answer);
+	if (!status && !answer->error && size)
+		fwrite(script, 1, size, stdout);
+	free(script);
+	return status;
+}
+
 int apply_run(struct nl *nl, const struct request *req)
 {
-	(void)nl; (void)req;
-	return EXIT_REFUSED;
+	struct wanted wanted = { .has_entry = false };
+	struct nl_answer answer = { .error = EAGAIN };
+	struct file file;
+	int status, i;
+
+	status = file_open(&file, req->word);
+	if (status)
+		return status;
+	status = read_wanted(&file, req->ipvsadm, &wanted);
+	for (i = 0; !status && answer.error == EAGAIN && i < RESTORE_TRIES;
+	     i++)
+		status = try(nl, req, &wanted, &answer);
+	if (!status && answer.error)
+		status = nl_verdict(&answer, "transaction");
+	free(wanted.by_key);
+	snapshot_drop(&wanted.shot);
+	file_close(&file);
+	return status;
 }

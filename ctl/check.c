@@ -448,6 +448,7 @@ int main(int argc, char **argv)
 	check_masks();
 	check_names();
 	check_lines();
+	check_files();
 	check_columns();
 	check_words();
 	check_lists();

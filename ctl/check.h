@@ -10,6 +10,7 @@
 #include "lbctl.h"
 
 void result(bool good, const char *format, ...) __printf(2, 3);
+void check_files(void);
 void check_lines(void);
 void check_lists(void);
 void check_words(void);

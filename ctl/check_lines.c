@@ -119,6 +119,16 @@ static bool wants_help(const struct request *req)
 	return req->help;
 }
 
+static bool names_rules(const struct request *req)
+{
+	return req->word && !strcmp(req->word, "rules");
+}
+
+static bool tries_rules(const struct request *req)
+{
+	return req->dry_run && names_rules(req);
+}
+
 static bool about_list(const struct request *req)
 {
 	return req->word && !strcmp(req->word, "list");
@@ -647,7 +657,13 @@ static const struct line_row line_rows[] = {
 	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -m", true, -2, NULL },
 	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -i", true, -2, NULL },
 	{ "-L --rate", true, -2, NULL },
-	{ "-R", true, -2, NULL },
+	{ "-R", true, VERB_RESTORE, NULL },
+	{ "restore rules", false, VERB_RESTORE, names_rules },
+	{ "restore", false, VERB_RESTORE, NULL },
+	{ "restore rules more", false, -1, NULL },
+	{ "apply --dry-run rules", false, VERB_APPLY, tries_rules },
+	{ "apply rules", true, -1, NULL },
+	{ "restore --dry-run rules", false, -1, NULL },
 	{ "--start-daemon master", true, -2, NULL },
 };
 

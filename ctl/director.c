@@ -183,6 +183,46 @@ int entry_set(struct nl *nl, const struct request *req)
 	return nl_verdict(&answer, "entry");
 }
 
+/* What is not as it is at first; the lines come before those of services. */
+static bool read_saved(const struct nlmsghdr *nlh, void *data)
+{
+	char text[TIMEOUTS_TEXT];
+	struct info info;
+	__u8 state;
+	int i;
+
+	(void)data;
+	if (!decode_info(nlh, &info, NULL, NULL))
+		return false;
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
+		if (info.timeouts.seconds[state] == usual_timeouts[state])
+			info.timeouts.given[state] = false;
+	}
+	if (*timeouts_text(&info.timeouts, text))
+		printf("set-timeout %s\n", text);
+	if (info.entry == LBDR_ENTRY_PREROUTING)
+		return true;
+	printf("set-entry %s", entry_word(info.entry));
+	for (i = 0; i < info.n_devices; i++)
+		printf(" %s", info.devices[i]);
+	putchar('\n');
+	return true;
+}
+
+/* Anyone may see the services; the director as a whole is for root. */
+int director_save(struct nl *nl)
+{
+	struct nl_answer answer;
+
+	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_saved, NULL,
+	       &answer);
+	if (answer.error == EPERM) {
+		complain("without root (CAP_NET_ADMIN) set-timeout and set-entry are not known, and not saved");
+		return EXIT_PARTLY;
+	}
+	return nl_verdict(&answer, "director");
+}
+
 json_t *devices_json(const struct info *info)
 {
 	json_t *array = json_array();

@@ -325,6 +325,7 @@ int parse_netns(const char *text);
 #define TIMEOUTS_TEXT 320
 
 extern const char *const sched_flag_words[];
+extern const __u32 usual_timeouts[LBDR_A_TIMEOUT_MAX + 1];
 
 int parse_sched_flags(const char *text, const char *scheduler, __u32 *flags);
 int parse_mh_size(const char *text, const char *scheduler, __u32 *size);
@@ -471,6 +472,10 @@ unsigned int batch_commit(struct nl *nl, const struct batch *batch,
 void batch_drop(struct batch *batch);
 
 /* restore.c and apply.c */
+#define RESTORE_TRIES 10
+
+int restore_read(struct nl *nl, struct file *file, bool ipvsadm,
+		 struct batch *batch);
 int restore_run(struct nl *nl, const struct request *req);
 int apply_run(struct nl *nl, const struct request *req);
 
@@ -492,6 +497,13 @@ int service_key_compare(const struct service_key *a,
 			const struct service_key *b);
 void list_print(const struct snapshot *shot, const struct request *req);
 void save_print(const struct snapshot *shot, const struct request *req);
+#define SAVE_KEY_TEXT (ENDPOINT_TEXT + 32)
+const char *save_key(const struct service_key *key, bool numeric, char *text);
+void save_service(FILE *out, const struct service *service, const char *text,
+		  bool ipvsadm);
+void save_server(FILE *out, const struct server *server, const char *text,
+		 bool numeric);
+int director_save(struct nl *nl);
 void conn_print(const struct conn *conn, const struct request *req);
 json_t *conn_json(const struct conn *conn);
 int list_run(struct nl *nl, const struct request *req);

@@ -12,8 +12,6 @@
 #define SERVICE_COLUMN 33
 #define SERVER_COLUMN 28
 
-#define KEY_TEXT (ENDPOINT_TEXT + 32)
-
 /* A director that routes directly never sees an answer. */
 #define NONE_OUT 0
 
@@ -328,17 +326,23 @@ int list_run(struct nl *nl, const struct request *req)
 	return services_list(nl, req);
 }
 
-/* The options that name a service. */
-static const char *save_key(const struct service_key *key, bool numeric,
-			    char *text)
+/**
+ * save_key() - the options that name a service
+ * @key: the service's
+ * @numeric: no names of hosts and ports
+ * @text: of SAVE_KEY_TEXT bytes
+ *
+ * Return: @text.
+ */
+const char *save_key(const struct service_key *key, bool numeric, char *text)
 {
 	char at[ENDPOINT_TEXT];
 
 	if (key->fwmark)
-		snprintf(text, KEY_TEXT, "-f %u%s", key->fwmark,
+		snprintf(text, SAVE_KEY_TEXT, "-f %u%s", key->fwmark,
 			 key->at.family == AF_INET6 ? " -6" : "");
 	else
-		snprintf(text, KEY_TEXT, "%s %s",
+		snprintf(text, SAVE_KEY_TEXT, "%s %s",
 			 key->protocol == IPPROTO_TCP ? "-t" :
 			 key->protocol == IPPROTO_UDP ? "-u" : "--sctp-service",
 			 endpoint_text(&key->at, key->protocol, numeric, at));
@@ -346,75 +350,82 @@ static const char *save_key(const struct service_key *key, bool numeric,
 }
 
 /* The options that restore a service, those alone that are not usual. */
-static void save_settings(const struct service *service)
+static void save_settings(FILE *out, const struct service *service)
 {
 	int family = service->key.at.family;
 	char flags[FLAGS_TEXT];
 	char mask[MASK_TEXT];
 
-	printf(" -s %s", service->scheduler);
+	fprintf(out, " -s %s", service->scheduler);
 	if (service->persist)
-		printf(" -p %u", service->persist);
+		fprintf(out, " -p %u", service->persist);
 	if (service->persist && is_masked(service))
-		printf(" -M %s", mask_text(family, service->prefix, mask));
+		fprintf(out, " -M %s",
+			mask_text(family, service->prefix, mask));
 	if (service->flags & LBDR_SERVICE_FLAG_ONE_PACKET)
-		printf(" -o");
+		fprintf(out, " -o");
 	if (*sched_flags_text(service, flags))
-		printf(" -b %s", flags);
+		fprintf(out, " -b %s", flags);
 }
 
 /* Which ipvsadm would not read again. */
-static void save_own_settings(const struct service *service)
+static void save_own_settings(FILE *out, const struct service *service)
 {
 	char text[TIMEOUTS_TEXT];
 
 	if (service->mh_size && service->mh_size != MH_SIZE_DEFAULT)
-		printf(" --mh-size %u", service->mh_size);
+		fprintf(out, " --mh-size %u", service->mh_size);
 	if (service->refuse != LBDR_REFUSE_ICMP)
-		printf(" --refuse %s", refuse_word(service->refuse));
+		fprintf(out, " --refuse %s", refuse_word(service->refuse));
 	if (service->stray != LBDR_STRAY_PASS)
-		printf(" --stray %s", stray_word(service->stray));
+		fprintf(out, " --stray %s", stray_word(service->stray));
 	if (service->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
-		printf(" --expire-quiescent yes");
+		fprintf(out, " --expire-quiescent yes");
 	if (*timeouts_text(&service->timeouts, text))
-		printf(" --timeouts %s", text);
+		fprintf(out, " --timeouts %s", text);
 }
 
-static void save_shares(const struct server *server)
+/* The command that adds a service, whose key is @text. */
+void save_service(FILE *out, const struct service *service, const char *text,
+		  bool ipvsadm)
 {
-	printf(" -g -w %u", server->weight);
+	fprintf(out, "-A %s", text);
+	save_settings(out, service);
+	if (!ipvsadm)
+		save_own_settings(out, service);
+	fputc('\n', out);
+}
+
+/* The command that adds a server to the service whose key is @text. */
+void save_server(FILE *out, const struct server *server, const char *text,
+		 bool numeric)
+{
+	char at[ENDPOINT_TEXT];
+
+	fprintf(out, "-a %s -r %s -g -w %u", text,
+		endpoint_text(&server->at, server->service.protocol, numeric,
+			      at),
+		server->weight);
 	if (server->upper)
-		printf(" -x %u", server->upper);
+		fprintf(out, " -x %u", server->upper);
 	if (server->lower)
-		printf(" -y %u", server->lower);
-	putchar('\n');
+		fprintf(out, " -y %u", server->lower);
+	fputc('\n', out);
 }
 
-static void save_service(const struct snapshot *shot,
-			 const struct service *service, bool numeric,
-			 bool ipvsadm)
+static void save_servers(const struct snapshot *shot,
+			 const struct service *service, const char *text,
+			 bool numeric)
 {
-	const struct service_key *key = &service->key;
 	const struct server *servers;
-	char server[ENDPOINT_TEXT];
-	char text[KEY_TEXT];
 	size_t count;
 	size_t i;
 
-	printf("-A %s", save_key(key, numeric, text));
-	save_settings(service);
-	if (!ipvsadm)
-		save_own_settings(service);
-	putchar('\n');
 	servers = snapshot_servers(shot, service, &count);
 	for (i = 0; i < count; i++) {
 		/* One that drains has been removed, and is on its way. */
-		if (servers[i].draining)
-			continue;
-		printf("-a %s -r %s", text,
-		       endpoint_text(&servers[i].at, key->protocol, numeric,
-				     server));
-		save_shares(&servers[i]);
+		if (!servers[i].draining)
+			save_server(stdout, &servers[i], text, numeric);
 	}
 }
 
@@ -425,25 +436,33 @@ static void save_service(const struct snapshot *shot,
 void save_print(const struct snapshot *shot, const struct request *req)
 {
 	bool numeric = req->numeric || !req->ipvsadm;
+	const struct service *service;
+	char text[SAVE_KEY_TEXT];
 	size_t i;
 
-	for (i = 0; i < shot->nr_services; i++)
-		save_service(shot, &shot->services[i], numeric, req->ipvsadm);
+	for (i = 0; i < shot->nr_services; i++) {
+		service = &shot->services[i];
+		save_key(&service->key, numeric, text);
+		save_service(stdout, service, text, req->ipvsadm);
+		save_servers(shot, service, text, numeric);
+	}
 }
 
 /*
  * In the order of adding: the first server is some schedulers' first choice,
  * and a restored director is to choose as the saved one did. Under the name
- * ipvsadm in the order that ipvsadm has.
+ * ipvsadm in the order that ipvsadm has, and without what it does not know.
  */
 int save_run(struct nl *nl, const struct request *req)
 {
 	struct snapshot shot;
-	int status;
+	int status, told = EXIT_DONE;
 
 	status = snapshot_take(nl, req, req->ipvsadm, &shot);
+	if (!status && !req->ipvsadm)
+		told = director_save(nl);
 	if (!status)
 		save_print(&shot, req);
 	snapshot_drop(&shot);
-	return status;
+	return status ? status : told;
 }

@@ -10,11 +10,17 @@
 
 #include "lbctl.h"
 
-/* Who changes the configuration faster than this does so in a loop. */
-#define TRIES 10
-
-static int read_file(struct nl *nl, struct file *file, bool ipvsadm,
-		     struct batch *batch)
+/**
+ * restore_read() - understand a file
+ * @nl: the connection with the kernel
+ * @file: the file
+ * @ipvsadm: by ipvsadm's grammar alone
+ * @batch: gets its commands
+ *
+ * Return: the exit status, the error has been told.
+ */
+int restore_read(struct nl *nl, struct file *file, bool ipvsadm,
+		 struct batch *batch)
 {
 	struct request req;
 	int more;
@@ -37,7 +43,7 @@ static int send_batch(struct nl *nl, const struct file *file,
 	unsigned int line = 0;
 	int i;
 
-	for (i = 0; i < TRIES; i++) {
+	for (i = 0; i < RESTORE_TRIES; i++) {
 		line = batch_commit(nl, batch, &answer);
 		if (answer.error != EAGAIN)
 			break;
@@ -58,7 +64,7 @@ int restore_run(struct nl *nl, const struct request *req)
 	status = file_open(&file, req->word);
 	if (status)
 		return status;
-	status = read_file(nl, &file, req->ipvsadm, &batch);
+	status = restore_read(nl, &file, req->ipvsadm, &batch);
 	if (!status)
 		status = send_batch(nl, &file, &batch);
 	batch_drop(&batch);

@@ -54,6 +54,20 @@ static const char *const state_words[] = {
 	[LBDR_CONN_STATE_TEMPLATE] = "template",
 };
 
+/* Those that the module begins with, by state. */
+const __u32 usual_timeouts[LBDR_A_TIMEOUT_MAX + 1] = {
+	[LBDR_CONN_STATE_SYN_RECV] = 60,
+	[LBDR_CONN_STATE_ESTABLISHED] = 900,
+	[LBDR_CONN_STATE_FIN_WAIT] = 120,
+	[LBDR_CONN_STATE_TIME_WAIT] = 120,
+	[LBDR_CONN_STATE_CLOSE] = 10,
+	[LBDR_CONN_STATE_UDP] = 300,
+	[LBDR_CONN_STATE_SCTP_INIT] = 60,
+	[LBDR_CONN_STATE_SCTP_ESTABLISHED] = 900,
+	[LBDR_CONN_STATE_SCTP_SHUTDOWN] = 60,
+	[LBDR_CONN_STATE_SCTP_CLOSED] = 60,
+};
+
 const char *sched_flag_text(const char *scheduler, size_t bit, char *text)
 {
 	snprintf(text, FLAGS_TEXT, "%s-%s", scheduler, sched_flag_words[bit]);
