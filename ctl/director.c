@@ -217,7 +217,7 @@ int director_save(struct nl *nl)
 	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_saved, NULL,
 	       &answer);
 	if (answer.error == EPERM) {
-		complain("without root (CAP_NET_ADMIN) set-timeout and set-entry are not known, and not saved");
+		complain("set-timeout and set-entry are left out: only root may see them");
 		return EXIT_PARTLY;
 	}
 	return nl_verdict(&answer, "director");

@@ -152,7 +152,7 @@ int file_request(struct file *file, bool ipvsadm, struct request *req)
 	if (options_read(file->count + 1, file->words, req))
 		return -1;
 	if (!req->verb->message || req->help)
-		return fault("%s is no command for a file, which changes services, servers, time-outs and the entry",
+		return fault("%s is no command for a file, it changes nothing there",
 			     req->verb->name);
 	if (req->netns)
 		return fault("-N belongs to the command that reads the file, and is for all of it");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Transactions, as batch.c makes them and netlink_batch.c shows them to users.
+ * Transactions, as batch.c drafts them, batch_commit.c makes them come true and
+ * netlink_batch.c shows them to users.
  */
 #ifndef _LBDR_BATCH_H
 #define _LBDR_BATCH_H
@@ -121,6 +122,7 @@ bool lbdr_batch_outdated(const struct lbdr_batch *batch);
 void lbdr_batch_take(struct lbdr_batch *batch);
 void lbdr_batch_free(struct lbdr_batch *batch);
 
+int lbdr_draft_enrol(struct lbdr_batch *batch, struct lbdr_draft *draft);
 int lbdr_batch_service_add(struct lbdr_batch *batch,
 			   const struct lbdr_service_key *key,
 			   const struct lbdr_sched *sched,
@@ -153,6 +155,7 @@ struct lbdr_batch_ops {
 			    struct lbdr_server *server);
 };
 
+/* batch_commit.c */
 int lbdr_batch_prepare(struct lbdr_batch *batch);
 int lbdr_batch_arrive(struct lbdr_batch *batch);
 void lbdr_batch_depart(struct lbdr_batch *batch);

@@ -39,7 +39,8 @@ int lbdr_nl_no_service(struct genl_info *info, int err)
 		GENL_SET_ERR_MSG(info, "another range of the VIP has some of these ports");
 		break;
 	case -EDQUOT:
-		GENL_SET_ERR_MSG(info, "the open transactions hold as many services and servers as the module parameter batch_max allows");
+		GENL_SET_ERR_MSG(info,
+				 "the open transactions hold as many services and servers as the module parameter batch_max allows");
 		break;
 	default:
 		GENL_SET_ERR_MSG(info, "no memory for the service or its hook");

@@ -49,7 +49,8 @@ int lbdr_nl_batch_begin(struct sk_buff *skb, struct genl_info *info)
 	if (err == -EEXIST)
 		GENL_SET_ERR_MSG(info, "this socket has a transaction open already");
 	else if (err == -EUSERS)
-		GENL_SET_ERR_MSG(info, "16 transactions are open in this network namespace, and it takes no more");
+		GENL_SET_ERR_MSG(info,
+				 "16 transactions are open in this network namespace, and it takes no more");
 	else if (err)
 		GENL_SET_ERR_MSG(info, "no memory for a transaction");
 	return err;
@@ -57,7 +58,8 @@ int lbdr_nl_batch_begin(struct sk_buff *skb, struct genl_info *info)
 
 static int lbdr_nl_outdated(struct genl_info *info)
 {
-	GENL_SET_ERR_MSG(info, "somebody else has changed the configuration since this transaction began: begin again");
+	GENL_SET_ERR_MSG(info,
+			 "somebody else has changed the configuration since this transaction began: begin again");
 	return -EAGAIN;
 }
 
@@ -492,7 +494,8 @@ static int lbdr_nl_batch_devices(const struct lbdr_batch *batch,
 		if (!lbdr_nl_find_device(devices, genl_info_net(info),
 					 batch->devices[i]))
 			continue;
-		GENL_SET_ERR_MSG(info, "a device of the entry ingress is gone since the transaction began");
+		GENL_SET_ERR_MSG(info,
+				 "a device of the entry ingress is gone since the transaction began");
 		return -ENODEV;
 	}
 	return 0;
@@ -560,7 +563,8 @@ int lbdr_nl_batch_commit(struct sk_buff *skb, struct genl_info *info)
 	int err;
 
 	if (!commands) {
-		GENL_SET_ERR_MSG(info, "the number of commands that the transaction consists of is missing");
+		GENL_SET_ERR_MSG(info,
+				 "the number of commands that the transaction consists of is missing");
 		return -EINVAL;
 	}
 	batch = lbdr_nl_batch_take(info);

@@ -5,7 +5,7 @@
 # clock is an ordinary one. Prints a line for each step with its seconds, and what a
 # service and a server take in memory; dies where something is not as it should be.
 #
-#   selftests/qemu/guest trixie -t 500 -- bench/config.sh [SERVICES [SERVERS]]
+#   selftests/qemu/guest trixie -m 4096 -t 500 -- bench/config.sh [SERVICES [SERVERS]]
 set -u
 
 # shellcheck source=selftests/bench/lib.sh
@@ -42,29 +42,61 @@ timed()
 		$(((after - before) / 10000000 % 100))
 }
 
-# available: KiB of memory, when what was freed has come back.
-available()
+# taken: bytes of all memory, of slab, and per CPU, since the call before. What was
+# freed comes back after a grace period, and pools wait for one, too.
+taken()
 {
+	local memory
+
 	sleep 2
 	echo 3 >/proc/sys/vm/drop_caches
-	awk '/^MemAvailable/ { print $2 }' /proc/meminfo
+	memory=$(awk '/^MemAvailable/ { a = $2 } /^Slab/ { s = $2 } /^Percpu/ { p = $2 }
+		END { print -a * 1024, s * 1024, p * 1024 }' /proc/meminfo)
+	# shellcheck disable=SC2086 # three numbers each
+	set -- $memory ${before:-0 0 0}
+	before=$memory
+	all=$(($1 - $4)) slab=$(($2 - $5)) percpu=$(($3 - $6))
 }
 
-rules wlc >"$file"
+# share WHAT NUMBER: of what was taken.
+share()
+{
+	taken
+	echo "config memory of a $1: $((all / $2)) bytes, $((slab / $2)) of them in slab, $((percpu / $2)) per-CPU"
+}
+
 must ip link set lo up
 must insmod "$LBDR_KO"
+before=
+rules wlc >"$file"
+grep '^-A' "$file" >"$file.services"
 echo "config $services services of $servers servers, $(stat -c %s "$file") bytes of rules"
 
-before=$(available)
-timed 'restore' "$LBCTL" restore "$file"
-echo "config memory: $(((before - $(available)) / 1024)) MiB"
-timed 'list' "$LBCTL" list -n
+# First for memory: services alone, then their servers.
+taken
+must "$LBCTL" restore "$file.services"
+share service "$services"
+grep '^-a' "$file" >"$file.servers"
+must "$LBCTL" restore "$file.servers"
+share server $((services * servers))
+must "$LBCTL" clear
+taken
+
+timed restore "$LBCTL" restore "$file"
+timed list "$LBCTL" list -n
 [ "$(grep -c '^TCP' /run/out)" -eq "$services" ] || die 'services are missing'
 [ "$(grep -c '^  -> 10' /run/out)" -eq $((services * servers)) ] ||
 	die 'servers are missing'
-timed 'list again' "$LBCTL" list -n
 timed 'list -j' "$LBCTL" list -j
-timed 'save' "$LBCTL" save
+timed save "$LBCTL" save
 cmp /run/out "$file" || die 'what is saved is not what was restored'
-timed 'clear' "$LBCTL" clear
-rmmod lbdr
+# One server in a thousand services gets another weight.
+sed '0~210s/-w [0-9]*$/-w 77/' "$file" >"$file.other"
+timed 'apply' "$LBCTL" apply "$file.other"
+[ "$(grep -c '^-e' /run/out)" -eq "$(diff "$file" "$file.other" | grep -c '^>')" ] ||
+	die 'apply did not change what differs'
+timed clear "$LBCTL" clear
+rules mh >"$file"
+timed 'restore, with mh' "$LBCTL" restore "$file"
+must "$LBCTL" clear
+must rmmod lbdr
