@@ -28,6 +28,7 @@
 #include <linux/module.h>
 
 #include "batch.h"
+#include "sched.h"
 
 static unsigned int batch_max = 1 << 20;
 module_param(batch_max, uint, 0644);
