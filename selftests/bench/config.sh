@@ -48,7 +48,7 @@ taken()
 {
 	local memory
 
-	sleep 2
+	sleep 5
 	echo 3 >/proc/sys/vm/drop_caches
 	memory=$(awk '/^MemAvailable/ { a = $2 } /^Slab/ { s = $2 } /^Percpu/ { p = $2 }
 		END { print -a * 1024, s * 1024, p * 1024 }' /proc/meminfo)
@@ -96,7 +96,7 @@ timed 'apply' "$LBCTL" apply "$file.other"
 [ "$(grep -c '^-e' /run/out)" -eq "$(diff "$file" "$file.other" | grep -c '^>')" ] ||
 	die 'apply did not change what differs'
 timed clear "$LBCTL" clear
-rules mh >"$file"
-timed 'restore, with mh' "$LBCTL" restore "$file"
+rules 'mh --mh-size 1009' >"$file"
+timed 'restore, mh of 1009 slots' "$LBCTL" restore "$file"
 must "$LBCTL" clear
 must rmmod lbdr
