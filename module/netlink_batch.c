@@ -471,6 +471,8 @@ static void lbdr_nl_batch_publish(struct lbdr_batch *batch,
 
 	__skb_queue_head_init(&news.queue);
 	lbdr_batch_publish(batch, &lbdr_nl_batch_ops, &news);
+	if (batch->has_timeouts || batch->has_entry)
+		lbdr_nl_tell(batch->ln, LBDR_CMD_INFO_SET_NTF, NULL);
 	if (!news.wanted)
 		return;
 	list_for_each_entry(draft, &batch->drafts, list) {

@@ -60,7 +60,7 @@ def test_transaction():
     got = heard(ear)
     ok(sorted(got) == sorted([genl.SERVER_DEL_NTF, genl.SERVICE_SET_NTF,
                               genl.SERVER_NEW_NTF, genl.SERVICE_NEW_NTF,
-                              genl.SERVER_NEW_NTF]),
+                              genl.SERVER_NEW_NTF, genl.INFO_SET_NTF]),
        "each change is told once, when it is done", got)
     ok(one.stage(SERVICE_DEL, key(port=82)) is None and
        len(other.dump(SERVICE_GET)) == 2, "after it, a command is done at once")
