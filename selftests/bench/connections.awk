@@ -16,6 +16,8 @@ $1 == "lacks" { lacks[$2, $3] = 1 }
 
 function base(name,    words) {
 	split(name, words, " ")
+	if (name ~ /^syn-/)
+		return cost["life-drop syn"]
 	return name ~ /^life-/ ? cost["life-drop " words[2]] : drop
 }
 
@@ -83,5 +85,17 @@ END {
 		printf " %8d\n", sum[i]
 	}
 	printf "%-10s %44.2f\n", "ratio", sum[3] / sum[2]
+	split("wlc mh", others, " ")
+	for (i = 1; i <= 2; i++) {
+		printf "%s%s:", (i == 1 ? "syn with " : "; "), others[i]
+		for (j = 2; j <= n_who; j++) {
+			name = "syn-" who_all[j] " " others[i]
+			cost[name] = median(name, 0.02)
+			above[j] = cost[name] - base(name)
+			printf " %s %d", who_all[j], above[j]
+		}
+		printf ", %.2f", above[3] / above[2]
+	}
+	printf "\n"
 	print_json("instructions a packet")
 }

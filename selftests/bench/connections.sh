@@ -6,7 +6,8 @@
 # turn. Prints a line `cost NAME SCHEDULER SERVERS INSTRUCTIONS` for every run,
 # and `lacks NAME SCHEDULER` for one that a contestant does not have; `bench`, on
 # the host, makes the table. For the life of a TCP connection, `cost life-NAME STEP
-# INSTRUCTIONS`.
+# INSTRUCTIONS`, and for its first step with another scheduler than rr, `cost syn-NAME
+# SCHEDULER INSTRUCTIONS`.
 #
 # lbdr's table doubles as it fills, with 1,536, 3,072, 6,144, 12,288 connections,
 # and makes whoever adds one meanwhile pay more. So a table is filled up to
@@ -79,6 +80,19 @@ lives()
 			send "$1"
 			echo "cost life-$2 ${step% *} $cost"
 		done
+	done
+	as_udp
+}
+
+# syns NAME SCHEDULER: the first of these steps alone, with another scheduler.
+syns()
+{
+	local i
+
+	as_tcp "$SYN"
+	for ((i = 0; i < runs; i++)); do
+		strangers sink "$packets"
+		echo "cost syn-$1 $2 $cost"
 	done
 	as_udp
 }
@@ -165,6 +179,10 @@ with_lbdr()
 		add_to_lbdr 6 "${servers[@]:0:size}"
 		lives sink lbdr
 		expect_lives "$("$LBCTL" list -t "$vip:$port" -n --stats --exact)"
+		for scheduler in wlc mh; do
+			must "$LBCTL" edit-service -t "$vip:$port" -s "$scheduler"
+			syns lbdr "$scheduler"
+		done
 	fi
 	without_lbdr
 }
@@ -192,6 +210,10 @@ with_ip_vs()
 		lives sink ip_vs
 		sleep 5 # its counters
 		expect_lives "$(ipvsadm -L -t "$vip:$port" -n --stats --exact)"
+		for scheduler in wlc mh; do
+			must ipvsadm -E -t "$vip:$port" -s "$scheduler"
+			syns ip_vs "$scheduler"
+		done
 	fi
 	must ipvsadm -C
 	# shellcheck disable=SC2046 # a word each
