@@ -193,7 +193,7 @@ static void check_services(void)
 			skipped++;
 			continue;
 		}
-		if (parse_service(row->text, IPPROTO_TCP, &key))
+		if (parse_service(row->text, IPPROTO_TCP, false, &key))
 			good = !row->reads;
 		else
 			good = row->reads &&
@@ -212,18 +212,18 @@ static void check_long_words(void)
 
 	memset(text, 'a', sizeof(text));
 	strcpy(text + sizeof(text) - 4, ":80");
-	result(parse_service(text, IPPROTO_TCP, &key) < 0,
+	result(parse_service(text, IPPROTO_TCP, false, &key) < 0,
 	       "a service with a name of %zu letters is refused",
 	       strlen(text) - 3);
 	memset(text, '1', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	result(parse_service(text, IPPROTO_TCP, &key) < 0,
+	result(parse_service(text, IPPROTO_TCP, false, &key) < 0,
 	       "a service of %zu digits is refused", strlen(text));
 	memcpy(text, "192.0.2.1:", 10);
-	result(parse_service(text, IPPROTO_TCP, &key) < 0,
+	result(parse_service(text, IPPROTO_TCP, false, &key) < 0,
 	       "a port of %zu digits is refused", strlen(text) - 10);
 	text[0] = '[';
-	result(parse_service(text, IPPROTO_TCP, &key) < 0,
+	result(parse_service(text, IPPROTO_TCP, false, &key) < 0,
 	       "a bracket without an end is refused");
 }
 
@@ -261,7 +261,7 @@ static void check_servers(void)
 
 	for (row = server_rows;
 	     row < server_rows + ARRAY_SIZE(server_rows); row++) {
-		if (parse_service(row->service, IPPROTO_TCP, &key)) {
+		if (parse_service(row->service, IPPROTO_TCP, false, &key)) {
 			result(false, "service '%s' of a server's row",
 			       row->service);
 			continue;

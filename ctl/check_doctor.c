@@ -193,7 +193,7 @@ static void check_judgements(void)
 	     row++) {
 		stage.hook = row->hook;
 		stage.before = strcmp(row->hook, "input") ? -201 : LONG_MAX;
-		if (parse_service(row->service, IPPROTO_TCP, &key) ||
+		if (parse_service(row->service, IPPROTO_TCP, false, &key) ||
 		    !rules_index(&rules, load(row->ruleset))) {
 			result(false, "rules: %s: the row makes sense", row->what);
 			continue;
@@ -224,7 +224,7 @@ static void check_mutilated_rules(void)
 	json_t *root;
 	char *copy;
 
-	parse_service(http, IPPROTO_TCP, &key);
+	parse_service(http, IPPROTO_TCP, false, &key);
 	for (i = 0; i < ROUNDS; i++) {
 		text = rules_rows[rand() % ARRAY_SIZE(rules_rows)].ruleset;
 		length = strlen(text);
@@ -302,7 +302,7 @@ static void check_findings(bool json)
 	json_list_begin(&doctor.list, req.pretty);
 	check_version(&doctor, LBDR_VERSION);
 	check_version(&doctor, "0.0");
-	parse_service(http, IPPROTO_TCP, &key);
+	parse_service(http, IPPROTO_TCP, false, &key);
 	about.vip = &key.at;
 	doctor_tell(&doctor, LEVEL_PROBLEM, "arp", about,
 		    mend_on(&doctor, "192.0.2.62", "lbctl %s", "setup"),

@@ -52,6 +52,11 @@ static bool weighs_five(const struct request *req)
 	return req->weight == 5 && req->direct && req->server.port == 80;
 }
 
+static bool lists_rate(const struct request *req)
+{
+	return req->rate && !req->stats && req->interval;
+}
+
 static bool has_flags(const struct request *req)
 {
 	return req->flags_text &&
@@ -395,6 +400,29 @@ static const struct line_row line_rows[] = {
 	{ "-Lnc", true, VERB_LIST, lists_connections },
 	{ "-lcn", true, VERB_LIST, lists_connections },
 	{ "list -n --connection", false, VERB_LIST, lists_connections },
+	{ "-Ln --rate", true, VERB_LIST, lists_rate },
+	{ "-ln --rate --stats --exact --nosort", true, VERB_LIST, lists_stats },
+	{ "--rate --list", true, VERB_LIST, lists_rate },
+	{ "-Lnc --rate", true, -1, NULL },
+	{ "-L --rate --timeout", true, -1, NULL },
+	{ "-L --rate --interval 5", true, -1, NULL },
+	{ "list --rate --interval 5", false, VERB_LIST, lists_rate },
+	{ "list --rate --interval 0", false, -1, NULL },
+	{ "list --interval 5", false, -1, NULL },
+	{ "list --rate --stats", false, -1, NULL },
+	{ "--stat -L", true, -1, NULL },
+	{ "-A --tcp 192.0.2.63:80", true, -1, NULL },
+	{ "-A -t 192.0.2.63 -p", true, VERB_ADD_SERVICE, has_all_ports },
+	{ "-A -t 192.0.2.63 --persistent=100", true, VERB_ADD_SERVICE,
+	  has_all_ports },
+	{ "-A -t 192.0.2.63", true, -1, NULL },
+	{ "-D -t 192.0.2.63", true, VERB_DEL_SERVICE, has_all_ports },
+	{ "-D -t 192.0.2.63", false, -1, NULL },
+	{ "-A -t 192.0.2.63:80 -s sh -b flag-1,flag-2", true, VERB_ADD_SERVICE,
+	  has_flags },
+	{ "-A -t 192.0.2.63:80 -s sh -b flag-3", true, -1, NULL },
+	{ "-A -t 192.0.2.63:80 -s rr -b flag-1", true, -1, NULL },
+	{ "-A -t 192.0.2.63:80 -b flag-1", true, -1, NULL },
 	{ "-L --stats --exact --nosort", true, VERB_LIST, lists_stats },
 	{ "-L -t 192.0.2.63:80", true, VERB_LIST, has_http },
 	{ "list -jp", false, VERB_LIST, is_pretty },
@@ -641,7 +669,8 @@ static const struct line_row line_rows[] = {
 	{ "-L --info", true, -1, NULL },
 	{ "-C -t 192.0.2.63:80", true, -1, NULL },
 	{ "-L -c --stats", true, -1, NULL },
-	{ "-L --sort --nosort", true, -1, NULL },
+	{ "-L --sort --nosort", false, -1, NULL },
+	{ "-L --sort --nosort", true, VERB_LIST, NULL },
 	{ "-L --numeric=yes", true, -1, NULL },
 	{ "-L -j", true, -1, NULL },
 	{ "-L --drops", true, -1, NULL },
@@ -656,7 +685,6 @@ static const struct line_row line_rows[] = {
 
 	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -m", true, -2, NULL },
 	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -i", true, -2, NULL },
-	{ "-L --rate", true, -2, NULL },
 	{ "-R", true, VERB_RESTORE, NULL },
 	{ "restore rules", false, VERB_RESTORE, names_rules },
 	{ "restore", false, VERB_RESTORE, NULL },

@@ -178,6 +178,7 @@ struct request {
 	bool numeric;
 	bool connections;
 	bool stats;
+	bool rate;
 	bool thresholds;
 	bool persistent;
 	bool timeout;
@@ -304,7 +305,8 @@ int fault(const char *format, ...) __printf(1, 2);
 const char *fault_text(void);
 int parse_number(const char *what, const char *text, __u32 min, __u32 max,
 		 __u32 *number);
-int parse_service(const char *text, __u8 protocol, struct service_key *key);
+int parse_service(const char *text, __u8 protocol, bool all_ports,
+		  struct service_key *key);
 int parse_fwmark(const char *text, bool ipv6, struct service_key *key);
 int parse_server(const char *text, const struct service_key *service,
 		 struct endpoint *server);
@@ -531,6 +533,8 @@ int realserver_run(struct nl *nl, const struct request *req);
 
 void service_column(const struct service_key *key, bool numeric, char *column,
 		    size_t size);
+void server_column(const struct server *server, bool numeric, char *column);
+void counters_print(const __u64 *columns, size_t count, bool exact);
 void service_print(const struct service *service, const struct request *req);
 json_t *key_json(const struct service_key *key);
 json_t *settings_json(const struct service *service);
@@ -583,6 +587,24 @@ void screen_end(void);
 struct screen_size screen_size(void);
 void screen_show(const char *text, size_t size);
 int screen_key(const char **next, const char *end);
+
+/* rates.c */
+struct rates {
+	bool known;		/* not while there is but one sample */
+	double conns;		/* each second */
+	double packets;
+	double bits;
+};
+
+struct rates rates_service(const struct snapshot *before,
+			   const struct service *service, double seconds);
+struct rates rates_server(const struct snapshot *before,
+			  const struct service *service,
+			  const struct server *server, double seconds);
+void rates_print(const struct snapshot *now, const struct snapshot *before,
+		 double seconds, const struct request *req);
+int rates_list(struct nl *nl, const struct request *req);
+double seconds_now(void);
 
 /* top.c */
 struct sample {

@@ -32,7 +32,12 @@ static bool is_masked(const struct service *service)
 
 static void print_title(const struct request *req)
 {
-	if (req->thresholds)
+	if (req->stats)
+		printf("%-33s %8s %8s %8s %8s %8s\n"
+		       "  -> RemoteAddress:Port\n",
+		       "Prot LocalAddress:Port", "Conns", "InPkts", "OutPkts",
+		       "InBytes", "OutBytes");
+	else if (req->thresholds)
 		printf("%-33s %-10s %-10s %-10s %-10s\n"
 		       "  -> RemoteAddress:Port\n",
 		       "Prot LocalAddress:Port", "Uthreshold", "Lthreshold",
@@ -42,14 +47,20 @@ static void print_title(const struct request *req)
 		       "  -> RemoteAddress:Port\n",
 		       "Prot LocalAddress:Port", "Weight", "PersistConn",
 		       "ActiveConn", "InActConn");
-	else if (req->stats)
-		printf("%-33s %8s %8s %8s %8s %8s\n"
-		       "  -> RemoteAddress:Port\n",
-		       "Prot LocalAddress:Port", "Conns", "InPkts", "OutPkts",
-		       "InBytes", "OutBytes");
 	else
 		printf("Prot LocalAddress:Port Scheduler Flags\n"
 		       "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n");
+}
+
+/* The rest of a line. */
+void counters_print(const __u64 *columns, size_t count, bool exact)
+{
+	char text[NUMBER_TEXT];
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		fputs(number_text(columns[i], exact, text), stdout);
+	putchar('\n');
 }
 
 static void print_counters(const struct counters *stats, bool exact)
@@ -58,12 +69,8 @@ static void print_counters(const struct counters *stats, bool exact)
 		stats->conns, stats->in_packets, NONE_OUT,
 		stats->in_bytes, NONE_OUT,
 	};
-	char text[NUMBER_TEXT];
-	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(columns); i++)
-		fputs(number_text(columns[i], exact, text), stdout);
-	putchar('\n');
+	counters_print(columns, ARRAY_SIZE(columns), exact);
 }
 
 /* As ipvsadm has them. */
@@ -134,14 +141,19 @@ void service_print(const struct service *service, const struct request *req)
 	}
 }
 
+/* The same of a server, whose text has room for ENDPOINT_TEXT. */
+void server_column(const struct server *server, bool numeric, char *column)
+{
+	endpoint_text(&server->at, server->service.protocol, numeric, column);
+	if (server->at.family == AF_INET)
+		column[SERVER_COLUMN] = '\0';
+}
+
 static void print_server(const struct server *server, const struct request *req)
 {
-	const struct endpoint *at = &server->at;
 	char text[ENDPOINT_TEXT];
 
-	endpoint_text(at, server->service.protocol, req->numeric, text);
-	if (at->family == AF_INET)
-		text[SERVER_COLUMN] = '\0';
+	server_column(server, req->numeric, text);
 	printf("  -> %-*s", SERVER_COLUMN, text);
 	if (req->stats) {
 		print_counters(&server->stats, req->exact);
@@ -323,6 +335,8 @@ int list_run(struct nl *nl, const struct request *req)
 		return timeouts_list(nl, req);
 	if (req->connections)
 		return conns_list(nl, req);
+	if (req->rate && !req->stats)
+		return rates_list(nl, req);
 	return services_list(nl, req);
 }
 

@@ -229,7 +229,8 @@ static int copy_parts(const char *what, const char *text, char *copy)
 	return 0;
 }
 
-int parse_service(const char *text, __u8 protocol, struct service_key *key)
+int parse_service(const char *text, __u8 protocol, bool all_ports,
+		  struct service_key *key)
 {
 	char copy[PARTS_TEXT];
 	char *port;
@@ -239,6 +240,8 @@ int parse_service(const char *text, __u8 protocol, struct service_key *key)
 	if (copy_parts("service", text, copy) ||
 	    parse_parts("service", copy, AF_UNSPEC, &key->at, NULL, &port))
 		return -1;
+	if (!port && all_ports)
+		return 0;
 	if (!port)
 		return fault("service '%s' has no port: write %s:PORT, or %s:0 for all ports",
 			     text, text, text);

@@ -10,6 +10,19 @@
 
 #include "lbctl.h"
 
+/*
+ * To ipvsadm a service without a port is that of all ports, which it adds with
+ * persistence alone.
+ */
+static int read_at(struct request *req, const char *text, __u8 protocol)
+{
+	bool setting = req->verb == &verbs[VERB_ADD_SERVICE] ||
+		       req->verb == &verbs[VERB_EDIT_SERVICE];
+	bool all = req->ipvsadm && (!setting || req->persist_text);
+
+	return parse_service(text, protocol, all, &req->service);
+}
+
 static int read_service(struct request *req)
 {
 	unsigned int count = !!req->tcp_text + !!req->udp_text +
@@ -24,12 +37,11 @@ static int read_service(struct request *req)
 	if (req->ipv6 && !req->mark_text)
 		return fault("-6 goes with -f; an address tells its family itself");
 	if (req->tcp_text)
-		return parse_service(req->tcp_text, IPPROTO_TCP, &req->service);
+		return read_at(req, req->tcp_text, IPPROTO_TCP);
 	if (req->udp_text)
-		return parse_service(req->udp_text, IPPROTO_UDP, &req->service);
+		return read_at(req, req->udp_text, IPPROTO_UDP);
 	if (req->sctp_text)
-		return parse_service(req->sctp_text, IPPROTO_SCTP,
-				     &req->service);
+		return read_at(req, req->sctp_text, IPPROTO_SCTP);
 	if (req->mark_text)
 		return parse_fwmark(req->mark_text, req->ipv6, &req->service);
 	return 0;
@@ -231,11 +243,20 @@ static int read_words(struct request *req, const char *const *words,
 
 static int check_together(const struct request *req)
 {
-	if (req->connections + req->stats + req->thresholds + req->persistent +
-	    req->timeout + req->info + req->drops > 1)
+	bool table = req->stats || req->rate || req->thresholds ||
+		     req->persistent;
+	/* ipvsadm has an order in which its tables go before each other. */
+	int listings = req->connections + req->timeout + req->info +
+		       req->drops +
+		       (req->ipvsadm ? table : req->stats + req->rate +
+				       req->thresholds + req->persistent);
+
+	if (listings > 1)
 		return fault("these are two listings, give one (-c, --stats, --info, ...)");
-	if (req->sort && req->nosort)
+	if (req->sort && req->nosort && !req->ipvsadm)
 		return fault("--sort and --nosort exclude each other");
+	if (req->interval_text && req->verb == &verbs[VERB_LIST] && !req->rate)
+		return fault("--interval goes with --rate here");
 	if ((req->drops || req->info || req->timeout) && req->has_service)
 		return fault("%s is about all services together, give none",
 			     req->drops ? "--drops" :

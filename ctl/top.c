@@ -24,14 +24,6 @@
 
 #define SCALED_TEXT 16
 
-/* What comes each second; unknown while there is but one sample. */
-struct rates {
-	bool known;
-	double conns;
-	double packets;
-	double bits;
-};
-
 /* A line's worth of a service, so that they can be sorted. */
 struct row {
 	const struct service *service;
@@ -52,56 +44,19 @@ struct picture {
 	int bar_width;
 };
 
-/* What was set to 0 meanwhile has counted from there. */
-static double rise(__u64 now, __u64 before, double seconds)
-{
-	return (now < before ? now : now - before) / seconds;
-}
-
-static struct rates rates_of(const struct counters *now,
-			     const struct counters *before, double seconds)
-{
-	return (struct rates){
-		.known = true,
-		.conns = rise(now->conns, before->conns, seconds),
-		.packets = rise(now->in_packets, before->in_packets, seconds),
-		.bits = rise(now->in_bytes, before->in_bytes, seconds) * 8,
-	};
-}
-
-static int find_service(const void *key, const void *element)
-{
-	const struct service *service = element;
-
-	return service_key_compare(key, &service->key);
-}
-
-static int find_server(const void *at, const void *element)
-{
-	const struct server *server = element;
-
-	return endpoint_compare(at, &server->at);
-}
-
-/* Who was not there before began at 0. */
-static const struct counters nothing;
-
 static void rate_servers(struct picture *picture, const struct service *service,
 			 double seconds)
 {
-	const struct server *server, *old, *was;
-	size_t count, old_count = 0;
+	const struct server *servers;
 	struct rates *rates;
+	size_t count;
 	size_t i;
 
-	server = snapshot_servers(&picture->now->shot, service, &count);
-	old = snapshot_servers(&picture->before->shot, service, &old_count);
-	rates = picture->servers + (server - picture->now->shot.servers);
+	servers = snapshot_servers(&picture->now->shot, service, &count);
+	rates = picture->servers + (servers - picture->now->shot.servers);
 	for (i = 0; i < count; i++) {
-		was = old_count ? bsearch(&server[i].at, old, old_count,
-					  sizeof(*old), find_server) : NULL;
-		rates[i] = rates_of(&server[i].stats,
-				    was ? &was->stats : &nothing, seconds);
+		rates[i] = rates_server(&picture->before->shot, service,
+					&servers[i], seconds);
 		if (rates[i].bits > picture->most_server)
 			picture->most_server = rates[i].bits;
 	}
@@ -111,7 +66,7 @@ static void rate_services(struct picture *picture)
 {
 	const struct snapshot *before = &picture->before->shot;
 	double seconds = picture->now->when - picture->before->when;
-	const struct service *service, *was;
+	const struct service *service;
 	struct rates *rates;
 	size_t i;
 
@@ -119,12 +74,7 @@ static void rate_services(struct picture *picture)
 	for (i = 0; i < picture->now->shot.nr_services; i++) {
 		service = picture->rows[i].service;
 		rates = &picture->rows[i].rates;
-		was = before->nr_services ?
-			      bsearch(&service->key, before->services,
-				      before->nr_services, sizeof(*was),
-				      find_service) : NULL;
-		*rates = rates_of(&service->stats,
-				  was ? &was->stats : &nothing, seconds);
+		*rates = rates_service(before, service, seconds);
 		picture->total.conns += rates->conns;
 		picture->total.packets += rates->packets;
 		picture->total.bits += rates->bits;
@@ -377,14 +327,6 @@ void top_draw(FILE *out, const struct sample *now, const struct sample *before,
 	put_footer(out, view, last, picture.lines);
 	free(picture.rows);
 	free(picture.servers);
-}
-
-static double seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
 static bool read_info(const struct nlmsghdr *nlh, void *data)

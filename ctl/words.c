@@ -117,6 +117,30 @@ static const char *read_flag(const char *word, size_t length, __u32 *flags)
 	return NULL;
 }
 
+/*
+ * ipvsadm numbers the flags from 1 for all schedulers; they mean something to
+ * those that have flags.
+ */
+static const char *read_numbered_flag(const char *word, size_t length,
+				      const char *scheduler, __u32 *flags)
+{
+	char text[FLAGS_TEXT];
+	size_t bit;
+	size_t i;
+
+	for (i = 0; scheduler && i < ARRAY_SIZE(flagged); i++) {
+		for (bit = 0; sched_flag_words[bit]; bit++) {
+			snprintf(text, sizeof(text), "flag-%zu", bit + 1);
+			if (strcmp(flagged[i], scheduler) ||
+			    !same_word(word, length, text))
+				continue;
+			*flags |= 1U << bit;
+			return flagged[i];
+		}
+	}
+	return NULL;
+}
+
 /**
  * parse_sched_flags() - read a list of flags
  * @text: flags with commas between them, or "none"
@@ -137,6 +161,9 @@ int parse_sched_flags(const char *text, const char *scheduler, __u32 *flags)
 	for (;;) {
 		length = strcspn(word, ",");
 		owner = read_flag(word, length, flags);
+		if (!owner)
+			owner = read_numbered_flag(word, length, scheduler,
+						   flags);
 		if (!owner)
 			return fault("'%.*s' is none of sh-port, sh-fallback, mh-port, mh-fallback",
 				     (int)length, word);
