@@ -279,6 +279,39 @@ static void check_top(struct view view, const struct sample *earlier,
 	same_text(&capture, text, what);
 }
 
+static void check_rates(void)
+{
+	const struct request list = { .ipvsadm = true, .numeric = true };
+	struct capture capture;
+
+	capture_begin(&capture);
+	rates_print(&now.shot, &before.shot, now.when - before.when, &list);
+	capture_end(&capture);
+	same_text(&capture,
+		  "Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS\n"
+		  "  -> RemoteAddress:Port\n"
+		  "TCP  192.0.2.63:80                      24     2000        0  1250000        0\n"
+		  "  -> 192.0.2.62:80                      10      500        0   125000        0\n"
+		  "  -> 192.0.2.64:80                      14     1500        0  1125000        0\n"
+		  "TCP  [2001:db8::63]:8000-8999            3      100        0  4999993        0\n"
+		  "  -> [2001:db8::62]:8000-8999            3      100        0  4999993        0\n"
+		  "FWM  7 IPv6                              0        0        0        0        0\n",
+		  "rates of two looks, in ipvsadm's columns");
+	capture_begin(&capture);
+	rates_print(&now.shot, &before.shot, 4, &list);
+	capture_end(&capture);
+	same_text(&capture,
+		  "Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS\n"
+		  "  -> RemoteAddress:Port\n"
+		  "TCP  192.0.2.63:80                       6      500        0   312500        0\n"
+		  "  -> 192.0.2.62:80                       3      125        0    31250        0\n"
+		  "  -> 192.0.2.64:80                       4      375        0   281250        0\n"
+		  "TCP  [2001:db8::63]:8000-8999            1       25        0  1249998        0\n"
+		  "  -> [2001:db8::62]:8000-8999            1       25        0  1249998        0\n"
+		  "FWM  7 IPv6                              0        0        0        0        0\n",
+		  "rates of four seconds, to the nearest");
+}
+
 static void check_screens(void)
 {
 	const struct view whole = { .size = { 80, 11 }, .interval = 1 };
@@ -369,5 +402,6 @@ void check_watch(void)
 		      "with --textfile, what check_metrics.prom says");
 	check_monitor();
 	check_screens();
+	check_rates();
 	check_keys();
 }

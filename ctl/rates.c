@@ -133,7 +133,7 @@ static json_t *service_json(const struct snapshot *now,
 	size_t count;
 	size_t i;
 
-	json_object_set_new(object, "seconds", json_real(seconds));
+	json_object_set_new(object, "looked_s", json_real(seconds));
 	json_object_set_new(object, "rates", rates_json(&rates));
 	servers = snapshot_servers(now, service, &count);
 	for (i = 0; i < count; i++) {

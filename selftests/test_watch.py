@@ -47,7 +47,8 @@ def kind(value):
         inner = {kind(one) for one in value}
         return "array of " + (inner.pop() + "s" if len(inner) == 1 else
                               "?" if inner else "nothing")
-    return {bool: "boolean", int: "number", str: "string", dict: "object"}.get(
+    return {bool: "boolean", int: "number", float: "number", str: "string",
+            dict: "object"}.get(
         type(value), "?")
 
 
