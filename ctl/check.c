@@ -455,6 +455,7 @@ int main(int argc, char **argv)
 	check_messages();
 	check_doctor();
 	check_watch();
+	check_complete();
 	printf("# %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed ? 1 : 0;
 }

@@ -17,6 +17,7 @@ void check_words(void);
 void check_doctor(void);
 void check_messages(void);
 void check_watch(void);
+void check_complete(void);
 
 /* check_messages.c: a message as the kernel sends it, by the name of its kind. */
 #define MESSAGE_ROOM 1024

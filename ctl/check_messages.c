@@ -595,6 +595,26 @@ static void check_verdicts(void)
 	       ROUNDS);
 }
 
+/* How far a datagram of one message goes that says to be so long. */
+static bool goes_on(__u32 length, int left)
+{
+	struct nlmsghdr message = { .nlmsg_len = length };
+
+	return decode_next(&message, left);
+}
+
+static void check_lengths(void)
+{
+	result(goes_on(16, 16) && goes_on(16, 20),
+	       "a message that is whole is read");
+	result(!goes_on(20, 16) && !goes_on(16, 12) && !goes_on(16, -4) &&
+	       !goes_on(12, 16),
+	       "a message that is cut, or shorter than its header, is not read");
+	result(!goes_on(~0U, 16) && !goes_on(1U << 31, 16) &&
+	       !goes_on(0xfffffff0, 16),
+	       "a message longer than any can be is not read for ever");
+}
+
 void check_messages(void)
 {
 	__u64 message[MESSAGE_ROOM / 8];
@@ -613,4 +633,5 @@ void check_messages(void)
 		check_mutilated(&kinds[i], message);
 	}
 	check_verdicts();
+	check_lengths();
 }

@@ -520,6 +520,21 @@ bool decode_group(const struct nlmsghdr *nlh, const char *name, __u32 *id)
 	return false;
 }
 
+/**
+ * decode_next() - is there a whole message, or another one, in a datagram?
+ * @nlh: where it would begin
+ * @left: bytes from there on, may be below 0
+ *
+ * mnl_nlmsg_ok() alone takes a length above INT_MAX for one below 0, which is less
+ * than any that is left, and mnl_nlmsg_next() may stay where it is then.
+ *
+ * Return: true when there is, and all of it.
+ */
+bool decode_next(const struct nlmsghdr *nlh, int left)
+{
+	return mnl_nlmsg_ok(nlh, left) && nlh->nlmsg_len <= (__u32)left;
+}
+
 /*
  * An acknowledgment, or the end of a dump: an error number, then, in the
  * former, the request or its header, then what the kernel has to say.

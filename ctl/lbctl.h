@@ -289,6 +289,9 @@ extern const struct verb verbs[VERBS];
 int options_read(int argc, char **argv, struct request *req);
 void options_usage(FILE *out, const struct verb *verb, bool ipvsadm);
 bool options_consistent(void);
+int options_partial(char *const *words, size_t count, struct request *req,
+		    const char **wants, const char **argument);
+void options_offer(const struct verb *verb);
 
 /* request.c */
 int request_read(struct request *req, const char *const *words, size_t count);
@@ -391,6 +394,7 @@ bool decode_zero(const struct nlmsghdr *nlh, struct service_key *key,
 		 bool *one);
 bool decode_family(const struct nlmsghdr *nlh, __u16 *id);
 bool decode_group(const struct nlmsghdr *nlh, const char *name, __u32 *id);
+bool decode_next(const struct nlmsghdr *nlh, int left);
 void decode_verdict(const struct nlmsghdr *nlh, struct nl_answer *answer);
 
 /* print.c */
@@ -541,6 +545,11 @@ json_t *settings_json(const struct service *service);
 json_t *server_json(const struct server *server);
 json_t *devices_json(const struct info *info);
 int endpoint_compare(const struct endpoint *a, const struct endpoint *b);
+
+/* complete.c */
+void complete_objects(const struct snapshot *shot, const char *wants,
+		      const struct request *req);
+int complete_run(char *const *words, size_t count);
 
 /* wait.c */
 enum wake {

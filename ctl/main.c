@@ -40,6 +40,10 @@ int main(int argc, char **argv)
 	}
 	req.ipvsadm = !strcmp(program, "ipvsadm");
 
+	/* A shell's question about a line, which is no line of its own. */
+	if (!req.ipvsadm && argc > 1 && !strcmp(argv[1], "complete"))
+		return complete_run(argv + 2, argc - 2);
+
 	status = options_read(argc, argv, &req);
 	if (status) {
 		complain("%s", fault_text());

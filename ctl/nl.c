@@ -172,7 +172,7 @@ static bool read_batch(struct nl *nl, const struct nlmsghdr *nlh, int left,
 {
 	unsigned int portid = mnl_socket_get_portid(nl->socket);
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; decode_next(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		if (!mnl_nlmsg_portid_ok(nlh, portid) ||
 		    !mnl_nlmsg_seq_ok(nlh, nl->seq))
 			continue;
@@ -474,7 +474,7 @@ int nl_hear(struct nl *nl, nl_reader reader, void *data)
 	size = mnl_socket_recvfrom(nl->socket, nl->answer, sizeof(nl->answer));
 	if (size <= 0)
 		return size ? -errno : -EBADMSG;
-	for (left = size; mnl_nlmsg_ok(nlh, left);
+	for (left = size; decode_next(nlh, left);
 	     nlh = mnl_nlmsg_next(nlh, &left)) {
 		if (nlh->nlmsg_type == GENL_ID_CTRL &&
 		    is_farewell(nlh, nl->family))

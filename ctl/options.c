@@ -542,6 +542,73 @@ int options_read(int argc, char **argv, struct request *req)
 	return request_read(req, line.words, line.nr_words);
 }
 
+/*
+ * Stands for the word that is still to be written. No word of a line is at this
+ * address, whatever it says.
+ */
+static const char unwritten[] = "";
+
+/**
+ * options_partial() - understand a command line that is not whole
+ * @words: what there is of it, without the program's name
+ * @count: how many
+ * @req: out: the texts of its options, and the verb or NULL
+ * @wants: out: the name of the option that waits for its argument, or NULL
+ * @argument: out: what that option's row calls its argument
+ *
+ * Return: 0; -1 where nothing can make sense of the line any more.
+ */
+int options_partial(char *const *words, size_t count, struct request *req,
+		    const char **wants, const char **argument)
+{
+	struct command_line line = { .nr_tokens = 0 };
+	const struct option *row = NULL;
+	char *all[2 * MAX_TOKENS + 2];
+	size_t i;
+
+	*wants = NULL;
+	*argument = NULL;
+	req->verb = NULL;
+	if (count > 2 * MAX_TOKENS)
+		return fault("too many arguments");
+	memcpy(all, words, count * sizeof(all[0]));
+	all[count] = (char *)unwritten;
+	all[count + 1] = NULL;
+	if (read_words(&line, all, false))
+		return -1;
+	req->verb = line.verb;
+	if (!line.verb && line.nr_words && line.words[0] != unwritten &&
+	    find_verb(&line, req))
+		return -1;
+	for (i = 0; i < line.nr_tokens; i++) {
+		struct token *token = &line.tokens[i];
+
+		if (token->argument == unwritten)
+			row = next_row(NULL, token, false);
+		else if (req->verb)
+			apply(token, req);
+	}
+	if (row && row->refusal)
+		return -1;
+	if (row) {
+		*wants = row->name;
+		*argument = row->argument;
+	}
+	return 0;
+}
+
+/* The long options of a verb, a line each. */
+void options_offer(const struct verb *verb)
+{
+	unsigned int bit = 1U << (verb - verbs);
+	const struct option *row;
+
+	for (row = options; row < options + ARRAY_SIZE(options); row++) {
+		if ((row->verbs & bit) && !row->refusal)
+			printf("--%s\n", row->name);
+	}
+}
+
 static void usage_option(FILE *out, const struct option *row)
 {
 	char left[48];

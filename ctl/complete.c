@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a shell offers next on a command line: verbs and options out of their
+ * tables, words out of the lists that read them, schedulers, services and servers
+ * from the kernel. A shell hands over the words before the one that is being
+ * written, and chooses itself from the lines that are printed here. No line is
+ * wrong: where there is nothing to offer, nothing is printed.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lbctl.h"
+
+/* What the words before have made of the line. */
+struct offer {
+	const struct verb *verb;
+	const char *wants;	/* the option that waits for its argument */
+	struct request req;
+};
+
+static bool is_option(const struct offer *offer, const char *name)
+{
+	return offer->wants && !strcmp(offer->wants, name);
+}
+
+static void offer_verbs(void)
+{
+	size_t i;
+
+	for (i = 0; i < VERBS; i++)
+		puts(verbs[i].name);
+}
+
+/* Of "one|other FILE" one and other: what is not in capitals is to be written. */
+static void offer_alternatives(const char *text)
+{
+	size_t length;
+
+	for (; text && *text; text += length + (text[length] == '|')) {
+		length = strcspn(text, "| ");
+		if (islower((unsigned char)*text))
+			printf("%.*s\n", (int)length, text);
+		if (text[length] == ' ')
+			return;
+	}
+}
+
+static void offer_words(const char *(*word)(__u8), unsigned int first,
+			unsigned int last)
+{
+	for (; first <= last; first++)
+		puts(word(first));
+}
+
+static void offer_flags(void)
+{
+	static const char *const flagged[] = { "sh", "mh" };
+	char text[FLAGS_TEXT];
+	size_t bit;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(flagged); i++) {
+		for (bit = 0; sched_flag_words[bit]; bit++)
+			puts(sched_flag_text(flagged[i], bit, text));
+	}
+	puts("none");
+}
+
+static bool read_sched(const struct nlmsghdr *nlh, void *data)
+{
+	struct sched sched;
+
+	(void)data;
+	if (!decode_sched(nlh, &sched))
+		return false;
+	puts(sched.name);
+	return true;
+}
+
+/* The option that names services such as this one. */
+static const char *key_option(const struct service_key *key)
+{
+	if (key->fwmark)
+		return "fwmark-service";
+	switch (key->protocol) {
+	case IPPROTO_TCP:
+		return "tcp-service";
+	case IPPROTO_UDP:
+		return "udp-service";
+	default:
+		return "sctp-service";
+	}
+}
+
+static const char *key_text(const struct service_key *key, char *text)
+{
+	if (key->fwmark)
+		snprintf(text, ENDPOINT_TEXT, "%u", key->fwmark);
+	else
+		endpoint_text(&key->at, key->protocol, true, text);
+	return text;
+}
+
+/* True when the line names this service, or none at all. */
+static bool is_meant(const struct request *req, const struct service_key *key)
+{
+	const char *given = key->fwmark ? req->mark_text :
+			    key->protocol == IPPROTO_TCP ? req->tcp_text :
+			    key->protocol == IPPROTO_UDP ? req->udp_text :
+							   req->sctp_text;
+	char text[ENDPOINT_TEXT];
+
+	if (!req->mark_text && !req->tcp_text && !req->udp_text &&
+	    !req->sctp_text)
+		return true;
+	return given && !strcmp(given, key_text(key, text)) &&
+	       (!key->fwmark || req->ipv6 == (key->at.family == AF_INET6));
+}
+
+/**
+ * complete_objects() - print services and servers that go on a line
+ * @shot: what there is
+ * @wants: the option whose argument they are, by name
+ * @req: the line's texts; it may name a service, whose servers alone are offered
+ */
+void complete_objects(const struct snapshot *shot, const char *wants,
+		      const struct request *req)
+{
+	bool server = !strcmp(wants, "real-server");
+	const struct server *servers;
+	char text[ENDPOINT_TEXT];
+	size_t count;
+	size_t i, j;
+
+	for (i = 0; i < shot->nr_services; i++) {
+		const struct service_key *key = &shot->services[i].key;
+
+		if (!server && !strcmp(wants, key_option(key)))
+			puts(key_text(key, text));
+		if (!server || !is_meant(req, key))
+			continue;
+		servers = snapshot_servers(shot, &shot->services[i], &count);
+		for (j = 0; j < count; j++)
+			puts(endpoint_text(&servers[j].at, key->protocol, true,
+					   text));
+	}
+}
+
+static void ask_schedulers(struct nl *nl)
+{
+	struct nl_answer answer;
+
+	nl_ask(nl, nl_dump_request(nl, LBDR_CMD_SCHED_GET), read_sched, NULL,
+	       &answer);
+}
+
+static void ask_objects(struct nl *nl, const struct offer *offer)
+{
+	static const struct request everything;
+	struct snapshot shot;
+
+	if (!snapshot_take(nl, &everything, true, &shot))
+		complete_objects(&shot, offer->wants, &offer->req);
+	snapshot_drop(&shot);
+}
+
+/* What exists is of no use to a verb that adds. */
+static bool asks_kernel(const struct offer *offer)
+{
+	if (is_option(offer, "scheduler"))
+		return true;
+	if (is_option(offer, "real-server"))
+		return offer->verb != &verbs[VERB_ADD_SERVER];
+	return offer->verb != &verbs[VERB_ADD_SERVICE] &&
+	       (is_option(offer, "tcp-service") ||
+		is_option(offer, "udp-service") ||
+		is_option(offer, "sctp-service") ||
+		is_option(offer, "fwmark-service"));
+}
+
+static void ask(const struct offer *offer)
+{
+	struct nl *nl;
+
+	if (nl_open(&nl, offer->req.netns))
+		return;
+	if (is_option(offer, "scheduler"))
+		ask_schedulers(nl);
+	else
+		ask_objects(nl, offer);
+	nl_close(nl);
+}
+
+/**
+ * complete_run() - offer what may come next
+ * @words: the line so far, without the program's name
+ * @count: how many they are
+ *
+ * Complains on stderr when the kernel cannot be asked; shells do not show that.
+ *
+ * Return: EXIT_DONE.
+ */
+int complete_run(char *const *words, size_t count)
+{
+	struct offer offer = { .verb = NULL };
+	const char *argument;
+
+	if (options_partial(words, count, &offer.req, &offer.wants, &argument))
+		return EXIT_DONE;
+	offer.verb = offer.req.verb;
+	if (asks_kernel(&offer)) {
+		ask(&offer);
+	} else if (is_option(&offer, "refuse")) {
+		offer_words(refuse_word, LBDR_REFUSE_ICMP,
+			    LBDR_REFUSE_DROP);
+	} else if (is_option(&offer, "stray")) {
+		offer_words(stray_word, LBDR_STRAY_PASS,
+			    LBDR_STRAY_SCHEDULE);
+	} else if (is_option(&offer, "state")) {
+		offer_words(state_word, LBDR_CONN_STATE_SYN_RECV,
+			    LBDR_CONN_STATE_TEMPLATE);
+	} else if (is_option(&offer, "sched-flags")) {
+		offer_flags();
+	} else if (offer.wants) {
+		offer_alternatives(argument);
+	} else if (!offer.verb) {
+		offer_verbs();
+	} else {
+		if (offer.verb == &verbs[VERB_HELP])
+			offer_verbs();
+		else
+			offer_alternatives(offer.verb->words);
+		options_offer(offer.verb);
+	}
+	return EXIT_DONE;
+}
