@@ -29,6 +29,21 @@ check:
 check-races:
 	T='path packets change services persist fragments races churn' selftests/check kcsan
 
+# lbdr-dkms and lbctl for Debian, in build/deb, and whether they install.
+deb:
+	packaging/deb
+
+check-deb:
+	selftests/packaging
+
+# The readers of lines and messages, each for FUZZ_SECONDS, and all of the tool's
+# own tests under valgrind.
+fuzz:
+	selftests/fuzz
+
+valgrind:
+	selftests/valgrind
+
 demo:
 	selftests/demo
 
@@ -42,6 +57,11 @@ help:
 	@echo 'make check      all the tests, as root'
 	@echo 'make check-races  selftests on a kernel that looks for data races, as root'
 	@echo 'make bench      what a packet costs, beside ip_vs and others, as root'
+	@echo 'make deb        Debian packages of the module, by DKMS, and of lbctl'
+	@echo 'make check-deb  whether they install and remove, as root'
+	@echo 'make fuzz       what lbctl reads, under a fuzzer (FUZZ_SECONDS=60 for each)'
+	@echo 'make valgrind   the tests of the tool under valgrind'
 	@echo 'make clean      remove what was built'
 
-.PHONY: all module ctl install clean check check-races demo bench help
+.PHONY: all module ctl install clean check check-races deb check-deb \
+	fuzz valgrind demo bench help
