@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a fuzzer writes as command lines, one a line of the input: read as lbctl's
- * and as ipvsadm's, and completed. A file of commands is such lines.
+ * and as ipvsadm's, and completed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,17 +10,6 @@
 #include "lbctl.h"
 
 #define WORDS 200
-
-/* Names would be asked for over the network: none is known here. */
-int getaddrinfo(const char *node, const char *service,
-		const struct addrinfo *hints, struct addrinfo **res)
-{
-	(void)node;
-	(void)service;
-	(void)hints;
-	(void)res;
-	return EAI_NONAME;
-}
 
 static void read_line(char *line)
 {

@@ -238,7 +238,7 @@ static bool read_verdicts(struct nl *nl, const struct nlmsghdr *nlh, int left,
 	unsigned int portid = mnl_socket_get_portid(nl->socket);
 	unsigned int at;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; decode_next(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		at = nlh->nlmsg_seq - first;
 		if (!mnl_nlmsg_portid_ok(nlh, portid) ||
 		    nlh->nlmsg_type != NLMSG_ERROR || at > last - first)
@@ -276,7 +276,7 @@ size_t nl_ask_many(struct nl *nl, struct nlmsghdr *messages, size_t size,
 	int left = size;
 	ssize_t got;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; decode_next(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		nlh->nlmsg_seq = ++nl->seq;
 		nlh->nlmsg_flags &= ~NLM_F_ACK;
 		end = nlh;
