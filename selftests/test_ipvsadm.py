@@ -336,7 +336,6 @@ def same_conns(theirs, ours):
     return "\n".join(wrong)
 
 
-@only("uml", "trixie")
 def test_traffic():
     """The same frames leave the same counters and connections."""
     stock, own = twins()
