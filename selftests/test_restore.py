@@ -93,8 +93,10 @@ def afresh():
 
 def test_fixed_point():
     dice = seeded()
-    lines, wrong = 0, []
-    for number in range(3 if net.SHORT else 6):
+    lines, number, wrong = 0, 0, []
+    # Few of them may have few lines.
+    while number < (3 if net.SHORT else 6) or lines <= 20:
+        number += 1
         rules = random_rules(dice)
         afresh()
         restore("# a comment\n\n" + rules)
@@ -113,7 +115,7 @@ def test_fixed_point():
             wrong.append("round %d: apply: %s" % (number, said))
         if wrong:
             break
-    ok(not wrong and lines > 20, "save, restore, save: the same to the byte (%d "
+    ok(not wrong, "save, restore, save: the same to the byte (%d "
        "lines), and apply has nothing to do" % lines, "\n".join(wrong))
     afresh()
 
