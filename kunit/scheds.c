@@ -366,6 +366,29 @@ u32 scheds_pick(struct scheds *s, const struct lbdr_flow *flow)
 }
 
 /**
+ * scheds_peek() - ask who would be chosen
+ * @s: the fixture
+ * @flow: of a packet that there is not
+ * @first: set to the index of who was meant first, or SCHEDS_NONE
+ *
+ * Context: process.
+ * Return: the server's index, or SCHEDS_NONE.
+ */
+u32 scheds_peek(struct scheds *s, const struct lbdr_flow *flow, u32 *first)
+{
+	struct lbdr_server *meant;
+	u32 index;
+
+	local_bh_disable();
+	rcu_read_lock();
+	index = scheds_index(s, lbdr_pool_peek(&s->service, flow, &meant));
+	*first = scheds_index(s, meant);
+	rcu_read_unlock();
+	local_bh_enable();
+	return index;
+}
+
+/**
  * scheds_draw() - choose many servers for the same flow
  * @test: fails if it cannot keep so many
  * @n: how many

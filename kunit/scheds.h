@@ -66,6 +66,7 @@ void scheds_build(struct kunit *test, const struct lbdr_sched_ops *ops,
 /* Choices */
 struct lbdr_flow scheds_flow(const struct scheds *s, struct rnd_state *rnd);
 u32 scheds_pick(struct scheds *s, const struct lbdr_flow *flow);
+u32 scheds_peek(struct scheds *s, const struct lbdr_flow *flow, u32 *first);
 void scheds_draw(struct kunit *test, u32 n);
 void scheds_expect_order(struct kunit *test, u32 n);
 

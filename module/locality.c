@@ -197,6 +197,27 @@ lbdr_locality_search(struct lbdr_locality_entry *entry,
 }
 
 /**
+ * lbdr_locality_look() - what is remembered of a destination, which stays as idle
+ *	as it is
+ * @locality: the table
+ * @flow: the flow, whose VIP is the destination
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the entry or NULL.
+ */
+__always_inline struct lbdr_locality_entry *
+lbdr_locality_look(struct lbdr_locality *locality, const struct lbdr_flow *flow)
+{
+	struct in6_addr addr;
+
+	lbdr_locality_key(flow, &addr);
+	return lbdr_locality_search(rcu_dereference(*lbdr_locality_head(locality,
+									&addr)),
+				    &addr);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_locality_look);
+
+/**
  * lbdr_locality_find() - what is remembered of a destination
  * @locality: the table
  * @flow: the flow, whose VIP is the destination
@@ -208,11 +229,8 @@ struct lbdr_locality_entry *lbdr_locality_find(struct lbdr_locality *locality,
 					       const struct lbdr_flow *flow)
 {
 	struct lbdr_locality_entry *entry;
-	struct in6_addr addr;
 
-	lbdr_locality_key(flow, &addr);
-	entry = rcu_dereference(*lbdr_locality_head(locality, &addr));
-	entry = lbdr_locality_search(entry, &addr);
+	entry = lbdr_locality_look(locality, flow);
 	if (entry && READ_ONCE(entry->stamp) != (u32)jiffies)
 		WRITE_ONCE(entry->stamp, jiffies);
 	return entry;

@@ -44,6 +44,8 @@ struct lbdr_locality_entry {
 u32 lbdr_locality_expire(void);
 struct lbdr_locality_entry *lbdr_locality_find(struct lbdr_locality *locality,
 					       const struct lbdr_flow *flow);
+struct lbdr_locality_entry *lbdr_locality_look(struct lbdr_locality *locality,
+					       const struct lbdr_flow *flow);
 void lbdr_locality_add(struct lbdr_locality *locality,
 		       const struct lbdr_flow *flow,
 		       struct lbdr_server *server);

@@ -263,3 +263,30 @@ struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
 	return pool->sched.ops->pick(pool, flow);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_pick);
+
+/**
+ * lbdr_pool_peek() - the server that lbdr_pool_pick() would choose
+ * @service: the service
+ * @flow: of a connection's first packet
+ * @first: set to the server that the choice fell on first and that is passed over
+ *	if it is not open, or to NULL where the scheduler knows no such one
+ *
+ * Nothing is changed by it, and nobody can tell that it was asked.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: a server, or NULL when there is none to take it.
+ */
+struct lbdr_server *lbdr_pool_peek(const struct lbdr_service *service,
+				   const struct lbdr_flow *flow,
+				   struct lbdr_server **first)
+{
+	const struct lbdr_pool *pool = rcu_dereference(service->pool);
+
+	*first = NULL;
+	if (!pool->n)
+		return NULL;
+	return pool->sched.ops->peek ?
+	       pool->sched.ops->peek(pool, flow, first) :
+	       pool->sched.ops->pick(pool, flow);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_peek);

@@ -92,6 +92,24 @@ struct lbdr_server *lbdr_sched_open_from(const struct lbdr_pool *pool,
 }
 
 /**
+ * lbdr_sched_heaviest() - the server of the highest weight, open or not
+ * @pool: the pool
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the first one added of those.
+ */
+struct lbdr_server *lbdr_sched_heaviest(const struct lbdr_pool *pool)
+{
+	const struct lbdr_pool_entry *best = &pool->entries[0];
+	u32 i;
+
+	for (i = 1; i < pool->n; i++)
+		if (pool->entries[i].weight > best->weight)
+			best = &pool->entries[i];
+	return best->server;
+}
+
+/**
  * lbdr_sched_fold() - an address as one number
  * @flow: the flow
  * @vip: that of the service, or else the client's

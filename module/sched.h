@@ -78,6 +78,12 @@ struct lbdr_pool {
  * @pick: chooses a server for a new connection. rcu_read_lock() held, BH off.
  *	The pool has at least one entry. Returns the server, which is open, or
  *	NULL when none may take the connection.
+ * @peek: what @pick would return now, without any trace of the question: no turn
+ *	passes, nothing is remembered or renewed. The same context. Sets @first
+ *	to the server that the choice falls on before it is asked whether that
+ *	one is open, where there is such a one. Optional: @pick stands for it
+ *	where it changes nothing and knows no first.
+ * @random: the choice is drawn, and another one the next time
  */
 struct lbdr_sched_ops {
 	const char *name;
@@ -91,6 +97,10 @@ struct lbdr_sched_ops {
 	void (*exit)(struct lbdr_pool *pool);
 	struct lbdr_server *(*pick)(const struct lbdr_pool *pool,
 				    const struct lbdr_flow *flow);
+	struct lbdr_server *(*peek)(const struct lbdr_pool *pool,
+				    const struct lbdr_flow *flow,
+				    struct lbdr_server **first);
+	bool random;
 };
 
 extern const struct lbdr_sched_ops lbdr_sched_rr;
@@ -114,6 +124,7 @@ const struct lbdr_sched_ops *lbdr_sched_at(unsigned int index);
 const struct lbdr_sched_ops *lbdr_sched_default(void);
 struct lbdr_server *lbdr_sched_open_from(const struct lbdr_pool *pool,
 					 u32 first);
+struct lbdr_server *lbdr_sched_heaviest(const struct lbdr_pool *pool);
 u32 lbdr_sched_fold(const struct lbdr_flow *flow, bool vip);
 
 /**
@@ -224,6 +235,9 @@ void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
 int lbdr_pool_renew(struct lbdr_net *ln, struct lbdr_service *service);
 struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
 				   const struct lbdr_flow *flow);
+struct lbdr_server *lbdr_pool_peek(const struct lbdr_service *service,
+				   const struct lbdr_flow *flow,
+				   struct lbdr_server **first);
 void lbdr_pool_free_rcu(struct lbdr_pool *pool);
 
 #endif /* _LBDR_SCHED_H */

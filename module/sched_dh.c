@@ -47,13 +47,27 @@ static void lbdr_dh_exit(struct lbdr_pool *pool)
 	kfree(pool->priv);
 }
 
-static struct lbdr_server *lbdr_dh_pick(const struct lbdr_pool *pool,
-					const struct lbdr_flow *flow)
+static __always_inline u32 lbdr_dh_index(const struct lbdr_pool *pool,
+					 const struct lbdr_flow *flow)
 {
 	u32 bucket = hash_32(lbdr_sched_fold(flow, true), DH_BITS);
 	const u16 *buckets = pool->priv;
 
-	return lbdr_sched_open_from(pool, buckets[bucket]);
+	return buckets[bucket];
+}
+
+static struct lbdr_server *lbdr_dh_pick(const struct lbdr_pool *pool,
+					const struct lbdr_flow *flow)
+{
+	return lbdr_sched_open_from(pool, lbdr_dh_index(pool, flow));
+}
+
+static struct lbdr_server *lbdr_dh_peek(const struct lbdr_pool *pool,
+					const struct lbdr_flow *flow,
+					struct lbdr_server **first)
+{
+	*first = pool->entries[lbdr_dh_index(pool, flow)].server;
+	return lbdr_dh_pick(pool, flow);
 }
 
 const struct lbdr_sched_ops lbdr_sched_dh = {
@@ -62,4 +76,5 @@ const struct lbdr_sched_ops lbdr_sched_dh = {
 	.init		= lbdr_dh_init,
 	.exit		= lbdr_dh_exit,
 	.pick		= lbdr_dh_pick,
+	.peek		= lbdr_dh_peek,
 };

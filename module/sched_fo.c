@@ -20,8 +20,17 @@ static struct lbdr_server *lbdr_fo_pick(const struct lbdr_pool *pool,
 	return best ? best->server : NULL;
 }
 
+static struct lbdr_server *lbdr_fo_peek(const struct lbdr_pool *pool,
+					const struct lbdr_flow *flow,
+					struct lbdr_server **first)
+{
+	*first = lbdr_sched_heaviest(pool);
+	return lbdr_fo_pick(pool, flow);
+}
+
 const struct lbdr_sched_ops lbdr_sched_fo = {
 	.name		= "fo",
 	.summary	= "fail-over: all to the server of the highest weight",
 	.pick		= lbdr_fo_pick,
+	.peek		= lbdr_fo_peek,
 };

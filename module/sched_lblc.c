@@ -7,6 +7,22 @@
  */
 #include "locality.h"
 
+/* @set is the destination's, NULL of one that is not known yet. */
+static __always_inline struct lbdr_server *
+lbdr_lblc_choose(const struct lbdr_pool *pool,
+		 const struct lbdr_locality_set *set)
+{
+	struct lbdr_server *server;
+
+	if (set) {
+		server = set->servers[0];
+		if (lbdr_server_open(server) &&
+		    !lbdr_locality_strained(pool, server))
+			return server;
+	}
+	return lbdr_sched_least(pool, lbdr_sched_load, true);
+}
+
 static struct lbdr_server *lbdr_lblc_pick(const struct lbdr_pool *pool,
 					  const struct lbdr_flow *flow)
 {
@@ -15,15 +31,9 @@ static struct lbdr_server *lbdr_lblc_pick(const struct lbdr_pool *pool,
 	struct lbdr_server *server;
 
 	entry = lbdr_locality_find(pool->memory, flow);
-	if (entry) {
+	if (entry)
 		set = rcu_dereference(entry->set);
-		server = set->servers[0];
-		if (lbdr_server_open(server) &&
-		    !lbdr_locality_strained(pool, server))
-			return server;
-	}
-
-	server = lbdr_sched_least(pool, lbdr_sched_load, true);
+	server = lbdr_lblc_choose(pool, set);
 	if (!server)
 		return NULL;
 	if (!entry) {
@@ -36,10 +46,26 @@ static struct lbdr_server *lbdr_lblc_pick(const struct lbdr_pool *pool,
 	return server;
 }
 
+static struct lbdr_server *lbdr_lblc_peek(const struct lbdr_pool *pool,
+					  const struct lbdr_flow *flow,
+					  struct lbdr_server **first)
+{
+	const struct lbdr_locality_set *set = NULL;
+	struct lbdr_locality_entry *entry;
+
+	entry = lbdr_locality_look(pool->memory, flow);
+	if (entry) {
+		set = rcu_dereference(entry->set);
+		*first = set->servers[0];
+	}
+	return lbdr_lblc_choose(pool, set);
+}
+
 const struct lbdr_sched_ops lbdr_sched_lblc = {
 	.name		= "lblc",
 	.summary	= "a destination's server as long as it is not strained; else wlc",
 	.open		= lbdr_locality_open,
 	.close		= lbdr_locality_close,
 	.pick		= lbdr_lblc_pick,
+	.peek		= lbdr_lblc_peek,
 };

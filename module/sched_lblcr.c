@@ -18,7 +18,8 @@ static bool lbdr_lblcr_busier(const struct lbdr_server *a,
 }
 
 /* The least loaded open server of a set, or NULL. */
-static struct lbdr_server *lbdr_lblcr_least(const struct lbdr_locality_set *set)
+static __always_inline struct lbdr_server *
+lbdr_lblcr_least(const struct lbdr_locality_set *set)
 {
 	struct lbdr_server *best = NULL;
 	u32 i;
@@ -56,12 +57,27 @@ static bool lbdr_lblcr_has(const struct lbdr_locality_set *set,
 	return false;
 }
 
+/*
+ * The best of the set, or where that is none or under strain the one that wlc
+ * chooses, which @wlc tells.
+ */
+static __always_inline struct lbdr_server *
+lbdr_lblcr_choose(const struct lbdr_pool *pool,
+		  const struct lbdr_locality_set *set, bool *wlc)
+{
+	struct lbdr_server *server = lbdr_lblcr_least(set);
+
+	*wlc = !server || lbdr_locality_strained(pool, server);
+	return *wlc ? lbdr_sched_least(pool, lbdr_sched_load, true) : server;
+}
+
 static struct lbdr_server *lbdr_lblcr_pick(const struct lbdr_pool *pool,
 					   const struct lbdr_flow *flow)
 {
 	struct lbdr_server *server, *leave = NULL, *add = NULL;
 	struct lbdr_locality_set *set, *new;
 	struct lbdr_locality_entry *entry;
+	bool wlc;
 
 	entry = lbdr_locality_find(pool->memory, flow);
 	if (!entry) {
@@ -72,14 +88,11 @@ static struct lbdr_server *lbdr_lblcr_pick(const struct lbdr_pool *pool,
 	}
 
 	set = rcu_dereference(entry->set);
-	server = lbdr_lblcr_least(set);
+	server = lbdr_lblcr_choose(pool, set, &wlc);
 	if (set->n > 1 && (u32)jiffies - set->changed > lbdr_locality_expire())
 		leave = lbdr_lblcr_most(set);
-	if (!server || lbdr_locality_strained(pool, server)) {
-		server = lbdr_sched_least(pool, lbdr_sched_load, true);
-		if (server && !lbdr_lblcr_has(set, server))
-			add = server;
-	}
+	if (wlc && server && !lbdr_lblcr_has(set, server))
+		add = server;
 	if (add || leave) {
 		new = lbdr_locality_set_make(set, leave, add);
 		if (new)
@@ -88,10 +101,28 @@ static struct lbdr_server *lbdr_lblcr_pick(const struct lbdr_pool *pool,
 	return server;
 }
 
+/* Of a set that is closed as a whole, the first one that it got. */
+static struct lbdr_server *lbdr_lblcr_peek(const struct lbdr_pool *pool,
+					   const struct lbdr_flow *flow,
+					   struct lbdr_server **first)
+{
+	const struct lbdr_locality_set *set;
+	struct lbdr_locality_entry *entry;
+	bool wlc;
+
+	entry = lbdr_locality_look(pool->memory, flow);
+	if (!entry)
+		return lbdr_sched_least(pool, lbdr_sched_load, true);
+	set = rcu_dereference(entry->set);
+	*first = lbdr_lblcr_least(set) ?: set->servers[0];
+	return lbdr_lblcr_choose(pool, set, &wlc);
+}
+
 const struct lbdr_sched_ops lbdr_sched_lblcr = {
 	.name		= "lblcr",
 	.summary	= "the least loaded of a destination's servers, more of them under strain",
 	.open		= lbdr_locality_open,
 	.close		= lbdr_locality_close,
 	.pick		= lbdr_lblcr_pick,
+	.peek		= lbdr_lblcr_peek,
 };

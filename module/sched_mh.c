@@ -173,7 +173,8 @@ static void lbdr_mh_exit(struct lbdr_pool *pool)
 }
 
 /* Of numbers, so that directors of either byte order agree. */
-static u32 lbdr_mh_hash(const struct lbdr_flow *flow, bool port, u32 salt)
+static __always_inline u32 lbdr_mh_hash(const struct lbdr_flow *flow, bool port,
+					u32 salt)
 {
 	const struct in6_addr *addr = &flow->v6.client;
 	u32 words[5];
@@ -208,6 +209,19 @@ static struct lbdr_server *lbdr_mh_pick(const struct lbdr_pool *pool,
 	return lbdr_sched_open_from(pool, slots[slot]);
 }
 
+static struct lbdr_server *lbdr_mh_peek(const struct lbdr_pool *pool,
+					const struct lbdr_flow *flow,
+					struct lbdr_server **first)
+{
+	bool port = pool->sched.flags & LBDR_SCHED_FLAG_PORT;
+	const u16 *slots = pool->priv;
+	u32 slot;
+
+	slot = reciprocal_scale(lbdr_mh_hash(flow, port, 0), pool->sched.size);
+	*first = pool->entries[slots[slot]].server;
+	return lbdr_mh_pick(pool, flow);
+}
+
 const struct lbdr_sched_ops lbdr_sched_mh = {
 	.name		= "mh",
 	.summary	= "by a hash of the client's address that moves few when servers change",
@@ -217,4 +231,5 @@ const struct lbdr_sched_ops lbdr_sched_mh = {
 	.init		= lbdr_mh_init,
 	.exit		= lbdr_mh_exit,
 	.pick		= lbdr_mh_pick,
+	.peek		= lbdr_mh_peek,
 };

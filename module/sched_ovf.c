@@ -23,8 +23,17 @@ static struct lbdr_server *lbdr_ovf_pick(const struct lbdr_pool *pool,
 	return best ? best->server : NULL;
 }
 
+static struct lbdr_server *lbdr_ovf_peek(const struct lbdr_pool *pool,
+					 const struct lbdr_flow *flow,
+					 struct lbdr_server **first)
+{
+	*first = lbdr_sched_heaviest(pool);
+	return lbdr_ovf_pick(pool, flow);
+}
+
 const struct lbdr_sched_ops lbdr_sched_ovf = {
 	.name		= "ovf",
 	.summary	= "the highest weight, up to as many active connections as it weighs",
 	.pick		= lbdr_ovf_pick,
+	.peek		= lbdr_ovf_peek,
 };

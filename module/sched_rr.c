@@ -63,26 +63,53 @@ static void lbdr_rr_exit(struct lbdr_pool *pool)
 	kfree(pool->priv);
 }
 
+/* Whose turn it is, open or not. */
+static __always_inline u32 lbdr_rr_index(const struct lbdr_pool *pool, u64 turn)
+{
+	const struct lbdr_rr *rr = pool->priv;
+	u32 index;
+
+	div_u64_rem(turn - rr->origin, pool->n, &index);
+	return index;
+}
+
+/* From there on the first that is open; how many were passed over for it. */
+static __always_inline struct lbdr_server *
+lbdr_rr_find(const struct lbdr_pool *pool, u32 index, u32 *skipped)
+{
+	struct lbdr_server *server;
+
+	for (*skipped = 0; *skipped < pool->n; ++*skipped) {
+		server = pool->entries[index].server;
+		if (likely(lbdr_server_open(server)))
+			return server;
+		index = index + 1 < pool->n ? index + 1 : 0;
+	}
+	return NULL;
+}
+
 static struct lbdr_server *lbdr_rr_pick(const struct lbdr_pool *pool,
 					const struct lbdr_flow *flow)
 {
 	u64 turn = atomic64_fetch_inc(pool->cursor);
-	const struct lbdr_rr *rr = pool->priv;
 	struct lbdr_server *server;
-	u32 index, skipped;
+	u32 skipped;
 
-	div_u64_rem(turn - rr->origin, pool->n, &index);
-	for (skipped = 0; skipped < pool->n; skipped++) {
-		server = pool->entries[index].server;
-		if (likely(lbdr_server_open(server))) {
-			/* Nobody gets the turns of those that were passed over. */
-			if (unlikely(skipped))
-				atomic64_add(skipped, pool->cursor);
-			return server;
-		}
-		index = index + 1 < pool->n ? index + 1 : 0;
-	}
-	return NULL;
+	server = lbdr_rr_find(pool, lbdr_rr_index(pool, turn), &skipped);
+	/* Nobody gets the turns of those that were passed over. */
+	if (unlikely(skipped) && server)
+		atomic64_add(skipped, pool->cursor);
+	return server;
+}
+
+static struct lbdr_server *lbdr_rr_peek(const struct lbdr_pool *pool,
+					const struct lbdr_flow *flow,
+					struct lbdr_server **first)
+{
+	u32 skipped, index = lbdr_rr_index(pool, atomic64_read(pool->cursor));
+
+	*first = pool->entries[index].server;
+	return lbdr_rr_find(pool, index, &skipped);
 }
 
 const struct lbdr_sched_ops lbdr_sched_rr = {
@@ -91,4 +118,5 @@ const struct lbdr_sched_ops lbdr_sched_rr = {
 	.init		= lbdr_rr_init,
 	.exit		= lbdr_rr_exit,
 	.pick		= lbdr_rr_pick,
+	.peek		= lbdr_rr_peek,
 };

@@ -42,18 +42,25 @@ static void lbdr_sh_exit(struct lbdr_pool *pool)
 	kfree(pool->priv);
 }
 
-static struct lbdr_server *lbdr_sh_pick(const struct lbdr_pool *pool,
+static __always_inline u32 lbdr_sh_hash(const struct lbdr_pool *pool,
 					const struct lbdr_flow *flow)
 {
 	u32 hash = lbdr_sched_fold(flow, false);
-	const u16 *buckets = pool->priv;
-	struct lbdr_server *server;
-	u32 i;
 
 	if (pool->sched.flags & LBDR_SCHED_FLAG_PORT)
 		hash += ntohs(flow->family == LBDR_V4 ? flow->v4.ports.cport :
 							flow->v6.ports.cport);
-	hash = hash_32(hash, SH_BITS);
+	return hash_32(hash, SH_BITS);
+}
+
+static struct lbdr_server *lbdr_sh_pick(const struct lbdr_pool *pool,
+					const struct lbdr_flow *flow)
+{
+	u32 hash = lbdr_sh_hash(pool, flow);
+	const u16 *buckets = pool->priv;
+	struct lbdr_server *server;
+	u32 i;
+
 	server = pool->entries[buckets[hash]].server;
 	if (likely(lbdr_server_open(server)))
 		return server;
@@ -69,6 +76,16 @@ static struct lbdr_server *lbdr_sh_pick(const struct lbdr_pool *pool,
 	return NULL;
 }
 
+static struct lbdr_server *lbdr_sh_peek(const struct lbdr_pool *pool,
+					const struct lbdr_flow *flow,
+					struct lbdr_server **first)
+{
+	const u16 *buckets = pool->priv;
+
+	*first = pool->entries[buckets[lbdr_sh_hash(pool, flow)]].server;
+	return lbdr_sh_pick(pool, flow);
+}
+
 const struct lbdr_sched_ops lbdr_sched_sh = {
 	.name		= "sh",
 	.summary	= "by a hash of the client's address",
@@ -77,4 +94,5 @@ const struct lbdr_sched_ops lbdr_sched_sh = {
 	.init		= lbdr_sh_init,
 	.exit		= lbdr_sh_exit,
 	.pick		= lbdr_sh_pick,
+	.peek		= lbdr_sh_peek,
 };

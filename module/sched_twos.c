@@ -134,4 +134,5 @@ const struct lbdr_sched_ops lbdr_sched_twos = {
 	.init		= lbdr_twos_init,
 	.exit		= lbdr_twos_exit,
 	.pick		= lbdr_twos_pick,
+	.random		= true,
 };

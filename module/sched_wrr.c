@@ -169,26 +169,56 @@ static struct lbdr_server *lbdr_wrr_pick_sparse(const struct lbdr_pool *pool,
 	return lbdr_sched_open_from(pool, 0);
 }
 
-/* Slots of servers that are not open are passed over. */
+static __always_inline u32 lbdr_wrr_slot(const struct lbdr_wrr *wrr, u64 turn)
+{
+	u32 slot;
+
+	div_u64_rem(turn, wrr->len, &slot);
+	return slot;
+}
+
+/* Slots of servers that are not open are passed over: how many were. */
+static __always_inline struct lbdr_server *
+lbdr_wrr_find(const struct lbdr_pool *pool, u64 turn, u32 slot, u32 *skipped)
+{
+	const struct lbdr_wrr *wrr = pool->priv;
+	struct lbdr_server *server;
+
+	for (*skipped = 0; *skipped < PASS_MAX; ++*skipped) {
+		server = pool->entries[wrr->slots[slot]].server;
+		if (likely(lbdr_server_open(server)))
+			return server;
+		slot = slot + 1 < wrr->len ? slot + 1 : 0;
+	}
+	/* Which is no matter of slots. */
+	*skipped = 0;
+	return lbdr_wrr_pick_sparse(pool, turn);
+}
+
 static struct lbdr_server *lbdr_wrr_pick(const struct lbdr_pool *pool,
 					 const struct lbdr_flow *flow)
 {
-	const struct lbdr_wrr *wrr = pool->priv;
 	u64 turn = atomic64_fetch_inc(pool->cursor);
 	struct lbdr_server *server;
-	u32 slot, skipped;
+	u32 skipped;
 
-	div_u64_rem(turn, wrr->len, &slot);
-	for (skipped = 0; skipped < PASS_MAX; skipped++) {
-		server = pool->entries[wrr->slots[slot]].server;
-		if (likely(lbdr_server_open(server))) {
-			if (unlikely(skipped))
-				atomic64_add(skipped, pool->cursor);
-			return server;
-		}
-		slot = slot + 1 < wrr->len ? slot + 1 : 0;
-	}
-	return lbdr_wrr_pick_sparse(pool, turn);
+	server = lbdr_wrr_find(pool, turn, lbdr_wrr_slot(pool->priv, turn),
+			       &skipped);
+	if (unlikely(skipped))
+		atomic64_add(skipped, pool->cursor);
+	return server;
+}
+
+static struct lbdr_server *lbdr_wrr_peek(const struct lbdr_pool *pool,
+					 const struct lbdr_flow *flow,
+					 struct lbdr_server **first)
+{
+	const struct lbdr_wrr *wrr = pool->priv;
+	u64 turn = atomic64_read(pool->cursor);
+	u32 skipped, slot = lbdr_wrr_slot(wrr, turn);
+
+	*first = pool->entries[wrr->slots[slot]].server;
+	return lbdr_wrr_find(pool, turn, slot, &skipped);
 }
 
 const struct lbdr_sched_ops lbdr_sched_wrr = {
@@ -197,4 +227,5 @@ const struct lbdr_sched_ops lbdr_sched_wrr = {
 	.init		= lbdr_wrr_init,
 	.exit		= lbdr_wrr_exit,
 	.pick		= lbdr_wrr_pick,
+	.peek		= lbdr_wrr_peek,
 };

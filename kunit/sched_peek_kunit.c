@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Schedulers that are asked whom they would choose: the answer is the next choice,
+ * however often it is asked for, and nothing tells that it was.
+ */
+#include <kunit/test.h>
+
+#include "locality.h"
+#include "scheds.h"
+
+#define POOLS		300
+#define STEPS		60
+/* Flows that come again, so that what is remembered of them matters */
+#define FLOWS		8
+#define ASKED		5
+
+/* What a run is made of, so that the same one can be had twice. */
+struct peek_run {
+	struct rnd_state	rnd;
+	struct lbdr_flow	flows[FLOWS];
+	u32			choices[STEPS];
+};
+
+static u32 peek_flags(const struct lbdr_sched_ops *ops, struct rnd_state *rnd)
+{
+	return ops->flags & lbdr_kunit_below(rnd, 4);
+}
+
+/* Servers, and flows to them; they have no server yet. */
+static void peek_begin(struct kunit *test, const struct lbdr_sched_ops *ops,
+		       struct peek_run *run, u32 seed)
+{
+	struct scheds *s = test->priv;
+	u32 i;
+
+	prandom_seed_state(&run->rnd, seed);
+	scheds_add_random(test, &run->rnd,
+			  1 + lbdr_kunit_below(&run->rnd, 12));
+	scheds_build(test, ops, peek_flags(ops, &run->rnd), 0);
+	scheds_random_counts(s, &run->rnd);
+	for (i = 0; i < FLOWS; i++)
+		run->flows[i] = scheds_flow(s, &run->rnd);
+}
+
+/* Something happens to the servers, and a client comes. */
+static const struct lbdr_flow *peek_step(struct scheds *s, struct peek_run *run)
+{
+	if (!lbdr_kunit_below(&run->rnd, 4))
+		scheds_random_overload(s, &run->rnd);
+	if (!lbdr_kunit_below(&run->rnd, 4))
+		scheds_random_counts(s, &run->rnd);
+	return &run->flows[lbdr_kunit_below(&run->rnd, FLOWS)];
+}
+
+/* Whoever was meant first gets it, unless there is something about him. */
+static bool peek_minds_load(const struct lbdr_sched_ops *ops)
+{
+	return ops->open || !strcmp(ops->name, "ovf");
+}
+
+static void peek_ask(struct kunit *test, const struct lbdr_sched_ops *ops,
+		     const struct lbdr_flow *flow, u32 *chosen)
+{
+	struct scheds *s = test->priv;
+	u64 cursor = atomic64_read(&s->service.cursor);
+	u32 i, first, meant = SCHEDS_NONE;
+
+	for (i = 0; i < ASKED; i++) {
+		u32 answer = scheds_peek(s, flow, &first);
+
+		if (answer != SCHEDS_NONE)
+			KUNIT_ASSERT_TRUE(test, scheds_is_open(s, answer));
+		if (i && !ops->random)
+			KUNIT_ASSERT_EQ(test, answer, *chosen);
+		if (i)
+			KUNIT_ASSERT_EQ(test, first, meant);
+		*chosen = answer;
+		meant = first;
+	}
+	KUNIT_ASSERT_EQ(test, atomic64_read(&s->service.cursor), cursor);
+	if (meant != SCHEDS_NONE && scheds_is_open(s, meant) &&
+	    !peek_minds_load(ops))
+		KUNIT_ASSERT_EQ(test, *chosen, meant);
+}
+
+/* The answer is whom the next one gets, and the running number stays. */
+static void peek_next_test(struct kunit *test)
+{
+	const struct lbdr_sched_ops *ops = test->param_value;
+	u32 i, step, seed, chosen = SCHEDS_NONE, some = 0;
+	struct scheds *s = test->priv;
+	const struct lbdr_flow *flow;
+	struct peek_run *run;
+	struct rnd_state rnd;
+
+	run = kunit_kzalloc(test, sizeof(*run), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, run);
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < POOLS; i++) {
+		seed = prandom_u32_state(&rnd);
+		peek_begin(test, ops, run, seed);
+		for (step = 0; step < STEPS; step++) {
+			u32 picked;
+
+			flow = peek_step(s, run);
+			peek_ask(test, ops, flow, &chosen);
+			picked = scheds_pick(s, flow);
+			if (!ops->random)
+				KUNIT_ASSERT_EQ_MSG(test, picked, chosen,
+						    "step %u of pool %u", step,
+						    i);
+			some += picked != SCHEDS_NONE;
+		}
+		cond_resched();
+	}
+	KUNIT_EXPECT_GT(test, some, POOLS);
+}
+
+/* Who asks in between changes nothing of what comes. */
+static void peek_undisturbed_test(struct kunit *test)
+{
+	const struct lbdr_sched_ops *ops = test->param_value;
+	struct scheds *s = test->priv;
+	const struct lbdr_flow *flow;
+	struct peek_run *run;
+	u32 i, step, seed, first, picked;
+	struct rnd_state rnd;
+
+	if (ops->random)
+		kunit_skip(test, "%s draws", ops->name);
+	run = kunit_kzalloc(test, sizeof(*run), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, run);
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < POOLS; i++) {
+		seed = prandom_u32_state(&rnd);
+		peek_begin(test, ops, run, seed);
+		for (step = 0; step < STEPS; step++)
+			run->choices[step] = scheds_pick(s, peek_step(s, run));
+		peek_begin(test, ops, run, seed);
+		for (step = 0; step < STEPS; step++) {
+			u32 other = step % FLOWS;
+
+			flow = peek_step(s, run);
+			scheds_peek(s, flow, &first);
+			scheds_peek(s, &run->flows[other], &first);
+			picked = scheds_pick(s, flow);
+			KUNIT_ASSERT_EQ_MSG(test, picked, run->choices[step],
+					    "step %u of pool %u", step, i);
+		}
+		cond_resched();
+	}
+}
+
+/* A destination is neither made known nor kept by it, and its set stays. */
+static void peek_locality_test(struct kunit *test)
+{
+	static const char *const names[] = { "lblc", "lblcr" };
+	static const u32 weights[] = { 1, 1, 1 };
+	struct scheds *s = test->priv;
+	struct lbdr_locality_entry *entry;
+	const struct lbdr_locality_set *set;
+	u32 i, first, long_ago;
+	struct lbdr_flow flow;
+	struct rnd_state rnd;
+
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		scheds_add_all(test, weights, ARRAY_SIZE(weights));
+		scheds_build(test, scheds_get(test, names[i]), 0, 0);
+		flow = scheds_flow(s, &rnd);
+		KUNIT_EXPECT_EQ(test, scheds_peek(s, &flow, &first), 0);
+		KUNIT_EXPECT_EQ(test, first, SCHEDS_NONE);
+		rcu_read_lock();
+		KUNIT_EXPECT_NULL(test, lbdr_locality_look(s->service.memory,
+							   &flow));
+		rcu_read_unlock();
+
+		KUNIT_EXPECT_EQ(test, scheds_pick(s, &flow), 0);
+		rcu_read_lock();
+		entry = lbdr_locality_look(s->service.memory, &flow);
+		if (entry) {
+			long_ago = (u32)jiffies - 1000;
+			entry->stamp = long_ago;
+			set = rcu_dereference(entry->set);
+			/* Under strain, while others are idle */
+			atomic_set(&s->servers[0].active, 2);
+		}
+		rcu_read_unlock();
+		KUNIT_ASSERT_NOT_NULL(test, entry);
+		KUNIT_EXPECT_EQ(test, scheds_peek(s, &flow, &first), 1);
+		KUNIT_EXPECT_EQ(test, first, 0);
+		rcu_read_lock();
+		KUNIT_EXPECT_EQ(test, entry->stamp, long_ago);
+		KUNIT_EXPECT_PTR_EQ(test, rcu_dereference(entry->set), set);
+		rcu_read_unlock();
+	}
+}
+
+struct peek_first {
+	const char	*name;
+	u32		flags;
+	u32		weights[3];
+	u32		first;		/* who is meant, SCHEDS_NONE: it depends */
+	bool		other;		/* somebody else stands in */
+};
+
+/* Who is meant is overloaded. */
+static const struct peek_first peek_firsts[] = {
+	{ "rr", 0, { 1, 1, 1 }, 0, true },
+	{ "wrr", 0, { 3, 1, 1 }, 0, true },
+	{ "fo", 0, { 1, 9, 2 }, 1, true },
+	{ "ovf", 0, { 1, 2, 9 }, 2, true },
+	{ "dh", 0, { 1, 1, 1 }, SCHEDS_NONE, true },
+	{ "sh", 0, { 1, 1, 1 }, SCHEDS_NONE, false },
+	{ "sh", LBDR_SCHED_FLAG_FALLBACK, { 1, 1, 1 }, SCHEDS_NONE, true },
+	{ "mh", 0, { 1, 1, 1 }, SCHEDS_NONE, false },
+	{ "mh", LBDR_SCHED_FLAG_FALLBACK, { 1, 1, 1 }, SCHEDS_NONE, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(peek_first, peek_firsts, name);
+
+static void peek_first_test(struct kunit *test)
+{
+	const struct peek_first *row = test->param_value;
+	struct scheds *s = test->priv;
+	u32 meant, first, chosen;
+	struct lbdr_flow flow;
+	struct rnd_state rnd;
+
+	lbdr_kunit_seed(test, &rnd);
+	scheds_add_all(test, row->weights, ARRAY_SIZE(row->weights));
+	scheds_build(test, scheds_get(test, row->name), row->flags, 0);
+	flow = scheds_flow(s, &rnd);
+	chosen = scheds_peek(s, &flow, &meant);
+	KUNIT_ASSERT_LT(test, meant, ARRAY_SIZE(row->weights));
+	KUNIT_EXPECT_EQ(test, chosen, meant);
+	if (row->first != SCHEDS_NONE)
+		KUNIT_EXPECT_EQ(test, meant, row->first);
+
+	s->servers[meant].overloaded = true;
+	chosen = scheds_peek(s, &flow, &first);
+	KUNIT_EXPECT_EQ(test, first, meant);
+	if (row->other) {
+		KUNIT_EXPECT_LT(test, chosen, ARRAY_SIZE(row->weights));
+		KUNIT_EXPECT_NE(test, chosen, meant);
+	} else {
+		KUNIT_EXPECT_EQ(test, chosen, SCHEDS_NONE);
+	}
+}
+
+/* Of nobody, nobody. */
+static void peek_empty_test(struct kunit *test)
+{
+	const struct lbdr_sched_ops *ops = test->param_value;
+	struct scheds *s = test->priv;
+	struct lbdr_flow flow;
+	struct rnd_state rnd;
+	u32 n, first = 0;
+
+	lbdr_kunit_seed(test, &rnd);
+	for (n = 0; n <= 2; n++) {
+		scheds_clear(test, n % LBDR_FAMILIES);
+		while (s->n < n)
+			scheds_add(s, 0);
+		scheds_build(test, ops, 0, 0);
+		flow = scheds_flow(s, &rnd);
+		KUNIT_EXPECT_EQ(test, scheds_peek(s, &flow, &first),
+				SCHEDS_NONE);
+		KUNIT_EXPECT_EQ(test, first, SCHEDS_NONE);
+	}
+}
+
+static struct kunit_case peek_cases[] = {
+	KUNIT_CASE_PARAM(peek_next_test, scheds_gen_params),
+	KUNIT_CASE_PARAM(peek_undisturbed_test, scheds_gen_params),
+	KUNIT_CASE_PARAM(peek_empty_test, scheds_gen_params),
+	KUNIT_CASE_PARAM(peek_first_test, peek_first_gen_params),
+	KUNIT_CASE(peek_locality_test),
+	{}
+};
+
+static struct kunit_suite peek_suite = {
+	.name		= "lbdr_sched_peek",
+	.init		= scheds_init,
+	.exit		= scheds_exit,
+	.test_cases	= peek_cases,
+};
+
+kunit_test_suites(&peek_suite);
