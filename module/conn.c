@@ -154,6 +154,19 @@ bool lbdr_conn_crowded(struct lbdr_net *ln)
 			       READ_ONCE(conn_max_all));
 }
 
+/**
+ * lbdr_conn_full() - whether there is no room for one more connection
+ * @ln: the namespace
+ *
+ * Context: any.
+ */
+bool lbdr_conn_full(const struct lbdr_net *ln)
+{
+	return (u32)atomic_read(&ln->n_conns) >= lbdr_conn_max() ||
+	       percpu_counter_read_positive(&lbdr_conn_total) >=
+	       READ_ONCE(conn_max_all);
+}
+
 /* Seconds; the server was seen alive, and so its service is there. */
 static u32 lbdr_conn_timeout(const struct lbdr_net *ln,
 			     const struct lbdr_conn *conn, u32 state)

@@ -63,6 +63,23 @@ bool lbdr_flood_on(struct lbdr_net *ln)
 }
 
 /**
+ * lbdr_flood_next() - whether the next new connection will be one too many
+ * @ln: the namespace
+ *
+ * What lbdr_flood_on() would say, and it does not count.
+ *
+ * Context: any.
+ */
+bool lbdr_flood_next(struct lbdr_net *ln)
+{
+	u32 rate = READ_ONCE(conn_rate), fresh = 0;
+
+	if ((u32)jiffies - READ_ONCE(ln->since) < HZ)
+		fresh = atomic_read(&ln->fresh);
+	return (rate && fresh >= rate) || lbdr_conn_crowded(ln);
+}
+
+/**
  * lbdr_flood_stateless() - whether a service can do without connections
  * @service: the service
  *

@@ -510,11 +510,19 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 				  const struct lbdr_service *service,
 				  const struct lbdr_flow *flow,
 				  unsigned int *verdict);
+bool lbdr_schedule_bad_source(struct net *net, const struct net_device *dev,
+			      const struct lbdr_flow *flow);
+u8 lbdr_schedule_stray_as(const struct lbdr_net *ln,
+			  const struct lbdr_service *service,
+			  const struct lbdr_flow *flow);
 
 /* persist.c */
 struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 				      const struct lbdr_service *service,
 				      const struct lbdr_flow *flow);
+struct lbdr_conn *lbdr_persist_look(struct lbdr_net *ln,
+				    const struct lbdr_service *service,
+				    const struct lbdr_flow *flow, bool *usable);
 void lbdr_persist_renew(struct lbdr_net *ln,
 			const struct lbdr_service *service,
 			const struct lbdr_flow *flow);
@@ -694,6 +702,10 @@ void lbdr_device_exit(void);
 /* peers.c */
 bool lbdr_peers_sent(const struct lbdr_net *ln, const struct sk_buff *skb,
 		     const struct lbdr_service *service);
+bool lbdr_peers_has(const struct lbdr_net *ln,
+		    const struct lbdr_service *service, const u8 *mac);
+bool lbdr_peers_local(struct net *net, const struct net_device *dev,
+		      const struct lbdr_flow *flow);
 unsigned int lbdr_peers_verdict(struct lbdr_net *ln, struct sk_buff *skb,
 				const struct lbdr_flow *flow);
 void lbdr_peers_stale(struct lbdr_net *ln);
@@ -721,9 +733,11 @@ bool lbdr_conn_reap(struct lbdr_net *ln, struct lbdr_conn *conn);
 long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn);
 u32 lbdr_conn_max(void);
 bool lbdr_conn_crowded(struct lbdr_net *ln);
+bool lbdr_conn_full(const struct lbdr_net *ln);
 
 /* flood.c */
 bool lbdr_flood_on(struct lbdr_net *ln);
+bool lbdr_flood_next(struct lbdr_net *ln);
 bool lbdr_flood_stateless(const struct lbdr_service *service);
 void lbdr_flood_forward(struct lbdr_net *ln);
 bool lbdr_flood_lately(const struct lbdr_net *ln);
@@ -789,6 +803,7 @@ unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 			   const struct lbdr_route *route, bool local);
 
 /* refuse.c */
+u8 lbdr_refuse_as(const struct lbdr_flow *flow, u8 refuse);
 void lbdr_refuse(struct lbdr_net *ln, struct sk_buff *skb,
 		 const struct lbdr_flow *flow, u8 refuse);
 

@@ -114,6 +114,9 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 			struct netlink_callback *cb);
 int lbdr_nl_put_addr(struct sk_buff *msg, int attr, enum lbdr_family family,
 		     const void *addr);
+int lbdr_nl_put_key(struct sk_buff *msg, const struct lbdr_service_key *key);
+int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
+		       struct lbdr_server *server);
 void lbdr_nl_notify_service(struct genl_info *info, u8 cmd,
 			    const struct lbdr_service *service);
 void lbdr_nl_notify_server(struct genl_info *info, u8 cmd,
@@ -182,11 +185,17 @@ int lbdr_nl_service_dump(struct sk_buff *msg, struct netlink_callback *cb);
 int lbdr_nl_server_dump(struct sk_buff *msg, struct netlink_callback *cb);
 
 /* netlink_conn.c */
-extern const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_SERVICE + 1];
+extern const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_WITH_SERVICE + 1];
 
 int lbdr_nl_conn_del(struct sk_buff *skb, struct genl_info *info);
+int lbdr_nl_conn_count(struct sk_buff *skb, struct genl_info *info);
 int lbdr_nl_conn_dump_start(struct netlink_callback *cb);
 int lbdr_nl_conn_dump(struct sk_buff *msg, struct netlink_callback *cb);
 int lbdr_nl_conn_dump_done(struct netlink_callback *cb);
+
+/* netlink_trace.c */
+extern const struct nla_policy lbdr_nl_trace_policy[LBDR_A_TRACE_DATA + 1];
+
+int lbdr_nl_trace(struct sk_buff *skb, struct genl_info *info);
 
 #endif /* _LBDR_NETLINK_H */

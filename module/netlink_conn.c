@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Connections over netlink: listed, filtered, and ended.
+ * Connections over netlink: listed, filtered, counted, and ended.
  *
  * They are walked under rcu_read_lock() by an iterator of the table. A resize
  * sends it back to the start, so that some may be met twice; one that comes or
@@ -22,6 +22,8 @@
  * @family: enum lbdr_family, or -1 for both
  * @protocol: IPPROTO_..., or 0 for every one
  * @state: enum lbdr_conn_state, or 0 for every one
+ * @idle_min: jiffies since the last packet, at least
+ * @idle_max: and at most
  * @has_vip: @vip was given
  * @has_server: @server was given
  * @has_service: @service was given
@@ -37,12 +39,14 @@ struct lbdr_conn_filter {
 	int			family;
 	u8			protocol;
 	u8			state;
+	unsigned long		idle_min;
+	unsigned long		idle_max;
 	bool			has_vip;
 	bool			has_server;
 	bool			has_service;
 };
 
-const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_SERVICE + 1] = {
+const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_WITH_SERVICE + 1] = {
 	[LBDR_A_CONN_FAMILY]		= { .type = NLA_U8 },
 	[LBDR_A_CONN_PROTOCOL]		= { .type = NLA_U8 },
 	[LBDR_A_CONN_CLIENT_ADDRESS]	= { .type = NLA_BINARY,
@@ -59,6 +63,11 @@ const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_SERVICE + 1] = {
 	[LBDR_A_CONN_EXPIRES]		= { .type = NLA_REJECT },
 	[LBDR_A_CONN_KILLED]		= { .type = NLA_REJECT },
 	[LBDR_A_CONN_SERVICE]		= NLA_POLICY_NESTED(lbdr_nl_key_policy),
+	[LBDR_A_CONN_FWMARK]		= { .type = NLA_REJECT },
+	[LBDR_A_CONN_IDLE]		= { .type = NLA_REJECT },
+	[LBDR_A_CONN_IDLE_MIN]		= { .type = NLA_U32 },
+	[LBDR_A_CONN_IDLE_MAX]		= { .type = NLA_U32 },
+	[LBDR_A_CONN_WITH_SERVICE]	= { .type = NLA_FLAG },
 };
 
 /* An address of the filter's family, which must be known by then. */
@@ -75,6 +84,22 @@ static int lbdr_nl_parse_filter_addr(const struct nlattr *attr, int family,
 		return -EINVAL;
 	}
 	return lbdr_nl_parse_addr(attr, family, addr, extack);
+}
+
+/* Milliseconds, as far as they are given; no connection idles for ULONG_MAX. */
+static int lbdr_nl_parse_idle(const struct nlattr *min,
+			      const struct nlattr *max,
+			      struct lbdr_conn_filter *filter,
+			      struct netlink_ext_ack *extack)
+{
+	if (min && max && nla_get_u32(min) > nla_get_u32(max)) {
+		NL_SET_ERR_MSG_ATTR(extack, min,
+				    "no connection is idle for longer than idle-min and shorter than idle-max");
+		return -ERANGE;
+	}
+	filter->idle_min = min ? msecs_to_jiffies(nla_get_u32(min)) : 0;
+	filter->idle_max = max ? msecs_to_jiffies(nla_get_u32(max)) : ULONG_MAX;
+	return 0;
 }
 
 static int lbdr_nl_parse_filter(struct nlattr **attrs,
@@ -135,6 +160,10 @@ static int lbdr_nl_parse_filter(struct nlattr **attrs,
 		if (err)
 			return err;
 	}
+	err = lbdr_nl_parse_idle(attrs[LBDR_A_CONN_IDLE_MIN],
+				 attrs[LBDR_A_CONN_IDLE_MAX], filter, extack);
+	if (err)
+		return err;
 	if (attrs[LBDR_A_CONN_PROTOCOL])
 		filter->protocol = nla_get_u8(attrs[LBDR_A_CONN_PROTOCOL]);
 	if (attrs[LBDR_A_CONN_CLIENT_PORT])
@@ -169,16 +198,27 @@ static struct lbdr_nl_tuple lbdr_nl_tuple(const struct lbdr_conn *conn)
 	};
 }
 
+/* The stamp first: a packet may write it, and it must not be from the future. */
+static u32 lbdr_nl_conn_idle(const struct lbdr_conn *conn)
+{
+	u32 stamp = READ_ONCE(conn->stamp);
+
+	return (u32)jiffies - stamp;
+}
+
 static bool lbdr_nl_conn_matches(const struct lbdr_conn *conn,
 				 const struct lbdr_conn_filter *filter)
 {
 	const struct lbdr_nl_tuple tuple = lbdr_nl_tuple(conn);
+	u32 idle = lbdr_nl_conn_idle(conn);
 	size_t len = conn->family == LBDR_V4 ? sizeof(struct in_addr) :
 					       sizeof(struct in6_addr);
 
 	if (filter->family >= 0 && filter->family != conn->family)
 		return false;
 	if (filter->protocol && filter->protocol != tuple.protocol)
+		return false;
+	if (idle < filter->idle_min || idle > filter->idle_max)
 		return false;
 	if (filter->state &&
 	    filter->state != lbdr_state_shown(READ_ONCE(conn->state)))
@@ -218,8 +258,27 @@ static int lbdr_nl_put_virtual(struct sk_buff *msg, enum lbdr_family family,
 	       nla_put_be16(msg, LBDR_A_CONN_VIRTUAL_PORT, tuple->vport);
 }
 
+/*
+ * Services go by a grace period after their servers are dead: of one that died
+ * just now nothing is told.
+ */
+static int lbdr_nl_put_conn_service(struct sk_buff *msg,
+				    const struct lbdr_server *server)
+{
+	struct nlattr *nest;
+
+	if (READ_ONCE(server->dead))
+		return 0;
+	nest = nla_nest_start(msg, LBDR_A_CONN_SERVICE);
+	if (!nest || lbdr_nl_put_key(msg, &server->service->key))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
 static int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
-			     const struct lbdr_conn *conn, long left)
+			     const struct lbdr_conn *conn, long left,
+			     bool with_service)
 {
 	const struct lbdr_nl_tuple tuple = lbdr_nl_tuple(conn);
 	const struct lbdr_server *server = conn->server;
@@ -242,7 +301,10 @@ static int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
 	    nla_put_be16(msg, LBDR_A_CONN_SERVER_PORT, tuple.vport) ||
 	    nla_put_u8(msg, LBDR_A_CONN_STATE,
 		       lbdr_state_shown(READ_ONCE(conn->state))) ||
-	    nla_put_u32(msg, LBDR_A_CONN_EXPIRES, jiffies_to_msecs(left))) {
+	    nla_put_u32(msg, LBDR_A_CONN_EXPIRES, jiffies_to_msecs(left)) ||
+	    nla_put_u32(msg, LBDR_A_CONN_IDLE,
+			jiffies_to_msecs(lbdr_nl_conn_idle(conn))) ||
+	    (with_service && lbdr_nl_put_conn_service(msg, server))) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}
@@ -256,6 +318,7 @@ struct lbdr_nl_conn_walk {
 	enum lbdr_family	family;
 	struct lbdr_conn_filter	filter;
 	bool			has_filter;
+	bool			with_service;
 };
 
 static struct lbdr_nl_conn_walk **lbdr_nl_conn_walk(struct netlink_callback *cb)
@@ -311,7 +374,8 @@ static bool lbdr_nl_dump_conns(struct sk_buff *msg, struct netlink_callback *cb,
 		left = lbdr_conn_left(ln, conn);
 		if (left <= 0 || !lbdr_nl_conn_matches(conn, &walk->filter))
 			continue;
-		if (lbdr_nl_fill_conn(msg, cb, conn, left)) {
+		if (lbdr_nl_fill_conn(msg, cb, conn, left,
+				      walk->with_service)) {
 			done = false;
 			break;
 		}
@@ -339,6 +403,8 @@ int lbdr_nl_conn_dump(struct sk_buff *msg, struct netlink_callback *cb)
 					   cb->extack);
 		if (err)
 			return err;
+		walk->with_service =
+			lbdr_dump_attrs(cb)[LBDR_A_CONN_WITH_SERVICE];
 		walk->has_filter = true;
 	}
 	while (walk->family < LBDR_FAMILIES &&
@@ -368,24 +434,36 @@ int lbdr_nl_conn_dump_done(struct netlink_callback *cb)
 	return 0;
 }
 
-/* Ends those of one table; the number is no more than they were. */
-static u32 lbdr_nl_kill_conns(struct lbdr_net *ln, enum lbdr_family family,
-			      const struct lbdr_conn_filter *filter)
+/**
+ * struct lbdr_nl_conn_sum - what a walk through the tables has met
+ * @n: connections that the filter names; where they are ended, each is met once
+ * @resized: the table was resized, so that others may be missing or be met twice
+ */
+struct lbdr_nl_conn_sum {
+	u32	n;
+	bool	resized;
+};
+
+/* Counts those of one table, or ends them. */
+static void lbdr_nl_walk_conns(struct lbdr_net *ln, enum lbdr_family family,
+			       const struct lbdr_conn_filter *filter, bool end,
+			       struct lbdr_nl_conn_sum *sum)
 {
 	struct rhashtable_iter iter;
 	struct lbdr_conn *conn;
-	u32 killed = 0;
 
 	rhashtable_walk_enter(&ln->conns[family], &iter);
 	rhashtable_walk_start(&iter);
 	while ((conn = rhashtable_walk_next(&iter))) {
-		if (IS_ERR(conn))
+		if (IS_ERR(conn)) {
+			sum->resized = true;
 			continue;
+		}
 		/* What only waits for the collector is gone already. */
 		if (lbdr_conn_left(ln, conn) > 0 &&
 		    lbdr_nl_conn_matches(conn, filter) &&
-		    lbdr_conn_reap(ln, conn))
-			killed++;
+		    (!end || lbdr_conn_reap(ln, conn)))
+			sum->n++;
 		if (need_resched()) {
 			rhashtable_walk_stop(&iter);
 			cond_resched();
@@ -394,7 +472,41 @@ static u32 lbdr_nl_kill_conns(struct lbdr_net *ln, enum lbdr_family family,
 	}
 	rhashtable_walk_stop(&iter);
 	rhashtable_walk_exit(&iter);
-	return killed;
+}
+
+static int lbdr_nl_sum_conns(struct genl_info *info, u8 cmd, int attr, bool end)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_nl_conn_sum sum = {};
+	struct lbdr_conn_filter filter;
+	enum lbdr_family family;
+	struct sk_buff *msg;
+	void *hdr;
+	int err;
+
+	err = lbdr_nl_parse_filter(info->attrs, &filter, info->extack);
+	if (err)
+		return err;
+	/* First, so that nothing is done that cannot be told. */
+	msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put_reply(msg, info, &lbdr_nl_family, 0, cmd);
+	if (!hdr) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+
+	for (family = 0; family < LBDR_FAMILIES; family++)
+		if (filter.family < 0 || filter.family == family)
+			lbdr_nl_walk_conns(ln, family, &filter, end, &sum);
+	if (nla_put_u32(msg, attr, sum.n) ||
+	    (!end && sum.resized && nla_put_flag(msg, LBDR_A_CONN_RESIZED))) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
 }
 
 /**
@@ -407,35 +519,20 @@ static u32 lbdr_nl_kill_conns(struct lbdr_net *ln, enum lbdr_family family,
  */
 int lbdr_nl_conn_del(struct sk_buff *skb, struct genl_info *info)
 {
-	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
-	struct lbdr_conn_filter filter;
-	enum lbdr_family family;
-	struct sk_buff *msg;
-	u32 killed = 0;
-	void *hdr;
-	int err;
+	return lbdr_nl_sum_conns(info, LBDR_CMD_CONN_DEL, LBDR_A_CONN_KILLED,
+				 true);
+}
 
-	err = lbdr_nl_parse_filter(info->attrs, &filter, info->extack);
-	if (err)
-		return err;
-	/* First, so that nothing is done that cannot be told. */
-	msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
-	if (!msg)
-		return -ENOMEM;
-	hdr = genlmsg_put_reply(msg, info, &lbdr_nl_family, 0,
-				LBDR_CMD_CONN_DEL);
-	if (!hdr) {
-		nlmsg_free(msg);
-		return -EMSGSIZE;
-	}
-
-	for (family = 0; family < LBDR_FAMILIES; family++)
-		if (filter.family < 0 || filter.family == family)
-			killed += lbdr_nl_kill_conns(ln, family, &filter);
-	if (nla_put_u32(msg, LBDR_A_CONN_KILLED, killed)) {
-		nlmsg_free(msg);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(msg, hdr);
-	return genlmsg_reply(msg, info);
+/**
+ * lbdr_nl_conn_count() - count the connections that a filter names
+ * @skb: the message
+ * @info: the message
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_conn_count(struct sk_buff *skb, struct genl_info *info)
+{
+	return lbdr_nl_sum_conns(info, LBDR_CMD_CONN_COUNT, LBDR_A_CONN_COUNT,
+				 false);
 }

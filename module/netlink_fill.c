@@ -136,8 +136,15 @@ int lbdr_nl_put_addr(struct sk_buff *msg, int attr, enum lbdr_family family,
 					   sizeof(struct in6_addr), addr);
 }
 
-static int lbdr_nl_put_key(struct sk_buff *msg,
-			   const struct lbdr_service_key *key)
+/**
+ * lbdr_nl_put_key() - what names a service
+ * @msg: where to
+ * @key: of the service
+ *
+ * Context: any.
+ * Return: 0 or not.
+ */
+int lbdr_nl_put_key(struct sk_buff *msg, const struct lbdr_service_key *key)
 {
 	if (nla_put_u8(msg, LBDR_A_SERVICE_FAMILY, lbdr_af(key->family)))
 		return -EMSGSIZE;
@@ -249,37 +256,23 @@ static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server)
 }
 
 /**
- * lbdr_nl_fill_server() - one server
+ * lbdr_nl_put_server() - all attributes of a server
  * @msg: where to
- * @portid: for the header
- * @seq: for the header
- * @flags: for the header
- * @cmd: for the header
  * @service: its service
  * @server: the server
- * @cb: the dump that this is part of, or NULL
  *
  * Context: lbdr_net.lock held.
- * Return: 0 or -EMSGSIZE.
+ * Return: 0 or -EMSGSIZE, and then some of them may be there.
  */
-int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
-			u8 cmd, const struct lbdr_service *service,
-			struct lbdr_server *server,
-			struct netlink_callback *cb)
+int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
+		       struct lbdr_server *server)
 {
 	struct lbdr_counts counts;
 	struct nlattr *nest;
-	void *hdr;
-
-	hdr = genlmsg_put(msg, portid, seq, &lbdr_nl_family, flags, cmd);
-	if (!hdr)
-		return -EMSGSIZE;
-	if (cb)
-		genl_dump_check_consistent(cb, hdr);
 
 	nest = nla_nest_start(msg, LBDR_A_SERVER_SERVICE);
 	if (!nest || lbdr_nl_put_key(msg, &service->key))
-		goto cancel;
+		return -EMSGSIZE;
 	nla_nest_end(msg, nest);
 
 	lbdr_server_counts(server, &counts);
@@ -300,13 +293,42 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	     nla_put_flag(msg, LBDR_A_SERVER_OVERLOADED)) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVER_STATS, &counts) ||
 	    lbdr_nl_put_route(msg, server))
-		goto cancel;
+		return -EMSGSIZE;
+	return 0;
+}
+
+/**
+ * lbdr_nl_fill_server() - one server
+ * @msg: where to
+ * @portid: for the header
+ * @seq: for the header
+ * @flags: for the header
+ * @cmd: for the header
+ * @service: its service
+ * @server: the server
+ * @cb: the dump that this is part of, or NULL
+ *
+ * Context: lbdr_net.lock held.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
+			u8 cmd, const struct lbdr_service *service,
+			struct lbdr_server *server,
+			struct netlink_callback *cb)
+{
+	void *hdr;
+
+	hdr = genlmsg_put(msg, portid, seq, &lbdr_nl_family, flags, cmd);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (cb)
+		genl_dump_check_consistent(cb, hdr);
+	if (lbdr_nl_put_server(msg, service, server)) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
 	genlmsg_end(msg, hdr);
 	return 0;
-
-cancel:
-	genlmsg_cancel(msg, hdr);
-	return -EMSGSIZE;
 }
 
 /*

@@ -193,6 +193,37 @@ void lbdr_peers_stale(struct lbdr_net *ln)
 			   RENEW_DELAY(n));
 }
 
+static __always_inline bool lbdr_peers_known(const struct lbdr_peers *peers,
+					     const struct lbdr_service *service,
+					     const u8 *address)
+{
+	u64 mac = lbdr_peers_number(address);
+	u32 at, mask = (1U << peers->bits) - 1;
+
+	for (at = lbdr_peers_hash(peers, service, mac);
+	     peers->slots[at].service; at = (at + 1) & mask)
+		if (peers->slots[at].service == service &&
+		    peers->slots[at].mac == mac)
+			return true;
+	return false;
+}
+
+/**
+ * lbdr_peers_has() - whether a MAC is that of one of a service's servers
+ * @ln: the namespace
+ * @service: the service
+ * @mac: the MAC
+ *
+ * Context: rcu_read_lock() held.
+ */
+bool lbdr_peers_has(const struct lbdr_net *ln,
+		    const struct lbdr_service *service, const u8 *mac)
+{
+	const struct lbdr_peers *peers = rcu_dereference(ln->peers);
+
+	return peers && peers->n && lbdr_peers_known(peers, service, mac);
+}
+
 /**
  * lbdr_peers_sent() - whether a packet comes from one of its service's servers
  * @ln: the namespace
@@ -205,20 +236,27 @@ bool lbdr_peers_sent(const struct lbdr_net *ln, const struct sk_buff *skb,
 		     const struct lbdr_service *service)
 {
 	const struct lbdr_peers *peers = rcu_dereference(ln->peers);
-	u32 at, mask;
-	u64 mac;
 
 	if (!peers || !peers->n || skb->dev->type != ARPHRD_ETHER ||
 	    !skb_mac_header_was_set(skb))
 		return false;
-	mac = lbdr_peers_number(eth_hdr(skb)->h_source);
-	mask = (1U << peers->bits) - 1;
-	for (at = lbdr_peers_hash(peers, service, mac);
-	     peers->slots[at].service; at = (at + 1) & mask)
-		if (peers->slots[at].service == service &&
-		    peers->slots[at].mac == mac)
-			return true;
-	return false;
+	return lbdr_peers_known(peers, service, eth_hdr(skb)->h_source);
+}
+
+/**
+ * lbdr_peers_local() - whether this host would serve a packet itself
+ * @net: the namespace
+ * @dev: that the packet came by, or NULL
+ * @flow: of the packet
+ *
+ * Context: rcu_read_lock() held.
+ */
+bool lbdr_peers_local(struct net *net, const struct net_device *dev,
+		      const struct lbdr_flow *flow)
+{
+	return flow->family == LBDR_V4 ?
+	       inet_addr_type_dev_table(net, dev, flow->v4.vip) == RTN_LOCAL :
+	       ipv6_chk_addr(net, &flow->v6.vip, dev, 0);
 }
 
 /**
@@ -236,11 +274,7 @@ bool lbdr_peers_sent(const struct lbdr_net *ln, const struct sk_buff *skb,
 unsigned int lbdr_peers_verdict(struct lbdr_net *ln, struct sk_buff *skb,
 				const struct lbdr_flow *flow)
 {
-	bool local = flow->family == LBDR_V4 ?
-		     inet_addr_type_dev_table(ln->net, skb->dev,
-					      ip_hdr(skb)->daddr) == RTN_LOCAL :
-		     ipv6_chk_addr(ln->net, &ipv6_hdr(skb)->daddr,
-				   skb->dev, 0);
+	bool local = lbdr_peers_local(ln->net, skb->dev, flow);
 
 	lbdr_drop(ln, local ? LBDR_PASS_DIRECTOR : LBDR_DROP_LOOP);
 	return local ? NF_ACCEPT : NF_DROP;

@@ -46,8 +46,9 @@ static void lbdr_persist_flow(const struct lbdr_service *service,
  * A quiesced server goes on with the clients that know it, unless the service
  * says otherwise; one that drains does not.
  */
-static bool lbdr_persist_usable(const struct lbdr_service *service,
-				const struct lbdr_server *server)
+static __always_inline bool
+lbdr_persist_usable(const struct lbdr_service *service,
+		    const struct lbdr_server *server)
 {
 	if (READ_ONCE(server->draining))
 		return false;
@@ -90,6 +91,30 @@ struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 	conn = lbdr_conn_add(ln, &template, server, &why);
 	/* Of two first connections at the same time one has remembered it. */
 	return conn ? conn->server : server;
+}
+
+/**
+ * lbdr_persist_look() - what is remembered of a client, which stays as idle as it
+ *	is
+ * @ln: the namespace
+ * @service: a persistent service
+ * @flow: of a connection's first packet
+ * @usable: set to whether lbdr_persist_pick() would lead to its server
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the template or NULL.
+ */
+struct lbdr_conn *lbdr_persist_look(struct lbdr_net *ln,
+				    const struct lbdr_service *service,
+				    const struct lbdr_flow *flow, bool *usable)
+{
+	struct lbdr_flow template;
+	struct lbdr_conn *conn;
+
+	lbdr_persist_flow(service, flow, &template);
+	conn = lbdr_conn_peek(ln, &template);
+	*usable = conn && lbdr_persist_usable(service, conn->server);
+	return conn;
 }
 
 /**

@@ -9,6 +9,22 @@
 #include "lbdr.h"
 
 /**
+ * lbdr_refuse_as() - what a client can be told of what it is to be
+ * @flow: of the connection's first packet
+ * @refuse: enum lbdr_refuse
+ *
+ * Context: any.
+ * Return: enum lbdr_refuse; nobody but TCP knows a RST.
+ */
+u8 lbdr_refuse_as(const struct lbdr_flow *flow, u8 refuse)
+{
+	bool tcp = (flow->family == LBDR_V4 ? flow->v4.protocol :
+					      flow->v6.protocol) == IPPROTO_TCP;
+
+	return refuse == LBDR_REFUSE_RESET && !tcp ? LBDR_REFUSE_ICMP : refuse;
+}
+
+/**
  * lbdr_refuse() - tell a client that no server takes its connection
  * @ln: the namespace
  * @skb: the connection's first packet; it is the caller's to free
@@ -25,12 +41,10 @@
 void lbdr_refuse(struct lbdr_net *ln, struct sk_buff *skb,
 		 const struct lbdr_flow *flow, u8 refuse)
 {
-	bool tcp = (flow->family == LBDR_V4 ? flow->v4.protocol :
-					      flow->v6.protocol) == IPPROTO_TCP;
-
+	refuse = lbdr_refuse_as(flow, refuse);
 	if (refuse == LBDR_REFUSE_DROP)
 		return;
-	if (refuse == LBDR_REFUSE_RESET && tcp)
+	if (refuse == LBDR_REFUSE_RESET)
 		lbdr_reset(ln->net, skb, flow->family);
 	else if (flow->family == LBDR_V4)
 		lbdr_icmp4(ln->net, skb, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH,

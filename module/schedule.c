@@ -13,14 +13,20 @@
 #include "lbdr_trace.h"
 #include "sched.h"
 
-/*
- * Sources that no client can have: what would be sent there goes astray, or
- * to us. Asked for a connection's first packet alone, since the answer holds
- * for the rest.
+/**
+ * lbdr_schedule_bad_source() - whether no client can have a packet's source
+ * @net: the namespace
+ * @dev: that the packet came by, or NULL
+ * @flow: of the packet
+ *
+ * What would be sent there goes astray, or to us. Asked for a connection's first
+ * packet alone, since the answer holds for the rest.
+ *
+ * Context: rcu_read_lock() held.
  */
-static bool lbdr_schedule_bad_source(struct net *net,
-				     const struct sk_buff *skb,
-				     const struct lbdr_flow *flow)
+__always_inline bool lbdr_schedule_bad_source(struct net *net,
+					      const struct net_device *dev,
+					      const struct lbdr_flow *flow)
 {
 	if (flow->local)
 		return false;
@@ -28,12 +34,11 @@ static bool lbdr_schedule_bad_source(struct net *net,
 		__be32 addr = flow->v4.client;
 
 		return ipv4_is_loopback(addr) || ipv4_is_zeronet(addr) ||
-		       inet_addr_type_dev_table(net, skb->dev, addr) !=
-		       RTN_UNICAST;
+		       inet_addr_type_dev_table(net, dev, addr) != RTN_UNICAST;
 	}
 	return !(ipv6_addr_type(&flow->v6.client) & IPV6_ADDR_UNICAST) ||
 	       ipv6_addr_loopback(&flow->v6.client) ||
-	       ipv6_chk_addr(net, &flow->v6.client, skb->dev, 0);
+	       ipv6_chk_addr(net, &flow->v6.client, dev, 0);
 }
 
 /*
@@ -56,6 +61,32 @@ lbdr_schedule_pick(struct lbdr_net *ln, const struct lbdr_service *service,
 	return server;
 }
 
+/**
+ * lbdr_schedule_stray_as() - what becomes of a packet that asks for no connection
+ * @ln: the namespace
+ * @service: the service that it is for
+ * @flow: of the packet
+ *
+ * Context: rcu_read_lock() held.
+ * Return: enum lbdr_stray; LBDR_STRAY_SCHEDULE where it is given one all the same.
+ */
+u8 lbdr_schedule_stray_as(const struct lbdr_net *ln,
+			  const struct lbdr_service *service,
+			  const struct lbdr_flow *flow)
+{
+	u8 stray = READ_ONCE(service->settings.stray);
+
+	if (flow->local)
+		return LBDR_STRAY_PASS;
+	/* Of a connection that was none because of a flood, perhaps. */
+	if (lbdr_flood_lately(ln) && lbdr_flood_stateless(service))
+		return LBDR_STRAY_SCHEDULE;
+	if (stray == LBDR_STRAY_SCHEDULE && flow->event != LBDR_EVENT_DATA &&
+	    flow->event != LBDR_EVENT_SCTP_DATA)
+		return LBDR_STRAY_PASS;
+	return stray;
+}
+
 /*
  * Whether a packet that does not ask for a connection is given one all the
  * same. If not, @verdict says what becomes of it.
@@ -65,19 +96,9 @@ static bool lbdr_schedule_stray(struct lbdr_net *ln, struct sk_buff *skb,
 				const struct lbdr_flow *flow,
 				unsigned int *verdict)
 {
-	u8 stray = READ_ONCE(service->settings.stray);
-
-	if (flow->local)
-		stray = LBDR_STRAY_PASS;
-	/* Of a connection that was none because of a flood, perhaps. */
-	else if (lbdr_flood_lately(ln) && lbdr_flood_stateless(service))
-		return true;
-	switch (stray) {
+	switch (lbdr_schedule_stray_as(ln, service, flow)) {
 	case LBDR_STRAY_SCHEDULE:
-		if (flow->event == LBDR_EVENT_DATA ||
-		    flow->event == LBDR_EVENT_SCTP_DATA)
-			return true;
-		break;
+		return true;
 	case LBDR_STRAY_DROP:
 		*verdict = NF_DROP;
 		lbdr_drop(ln, LBDR_DROP_STRAY);
@@ -174,7 +195,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		return NULL;
 
 	*verdict = NF_DROP;
-	if (lbdr_schedule_bad_source(ln->net, skb, flow)) {
+	if (lbdr_schedule_bad_source(ln->net, skb->dev, flow)) {
 		lbdr_drop(ln, LBDR_DROP_BAD_SOURCE);
 		return NULL;
 	}

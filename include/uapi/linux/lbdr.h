@@ -130,6 +130,47 @@ enum lbdr_conn_state {
 	LBDR_CONN_STATE_DEAD,
 };
 
+/**
+ * enum lbdr_trace_verdict - What would become of a packet.
+ * @LBDR_TRACE_VERDICT_PASS: The director's own stack would get it.
+ * @LBDR_TRACE_VERDICT_DROP: Nobody would get it.
+ * @LBDR_TRACE_VERDICT_FORWARD: A server would.
+ */
+enum lbdr_trace_verdict {
+	LBDR_TRACE_VERDICT_PASS,
+	LBDR_TRACE_VERDICT_DROP,
+	LBDR_TRACE_VERDICT_FORWARD,
+};
+
+/**
+ * enum lbdr_trace_by - What leads to the server.
+ * @LBDR_TRACE_BY_CONNECTION: The packet's connection.
+ * @LBDR_TRACE_BY_TEMPLATE: What persistence remembers of the client.
+ * @LBDR_TRACE_BY_SCHEDULER: The scheduler's choice.
+ */
+enum lbdr_trace_by {
+	LBDR_TRACE_BY_CONNECTION,
+	LBDR_TRACE_BY_TEMPLATE,
+	LBDR_TRACE_BY_SCHEDULER,
+};
+
+/**
+ * enum lbdr_trace_keep - Whether a packet of no connection would begin one.
+ * @LBDR_TRACE_KEEP_CONNECTION: It would.
+ * @LBDR_TRACE_KEEP_EVICT: In the place of a half-open one. The table is
+ *   crowded, or new ones come faster than conn_rate.
+ * @LBDR_TRACE_KEEP_STATELESS: It would not, for the same reason; the scheduler
+ *   hashes.
+ * @LBDR_TRACE_KEEP_ONE_PACKET: It would not, the service schedules each
+ *   datagram.
+ */
+enum lbdr_trace_keep {
+	LBDR_TRACE_KEEP_CONNECTION,
+	LBDR_TRACE_KEEP_EVICT,
+	LBDR_TRACE_KEEP_STATELESS,
+	LBDR_TRACE_KEEP_ONE_PACKET,
+};
+
 enum {
 	LBDR_A_TIMEOUT_SYN_RECV = 1,
 	LBDR_A_TIMEOUT_ESTABLISHED,
@@ -215,9 +256,54 @@ enum {
 	LBDR_A_CONN_KILLED,
 	LBDR_A_CONN_SERVICE,
 	LBDR_A_CONN_FWMARK,
+	LBDR_A_CONN_IDLE,
+	LBDR_A_CONN_IDLE_MIN,
+	LBDR_A_CONN_IDLE_MAX,
+	LBDR_A_CONN_WITH_SERVICE,
+	LBDR_A_CONN_COUNT,
+	LBDR_A_CONN_RESIZED,
 
 	__LBDR_A_CONN_MAX,
 	LBDR_A_CONN_MAX = (__LBDR_A_CONN_MAX - 1)
+};
+
+enum {
+	LBDR_A_TRACE_FAMILY = 1,
+	LBDR_A_TRACE_PROTOCOL,
+	LBDR_A_TRACE_CLIENT_ADDRESS,
+	LBDR_A_TRACE_CLIENT_PORT,
+	LBDR_A_TRACE_VIRTUAL_ADDRESS,
+	LBDR_A_TRACE_VIRTUAL_PORT,
+	LBDR_A_TRACE_MARK,
+	LBDR_A_TRACE_MAC,
+	LBDR_A_TRACE_DATA,
+	LBDR_A_TRACE_VERDICT,
+	LBDR_A_TRACE_REASON,
+	LBDR_A_TRACE_SUMMARY,
+	LBDR_A_TRACE_REFUSE,
+	LBDR_A_TRACE_SERVICE,
+	LBDR_A_TRACE_PERSIST,
+	LBDR_A_TRACE_BY,
+	LBDR_A_TRACE_STATE,
+	LBDR_A_TRACE_EXPIRES,
+	LBDR_A_TRACE_OVER,
+	LBDR_A_TRACE_REMEMBERED,
+	LBDR_A_TRACE_REMEMBERED_EXPIRES,
+	LBDR_A_TRACE_SCHEDULER,
+	LBDR_A_TRACE_SCHED_SUMMARY,
+	LBDR_A_TRACE_RANDOM,
+	LBDR_A_TRACE_HASHES_PORT,
+	LBDR_A_TRACE_FIRST,
+	LBDR_A_TRACE_SERVER,
+	LBDR_A_TRACE_KEEP,
+	LBDR_A_TRACE_SERVERS,
+	LBDR_A_TRACE_OPEN,
+	LBDR_A_TRACE_QUIESCED,
+	LBDR_A_TRACE_DRAINING,
+	LBDR_A_TRACE_OVERLOADED,
+
+	__LBDR_A_TRACE_MAX,
+	LBDR_A_TRACE_MAX = (__LBDR_A_TRACE_MAX - 1)
 };
 
 enum {
@@ -287,6 +373,8 @@ enum {
 	LBDR_CMD_BATCH_BEGIN,
 	LBDR_CMD_BATCH_COMMIT,
 	LBDR_CMD_BATCH_ABORT,
+	LBDR_CMD_CONN_COUNT,
+	LBDR_CMD_TRACE,
 
 	__LBDR_CMD_MAX,
 	LBDR_CMD_MAX = (__LBDR_CMD_MAX - 1)

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A question over netlink: what would become of this packet? peek.c knows.
+ */
+#include <linux/etherdevice.h>
+
+#include "netlink.h"
+#include "peek.h"
+#include "sched.h"
+
+const struct nla_policy lbdr_nl_trace_policy[LBDR_A_TRACE_DATA + 1] = {
+	[LBDR_A_TRACE_FAMILY]		= { .type = NLA_U8 },
+	[LBDR_A_TRACE_PROTOCOL]		= { .type = NLA_U8 },
+	[LBDR_A_TRACE_CLIENT_ADDRESS]	= { .type = NLA_BINARY,
+					    .len = sizeof(struct in6_addr) },
+	[LBDR_A_TRACE_CLIENT_PORT]	= { .type = NLA_U16 },
+	[LBDR_A_TRACE_VIRTUAL_ADDRESS]	= { .type = NLA_BINARY,
+					    .len = sizeof(struct in6_addr) },
+	[LBDR_A_TRACE_VIRTUAL_PORT]	= { .type = NLA_U16 },
+	[LBDR_A_TRACE_MARK]		= { .type = NLA_U32 },
+	[LBDR_A_TRACE_MAC]		= NLA_POLICY_EXACT_LEN(ETH_ALEN),
+	[LBDR_A_TRACE_DATA]		= { .type = NLA_FLAG },
+};
+
+/* What the packet means to its connection, or that there is no such packet. */
+static int lbdr_nl_parse_event(struct nlattr **attrs, u8 protocol,
+			       enum lbdr_event *event,
+			       struct netlink_ext_ack *extack)
+{
+	bool data = attrs[LBDR_A_TRACE_DATA];
+
+	switch (protocol) {
+	case IPPROTO_TCP:
+		*event = data ? LBDR_EVENT_DATA : LBDR_EVENT_SYN;
+		return 0;
+	case IPPROTO_SCTP:
+		*event = data ? LBDR_EVENT_SCTP_DATA : LBDR_EVENT_SCTP_INIT;
+		return 0;
+	case IPPROTO_UDP:
+		*event = LBDR_EVENT_UDP;
+		if (!data)
+			return 0;
+		NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_TRACE_DATA],
+				    "every datagram of UDP may be a first one: data is of TCP and SCTP");
+		return -EINVAL;
+	}
+	NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_TRACE_PROTOCOL],
+			    "the protocol must be TCP, UDP or SCTP");
+	return -EINVAL;
+}
+
+/* Nobody sends from or to port 0. */
+static int lbdr_nl_parse_ports(struct nlattr **attrs, union lbdr_ports *ports,
+			       struct netlink_ext_ack *extack)
+{
+	const struct nlattr *client = attrs[LBDR_A_TRACE_CLIENT_PORT];
+
+	ports->cport = client ? nla_get_be16(client) : 0;
+	ports->vport = nla_get_be16(attrs[LBDR_A_TRACE_VIRTUAL_PORT]);
+	if (ports->vport && (!client || ports->cport))
+		return 0;
+	NL_SET_ERR_MSG(extack, "no packet has a port of 0; the client's may be left out");
+	return -EINVAL;
+}
+
+static int lbdr_nl_parse_question(struct genl_info *info,
+				  struct lbdr_question *question)
+{
+	struct netlink_ext_ack *extack = info->extack;
+	struct lbdr_flow *flow = &question->flow;
+	struct nlattr **attrs = info->attrs;
+	union nf_inet_addr client, vip;
+	union lbdr_ports ports = {};
+	int err, family;
+	u8 protocol;
+
+	memset(question, 0, sizeof(*question));
+	if (!attrs[LBDR_A_TRACE_FAMILY] || !attrs[LBDR_A_TRACE_PROTOCOL] ||
+	    !attrs[LBDR_A_TRACE_CLIENT_ADDRESS] ||
+	    !attrs[LBDR_A_TRACE_VIRTUAL_ADDRESS] ||
+	    !attrs[LBDR_A_TRACE_VIRTUAL_PORT]) {
+		GENL_SET_ERR_MSG(info,
+				 "a packet has a family, a protocol, the addresses of client and service, and the service's port");
+		return -EINVAL;
+	}
+	family = lbdr_nl_parse_family(attrs[LBDR_A_TRACE_FAMILY], extack);
+	if (family < 0)
+		return family;
+	protocol = nla_get_u8(attrs[LBDR_A_TRACE_PROTOCOL]);
+	err = lbdr_nl_parse_event(attrs, protocol, &flow->event, extack) ?:
+	      lbdr_nl_parse_ports(attrs, &ports, extack) ?:
+	      lbdr_nl_parse_addr(attrs[LBDR_A_TRACE_CLIENT_ADDRESS], family,
+				 &client, extack) ?:
+	      lbdr_nl_parse_addr(attrs[LBDR_A_TRACE_VIRTUAL_ADDRESS], family,
+				 &vip, extack);
+	if (err)
+		return err;
+
+	flow->family = family;
+	if (family == LBDR_V4) {
+		flow->v4.client = client.ip;
+		flow->v4.vip = vip.ip;
+		flow->v4.ports = ports;
+		flow->v4.protocol = protocol;
+	} else {
+		flow->v6.client = client.in6;
+		flow->v6.vip = vip.in6;
+		flow->v6.ports = ports;
+		flow->v6.protocol = protocol;
+	}
+	if (attrs[LBDR_A_TRACE_MARK])
+		question->mark = nla_get_u32(attrs[LBDR_A_TRACE_MARK]);
+	if (attrs[LBDR_A_TRACE_MAC])
+		question->mac = nla_data(attrs[LBDR_A_TRACE_MAC]);
+	return 0;
+}
+
+static int lbdr_nl_nest_server(struct sk_buff *msg, int attr,
+			       struct lbdr_server *server)
+{
+	struct nlattr *nest;
+
+	if (!server)
+		return 0;
+	nest = nla_nest_start(msg, attr);
+	if (!nest || lbdr_nl_put_server(msg, server->service, server))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+static int lbdr_nl_put_verdict(struct sk_buff *msg,
+			       const struct lbdr_answer *answer)
+{
+	const struct lbdr_drop_word *word;
+	bool told = answer->why == LBDR_DROP_NO_SERVER ||
+		    answer->why == LBDR_DROP_STRAY;
+
+	if (nla_put_u8(msg, LBDR_A_TRACE_VERDICT, answer->verdict))
+		return -EMSGSIZE;
+	if (answer->why == LBDR_DROPS)
+		return 0;
+	word = &lbdr_drop_words[answer->why];
+	return nla_put_string(msg, LBDR_A_TRACE_REASON, word->reason) ||
+	       nla_put_string(msg, LBDR_A_TRACE_SUMMARY, word->summary) ||
+	       (told && nla_put_u8(msg, LBDR_A_TRACE_REFUSE, answer->refuse));
+}
+
+/* What there is to know of the client already. */
+static int lbdr_nl_put_known(struct sk_buff *msg, const struct lbdr_net *ln,
+			     const struct lbdr_answer *answer)
+{
+	struct lbdr_conn *conn = answer->conn;
+
+	if (conn &&
+	    (nla_put_u8(msg, LBDR_A_TRACE_STATE,
+			lbdr_state_shown(READ_ONCE(conn->state))) ||
+	     nla_put_u32(msg, LBDR_A_TRACE_EXPIRES,
+			 jiffies_to_msecs(max(lbdr_conn_left(ln, conn), 0L))) ||
+	     (answer->over && nla_put_flag(msg, LBDR_A_TRACE_OVER))))
+		return -EMSGSIZE;
+	conn = answer->template;
+	if (!conn)
+		return 0;
+	return lbdr_nl_nest_server(msg, LBDR_A_TRACE_REMEMBERED, conn->server) ||
+	       nla_put_u32(msg, LBDR_A_TRACE_REMEMBERED_EXPIRES,
+			   jiffies_to_msecs(max(lbdr_conn_left(ln, conn), 0L)));
+}
+
+static int lbdr_nl_put_choice(struct sk_buff *msg,
+			      const struct lbdr_answer *answer)
+{
+	const struct lbdr_sched *sched = &answer->service->sched;
+
+	if (!answer->asked)
+		return 0;
+	return nla_put_string(msg, LBDR_A_TRACE_SCHEDULER, sched->ops->name) ||
+	       nla_put_string(msg, LBDR_A_TRACE_SCHED_SUMMARY,
+			      sched->ops->summary) ||
+	       (sched->ops->random && nla_put_flag(msg, LBDR_A_TRACE_RANDOM)) ||
+	       ((sched->flags & LBDR_SCHED_FLAG_PORT) &&
+		nla_put_flag(msg, LBDR_A_TRACE_HASHES_PORT)) ||
+	       lbdr_nl_nest_server(msg, LBDR_A_TRACE_FIRST, answer->first);
+}
+
+/* Each is one of four. */
+static int lbdr_nl_put_tally(struct sk_buff *msg,
+			     const struct lbdr_service *service)
+{
+	u32 open = 0, quiesced = 0, draining = 0, overloaded = 0;
+	const struct lbdr_server *server;
+
+	list_for_each_entry(server, &service->servers, list) {
+		if (server->draining)
+			draining++;
+		else if (!server->weight)
+			quiesced++;
+		else if (READ_ONCE(server->overloaded))
+			overloaded++;
+		else
+			open++;
+	}
+	return nla_put_u32(msg, LBDR_A_TRACE_SERVERS, service->n_servers) ||
+	       nla_put_u32(msg, LBDR_A_TRACE_OPEN, open) ||
+	       nla_put_u32(msg, LBDR_A_TRACE_QUIESCED, quiesced) ||
+	       nla_put_u32(msg, LBDR_A_TRACE_DRAINING, draining) ||
+	       nla_put_u32(msg, LBDR_A_TRACE_OVERLOADED, overloaded);
+}
+
+static int lbdr_nl_fill_answer(struct sk_buff *msg, const struct lbdr_net *ln,
+			       const struct lbdr_answer *answer)
+{
+	bool led = answer->server || answer->asked;
+	struct nlattr *nest;
+
+	if (lbdr_nl_put_verdict(msg, answer))
+		return -EMSGSIZE;
+	if (!answer->service)
+		return 0;
+	nest = nla_nest_start(msg, LBDR_A_TRACE_SERVICE);
+	if (!nest || lbdr_nl_put_key(msg, &answer->service->key))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	if (nla_put_u32(msg, LBDR_A_TRACE_PERSIST,
+			answer->service->settings.persist) ||
+	    lbdr_nl_put_known(msg, ln, answer) ||
+	    (led && nla_put_u8(msg, LBDR_A_TRACE_BY, answer->by)) ||
+	    lbdr_nl_put_choice(msg, answer) ||
+	    lbdr_nl_nest_server(msg, LBDR_A_TRACE_SERVER, answer->server) ||
+	    (answer->keeps &&
+	     nla_put_u8(msg, LBDR_A_TRACE_KEEP, answer->keep)) ||
+	    lbdr_nl_put_tally(msg, answer->service))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/**
+ * lbdr_nl_trace() - tell what would become of a packet
+ * @skb: the message
+ * @info: the message
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_trace(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_question question;
+	struct lbdr_answer answer;
+	struct sk_buff *msg;
+	void *hdr;
+	int err;
+
+	err = lbdr_nl_parse_question(info, &question);
+	if (err)
+		return err;
+	msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put_reply(msg, info, &lbdr_nl_family, 0, LBDR_CMD_TRACE);
+	if (!hdr) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+
+	/* The configuration stands still; connections and counts go on. */
+	mutex_lock(&ln->lock);
+	local_bh_disable();
+	rcu_read_lock();
+	lbdr_peek(ln, &question, &answer);
+	err = lbdr_nl_fill_answer(msg, ln, &answer);
+	rcu_read_unlock();
+	local_bh_enable();
+	mutex_unlock(&ln->lock);
+	if (err) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
