@@ -456,6 +456,7 @@ int main(int argc, char **argv)
 	check_doctor();
 	check_watch();
 	check_complete();
+	check_trace();
 	printf("# %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed ? 1 : 0;
 }

@@ -18,9 +18,10 @@ void check_doctor(void);
 void check_messages(void);
 void check_watch(void);
 void check_complete(void);
+void check_trace(void);
 
 /* check_messages.c: a message as the kernel sends it, by the name of its kind. */
-#define MESSAGE_ROOM 1024
+#define MESSAGE_ROOM 2048
 
 const struct nlmsghdr *message_make(const char *name, __u8 command,
 				    __u64 *buffer);

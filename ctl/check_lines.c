@@ -282,6 +282,40 @@ static bool of_state(const struct request *req)
 	return req->state == LBDR_CONN_STATE_SYN_RECV;
 }
 
+static bool is_idle(const struct request *req)
+{
+	return req->idle_text && req->idle == 60 && req->recent_text &&
+	       req->recent == 3600;
+}
+
+static bool counts(const struct request *req)
+{
+	return req->count && !req->kill && has_http(req);
+}
+
+static bool counts_by_state(const struct request *req)
+{
+	return req->count_by_text && req->count_by == COUNT_BY_STATE &&
+	       req->json;
+}
+
+static bool kills(const struct request *req)
+{
+	return req->kill && req->state == LBDR_CONN_STATE_SYN_RECV;
+}
+
+static bool traces(const struct request *req)
+{
+	return has_http(req) && req->client.port == 40000 &&
+	       req->client.address[3] == 7 && !req->packet_mark && !req->data;
+}
+
+static bool traces_all(const struct request *req)
+{
+	return !req->client.port && req->packet_mark == 16 && req->data &&
+	       req->mac_text && req->mac[0] == 2 && req->mac[5] == 0xfe;
+}
+
 static bool of_all(const struct request *req)
 {
 	return req->all && !req->has_service;
@@ -519,6 +553,17 @@ static const struct line_row line_rows[] = {
 	{ "del-conn -t 192.0.2.63:8000-8999", false, VERB_DEL_CONN, has_range },
 	{ "del-conn --sctp-service 192.0.2.63:2905", false, VERB_DEL_CONN, has_sctp },
 	{ "del-conn --all", false, VERB_DEL_CONN, of_all },
+	{ "list -c --idle 60 --recent 3600", false, VERB_LIST, is_idle },
+	{ "del-conn --idle 60 --recent 3600", false, VERB_DEL_CONN, is_idle },
+	{ "conns", false, VERB_CONNS, NULL },
+	{ "conns -n --idle=60 --recent=3600", false, VERB_CONNS, is_idle },
+	{ "conns -t 192.0.2.63:80 --count", false, VERB_CONNS, counts },
+	{ "conns --count-by state -jp", false, VERB_CONNS, counts_by_state },
+	{ "conns --kill --state syn_recv", false, VERB_CONNS, kills },
+	{ "conns --kill --all", false, VERB_CONNS, of_all },
+	{ "trace -t 192.0.2.63:80 --client 198.51.100.7:40000", false, VERB_TRACE, traces },
+	{ "trace --sctp-service [2001:db8::63]:80 --client [2001:db8:c::7] --mark 0x10 --data "
+	  "--mac 02:00:5e:10:00:fe -jpn", false, VERB_TRACE, traces_all },
 	{ "--set 7200 0 10", true, VERB_SET_TIMEOUT, sets_two },
 	{ "--set 7200 0 10", false, VERB_SET_TIMEOUT, sets_two },
 	{ "set-timeout 7200 0 10", false, VERB_SET_TIMEOUT, sets_two },
@@ -643,6 +688,31 @@ static const struct line_row line_rows[] = {
 	{ "del-conn --state none", false, -1, NULL },
 	{ "del-conn --state dead", false, -1, NULL },
 	{ "del-conn --all now", false, -1, NULL },
+	{ "list --idle 60", false, -1, NULL },
+	{ "-L -c --idle 60", true, -1, NULL },
+	{ "conns", true, -1, NULL },
+	{ "conns --idle 60 --recent 59", false, -1, NULL },
+	{ "conns --idle 2000001", false, -1, NULL },
+	{ "conns --recent -1", false, -1, NULL },
+	{ "conns --count --count-by state", false, -1, NULL },
+	{ "conns --count-by client", false, -1, NULL },
+	{ "conns --kill", false, -1, NULL },
+	{ "conns --kill --all --state udp", false, -1, NULL },
+	{ "conns --kill --all --count", false, -1, NULL },
+	{ "conns --kill --all -j", false, -1, NULL },
+	{ "conns --all", false, -1, NULL },
+	{ "conns -c", false, -1, NULL },
+	{ "trace", false, -1, NULL },
+	{ "trace -t 192.0.2.63:80", false, -1, NULL },
+	{ "trace --client 198.51.100.7", false, -1, NULL },
+	{ "trace -f 1 --client 198.51.100.7", false, -1, NULL },
+	{ "trace -t 192.0.2.63:0 --client 198.51.100.7", false, -1, NULL },
+	{ "trace -t 192.0.2.63:80-81 --client 198.51.100.7", false, -1, NULL },
+	{ "trace -t 192.0.2.63:80 --client 198.51.100.0/24", false, -1, NULL },
+	{ "trace -t 192.0.2.63:80 --client [2001:db8:c::7]", false, -1, NULL },
+	{ "trace -t 192.0.2.63:80 --client 198.51.100.7 --mark 0", false, -1, NULL },
+	{ "trace -t 192.0.2.63:80 --client 198.51.100.7 --mac 2:0:5e:10:0:1", false, -1, NULL },
+	{ "trace -u 192.0.2.63:80 --client 198.51.100.7 --data", false, -1, NULL },
 	{ "--set 900 120", true, -1, NULL },
 	{ "--set 900 120 300 60", true, -1, NULL },
 	{ "--set", true, -1, NULL },

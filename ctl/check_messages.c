@@ -189,6 +189,7 @@ static void make_conn(struct nlmsghdr *nlh)
 	mnl_attr_put_u16(nlh, LBDR_A_CONN_SERVER_PORT, htons(80));
 	mnl_attr_put_u8(nlh, LBDR_A_CONN_STATE, LBDR_CONN_STATE_SYN_RECV);
 	mnl_attr_put_u32(nlh, LBDR_A_CONN_EXPIRES, 59999);
+	mnl_attr_put_u32(nlh, LBDR_A_CONN_IDLE, 1250);
 }
 
 static bool read_conn(const struct nlmsghdr *nlh, bool *right)
@@ -198,6 +199,7 @@ static bool read_conn(const struct nlmsghdr *nlh, bool *right)
 	if (!decode_conn(nlh, &conn))
 		return false;
 	*right = !service_key_compare(&conn.service, &sample_key) &&
+		 conn.idle_ms == 1250 && !conn.has_of &&
 		 conn.client.port == 40000 && conn.server.address[3] == 62 &&
 		 conn.expires_ms == 59999 &&
 		 conn.state == LBDR_CONN_STATE_SYN_RECV;
@@ -216,6 +218,7 @@ static void make_template(struct nlmsghdr *nlh)
 	mnl_attr_put_u16(nlh, LBDR_A_CONN_SERVER_PORT, 0);
 	mnl_attr_put_u8(nlh, LBDR_A_CONN_STATE, LBDR_CONN_STATE_TEMPLATE);
 	mnl_attr_put_u32(nlh, LBDR_A_CONN_EXPIRES, 299999);
+	mnl_attr_put_u32(nlh, LBDR_A_CONN_IDLE, 1);
 }
 
 static bool read_template(const struct nlmsghdr *nlh, bool *right)
@@ -227,6 +230,45 @@ static bool read_template(const struct nlmsghdr *nlh, bool *right)
 	*right = conn.service.fwmark == mark_key.fwmark &&
 		 !conn.service.protocol && conn.client.address[2] == 2 &&
 		 conn.state == LBDR_CONN_STATE_TEMPLATE;
+	return true;
+}
+
+/* Of a service that has a range of ports, as it was asked for. */
+static void make_conn_of(struct nlmsghdr *nlh)
+{
+	struct nlattr *nest;
+
+	make_conn(nlh);
+	nest = mnl_attr_nest_start(nlh, LBDR_A_CONN_SERVICE);
+	nl_put_service(nlh, &range_key);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static bool read_conn_of(const struct nlmsghdr *nlh, bool *right)
+{
+	struct conn conn;
+
+	if (!decode_conn(nlh, &conn))
+		return false;
+	*right = conn.has_of && !service_key_compare(&conn.of, &range_key) &&
+		 conn.client.port == 40000;
+	return true;
+}
+
+static void make_count(struct nlmsghdr *nlh)
+{
+	mnl_attr_put_u32(nlh, LBDR_A_CONN_COUNT, 1000000);
+	mnl_attr_put(nlh, LBDR_A_CONN_RESIZED, 0, NULL);
+}
+
+static bool read_count(const struct nlmsghdr *nlh, bool *right)
+{
+	bool resized;
+	__u32 count;
+
+	if (!decode_count(nlh, &count, &resized))
+		return false;
+	*right = count == 1000000 && resized;
 	return true;
 }
 
@@ -242,6 +284,85 @@ static bool read_killed(const struct nlmsghdr *nlh, bool *right)
 	if (!decode_killed(nlh, &killed))
 		return false;
 	*right = killed == 9;
+	return true;
+}
+
+static void put_traced(struct nlmsghdr *nlh, __u16 type)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, type);
+
+	make_server(nlh);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+/* All that can be said of a packet, which is more than is said of any. */
+static void make_trace(struct nlmsghdr *nlh)
+{
+	struct nlattr *nest;
+
+	mnl_attr_put_u8(nlh, LBDR_A_TRACE_VERDICT, LBDR_TRACE_VERDICT_FORWARD);
+	mnl_attr_put_strz(nlh, LBDR_A_TRACE_REASON, "stray");
+	mnl_attr_put_strz(nlh, LBDR_A_TRACE_SUMMARY, "why");
+	mnl_attr_put_u8(nlh, LBDR_A_TRACE_REFUSE, LBDR_REFUSE_RESET);
+	nest = mnl_attr_nest_start(nlh, LBDR_A_TRACE_SERVICE);
+	nl_put_service(nlh, &range_key);
+	mnl_attr_nest_end(nlh, nest);
+	mnl_attr_put_u32(nlh, LBDR_A_TRACE_PERSIST, 21);
+	mnl_attr_put_u8(nlh, LBDR_A_TRACE_BY, LBDR_TRACE_BY_SCHEDULER);
+	mnl_attr_put_u8(nlh, LBDR_A_TRACE_STATE, LBDR_CONN_STATE_CLOSE);
+	mnl_attr_put_u32(nlh, LBDR_A_TRACE_EXPIRES, 22);
+	mnl_attr_put(nlh, LBDR_A_TRACE_OVER, 0, NULL);
+	put_traced(nlh, LBDR_A_TRACE_REMEMBERED);
+	mnl_attr_put_u32(nlh, LBDR_A_TRACE_REMEMBERED_EXPIRES, 23);
+	mnl_attr_put_strz(nlh, LBDR_A_TRACE_SCHEDULER, "mh");
+	mnl_attr_put_strz(nlh, LBDR_A_TRACE_SCHED_SUMMARY, "by a hash");
+	mnl_attr_put(nlh, LBDR_A_TRACE_RANDOM, 0, NULL);
+	mnl_attr_put(nlh, LBDR_A_TRACE_HASHES_PORT, 0, NULL);
+	put_traced(nlh, LBDR_A_TRACE_FIRST);
+	put_traced(nlh, LBDR_A_TRACE_SERVER);
+	mnl_attr_put_u8(nlh, LBDR_A_TRACE_KEEP, LBDR_TRACE_KEEP_STATELESS);
+	mnl_attr_put_u32(nlh, LBDR_A_TRACE_SERVERS, 10);
+	mnl_attr_put_u32(nlh, LBDR_A_TRACE_OPEN, 4);
+	mnl_attr_put_u32(nlh, LBDR_A_TRACE_QUIESCED, 3);
+	mnl_attr_put_u32(nlh, LBDR_A_TRACE_DRAINING, 2);
+	mnl_attr_put_u32(nlh, LBDR_A_TRACE_OVERLOADED, 1);
+}
+
+static bool is_text(const char *text, const char *is)
+{
+	return text && !strcmp(text, is);
+}
+
+static bool is_traced(const struct server *server)
+{
+	return server->weight == 7 &&
+	       !memcmp(&server->at, &sample_server, sizeof(server->at));
+}
+
+static bool read_trace(const struct nlmsghdr *nlh, bool *right)
+{
+	struct trace trace;
+
+	if (!decode_trace(nlh, &trace))
+		return false;
+	*right = trace.verdict == LBDR_TRACE_VERDICT_FORWARD &&
+		 is_text(trace.reason, "stray") &&
+		 is_text(trace.summary, "why") && trace.has_refuse &&
+		 trace.refuse == LBDR_REFUSE_RESET && trace.has_service &&
+		 !service_key_compare(&trace.service, &range_key) &&
+		 trace.persist == 21 && trace.has_by &&
+		 trace.by == LBDR_TRACE_BY_SCHEDULER &&
+		 trace.state == LBDR_CONN_STATE_CLOSE &&
+		 trace.expires_ms == 22 && trace.over &&
+		 is_traced(&trace.remembered) && trace.remembered_ms == 23 &&
+		 is_text(trace.scheduler, "mh") &&
+		 is_text(trace.sched_summary, "by a hash") && trace.random &&
+		 trace.hashes_port && is_traced(&trace.first) &&
+		 is_traced(&trace.server) && trace.has_keep &&
+		 trace.keep == LBDR_TRACE_KEEP_STATELESS &&
+		 trace.servers == 10 && trace.open == 4 &&
+		 trace.quiesced == 3 && trace.draining == 2 &&
+		 trace.overloaded == 1;
 	return true;
 }
 
@@ -391,7 +512,7 @@ struct kind {
 	const char *name;
 	void (*make)(struct nlmsghdr *nlh);
 	bool (*read)(const struct nlmsghdr *nlh, bool *right);
-	__u16 optional[2];	/* attributes that may be missing, or 0 */
+	__u16 optional[16];	/* attributes that may be missing, or 0 */
 };
 
 static const struct kind kinds[] = {
@@ -404,6 +525,18 @@ static const struct kind kinds[] = {
 	  { LBDR_A_SERVER_OVERLOADED, LBDR_A_SERVER_DRAIN } },
 	{ "connection", make_conn, read_conn, { 0 } },
 	{ "template by mark", make_template, read_template, { 0 } },
+	{ "connection with its service", make_conn_of, read_conn_of,
+	  { LBDR_A_CONN_SERVICE } },
+	{ "count of connections", make_count, read_count,
+	  { LBDR_A_CONN_RESIZED } },
+	{ "traced packet", make_trace, read_trace,
+	  { LBDR_A_TRACE_REASON, LBDR_A_TRACE_SUMMARY, LBDR_A_TRACE_REFUSE,
+	    LBDR_A_TRACE_BY, LBDR_A_TRACE_STATE, LBDR_A_TRACE_EXPIRES,
+	    LBDR_A_TRACE_OVER, LBDR_A_TRACE_REMEMBERED,
+	    LBDR_A_TRACE_REMEMBERED_EXPIRES, LBDR_A_TRACE_SCHEDULER,
+	    LBDR_A_TRACE_SCHED_SUMMARY, LBDR_A_TRACE_RANDOM,
+	    LBDR_A_TRACE_HASHES_PORT, LBDR_A_TRACE_FIRST,
+	    LBDR_A_TRACE_KEEP } },
 	{ "count of ended connections", make_killed, read_killed, { 0 } },
 	{ "scheduler", make_sched, read_sched, { 0 } },
 	{ "info", make_info, read_info,
@@ -463,10 +596,13 @@ static void check_missing(const struct kind *kind, const void *message)
 	bool right;
 	size_t from;
 	size_t size;
+	size_t i;
 
 	mnl_attr_for_each(attr, whole, sizeof(struct genlmsghdr)) {
-		optional = mnl_attr_get_type(attr) == kind->optional[0] ||
-			   mnl_attr_get_type(attr) == kind->optional[1];
+		optional = false;
+		for (i = 0; i < ARRAY_SIZE(kind->optional); i++)
+			optional |= mnl_attr_get_type(attr) ==
+				    kind->optional[i];
 		from = (const char *)attr - (const char *)message;
 		size = NLMSG_ALIGN(attr->nla_len);
 		copy = exact_copy(message, whole->nlmsg_len);

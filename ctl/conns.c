@@ -2,7 +2,7 @@
 /*
  * Connections, listed and ended, all or those that a filter chooses. There may
  * be a million, so each is written as it comes and none is kept. The kernel
- * does the choosing.
+ * does the choosing. Counting them is tally.c's.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -11,8 +11,6 @@
 
 #include "lbctl.h"
 
-#define STATE_TEXT 24
-
 struct listing {
 	const struct request *req;
 	struct json_list json;
@@ -20,7 +18,7 @@ struct listing {
 };
 
 /* In capitals, as ipvsadm has it; its templates have the state ASSURED. */
-static const char *state_name(__u8 state, bool ipvsadm, char *text)
+const char *state_name(__u8 state, bool ipvsadm, char *text)
 {
 	const char *word = state_word(state);
 	size_t i;
@@ -82,11 +80,12 @@ json_t *conn_json(const struct conn *conn)
 	char server[ENDPOINT_TEXT];
 	bool marked = conn->service.fwmark;
 
-	return json_pack("{s:s?, s:o, s:I, s:s, s:s, s:i, s:s?, s:o, s:s, s:i}",
+	return json_pack("{s:s?, s:o, s:I, s:I, s:s, s:s, s:i, s:s?, s:o, s:s, s:i}",
 			 "protocol", protocol_word(conn->service.protocol),
 			 "fwmark", marked ? json_integer(conn->service.fwmark) :
 					    json_null(),
 			 "expires_ms", (json_int_t)conn->expires_ms,
+			 "idle_ms", (json_int_t)conn->idle_ms,
 			 "state", state_word(conn->state),
 			 "client_address", address_text(&conn->client, client),
 			 "client_port", conn->client.port,
@@ -112,7 +111,7 @@ static void print_title(struct listing *listing)
  * Attributes that choose connections. One port is one port, whichever service
  * has it; a range, all ports and a mark mean the service.
  */
-static void put_filter(struct nlmsghdr *nlh, const struct request *req)
+void conns_filter(struct nlmsghdr *nlh, const struct request *req)
 {
 	const struct endpoint *at = req->has_service ? &req->service.at :
 						       &req->server;
@@ -148,6 +147,10 @@ static void put_filter(struct nlmsghdr *nlh, const struct request *req)
 				 htons(req->client.port));
 	if (req->state)
 		mnl_attr_put_u8(nlh, LBDR_A_CONN_STATE, req->state);
+	if (req->idle_text)
+		mnl_attr_put_u32(nlh, LBDR_A_CONN_IDLE_MIN, req->idle * 1000);
+	if (req->recent_text)
+		mnl_attr_put_u32(nlh, LBDR_A_CONN_IDLE_MAX, req->recent * 1000);
 }
 
 static bool read_conn(const struct nlmsghdr *nlh, void *data)
@@ -166,6 +169,11 @@ static bool read_conn(const struct nlmsghdr *nlh, void *data)
 	return true;
 }
 
+void conns_warn(void)
+{
+	complain("warning: the table changed meanwhile, some may be missing or double");
+}
+
 int conns_list(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_dump_request(nl, LBDR_CMD_CONN_GET);
@@ -174,7 +182,7 @@ int conns_list(struct nl *nl, const struct request *req)
 	int status;
 
 	json_list_begin(&listing.json, req->pretty);
-	put_filter(nlh, req);
+	conns_filter(nlh, req);
 	nl_ask(nl, nlh, read_conn, &listing, &answer);
 	status = nl_verdict(&answer, "connection");
 	if (status)
@@ -184,7 +192,7 @@ int conns_list(struct nl *nl, const struct request *req)
 	else
 		print_title(&listing);
 	if (answer.torn)
-		complain("warning: the table changed meanwhile, some may be missing or double");
+		conns_warn();
 	return status;
 }
 
@@ -200,10 +208,21 @@ int conns_del(struct nl *nl, const struct request *req)
 	__u32 ended = 0;
 	int status;
 
-	put_filter(nlh, req);
+	conns_filter(nlh, req);
 	nl_ask(nl, nlh, read_killed, &ended, &answer);
 	status = nl_verdict(&answer, "connection");
 	if (!status)
 		printf("%u connection%s ended\n", ended, ended == 1 ? "" : "s");
 	return status;
+}
+
+int conns_run(struct nl *nl, const struct request *req)
+{
+	if (req->kill)
+		return conns_del(nl, req);
+	if (req->count)
+		return tally_count(nl, req);
+	if (req->count_by_text)
+		return tally_groups(nl, req);
+	return conns_list(nl, req);
 }

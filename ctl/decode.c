@@ -91,6 +91,37 @@ static const enum mnl_attr_data_type conn_types[LBDR_A_CONN_MAX + 1] = {
 	[LBDR_A_CONN_EXPIRES] = MNL_TYPE_U32,
 	[LBDR_A_CONN_KILLED] = MNL_TYPE_U32,
 	[LBDR_A_CONN_FWMARK] = MNL_TYPE_U32,
+	[LBDR_A_CONN_IDLE] = MNL_TYPE_U32,
+	[LBDR_A_CONN_SERVICE] = MNL_TYPE_NESTED,
+	[LBDR_A_CONN_COUNT] = MNL_TYPE_U32,
+	[LBDR_A_CONN_RESIZED] = MNL_TYPE_FLAG,
+};
+
+static const enum mnl_attr_data_type trace_types[LBDR_A_TRACE_MAX + 1] = {
+	[LBDR_A_TRACE_VERDICT] = MNL_TYPE_U8,
+	[LBDR_A_TRACE_REASON] = MNL_TYPE_NUL_STRING,
+	[LBDR_A_TRACE_SUMMARY] = MNL_TYPE_NUL_STRING,
+	[LBDR_A_TRACE_REFUSE] = MNL_TYPE_U8,
+	[LBDR_A_TRACE_SERVICE] = MNL_TYPE_NESTED,
+	[LBDR_A_TRACE_PERSIST] = MNL_TYPE_U32,
+	[LBDR_A_TRACE_BY] = MNL_TYPE_U8,
+	[LBDR_A_TRACE_STATE] = MNL_TYPE_U8,
+	[LBDR_A_TRACE_EXPIRES] = MNL_TYPE_U32,
+	[LBDR_A_TRACE_OVER] = MNL_TYPE_FLAG,
+	[LBDR_A_TRACE_REMEMBERED] = MNL_TYPE_NESTED,
+	[LBDR_A_TRACE_REMEMBERED_EXPIRES] = MNL_TYPE_U32,
+	[LBDR_A_TRACE_SCHEDULER] = MNL_TYPE_NUL_STRING,
+	[LBDR_A_TRACE_SCHED_SUMMARY] = MNL_TYPE_NUL_STRING,
+	[LBDR_A_TRACE_RANDOM] = MNL_TYPE_FLAG,
+	[LBDR_A_TRACE_HASHES_PORT] = MNL_TYPE_FLAG,
+	[LBDR_A_TRACE_FIRST] = MNL_TYPE_NESTED,
+	[LBDR_A_TRACE_SERVER] = MNL_TYPE_NESTED,
+	[LBDR_A_TRACE_KEEP] = MNL_TYPE_U8,
+	[LBDR_A_TRACE_SERVERS] = MNL_TYPE_U32,
+	[LBDR_A_TRACE_OPEN] = MNL_TYPE_U32,
+	[LBDR_A_TRACE_QUIESCED] = MNL_TYPE_U32,
+	[LBDR_A_TRACE_DRAINING] = MNL_TYPE_U32,
+	[LBDR_A_TRACE_OVERLOADED] = MNL_TYPE_U32,
 };
 
 static const enum mnl_attr_data_type sched_types[LBDR_A_SCHED_MAX + 1] = {
@@ -209,6 +240,14 @@ static bool read_key(const struct nlattr **attrs, struct service_key *key)
 	return true;
 }
 
+static bool read_nested_key(const struct nlattr *nest, struct service_key *key)
+{
+	const struct nlattr *attrs[LBDR_A_SERVICE_MAX + 1] = { NULL };
+	struct level level = { attrs, service_types, LBDR_A_SERVICE_MAX };
+
+	return nest && sort_nest(nest, level) && read_key(attrs, key);
+}
+
 static bool read_timeouts(const struct nlattr *nest, struct timeouts *timeouts)
 {
 	const struct nlattr *attrs[LBDR_A_TIMEOUT_MAX + 1] = { NULL };
@@ -283,18 +322,11 @@ bool decode_service(const struct nlmsghdr *nlh, struct service *service)
 	return true;
 }
 
-bool decode_server(const struct nlmsghdr *nlh, struct server *server)
+static bool read_server(const struct nlattr **attrs, struct server *server)
 {
-	const struct nlattr *key_attrs[LBDR_A_SERVICE_MAX + 1] = { NULL };
-	const struct nlattr *attrs[LBDR_A_SERVER_MAX + 1] = { NULL };
-	struct level key_level = { key_attrs, service_types, LBDR_A_SERVICE_MAX };
-	struct level level = { attrs, server_types, LBDR_A_SERVER_MAX };
 	const struct nlattr *ifindex;
 
-	memset(server, 0, sizeof(*server));
-	if (!sort_message(nlh, level) || !attrs[LBDR_A_SERVER_SERVICE] ||
-	    !sort_nest(attrs[LBDR_A_SERVER_SERVICE], key_level) ||
-	    !read_key(key_attrs, &server->service) ||
+	if (!read_nested_key(attrs[LBDR_A_SERVER_SERVICE], &server->service) ||
 	    !read_endpoint(server->service.at.family,
 			   attrs[LBDR_A_SERVER_ADDRESS],
 			   attrs[LBDR_A_SERVER_PORT], &server->at) ||
@@ -318,6 +350,24 @@ bool decode_server(const struct nlmsghdr *nlh, struct server *server)
 	ifindex = attrs[LBDR_A_SERVER_IFINDEX];
 	server->ifindex = ifindex ? mnl_attr_get_u32(ifindex) : 0;
 	return true;
+}
+
+bool decode_server(const struct nlmsghdr *nlh, struct server *server)
+{
+	const struct nlattr *attrs[LBDR_A_SERVER_MAX + 1] = { NULL };
+	struct level level = { attrs, server_types, LBDR_A_SERVER_MAX };
+
+	memset(server, 0, sizeof(*server));
+	return sort_message(nlh, level) && read_server(attrs, server);
+}
+
+/* One that there need not be. */
+static bool read_nested_server(const struct nlattr *nest, struct server *server)
+{
+	const struct nlattr *attrs[LBDR_A_SERVER_MAX + 1] = { NULL };
+	struct level level = { attrs, server_types, LBDR_A_SERVER_MAX };
+
+	return !nest || (sort_nest(nest, level) && read_server(attrs, server));
 }
 
 /*
@@ -353,11 +403,15 @@ bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn)
 	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_CLIENT_ADDRESS],
 			   attrs[LBDR_A_CONN_CLIENT_PORT], &conn->client) ||
 	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_SERVER_ADDRESS],
-			   attrs[LBDR_A_CONN_SERVER_PORT], &conn->server))
+			   attrs[LBDR_A_CONN_SERVER_PORT], &conn->server) ||
+	    !attrs[LBDR_A_CONN_IDLE])
 		return false;
 	conn->state = mnl_attr_get_u8(attrs[LBDR_A_CONN_STATE]);
 	conn->expires_ms = mnl_attr_get_u32(attrs[LBDR_A_CONN_EXPIRES]);
-	return true;
+	conn->idle_ms = mnl_attr_get_u32(attrs[LBDR_A_CONN_IDLE]);
+	conn->has_of = attrs[LBDR_A_CONN_SERVICE];
+	return !conn->has_of ||
+	       read_nested_key(attrs[LBDR_A_CONN_SERVICE], &conn->of);
 }
 
 bool decode_killed(const struct nlmsghdr *nlh, __u32 *killed)
@@ -369,6 +423,87 @@ bool decode_killed(const struct nlmsghdr *nlh, __u32 *killed)
 		return false;
 	*killed = mnl_attr_get_u32(attrs[LBDR_A_CONN_KILLED]);
 	return true;
+}
+
+bool decode_count(const struct nlmsghdr *nlh, __u32 *count, bool *resized)
+{
+	const struct nlattr *attrs[LBDR_A_CONN_MAX + 1] = { NULL };
+	struct level level = { attrs, conn_types, LBDR_A_CONN_MAX };
+
+	if (!sort_message(nlh, level) || !attrs[LBDR_A_CONN_COUNT])
+		return false;
+	*count = mnl_attr_get_u32(attrs[LBDR_A_CONN_COUNT]);
+	*resized = attrs[LBDR_A_CONN_RESIZED];
+	return true;
+}
+
+static __u8 read_u8(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_u8(attr) : 0;
+}
+
+static __u32 read_u32(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_u32(attr) : 0;
+}
+
+static const char *read_text(const struct nlattr *attr)
+{
+	return attr ? mnl_attr_get_str(attr) : NULL;
+}
+
+/* What comes with a service, and is not there without one. */
+static bool read_traced(const struct nlattr **attrs, struct trace *trace)
+{
+	if (!read_nested_key(attrs[LBDR_A_TRACE_SERVICE], &trace->service) ||
+	    !attrs[LBDR_A_TRACE_PERSIST] || !attrs[LBDR_A_TRACE_SERVERS] ||
+	    !attrs[LBDR_A_TRACE_OPEN] || !attrs[LBDR_A_TRACE_QUIESCED] ||
+	    !attrs[LBDR_A_TRACE_DRAINING] || !attrs[LBDR_A_TRACE_OVERLOADED] ||
+	    !read_nested_server(attrs[LBDR_A_TRACE_REMEMBERED],
+				&trace->remembered) ||
+	    !read_nested_server(attrs[LBDR_A_TRACE_FIRST], &trace->first) ||
+	    !read_nested_server(attrs[LBDR_A_TRACE_SERVER], &trace->server))
+		return false;
+	trace->persist = mnl_attr_get_u32(attrs[LBDR_A_TRACE_PERSIST]);
+	trace->servers = mnl_attr_get_u32(attrs[LBDR_A_TRACE_SERVERS]);
+	trace->open = mnl_attr_get_u32(attrs[LBDR_A_TRACE_OPEN]);
+	trace->quiesced = mnl_attr_get_u32(attrs[LBDR_A_TRACE_QUIESCED]);
+	trace->draining = mnl_attr_get_u32(attrs[LBDR_A_TRACE_DRAINING]);
+	trace->overloaded = mnl_attr_get_u32(attrs[LBDR_A_TRACE_OVERLOADED]);
+	return true;
+}
+
+bool decode_trace(const struct nlmsghdr *nlh, struct trace *trace)
+{
+	const struct nlattr *attrs[LBDR_A_TRACE_MAX + 1] = { NULL };
+	struct level level = { attrs, trace_types, LBDR_A_TRACE_MAX };
+
+	memset(trace, 0, sizeof(*trace));
+	if (!sort_message(nlh, level) || !attrs[LBDR_A_TRACE_VERDICT])
+		return false;
+	trace->has_service = attrs[LBDR_A_TRACE_SERVICE];
+	if (trace->has_service && !read_traced(attrs, trace))
+		return false;
+	trace->verdict = mnl_attr_get_u8(attrs[LBDR_A_TRACE_VERDICT]);
+	trace->reason = read_text(attrs[LBDR_A_TRACE_REASON]);
+	trace->summary = read_text(attrs[LBDR_A_TRACE_SUMMARY]);
+	trace->has_refuse = attrs[LBDR_A_TRACE_REFUSE];
+	trace->refuse = read_u8(attrs[LBDR_A_TRACE_REFUSE]);
+	trace->has_by = attrs[LBDR_A_TRACE_BY];
+	trace->by = read_u8(attrs[LBDR_A_TRACE_BY]);
+	trace->state = read_u8(attrs[LBDR_A_TRACE_STATE]);
+	trace->expires_ms = read_u32(attrs[LBDR_A_TRACE_EXPIRES]);
+	trace->over = attrs[LBDR_A_TRACE_OVER];
+	trace->remembered_ms = read_u32(attrs[LBDR_A_TRACE_REMEMBERED_EXPIRES]);
+	trace->scheduler = read_text(attrs[LBDR_A_TRACE_SCHEDULER]);
+	trace->sched_summary = read_text(attrs[LBDR_A_TRACE_SCHED_SUMMARY]);
+	trace->random = attrs[LBDR_A_TRACE_RANDOM];
+	trace->hashes_port = attrs[LBDR_A_TRACE_HASHES_PORT];
+	trace->has_keep = attrs[LBDR_A_TRACE_KEEP];
+	trace->keep = read_u8(attrs[LBDR_A_TRACE_KEEP]);
+	/* Nobody is forwarded to nobody. */
+	return trace->verdict != LBDR_TRACE_VERDICT_FORWARD ||
+	       trace->server.at.family;
 }
 
 bool decode_sched(const struct nlmsghdr *nlh, struct sched *sched)

@@ -21,11 +21,17 @@ static void decode(const struct nlmsghdr *nlh)
 {
 	static const struct request text = { .numeric = true };
 	static const struct request json = { .json = true };
+	static const struct request packet = {
+		.service = { .protocol = IPPROTO_TCP,
+			     .at = { .family = AF_INET, .port = 80 } },
+		.client = { .family = AF_INET }, .numeric = true,
+	};
 	static const struct timespec never;
 	struct service_key key;
 	struct nl_answer answer;
 	struct service service;
 	struct server server;
+	struct trace trace;
 	struct sched sched;
 	struct info info;
 	struct conn conn;
@@ -38,6 +44,11 @@ static void decode(const struct nlmsghdr *nlh)
 	decode_server(nlh, &server);
 	decode_conn(nlh, &conn);
 	decode_killed(nlh, &number);
+	decode_count(nlh, &number, &one);
+	if (decode_trace(nlh, &trace)) {
+		trace_print(&trace, &packet);
+		json_decref(trace_json(&trace, &packet));
+	}
 	if (decode_sched(nlh, &sched))
 		total += strlen(sched.name) + strlen(sched.summary);
 	if (decode_info(nlh, &info, measure, &total))

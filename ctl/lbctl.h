@@ -104,11 +104,14 @@ struct server {
 };
 
 struct conn {
-	struct service_key service;
+	struct service_key service;	/* of its packets: address and port */
 	struct endpoint client;
 	struct endpoint server;
 	__u8 state;
 	__u32 expires_ms;
+	__u32 idle_ms;
+	bool has_of;
+	struct service_key of;		/* the service that it is of, if asked for */
 };
 
 /* The strings of these point into the message that they were read from. */
@@ -121,6 +124,38 @@ struct drop {
 	const char *reason;
 	const char *summary;
 	__u64 packets;
+};
+
+/* What would become of a packet; servers that there are not have family 0. */
+struct trace {
+	__u8 verdict;		/* LBDR_TRACE_VERDICT_... */
+	const char *reason;	/* or NULL, and so the other strings */
+	const char *summary;
+	bool has_refuse;
+	__u8 refuse;
+	bool has_service;
+	struct service_key service;
+	__u32 persist;
+	bool has_by;
+	__u8 by;		/* LBDR_TRACE_BY_... */
+	__u8 state;		/* of its connection, 0: it has none */
+	__u32 expires_ms;
+	bool over;
+	struct server remembered;
+	__u32 remembered_ms;
+	const char *scheduler;
+	const char *sched_summary;
+	bool random;
+	bool hashes_port;
+	struct server first;
+	struct server server;
+	bool has_keep;
+	__u8 keep;		/* LBDR_TRACE_KEEP_... */
+	__u32 servers;
+	__u32 open;
+	__u32 quiesced;
+	__u32 draining;
+	__u32 overloaded;
 };
 
 /* Devices whose packets the module takes at ingress, at most. */
@@ -173,7 +208,15 @@ struct request {
 	bool dry_run;
 	const char *client_text;
 	const char *state_text;
+	const char *idle_text;
+	const char *recent_text;
 	bool all;
+	bool count;
+	const char *count_by_text;
+	bool kill;
+	const char *packet_mark_text;
+	const char *mac_text;
+	bool data;
 
 	bool numeric;
 	bool connections;
@@ -212,6 +255,11 @@ struct request {
 	struct endpoint client;
 	__u8 client_prefix;
 	__u8 state;		/* LBDR_CONN_STATE_..., 0: any */
+	__u32 idle;		/* seconds */
+	__u32 recent;
+	__u8 count_by;		/* COUNT_BY_... */
+	__u32 packet_mark;
+	__u8 mac[6];
 	struct endpoint vips[VIPS_MAX];		/* of a real server */
 	size_t nr_vips;
 	__u32 weight;
@@ -232,6 +280,7 @@ enum {
 	TAKES_ENTRY = 1 << 5,
 	OFFLINE = 1 << 6,	/* runs without the kernel */
 	TAKES_VIPS = 1 << 12,
+	NEEDS_FLOW = 1 << 13,	/* where a packet comes from, and goes */
 };
 
 /*
@@ -261,7 +310,9 @@ enum verb_id {
 	VERB_EDIT_SERVER,
 	VERB_DEL_SERVER,
 	VERB_LIST,
+	VERB_CONNS,
 	VERB_DEL_CONN,
+	VERB_TRACE,
 	VERB_SET_TIMEOUT,
 	VERB_SET_ENTRY,
 	VERB_ZERO,
@@ -316,6 +367,7 @@ int parse_server(const char *text, const struct service_key *service,
 int parse_any_server(const char *text, struct endpoint *server);
 int parse_client(const char *text, struct endpoint *client, __u8 *prefix);
 int parse_vip(const char *text, struct endpoint *vip);
+int parse_mac(const char *text, __u8 *mac);
 int parse_netmask(const char *text, int family, __u8 *prefix);
 int parse_scheduler(const char *text);
 int parse_netns(const char *text);
@@ -339,6 +391,7 @@ int parse_stray(const char *text, __u8 *stray);
 int parse_entry(const char *text, __u8 *entry);
 int parse_yes(const char *option, const char *text, bool *yes);
 int parse_state(const char *text, __u8 *state);
+int parse_count_by(const char *text, __u8 *by);
 int parse_timeouts(const char *text, struct timeouts *timeouts);
 int parse_set(const char *const *words, size_t count, bool ipvsadm,
 	      struct timeouts *timeouts);
@@ -348,6 +401,16 @@ const char *refuse_word(__u8 refuse);
 const char *stray_word(__u8 stray);
 const char *entry_word(__u8 entry);
 const char *state_word(__u8 state);
+
+#define STATE_TEXT 24
+
+/* What connections are counted by. */
+enum {
+	COUNT_BY_SERVICE,
+	COUNT_BY_SERVER,
+	COUNT_BY_STATE,
+};
+
 const char *mask_text(int family, __u8 prefix, char *text);
 const char *timeouts_text(const struct timeouts *timeouts, char *text);
 json_t *timeouts_json(const struct timeouts *timeouts);
@@ -386,6 +449,8 @@ bool decode_service(const struct nlmsghdr *nlh, struct service *service);
 bool decode_server(const struct nlmsghdr *nlh, struct server *server);
 bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn);
 bool decode_killed(const struct nlmsghdr *nlh, __u32 *killed);
+bool decode_count(const struct nlmsghdr *nlh, __u32 *count, bool *resized);
+bool decode_trace(const struct nlmsghdr *nlh, struct trace *trace);
 bool decode_sched(const struct nlmsghdr *nlh, struct sched *sched);
 bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 		 void (*each)(const struct drop *drop, void *data), void *data);
@@ -516,6 +581,10 @@ int list_run(struct nl *nl, const struct request *req);
 int save_run(struct nl *nl, const struct request *req);
 int conns_list(struct nl *nl, const struct request *req);
 int conns_del(struct nl *nl, const struct request *req);
+int conns_run(struct nl *nl, const struct request *req);
+void conns_filter(struct nlmsghdr *nlh, const struct request *req);
+void conns_warn(void);
+const char *state_name(__u8 state, bool ipvsadm, char *text);
 int drops_list(struct nl *nl, const struct request *req);
 int timeouts_list(struct nl *nl, const struct request *req);
 struct nlmsghdr *timeouts_message(struct nl *nl, const struct request *req);
@@ -526,6 +595,21 @@ int info_list(struct nl *nl, const struct request *req);
 int schedulers_run(struct nl *nl, const struct request *req);
 void schedulers_name(struct nl *nl, FILE *out);
 int info_headline(struct nl *nl, const struct request *req);
+
+/* tally.c */
+struct tally;
+
+struct tally *tally_begin(__u8 by);
+bool tally_read(const struct nlmsghdr *nlh, void *data);
+void tally_print(struct tally *tally, const struct request *req);
+void tally_end(struct tally *tally);
+int tally_count(struct nl *nl, const struct request *req);
+int tally_groups(struct nl *nl, const struct request *req);
+
+/* trace.c */
+void trace_print(const struct trace *trace, const struct request *req);
+json_t *trace_json(const struct trace *trace, const struct request *req);
+int trace_run(struct nl *nl, const struct request *req);
 
 /* doctor.c, doctor_rules.c and realserver.c */
 int doctor_run(struct nl *nl, const struct request *req);

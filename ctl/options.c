@@ -18,10 +18,12 @@
 #define SERVICE_VERBS                                                       \
 	(SETTING_VERBS | ON(DEL_SERVICE) | SERVER_VERBS | FILTER_VERBS |    \
 	 ON(ZERO) | ON(DOCTOR))
+#define PACKET_VERBS (SERVICE_VERBS | ON(TRACE))
 #define SETTING_VERBS (ON(ADD_SERVICE) | ON(EDIT_SERVICE))
-#define FILTER_VERBS (ON(LIST) | ON(DEL_CONN))
+#define FILTER_VERBS (ON(LIST) | ON(CONNS) | ON(DEL_CONN))
 #define SERVER_VERBS (ON(ADD_SERVER) | ON(EDIT_SERVER) | ON(DEL_SERVER))
-#define JSON_VERBS (ON(LIST) | ON(LIST_SCHEDULERS) | ON(DOCTOR))
+#define JSON_VERBS                                                          \
+	(ON(LIST) | ON(CONNS) | ON(TRACE) | ON(LIST_SCHEDULERS) | ON(DOCTOR))
 #define MAX_TOKENS 64
 
 /*
@@ -50,13 +52,13 @@ struct option {
 
 static const struct option options[] = {
 	{ .letter = 't', .name = "tcp-service", .argument = "HOST:PORT",
-	  .verbs = SERVICE_VERBS, TO(tcp_text),
+	  .verbs = PACKET_VERBS, TO(tcp_text),
 	  .help = "the TCP service here; ports as 80, 8000-8999, 0 for all" },
 	{ .letter = 'u', .name = "udp-service", .argument = "HOST:PORT",
-	  .verbs = SERVICE_VERBS, TO(udp_text),
+	  .verbs = PACKET_VERBS, TO(udp_text),
 	  .help = "the UDP service here" },
 	{ .name = "sctp-service", .argument = "HOST:PORT",
-	  .verbs = SERVICE_VERBS, TO(sctp_text),
+	  .verbs = PACKET_VERBS, TO(sctp_text),
 	  .help = "the SCTP service here" },
 	{ .letter = 'f', .name = "fwmark-service", .argument = "MARK",
 	  .verbs = SERVICE_VERBS, TO(mark_text),
@@ -109,8 +111,32 @@ static const struct option options[] = {
 	{ .name = "state", .argument = "STATE", .verbs = FILTER_VERBS,
 	  TO(state_text), .ours = true,
 	  .help = "connections in this state, as in 'list -c'" },
-	{ .name = "all", .verbs = ON(DEL_CONN), TO(all), .ours = true,
-	  .help = "every connection" },
+	{ .name = "idle", .argument = "SECONDS", .verbs = FILTER_VERBS,
+	  TO(idle_text), .ours = true,
+	  .help = "connections without a packet for so long, or longer" },
+	{ .name = "recent", .argument = "SECONDS", .verbs = FILTER_VERBS,
+	  TO(recent_text), .ours = true,
+	  .help = "connections with a packet in the last so many" },
+	{ .name = "all", .verbs = ON(DEL_CONN) | ON(CONNS), TO(all),
+	  .ours = true, .help = "every connection" },
+	{ .name = "count", .verbs = ON(CONNS), TO(count), .ours = true,
+	  .help = "tell how many they are, and no more" },
+	{ .name = "count-by", .argument = "service|server|state",
+	  .verbs = ON(CONNS), TO(count_by_text), .ours = true,
+	  .help = "tell how many each has, the most first" },
+	{ .name = "kill", .verbs = ON(CONNS), TO(kill), .ours = true,
+	  .help = "end them, as del-conn does" },
+	{ .name = "client", .argument = "ADDR[:PORT]", .verbs = ON(TRACE),
+	  TO(client_text), .ours = true,
+	  .help = "where the packet comes from; no port: a new connection" },
+	{ .name = "mark", .argument = "MARK", .verbs = ON(TRACE),
+	  TO(packet_mark_text), .ours = true,
+	  .help = "the mark that a firewall gives the packet" },
+	{ .name = "mac", .argument = "MAC", .verbs = ON(TRACE), TO(mac_text),
+	  .ours = true,
+	  .help = "source of its frame, to see whether it is a server's" },
+	{ .name = "data", .verbs = ON(TRACE), TO(data), .ours = true,
+	  .help = "a packet of data, not the first one of a connection" },
 	{ .letter = 'g', .name = "gatewaying",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(direct),
 	  .help = "direct routing, which is the only method and the default" },
@@ -127,8 +153,8 @@ static const struct option options[] = {
 	  .help = "let its connections end first; it gets no new ones" },
 	{ .name = "dry-run", .verbs = ON(APPLY), TO(dry_run), .ours = true,
 	  .help = "print what would be done, and do nothing" },
-	{ .letter = 'n', .name = "numeric", .verbs = ON(LIST) | ON(SAVE),
-	  TO(numeric), .help = "numbers instead of names" },
+	{ .letter = 'n', .name = "numeric",
+	  .verbs = ON(LIST) | ON(SAVE) | ON(CONNS) | ON(TRACE), TO(numeric), .help = "numbers instead of names" },
 	{ .letter = 'c', .name = "connection", .verbs = ON(LIST),
 	  TO(connections), .help = "list the connections" },
 	{ .name = "stats", .verbs = ON(LIST), TO(stats),
@@ -638,6 +664,9 @@ void options_usage(FILE *out, const struct verb *verb, bool ipvsadm)
 		fputs(verb->needs & NEEDS_SERVICE ?
 				" -t|-u|--sctp-service HOST:PORT|-f MARK" :
 				" [-t|-u|--sctp-service HOST:PORT|-f MARK]",
+		      out);
+	if (verb->needs & NEEDS_FLOW)
+		fputs(" -t|-u|--sctp-service HOST:PORT --client ADDR[:PORT]",
 		      out);
 	if (verb->needs & NEEDS_SERVER)
 		fputs(" -r HOST[:PORT]", out);

@@ -7,6 +7,7 @@
  * meant is worse than one that asks again.
  */
 #include <arpa/inet.h>
+#include <netinet/ether.h>
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -360,6 +361,20 @@ int parse_vip(const char *text, struct endpoint *vip)
 	}
 	return fault("VIP '%.*s' is neither an IPv4 nor an IPv6 address",
 		     (int)length, text);
+}
+
+int parse_mac(const char *text, __u8 *mac)
+{
+	struct ether_addr address;
+
+	/* The C library takes single digits, and whatever comes behind. */
+	if (strlen(text) != 17 ||
+	    strspn(text, "0123456789abcdefABCDEF:") != 17 ||
+	    !ether_aton_r(text, &address))
+		return fault("MAC '%s' is not of the form 02:00:5e:10:00:01",
+			     text);
+	memcpy(mac, &address, sizeof(address));
+	return 0;
 }
 
 /**

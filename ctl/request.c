@@ -140,11 +140,45 @@ static int read_shares(struct request *req)
 	return 0;
 }
 
-/* Which connections are meant, by list -c and del-conn. */
+static int read_idle(struct request *req)
+{
+	if (req->idle_text &&
+	    parse_number("idle time", req->idle_text, 0, LBDR_TIMEOUT_MAX,
+			 &req->idle))
+		return -1;
+	if (req->recent_text &&
+	    parse_number("recent time", req->recent_text, 0, LBDR_TIMEOUT_MAX,
+			 &req->recent))
+		return -1;
+	if (req->idle_text && req->recent_text && req->idle > req->recent)
+		return fault("no connection is idle for %u seconds and had a packet in the last %u",
+			     req->idle, req->recent);
+	return 0;
+}
+
+/* What the verb conns is to do with those that are chosen. */
+static int read_conns(struct request *req, bool chosen)
+{
+	if (req->count && req->count_by_text)
+		return fault("--count and --count-by are two answers, give one");
+	if (req->count_by_text &&
+	    parse_count_by(req->count_by_text, &req->count_by))
+		return -1;
+	if (req->kill &&
+	    (req->count || req->count_by_text || req->json || req->numeric))
+		return fault("--kill tells how many it ended, and goes with no other listing");
+	if (req->all && !req->kill && !chosen)
+		return fault("--all goes with --kill; without a choice, all connections are meant");
+	return 0;
+}
+
+/* Which connections are meant, by list -c, conns and del-conn. */
 static int read_filter(struct request *req)
 {
-	bool chosen = req->server_text || req->client_text || req->state_text;
-	bool deletes = req->verb == &verbs[VERB_DEL_CONN];
+	bool chosen = req->server_text || req->client_text ||
+		      req->state_text || req->idle_text || req->recent_text;
+	bool deletes = req->verb == &verbs[VERB_DEL_CONN] || req->kill;
+	bool conns = req->verb == &verbs[VERB_CONNS];
 	int family = 0;
 
 	if (req->client_text &&
@@ -152,9 +186,11 @@ static int read_filter(struct request *req)
 		return -1;
 	if (req->state_text && parse_state(req->state_text, &req->state))
 		return -1;
-	if (!deletes && !req->connections) {
+	if (read_idle(req))
+		return -1;
+	if (!deletes && !conns && !req->connections) {
 		if (chosen && req->verb == &verbs[VERB_LIST])
-			return fault("-r, --client and --state choose lines of -c, give it");
+			return fault("-r, --client, --state, --idle and --recent choose lines of -c, give it");
 		return 0;
 	}
 	if (req->has_service)
@@ -165,10 +201,44 @@ static int read_filter(struct request *req)
 		return fault("client '%s' is not of the others' family, which is IPv%d",
 			     req->client_text, family == AF_INET ? 4 : 6);
 	chosen = chosen || req->has_service;
-	if (deletes && req->all && chosen)
+	if (req->all && chosen)
 		return fault("--all is every connection, and goes with no choice of them");
 	if (deletes && !req->all && !chosen)
-		return fault("choose by service, -r, --client, --state; or give --all");
+		return fault("choose by service, -r, --client, --state, --idle, --recent; or give --all");
+	return conns ? read_conns(req, chosen) : 0;
+}
+
+/* A packet that there is not, from one client's address to one port. */
+static int read_flow(struct request *req)
+{
+	const struct endpoint *at = &req->service.at;
+	struct service_key mark;
+
+	if (!(req->verb->needs & NEEDS_FLOW))
+		return 0;
+	if (!req->has_service)
+		return fault("%s needs where the packet goes: -t, -u or --sctp-service HOST:PORT",
+			     req->verb->name);
+	if (!at->port || at->last_port)
+		return fault("a packet goes to one port, give that in place of all or a range");
+	if (!req->client_text)
+		return fault("%s needs where the packet comes from: --client ADDR[:PORT]",
+			     req->verb->name);
+	if (req->client.family != at->family)
+		return fault("client '%s' is not of the service's family, which is IPv%d",
+			     req->client_text, at->family == AF_INET ? 4 : 6);
+	if (req->client_prefix != (at->family == AF_INET ? 32 : 128))
+		return fault("a packet comes from one address, and '%s' is a network",
+			     req->client_text);
+	if (req->packet_mark_text) {
+		if (parse_fwmark(req->packet_mark_text, false, &mark))
+			return -1;
+		req->packet_mark = mark.fwmark;
+	}
+	if (req->mac_text && parse_mac(req->mac_text, req->mac))
+		return -1;
+	if (req->data && req->udp_text)
+		return fault("--data is of TCP and SCTP, every datagram of UDP may be a first one");
 	return 0;
 }
 
@@ -278,7 +348,8 @@ int request_read(struct request *req, const char *const *words, size_t count)
 {
 	if (read_words(req, words, count) || read_service(req) ||
 	    read_server(req) || read_scheduling(req) || read_settings(req) ||
-	    read_shares(req) || read_filter(req) || read_interval(req))
+	    read_shares(req) || read_filter(req) || read_interval(req) ||
+	    read_flow(req))
 		return -1;
 	if (req->netns && parse_netns(req->netns))
 		return -1;

@@ -92,10 +92,19 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_SERVICE,
 		.run = list_run,
 		.summary = "list services, connections, time-outs or drops",
-		.details = "With a service, only that one is listed. -r, --client and --state\n"
-			   "choose connections of -c.",
+		.details = "With a service, only that one is listed. -r, --client, --state, --idle\n"
+			   "and --recent choose connections of -c.",
 		.example = "list -n --stats",
 		.ipvsadm_example = "-L -n --stats",
+	},
+	[VERB_CONNS] = {
+		.name = "conns",
+		.needs = TAKES_SERVICE,
+		.run = conns_run,
+		.summary = "list, count or end connections",
+		.details = "All of them, or those that all given options agree with. --kill needs a\n"
+			   "choice, or --all. A connection is as old as its last packet.",
+		.example = "conns -r 192.0.2.62 --idle 60 --count-by state",
 	},
 	[VERB_DEL_CONN] = {
 		.name = "del-conn",
@@ -105,6 +114,15 @@ const struct verb verbs[VERBS] = {
 		.details = "Says how many they were. Further packets of theirs are strays, see\n"
 			   "--stray. 'list -c' with the same options shows them.",
 		.example = "del-conn -t 192.0.2.63:80 -r 192.0.2.62",
+	},
+	[VERB_TRACE] = {
+		.name = "trace",
+		.needs = NEEDS_FLOW,
+		.run = trace_run,
+		.summary = "tell which server a client would get, and why",
+		.details = "Asks what would become of a packet from the network at this moment.\n"
+			   "Nothing is sent, made or counted. A service by mark has --mark as well.",
+		.example = "trace -t 192.0.2.63:80 --client 198.51.100.7",
 	},
 	[VERB_SET_TIMEOUT] = {
 		.name = "set-timeout",

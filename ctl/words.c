@@ -292,6 +292,20 @@ const char *state_word(__u8 state)
 	return choice_word(state, state_words, ARRAY_SIZE(state_words));
 }
 
+static const char *const count_words[] = {
+	[COUNT_BY_SERVICE] = "service",
+	[COUNT_BY_SERVER] = "server",
+	[COUNT_BY_STATE] = "state",
+};
+
+int parse_count_by(const char *text, __u8 *by)
+{
+	if (parse_choice(text, count_words, ARRAY_SIZE(count_words), by))
+		return fault("'%s' is none of service, server and state, by which connections are counted",
+			     text);
+	return 0;
+}
+
 /* In capitals too, as connections are listed. */
 static bool find_state(const char *word, size_t length, size_t count,
 		       __u8 *state)

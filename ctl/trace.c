@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which server a client would get, and why: what the kernel says of a packet that
+ * there is not, in the order of the packet's walk.
+ */
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lbctl.h"
+
+static const char *const verdict_words[] = {
+	[LBDR_TRACE_VERDICT_PASS] = "pass",
+	[LBDR_TRACE_VERDICT_DROP] = "drop",
+	[LBDR_TRACE_VERDICT_FORWARD] = "forward",
+};
+
+static const char *const by_words[] = {
+	[LBDR_TRACE_BY_CONNECTION] = "connection",
+	[LBDR_TRACE_BY_TEMPLATE] = "persistence",
+	[LBDR_TRACE_BY_SCHEDULER] = "scheduler",
+};
+
+static const char *const keep_words[] = {
+	[LBDR_TRACE_KEEP_CONNECTION] = "connection",
+	[LBDR_TRACE_KEEP_EVICT] = "evict",
+	[LBDR_TRACE_KEEP_STATELESS] = "stateless",
+	[LBDR_TRACE_KEEP_ONE_PACKET] = "one_packet",
+};
+
+static const char *const keep_sentences[] = {
+	[LBDR_TRACE_KEEP_CONNECTION] = ", and a connection begins",
+	[LBDR_TRACE_KEEP_EVICT] =
+		", and a connection begins in the place of a half-open one: there are too many",
+	[LBDR_TRACE_KEEP_STATELESS] =
+		", without a connection: there are too many",
+	[LBDR_TRACE_KEEP_ONE_PACKET] =
+		", without a connection: each datagram is scheduled",
+};
+
+static const char *const refuse_sentences[] = {
+	[LBDR_REFUSE_ICMP] = "is told by ICMP, port unreachable",
+	[LBDR_REFUSE_RESET] = "is told by RST",
+	[LBDR_REFUSE_DROP] = "is told nothing",
+};
+
+#define WORD(words, index)                                              \
+	((index) < ARRAY_SIZE(words) ? (words)[index] : "unknown")
+
+/* By which of a service's forms the packet's port or mark is its. */
+static const char *match_word(const struct service_key *key)
+{
+	if (key->fwmark)
+		return "mark";
+	if (key->at.last_port)
+		return "range";
+	return key->at.port ? "port" : "all_ports";
+}
+
+static const char *match_sentence(const struct service_key *key)
+{
+	if (key->fwmark)
+		return "by its mark";
+	if (key->at.last_port)
+		return "by its range of ports";
+	return key->at.port ? "by its very port" : "by all ports";
+}
+
+/* Whether it gets new connections. */
+static const char *server_state(const struct server *server)
+{
+	if (server->draining)
+		return "draining";
+	if (!server->weight)
+		return "quiesced";
+	return server->overloaded ? "overloaded" : "open";
+}
+
+static bool there(const struct server *server)
+{
+	return server->at.family;
+}
+
+static bool same_server(const struct server *a, const struct server *b)
+{
+	return there(a) && there(b) && !endpoint_compare(&a->at, &b->at);
+}
+
+/* A server of many ports is told by its address. */
+static const char *server_text(const struct server *server, bool numeric,
+			       char *text)
+{
+	if (!server->at.port || server->at.last_port)
+		return address_text(&server->at, text);
+	return endpoint_text(&server->at, server->service.protocol, numeric,
+			     text);
+}
+
+static void print_server(const char *title, const struct server *server,
+			 const struct request *req)
+{
+	char name[IF_NAMESIZE];
+	char text[ENDPOINT_TEXT];
+
+	printf("%-12s %s, %s, weight %u, %u active, %u inactive", title,
+	       server_text(server, req->numeric, text), server_state(server),
+	       server->weight, server->active, server->inactive);
+	/* Names are those of the caller's namespace. */
+	if (server->forward == LBDR_FORWARD_LOCAL)
+		puts(", this host");
+	else if (!server->ifindex)
+		puts(", not on-link");
+	else if (!req->netns && if_indextoname(server->ifindex, name))
+		printf(", %s\n", name);
+	else
+		printf(", device %u\n", server->ifindex);
+}
+
+static void print_known(const struct trace *trace, const struct request *req)
+{
+	char text[ENDPOINT_TEXT];
+	char state[STATE_TEXT];
+
+	if (trace->state)
+		printf("%-12s %s, forgotten in %u s%s\n", "connection",
+		       state_name(trace->state, false, state),
+		       trace->expires_ms / 1000,
+		       trace->over ? "; it is over, and this begins another" :
+				     "");
+	else if (req->client.port)
+		printf("%-12s none\n", "connection");
+	else
+		printf("%-12s a new one, of any port\n", "connection");
+	if (!trace->persist || (trace->state && !trace->over))
+		return;
+	if (!there(&trace->remembered))
+		printf("%-12s nothing remembered of this client\n",
+		       "persistence");
+	else
+		printf("%-12s %s, forgotten in %u s%s\n", "persistence",
+		       server_text(&trace->remembered, req->numeric, text),
+		       trace->remembered_ms / 1000,
+		       trace->by == LBDR_TRACE_BY_TEMPLATE ? "" :
+		       same_server(&trace->remembered, &trace->server) ?
+		       "" : "; it is not to be used");
+}
+
+static void print_choice(const struct trace *trace, const struct request *req)
+{
+	if (!trace->scheduler)
+		return;
+	printf("%-12s %s: %s\n", "scheduler", trace->scheduler,
+	       trace->sched_summary ? trace->sched_summary : "");
+	if (trace->random)
+		printf("%-12s the choice is drawn, and may be another one next time\n",
+		       "");
+	if (trace->hashes_port && !req->client.port)
+		printf("%-12s the client's port counts too: with it, --client ADDR:PORT, the choice may be another one\n",
+		       "");
+	if (there(&trace->first) && !same_server(&trace->first, &trace->server))
+		print_server("meant first", &trace->first, req);
+}
+
+static void print_tally(const struct trace *trace)
+{
+	printf("%-12s %u", "servers", trace->servers);
+	if (trace->servers)
+		printf(": %u open", trace->open);
+	if (trace->quiesced)
+		printf(", %u quiesced", trace->quiesced);
+	if (trace->draining)
+		printf(", %u draining", trace->draining);
+	if (trace->overloaded)
+		printf(", %u overloaded", trace->overloaded);
+	putchar('\n');
+}
+
+static void print_result(const struct trace *trace, bool numeric)
+{
+	char text[ENDPOINT_TEXT];
+
+	if (trace->verdict == LBDR_TRACE_VERDICT_FORWARD)
+		printf("%-12s to %s%s\n", "result",
+		       trace->server.forward == LBDR_FORWARD_LOCAL ?
+		       "this host's own stack" :
+		       server_text(&trace->server, numeric, text),
+		       trace->has_keep ? WORD(keep_sentences, trace->keep) : "");
+	else if (trace->reason)
+		printf("%-12s not forwarded, %s: %s\n", "result", trace->reason,
+		       trace->summary ? trace->summary : "");
+	else
+		printf("%-12s not forwarded: no service has it, and the director's own stack gets it\n",
+		       "result");
+	if (trace->has_refuse)
+		printf("%-12s %s\n", "client",
+		       WORD(refuse_sentences, trace->refuse));
+}
+
+static void print_packet(const struct request *req)
+{
+	struct endpoint client = req->client;
+	char to[ENDPOINT_TEXT];
+	char from[ENDPOINT_TEXT];
+
+	endpoint_text(&req->service.at, req->service.protocol, req->numeric,
+		      to);
+	if (client.port)
+		endpoint_text(&client, req->service.protocol, req->numeric,
+			      from);
+	else
+		address_text(&client, from);
+	printf("%-12s %s %s -> %s", "packet",
+	       protocol_name(req->service.protocol), from, to);
+	if (req->packet_mark)
+		printf(", mark %u", req->packet_mark);
+	if (req->mac_text)
+		printf(", from %s", req->mac_text);
+	puts(req->data ? ", data" : "");
+}
+
+void trace_print(const struct trace *trace, const struct request *req)
+{
+	char column[SERVICE_TEXT];
+
+	print_packet(req);
+	if (trace->has_service) {
+		service_column(&trace->service, req->numeric, column,
+			       sizeof(column));
+		printf("%-12s %s, %s\n", "service", column,
+		       match_sentence(&trace->service));
+		print_known(trace, req);
+		print_choice(trace, req);
+		print_tally(trace);
+		if (there(&trace->server))
+			print_server("server", &trace->server, req);
+	} else {
+		printf("%-12s none\n", "service");
+	}
+	print_result(trace, req->numeric);
+}
+
+static json_t *brief_json(const struct server *server)
+{
+	char text[ENDPOINT_TEXT];
+
+	if (!there(server))
+		return json_null();
+	return json_pack("{s:s, s:i, s:s, s:b, s:I, s:I, s:I, s:o}",
+			 "address", address_text(&server->at, text),
+			 "port", server->at.port,
+			 "state", server_state(server),
+			 "local", server->forward == LBDR_FORWARD_LOCAL,
+			 "weight", (json_int_t)server->weight,
+			 "active_connections", (json_int_t)server->active,
+			 "inactive_connections", (json_int_t)server->inactive,
+			 "ifindex", server->ifindex ?
+					json_integer(server->ifindex) :
+					json_null());
+}
+
+static json_t *packet_json(const struct request *req)
+{
+	char client[ENDPOINT_TEXT];
+	char to[ENDPOINT_TEXT];
+
+	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:o, s:s?, s:b}",
+			 "protocol", protocol_word(req->service.protocol),
+			 "client_address", address_text(&req->client, client),
+			 "client_port", port_json(req->client.port,
+						  req->client.port),
+			 "virtual_address", address_text(&req->service.at, to),
+			 "virtual_port", req->service.at.port,
+			 "fwmark", req->packet_mark ?
+				       json_integer(req->packet_mark) :
+				       json_null(),
+			 "mac", req->mac_text, "data", req->data);
+}
+
+static json_t *tally_json(const struct trace *trace)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}",
+			 "all", (json_int_t)trace->servers,
+			 "open", (json_int_t)trace->open,
+			 "quiesced", (json_int_t)trace->quiesced,
+			 "draining", (json_int_t)trace->draining,
+			 "overloaded", (json_int_t)trace->overloaded);
+}
+
+static json_t *conn_part_json(const struct trace *trace)
+{
+	if (!trace->state)
+		return json_null();
+	return json_pack("{s:s, s:I, s:b}", "state", state_word(trace->state),
+			 "expires_ms", (json_int_t)trace->expires_ms,
+			 "over", trace->over);
+}
+
+json_t *trace_json(const struct trace *trace, const struct request *req)
+{
+	bool service = trace->has_service;
+	bool remembers = there(&trace->remembered);
+
+	return json_pack("{s:o, s:s, s:s?, s:s?, s:s?, s:o, s:s?, s:o, s:s?, s:o, s:o, s:o, s:o, s:s?, s:s?, s:b, s:b, s:o, s:s?, s:o}",
+			 "packet", packet_json(req),
+			 "verdict", WORD(verdict_words, trace->verdict),
+			 "reason", trace->reason,
+			 "summary", trace->summary,
+			 "refuse", trace->has_refuse ?
+				       refuse_word(trace->refuse) : NULL,
+			 "service", service ? key_json(&trace->service) :
+					      json_null(),
+			 "match", service ? match_word(&trace->service) : NULL,
+			 "servers", service ? tally_json(trace) : json_null(),
+			 "by", trace->has_by ? WORD(by_words, trace->by) : NULL,
+			 "connection", conn_part_json(trace),
+			 "persistent_s", service ? json_integer(trace->persist) :
+						   json_null(),
+			 "remembered", brief_json(&trace->remembered),
+			 "remembered_expires_ms", remembers ?
+				json_integer(trace->remembered_ms) : json_null(),
+			 "scheduler", trace->scheduler,
+			 "scheduler_summary", trace->sched_summary,
+			 "random", trace->random,
+			 "hashes_port", trace->hashes_port,
+			 "first", brief_json(&trace->first),
+			 "keep", trace->has_keep ?
+				     WORD(keep_words, trace->keep) : NULL,
+			 "server", brief_json(&trace->server));
+}
+
+struct report {
+	const struct request *req;
+	bool told;
+};
+
+/* The strings are the message's, so it is told while that is there. */
+static bool read_trace(const struct nlmsghdr *nlh, void *data)
+{
+	struct report *report = data;
+	const struct request *req = report->req;
+	struct json_list list;
+	struct trace trace;
+
+	if (!decode_trace(nlh, &trace))
+		return false;
+	report->told = true;
+	if (req->json) {
+		json_list_begin(&list, req->pretty);
+		json_list_add(&list, trace_json(&trace, req));
+		json_list_end(&list);
+	} else {
+		trace_print(&trace, req);
+	}
+	return true;
+}
+
+static void put_packet(struct nlmsghdr *nlh, const struct request *req)
+{
+	const struct endpoint *at = &req->service.at;
+
+	mnl_attr_put_u8(nlh, LBDR_A_TRACE_FAMILY, at->family);
+	mnl_attr_put_u8(nlh, LBDR_A_TRACE_PROTOCOL, req->service.protocol);
+	nl_put_address(nlh, LBDR_A_TRACE_CLIENT_ADDRESS, &req->client);
+	if (req->client.port)
+		mnl_attr_put_u16(nlh, LBDR_A_TRACE_CLIENT_PORT,
+				 htons(req->client.port));
+	nl_put_address(nlh, LBDR_A_TRACE_VIRTUAL_ADDRESS, at);
+	mnl_attr_put_u16(nlh, LBDR_A_TRACE_VIRTUAL_PORT, htons(at->port));
+	if (req->packet_mark)
+		mnl_attr_put_u32(nlh, LBDR_A_TRACE_MARK, req->packet_mark);
+	if (req->mac_text)
+		mnl_attr_put(nlh, LBDR_A_TRACE_MAC, sizeof(req->mac), req->mac);
+	if (req->data)
+		mnl_attr_put(nlh, LBDR_A_TRACE_DATA, 0, NULL);
+}
+
+int trace_run(struct nl *nl, const struct request *req)
+{
+	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_TRACE);
+	struct report report = { .req = req };
+	struct nl_answer answer;
+	int status;
+
+	put_packet(nlh, req);
+	nl_ask(nl, nlh, read_trace, &report, &answer);
+	status = nl_verdict(&answer, "packet");
+	if (status || report.told)
+		return status;
+	complain("the module has not answered the question");
+	return EXIT_REFUSED;
+}
