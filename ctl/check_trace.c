@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <linux/genetlink.h>
 
@@ -275,6 +276,34 @@ static void check_tally(__u8 by, bool json, const char *text, const char *what)
 	same_text(&capture, text, what);
 }
 
+static long most_memory(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_maxrss;
+}
+
+/* Those that are counted are not kept: as many more take no more memory. */
+static void check_tally_memory(void)
+{
+	struct tally *tally = tally_begin(COUNT_BY_SERVICE);
+	__u64 buffer[MESSAGE_ROOM / 8];
+	unsigned int n;
+	long before = 0;
+
+	for (n = 0; n < 100000; n++) {
+		if (n == 4620)
+			before = most_memory();
+		memset(buffer, 0, sizeof(buffer));
+		tally_read(make_conn(buffer, n), tally);
+	}
+	result(most_memory() - before < 1024,
+	       "100000 connections are counted in %ld KiB, and 4620 in %ld",
+	       most_memory(), before);
+	tally_end(tally);
+}
+
 static void check_tallies(void)
 {
 	const struct request req = { .numeric = true };
@@ -319,4 +348,5 @@ void check_trace(void)
 		check_row(&trace_rows[i]);
 	check_more();
 	check_tallies();
+	check_tally_memory();
 }

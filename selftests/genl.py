@@ -15,7 +15,7 @@ NESTED = 0x8000
  SERVICE_DEL, SERVER_GET, SERVER_NEW, SERVER_SET, SERVER_DEL, CONN_GET, CONN_DEL,
  ZERO, FLUSH, SERVICE_NEW_NTF, SERVICE_SET_NTF, SERVICE_DEL_NTF, SERVER_NEW_NTF,
  SERVER_SET_NTF, SERVER_DEL_NTF, INFO_SET_NTF, ZERO_NTF, FLUSH_NTF, BATCH_BEGIN,
- BATCH_COMMIT, BATCH_ABORT) = range(1, 28)
+ BATCH_COMMIT, BATCH_ABORT, CONN_COUNT, TRACE) = range(1, 30)
 (FAMILY, PROTOCOL, ADDRESS, PORT, LAST_PORT, FWMARK, SCHEDULER, SCHED_FLAGS,
  SCHED_SIZE, REFUSE, STRAY, FLAGS, FLAGS_MASK, PERSIST, PERSIST_PREFIX, TIMEOUT,
  STATS, SERVERS) = range(1, 19)
@@ -27,7 +27,15 @@ BATCH_COMMANDS = 1
 (CONN_FAMILY, CONN_PROTOCOL, CONN_CLIENT_ADDRESS, CONN_CLIENT_PORT,
  CONN_CLIENT_PREFIX, CONN_VIRTUAL_ADDRESS, CONN_VIRTUAL_PORT, CONN_SERVER_ADDRESS,
  CONN_SERVER_PORT, CONN_STATE, CONN_EXPIRES, CONN_KILLED, CONN_SERVICE,
- CONN_FWMARK) = range(1, 15)
+ CONN_FWMARK, CONN_IDLE, CONN_IDLE_MIN, CONN_IDLE_MAX, CONN_WITH_SERVICE, COUNT,
+ CONN_RESIZED) = range(1, 21)
+(TRACE_FAMILY, TRACE_PROTOCOL, TRACE_CLIENT_ADDRESS, TRACE_CLIENT_PORT,
+ TRACE_VIRTUAL_ADDRESS, TRACE_VIRTUAL_PORT, TRACE_MARK, TRACE_MAC, TRACE_DATA,
+ TRACE_VERDICT, TRACE_REASON, TRACE_SUMMARY, TRACE_REFUSE, TRACE_SERVICE,
+ TRACE_PERSIST, TRACE_BY, TRACE_STATE, TRACE_EXPIRES, TRACE_OVER, TRACE_REMEMBERED,
+ TRACE_REMEMBERED_EXPIRES, TRACE_SCHEDULER, TRACE_SCHED_SUMMARY, TRACE_RANDOM,
+ TRACE_HASHES_PORT, TRACE_FIRST, TRACE_SERVER, TRACE_KEEP, TRACE_SERVERS,
+ TRACE_OPEN, TRACE_QUIESCED, TRACE_DRAINING, TRACE_OVERLOADED) = range(1, 34)
 
 
 def attr(kind, value):
@@ -214,7 +222,8 @@ def address_of(data):
 
 
 def filter_of(version=None, protocol=None, client=None, cport=None, prefix=None,
-              vip=None, vport=None, server=None, state=None, service=None):
+              vip=None, vport=None, server=None, state=None, service=None,
+              idle_min=None, idle_max=None):
     """Which connections are meant. An address brings its family along."""
     out = b""
     for kind, address in ((CONN_CLIENT_ADDRESS, client),
@@ -237,6 +246,66 @@ def filter_of(version=None, protocol=None, client=None, cport=None, prefix=None,
         out += u8(CONN_STATE, STATES.index(state))
     if service:
         out += attr(CONN_SERVICE | NESTED, service)
+    if idle_min is not None:
+        out += u32(CONN_IDLE_MIN, idle_min)
+    if idle_max is not None:
+        out += u32(CONN_IDLE_MAX, idle_max)
+    return out
+
+
+VERDICTS = ("pass", "drop", "forward")
+REFUSALS = ("icmp", "reset", "drop")
+LEADERS = ("connection", "persistence", "scheduler")
+KEEPS = ("connection", "evict", "stateless", "one-packet")
+
+
+def question(client, vip, vport, protocol=6, cport=None, mark=None, mac=None,
+             data=False):
+    """A packet that there is not."""
+    out = u8(TRACE_FAMILY, family(6 if ":" in vip else 4)) + \
+        u8(TRACE_PROTOCOL, protocol) + be16(TRACE_VIRTUAL_PORT, vport)
+    for kind, address in ((TRACE_CLIENT_ADDRESS, client),
+                          (TRACE_VIRTUAL_ADDRESS, vip)):
+        out += attr(kind, socket.inet_pton(family(6 if ":" in address else 4),
+                                           address))
+    if cport:
+        out += be16(TRACE_CLIENT_PORT, cport)
+    if mark:
+        out += u32(TRACE_MARK, mark)
+    if mac:
+        out += attr(TRACE_MAC, mac)
+    if data:
+        out += attr(TRACE_DATA, b"")
+    return out
+
+
+def traced(reply):
+    """What was said of it, in words; what was not said is not there."""
+    row, out = dict(parse(reply)), {}
+    for kind, name, words in (
+            (TRACE_VERDICT, "verdict", VERDICTS), (TRACE_REFUSE, "refuse", REFUSALS),
+            (TRACE_BY, "by", LEADERS), (TRACE_STATE, "state", STATES),
+            (TRACE_KEEP, "keep", KEEPS)):
+        if kind in row:
+            out[name] = words[number(row[kind])]
+    for kind, name in ((TRACE_REASON, "reason"), (TRACE_SCHEDULER, "scheduler"),
+                       (TRACE_SUMMARY, "summary"),
+                       (TRACE_SCHED_SUMMARY, "sched_summary")):
+        if kind in row:
+            out[name] = row[kind][:-1].decode()
+    for kind, name in ((TRACE_SERVER, "server"), (TRACE_FIRST, "first"),
+                       (TRACE_REMEMBERED, "remembered")):
+        if kind in row:
+            out[name] = address_of(dict(parse(row[kind]))[SERVER_ADDRESS])
+    for kind, name in ((TRACE_OVER, "over"), (TRACE_RANDOM, "random"),
+                       (TRACE_HASHES_PORT, "hashes_port")):
+        if kind in row:
+            out[name] = True
+    if TRACE_SERVICE in row:
+        out["service"] = row[TRACE_SERVICE]
+        out["servers"] = tuple(number(row[kind]) for kind in (
+            TRACE_SERVERS, TRACE_OPEN, TRACE_QUIESCED, TRACE_DRAINING,
+            TRACE_OVERLOADED))
     return out
 
 
@@ -302,6 +371,18 @@ class Director(Genl):
         """How many connections were ended."""
         reply = dict(parse(self.do(CONN_DEL, filter_of(**which))[0]))
         return number(reply[CONN_KILLED])
+
+    def count(self, **which):
+        """How many connections there are. A table that is resized is counted
+        again."""
+        while True:
+            reply = dict(parse(self.do(CONN_COUNT, filter_of(**which))[0]))
+            if CONN_RESIZED not in reply:
+                return number(reply[COUNT])
+
+    def trace(self, *packet, **more):
+        """What would become of a packet."""
+        return traced(self.do(TRACE, question(*packet, **more))[0])
 
     def info(self):
         return dict(parse(self.do(INFO_GET)[0]))
