@@ -73,7 +73,7 @@ static __always_inline u32 lbdr_rr_index(const struct lbdr_pool *pool, u64 turn)
 	return index;
 }
 
-/* From there on the first that is open; how many were passed over for it. */
+/* From there on the first that is open, and how many were passed over for it. */
 static __always_inline struct lbdr_server *
 lbdr_rr_find(const struct lbdr_pool *pool, u32 index, u32 *skipped)
 {
@@ -85,6 +85,7 @@ lbdr_rr_find(const struct lbdr_pool *pool, u32 index, u32 *skipped)
 			return server;
 		index = index + 1 < pool->n ? index + 1 : 0;
 	}
+	*skipped = 0;
 	return NULL;
 }
 
@@ -97,7 +98,7 @@ static struct lbdr_server *lbdr_rr_pick(const struct lbdr_pool *pool,
 
 	server = lbdr_rr_find(pool, lbdr_rr_index(pool, turn), &skipped);
 	/* Nobody gets the turns of those that were passed over. */
-	if (unlikely(skipped) && server)
+	if (unlikely(skipped))
 		atomic64_add(skipped, pool->cursor);
 	return server;
 }
