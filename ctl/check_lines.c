@@ -562,8 +562,8 @@ static const struct line_row line_rows[] = {
 	{ "conns --kill --state syn_recv", false, VERB_CONNS, kills },
 	{ "conns --kill --all", false, VERB_CONNS, of_all },
 	{ "trace -t 192.0.2.63:80 --client 198.51.100.7:40000", false, VERB_TRACE, traces },
-	{ "trace --sctp-service [2001:db8::63]:80 --client [2001:db8:c::7] --mark 0x10 --data "
-	  "--mac 02:00:5e:10:00:fe -jpn", false, VERB_TRACE, traces_all },
+	{ "trace -t [2001::63]:80 --client [2001::7] --mark 16 --data --mac 02:00:5e:10:00:fe",
+	  false, VERB_TRACE, traces_all },
 	{ "--set 7200 0 10", true, VERB_SET_TIMEOUT, sets_two },
 	{ "--set 7200 0 10", false, VERB_SET_TIMEOUT, sets_two },
 	{ "set-timeout 7200 0 10", false, VERB_SET_TIMEOUT, sets_two },

@@ -65,9 +65,9 @@ static const struct trace_row trace_rows[] = {
 	{ "a packet that no service has",
 	  { .verdict = LBDR_TRACE_VERDICT_PASS },
 	  PACKET "service      none\n"
-	  "result       not forwarded: no service has it, and the director's own stack gets it\n",
-	  "{\"verdict\": \"pass\", \"reason\": null, \"service\": null, \"servers\": null,"
-	  " \"match\": null, \"server\": null, \"connection\": null}",
+	  "result       not forwarded: no service has it, the director's own stack does\n",
+	  "{\"verdict\": \"pass\", \"reason\": null, \"service\": null, \"servers\": null,\n"
+	  "\"match\": null, \"server\": null, \"connection\": null}",
 	  NULL, NULL, NULL },
 	{ "a new connection by wlc",
 	  { .verdict = LBDR_TRACE_VERDICT_FORWARD, SERVED, .has_by = true,
@@ -75,8 +75,8 @@ static const struct trace_row trace_rows[] = {
 	    .sched_summary = "the fewest", .has_keep = true },
 	  PACKET SERVICE NO_CONN "scheduler    wlc: the fewest\n" SERVERS AT_A
 	  "result       to 192.0.2.62:80, and a connection begins\n",
-	  "{\"verdict\": \"forward\", \"by\": \"scheduler\", \"scheduler\": \"wlc\","
-	  " \"keep\": \"connection\", \"match\": \"port\", \"random\": false, \"first\": null}",
+	  "{\"verdict\": \"forward\", \"by\": \"scheduler\", \"scheduler\": \"wlc\",\n"
+	  "\"keep\": \"connection\", \"match\": \"port\", \"random\": false, \"first\": null}",
 	  NULL, NULL, &a },
 	{ "a hash whose server is overloaded",
 	  { .verdict = LBDR_TRACE_VERDICT_DROP, SERVED, .has_by = true,
@@ -87,8 +87,8 @@ static const struct trace_row trace_rows[] = {
 	  "meant first  192.0.2.64:80, overloaded, weight 5, 9 active, 0 inactive, not on-link\n"
 	  SERVERS "result       not forwarded, no-server: nobody\n"
 	  "client       is told by RST\n",
-	  "{\"verdict\": \"drop\", \"reason\": \"no-server\", \"refuse\": \"reset\","
-	  " \"server\": null, \"keep\": null}",
+	  "{\"verdict\": \"drop\", \"reason\": \"no-server\", \"refuse\": \"reset\",\n"
+	  "\"server\": null, \"keep\": null}",
 	  NULL, &b, NULL },
 	{ "a connection",
 	  { .verdict = LBDR_TRACE_VERDICT_FORWARD, SERVED, .has_by = true,
@@ -96,8 +96,8 @@ static const struct trace_row trace_rows[] = {
 	    .state = LBDR_CONN_STATE_ESTABLISHED, .expires_ms = 899999 },
 	  PACKET SERVICE "connection   ESTABLISHED, forgotten in 899 s\n" SERVERS
 	  AT_A "result       to 192.0.2.62:80\n",
-	  "{\"by\": \"connection\", \"connection\": {\"state\": \"established\","
-	  " \"expires_ms\": 899999, \"over\": false}, \"keep\": null}",
+	  "{\"by\": \"connection\", \"connection\": {\"state\": \"established\",\n"
+	  "\"expires_ms\": 899999, \"over\": false}, \"keep\": null}",
 	  NULL, NULL, &a },
 	{ "a connection that is over, of a client that comes back",
 	  { .verdict = LBDR_TRACE_VERDICT_FORWARD, SERVED, .has_by = true,
@@ -108,10 +108,9 @@ static const struct trace_row trace_rows[] = {
 	  PACKET SERVICE
 	  "connection   FIN_WAIT, forgotten in 5 s; it is over, and this begins another\n"
 	  "persistence  192.0.2.62:80, forgotten in 299 s\n" SERVERS AT_A
-	  "result       to 192.0.2.62:80, and a connection begins in the place of a half-open one:"
-	  " there are too many\n",
-	  "{\"by\": \"persistence\", \"remembered_expires_ms\": 299000,"
-	  " \"persistent_s\": 300, \"keep\": \"evict\"}",
+	  "result       to 192.0.2.62:80, and a connection begins in the place of a half-open one: there are too many\n",
+	  "{\"by\": \"persistence\", \"remembered_expires_ms\": 299000,\n"
+	  "\"persistent_s\": 300, \"keep\": \"evict\"}",
 	  &a, NULL, &a },
 	{ "a client whose server is not to be used any more",
 	  { .verdict = LBDR_TRACE_VERDICT_FORWARD, SERVED, .has_by = true,
@@ -124,10 +123,10 @@ static const struct trace_row trace_rows[] = {
 	  "             the choice is drawn, and may be another one next time\n"
 	  SERVERS AT_A
 	  "result       to 192.0.2.62:80, without a connection: there are too many\n",
-	  "{\"random\": true, \"keep\": \"stateless\", \"remembered\": {\"address\":"
-	  " \"192.0.2.64\", \"port\": 80, \"state\": \"overloaded\", \"local\": false,"
-	  " \"weight\": 5, \"active_connections\": 9, \"inactive_connections\": 0,"
-	  " \"ifindex\": null}}",
+	  "{\"random\": true, \"keep\": \"stateless\", \"remembered\": {\"address\":\n"
+	  "\"192.0.2.64\", \"port\": 80, \"state\": \"overloaded\", \"local\": false,\n"
+	  "\"weight\": 5, \"active_connections\": 9, \"inactive_connections\": 0,\n"
+	  "\"ifindex\": null}}",
 	  &b, NULL, &a },
 	{ "a stray one",
 	  { .verdict = LBDR_TRACE_VERDICT_DROP, SERVED, .reason = "stray",
@@ -212,7 +211,7 @@ static void check_more(void)
 		  "service      FWM  7, by its mark\n"
 		  "connection   a new one, of any port\n"
 		  "scheduler    mh:|\n"
-		  "             the client's port counts too: with it, --client ADDR:PORT, the choice may be another one\n"
+		  "             the client's port counts, and was not given: --client ADDR:PORT\n"
 		  "servers      4: 1 open, 2 quiesced, 1 draining\n"
 		  "server       192.0.2.62, open, weight 10, 3 active, 4 inactive, this host\n"
 		  "result       to this host's own stack, without a connection: each datagram is scheduled\n",

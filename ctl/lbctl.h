@@ -397,6 +397,7 @@ int parse_set(const char *const *words, size_t count, bool ipvsadm,
 	      struct timeouts *timeouts);
 const char *sched_flag_text(const char *scheduler, size_t bit, char *text);
 const char *sched_flags_text(const struct service *service, char *text);
+const char *choice_word(__u8 choice, const char *const *words, size_t count);
 const char *refuse_word(__u8 refuse);
 const char *stray_word(__u8 stray);
 const char *entry_word(__u8 entry);

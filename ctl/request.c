@@ -190,7 +190,8 @@ static int read_filter(struct request *req)
 		return -1;
 	if (!deletes && !conns && !req->connections) {
 		if (chosen && req->verb == &verbs[VERB_LIST])
-			return fault("-r, --client, --state, --idle and --recent choose lines of -c, give it");
+			return fault("%s choose lines of -c, give it",
+				     "-r, --client, --state, --idle and --recent");
 		return 0;
 	}
 	if (req->has_service)
@@ -204,7 +205,7 @@ static int read_filter(struct request *req)
 	if (req->all && chosen)
 		return fault("--all is every connection, and goes with no choice of them");
 	if (deletes && !req->all && !chosen)
-		return fault("choose by service, -r, --client, --state, --idle, --recent; or give --all");
+		return fault("choose which ones, by service, -r, --client, ..., or give --all");
 	return conns ? read_conns(req, chosen) : 0;
 }
 

@@ -16,11 +16,21 @@ static const char *const verdict_words[] = {
 	[LBDR_TRACE_VERDICT_FORWARD] = "forward",
 };
 
+static const char *verdict_word(__u8 verdict)
+{
+	return choice_word(verdict, verdict_words, ARRAY_SIZE(verdict_words));
+}
+
 static const char *const by_words[] = {
 	[LBDR_TRACE_BY_CONNECTION] = "connection",
 	[LBDR_TRACE_BY_TEMPLATE] = "persistence",
 	[LBDR_TRACE_BY_SCHEDULER] = "scheduler",
 };
+
+static const char *by_word(__u8 by)
+{
+	return choice_word(by, by_words, ARRAY_SIZE(by_words));
+}
 
 static const char *const keep_words[] = {
 	[LBDR_TRACE_KEEP_CONNECTION] = "connection",
@@ -28,6 +38,11 @@ static const char *const keep_words[] = {
 	[LBDR_TRACE_KEEP_STATELESS] = "stateless",
 	[LBDR_TRACE_KEEP_ONE_PACKET] = "one_packet",
 };
+
+static const char *keep_word(__u8 keep)
+{
+	return choice_word(keep, keep_words, ARRAY_SIZE(keep_words));
+}
 
 static const char *const keep_sentences[] = {
 	[LBDR_TRACE_KEEP_CONNECTION] = ", and a connection begins",
@@ -39,14 +54,21 @@ static const char *const keep_sentences[] = {
 		", without a connection: each datagram is scheduled",
 };
 
+static const char *keep_sentence(__u8 keep)
+{
+	return choice_word(keep, keep_sentences, ARRAY_SIZE(keep_sentences));
+}
+
 static const char *const refuse_sentences[] = {
 	[LBDR_REFUSE_ICMP] = "is told by ICMP, port unreachable",
 	[LBDR_REFUSE_RESET] = "is told by RST",
 	[LBDR_REFUSE_DROP] = "is told nothing",
 };
 
-#define WORD(words, index)                                              \
-	((index) < ARRAY_SIZE(words) ? (words)[index] : "unknown")
+static const char *refuse_sentence(__u8 refuse)
+{
+	return choice_word(refuse, refuse_sentences, ARRAY_SIZE(refuse_sentences));
+}
 
 /* By which of a service's forms the packet's port or mark is its. */
 static const char *match_word(const struct service_key *key)
@@ -156,7 +178,7 @@ static void print_choice(const struct trace *trace, const struct request *req)
 		printf("%-12s the choice is drawn, and may be another one next time\n",
 		       "");
 	if (trace->hashes_port && !req->client.port)
-		printf("%-12s the client's port counts too: with it, --client ADDR:PORT, the choice may be another one\n",
+		printf("%-12s the client's port counts, and was not given: --client ADDR:PORT\n",
 		       "");
 	if (there(&trace->first) && !same_server(&trace->first, &trace->server))
 		print_server("meant first", &trace->first, req);
@@ -185,16 +207,16 @@ static void print_result(const struct trace *trace, bool numeric)
 		       trace->server.forward == LBDR_FORWARD_LOCAL ?
 		       "this host's own stack" :
 		       server_text(&trace->server, numeric, text),
-		       trace->has_keep ? WORD(keep_sentences, trace->keep) : "");
+		       trace->has_keep ? keep_sentence(trace->keep) : "");
 	else if (trace->reason)
 		printf("%-12s not forwarded, %s: %s\n", "result", trace->reason,
 		       trace->summary ? trace->summary : "");
 	else
-		printf("%-12s not forwarded: no service has it, and the director's own stack gets it\n",
+		printf("%-12s not forwarded: no service has it, the director's own stack does\n",
 		       "result");
 	if (trace->has_refuse)
 		printf("%-12s %s\n", "client",
-		       WORD(refuse_sentences, trace->refuse));
+		       refuse_sentence(trace->refuse));
 }
 
 static void print_packet(const struct request *req)
@@ -296,28 +318,16 @@ static json_t *conn_part_json(const struct trace *trace)
 			 "over", trace->over);
 }
 
-json_t *trace_json(const struct trace *trace, const struct request *req)
+/* What was found of the client, of persistence and by the scheduler. */
+static json_t *choice_json(const struct trace *trace)
 {
-	bool service = trace->has_service;
-	bool remembers = there(&trace->remembered);
-
-	return json_pack("{s:o, s:s, s:s?, s:s?, s:s?, s:o, s:s?, s:o, s:s?, s:o, s:o, s:o, s:o, s:s?, s:s?, s:b, s:b, s:o, s:s?, s:o}",
-			 "packet", packet_json(req),
-			 "verdict", WORD(verdict_words, trace->verdict),
-			 "reason", trace->reason,
-			 "summary", trace->summary,
-			 "refuse", trace->has_refuse ?
-				       refuse_word(trace->refuse) : NULL,
-			 "service", service ? key_json(&trace->service) :
-					      json_null(),
-			 "match", service ? match_word(&trace->service) : NULL,
-			 "servers", service ? tally_json(trace) : json_null(),
-			 "by", trace->has_by ? WORD(by_words, trace->by) : NULL,
+	return json_pack("{s:s?, s:o, s:o, s:o, s:o, s:s?, s:s?, s:b, s:b, s:o, s:s?, s:o}",
+			 "by", trace->has_by ? by_word(trace->by) : NULL,
 			 "connection", conn_part_json(trace),
-			 "persistent_s", service ? json_integer(trace->persist) :
-						   json_null(),
+			 "persistent_s", trace->has_service ?
+				json_integer(trace->persist) : json_null(),
 			 "remembered", brief_json(&trace->remembered),
-			 "remembered_expires_ms", remembers ?
+			 "remembered_expires_ms", there(&trace->remembered) ?
 				json_integer(trace->remembered_ms) : json_null(),
 			 "scheduler", trace->scheduler,
 			 "scheduler_summary", trace->sched_summary,
@@ -325,8 +335,31 @@ json_t *trace_json(const struct trace *trace, const struct request *req)
 			 "hashes_port", trace->hashes_port,
 			 "first", brief_json(&trace->first),
 			 "keep", trace->has_keep ?
-				     WORD(keep_words, trace->keep) : NULL,
+				     keep_word(trace->keep) : NULL,
 			 "server", brief_json(&trace->server));
+}
+
+json_t *trace_json(const struct trace *trace, const struct request *req)
+{
+	bool service = trace->has_service;
+	json_t *choice = choice_json(trace);
+	json_t *object;
+
+	object = json_pack("{s:o, s:s, s:s?, s:s?, s:s?, s:o, s:s?, s:o}",
+			   "packet", packet_json(req),
+			   "verdict", verdict_word(trace->verdict),
+			   "reason", trace->reason,
+			   "summary", trace->summary,
+			   "refuse", trace->has_refuse ?
+					 refuse_word(trace->refuse) : NULL,
+			   "service", service ? key_json(&trace->service) :
+						json_null(),
+			   "match", service ? match_word(&trace->service) : NULL,
+			   "servers", service ? tally_json(trace) :
+						json_null());
+	json_object_update(object, choice);
+	json_decref(choice);
+	return object;
 }
 
 struct report {

@@ -92,8 +92,8 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_SERVICE,
 		.run = list_run,
 		.summary = "list services, connections, time-outs or drops",
-		.details = "With a service, only that one is listed. -r, --client, --state, --idle\n"
-			   "and --recent choose connections of -c.",
+		.details = "With a service, only that one is listed. -r, --client, --state,\n"
+			   "--idle and --recent choose connections of -c.",
 		.example = "list -n --stats",
 		.ipvsadm_example = "-L -n --stats",
 	},
@@ -102,8 +102,8 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_SERVICE,
 		.run = conns_run,
 		.summary = "list, count or end connections",
-		.details = "All of them, or those that all given options agree with. --kill needs a\n"
-			   "choice, or --all. A connection is as old as its last packet.",
+		.details = "All of them, or those that all given options agree with. --kill needs\n"
+			   "one of them, or --all. A connection is as old as its last packet.",
 		.example = "conns -r 192.0.2.62 --idle 60 --count-by state",
 	},
 	[VERB_DEL_CONN] = {

@@ -234,8 +234,8 @@ static int parse_choice(const char *text, const char *const *words,
 	return -1;
 }
 
-static const char *choice_word(__u8 choice, const char *const *words,
-			       size_t count)
+/* That of another table too, whose words have no gaps but NULL. */
+const char *choice_word(__u8 choice, const char *const *words, size_t count)
 {
 	return choice < count && words[choice] ? words[choice] : "unknown";
 }
@@ -301,7 +301,7 @@ static const char *const count_words[] = {
 int parse_count_by(const char *text, __u8 *by)
 {
 	if (parse_choice(text, count_words, ARRAY_SIZE(count_words), by))
-		return fault("'%s' is none of service, server and state, by which connections are counted",
+		return fault("connections are counted by service, server or state, not by '%s'",
 			     text);
 	return 0;
 }
