@@ -163,8 +163,7 @@ static void print_known(const struct trace *trace, const struct request *req)
 		printf("%-12s %s, forgotten in %u s%s\n", "persistence",
 		       server_text(&trace->remembered, req->numeric, text),
 		       trace->remembered_ms / 1000,
-		       trace->by == LBDR_TRACE_BY_TEMPLATE ? "" :
-		       same_server(&trace->remembered, &trace->server) ?
+		       trace->by == LBDR_TRACE_BY_TEMPLATE ?
 		       "" : "; it is not to be used");
 }
 

@@ -116,6 +116,8 @@ def test_nothing_changes():
             wire.send(known.tcp(SYN), known.tcp(ACK))
             gone = flow(version, client=10)
             wire.send(gone.tcp(SYN), gone.tcp(ACK), gone.tcp(FIN | ACK))
+            # Old enough for a packet to renew their stamps.
+            until(lambda: director.count(idle_min=400) == director.count())
             before = everything(director, key)
             fresh = [flow(version, client=client) for client in (9, 10, 11)]
             for _ in range(ASKED // 5):
@@ -127,6 +129,8 @@ def test_nothing_changes():
                "connections are those that they were" %
                (version, sched, ", persistent" if persist else ""),
                (before, after))
+            ok(director.count(idle_min=400) == len(before[3]) > 0, "IPv%d, %s%s: and "
+               "no younger" % (version, sched, ", persistent" if persist else ""))
             director.clear()
     wire.close()
     director.close()
@@ -377,6 +381,12 @@ def test_limits():
                 return said(ask(director, flow(version)), keep=keep,
                             verdict="forward")
 
+            net.write(PARAMETERS + "conn_rate", "40")
+            for _ in range(ASKED):
+                answer = ask(director, flow(version))
+            ok(said(answer, keep="connection"), name + "%s: who asks more often than "
+               "conn_rate makes no flood" % sched, answer)
+            net.write(PARAMETERS + "conn_rate", "1")
             before = net.drops_of(reason)
             ok(until(flooded), name + "%s: above conn_rate it is %s" % (sched, keep))
             for _ in range(4):
