@@ -406,6 +406,40 @@ static void conn_evict_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, conn_there(conns, &flows[last]));
 }
 
+/*
+ * Where nothing is left, a half-open one goes if the room of none is on its way
+ * back, and stays if it is.
+ */
+static void conn_evict_full_test(struct kunit *test)
+{
+	const struct conn_kind *kind = test->param_value;
+	struct lbdr_flow flow = conn_flow_of(kind, 1);
+	struct conns *conns = test->priv;
+	struct rhashtable *table = &conns->ln->conns[kind->family];
+	int others = lbdr_conn_max() - 1;
+	bool stays, goes;
+
+	KUNIT_ASSERT_NOT_NULL(test, conn_add(conns, &flow, 0));
+
+	/* Others hold all the rest: out of the table, and then in it. */
+	atomic_add(others, &conns->ln->n_conns);
+	conns_lock();
+	lbdr_flood_evict(conns->ln, kind->family);
+	conns_unlock();
+	stays = conn_there(conns, &flow);
+
+	atomic_add(others, &table->nelems);
+	conns_lock();
+	lbdr_flood_evict(conns->ln, kind->family);
+	conns_unlock();
+	goes = !conn_there(conns, &flow);
+
+	atomic_sub(others, &table->nelems);
+	atomic_sub(others, &conns->ln->n_conns);
+	KUNIT_EXPECT_TRUE(test, stays);
+	KUNIT_EXPECT_TRUE(test, goes);
+}
+
 /* No packet comes for it: the collector takes it, and leaves the others. */
 static void conn_collect_test(struct kunit *test)
 {
@@ -613,6 +647,7 @@ static struct kunit_case conn_cases[] = {
 	KUNIT_CASE_PARAM(conn_evict_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_collect_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_dead_server_test, conn_kind_gen_params),
+	KUNIT_CASE_PARAM(conn_evict_full_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_max_test, conn_kind_gen_params),
 	KUNIT_CASE(conn_collector_rests_test),
 	KUNIT_CASE(conn_bulk_test),

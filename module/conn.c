@@ -167,6 +167,22 @@ bool lbdr_conn_full(const struct lbdr_net *ln)
 	       READ_ONCE(conn_max_all);
 }
 
+/**
+ * lbdr_conn_returning() - whether the room of some connections is on its way back
+ * @ln: the namespace
+ *
+ * A connection takes its memory, and its part of conn_max, for a grace period after
+ * it has left the table.
+ *
+ * Context: any. What others do at this moment may be missed or seen too early.
+ */
+bool lbdr_conn_returning(const struct lbdr_net *ln)
+{
+	return (u32)atomic_read(&ln->n_conns) >
+	       (u32)atomic_read(&ln->conns[LBDR_V4].nelems) +
+	       (u32)atomic_read(&ln->conns[LBDR_V6].nelems);
+}
+
 /* Seconds; the server was seen alive, and so its service is there. */
 static u32 lbdr_conn_timeout(const struct lbdr_net *ln,
 			     const struct lbdr_conn *conn, u32 state)

@@ -135,6 +135,11 @@ bool lbdr_flood_lately(const struct lbdr_net *ln)
  * Where no half-open one is met, nothing is done. While the table is resized this
  * sees a part of it.
  *
+ * Where nothing is left, and room is on its way back, none goes either: its own room
+ * would come too late for the connection that asks. Else a flood that outruns the
+ * grace periods would end the half-open ones of honest clients, and put none in
+ * their place.
+ *
  * Context: rcu_read_lock() held, BH off.
  */
 void lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family)
@@ -145,6 +150,8 @@ void lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family)
 	struct lbdr_conn *conn, *victim = NULL;
 	struct rhash_head *node;
 
+	if (lbdr_conn_full(ln) && lbdr_conn_returning(ln))
+		return;
 	for (i = 0; i < min(table->size, FLOOD_CHAINS) && met < FLOOD_CHOICE;
 	     i++) {
 		rht_for_each_rcu(node, table,

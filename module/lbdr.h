@@ -635,6 +635,7 @@ long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn);
 u32 lbdr_conn_max(void);
 bool lbdr_conn_crowded(struct lbdr_net *ln);
 bool lbdr_conn_full(const struct lbdr_net *ln);
+bool lbdr_conn_returning(const struct lbdr_net *ln);
 
 /* flood.c */
 bool lbdr_flood_on(struct lbdr_net *ln);
