@@ -36,19 +36,31 @@ void help_general(FILE *out, bool ipvsadm)
 	      "problem.\n", out);
 }
 
-/* For someone who just got it wrong: what would be right, and no more. */
+/*
+ * For someone who just got it wrong: what would be right, and so little that the
+ * sentence above it is still to be seen.
+ */
 void help_usage(FILE *out, const struct verb *verb, bool ipvsadm)
 {
-	if (verb)
-		options_usage(out, verb, ipvsadm);
-	else
+	if (!verb) {
 		fprintf(out, "'%s %s' lists the commands.\n", program,
 			ipvsadm ? "-h" : "help");
+		return;
+	}
+	options_usage(out, verb, ipvsadm);
+	if (!ipvsadm)
+		fprintf(out, "'%s help %s'", program, verb->name);
+	else if (verb->letters)
+		fprintf(out, "'%s -%c -h'", program, verb->letters[0]);
+	else
+		fprintf(out, "'%s --%s -h'", program, verb->longname);
+	fputs(" explains the options.\n", out);
 }
 
 void help_verb(FILE *out, const struct verb *verb, bool ipvsadm)
 {
 	options_usage(out, verb, ipvsadm);
+	options_explain(out, verb, ipvsadm);
 	if (!ipvsadm && !verb->letters && verb->longname)
 		fprintf(out, "\nAs with ipvsadm, '--%s' stands for %s.\n",
 			verb->longname, verb->name);

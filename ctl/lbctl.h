@@ -339,6 +339,7 @@ extern const struct verb verbs[VERBS];
 /* options.c */
 int options_read(int argc, char **argv, struct request *req);
 void options_usage(FILE *out, const struct verb *verb, bool ipvsadm);
+void options_explain(FILE *out, const struct verb *verb, bool ipvsadm);
 bool options_consistent(void);
 int options_partial(char *const *words, size_t count, struct request *req,
 		    const char **wants, const char **argument);

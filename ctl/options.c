@@ -25,6 +25,7 @@
 #define JSON_VERBS                                                          \
 	(ON(LIST) | ON(CONNS) | ON(TRACE) | ON(LIST_SCHEDULERS) | ON(DOCTOR))
 #define MAX_TOKENS 64
+#define LEFT_WIDTH 32		/* of an option in the help */
 
 /*
  * A row of the table. A row that has a refusal is an option of ipvsadm's that
@@ -646,15 +647,16 @@ static void usage_option(FILE *out, const struct option *row)
 	else
 		snprintf(left, sizeof(left), "    --%s %s", row->name,
 			 row->argument ? row->argument : "");
-	fprintf(out, "  %-32s %s\n", left, row->help);
+	/* What leaves no room for the help has it in the next line. */
+	fprintf(out, "  %-*s", LEFT_WIDTH, left);
+	if (strlen(left) > LEFT_WIDTH)
+		fprintf(out, "\n  %*s", LEFT_WIDTH, "");
+	fprintf(out, " %s\n", row->help);
 }
 
-/* The command on one line, then its options, as the tables have them. */
+/* The command on one line. */
 void options_usage(FILE *out, const struct verb *verb, bool ipvsadm)
 {
-	unsigned int bit = 1U << (verb - verbs);
-	const struct option *row;
-
 	if (ipvsadm && verb->letters)
 		fprintf(out, "Usage: %s -%c", program, verb->letters[0]);
 	else if (ipvsadm && verb->longname)
@@ -677,6 +679,14 @@ void options_usage(FILE *out, const struct verb *verb, bool ipvsadm)
 						   ipvsadm ? "|" : ""),
 			verb->words);
 	fputs(" [OPTION]...\n", out);
+}
+
+/* Its options, a line each. */
+void options_explain(FILE *out, const struct verb *verb, bool ipvsadm)
+{
+	unsigned int bit = 1U << (verb - verbs);
+	const struct option *row;
+
 	for (row = options; row < options + ARRAY_SIZE(options); row++) {
 		if ((row->verbs & bit) && !row->refusal &&
 		    !(row->ours && ipvsadm))
