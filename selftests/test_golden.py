@@ -1,0 +1,221 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""Sessions, word for word: golden/*.txt, and the one that README.md shows. A line
+`HOST# COMMAND` is typed on that host of the reference deployment; what the terminal
+then shows is compared, and a status that is not 0 stands behind it as [STATUS].
+
+What is wrong is shown as a difference. GOLDEN=write shows it raw, so that
+
+    selftests/qemu/guest trixie -- sh -c 'GOLDEN=write ./test_golden.py' | patch -p1
+
+makes the files say what the tool says. Read it before you believe it.
+"""
+import contextlib
+import difflib
+import http.server
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import threading
+import time
+
+import net
+from net import HOSTS, ok, only
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+WRITE = os.environ.get("GOLDEN") == "write"
+PROMPT = re.compile(r"(%s)# (.*)" % "|".join(HOSTS))
+SHELL = re.compile(r"[^\w\s:./=,\[\]-]")
+LIMIT = 60
+RULES = "/etc/lbdr.rules"
+
+# All that is not the same each time, and what stands for it; and what nobody sees.
+VARIES = (
+    ("blanks at the end of a line", r"(?m)[ \t]+$", ""),
+    ("time of an event", r"\d{4}-\d\d-\d\dT[\d:.]+[+-]\d\d:\d\d", "<time>"),
+    ("what is left of a connection's time",
+     r"(?m)^((?:TCP|UDP|SCTP|IP) +)\d\d:\d\d", r"\1<m:s>"),
+    ("the same of a trace", r"forgotten in \d+ s", "forgotten in <n> s"),
+    ("the same in JSON", r'("(?:expires|idle|remembered_expires)_ms": ?)\d+',
+     r"\1<n>"),
+    ("number of a device", r'("ifindex": ?)\d+', r"\1<n>"),
+    ("what the kernel knows of a neighbour",
+     r"(?:reachable|stale|delay|probe), confirmed \d+ s ago",
+     "<state>, confirmed <n> s ago"),
+)
+
+
+def normal(text):
+    for _, pattern, word in VARIES:
+        text = re.sub(pattern, word, text)
+    return text
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    """Says which server it is of."""
+
+    def do_GET(self):
+        text = b"This is %s.\n" % self.server.host.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def pages():
+    """A web server on each real server. Their MACs are known, too."""
+    servers = []
+    for number, host in enumerate(HOSTS):
+        net.ip(host, "link", "set", "eth0", "address", "02:00:00:00:00:%02x" % number)
+        if host in "ab":
+            with net.within(host):
+                server = http.server.ThreadingHTTPServer(("", 80), Page)
+            server.daemon_threads, server.host = True, host
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            servers.append(server)
+    yield
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def read_all(terminal):
+    """What is written to it, until nobody has its other end any more."""
+    out, end = b"", time.monotonic() + LIMIT
+    while select.select([terminal], [], [], max(0, end - time.monotonic()))[0]:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            return out, True
+        out += piece
+    return out + b"\n(not done after %d s)\n" % LIMIT, False
+
+
+def typed(host, command):
+    """What a terminal shows, and the status."""
+    terminal, end = pty.openpty()
+    words = ["sh", "-c", command] if SHELL.search(command) else command.split()
+    with net.within(host):
+        child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=end,
+                                 stderr=end, start_new_session=True)
+    os.close(end)
+    shown, done = read_all(terminal)
+    os.close(terminal)
+    if not done:
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    text = shown.decode().replace("\r\n", "\n")
+    if text and not text.endswith("\n"):
+        text += "\n"
+    return normal(text) + ("[%d]\n" % child.returncode if child.returncode else "")
+
+
+def commands(lines):
+    return [match.groups() for match in map(PROMPT.fullmatch, lines) if match]
+
+
+def replay(lines):
+    """The session as it goes now: what is typed is typed, the rest is answers."""
+    out, begun = [], False
+    for line in lines:
+        match = PROMPT.fullmatch(line)
+        if match:
+            begun = True
+            out += [line] + typed(*match.groups()).splitlines()
+        elif not begun:
+            out.append(line)
+    return out
+
+
+def compare(name, what, lines, first=0, last=None, indent=""):
+    """The session of a file's lines, from `first` to before `last`."""
+    last = len(lines) if last is None else last
+    wanted = [line[len(indent):] for line in lines[first:last]]
+    now = [indent + line if line else line for line in replay(wanted)]
+    changes = "".join(line + "\n" for line in difflib.unified_diff(
+        lines, lines[:first] + now + lines[last:], "a/" + name, "b/" + name, "", "",
+        2, ""))
+    if WRITE:
+        print(changes, end="", flush=True)
+    ok(not changes and commands(wanted), what, "" if WRITE else changes)
+
+
+def fresh():
+    for command in (("clear",), ("set-entry", "prerouting"),
+                    ("set-timeout", "900", "120", "300")):
+        net.lbctl(*command)
+
+
+def read(name):
+    with open(os.path.join(TOP, name), encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def sessions():
+    folder = os.path.join(TOP, "selftests/golden")
+    return {name: read("selftests/golden/" + name)
+            for name in sorted(os.listdir(folder))}
+
+
+@only("trixie", "uml")
+def test_every_verb():
+    """Each is in a session, and as JSON too if it has that; each may be refused."""
+    lines = net.run(net.LBCTL, "help").stdout.splitlines()
+    verbs = [line.split()[0] for line in lines if re.match(r"  [a-z]", line)]
+    ok(len(verbs) >= 25 and {"add-service", "trace", "version"} <= set(verbs),
+       "the tool tells its verbs", verbs)
+    said = [command for lines in sessions().values() for _, command in commands(lines)]
+    uses = [one for command in said for one in re.findall(r"lbctl [^|;&]*", command)]
+    missing = [verb for verb in verbs
+               if not any(one.split()[1:2] == [verb] for one in uses)]
+    ok(not missing, "each of %d verbs is in a golden session" % len(verbs), missing)
+    missing = []
+    for verb in verbs:
+        if "--json" in net.run(net.LBCTL, "help", verb).stdout and not any(
+                one.split()[1:2] == [verb] and {"-j", "--json"} & set(one.split())
+                for one in uses):
+            missing.append(verb)
+    ok(not missing, "and as JSON, where it has that", missing)
+
+
+@only("trixie", "uml")
+def test_sessions():
+    with pages():
+        for name, lines in sessions().items():
+            fresh()
+            compare("selftests/golden/" + name, "golden/%s: as it was" % name, lines)
+
+
+def test_readme():
+    """On hosts where nobody has done anything yet: but one real server has the VIP,
+    as an address of lo that it answers ARP for."""
+    lines = read("README.md")
+    first = lines.index("## A first session")
+    while not PROMPT.fullmatch(lines[first][4:]):
+        first += 1
+    last = first
+    while lines[last].startswith("    "):
+        last += 1
+    fresh()
+    net.ip("director", "addr", "del", net.VIP[4] + "/32", "dev", "eth0")
+    net.ip("b", "addr", "del", net.VIP[4] + "/32", "dev", "lo")
+    for host in "ab":
+        with net.within(host):
+            for name in ("arp_ignore", "arp_announce"):
+                net.write("/proc/sys/net/ipv4/conf/all/" + name, "0")
+    with pages():
+        compare("README.md", "README's first session goes as README has it", lines,
+                first, last, "    ")
+    if os.path.exists(RULES):
+        os.unlink(RULES)
+
+
+os.environ["PATH"] = os.path.dirname(net.LBCTL) + ":" + os.environ["PATH"]
+net.main(globals(), servers=False, parameters=("conn_max=100000",))
