@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Tests of what lbctl does without a kernel: the reading of numbers and
- * addresses, in check_lines.c the grammar, in check_words.c the words of
- * settings, in check_lists.c the listings, in check_messages.c the decoding of
- * messages, in check_doctor.c what the doctor makes of rules, and in check_watch.c
- * what watches. Built with the address and undefined-behaviour sanitizers. Takes
- * the seed of its random messages as an argument, and prints the one it used.
+ * addresses, in check_lines.c and check_questions.c the grammar, in
+ * check_bounds.c what options take, in check_words.c the words of settings, in
+ * check_lists.c the listings, in check_messages.c the decoding of messages, in
+ * check_doctor.c what the doctor makes of rules, and in check_watch.c what
+ * watches. Built with the address and undefined-behaviour sanitizers. Takes the
+ * seed of its random messages as an argument, and prints the one it used.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -346,11 +347,11 @@ static const struct mask_row mask_rows[] = {
 	{ "255.255.255.0", AF_INET, 24, "255.255.255.0" },
 	{ "255.255.255.255", AF_INET, 32, "255.255.255.255" },
 	{ "128.0.0.0", AF_INET, 1, "128.0.0.0" },
-	{ "0.0.0.0", AF_INET, 0, "0.0.0.0" },
 	{ "23", AF_INET, 23, "255.255.254.0" },
 	{ "64", AF_INET6, 64, "64" },
 	{ "128", AF_INET6, 128, "128" },
 	{ "255.0.255.0", AF_INET, -1, NULL },
+	{ "0.0.0.0", AF_INET, -1, NULL },
 	{ "0.0.0.255", AF_INET, -1, NULL },
 	{ "255.255.255.253", AF_INET, -1, NULL },
 	{ "127.255.255.255", AF_INET, -1, NULL },
@@ -457,6 +458,8 @@ int main(int argc, char **argv)
 	check_watch();
 	check_complete();
 	check_trace();
+	check_bounds();
+	check_questions();
 	printf("# %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed ? 1 : 0;
 }

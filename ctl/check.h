@@ -19,6 +19,22 @@ void check_messages(void);
 void check_watch(void);
 void check_complete(void);
 void check_trace(void);
+void check_bounds(void);
+void check_questions(void);
+
+/* check_lines.c */
+/*
+ * A command line in words that are split at blanks, and what is expected of
+ * it: a verb and, where it matters, a property of the request.
+ */
+struct command_row {
+	const char *line;
+	bool ipvsadm;
+	int verb;		/* -1: wrong usage, -2: known and not done */
+	bool (*holds)(const struct request *req);
+};
+
+void check_command(const struct command_row *row);
 
 /* check_messages.c: a message as the kernel sends it, by the name of its kind. */
 #define MESSAGE_ROOM 2048

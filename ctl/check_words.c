@@ -210,7 +210,7 @@ struct timeouts_row {
 static const struct timeouts_row timeouts_rows[] = {
 	{ "udp=10", "udp=10" },
 	{ "udp=0", "udp=0" },
-	{ "udp=4294967295", "udp=4294967295" },
+	{ "udp=2000000", "udp=2000000" },
 	{ "udp=10,SYN_RECV=5", "syn_recv=5,udp=10" },
 	{ ALL_TIMEOUTS, ALL_TIMEOUTS },
 	{ "", NULL },

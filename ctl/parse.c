@@ -396,6 +396,9 @@ int parse_netmask(const char *text, int family, __u8 *prefix)
 			return fault("mask '%s' is not four numbers from 0 to 255",
 				     text);
 		number = ntohl(mask.s_addr);
+		if (!number)
+			return fault("mask '%s' makes all clients one, at least one bit must count",
+				     text);
 		/* From the left ones, then zeros: its complement ends in ones. */
 		if (~number & (~number + 1))
 			return fault("mask '%s' has a hole, only leading bits can count",
@@ -403,7 +406,7 @@ int parse_netmask(const char *text, int family, __u8 *prefix)
 		*prefix = __builtin_popcount(number);
 		return 0;
 	}
-	if (parse_number("prefix length", text, 0, bits, &number))
+	if (parse_number("prefix length", text, 1, bits, &number))
 		return -1;
 	*prefix = number;
 	return 0;

@@ -80,11 +80,10 @@ static int read_persistence(struct request *req)
 	req->persist = req->ipvsadm ? 360 : 300;
 	if (!strcmp(req->persist_text, PERSIST_USUAL))
 		return 0;
-	return parse_number("persistence", req->persist_text, 0, ~0U,
-			    &req->persist);
+	return parse_number("persistence", req->persist_text, 0,
+			    LBDR_TIMEOUT_MAX, &req->persist);
 }
 
-/* What the kernel says well itself is left to it: which values are too large. */
 static int read_settings(struct request *req)
 {
 	if (req->refuse_text && parse_refuse(req->refuse_text, &req->refuse))

@@ -349,7 +349,7 @@ static int set_timeout(const char *state_name, __u8 state, const char *seconds,
 		return fault("the time-out of state %s is given twice",
 			     state_words[state]);
 	timeouts->given[state] = true;
-	return parse_number(state_name, seconds, 0, ~0U,
+	return parse_number(state_name, seconds, 0, LBDR_TIMEOUT_MAX,
 			    &timeouts->seconds[state]);
 }
 
