@@ -314,11 +314,14 @@ static bool read_first(const struct nlmsghdr *nlh, void *data)
  * rules_warn() - say once that INPUT does not guard a service
  * @nl: the connection with the kernel
  * @req: what added the service
+ * @key: the service, of a file's the first one
+ * @alone: only where it is the namespace's first one
  *
- * Once means with the first service of a namespace: to look at the rules takes
- * a process of nft's, and thousands of services may be added by a script.
+ * To look at the rules takes a process of nft's, and thousands of services may be
+ * added by a script, or by a file.
  */
-void rules_warn(struct nl *nl, const struct request *req)
+void rules_warn(struct nl *nl, const struct request *req,
+		const struct service_key *key, bool alone)
 {
 	struct first first = { .services = 0 };
 	struct judgement behind;
@@ -327,12 +330,13 @@ void rules_warn(struct nl *nl, const struct request *req)
 
 	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_first, &first,
 	       &answer);
-	if (answer.error || first.services != 1 ||
+	if (answer.error || (alone && first.services != 1) ||
 	    first.entry == LBDR_ENTRY_INPUT)
 		return;
 	if (!rules_read(&rules, req->netns) &&
-	    is_misled(&rules, &req->service, &behind))
-		complain("warning: %s does not apply to this service: see 'lbctl doctor'",
-			 behind.where);
+	    is_misled(&rules, key, &behind))
+		complain("warning: %s does not apply to %s: see 'lbctl doctor'",
+			 behind.where, alone ? "this service" :
+					       "these services");
 	rules_drop(&rules);
 }

@@ -536,6 +536,8 @@ struct batch {
 	unsigned int *lines;	/* that the messages come from */
 	size_t count;
 	size_t room_lines;
+	bool adds;		/* a service at least, of which this is the first */
+	struct service_key added;
 };
 
 void batch_add(struct batch *batch, const struct nlmsghdr *nlh,
@@ -615,7 +617,8 @@ int trace_run(struct nl *nl, const struct request *req);
 
 /* doctor.c, doctor_rules.c and realserver.c */
 int doctor_run(struct nl *nl, const struct request *req);
-void rules_warn(struct nl *nl, const struct request *req);
+void rules_warn(struct nl *nl, const struct request *req,
+		const struct service_key *key, bool alone);
 int realserver_run(struct nl *nl, const struct request *req);
 
 /* What listings and watching share: list.c, director.c and snapshot.c. */

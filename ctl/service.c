@@ -92,7 +92,7 @@ int service_add(struct nl *nl, const struct request *req)
 	int status = send_settings(nl, req, service_add_message(nl, req));
 
 	if (!status)
-		rules_warn(nl, req);
+		rules_warn(nl, req, &req->service, true);
 	return status;
 }
 

@@ -238,6 +238,13 @@ table ip6 filter {
     ok("warning" in first.stderr and "ip filter in" in first.stderr and
        not again.stderr, "add-service warns of INPUT, once",
        (first.stderr, again.stderr))
+    for verb in ("restore", "apply"):
+        lbctl("clear")
+        done = subprocess.run([net.LBCTL, "-N", "director", verb], check=True,
+                              text=True, capture_output=True,
+                              input="-A -t %s:81\n-A -t %s:82\n" % (VIP[4], VIP[4]))
+        ok(done.stderr.count("warning") == 1 and "ip filter in" in done.stderr,
+           "so does %s, once for a file" % verb, done.stderr)
     nft("delete table ip filter")
     nft("delete table ip6 filter")
     lbctl("clear")
