@@ -670,6 +670,33 @@ bool decode_next(const struct nlmsghdr *nlh, int left)
 	return mnl_nlmsg_ok(nlh, left) && nlh->nlmsg_len <= (__u32)left;
 }
 
+/**
+ * decode_run() - mnl_cb_run() for a datagram that is made of whole messages
+ * @datagram: as it came
+ * @size: of it
+ * @asker: the port that asked
+ * @seq: the question's number
+ * @hear: called with each message
+ * @data: its second argument
+ *
+ * Return: what mnl_cb_run() does; MNL_CB_ERROR with EBADMSG where a message is cut
+ * short.
+ */
+int decode_run(const void *datagram, size_t size, unsigned int asker,
+	       unsigned int seq, mnl_cb_t hear, void *data)
+{
+	const struct nlmsghdr *nlh = datagram;
+	int left = size;
+
+	while (decode_next(nlh, left))
+		nlh = mnl_nlmsg_next(nlh, &left);
+	if (left > 0) {
+		errno = EBADMSG;
+		return MNL_CB_ERROR;
+	}
+	return mnl_cb_run(datagram, size, seq, asker, hear, data);
+}
+
 /*
  * An acknowledgment, or the end of a dump: an error number, then, in the
  * former, the request or its header, then what the kernel has to say.

@@ -64,7 +64,14 @@ static bool name_chain(const struct nlattr *info, struct hook *hook)
 	return true;
 }
 
-static int read_hook(const struct nlmsghdr *nlh, void *data)
+/**
+ * hooks_hear() - take one hook over
+ * @nlh: the message
+ * @data: the struct hooks
+ *
+ * Return: what mnl_cb_run() goes by.
+ */
+int hooks_hear(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attrs[NFNLA_HOOK_MAX + 1] = { NULL };
 	const struct nlattr *info, *priority;
@@ -111,9 +118,8 @@ static int ask(struct mnl_socket *socket, int family, __u8 number,
 		size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
 		if (size < 0)
 			return errno;
-		status = mnl_cb_run(buffer, size, 0,
-				    mnl_socket_get_portid(socket), read_hook,
-				    hooks);
+		status = decode_run(buffer, size, mnl_socket_get_portid(socket),
+				    0, hooks_hear, hooks);
 	} while (status > MNL_CB_STOP);
 	return status == MNL_CB_ERROR ? errno : 0;
 }

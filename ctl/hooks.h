@@ -24,6 +24,7 @@ struct hooks {
 };
 
 int hooks_read(struct hooks *hooks, int family, __u8 number);
+int hooks_hear(const struct nlmsghdr *nlh, void *data);
 void hooks_drop(struct hooks *hooks);
 
 #endif

@@ -74,6 +74,8 @@ struct host {
 
 /* rtnl.c */
 int host_read(struct host *host);
+int host_hear(const struct nlmsghdr *nlh, void *data);
+int route_hear(const struct nlmsghdr *nlh, void *data);
 void host_drop(struct host *host);
 const struct link *host_link(const struct host *host, __u32 ifindex);
 bool link_is_nic(const struct link *link);
@@ -121,6 +123,8 @@ struct probe {
 };
 
 void probe_ask(struct probe *probe, __u32 ifindex, const struct endpoint *at);
+bool probe_hear(int family, const __u8 *frame, size_t size, const __u8 *from,
+		struct probe_row *row);
 int probe_run(struct probe *probe, const struct host *host);
 const struct probe_row *probe_answer(const struct probe *probe, __u32 ifindex,
 				     const struct endpoint *at,

@@ -462,6 +462,8 @@ bool decode_zero(const struct nlmsghdr *nlh, struct service_key *key,
 bool decode_family(const struct nlmsghdr *nlh, __u16 *id);
 bool decode_group(const struct nlmsghdr *nlh, const char *name, __u32 *id);
 bool decode_next(const struct nlmsghdr *nlh, int left);
+int decode_run(const void *datagram, size_t size, unsigned int asker,
+	       unsigned int seq, mnl_cb_t hear, void *data);
 void decode_verdict(const struct nlmsghdr *nlh, struct nl_answer *answer);
 
 /* print.c */

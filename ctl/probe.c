@@ -318,9 +318,19 @@ static bool is_own(const struct host *host, const __u8 *mac)
 	return false;
 }
 
-/* Whom a frame tells of. An ARP request claims its sender as an answer does. */
-static bool read_claim(int family, const __u8 *frame, size_t size,
-		       const __u8 *from, struct probe_row *row)
+/**
+ * probe_hear() - whom a frame tells of
+ * @family: AF_INET for ARP, where a request claims its sender as an answer does;
+ *	AF_INET6 for neighbour discovery
+ * @frame: from behind the Ethernet header on; anybody may have sent it
+ * @size: of it
+ * @from: the MAC that sent it
+ * @row: gets address and MAC
+ *
+ * Return: false when it tells of nobody.
+ */
+bool probe_hear(int family, const __u8 *frame, size_t size, const __u8 *from,
+		struct probe_row *row)
 {
 	const struct nd_opt_hdr *option;
 	struct nd_neighbor_advert na;
@@ -373,7 +383,7 @@ static void collect(struct probe *probe, const struct host *host, int fd,
 			return;
 		if (from.sll_pkttype == PACKET_OUTGOING ||
 		    from.sll_halen != ETH_ALEN ||
-		    !read_claim(segment->family, frame, size, from.sll_addr,
+		    !probe_hear(segment->family, frame, size, from.sll_addr,
 				&row) || is_own(host, row.mac))
 			continue;
 		question = bsearch(&row, segment->first, segment->count,

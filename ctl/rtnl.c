@@ -240,7 +240,36 @@ static int read_default(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-static int read_route(const struct nlmsghdr *nlh, void *data)
+/**
+ * host_hear() - take one row of a dump over
+ * @nlh: the message
+ * @data: the struct host
+ *
+ * Return: what mnl_cb_run() goes by.
+ */
+int host_hear(const struct nlmsghdr *nlh, void *data)
+{
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWLINK:
+		return read_link(nlh, data);
+	case RTM_NEWADDR:
+		return read_addr(nlh, data);
+	case RTM_NEWNEIGH:
+		return read_neigh(nlh, data);
+	case RTM_NEWROUTE:
+		return read_default(nlh, data);
+	}
+	return MNL_CB_OK;
+}
+
+/**
+ * route_hear() - understand the answer about one address
+ * @nlh: the message
+ * @data: the struct route
+ *
+ * Return: what mnl_cb_run() goes by.
+ */
+int route_hear(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *metrics[RTAX_MTU + 1] = { NULL };
 	const struct nlattr *attrs[RTA_VIA + 1] = { NULL };
@@ -284,7 +313,7 @@ static int talk(struct rtnl *rtnl, struct nlmsghdr *nlh, mnl_cb_t reader,
 		}
 		if (size < 0)
 			return errno;
-		status = mnl_cb_run(rtnl->answer, size, rtnl->seq, portid,
+		status = decode_run(rtnl->answer, size, portid, rtnl->seq,
 				    reader, data);
 	} while (status > MNL_CB_STOP);
 	return status == MNL_CB_ERROR ? errno : 0;
@@ -321,7 +350,7 @@ static int rtnl_bind(struct rtnl *rtnl)
  * socket, for the old one has the rest of it still to come.
  */
 static int dump(struct host *host, __u16 type, const void *header, size_t size,
-		mnl_cb_t reader, size_t *count)
+		size_t *count)
 {
 	size_t before = *count;
 	int error = EINTR;
@@ -333,7 +362,7 @@ static int dump(struct host *host, __u16 type, const void *header, size_t size,
 		if (error)
 			break;
 		error = talk(host->rtnl, begin(host->rtnl, type, NLM_F_DUMP,
-					       header, size), reader, host);
+					       header, size), host_hear, host);
 	}
 	return error;
 }
@@ -346,27 +375,26 @@ static int dump_all(struct host *host)
 	struct ndmsg ndm = { .ndm_family = AF_UNSPEC };
 	int error;
 
-	error = dump(host, RTM_GETLINK, &ifi, sizeof(ifi), read_link,
-		     &host->nr_links);
+	error = dump(host, RTM_GETLINK, &ifi, sizeof(ifi), &host->nr_links);
 	if (!error)
-		error = dump(host, RTM_GETADDR, &ifa, sizeof(ifa), read_addr,
+		error = dump(host, RTM_GETADDR, &ifa, sizeof(ifa),
 			     &host->nr_addresses);
 	if (!error)
-		error = dump(host, RTM_GETNEIGH, &ndm, sizeof(ndm), read_neigh,
+		error = dump(host, RTM_GETNEIGH, &ndm, sizeof(ndm),
 			     &host->nr_neighbours);
 	/* Proxies come by a question of their own, for each family. */
 	ndm.ndm_flags = NTF_PROXY;
 	ndm.ndm_family = AF_INET;
 	if (!error)
-		error = dump(host, RTM_GETNEIGH, &ndm, sizeof(ndm), read_neigh,
+		error = dump(host, RTM_GETNEIGH, &ndm, sizeof(ndm),
 			     &host->nr_neighbours);
 	ndm.ndm_family = AF_INET6;
 	if (!error)
-		error = dump(host, RTM_GETNEIGH, &ndm, sizeof(ndm), read_neigh,
+		error = dump(host, RTM_GETNEIGH, &ndm, sizeof(ndm),
 			     &host->nr_neighbours);
 	if (!error)
 		error = dump(host, RTM_GETROUTE, &rtm, sizeof(rtm),
-			     read_default, &host->nr_exits);
+			     &host->nr_exits);
 	return error;
 }
 
@@ -519,7 +547,7 @@ void host_route(const struct host *host, const struct endpoint *at,
 	memset(route, 0, sizeof(*route));
 	nlh = begin(host->rtnl, RTM_GETROUTE, 0, &rtm, sizeof(rtm));
 	mnl_attr_put(nlh, RTA_DST, address_bits(at) / 8, at->address);
-	route->error = talk(host->rtnl, nlh, read_route, route);
+	route->error = talk(host->rtnl, nlh, route_hear, route);
 }
 
 /**
