@@ -5,7 +5,12 @@
  */
 #include <kunit/test.h>
 
+#include "conn.h"
 #include "conns.h"
+#include "flood.h"
+#include "flow.h"
+#include "state.h"
+#include "stats.h"
 
 /* More than the collector looks at in one go */
 #define BULK		12000

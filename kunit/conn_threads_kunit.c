@@ -5,8 +5,13 @@
  */
 #include <kunit/test.h>
 
+#include "conn.h"
 #include "conns.h"
+#include "flow.h"
 #include "lbdr_kunit.h"
+#include "server.h"
+#include "state.h"
+#include "stats.h"
 
 #define THREADS		4
 #define THREAD_TURNS	20000

@@ -10,7 +10,12 @@
 #include <kunit/test.h>
 #include <linux/mm.h>
 
+#include "conn.h"
 #include "conns.h"
+#include "flow.h"
+#include "lbdr.h"
+#include "server.h"
+#include "stats.h"
 
 /* A SYN or a datagram, of a client that @n makes another one of. */
 struct lbdr_flow conns_flow(enum lbdr_family family, u8 protocol, u32 n)

@@ -8,7 +8,11 @@
 
 #include <linux/delay.h>
 
+#include "conn.h"
+#include "flow.h"
 #include "lbdr.h"
+#include "server.h"
+#include "service.h"
 
 struct kunit;
 

@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <net/ipv6.h>
 
+#include "flow.h"
 #include "packet.h"
 
 #define CLIENT_PORT	40001

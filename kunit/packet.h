@@ -6,7 +6,7 @@
 #ifndef _LBDR_KUNIT_PACKET_H
 #define _LBDR_KUNIT_PACKET_H
 
-#include "lbdr.h"
+#include "flow.h"
 
 struct kunit;
 

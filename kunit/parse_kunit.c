@@ -9,6 +9,7 @@
 #include <kunit/test.h>
 #include <net/ipv6.h>
 
+#include "flow.h"
 #include "packet.h"
 
 KUNIT_ARRAY_PARAM_DESC(packet_kind, packet_kinds, name);

@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 #include <net/ipv6.h>
 
+#include "flow.h"
 #include "lbdr_kunit.h"
 #include "packet.h"
 

@@ -5,6 +5,9 @@
  */
 #include <kunit/test.h>
 
+#include "flow.h"
+#include "pool.h"
+#include "sched.h"
 #include "scheds.h"
 
 #define POOLS		2000

@@ -7,8 +7,11 @@
 #include <linux/jiffies.h>
 #include <linux/math64.h>
 
+#include "flow.h"
 #include "locality.h"
+#include "sched.h"
 #include "scheds.h"
+#include "server.h"
 
 #define RUNS		300
 #define STEPS		200

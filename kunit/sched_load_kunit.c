@@ -9,7 +9,10 @@
 #include <kunit/test.h>
 #include <linux/math64.h>
 
+#include "flow.h"
+#include "sched.h"
 #include "scheds.h"
+#include "server.h"
 
 #define POOLS		3000
 #define POOLS_LARGE	4

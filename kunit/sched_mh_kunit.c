@@ -12,7 +12,11 @@
 #include <linux/siphash.h>
 #include <linux/vmalloc.h>
 
+#include "flow.h"
+#include "pool.h"
+#include "sched.h"
 #include "scheds.h"
+#include "server.h"
 
 #define MH_DEFAULT	65537
 #define MH_FEW		20

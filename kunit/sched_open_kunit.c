@@ -5,7 +5,10 @@
  */
 #include <kunit/test.h>
 
+#include "flow.h"
+#include "sched.h"
 #include "scheds.h"
+#include "server.h"
 
 #define POOLS		1000
 #define FLOWS		16

@@ -5,7 +5,9 @@
  */
 #include <kunit/test.h>
 
+#include "flow.h"
 #include "locality.h"
+#include "sched.h"
 #include "scheds.h"
 
 #define POOLS		300

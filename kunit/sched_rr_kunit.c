@@ -5,6 +5,8 @@
  */
 #include <kunit/test.h>
 
+#include "flow.h"
+#include "sched.h"
 #include "scheds.h"
 
 #define POOLS		2000

@@ -5,7 +5,12 @@
  */
 #include <kunit/test.h>
 
+#include "flow.h"
+#include "pool.h"
+#include "sched.h"
 #include "scheds.h"
+#include "server.h"
+#include "service.h"
 
 #define THREADS		4
 #define SERVERS		5

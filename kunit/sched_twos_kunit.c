@@ -20,7 +20,10 @@
 #include <kunit/test.h>
 #include <linux/math64.h>
 
+#include "flow.h"
+#include "sched.h"
 #include "scheds.h"
+#include "server.h"
 
 #define POOLS		40
 #define DRAWS		20000

@@ -7,6 +7,8 @@
 #include <kunit/test.h>
 #include <linux/gcd.h>
 
+#include "flow.h"
+#include "sched.h"
 #include "scheds.h"
 
 /* Of each kind of random pools */

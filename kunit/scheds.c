@@ -9,7 +9,13 @@
 #include <kunit/test.h>
 #include <linux/mm.h>
 
+#include "flow.h"
+#include "lbdr.h"
+#include "pool.h"
+#include "sched.h"
 #include "scheds.h"
+#include "server.h"
+#include "service.h"
 
 /* Draws between two chances for others to run */
 #define BATCH	256

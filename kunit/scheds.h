@@ -10,8 +10,13 @@
 #ifndef _LBDR_KUNIT_SCHEDS_H
 #define _LBDR_KUNIT_SCHEDS_H
 
+#include "flow.h"
+#include "lbdr.h"
 #include "lbdr_kunit.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
+#include "service.h"
 
 struct kunit;
 

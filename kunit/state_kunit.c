@@ -5,7 +5,8 @@
  */
 #include <kunit/test.h>
 
-#include "lbdr.h"
+#include "flow.h"
+#include "state.h"
 
 static const char *const state_names[LBDR_CONN_STATES] = {
 	[LBDR_CONN_STATE_NONE]		= "NONE",

@@ -28,7 +28,10 @@
 #include <linux/module.h>
 
 #include "batch.h"
-#include "sched.h"
+#include "lbdr.h"
+#include "pool.h"
+#include "server.h"
+#include "service.h"
 
 static unsigned int batch_max = 1 << 20;
 module_param(batch_max, uint, 0644);
@@ -292,7 +295,7 @@ static bool lbdr_batch_overlaps(struct lbdr_batch *batch,
 	hlist_for_each_entry(draft, lbdr_batch_ranges(batch, key), range)
 		if (draft->present && lbdr_service_overlap(&draft->key, key))
 			return true;
-	return lbdr_service_rival(batch->ln, key, lbdr_batch_stays, batch);
+	return lbdr_service_overlapping(batch->ln, key, lbdr_batch_stays, batch);
 }
 
 /**
@@ -547,23 +550,23 @@ void lbdr_batch_server_drain(struct lbdr_batch *batch, struct lbdr_draft *draft,
 }
 
 /**
- * lbdr_batch_birth() - a namespace has no transactions yet
+ * lbdr_batch_net_init() - a namespace has no transactions yet
  * @ln: the namespace
  *
  * Context: process.
  */
-void lbdr_batch_birth(struct lbdr_net *ln)
+void lbdr_batch_net_init(struct lbdr_net *ln)
 {
 	INIT_LIST_HEAD(&ln->batches);
 }
 
 /**
- * lbdr_batch_death() - and will have none any more
+ * lbdr_batch_net_exit() - and will have none any more
  * @ln: the namespace, for which no command comes any more
  *
  * Context: process.
  */
-void lbdr_batch_death(struct lbdr_net *ln)
+void lbdr_batch_net_exit(struct lbdr_net *ln)
 {
 	struct lbdr_batch *batch, *next;
 	LIST_HEAD(taken);

@@ -6,7 +6,10 @@
 #ifndef _LBDR_BATCH_H
 #define _LBDR_BATCH_H
 
+#include "ingress.h"
 #include "lbdr.h"
+#include "server.h"
+#include "service.h"
 
 /* Transactions that a namespace has open at a time */
 #define LBDR_BATCH_OPEN	16
@@ -115,6 +118,9 @@ struct lbdr_batch {
 	char			devices[LBDR_INGRESS_MAX][IFNAMSIZ];
 	u32			n_devices;
 };
+
+void lbdr_batch_net_init(struct lbdr_net *ln);
+void lbdr_batch_net_exit(struct lbdr_net *ln);
 
 struct lbdr_batch *lbdr_batch_begin(struct lbdr_net *ln, u32 portid);
 struct lbdr_batch *lbdr_batch_find(struct lbdr_net *ln, u32 portid);

@@ -18,7 +18,12 @@
 #include <linux/mm.h>
 
 #include "batch.h"
-#include "sched.h"
+#include "flow.h"
+#include "lbdr.h"
+#include "peers.h"
+#include "pool.h"
+#include "server.h"
+#include "service.h"
 
 static bool lbdr_draft_resched(const struct lbdr_draft *draft)
 {
@@ -198,7 +203,7 @@ static void lbdr_draft_publish_new(struct lbdr_net *ln,
 	}
 	lbdr_service_enter(ln, service, draft->pool);
 	if (draft->n_servers)
-		lbdr_peers_stale(ln);
+		lbdr_peers_schedule_update(ln);
 }
 
 /* Servers that stay or come, in their order; those that go are in front then. */
@@ -264,7 +269,7 @@ static void lbdr_draft_publish_change(struct lbdr_net *ln,
 	if (draft->pool) {
 		lbdr_draft_publish_pool(ln, draft);
 		lbdr_draft_order(draft);
-		lbdr_peers_stale(ln);
+		lbdr_peers_schedule_update(ln);
 	}
 	list_for_each_entry(mine, &draft->former, list) {
 		ops->server_gone(data, service, mine->server);

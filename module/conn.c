@@ -28,8 +28,15 @@
 #include <linux/random.h>
 #include <linux/siphash.h>
 
+#include "conn.h"
+#include "flow.h"
 #include "lbdr.h"
 #include "lbdr_trace.h"
+#include "persist.h"
+#include "server.h"
+#include "service.h"
+#include "state.h"
+#include "stats.h"
 
 /*
  * How stale a stamp may get before a packet writes it again: a connection's
@@ -45,10 +52,10 @@
 #define COLLECT_BATCH	256
 
 /*
- * The last part of the room, 1/CROWDED of it: from there on a new connection takes
+ * The last part of the room, 1/NEAR_LIMIT of it: from there on a new connection takes
  * the place of another, so that those under way keep theirs.
  */
-#define CROWDED		16
+#define NEAR_LIMIT		16
 
 static unsigned int conn_max;
 module_param(conn_max, uint, 0644);
@@ -138,16 +145,16 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_max);
 
 static bool lbdr_conn_above(u32 n, u32 max)
 {
-	return n > max - max / CROWDED;
+	return n > max - max / NEAR_LIMIT;
 }
 
 /**
- * lbdr_conn_crowded() - whether there is little room left for new connections
+ * lbdr_conn_near_limit() - whether there is little room left for new connections
  * @ln: the namespace
  *
  * Context: any.
  */
-bool lbdr_conn_crowded(struct lbdr_net *ln)
+bool lbdr_conn_near_limit(struct lbdr_net *ln)
 {
 	return lbdr_conn_above(atomic_read(&ln->n_conns), lbdr_conn_max()) ||
 	       lbdr_conn_above(percpu_counter_read_positive(&lbdr_conn_total),
@@ -168,7 +175,7 @@ bool lbdr_conn_full(const struct lbdr_net *ln)
 }
 
 /**
- * lbdr_conn_returning() - whether the room of some connections is on its way back
+ * lbdr_conn_free_pending() - whether the room of some connections is on its way back
  * @ln: the namespace
  *
  * A connection takes its memory, and its part of conn_max, for a grace period after
@@ -176,7 +183,7 @@ bool lbdr_conn_full(const struct lbdr_net *ln)
  *
  * Context: any. What others do at this moment may be missed or seen too early.
  */
-bool lbdr_conn_returning(const struct lbdr_net *ln)
+bool lbdr_conn_free_pending(const struct lbdr_net *ln)
 {
 	return (u32)atomic_read(&ln->n_conns) >
 	       (u32)atomic_read(&ln->conns[LBDR_V4].nelems) +
@@ -322,7 +329,7 @@ static __always_inline bool lbdr_conn_end(struct lbdr_net *ln,
 	trace_lbdr_conn_expire(conn, state);
 	lbdr_conn_count(conn->server, state, -1);
 	if (unlikely(READ_ONCE(conn->server->upper)))
-		lbdr_server_judge(conn->server);
+		lbdr_server_update_overload(conn->server);
 	lbdr_conn_remove(ln, conn);
 	return true;
 }
@@ -424,7 +431,7 @@ lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 		return NULL;
 	if (unlikely(READ_ONCE(conn->server->dead)))
 		goto kill;
-	if (unlikely(lbdr_event_begins(flow->event) &&
+	if (unlikely(lbdr_event_opens(flow->event) &&
 		     lbdr_state_closing(state)))
 		goto kill;
 
@@ -546,7 +553,7 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 		if (likely(conn->state != LBDR_CONN_STATE_TEMPLATE))
 			lbdr_stats_add(server->stats, 1, 0, 0);
 		if (unlikely(READ_ONCE(server->upper)))
-			lbdr_server_judge(server);
+			lbdr_server_update_overload(server);
 		return conn;
 	}
 

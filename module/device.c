@@ -19,7 +19,13 @@
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 
+#include "device.h"
+#include "ingress.h"
 #include "lbdr.h"
+#include "ntf.h"
+#include "route.h"
+#include "server.h"
+#include "service.h"
 
 static void lbdr_device_lro_work(struct work_struct *work)
 {
@@ -34,12 +40,12 @@ static void lbdr_device_lro_work(struct work_struct *work)
 }
 
 /**
- * lbdr_device_begin() - a namespace has services from now on
+ * lbdr_device_disable_lro() - a namespace has services from now on
  * @ln: the namespace
  *
  * Context: process.
  */
-void lbdr_device_begin(struct lbdr_net *ln)
+void lbdr_device_disable_lro(struct lbdr_net *ln)
 {
 	schedule_work(&ln->lro);
 }
@@ -64,8 +70,8 @@ static int lbdr_device_event(struct notifier_block *nb, unsigned long event,
 	switch (event) {
 	case NETDEV_UNREGISTER:
 		mutex_lock(&ln->lock);
-		if (lbdr_ingress_gone(ln, dev))
-			lbdr_nl_tell(ln, LBDR_CMD_INFO_SET_NTF, NULL);
+		if (lbdr_ingress_del_dev(ln, dev))
+			lbdr_nl_notify_net(ln, LBDR_CMD_INFO_SET_NTF, NULL);
 		lbdr_device_prune(ln);
 		mutex_unlock(&ln->lock);
 		break;
@@ -73,7 +79,7 @@ static int lbdr_device_event(struct notifier_block *nb, unsigned long event,
 	case NETDEV_FEAT_CHANGE:
 		mutex_lock(&ln->lock);
 		if (dev->features & NETIF_F_LRO && !list_empty(&ln->service_list))
-			lbdr_device_begin(ln);
+			lbdr_device_disable_lro(ln);
 		mutex_unlock(&ln->lock);
 		break;
 	}
@@ -85,23 +91,23 @@ static struct notifier_block lbdr_device_notifier = {
 };
 
 /**
- * lbdr_device_birth() - prepare a namespace that is being made
+ * lbdr_device_net_init() - prepare a namespace that is being made
  * @ln: the namespace
  *
  * Context: process.
  */
-void lbdr_device_birth(struct lbdr_net *ln)
+void lbdr_device_net_init(struct lbdr_net *ln)
 {
 	INIT_WORK(&ln->lro, lbdr_device_lro_work);
 }
 
 /**
- * lbdr_device_death() - nothing is to be done in a namespace any more
+ * lbdr_device_net_exit() - nothing is to be done in a namespace any more
  * @ln: the namespace, without services
  *
  * Context: process, RTNL is not held.
  */
-void lbdr_device_death(struct lbdr_net *ln)
+void lbdr_device_net_exit(struct lbdr_net *ln)
 {
 	cancel_work_sync(&ln->lro);
 }

@@ -23,8 +23,15 @@
 #include <linux/module.h>
 #include <linux/random.h>
 
+#include "conn.h"
+#include "flood.h"
+#include "flow.h"
 #include "lbdr.h"
+#include "pool.h"
 #include "sched.h"
+#include "service.h"
+#include "state.h"
+#include "stats.h"
 
 /* Half-open connections to choose from, and chains to look for them in */
 #define FLOOD_CHOICE	16
@@ -36,7 +43,7 @@ MODULE_PARM_DESC(conn_rate,
 		 "new connections a second of a network namespace, above which they are forwarded without one (mh, sh) or take another's place (default: 0, no limit)");
 
 /* Counts one more; seconds are the clock's, and end where a packet notices. */
-static bool lbdr_flood_fast(struct lbdr_net *ln, u32 rate)
+static bool lbdr_flood_over_rate(struct lbdr_net *ln, u32 rate)
 {
 	u32 now = jiffies, since = READ_ONCE(ln->since);
 
@@ -46,37 +53,37 @@ static bool lbdr_flood_fast(struct lbdr_net *ln, u32 rate)
 }
 
 /**
- * lbdr_flood_on() - whether a new connection is one too many
+ * lbdr_flood_account() - whether a new connection is one too many
  * @ln: the namespace
  *
  * Asked once for each, for it counts.
  *
  * Context: rcu_read_lock() held, BH off.
  */
-bool lbdr_flood_on(struct lbdr_net *ln)
+bool lbdr_flood_account(struct lbdr_net *ln)
 {
 	u32 rate = READ_ONCE(conn_rate);
 
-	if (unlikely(rate) && lbdr_flood_fast(ln, rate))
+	if (unlikely(rate) && lbdr_flood_over_rate(ln, rate))
 		return true;
-	return lbdr_conn_crowded(ln);
+	return lbdr_conn_near_limit(ln);
 }
 
 /**
- * lbdr_flood_next() - whether the next new connection will be one too many
+ * lbdr_flood_would_account() - whether the next new connection will be one too many
  * @ln: the namespace
  *
- * What lbdr_flood_on() would say, and it does not count.
+ * What lbdr_flood_account() would say, and it does not count.
  *
  * Context: any.
  */
-bool lbdr_flood_next(struct lbdr_net *ln)
+bool lbdr_flood_would_account(struct lbdr_net *ln)
 {
 	u32 rate = READ_ONCE(conn_rate), fresh = 0;
 
 	if ((u32)jiffies - READ_ONCE(ln->since) < HZ)
 		fresh = atomic_read(&ln->fresh);
-	return (rate && fresh >= rate) || lbdr_conn_crowded(ln);
+	return (rate && fresh >= rate) || lbdr_conn_near_limit(ln);
 }
 
 /**
@@ -112,13 +119,13 @@ void lbdr_flood_forward(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_flood_lately() - whether a packet of no connection may be of one that was
+ * lbdr_flood_recent() - whether a packet of no connection may be of one that was
  *	forwarded without
  * @ln: the namespace
  *
  * Context: any.
  */
-bool lbdr_flood_lately(const struct lbdr_net *ln)
+bool lbdr_flood_recent(const struct lbdr_net *ln)
 {
 	unsigned long flooded = READ_ONCE(ln->flooded);
 	u32 seconds = READ_ONCE(ln->timeout[LBDR_CONN_STATE_ESTABLISHED]);
@@ -150,7 +157,7 @@ void lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family)
 	struct lbdr_conn *conn, *victim = NULL;
 	struct rhash_head *node;
 
-	if (lbdr_conn_full(ln) && lbdr_conn_returning(ln))
+	if (lbdr_conn_full(ln) && lbdr_conn_free_pending(ln))
 		return;
 	for (i = 0; i < min(table->size, FLOOD_CHAINS) && met < FLOOD_CHOICE;
 	     i++) {

@@ -9,6 +9,7 @@
 #include <linux/skbuff.h>
 
 #include <linux/lbdr.h>
+#include "compat.h"
 
 /* The two address families, as an index. */
 enum lbdr_family {
@@ -92,6 +93,12 @@ struct lbdr_flow {
 #define LBDR_CONN_STATE_UDP_ONE	(LBDR_CONN_STATE_DEAD + 1)
 #define LBDR_CONN_STATES	(LBDR_CONN_STATE_DEAD + 2)
 
+/* Whether a packet asks for a connection of its own. */
+static inline bool lbdr_event_opens(enum lbdr_event event)
+{
+	return event == LBDR_EVENT_SYN || event == LBDR_EVENT_SCTP_INIT;
+}
+
 /* parse.c */
 enum lbdr_parsed {
 	LBDR_PARSED,		/* the flow is filled in */
@@ -103,52 +110,5 @@ enum lbdr_parsed {
 
 enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb, struct lbdr_flow *flow);
 enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow);
-
-/* quote.c */
-enum lbdr_parsed lbdr_quote4(const struct sk_buff *skb, u32 offset,
-			     struct lbdr_flow *flow);
-enum lbdr_parsed lbdr_quote6(const struct sk_buff *skb, u32 offset,
-			     struct lbdr_flow *flow);
-
-/* state.c */
-extern const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES];
-extern const u32 lbdr_state_timeout[LBDR_CONN_STATES];
-
-static inline bool lbdr_state_active(u32 state)
-{
-	return state == LBDR_CONN_STATE_SYN_RECV ||
-	       state == LBDR_CONN_STATE_ESTABLISHED ||
-	       state == LBDR_CONN_STATE_SCTP_ESTABLISHED;
-}
-
-/* Over, but for what is still under way: the client may begin another one. */
-static inline bool lbdr_state_closing(u32 state)
-{
-	return state == LBDR_CONN_STATE_FIN_WAIT ||
-	       state == LBDR_CONN_STATE_TIME_WAIT ||
-	       state == LBDR_CONN_STATE_CLOSE ||
-	       state == LBDR_CONN_STATE_SCTP_SHUTDOWN ||
-	       state == LBDR_CONN_STATE_SCTP_CLOSED;
-}
-
-/* Nobody has answered to the client's satisfaction yet, for all that we see. */
-static inline bool lbdr_state_half_open(u32 state)
-{
-	return state == LBDR_CONN_STATE_SYN_RECV ||
-	       state == LBDR_CONN_STATE_SCTP_INIT ||
-	       state == LBDR_CONN_STATE_UDP_ONE;
-}
-
-/* What users are told. */
-static inline u32 lbdr_state_shown(u32 state)
-{
-	return state == LBDR_CONN_STATE_UDP_ONE ? LBDR_CONN_STATE_UDP : state;
-}
-
-/* Whether a packet asks for a connection of its own. */
-static inline bool lbdr_event_begins(enum lbdr_event event)
-{
-	return event == LBDR_EVENT_SYN || event == LBDR_EVENT_SCTP_INIT;
-}
 
 #endif /* _LBDR_FLOW_H */

@@ -41,7 +41,20 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
+#include "conn.h"
+#include "flow.h"
+#include "hook.h"
+#include "ingress.h"
 #include "lbdr.h"
+#include "peers.h"
+#include "route.h"
+#include "schedule.h"
+#include "server.h"
+#include "service.h"
+#include "state.h"
+#include "stats.h"
+#include "symbols.h"
+#include "xmit.h"
 
 /*
  * Whether the frame was sent to this host. br_netfilter shows us what is only
@@ -49,7 +62,7 @@
  * a frame is for the bridge itself is not known yet at that point but by its
  * MAC address.
  */
-static __always_inline bool lbdr_hook_ours(const struct sk_buff *skb)
+static __always_inline bool lbdr_hook_to_this_host(const struct sk_buff *skb)
 {
 #if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
 	const struct nf_bridge_info *bridge = nf_bridge_info_get(skb);
@@ -145,8 +158,8 @@ lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 		return lbdr_hook_new(ln, skb, flow, marked);
 
 	/* A director that has the VIP now, while we still have what was ours. */
-	if (unlikely(lbdr_event_begins(flow->event)) && !local &&
-	    lbdr_peers_sent(ln, skb, conn->server->service)) {
+	if (unlikely(lbdr_event_opens(flow->event)) && !local &&
+	    lbdr_peers_skb_from_server(ln, skb, conn->server->service)) {
 		lbdr_conn_kill(ln, conn);
 		return lbdr_peers_verdict(ln, skb, flow);
 	}
@@ -245,7 +258,7 @@ static unsigned int lbdr_hook4(void *priv, struct sk_buff *skb,
 {
 	struct lbdr_net *ln = priv;
 
-	if (!lbdr_hook_vip(ln, skb, LBDR_V4) || !lbdr_hook_ours(skb))
+	if (!lbdr_hook_vip(ln, skb, LBDR_V4) || !lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
 	return lbdr_hook_walk4(ln, skb);
 }
@@ -255,7 +268,7 @@ static unsigned int lbdr_hook6(void *priv, struct sk_buff *skb,
 {
 	struct lbdr_net *ln = priv;
 
-	if (!lbdr_hook_vip(ln, skb, LBDR_V6) || !lbdr_hook_ours(skb))
+	if (!lbdr_hook_vip(ln, skb, LBDR_V6) || !lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
 	return lbdr_hook_walk6(ln, skb);
 }
@@ -270,7 +283,7 @@ static unsigned int lbdr_hook_marked(struct lbdr_net *ln, struct sk_buff *skb,
 		service = lbdr_service_of_mark(ln, family, skb->mark);
 	if (!service && !error)
 		return NF_ACCEPT;
-	if (!lbdr_hook_ours(skb))
+	if (!lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
 	return lbdr_hook_walk_other(ln, skb, family, false, service);
 }
@@ -370,14 +383,14 @@ static const struct nf_hook_ops lbdr_hooks[LBDR_HOOKS][LBDR_FAMILIES] = {
 };
 
 /**
- * lbdr_hook_birth() - a namespace's own hooks, none of which is registered
+ * lbdr_hook_net_init() - a namespace's own hooks, none of which is registered
  * @ln: the namespace
  *
  * They are its own since they lead to it: a hook is spared the look-up.
  *
  * Context: process.
  */
-void lbdr_hook_birth(struct lbdr_net *ln)
+void lbdr_hook_net_init(struct lbdr_net *ln)
 {
 	enum lbdr_family family;
 	int hook;
@@ -404,7 +417,7 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
 {
 	int err;
 
-	err = lbdr_defrag_begin(ln->net, family);
+	err = lbdr_defrag_enable(ln->net, family);
 	if (err)
 		return err;
 	err = nf_register_net_hook(ln->net, &ln->hooks[ln->entry][family]);
@@ -413,7 +426,7 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
 	err = nf_register_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
 	if (err)
 		goto err_local;
-	err = lbdr_ingress_begin(ln);
+	err = lbdr_ingress_enable(ln);
 	if (err)
 		goto err_ingress;
 	return 0;
@@ -423,7 +436,7 @@ err_ingress:
 err_local:
 	nf_unregister_net_hook(ln->net, &ln->hooks[ln->entry][family]);
 err_entry:
-	lbdr_defrag_end(ln->net, family);
+	lbdr_defrag_disable(ln->net, family);
 	return err;
 }
 
@@ -439,10 +452,10 @@ err_entry:
 void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
 {
 	if (!ln->n_services[LBDR_V4] && !ln->n_services[LBDR_V6])
-		lbdr_ingress_end(ln);
+		lbdr_ingress_disable(ln);
 	nf_unregister_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
 	nf_unregister_net_hook(ln->net, &ln->hooks[ln->entry][family]);
-	lbdr_defrag_end(ln->net, family);
+	lbdr_defrag_disable(ln->net, family);
 }
 
 /**

@@ -13,7 +13,7 @@
 #include <net/ip6_route.h>
 #include <net/route.h>
 
-#include "lbdr.h"
+#include "icmp.h"
 
 /**
  * lbdr_icmp4() - answer a packet by an ICMP error

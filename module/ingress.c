@@ -20,12 +20,15 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
+#include "conn.h"
+#include "flow.h"
+#include "ingress.h"
 #include "lbdr.h"
 
 /**
  * struct lbdr_ingress - a device whose packets are taken at ingress
  * @list: in lbdr_net.ingress; lbdr_net.lock
- * @ops: the hook; its device goes no earlier than lbdr_ingress_gone() was told
+ * @ops: the hook; its device goes no earlier than lbdr_ingress_del_dev() was told
  * @on: it is registered; lbdr_net.lock
  */
 struct lbdr_ingress {
@@ -98,7 +101,7 @@ lbdr_ingress_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	flow.local = false;
 	if ((family == LBDR_V4 ? lbdr_parse4(skb, &flow) :
 				 lbdr_parse6(skb, &flow)) != LBDR_PARSED ||
-	    lbdr_event_begins(flow.event))
+	    lbdr_event_opens(flow.event))
 		return NF_ACCEPT;
 	conn = lbdr_conn_find_of(ln, family, &flow);
 	if (!conn)
@@ -135,7 +138,7 @@ static unsigned int lbdr_ingress_hook(void *priv, struct sk_buff *skb,
 	return NF_ACCEPT;
 }
 
-static int lbdr_ingress_on(struct lbdr_net *ln, struct lbdr_ingress *ingress)
+static int lbdr_ingress_register(struct lbdr_net *ln, struct lbdr_ingress *ingress)
 {
 	int err = 0;
 
@@ -146,7 +149,7 @@ static int lbdr_ingress_on(struct lbdr_net *ln, struct lbdr_ingress *ingress)
 	return err;
 }
 
-static void lbdr_ingress_off(struct lbdr_net *ln, struct lbdr_ingress *ingress)
+static void lbdr_ingress_unregister(struct lbdr_net *ln, struct lbdr_ingress *ingress)
 {
 	if (ingress->on)
 		nf_unregister_net_hook(ln->net, &ingress->ops);
@@ -155,27 +158,27 @@ static void lbdr_ingress_off(struct lbdr_net *ln, struct lbdr_ingress *ingress)
 
 static void lbdr_ingress_free(struct lbdr_net *ln, struct lbdr_ingress *ingress)
 {
-	lbdr_ingress_off(ln, ingress);
+	lbdr_ingress_unregister(ln, ingress);
 	list_del(&ingress->list);
 	kfree(ingress);
 }
 
 /**
- * lbdr_ingress_begin() - there are services
+ * lbdr_ingress_enable() - there are services
  * @ln: the namespace
  *
  * Context: process, lbdr_net.lock held.
  * Return: 0, or a negative error and no hook is registered.
  */
-int lbdr_ingress_begin(struct lbdr_net *ln)
+int lbdr_ingress_enable(struct lbdr_net *ln)
 {
 	struct lbdr_ingress *ingress;
 	int err;
 
 	list_for_each_entry(ingress, &ln->ingress, list) {
-		err = lbdr_ingress_on(ln, ingress);
+		err = lbdr_ingress_register(ln, ingress);
 		if (err) {
-			lbdr_ingress_end(ln);
+			lbdr_ingress_disable(ln);
 			return err;
 		}
 	}
@@ -183,17 +186,17 @@ int lbdr_ingress_begin(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_ingress_end() - there are none any more
+ * lbdr_ingress_disable() - there are none any more
  * @ln: the namespace
  *
  * Context: process, lbdr_net.lock held.
  */
-void lbdr_ingress_end(struct lbdr_net *ln)
+void lbdr_ingress_disable(struct lbdr_net *ln)
 {
 	struct lbdr_ingress *ingress;
 
 	list_for_each_entry(ingress, &ln->ingress, list)
-		lbdr_ingress_off(ln, ingress);
+		lbdr_ingress_unregister(ln, ingress);
 }
 
 static struct lbdr_ingress *lbdr_ingress_find(struct list_head *list,
@@ -211,7 +214,7 @@ static struct lbdr_ingress *lbdr_ingress_find(struct list_head *list,
  * lbdr_ingress_add() - take a device's packets at ingress
  * @ln: the namespace
  * @dev: the device, of which the caller holds a reference. One that is being
- *	unregistered is told of by lbdr_ingress_gone() after this
+ *	unregistered is told of by lbdr_ingress_del_dev() after this
  *
  * Context: process, lbdr_net.lock held.
  * Return: 1, 0 when it is so already, or a negative error.
@@ -236,7 +239,7 @@ int lbdr_ingress_add(struct lbdr_net *ln, struct net_device *dev)
 	/* Behind all rules that there may be. */
 	ingress->ops.priority = INT_MAX;
 	if (ln->n_services[LBDR_V4] || ln->n_services[LBDR_V6])
-		err = lbdr_ingress_on(ln, ingress);
+		err = lbdr_ingress_register(ln, ingress);
 	if (err) {
 		kfree(ingress);
 		return err;
@@ -246,14 +249,14 @@ int lbdr_ingress_add(struct lbdr_net *ln, struct net_device *dev)
 }
 
 /**
- * lbdr_ingress_keep() - take no other devices' packets at ingress any more
+ * lbdr_ingress_retain() - take no other devices' packets at ingress any more
  * @ln: the namespace
  * @devs: the devices that are kept
  * @n: how many
  *
  * Context: process, lbdr_net.lock held.
  */
-void lbdr_ingress_keep(struct lbdr_net *ln, struct net_device *const *devs,
+void lbdr_ingress_retain(struct lbdr_net *ln, struct net_device *const *devs,
 		       u32 n)
 {
 	struct lbdr_ingress *ingress, *next;
@@ -270,14 +273,14 @@ void lbdr_ingress_keep(struct lbdr_net *ln, struct net_device *const *devs,
 }
 
 /**
- * lbdr_ingress_gone() - a device is being unregistered
+ * lbdr_ingress_del_dev() - a device is being unregistered
  * @ln: the namespace
  * @dev: the device
  *
  * Context: process, lbdr_net.lock held.
  * Return: whether its packets were taken at ingress.
  */
-bool lbdr_ingress_gone(struct lbdr_net *ln, const struct net_device *dev)
+bool lbdr_ingress_del_dev(struct lbdr_net *ln, const struct net_device *dev)
 {
 	struct lbdr_ingress *ingress = lbdr_ingress_find(&ln->ingress, dev);
 

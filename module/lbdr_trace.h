@@ -11,7 +11,13 @@
 #include <linux/tracepoint.h>
 #include <net/ipv6.h>
 
+#include "conn.h"
+#include "flow.h"
 #include "lbdr.h"
+#include "server.h"
+#include "service.h"
+#include "state.h"
+#include "stats.h"
 
 #ifndef LBDR_TRACE_ADDR
 #define LBDR_TRACE_ADDR

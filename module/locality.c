@@ -28,7 +28,10 @@
 #include <linux/random.h>
 #include <net/ipv6.h>
 
+#include "flow.h"
 #include "locality.h"
+#include "pool.h"
+#include "server.h"
 
 #define AGE_PERIOD	(60 * HZ)
 #define CROWDED_IDLE	(6 * 60 * HZ)

@@ -7,7 +7,12 @@
  */
 #include <linux/module.h>
 
+#include "conn.h"
+#include "device.h"
 #include "lbdr.h"
+#include "netlink.h"
+#include "peers.h"
+#include "symbols.h"
 
 static int __init lbdr_init(void)
 {
@@ -51,7 +56,7 @@ static void __exit lbdr_exit(void)
 	lbdr_net_exit();
 	rcu_barrier();
 	lbdr_conn_exit();
-	lbdr_borrow_exit();
+	lbdr_symbols_put_all();
 }
 
 module_init(lbdr_init);

@@ -12,24 +12,34 @@
  */
 #include <net/net_namespace.h>
 
+#include "batch.h"
+#include "conn.h"
+#include "device.h"
+#include "hook.h"
+#include "ingress.h"
 #include "lbdr.h"
+#include "peers.h"
+#include "pool.h"
+#include "server.h"
+#include "service.h"
+#include "stats.h"
 
 unsigned int lbdr_net_id __read_mostly;
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_net_id);
 
-static int __net_init lbdr_net_birth(struct net *net)
+static int __net_init lbdr_net_ops_init(struct net *net)
 {
 	struct lbdr_net *ln = lbdr_net(net);
 	int err = -ENOMEM;
 
 	ln->net = net;
 	mutex_init(&ln->lock);
-	lbdr_hook_birth(ln);
+	lbdr_hook_net_init(ln);
 	lbdr_pool_init(ln);
 	lbdr_server_drain_init(ln);
-	lbdr_device_birth(ln);
-	lbdr_peers_birth(ln);
-	lbdr_batch_birth(ln);
+	lbdr_device_net_init(ln);
+	lbdr_peers_net_init(ln);
+	lbdr_batch_net_init(ln);
 	ln->drops = __alloc_percpu_gfp(LBDR_DROPS * sizeof(u64), sizeof(u64),
 				       GFP_KERNEL_ACCOUNT);
 	if (!ln->drops)
@@ -49,25 +59,25 @@ err_conns:
 	return err;
 }
 
-static void __net_exit lbdr_net_pre_exit(struct net *net)
+static void __net_exit lbdr_net_ops_pre_exit(struct net *net)
 {
 	struct lbdr_net *ln = lbdr_net(net);
 
 	/* Of a module that is unloaded under an open socket */
-	lbdr_batch_death(ln);
+	lbdr_batch_net_exit(ln);
 	mutex_lock(&ln->lock);
 	lbdr_service_clear(ln, NULL, NULL);
-	lbdr_ingress_keep(ln, NULL, 0);
+	lbdr_ingress_retain(ln, NULL, 0);
 	mutex_unlock(&ln->lock);
 }
 
-static void __net_exit lbdr_net_death(struct list_head *nets)
+static void __net_exit lbdr_net_ops_exit_batch(struct list_head *nets)
 {
 	struct net *net;
 
 	list_for_each_entry(net, nets, exit_list) {
-		lbdr_device_death(lbdr_net(net));
-		lbdr_peers_death(lbdr_net(net));
+		lbdr_device_net_exit(lbdr_net(net));
+		lbdr_peers_net_exit(lbdr_net(net));
 		lbdr_server_drain_exit(lbdr_net(net));
 		lbdr_pool_exit(lbdr_net(net));
 		lbdr_service_table_exit(lbdr_net(net));
@@ -79,9 +89,9 @@ static void __net_exit lbdr_net_death(struct list_head *nets)
 }
 
 static struct pernet_operations lbdr_net_ops = {
-	.init		= lbdr_net_birth,
-	.pre_exit	= lbdr_net_pre_exit,
-	.exit_batch	= lbdr_net_death,
+	.init		= lbdr_net_ops_init,
+	.pre_exit	= lbdr_net_ops_pre_exit,
+	.exit_batch	= lbdr_net_ops_exit_batch,
 	.id		= &lbdr_net_id,
 	.size		= sizeof(struct lbdr_net),
 };

@@ -14,9 +14,17 @@
  */
 #include <net/genetlink.h>
 
+#include "batch.h"
+#include "flow.h"
 #include "lbdr.h"
 #include "netlink.h"
-#include "sched.h"
+#include "ntf.h"
+#include "pool.h"
+#include "route.h"
+#include "server.h"
+#include "service.h"
+#include "stats.h"
+#include "symbols.h"
 
 /**
  * lbdr_nl_no_service() - why there will be no such service
@@ -112,12 +120,12 @@ static int lbdr_nl_prepare(enum lbdr_family family,
 			   const struct lbdr_service_settings *settings,
 			   struct genl_info *info)
 {
-	if (lbdr_borrow_defrag(family)) {
+	if (lbdr_symbols_get_defrag(family)) {
 		GENL_SET_ERR_MSG(info, "no nf_defrag_ipv4 or nf_defrag_ipv6 for fragments");
 		return -EOPNOTSUPP;
 	}
 	if ((settings->refuse == LBDR_REFUSE_RESET ||
-	     settings->stray == LBDR_STRAY_RESET) && lbdr_borrow_reset()) {
+	     settings->stray == LBDR_STRAY_RESET) && lbdr_symbols_get_reset()) {
 		GENL_SET_ERR_MSG(info, "no nf_reject_ipv4 or nf_reject_ipv6 to send TCP RST by");
 		return -EOPNOTSUPP;
 	}
@@ -273,7 +281,7 @@ static int lbdr_nl_flush(struct sk_buff *skb, struct genl_info *info)
 		err = lbdr_nl_stage_flush(batch, info);
 	} else {
 		lbdr_service_clear(ln, lbdr_nl_flush_tell, info);
-		lbdr_nl_tell(ln, LBDR_CMD_FLUSH_NTF, NULL);
+		lbdr_nl_notify_net(ln, LBDR_CMD_FLUSH_NTF, NULL);
 	}
 	mutex_unlock(&ln->lock);
 	return err;
@@ -297,13 +305,13 @@ static int lbdr_nl_zero(struct sk_buff *skb, struct genl_info *info)
 			err = PTR_ERR(service);
 		} else {
 			lbdr_service_zero(ln, service);
-			lbdr_nl_tell(ln, LBDR_CMD_ZERO_NTF, service);
+			lbdr_nl_notify_net(ln, LBDR_CMD_ZERO_NTF, service);
 		}
 	} else {
 		mutex_lock(&ln->lock);
 		list_for_each_entry(service, &ln->service_list, list)
 			lbdr_service_zero(ln, service);
-		lbdr_nl_tell(ln, LBDR_CMD_ZERO_NTF, NULL);
+		lbdr_nl_notify_net(ln, LBDR_CMD_ZERO_NTF, NULL);
 	}
 	mutex_unlock(&ln->lock);
 	return err;

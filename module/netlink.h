@@ -10,7 +10,12 @@
 
 #include <net/genetlink.h>
 
+#include "conn.h"
+#include "flow.h"
+#include "ingress.h"
 #include "lbdr.h"
+#include "server.h"
+#include "service.h"
 
 /**
  * struct lbdr_service_config - what a message wants of a service
@@ -99,6 +104,9 @@ struct lbdr_server *lbdr_nl_find_server(struct lbdr_net *ln,
 					const struct lbdr_server_config *config,
 					struct lbdr_service **service,
 					struct netlink_ext_ack *extack);
+
+int lbdr_netlink_init(void);
+void lbdr_netlink_exit(void);
 
 /* netlink_fill.c; a @cb marks the message of a dump that was interrupted */
 int lbdr_nl_fill_info(struct sk_buff *msg, struct genl_info *info,

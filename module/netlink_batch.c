@@ -22,7 +22,12 @@
 #include <net/netlink.h>
 
 #include "batch.h"
+#include "flow.h"
+#include "lbdr.h"
 #include "netlink.h"
+#include "ntf.h"
+#include "server.h"
+#include "service.h"
 
 const struct nla_policy lbdr_nl_batch_policy[LBDR_A_BATCH_COMMANDS + 1] = {
 	[LBDR_A_BATCH_COMMANDS]	= { .type = NLA_U32 },
@@ -472,7 +477,7 @@ static void lbdr_nl_batch_publish(struct lbdr_batch *batch,
 	__skb_queue_head_init(&news.queue);
 	lbdr_batch_publish(batch, &lbdr_nl_batch_ops, &news);
 	if (batch->has_timeouts || batch->has_entry)
-		lbdr_nl_tell(batch->ln, LBDR_CMD_INFO_SET_NTF, NULL);
+		lbdr_nl_notify_net(batch->ln, LBDR_CMD_INFO_SET_NTF, NULL);
 	if (!news.wanted)
 		return;
 	list_for_each_entry(draft, &batch->drafts, list) {

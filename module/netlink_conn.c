@@ -8,7 +8,13 @@
  */
 #include <net/ipv6.h>
 
+#include "conn.h"
+#include "flow.h"
+#include "lbdr.h"
 #include "netlink.h"
+#include "server.h"
+#include "service.h"
+#include "state.h"
 
 /**
  * struct lbdr_conn_filter - which connections are meant

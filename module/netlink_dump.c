@@ -7,8 +7,11 @@
  * change between two calls moves the generation, which marks what follows as
  * inconsistent, and the reader asks again.
  */
+#include "lbdr.h"
 #include "netlink.h"
 #include "sched.h"
+#include "server.h"
+#include "service.h"
 
 /**
  * lbdr_nl_sched_dump() - the schedulers

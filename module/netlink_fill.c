@@ -5,8 +5,17 @@
  * The fill functions put one whole message into a buffer or leave it as it
  * was, and return -EMSGSIZE where there is no room.
  */
+#include "conn.h"
+#include "flow.h"
+#include "ingress.h"
+#include "lbdr.h"
 #include "netlink.h"
+#include "ntf.h"
+#include "route.h"
 #include "sched.h"
+#include "server.h"
+#include "service.h"
+#include "stats.h"
 
 #define CONFIG_GROUP	0
 
@@ -504,14 +513,14 @@ static int lbdr_nl_fill_news(struct sk_buff *msg, const struct lbdr_net *ln,
 }
 
 /**
- * lbdr_nl_tell() - tell listeners of the director as a whole
+ * lbdr_nl_notify_net() - tell listeners of the director as a whole
  * @ln: the namespace
  * @cmd: what happened: LBDR_CMD_INFO_SET_NTF, _ZERO_NTF or _FLUSH_NTF
  * @service: the one whose counters are 0 now, or NULL
  *
  * Context: process, lbdr_net.lock held.
  */
-void lbdr_nl_tell(struct lbdr_net *ln, u8 cmd,
+void lbdr_nl_notify_net(struct lbdr_net *ln, u8 cmd,
 		  const struct lbdr_service *service)
 {
 	struct sk_buff *msg;

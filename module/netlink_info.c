@@ -3,7 +3,13 @@
  * Netlink: the director of a namespace as a whole, what it is and what it counts,
  * its time-outs, and where packets are taken.
  */
+#include "batch.h"
+#include "flow.h"
+#include "hook.h"
+#include "ingress.h"
+#include "lbdr.h"
 #include "netlink.h"
+#include "ntf.h"
 
 const struct nla_policy lbdr_nl_info_policy[LBDR_A_INFO_DEVICE + 1] = {
 	[LBDR_A_INFO_TIMEOUT]	= { .type = NLA_NESTED },
@@ -128,13 +134,13 @@ int lbdr_nl_set_entry(struct lbdr_net *ln, u8 entry,
 				      LBDR_ENTRY_PREROUTING : entry);
 	if (err)
 		goto err;
-	lbdr_ingress_keep(ln, devices->dev, devices->n);
+	lbdr_ingress_retain(ln, devices->dev, devices->n);
 	return 0;
 
 err:
 	while (i--)
 		if (added[i])
-			lbdr_ingress_gone(ln, devices->dev[i]);
+			lbdr_ingress_del_dev(ln, devices->dev[i]);
 	NL_SET_ERR_MSG(extack,
 		       "the hooks cannot be registered: no memory, or a kernel without netfilter at ingress");
 	return err;
@@ -164,7 +170,7 @@ static int lbdr_nl_apply_info(struct lbdr_net *ln, const struct nlattr *entry,
 	for (state = 0; state < LBDR_CONN_STATES; state++)
 		WRITE_ONCE(ln->timeout[state], timeout[state]);
 	ln->generation++;
-	lbdr_nl_tell(ln, LBDR_CMD_INFO_SET_NTF, NULL);
+	lbdr_nl_notify_net(ln, LBDR_CMD_INFO_SET_NTF, NULL);
 	return 0;
 }
 

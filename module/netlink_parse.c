@@ -6,8 +6,12 @@
  */
 #include <net/ipv6.h>
 
+#include "flow.h"
+#include "lbdr.h"
 #include "netlink.h"
 #include "sched.h"
+#include "server.h"
+#include "service.h"
 
 /**
  * lbdr_nl_has_key() - whether any part of a service's key is there

@@ -4,9 +4,16 @@
  */
 #include <linux/etherdevice.h>
 
+#include "conn.h"
+#include "flow.h"
+#include "lbdr.h"
 #include "netlink.h"
 #include "peek.h"
 #include "sched.h"
+#include "server.h"
+#include "service.h"
+#include "state.h"
+#include "stats.h"
 
 const struct nla_policy lbdr_nl_trace_policy[LBDR_A_TRACE_DATA + 1] = {
 	[LBDR_A_TRACE_FAMILY]		= { .type = NLA_U8 },

@@ -14,7 +14,8 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
-#include "lbdr.h"
+#include "flow.h"
+#include "icmp_inner.h"
 
 /* Chunks of an SCTP packet that are looked at; real ones have one to four. */
 #define SCTP_CHUNKS_MAX	8
@@ -156,7 +157,7 @@ __always_inline enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb,
 	if (unlikely(ip_is_fragment(iph)))
 		return LBDR_PARSED_FRAGMENT;
 	if (unlikely(iph->protocol == IPPROTO_ICMP))
-		return lbdr_quote4(skb, thoff, flow);
+		return lbdr_icmp_inner4(skb, thoff, flow);
 
 	flow->family = LBDR_V4;
 	flow->v4.client = iph->saddr;
@@ -194,7 +195,7 @@ __always_inline enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb,
 		if (frag_off & htons(IP6_OFFSET | IP6_MF))
 			return LBDR_PARSED_FRAGMENT;
 		if (protocol == IPPROTO_ICMPV6)
-			return lbdr_quote6(skb, thoff, flow);
+			return lbdr_icmp_inner6(skb, thoff, flow);
 	}
 
 	flow->family = LBDR_V6;

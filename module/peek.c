@@ -10,9 +10,20 @@
  *
  * The answer is that of a moment: connections, counts and time go on.
  */
+#include "conn.h"
+#include "flood.h"
+#include "flow.h"
 #include "lbdr.h"
 #include "peek.h"
-#include "sched.h"
+#include "peers.h"
+#include "persist.h"
+#include "pool.h"
+#include "refuse.h"
+#include "route.h"
+#include "schedule.h"
+#include "service.h"
+#include "state.h"
+#include "stats.h"
 
 static void lbdr_peek_end(struct lbdr_answer *answer, u8 verdict,
 			  enum lbdr_drop why)
@@ -51,8 +62,8 @@ static void lbdr_peek_conn(struct lbdr_net *ln,
 	answer->service = answer->conn->server->service;
 	answer->by = LBDR_TRACE_BY_CONNECTION;
 	answer->server = answer->conn->server;
-	if (lbdr_event_begins(question->flow.event) && question->mac &&
-	    lbdr_peers_has(ln, answer->service, question->mac))
+	if (lbdr_event_opens(question->flow.event) && question->mac &&
+	    lbdr_peers_is_server_mac(ln, answer->service, question->mac))
 		lbdr_peek_director(ln, question, answer);
 	else
 		lbdr_peek_send(answer);
@@ -116,7 +127,7 @@ static bool lbdr_peek_keep(struct lbdr_net *ln, struct lbdr_answer *answer)
 		return true;
 	}
 	answer->keep = LBDR_TRACE_KEEP_CONNECTION;
-	if (lbdr_flood_next(ln)) {
+	if (lbdr_flood_would_account(ln)) {
 		if (lbdr_flood_stateless(service)) {
 			answer->keep = LBDR_TRACE_KEEP_STATELESS;
 			return true;
@@ -133,7 +144,7 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 	const struct lbdr_service *service = answer->service;
 	const struct lbdr_flow *flow = &question->flow;
 
-	if (!lbdr_event_begins(flow->event) && flow->event != LBDR_EVENT_UDP &&
+	if (!lbdr_event_opens(flow->event) && flow->event != LBDR_EVENT_UDP &&
 	    !lbdr_peek_stray(ln, question, answer))
 		return;
 	if (lbdr_schedule_bad_source(ln->net, NULL, flow)) {
@@ -141,7 +152,7 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 			      LBDR_DROP_BAD_SOURCE);
 		return;
 	}
-	if (question->mac && lbdr_peers_has(ln, service, question->mac)) {
+	if (question->mac && lbdr_peers_is_server_mac(ln, service, question->mac)) {
 		lbdr_peek_director(ln, question, answer);
 		return;
 	}
@@ -170,7 +181,7 @@ static bool lbdr_peek_walk(struct lbdr_net *ln,
 {
 	struct lbdr_conn *conn = lbdr_conn_peek(ln, &question->flow);
 	const struct lbdr_service *service;
-	bool over = conn && lbdr_event_begins(question->flow.event) &&
+	bool over = conn && lbdr_event_opens(question->flow.event) &&
 		    lbdr_state_closing(READ_ONCE(conn->state));
 
 	service = marked ?: lbdr_service_of_flow(ln, &question->flow);

@@ -25,7 +25,13 @@
 #include <net/netevent.h>
 #include <net/route.h>
 
+#include "flow.h"
 #include "lbdr.h"
+#include "peers.h"
+#include "route.h"
+#include "server.h"
+#include "service.h"
+#include "stats.h"
 
 /* Changes come in bursts; many servers take longer to look at. */
 #define RENEW_DELAY(n)	(HZ / 10 + msecs_to_jiffies((n) / 100))
@@ -132,7 +138,7 @@ static u64 lbdr_peers_mac(struct lbdr_server *server, u32 *routes)
 	return lbdr_peers_number(mac);
 }
 
-static void lbdr_peers_renew(struct work_struct *work)
+static void lbdr_peers_update_work(struct work_struct *work)
 {
 	struct lbdr_net *ln = container_of(to_delayed_work(work),
 					   struct lbdr_net, peers_work);
@@ -174,12 +180,12 @@ static void lbdr_peers_renew(struct work_struct *work)
 }
 
 /**
- * lbdr_peers_stale() - servers have come or gone
+ * lbdr_peers_schedule_update() - servers have come or gone
  * @ln: the namespace
  *
  * Context: any.
  */
-void lbdr_peers_stale(struct lbdr_net *ln)
+void lbdr_peers_schedule_update(struct lbdr_net *ln)
 {
 	const struct lbdr_peers *peers;
 	u32 n = 0;
@@ -209,14 +215,14 @@ static __always_inline bool lbdr_peers_known(const struct lbdr_peers *peers,
 }
 
 /**
- * lbdr_peers_has() - whether a MAC is that of one of a service's servers
+ * lbdr_peers_is_server_mac() - whether a MAC is that of one of a service's servers
  * @ln: the namespace
  * @service: the service
  * @mac: the MAC
  *
  * Context: rcu_read_lock() held.
  */
-bool lbdr_peers_has(const struct lbdr_net *ln,
+bool lbdr_peers_is_server_mac(const struct lbdr_net *ln,
 		    const struct lbdr_service *service, const u8 *mac)
 {
 	const struct lbdr_peers *peers = rcu_dereference(ln->peers);
@@ -225,14 +231,14 @@ bool lbdr_peers_has(const struct lbdr_net *ln,
 }
 
 /**
- * lbdr_peers_sent() - whether a packet comes from one of its service's servers
+ * lbdr_peers_skb_from_server() - whether a packet comes from one of its service's servers
  * @ln: the namespace
  * @skb: the packet
  * @service: the service
  *
  * Context: rcu_read_lock() held.
  */
-bool lbdr_peers_sent(const struct lbdr_net *ln, const struct sk_buff *skb,
+bool lbdr_peers_skb_from_server(const struct lbdr_net *ln, const struct sk_buff *skb,
 		     const struct lbdr_service *service)
 {
 	const struct lbdr_peers *peers = rcu_dereference(ln->peers);
@@ -292,7 +298,7 @@ static int lbdr_peers_event(struct notifier_block *nb, unsigned long event,
 	ln = lbdr_net(dev_net(neigh->dev));
 	if (READ_ONCE(ln->n_services[LBDR_V4]) ||
 	    READ_ONCE(ln->n_services[LBDR_V6]))
-		lbdr_peers_stale(ln);
+		lbdr_peers_schedule_update(ln);
 	return NOTIFY_DONE;
 }
 
@@ -301,23 +307,23 @@ static struct notifier_block lbdr_peers_notifier = {
 };
 
 /**
- * lbdr_peers_birth() - a namespace knows no servers yet
+ * lbdr_peers_net_init() - a namespace knows no servers yet
  * @ln: the namespace
  *
  * Context: process.
  */
-void lbdr_peers_birth(struct lbdr_net *ln)
+void lbdr_peers_net_init(struct lbdr_net *ln)
 {
-	INIT_DELAYED_WORK(&ln->peers_work, lbdr_peers_renew);
+	INIT_DELAYED_WORK(&ln->peers_work, lbdr_peers_update_work);
 }
 
 /**
- * lbdr_peers_death() - and will know none any more
+ * lbdr_peers_net_exit() - and will know none any more
  * @ln: the namespace, without services and hooks
  *
  * Context: process.
  */
-void lbdr_peers_death(struct lbdr_net *ln)
+void lbdr_peers_net_exit(struct lbdr_net *ln)
 {
 	cancel_delayed_work_sync(&ln->peers_work);
 	kvfree(rcu_dereference_protected(ln->peers, true));

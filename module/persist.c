@@ -15,8 +15,14 @@
 #include <linux/inetdevice.h>
 #include <net/ipv6.h>
 
+#include "conn.h"
+#include "flow.h"
 #include "lbdr.h"
-#include "sched.h"
+#include "persist.h"
+#include "pool.h"
+#include "server.h"
+#include "service.h"
+#include "stats.h"
 
 static void lbdr_persist_flow(const struct lbdr_service *service,
 			      const struct lbdr_flow *flow,

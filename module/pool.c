@@ -19,8 +19,12 @@
 
 #include <linux/mm.h>
 
+#include "flow.h"
 #include "lbdr.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
+#include "service.h"
 
 /* How long a pool waits for the last change of a batch, at most */
 #define FRESHEN_DELAY	(HZ / 50 ?: 1)

@@ -6,7 +6,11 @@
 #include <linux/icmpv6.h>
 #include <net/icmp.h>
 
+#include "flow.h"
+#include "icmp.h"
 #include "lbdr.h"
+#include "refuse.h"
+#include "symbols.h"
 
 /**
  * lbdr_refuse_as() - what a client can be told of what it is to be
@@ -29,7 +33,7 @@ u8 lbdr_refuse_as(const struct lbdr_flow *flow, u8 refuse)
  * @ln: the namespace
  * @skb: the connection's first packet; it is the caller's to free
  * @flow: of the packet
- * @refuse: enum lbdr_refuse; for LBDR_REFUSE_RESET lbdr_borrow_reset() has
+ * @refuse: enum lbdr_refuse; for LBDR_REFUSE_RESET lbdr_symbols_get_reset() has
  *	succeeded
  *
  * Port unreachable is what a host without the port would answer (RFC 1122,
@@ -45,7 +49,7 @@ void lbdr_refuse(struct lbdr_net *ln, struct sk_buff *skb,
 	if (refuse == LBDR_REFUSE_DROP)
 		return;
 	if (refuse == LBDR_REFUSE_RESET)
-		lbdr_reset(ln->net, skb, flow->family);
+		lbdr_send_reset(ln->net, skb, flow->family);
 	else if (flow->family == LBDR_V4)
 		lbdr_icmp4(ln->net, skb, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH,
 			   0);

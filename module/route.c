@@ -19,7 +19,10 @@
 #include <net/l3mdev.h>
 #include <net/route.h>
 
-#include "lbdr.h"
+#include "flow.h"
+#include "route.h"
+#include "server.h"
+#include "stats.h"
 
 static void lbdr_route_free_rcu(struct rcu_head *rcu)
 {

@@ -5,7 +5,10 @@
  */
 #include <linux/string.h>
 
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
 
 static const struct lbdr_sched_ops *const lbdr_scheds[] = {
 	&lbdr_sched_rr,

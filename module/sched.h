@@ -14,51 +14,10 @@
 #ifndef _LBDR_SCHED_H
 #define _LBDR_SCHED_H
 
-#include "lbdr.h"
-
-/**
- * struct lbdr_pool_entry - a server that may get new connections
- * @server: one reference held by the pool
- * @weight: its weight when the pool was built, never 0
- */
-struct lbdr_pool_entry {
-	struct lbdr_server	*server;
-	u32			weight;
-};
-
-/**
- * struct lbdr_roster - what a pool is made of
- * @service: whose servers they are
- * @servers: all of them in the order of adding; of weight 0 too, and as such
- *	those that drain
- * @n: how many
- */
-struct lbdr_roster {
-	const struct lbdr_service	*service;
-	const struct lbdr_pool_entry	*servers;
-	u32				n;
-};
-
-/**
- * struct lbdr_pool - a snapshot of a service's servers
- * @sched: the scheduler that reads it, and its options
- * @priv: what the scheduler made of it
- * @memory: what the scheduler remembers from one pool of the service to the
- *	next, or NULL
- * @cursor: the service's running number; atomic, outlives the pool
- * @n: number of entries
- * @rcu: frees it after the last packet that saw it
- * @entries: the servers of weight above 0 in the order they were added
- */
-struct lbdr_pool {
-	struct lbdr_sched		sched;
-	void				*priv;
-	void				*memory;
-	atomic64_t			*cursor;
-	u32				n;
-	struct rcu_head			rcu;
-	struct lbdr_pool_entry		entries[];
-};
+#include "flow.h"
+#include "pool.h"
+#include "server.h"
+#include "service.h"
 
 /**
  * struct lbdr_sched_ops - a scheduler
@@ -223,21 +182,5 @@ struct lbdr_turn lbdr_turns_take(struct lbdr_turns *turns);
 
 /* sched_wrr.c */
 #define LBDR_WRR_SLOTS_MAX	16384
-
-/* pool.c */
-struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
-				 const struct lbdr_sched *sched, void *memory,
-				 const struct lbdr_pool_entry *servers, u32 n);
-struct lbdr_pool *lbdr_pool_build(struct lbdr_service *service,
-				  const struct lbdr_sched *sched, void *memory);
-void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
-		       struct lbdr_pool *pool);
-int lbdr_pool_renew(struct lbdr_net *ln, struct lbdr_service *service);
-struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
-				   const struct lbdr_flow *flow);
-struct lbdr_server *lbdr_pool_peek(const struct lbdr_service *service,
-				   const struct lbdr_flow *flow,
-				   struct lbdr_server **first);
-void lbdr_pool_free_rcu(struct lbdr_pool *pool);
 
 #endif /* _LBDR_SCHED_H */

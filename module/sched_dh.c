@@ -11,7 +11,10 @@
 #include <linux/hash.h>
 #include <linux/mm.h>
 
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
 
 #define DH_BITS	8
 #define DH_SIZE	BIT(DH_BITS)

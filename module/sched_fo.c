@@ -3,7 +3,10 @@
  * Fail-over: all to the server of the highest weight, as long as it is there and
  * open. Of equal weights the first added is chosen.
  */
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
 
 static struct lbdr_server *lbdr_fo_pick(const struct lbdr_pool *pool,
 					const struct lbdr_flow *flow)

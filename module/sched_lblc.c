@@ -5,7 +5,11 @@
  * than its weight while another one is idle; then, and at first, the choice is
  * that of wlc. It makes sense where a service has many destinations.
  */
+#include "flow.h"
 #include "locality.h"
+#include "pool.h"
+#include "sched.h"
+#include "server.h"
 
 /* @set is the destination's, NULL of one that is not known yet. */
 static __always_inline struct lbdr_server *

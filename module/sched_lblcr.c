@@ -7,7 +7,11 @@
  * changed for lblc_expire seconds loses its most loaded server, so that what is
  * not asked for so much any more is not held in so many places.
  */
+#include "flow.h"
 #include "locality.h"
+#include "pool.h"
+#include "sched.h"
+#include "server.h"
 
 /* Whether @a has more connections for its weight than @b. */
 static bool lbdr_lblcr_busier(const struct lbdr_server *a,

@@ -3,7 +3,10 @@
  * Least connections: the server with the fewest, whatever its weight, where an
  * active connection counts as 256 inactive ones.
  */
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
 
 static struct lbdr_server *lbdr_lc_pick(const struct lbdr_pool *pool,
 					const struct lbdr_flow *flow)

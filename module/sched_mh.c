@@ -23,7 +23,10 @@
 #include <linux/siphash.h>
 #include <linux/sort.h>
 
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
 
 #define MH_SIZE_DEFAULT	65537
 /* Further hashes that `fallback` tries before it takes whoever is next */

@@ -3,7 +3,10 @@
  * Never queue: the first idle server, however slow; where all are busy, the one
  * with the shortest expected delay, as sed.
  */
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
 
 static struct lbdr_server *lbdr_nq_pick(const struct lbdr_pool *pool,
 					const struct lbdr_flow *flow)

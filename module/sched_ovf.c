@@ -5,7 +5,10 @@
  * weights the first added is chosen. Where all have overflown there is no
  * server.
  */
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
 
 static struct lbdr_server *lbdr_ovf_pick(const struct lbdr_pool *pool,
 					 const struct lbdr_flow *flow)

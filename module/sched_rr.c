@@ -7,7 +7,11 @@
  */
 #include <linux/math64.h>
 
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
+#include "service.h"
 
 /**
  * struct lbdr_rr - where the turns of a pool begin

@@ -4,7 +4,10 @@
  * divided by the weight. Of idle servers the fastest is the first to get one,
  * where wlc sees no difference between them.
  */
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
 
 static struct lbdr_server *lbdr_sed_pick(const struct lbdr_pool *pool,
 					 const struct lbdr_flow *flow)

@@ -11,7 +11,10 @@
 #include <linux/hash.h>
 #include <linux/mm.h>
 
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
 
 #define SH_BITS	8
 #define SH_SIZE	BIT(SH_BITS)

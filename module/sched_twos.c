@@ -15,7 +15,10 @@
 #include <linux/mm.h>
 #include <linux/random.h>
 
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
 
 /* How often two draws of servers that are not open are repeated */
 #define DRAWS_MAX	4

@@ -3,7 +3,10 @@
  * Weighted least connections, the default: as lc, the number of connections
  * being divided by the server's weight.
  */
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
 
 static struct lbdr_server *lbdr_wlc_pick(const struct lbdr_pool *pool,
 					 const struct lbdr_flow *flow)

@@ -32,7 +32,10 @@
 #include <linux/math64.h>
 #include <linux/mm.h>
 
+#include "flow.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
 
 /* Slots in a row that are passed over */
 #define PASS_MAX	64

@@ -9,9 +9,20 @@
 #include <net/addrconf.h>
 #include <net/route.h>
 
+#include "conn.h"
+#include "flood.h"
+#include "flow.h"
 #include "lbdr.h"
 #include "lbdr_trace.h"
-#include "sched.h"
+#include "peers.h"
+#include "persist.h"
+#include "pool.h"
+#include "refuse.h"
+#include "schedule.h"
+#include "server.h"
+#include "service.h"
+#include "state.h"
+#include "stats.h"
 
 /**
  * lbdr_schedule_bad_source() - whether no client can have a packet's source
@@ -79,7 +90,7 @@ u8 lbdr_schedule_stray_as(const struct lbdr_net *ln,
 	if (flow->local)
 		return LBDR_STRAY_PASS;
 	/* Of a connection that was none because of a flood, perhaps. */
-	if (lbdr_flood_lately(ln) && lbdr_flood_stateless(service))
+	if (lbdr_flood_recent(ln) && lbdr_flood_stateless(service))
 		return LBDR_STRAY_SCHEDULE;
 	if (stray == LBDR_STRAY_SCHEDULE && flow->event != LBDR_EVENT_DATA &&
 	    flow->event != LBDR_EVENT_SCTP_DATA)
@@ -137,7 +148,7 @@ static unsigned int lbdr_schedule_refuse(struct lbdr_net *ln,
  * Whether the packet is to have a connection. A flood may take the room for it,
  * and one that ends a connection needs none.
  */
-static bool lbdr_schedule_keeps(struct lbdr_net *ln,
+static bool lbdr_schedule_needs_conn(struct lbdr_net *ln,
 				const struct lbdr_service *service,
 				const struct lbdr_server *server,
 				const struct lbdr_flow *flow)
@@ -151,13 +162,13 @@ static bool lbdr_schedule_keeps(struct lbdr_net *ln,
 		lbdr_count(ln, LBDR_FLOOD_STATELESS);
 		return false;
 	}
-	if (likely(!lbdr_flood_on(ln)))
+	if (likely(!lbdr_flood_account(ln)))
 		return true;
 	if (!lbdr_flood_stateless(service)) {
 		lbdr_flood_evict(ln, flow->family);
 		return true;
 	}
-	if (lbdr_event_begins(flow->event))
+	if (lbdr_event_opens(flow->event))
 		lbdr_stats_add(server->stats, 1, 0, 0);
 	lbdr_flood_forward(ln);
 	return false;
@@ -190,7 +201,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_drop(ln, LBDR_PASS_LOCAL_CLIENT);
 		return NULL;
 	}
-	if (!lbdr_event_begins(flow->event) && flow->event != LBDR_EVENT_UDP &&
+	if (!lbdr_event_opens(flow->event) && flow->event != LBDR_EVENT_UDP &&
 	    !lbdr_schedule_stray(ln, skb, service, flow, verdict))
 		return NULL;
 
@@ -199,7 +210,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_drop(ln, LBDR_DROP_BAD_SOURCE);
 		return NULL;
 	}
-	if (!flow->local && unlikely(lbdr_peers_sent(ln, skb, service))) {
+	if (!flow->local && unlikely(lbdr_peers_skb_from_server(ln, skb, service))) {
 		*verdict = lbdr_peers_verdict(ln, skb, flow);
 		return NULL;
 	}
@@ -210,7 +221,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_drop(ln, LBDR_DROP_NO_SERVER);
 		return NULL;
 	}
-	if (!lbdr_schedule_keeps(ln, service, server, flow))
+	if (!lbdr_schedule_needs_conn(ln, service, server, flow))
 		return server;
 	conn = lbdr_conn_add(ln, flow, server, &why);
 	if (!conn) {

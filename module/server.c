@@ -14,7 +14,13 @@
  * collector reaps them, and the server's memory goes with the last.
  */
 #include "lbdr.h"
-#include "sched.h"
+#include "ntf.h"
+#include "peers.h"
+#include "pool.h"
+#include "route.h"
+#include "server.h"
+#include "service.h"
+#include "stats.h"
 
 /* How often it is looked whether a server that drains has run dry */
 #define DRAIN_PERIOD	(HZ / 4 ?: 1)
@@ -177,7 +183,7 @@ lbdr_server_add(struct lbdr_net *ln, struct lbdr_service *service,
 	err = lbdr_pool_renew(ln, service);
 	if (err)
 		goto err_pool;
-	lbdr_peers_stale(ln);
+	lbdr_peers_schedule_update(ln);
 	ln->generation++;
 	return server;
 
@@ -217,13 +223,13 @@ int lbdr_server_set(struct lbdr_net *ln, struct lbdr_service *service,
 	}
 	WRITE_ONCE(server->upper, settings->upper);
 	WRITE_ONCE(server->lower, settings->lower);
-	lbdr_server_judge(server);
+	lbdr_server_update_overload(server);
 	ln->generation++;
 	return 0;
 }
 
 /**
- * lbdr_server_judge() - say whether a server has too many connections
+ * lbdr_server_update_overload() - say whether a server has too many connections
  * @server: the server, whose connections or thresholds have just changed
  *
  * Thresholds as ipvsadm(8) has them: overloaded from @upper connections on,
@@ -233,7 +239,7 @@ int lbdr_server_set(struct lbdr_net *ln, struct lbdr_service *service,
  *
  * Context: any but hard interrupt.
  */
-void lbdr_server_judge(struct lbdr_server *server)
+void lbdr_server_update_overload(struct lbdr_server *server)
 {
 	u32 total, upper, lower;
 
@@ -300,7 +306,7 @@ void lbdr_server_loosen(struct lbdr_server *server,
 	if (lbdr_server_looser(settings->upper, server->upper)) {
 		WRITE_ONCE(server->upper, settings->upper);
 		WRITE_ONCE(server->lower, settings->lower);
-		lbdr_server_judge(server);
+		lbdr_server_update_overload(server);
 	}
 }
 
@@ -322,7 +328,7 @@ void lbdr_server_settle(struct lbdr_server *server,
 	    server->lower != settings->lower) {
 		WRITE_ONCE(server->upper, settings->upper);
 		WRITE_ONCE(server->lower, settings->lower);
-		lbdr_server_judge(server);
+		lbdr_server_update_overload(server);
 	}
 	lbdr_server_set_drain(server, drain);
 }
@@ -351,7 +357,7 @@ void lbdr_server_retire(struct lbdr_service *service,
 
 	list_del(&server->list);
 	list_del(&server->drain);
-	lbdr_peers_stale(server->ln);
+	lbdr_peers_schedule_update(server->ln);
 	service->n_servers--;
 	lbdr_server_put(server);
 }

@@ -20,8 +20,15 @@
 #include <linux/jhash.h>
 #include <linux/mm.h>
 
+#include "device.h"
+#include "flow.h"
+#include "hook.h"
 #include "lbdr.h"
+#include "pool.h"
 #include "sched.h"
+#include "server.h"
+#include "service.h"
+#include "stats.h"
 
 /*
  * Every first packet of a connection looks a service up, so this is less than the
@@ -181,7 +188,7 @@ static __always_inline bool lbdr_service_seen(const struct lbdr_service *service
 
 /* The range that @key's port is in, else the service of all ports. */
 static struct lbdr_service *
-lbdr_service_around(struct lbdr_net *ln, const struct lbdr_service_key *key)
+lbdr_service_of_range(struct lbdr_net *ln, const struct lbdr_service_key *key)
 {
 	struct lbdr_service *service, *any = NULL;
 	struct rhlist_head *list, *at;
@@ -228,7 +235,7 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 	service = rhashtable_lookup(&ln->services, &key, lbdr_service_params);
 	if (likely(service && lbdr_service_seen(service)))
 		return service;
-	return READ_ONCE(ln->n_wide) ? lbdr_service_around(ln, &key) : NULL;
+	return READ_ONCE(ln->n_wide) ? lbdr_service_of_range(ln, &key) : NULL;
 }
 
 /**
@@ -270,7 +277,7 @@ bool lbdr_service_overlap(const struct lbdr_service_key *a,
 }
 
 /**
- * lbdr_service_rival() - a service that has some of a range's ports
+ * lbdr_service_overlapping() - a service that has some of a range's ports
  * @ln: the namespace
  * @key: the range, or a key that is none
  * @stays: whether a service counts, NULL where all do
@@ -280,7 +287,7 @@ bool lbdr_service_overlap(const struct lbdr_service_key *a,
  * Return: the service or NULL.
  */
 struct lbdr_service *
-lbdr_service_rival(struct lbdr_net *ln, const struct lbdr_service_key *key,
+lbdr_service_overlapping(struct lbdr_net *ln, const struct lbdr_service_key *key,
 		   bool (*stays)(const struct lbdr_service *service, void *data),
 		   void *data)
 {
@@ -469,7 +476,7 @@ void lbdr_service_enter(struct lbdr_net *ln, struct lbdr_service *service,
 	if (!lbdr_service_key_marked(&service->key))
 		set_bit(lbdr_vip_hash(&service->key),
 			ln->vips[service->key.family]);
-	lbdr_device_begin(ln);
+	lbdr_device_disable_lro(ln);
 	ln->generation++;
 }
 
@@ -497,7 +504,7 @@ lbdr_service_add(struct lbdr_net *ln, const struct lbdr_service_key *key,
 
 	if (lbdr_service_find(ln, key))
 		return ERR_PTR(-EEXIST);
-	if (lbdr_service_rival(ln, key, NULL, NULL))
+	if (lbdr_service_overlapping(ln, key, NULL, NULL))
 		return ERR_PTR(-ENOTUNIQ);
 	service = lbdr_service_make(key);
 	if (!service)

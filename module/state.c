@@ -6,7 +6,8 @@
  * follows the client alone: it cannot tell who closed first, or whether the
  * server ever answered. The tables are constant.
  */
-#include "lbdr.h"
+#include "flow.h"
+#include "state.h"
 
 /* Two letters a state, so that the table is one to look at. */
 #define ST_NO	LBDR_CONN_STATE_NONE

@@ -8,6 +8,7 @@
 #include <linux/percpu.h>
 
 #include "lbdr.h"
+#include "stats.h"
 
 #define CREATE_TRACE_POINTS
 #include "lbdr_trace.h"

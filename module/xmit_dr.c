@@ -31,7 +31,12 @@
 #include <net/ndisc.h>
 #include <net/neighbour.h>
 
+#include "icmp.h"
 #include "lbdr.h"
+#include "route.h"
+#include "server.h"
+#include "stats.h"
+#include "xmit.h"
 
 static noinline unsigned int lbdr_xmit_drop(struct lbdr_net *ln, enum lbdr_drop why)
 {

@@ -10,6 +10,7 @@
 #include <linux/icmpv6.h>
 #include <net/ipv6.h>
 
+#include "flow.h"
 #include "lbdr_kunit.h"
 #include "packet.h"
 

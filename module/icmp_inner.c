@@ -13,16 +13,17 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
-#include "lbdr.h"
+#include "flow.h"
+#include "icmp_inner.h"
 
-static bool lbdr_quote_has_ports(u8 protocol)
+static bool lbdr_icmp_inner_has_ports(u8 protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ||
 	       protocol == IPPROTO_SCTP;
 }
 
 /**
- * lbdr_quote4() - read an ICMP message
+ * lbdr_icmp_inner4() - read an ICMP message
  * @skb: data begins at the network header
  * @offset: of the ICMP header
  * @flow: filled in when LBDR_PARSED_ERROR is returned
@@ -31,7 +32,7 @@ static bool lbdr_quote_has_ports(u8 protocol)
  * Return: LBDR_PARSED_ERROR, or LBDR_PARSED_OTHER for what is no error, or one
  * of no flow.
  */
-enum lbdr_parsed lbdr_quote4(const struct sk_buff *skb, u32 offset,
+enum lbdr_parsed lbdr_icmp_inner4(const struct sk_buff *skb, u32 offset,
 			     struct lbdr_flow *flow)
 {
 	const struct icmphdr *icmph;
@@ -57,7 +58,7 @@ enum lbdr_parsed lbdr_quote4(const struct sk_buff *skb, u32 offset,
 	offset += sizeof(_icmph);
 	iph = skb_header_pointer(skb, offset, sizeof(_iph), &_iph);
 	if (!iph || iph->version != 4 || iph->ihl < 5 ||
-	    !lbdr_quote_has_ports(iph->protocol) ||
+	    !lbdr_icmp_inner_has_ports(iph->protocol) ||
 	    (iph->frag_off & htons(IP_OFFSET)) ||
 	    iph->saddr != ip_hdr(skb)->daddr)
 		return LBDR_PARSED_OTHER;
@@ -76,18 +77,18 @@ enum lbdr_parsed lbdr_quote4(const struct sk_buff *skb, u32 offset,
 	flow->v4.protocol = iph->protocol;
 	return LBDR_PARSED_ERROR;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_quote4);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_icmp_inner4);
 
 /**
- * lbdr_quote6() - read an ICMPv6 message
+ * lbdr_icmp_inner6() - read an ICMPv6 message
  * @skb: data begins at the network header
  * @offset: of the ICMPv6 header
  * @flow: filled in when LBDR_PARSED_ERROR is returned
  *
  * Context: any.
- * Return: as lbdr_quote4().
+ * Return: as lbdr_icmp_inner4().
  */
-enum lbdr_parsed lbdr_quote6(const struct sk_buff *skb, u32 offset,
+enum lbdr_parsed lbdr_icmp_inner6(const struct sk_buff *skb, u32 offset,
 			     struct lbdr_flow *flow)
 {
 	const struct icmp6hdr *icmph;
@@ -119,7 +120,7 @@ enum lbdr_parsed lbdr_quote6(const struct sk_buff *skb, u32 offset,
 
 	thoff = ipv6_skip_exthdr(skb, offset + sizeof(_hdr), &protocol,
 				 &frag_off);
-	if (thoff < 0 || !lbdr_quote_has_ports(protocol) ||
+	if (thoff < 0 || !lbdr_icmp_inner_has_ports(protocol) ||
 	    (frag_off & htons(IP6_OFFSET)))
 		return LBDR_PARSED_OTHER;
 	ports = skb_header_pointer(skb, thoff, sizeof(_ports), _ports);
@@ -130,4 +131,4 @@ enum lbdr_parsed lbdr_quote6(const struct sk_buff *skb, u32 offset,
 	flow->v6.protocol = protocol;
 	return LBDR_PARSED_ERROR;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_quote6);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_icmp_inner6);

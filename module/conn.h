@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Connections and their table.
+ */
+#ifndef _LBDR_CONN_H
+#define _LBDR_CONN_H
+
+#include <linux/llist.h>
+#include <linux/rhashtable.h>
+
+#include "flow.h"
+#include "lbdr.h"
+#include "stats.h"
+
+struct lbdr_server;
+
+/**
+ * struct lbdr_conn - a connection, without its key
+ * @node: in lbdr_net.conns; RCU
+ * @server: immutable, one reference held until the memory is freed
+ * @stamp: jiffies of the last packet, coarse; any packet writes it
+ * @state: enum lbdr_conn_state; cmpxchg(). The one that moves it to
+ *	LBDR_CONN_STATE_DEAD takes the connection out of the table
+ * @family: which of the two structs below it heads; immutable
+ * @rcu: frees it after the last packet that saw it
+ * @reaped: in lbdr_net.reaped, in place of @rcu
+ */
+struct lbdr_conn {
+	struct rhash_head	node;
+	struct lbdr_server	*server;
+	u32			stamp;
+	u32			state;
+	enum lbdr_family	family;
+	union {
+		struct rcu_head		rcu;
+		struct llist_node	reaped;
+	};
+};
+
+struct lbdr_conn4 {
+	struct lbdr_conn	conn;
+	struct lbdr_key4	key;
+};
+
+struct lbdr_conn6 {
+	struct lbdr_conn	conn;
+	struct lbdr_key6	key;
+};
+
+int lbdr_conn_init(void);
+void lbdr_conn_exit(void);
+int lbdr_conn_table_init(struct lbdr_net *ln);
+void lbdr_conn_table_exit(struct lbdr_net *ln);
+struct lbdr_conn *lbdr_conn_peek(struct lbdr_net *ln,
+				 const struct lbdr_flow *flow);
+struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
+				 const struct lbdr_flow *flow);
+struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
+				const struct lbdr_flow *flow,
+				struct lbdr_server *server,
+				enum lbdr_drop *why);
+void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to);
+bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn);
+bool lbdr_conn_reap(struct lbdr_net *ln, struct lbdr_conn *conn);
+long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn);
+u32 lbdr_conn_max(void);
+bool lbdr_conn_near_limit(struct lbdr_net *ln);
+bool lbdr_conn_full(const struct lbdr_net *ln);
+bool lbdr_conn_free_pending(const struct lbdr_net *ln);
+
+static inline const struct lbdr_key4 *lbdr_conn_key4(const struct lbdr_conn *conn)
+{
+	return &container_of(conn, struct lbdr_conn4, conn)->key;
+}
+
+static inline const struct lbdr_key6 *lbdr_conn_key6(const struct lbdr_conn *conn)
+{
+	return &container_of(conn, struct lbdr_conn6, conn)->key;
+}
+
+#endif /* _LBDR_CONN_H */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The netfilter hooks.
+ */
+#ifndef _LBDR_HOOK_H
+#define _LBDR_HOOK_H
+
+#include "flow.h"
+#include "lbdr.h"
+
+void lbdr_hook_net_init(struct lbdr_net *ln);
+int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family);
+void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family);
+int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family);
+void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family);
+int lbdr_hook_set_entry(struct lbdr_net *ln, u8 entry);
+
+#endif /* _LBDR_HOOK_H */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The entry at netdev ingress.
+ */
+#ifndef _LBDR_INGRESS_H
+#define _LBDR_INGRESS_H
+
+#include "lbdr.h"
+
+struct net_device;
+
+#define LBDR_INGRESS_MAX	16
+
+int lbdr_ingress_enable(struct lbdr_net *ln);
+void lbdr_ingress_disable(struct lbdr_net *ln);
+int lbdr_ingress_add(struct lbdr_net *ln, struct net_device *dev);
+void lbdr_ingress_retain(struct lbdr_net *ln, struct net_device *const *devs,
+		       u32 n);
+bool lbdr_ingress_del_dev(struct lbdr_net *ln, const struct net_device *dev);
+const struct net_device *lbdr_ingress_dev(const struct lbdr_net *ln, u32 index);
+
+#endif /* _LBDR_INGRESS_H */

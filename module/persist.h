@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Persistence.
+ */
+#ifndef _LBDR_PERSIST_H
+#define _LBDR_PERSIST_H
+
+#include "conn.h"
+#include "flow.h"
+#include "lbdr.h"
+
+struct lbdr_server;
+struct lbdr_service;
+
+struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
+				      const struct lbdr_service *service,
+				      const struct lbdr_flow *flow);
+struct lbdr_conn *lbdr_persist_look(struct lbdr_net *ln,
+				    const struct lbdr_service *service,
+				    const struct lbdr_flow *flow, bool *usable);
+void lbdr_persist_renew(struct lbdr_net *ln,
+			const struct lbdr_service *service,
+			const struct lbdr_flow *flow);
+
+#endif /* _LBDR_PERSIST_H */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Packets without a connection.
+ */
+#ifndef _LBDR_SCHEDULE_H
+#define _LBDR_SCHEDULE_H
+
+#include "flow.h"
+#include "lbdr.h"
+
+struct lbdr_server;
+struct lbdr_service;
+
+struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
+				  const struct lbdr_service *service,
+				  const struct lbdr_flow *flow,
+				  unsigned int *verdict);
+bool lbdr_schedule_bad_source(struct net *net, const struct net_device *dev,
+			      const struct lbdr_flow *flow);
+u8 lbdr_schedule_stray_as(const struct lbdr_net *ln,
+			  const struct lbdr_service *service,
+			  const struct lbdr_flow *flow);
+
+#endif /* _LBDR_SCHEDULE_H */

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Virtual services: keys, settings, and the tables that packets look them up in.
+ */
+#ifndef _LBDR_SERVICE_H
+#define _LBDR_SERVICE_H
+
+#include <linux/hash.h>
+#include <linux/rhashtable.h>
+
+#include "flow.h"
+#include "lbdr.h"
+#include "stats.h"
+
+struct lbdr_pool;
+struct lbdr_sched_ops;
+
+/**
+ * struct lbdr_service_key - what a service is found by
+ * @addr: the VIP; of an IPv4 address the first word, the rest is 0. Of a
+ *	fwmark service the mark in the first word
+ * @protocol: IPPROTO_TCP, _UDP or _SCTP; 0 of a fwmark service
+ * @family: enum lbdr_family
+ * @port: the virtual port, the first one of a range, or 0 for all of them
+ * @last_port: the last one of a range, else 0
+ * @unused: 0
+ */
+struct lbdr_service_key {
+	union nf_inet_addr	addr;
+	u8			protocol;
+	u8			family;
+	__be16			port;
+	__be16			last_port;
+	u16			unused;
+};
+
+static inline bool lbdr_service_key_marked(const struct lbdr_service_key *key)
+{
+	return !key->protocol;
+}
+
+/* More than one port. */
+static inline bool lbdr_service_key_wide(const struct lbdr_service_key *key)
+{
+	return key->protocol && (!key->port || key->last_port);
+}
+
+/**
+ * struct lbdr_sched - a scheduler as a service wants it
+ * @ops: which one
+ * @flags: LBDR_SCHED_FLAG_..., of those that it knows
+ * @size: slots of its table where that can be chosen, else 0
+ */
+struct lbdr_sched {
+	const struct lbdr_sched_ops	*ops;
+	u32				flags;
+	u32				size;
+};
+
+/**
+ * struct lbdr_service_settings - what a service is to be like
+ * @refuse: enum lbdr_refuse
+ * @stray: enum lbdr_stray
+ * @prefix: leading bits of a client's address that persistence looks at
+ * @flags: enum lbdr_service_flag
+ * @persist: seconds for which a client comes back to its server, 0 for none
+ * @timeout: seconds that a connection may idle, by state; 0 for what the
+ *	namespace says
+ */
+struct lbdr_service_settings {
+	u8	refuse;
+	u8	stray;
+	u8	prefix;
+	u32	flags;
+	u32	persist;
+	u32	timeout[LBDR_CONN_STATES];
+};
+
+/**
+ * struct lbdr_service - a virtual service
+ * @node: in lbdr_net.services, unless it is a wide one; RCU
+ * @wide: in lbdr_net.wide, if it is; RCU
+ * @key: immutable
+ * @pool: the servers as schedulers see them; RCU, replaced under
+ *	lbdr_net.lock
+ * @cursor: running number that rr and wrr share across pools; atomic
+ * @settings: each word is WRITE_ONCE() under lbdr_net.lock
+ * @sched: the scheduler of @pool; lbdr_net.lock
+ * @memory: what the scheduler remembers from one pool to the next, or NULL;
+ *	lbdr_net.lock, packets reach it through the pool
+ * @stale: in lbdr_net.stale while @pool is not what the servers are;
+ *	lbdr_net.lock
+ * @servers: all servers in the order of adding; lbdr_net.lock
+ * @n_servers: how many; lbdr_net.lock
+ * @last_number: of the server that was added last; lbdr_net.lock
+ * @folded: counts of removed servers since the last zero; lbdr_net.lock
+ * @list: in lbdr_net.service_list; lbdr_net.lock
+ * @rcu: frees it after the last packet that saw it
+ */
+struct lbdr_service {
+	union {
+		struct rhash_head	node;
+		struct rhlist_head	wide;
+	};
+	struct lbdr_service_key		key;
+	struct lbdr_pool __rcu		*pool;
+	atomic64_t			cursor;
+	struct lbdr_service_settings	settings;
+	struct lbdr_sched		sched;
+	void				*memory;
+	struct list_head		stale;
+	struct list_head		servers;
+	u32				n_servers;
+	u32				last_number;
+	struct lbdr_counts		folded;
+	struct list_head		list;
+	struct rcu_head			rcu;
+};
+
+int lbdr_service_table_init(struct lbdr_net *ln);
+void lbdr_service_table_exit(struct lbdr_net *ln);
+struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
+				       const struct lbdr_service_key *key);
+struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
+					  const struct lbdr_flow *flow);
+struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
+					  enum lbdr_family family, u32 mark);
+struct lbdr_service *
+lbdr_service_add(struct lbdr_net *ln, const struct lbdr_service_key *key,
+		 const struct lbdr_sched *sched,
+		 const struct lbdr_service_settings *settings);
+int lbdr_service_set_sched(struct lbdr_net *ln, struct lbdr_service *service,
+			   const struct lbdr_sched *sched);
+void lbdr_service_set(struct lbdr_net *ln, struct lbdr_service *service,
+		      const struct lbdr_service_settings *settings);
+int lbdr_service_open(const struct lbdr_sched *sched, void **memory);
+void lbdr_service_close(const struct lbdr_sched *sched, void *memory);
+struct lbdr_service *lbdr_service_make(const struct lbdr_service_key *key);
+int lbdr_service_arrive(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_service_depart(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_service_enter(struct lbdr_net *ln, struct lbdr_service *service,
+			struct lbdr_pool *pool);
+void lbdr_service_leave(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_service_prune_vips(struct lbdr_net *ln, enum lbdr_family family);
+bool lbdr_service_overlap(const struct lbdr_service_key *a,
+			  const struct lbdr_service_key *b);
+struct lbdr_service *
+lbdr_service_overlapping(struct lbdr_net *ln, const struct lbdr_service_key *key,
+		   bool (*stays)(const struct lbdr_service *service, void *data),
+		   void *data);
+void lbdr_service_clear(struct lbdr_net *ln,
+			void (*tell)(const struct lbdr_service *service,
+				     void *data), void *data);
+void lbdr_service_del(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_service_counts(const struct lbdr_service *service,
+			 struct lbdr_counts *sum);
+void lbdr_service_zero(struct lbdr_net *ln, struct lbdr_service *service);
+
+
+
+/* The bit of an address in lbdr_net.vips, less than 1 << LBDR_VIP_BITS. */
+static inline u32 lbdr_vip_hash4(__be32 addr)
+{
+	return hash_32((__force u32)addr, LBDR_VIP_BITS);
+}
+
+static inline u32 lbdr_vip_hash6(const struct in6_addr *addr)
+{
+	return hash_32((__force u32)(addr->s6_addr32[0] ^ addr->s6_addr32[1] ^
+				     addr->s6_addr32[2] ^ addr->s6_addr32[3]),
+		       LBDR_VIP_BITS);
+}
+
+#endif /* _LBDR_SERVICE_H */
