@@ -22,7 +22,6 @@
 #include "device.h"
 #include "ingress.h"
 #include "lbdr.h"
-#include "ntf.h"
 #include "route.h"
 #include "server.h"
 #include "service.h"
@@ -70,8 +69,7 @@ static int lbdr_device_event(struct notifier_block *nb, unsigned long event,
 	switch (event) {
 	case NETDEV_UNREGISTER:
 		mutex_lock(&ln->lock);
-		if (lbdr_ingress_del_dev(ln, dev))
-			lbdr_nl_notify_net(ln, LBDR_CMD_INFO_SET_NTF, NULL);
+		lbdr_ingress_del_dev(ln, dev);
 		lbdr_device_prune(ln);
 		mutex_unlock(&ln->lock);
 		break;

@@ -410,7 +410,7 @@ void lbdr_hook_net_init(struct lbdr_net *ln)
  * Fragments are put together by the kernel before they come here, those of
  * everybody in the namespace: they have no ports to be told apart by.
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process, may sleep; lbdr_net.config held.
  * Return: 0 or a negative error.
  */
 int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
@@ -447,7 +447,7 @@ err_entry:
  *
  * Packets that are in the hook stay there until a grace period has passed.
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process, may sleep; lbdr_net.config held.
  */
 void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
 {
@@ -463,7 +463,7 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
  * @ln: the namespace
  * @family: the family
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process, may sleep; lbdr_net.config held.
  * Return: 0 or a negative error.
  */
 int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
@@ -477,34 +477,41 @@ int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
  * @ln: the namespace
  * @family: the family
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process, may sleep; lbdr_net.config held.
  */
 void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family)
 {
 	nf_unregister_net_hook(ln->net, &ln->hooks[LBDR_HOOK_MARKED][family]);
 }
 
+/* The hook of the other entry: PREROUTING and LOCAL_IN exclude each other. */
+static u8 lbdr_hook_other_entry(u8 entry)
+{
+	return entry == LBDR_ENTRY_INPUT ? LBDR_ENTRY_PREROUTING :
+					   LBDR_ENTRY_INPUT;
+}
+
 /**
- * lbdr_hook_set_entry() - take packets elsewhere from now on
+ * lbdr_hook_entry_change() - Take packets at another entry, first step
  * @ln: the namespace
- * @entry: enum lbdr_entry
+ * @entry: LBDR_ENTRY_PREROUTING or LBDR_ENTRY_INPUT, not the present entry
  *
- * The new hooks are there before the old ones go, so that no packet slips
- * through: neither one that comes after, nor one that was already behind
- * PREROUTING when the hook came there. One that meets both is taken by the first.
+ * Registers the hooks of @entry. Those of the old entry stay until
+ * lbdr_hook_entry_finish(), so that no packet slips through: neither one that
+ * comes later, nor one that was already behind PREROUTING when the hook was
+ * registered there. A packet that meets both is taken by the first.
  *
- * Context: process, lbdr_net.lock held. Waits for a grace period.
+ * Context: process, may sleep; lbdr_net.config held, and not released before
+ * lbdr_hook_entry_finish().
  * Return: 0, or a negative error and nothing is changed.
  */
-int lbdr_hook_set_entry(struct lbdr_net *ln, u8 entry)
+int lbdr_hook_entry_change(struct lbdr_net *ln, u8 entry)
 {
 	enum lbdr_family family, done;
 	int err;
 
-	lockdep_assert_held(&ln->lock);
+	lockdep_assert_held(&ln->config);
 
-	if (entry == ln->entry)
-		return 0;
 	for (family = 0; family < LBDR_FAMILIES; family++) {
 		if (!ln->n_services[family])
 			continue;
@@ -512,12 +519,7 @@ int lbdr_hook_set_entry(struct lbdr_net *ln, u8 entry)
 		if (err)
 			goto err;
 	}
-	synchronize_rcu();
-	for (family = 0; family < LBDR_FAMILIES; family++)
-		if (ln->n_services[family])
-			nf_unregister_net_hook(ln->net,
-					       &ln->hooks[ln->entry][family]);
-	ln->entry = entry;
+	WRITE_ONCE(ln->entry, entry);
 	return 0;
 
 err:
@@ -526,4 +528,27 @@ err:
 			nf_unregister_net_hook(ln->net,
 					       &ln->hooks[entry][done]);
 	return err;
+}
+
+/**
+ * lbdr_hook_entry_finish() - Take packets at another entry, second step
+ * @ln: the namespace
+ *
+ * Unregisters the hooks of the old entry after a grace period.
+ *
+ * Context: process, may sleep; lbdr_net.config held since
+ * lbdr_hook_entry_change(), and no service was added or removed in between.
+ */
+void lbdr_hook_entry_finish(struct lbdr_net *ln)
+{
+	u8 old = lbdr_hook_other_entry(ln->entry);
+	enum lbdr_family family;
+
+	lockdep_assert_held(&ln->config);
+
+	synchronize_rcu();
+	for (family = 0; family < LBDR_FAMILIES; family++)
+		if (ln->n_services[family])
+			nf_unregister_net_hook(ln->net,
+					       &ln->hooks[old][family]);
 }

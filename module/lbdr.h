@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The types that everyone in the module shares, and what each file offers to
- * the others.
+ * The director of a network namespace, and the rules that all files follow.
  *
- * Two protection domains, and nothing in between:
+ * Configuration (services, servers, weights) has two locks of the namespace:
  *
- * - Configuration (services, servers, weights) is changed under
- *   lbdr_net.lock, a mutex of the network namespace. Where RTNL is needed as
- *   well, it is taken first.
- * - Packets read under rcu_read_lock() alone. What they find is either
- *   immutable (struct lbdr_pool, struct lbdr_route) or a word of its own that
- *   is read and written with READ_ONCE(), WRITE_ONCE() or cmpxchg().
+ * - lbdr_net.config serialises all who change it. It is held for a whole
+ *   transaction, as long as that takes: allocations, tables of schedulers, grace
+ *   periods. Nobody waits for it but those who change the configuration.
+ * - lbdr_net.lock protects what readers see. It is held for one object at a time,
+ *   and never while memory is allocated for many objects or a grace period is
+ *   waited for. Taken after lbdr_net.config, by lbdr_lock().
  *
- * Lifetimes, from the longest to the shortest: namespace, service, server,
- * then connection, pool and route. The file that frees an object says when.
+ * Objects and lists change under both locks, so they are stable under either
+ * (lbdr_assert_stable()). Neither lock is ever held together with RTNL: work that
+ * needs RTNL runs in a work item, and notifiers that run under RTNL take locks of
+ * their own or queue work.
+ *
+ * Packets read under rcu_read_lock() alone. What they find is either immutable
+ * (struct lbdr_pool, struct lbdr_route) or a word of its own that is read and
+ * written with READ_ONCE(), WRITE_ONCE() or cmpxchg().
+ *
+ * Lifetimes, from the longest to the shortest: namespace, service, server, then
+ * connection, pool and route. The file that frees an object says when.
  */
 #ifndef _LBDR_H
 #define _LBDR_H
 
 #include <linux/llist.h>
+#include <linux/mutex.h>
 #include <linux/netfilter.h>
 #include <linux/rhashtable.h>
 #include <linux/workqueue.h>
@@ -68,29 +77,29 @@ enum lbdr_hook {
  * @reaped: connections that are out of the table and that the collector frees;
  *	lockless
  * @walk: where the collector stands in each table; the collector alone
- * @lock: serialises all configuration; see the top of this file
+ * @config: serialises transactions; see the top of this file
+ * @lock: protects the configuration for readers; see the top of this file
+ * @locked_at: ns, when @lock was taken while its tracepoint is enabled; @lock
  * @net: the namespace that this belongs to; immutable
  * @hooks: what is registered with netfilter, or can be; immutable
  * @ingress: devices whose packets are taken at ingress; @lock
- * @service_list: services in the order of adding; @lock
- * @n_services: services of each family, hooks are registered where it is not
- *	0; @lock
- * @n_marked: those of a fwmark among them, for which there is a hook more;
- *	@lock
- * @entry: enum lbdr_entry, where the hooks are; @lock
- * @hold: more changes follow at once, so pools wait for the last; @lock
- * @stale: services whose pool is not what their servers are; @lock
- * @freshen: builds the pools of @stale, if nobody does so before
- * @draining: servers that wait for their connections to end; @lock
- * @drain: removes them
+ * @service_list: published services in the order of adding; @config and @lock
+ * @n_services: linked services of each family; hooks are registered while it is
+ *	not 0; WRITE_ONCE() under @config
+ * @n_marked: number of fwmark services among them, which need one hook more;
+ *	@config
+ * @entry: enum lbdr_entry, where the hooks are; WRITE_ONCE() under @config
+ * @stale: services whose pool is older than their servers; @config
+ * @pool_work: builds the pools of @stale
+ * @draining: servers that drain; @config and @lock
+ * @drain: removes those whose connections have ended
  * @lro: switches LRO off on the namespace's devices
  * @peers: MACs of the servers; RCU, replaced under @lock
  * @peers_work: builds @peers anew
- * @generation: bumped with every change, so that dumps and transactions notice;
+ * @generation: incremented by every change, so that dumps notice; @lock
+ * @list_generation: incremented when a service is added or removed; @config and
  *	@lock
- * @batches: open transactions; @lock
- * @n_batches: how many; WRITE_ONCE() under @lock
- * @n_staged: services and servers that they hold; @lock
+ * @n_staged: services and servers that open transactions have staged; @lock
  */
 struct lbdr_net {
 	unsigned long		vips[LBDR_FAMILIES][BITS_TO_LONGS(1 << LBDR_VIP_BITS)];
@@ -109,7 +118,9 @@ struct lbdr_net {
 	struct llist_head	reaped;
 	struct rhashtable_iter	walk[LBDR_FAMILIES];
 
-	struct mutex		lock;		/* all configuration */
+	struct mutex		config;		/* transactions */
+	struct mutex		lock;		/* configuration, for readers */
+	u64			locked_at;
 	struct net		*net;
 	struct nf_hook_ops	hooks[LBDR_HOOKS][LBDR_FAMILIES];
 	struct list_head	ingress;
@@ -117,17 +128,15 @@ struct lbdr_net {
 	u32			n_services[LBDR_FAMILIES];
 	u32			n_marked[LBDR_FAMILIES];
 	u8			entry;
-	bool			hold;
 	struct list_head	stale;
-	struct delayed_work	freshen;
+	struct delayed_work	pool_work;
 	struct list_head	draining;
 	struct delayed_work	drain;
 	struct work_struct	lro;
 	struct lbdr_peers __rcu	*peers;
 	struct delayed_work	peers_work;
 	u32			generation;
-	struct list_head	batches;
-	u32			n_batches;
+	u32			list_generation;
 	u32			n_staged;
 };
 
@@ -139,7 +148,17 @@ static inline struct lbdr_net *lbdr_net(const struct net *net)
 	return net_generic(net, lbdr_net_id);
 }
 
+/* Objects of the configuration and their lists do not change now. */
+static inline void lbdr_assert_stable(const struct lbdr_net *ln)
+{
+	lockdep_assert(lockdep_is_held(&ln->lock) ||
+		       lockdep_is_held(&ln->config));
+}
+
 int lbdr_net_init(void);
 void lbdr_net_exit(void);
+void lbdr_lock(struct lbdr_net *ln);
+void lbdr_unlock(struct lbdr_net *ln);
+void lbdr_lock_break(struct lbdr_net *ln);
 
 #endif /* _LBDR_H */

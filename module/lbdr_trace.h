@@ -139,6 +139,21 @@ TRACE_EVENT(lbdr_drop,
 	TP_printk("netns=%u reason=%s", __entry->netns, __entry->reason)
 );
 
+/* lbdr_net.lock was released after so many nanoseconds */
+TRACE_EVENT(lbdr_lock_hold,
+	TP_PROTO(const struct lbdr_net *ln, u64 ns),
+	TP_ARGS(ln, ns),
+	TP_STRUCT__entry(
+		__field(u32, netns)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->netns = ln->net->ns.inum;
+		__entry->ns = ns;
+	),
+	TP_printk("netns=%u ns=%llu", __entry->netns, __entry->ns)
+);
+
 #endif /* _LBDR_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

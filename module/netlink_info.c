@@ -1,20 +1,119 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Netlink: the director of a namespace as a whole, what it is and what it counts,
- * its time-outs, and where packets are taken.
+ * Netlink: the director of a namespace as a whole: version, limits, drop
+ * counters, time-outs, entry; and the schedulers.
  */
-#include "batch.h"
-#include "flow.h"
-#include "hook.h"
+#include "conn.h"
 #include "ingress.h"
-#include "lbdr.h"
 #include "netlink.h"
-#include "ntf.h"
+#include "sched.h"
+#include "stats.h"
 
 /**
- * lbdr_nl_info_get_doit() - what the director is
+ * lbdr_nl_parse_timeouts() - Parse time-outs by state
+ * @nest: attributes with the states' numbers, or NULL
+ * @timeout: seconds; states that are not given stay unchanged
+ * @extack: for the message
+ *
+ * Context: any.
+ * Return: 0 or -EINVAL.
+ */
+int lbdr_nl_parse_timeouts(const struct nlattr *nest,
+			   u32 timeout[LBDR_CONN_STATES],
+			   struct netlink_ext_ack *extack)
+{
+	struct nlattr *attrs[LBDR_A_TIMEOUT_MAX + 1];
+	u32 state;
+	int err;
+
+	BUILD_BUG_ON(LBDR_A_TIMEOUT_SYN_RECV != (int)LBDR_CONN_STATE_SYN_RECV);
+	BUILD_BUG_ON(LBDR_A_TIMEOUT_SCTP_CLOSED !=
+		     (int)LBDR_CONN_STATE_SCTP_CLOSED);
+	BUILD_BUG_ON(LBDR_A_TIMEOUT_MAX + 1 != (int)LBDR_CONN_STATE_TEMPLATE);
+
+	if (!nest)
+		return 0;
+	err = nla_parse_nested(attrs, LBDR_A_TIMEOUT_MAX, nest,
+			       lbdr_timeout_nl_policy, extack);
+	if (err)
+		return err;
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++)
+		if (attrs[state])
+			timeout[state] = nla_get_u32(attrs[state]);
+	return 0;
+}
+
+/**
+ * lbdr_nl_put_timeouts() - Put time-outs by state
+ * @msg: the message
+ * @attr: the nest that they come in
+ * @timeout: seconds; those of 0 are left out
+ *
+ * Context: any.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_put_timeouts(struct sk_buff *msg, int attr,
+			 const u32 timeout[LBDR_CONN_STATES])
+{
+	struct nlattr *nest = nla_nest_start(msg, attr);
+	u32 state;
+
+	if (!nest)
+		return -EMSGSIZE;
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++)
+		if (timeout[state] && nla_put_u32(msg, state, timeout[state]))
+			return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+/**
+ * lbdr_nl_put_settings() - Put the settings of a namespace
+ * @msg: the message
+ * @ln: the namespace
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_put_settings(struct sk_buff *msg, const struct lbdr_net *ln)
+{
+	const struct net_device *dev;
+	u32 i;
+
+	if (lbdr_nl_put_timeouts(msg, LBDR_A_INFO_TIMEOUT, ln->timeout) ||
+	    nla_put_u8(msg, LBDR_A_INFO_ENTRY,
+		       list_empty(&ln->ingress) ? READ_ONCE(ln->entry) :
+						  LBDR_ENTRY_INGRESS))
+		return -EMSGSIZE;
+	for (i = 0; (dev = lbdr_ingress_dev(ln, i)); i++)
+		if (nla_put_string(msg, LBDR_A_INFO_DEVICE, dev->name))
+			return -EMSGSIZE;
+	return 0;
+}
+
+static int lbdr_nl_put_drops(struct sk_buff *msg, const struct lbdr_net *ln)
+{
+	enum lbdr_drop drop;
+	struct nlattr *nest;
+
+	for (drop = 0; drop < LBDR_DROPS; drop++) {
+		nest = nla_nest_start(msg, LBDR_A_INFO_DROP);
+		if (!nest ||
+		    nla_put_string(msg, LBDR_A_DROP_REASON,
+				   lbdr_drop_words[drop].reason) ||
+		    nla_put_u64_64bit(msg, LBDR_A_DROP_PACKETS,
+				      lbdr_drop_count(ln, drop),
+				      LBDR_A_DROP_PAD))
+			return -EMSGSIZE;
+		nla_nest_end(msg, nest);
+	}
+	return 0;
+}
+
+/**
+ * lbdr_nl_info_get_doit() - Get the director's state
  * @skb: the request
- * @info: the same
+ * @info: the request
  *
  * Context: process.
  * Return: 0 or a negative error.
@@ -23,154 +122,103 @@ int lbdr_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct sk_buff *msg;
+	void *hdr;
 	int err;
 
-	/* All drop reasons with their words are half of it. */
 	msg = genlmsg_new(SZ_4K, GFP_KERNEL);
 	if (!msg)
 		return -ENOMEM;
-	mutex_lock(&ln->lock);
-	err = lbdr_nl_fill_info(msg, info, ln);
-	mutex_unlock(&ln->lock);
+	hdr = genlmsg_put_reply(msg, info, &lbdr_nl_family, 0,
+				LBDR_CMD_INFO_GET);
+	lbdr_lock(ln);
+	err = !hdr ||
+	      nla_put_string(msg, LBDR_A_INFO_VERSION, LBDR_MODULE_VERSION) ||
+	      nla_put_u32(msg, LBDR_A_INFO_SERVICES,
+			  READ_ONCE(ln->n_services[LBDR_V4]) +
+			  READ_ONCE(ln->n_services[LBDR_V6])) ||
+	      nla_put_u32(msg, LBDR_A_INFO_CONNS,
+			  atomic_read(&ln->n_conns)) ||
+	      nla_put_u32(msg, LBDR_A_INFO_CONN_MAX, lbdr_conn_max()) ||
+	      lbdr_nl_put_settings(msg, ln) || lbdr_nl_put_drops(msg, ln);
+	lbdr_unlock(ln);
 	if (err) {
 		nlmsg_free(msg);
-		return err;
+		return -EMSGSIZE;
 	}
+	genlmsg_end(msg, hdr);
 	return genlmsg_reply(msg, info);
 }
 
-/**
- * lbdr_nl_put_devices() - give the references back
- * @devices: the devices
- *
- * Context: process.
- */
-void lbdr_nl_put_devices(struct lbdr_nl_devices *devices)
-{
-	while (devices->n)
-		dev_put(devices->dev[--devices->n]);
-}
-
-/**
- * lbdr_nl_find_device() - one more device for the entry ingress
- * @devices: gets a reference to it
- * @net: the namespace
- * @name: the device's
- *
- * Context: process.
- * Return: 0, or -ENODEV or -E2BIG without a sentence.
- */
-int lbdr_nl_find_device(struct lbdr_nl_devices *devices, struct net *net,
-			const char *name)
-{
-	struct net_device *dev;
-
-	if (devices->n == LBDR_INGRESS_MAX)
-		return -E2BIG;
-	dev = dev_get_by_name(net, name);
-	if (!dev)
-		return -ENODEV;
-	devices->dev[devices->n++] = dev;
-	return 0;
-}
-
-static int lbdr_nl_get_devices(struct genl_info *info,
-			       struct lbdr_nl_devices *devices)
+static int lbdr_nl_stage_devices(struct lbdr_config *config,
+				 struct genl_info *info)
 {
 	const struct nlattr *attr;
-	int left, err;
+	struct net_device *dev;
+	int left;
 
+	config->n_devices = 0;
 	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, left) {
 		if (nla_type(attr) != LBDR_A_INFO_DEVICE)
 			continue;
-		err = lbdr_nl_find_device(devices, genl_info_net(info),
-					  nla_data(attr));
-		if (err == -E2BIG)
+		if (config->n_devices == LBDR_INGRESS_MAX) {
 			NL_SET_ERR_MSG_ATTR(info->extack, attr,
-					    "at most 16 devices have packets taken at ingress");
-		else if (err)
+					    "too many devices: the entry ingress takes 16 at most");
+			return -E2BIG;
+		}
+		/* Commit looks it up again; this tells early. */
+		dev = dev_get_by_name(genl_info_net(info), nla_data(attr));
+		if (!dev) {
 			NL_SET_ERR_MSG_ATTR(info->extack, attr,
-					    "there is no such device");
-		if (err)
-			return err;
+					    "device not found");
+			return -ENODEV;
+		}
+		dev_put(dev);
+		nla_strscpy(config->devices[config->n_devices++], attr,
+			    IFNAMSIZ);
 	}
 	return 0;
 }
 
-/**
- * lbdr_nl_set_entry() - take packets elsewhere from now on
- * @ln: the namespace
- * @entry: enum lbdr_entry
- * @devices: those of the entry ingress
- * @extack: for the sentence
- *
- * All of it, or nothing.
- *
- * Context: process, lbdr_net.lock held.
- * Return: 0 or a negative error.
- */
-int lbdr_nl_set_entry(struct lbdr_net *ln, u8 entry,
-		      const struct lbdr_nl_devices *devices,
-		      struct netlink_ext_ack *extack)
-{
-	bool added[LBDR_INGRESS_MAX] = {};
-	int err = 0;
-	u32 i;
-
-	for (i = 0; i < devices->n; i++) {
-		err = lbdr_ingress_add(ln, devices->dev[i]);
-		if (err < 0)
-			goto err;
-		added[i] = err;
-	}
-	err = lbdr_hook_set_entry(ln, entry == LBDR_ENTRY_INGRESS ?
-				      LBDR_ENTRY_PREROUTING : entry);
-	if (err)
-		goto err;
-	lbdr_ingress_retain(ln, devices->dev, devices->n);
-	return 0;
-
-err:
-	while (i--)
-		if (added[i])
-			lbdr_ingress_del_dev(ln, devices->dev[i]);
-	NL_SET_ERR_MSG(extack,
-		       "the hooks cannot be registered: no memory, or a kernel without netfilter at ingress");
-	return err;
-}
-
-static int lbdr_nl_apply_info(struct lbdr_net *ln, const struct nlattr *entry,
-			      const struct lbdr_nl_devices *devices,
+static int lbdr_nl_stage_info(struct lbdr_config *config,
 			      struct genl_info *info)
 {
-	u32 timeout[LBDR_CONN_STATES], state;
+	const struct nlattr *nest = info->attrs[LBDR_A_INFO_TIMEOUT];
+	const struct nlattr *entry = info->attrs[LBDR_A_INFO_ENTRY];
+	u32 timeout[LBDR_CONN_STATES];
+	u32 state;
 	int err;
 
-	memcpy(timeout, ln->timeout, sizeof(timeout));
-	err = lbdr_nl_parse_timeouts(info->attrs[LBDR_A_INFO_TIMEOUT], 1,
-				     timeout, info->extack);
+	memcpy(timeout, config->has_timeouts ? config->timeout :
+					       config->ln->timeout,
+	       sizeof(timeout));
+	err = lbdr_nl_parse_timeouts(nest, timeout, info->extack);
 	if (err)
 		return err;
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
+		if (timeout[state])
+			continue;
+		NL_SET_ERR_MSG_ATTR(info->extack, nest,
+				    "invalid time-out: must be 1 to 2000000 seconds");
+		return -ERANGE;
+	}
 	if (entry) {
-		err = lbdr_nl_set_entry(ln, nla_get_u8(entry), devices,
-					info->extack);
+		err = lbdr_nl_stage_devices(config, info);
 		if (err)
 			return err;
+		config->has_entry = true;
+		config->entry = nla_get_u8(entry);
 	}
-	/* Asked for nothing, changed nothing. */
-	if (!entry && !memcmp(timeout, ln->timeout, sizeof(timeout)))
-		return 0;
-	for (state = 0; state < LBDR_CONN_STATES; state++)
-		WRITE_ONCE(ln->timeout[state], timeout[state]);
-	ln->generation++;
-	lbdr_nl_notify_net(ln, LBDR_CMD_INFO_SET_NTF, NULL);
+	if (nest) {
+		config->has_timeouts = true;
+		memcpy(config->timeout, timeout, sizeof(timeout));
+	}
 	return 0;
 }
 
 /**
- * lbdr_nl_info_set_doit() - time-outs, and where packets are taken
+ * lbdr_nl_info_set_doit() - Change time-outs, or where packets are taken
  * @skb: the request
- * @info: the same
+ * @info: the request
  *
  * Context: process.
  * Return: 0 or a negative error.
@@ -178,34 +226,49 @@ static int lbdr_nl_apply_info(struct lbdr_net *ln, const struct nlattr *entry,
 int lbdr_nl_info_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	const struct nlattr *entry = info->attrs[LBDR_A_INFO_ENTRY];
-	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	bool ingress = entry && nla_get_u8(entry) == LBDR_ENTRY_INGRESS;
-	struct lbdr_nl_devices devices = {};
-	struct lbdr_batch *batch;
+	struct lbdr_nl_cmd cmd;
 	int err;
 
-	if (entry && nla_get_u8(entry) > LBDR_ENTRY_INGRESS) {
-		NL_SET_ERR_MSG_ATTR(info->extack, entry,
-				    "the entry must be prerouting, input or ingress");
-		return -EINVAL;
-	}
 	if (ingress != !!info->attrs[LBDR_A_INFO_DEVICE]) {
 		GENL_SET_ERR_MSG(info,
-				 "the entry ingress needs devices, and no other entry has any");
+				 "devices are required with the entry ingress, and not supported with others");
 		return -EINVAL;
 	}
-	err = lbdr_nl_get_devices(info, &devices);
+	err = lbdr_nl_cmd_begin(&cmd, info, LBDR_A_INFO_BATCH);
 	if (err)
-		goto out_devices;
-
-	mutex_lock(&ln->lock);
-	batch = lbdr_nl_batch(ln, info);
-	if (batch)
-		err = lbdr_nl_stage_info(batch, entry, &devices, info);
-	else
-		err = lbdr_nl_apply_info(ln, entry, &devices, info);
-	mutex_unlock(&ln->lock);
-out_devices:
-	lbdr_nl_put_devices(&devices);
+		return err;
+	err = lbdr_nl_cmd_commit(&cmd, lbdr_nl_stage_info(cmd.config, info));
+	lbdr_nl_cmd_end(&cmd);
 	return err;
+}
+
+/**
+ * lbdr_nl_sched_get_dumpit() - Dump the schedulers
+ * @msg: the message
+ * @cb: ctx has the index of the next one
+ *
+ * Context: process.
+ * Return: bytes filled in.
+ */
+int lbdr_nl_sched_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	unsigned long *next = (unsigned long *)cb->ctx;
+	const struct lbdr_sched_ops *sched;
+	void *hdr;
+
+	while ((sched = lbdr_sched_at(*next))) {
+		hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid,
+				  cb->nlh->nlmsg_seq, &lbdr_nl_family,
+				  NLM_F_MULTI, LBDR_CMD_SCHED_GET);
+		if (!hdr)
+			break;
+		if (nla_put_string(msg, LBDR_A_SCHED_NAME, sched->name)) {
+			genlmsg_cancel(msg, hdr);
+			break;
+		}
+		genlmsg_end(msg, hdr);
+		++*next;
+	}
+	return msg->len;
 }

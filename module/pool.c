@@ -2,18 +2,19 @@
 /*
  * The pool: the immutable snapshot of a service's servers that schedulers read.
  *
- * Every change of a service's servers, weights or scheduler builds a new pool
- * under lbdr_net.lock, publishes it by RCU and frees the old one after a grace
- * period, with its references to the servers. A packet therefore sees the old
- * set or the new one, with the scheduler's tables that belong to it, and never
- * a mixture.
+ * A change of a service's servers, weights or scheduler builds a new pool under
+ * lbdr_net.config, publishes it by RCU under lbdr_net.lock and frees the old one
+ * after a grace period, with its references to the servers. So a packet sees the
+ * old set of servers or the new one, with the tables of the scheduler that belong
+ * to it, and never a mixture.
  *
- * Building takes time: mh's table has 65,537 slots. Where more changes follow at
- * once (lbdr_net.hold), the pool waits for the last of them, and the service is
- * stale until then. Nothing wrong comes of a stale pool: a server that was
- * removed or quiesced is not open, and no scheduler chooses it; a new server or
- * weight counts from the last change of the batch on. Should the last one never
- * come, the work item builds the pool.
+ * Building takes time in proportion to the number of servers. When a large
+ * service changes by many single commands, not each of them builds a pool: if the
+ * present one is younger than POOL_AGE, a work item builds the new one when it
+ * has reached that age. Until then the present pool is stale, which is harmless:
+ * a server that was removed or quiesced is not open, so no scheduler chooses it;
+ * a new server or weight takes effect with the new pool. Transactions of several
+ * commands always build each pool once, at commit.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -26,8 +27,11 @@
 #include "server.h"
 #include "service.h"
 
-/* How long a pool waits for the last change of a batch, at most */
-#define FRESHEN_DELAY	(HZ / 50 ?: 1)
+/* Age at which the pool of a large service may be replaced by a command */
+#define POOL_AGE	(HZ / 50 ?: 1)
+
+/* Number of servers up to which every command builds the pool at once */
+#define POOL_SMALL	256
 
 static void lbdr_pool_free(struct lbdr_pool *pool)
 {
@@ -48,8 +52,8 @@ static void lbdr_pool_free_cb(struct rcu_head *rcu)
 }
 
 /**
- * lbdr_pool_free_rcu() - free a pool after the last packet that may see it
- * @pool: one that is published nowhere any more
+ * lbdr_pool_free_rcu() - Free a pool after the last packet that may see it
+ * @pool: no longer published
  *
  * Context: any.
  */
@@ -60,14 +64,15 @@ void lbdr_pool_free_rcu(struct lbdr_pool *pool)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_free_rcu);
 
 /**
- * lbdr_pool_make() - make a pool of servers
- * @service: whose they are, or will be
+ * lbdr_pool_make() - Build a pool
+ * @service: the service
  * @sched: the scheduler that will read it
- * @memory: what that has opened for the service, or NULL
- * @servers: all servers of the service with the weights that they are to have
- * @n: how many
+ * @memory: state of that scheduler for the service, or NULL
+ * @servers: all servers of the service with the weights that they are to have,
+ *	0 for those that drain
+ * @n: number of @servers
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process, may sleep; lbdr_net.config held.
  * Return: the pool, or ERR_PTR(-ENOMEM).
  */
 struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
@@ -106,50 +111,86 @@ struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
 	return pool;
 }
 
-/**
- * lbdr_pool_build() - make a pool of a service's servers as they are now
- * @service: the service
- * @sched: the scheduler that will read it
- * @memory: what that has opened for the service, or NULL
- *
- * Context: process, lbdr_net.lock held.
- * Return: the pool, or ERR_PTR(-ENOMEM).
- */
-struct lbdr_pool *lbdr_pool_build(struct lbdr_service *service,
-				  const struct lbdr_sched *sched, void *memory)
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_make);
+
+/* The next entry of @servers with a weight, from @i on; @n if there is none. */
+static u32 lbdr_pool_next_weighted(const struct lbdr_pool_entry *servers, u32 n,
+				   u32 i)
 {
-	struct lbdr_pool_entry *servers;
-	struct lbdr_server *server;
-	struct lbdr_pool *pool;
-	u32 n = 0;
-
-	servers = kvmalloc_array(service->n_servers, sizeof(*servers),
-				 GFP_KERNEL);
-	if (!servers)
-		return ERR_PTR(-ENOMEM);
-	list_for_each_entry(server, &service->servers, list) {
-		servers[n].server = server;
-		servers[n++].weight = server->draining ? 0 : server->weight;
-	}
-	pool = lbdr_pool_make(service, sched, memory, servers, n);
-	kvfree(servers);
-	return pool;
+	while (i < n && !servers[i].weight)
+		i++;
+	return i;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_build);
 
 /**
- * lbdr_pool_publish() - let packets see a service's new pool
+ * lbdr_pool_is_current() - Whether a service's pool is what servers would make
+ * @service: the service
+ * @servers: all its servers with the weights that they are to have
+ * @n: number of @servers
+ *
+ * Context: process, lbdr_net.config held.
+ */
+bool lbdr_pool_is_current(const struct lbdr_service *service,
+			  const struct lbdr_pool_entry *servers, u32 n)
+{
+	const struct lbdr_pool *pool =
+		rcu_dereference_protected(service->pool, true);
+	u32 i, at = lbdr_pool_next_weighted(servers, n, 0);
+
+	if (pool->sched.ops->needs_weight0)
+		return false;
+	for (i = 0; i < pool->n; i++) {
+		if (at == n || servers[at].server != pool->entries[i].server ||
+		    servers[at].weight != pool->entries[i].weight)
+			return false;
+		at = lbdr_pool_next_weighted(servers, n, at + 1);
+	}
+	return at == n;
+}
+
+/**
+ * lbdr_pool_may_wait() - Whether a command may leave the pool to the work item
+ * @service: the service
+ *
+ * Context: process, lbdr_net.config held.
+ */
+bool lbdr_pool_may_wait(const struct lbdr_service *service)
+{
+	return service->n_servers > POOL_SMALL &&
+	       time_before(jiffies, service->pool_built + POOL_AGE);
+}
+
+/**
+ * lbdr_pool_wait() - Have the pool of a service built by the work item
  * @ln: the namespace
  * @service: the service
- * @pool: what lbdr_pool_build() made of it
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process, lbdr_net.config held.
+ */
+void lbdr_pool_wait(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	lockdep_assert_held(&ln->config);
+
+	if (list_empty(&service->stale))
+		list_add_tail(&service->stale, &ln->stale);
+	queue_delayed_work(system_power_efficient_wq, &ln->pool_work, POOL_AGE);
+}
+
+/**
+ * lbdr_pool_publish() - Replace the pool of a service
+ * @ln: the namespace
+ * @service: the service
+ * @pool: the new pool
+ *
+ * Context: process, lbdr_net.config and lbdr_net.lock held.
  */
 void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
 		       struct lbdr_pool *pool)
 {
 	struct lbdr_pool *old;
 
+	list_del_init(&service->stale);
+	service->pool_built = jiffies;
 	old = rcu_replace_pointer(service->pool, pool,
 				  lockdep_is_held(&ln->lock));
 	if (old)
@@ -157,105 +198,82 @@ void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_publish);
 
-static int lbdr_pool_rebuild(struct lbdr_net *ln, struct lbdr_service *service)
+/* A pool of a service's servers as they are. */
+static struct lbdr_pool *lbdr_pool_rebuild(struct lbdr_service *service)
 {
+	struct lbdr_pool_entry *servers;
+	struct lbdr_server *server;
 	struct lbdr_pool *pool;
+	u32 n = 0;
 
-	pool = lbdr_pool_build(service, &service->sched, service->memory);
-	if (IS_ERR(pool))
-		return PTR_ERR(pool);
-	lbdr_pool_publish(ln, service, pool);
-	list_del_init(&service->stale);
-	return 0;
-}
-
-/**
- * lbdr_pool_renew() - a service's servers have changed
- * @ln: the namespace
- * @service: the service
- *
- * Builds and publishes a new pool, or sees to it that this is done after the
- * last change of a batch.
- *
- * Context: process, lbdr_net.lock held.
- * Return: 0, or -ENOMEM and the old pool is still there.
- */
-int lbdr_pool_renew(struct lbdr_net *ln, struct lbdr_service *service)
-{
-	lockdep_assert_held(&ln->lock);
-
-	if (!ln->hold)
-		return lbdr_pool_rebuild(ln, service);
-	if (list_empty(&service->stale))
-		list_add_tail(&service->stale, &ln->stale);
-	queue_delayed_work(system_power_efficient_wq, &ln->freshen,
-			   FRESHEN_DELAY);
-	return 0;
-}
-
-/**
- * lbdr_pool_freshen() - build the pools that wait
- * @ln: the namespace
- *
- * One that there is no memory for waits on, and is tried again a second later.
- *
- * Context: process, lbdr_net.lock held.
- */
-void lbdr_pool_freshen(struct lbdr_net *ln)
-{
-	struct lbdr_service *service, *next;
-
-	lockdep_assert_held(&ln->lock);
-
-	list_for_each_entry_safe(service, next, &ln->stale, stale) {
-		if (!lbdr_pool_rebuild(ln, service))
-			continue;
-		pr_warn_ratelimited("no memory for a scheduler's table: new servers and weights do not count yet\n");
-		mod_delayed_work(system_power_efficient_wq, &ln->freshen, HZ);
-		return;
+	servers = kvmalloc_array(service->n_servers ?: 1, sizeof(*servers),
+				 GFP_KERNEL);
+	if (!servers)
+		return ERR_PTR(-ENOMEM);
+	list_for_each_entry(server, &service->servers, list) {
+		servers[n].server = server;
+		servers[n++].weight = server->draining ? 0 : server->weight;
 	}
+	pool = lbdr_pool_make(service, &service->sched, service->memory,
+			      servers, n);
+	kvfree(servers);
+	return pool;
 }
 
-static void lbdr_pool_freshen_work(struct work_struct *work)
+static void lbdr_pool_work(struct work_struct *work)
 {
 	struct lbdr_net *ln = container_of(to_delayed_work(work),
-					   struct lbdr_net, freshen);
+					   struct lbdr_net, pool_work);
+	struct lbdr_service *service, *next;
+	struct lbdr_pool *pool;
 
-	mutex_lock(&ln->lock);
-	lbdr_pool_freshen(ln);
-	mutex_unlock(&ln->lock);
+	mutex_lock(&ln->config);
+	list_for_each_entry_safe(service, next, &ln->stale, stale) {
+		pool = lbdr_pool_rebuild(service);
+		if (IS_ERR(pool)) {
+			pr_warn_ratelimited("no memory for a scheduler's table: new servers and weights take effect later\n");
+			queue_delayed_work(system_power_efficient_wq,
+					   &ln->pool_work, HZ);
+			break;
+		}
+		lbdr_lock(ln);
+		lbdr_pool_publish(ln, service, pool);
+		lbdr_unlock(ln);
+		cond_resched();
+	}
+	mutex_unlock(&ln->config);
 }
 
 /**
- * lbdr_pool_init() - a namespace has no stale pools yet
+ * lbdr_pool_net_init() - Prepare a namespace
  * @ln: the namespace
  *
  * Context: process.
  */
-void lbdr_pool_init(struct lbdr_net *ln)
+void lbdr_pool_net_init(struct lbdr_net *ln)
 {
 	INIT_LIST_HEAD(&ln->stale);
-	INIT_DELAYED_WORK(&ln->freshen, lbdr_pool_freshen_work);
+	INIT_DELAYED_WORK(&ln->pool_work, lbdr_pool_work);
 }
 
 /**
- * lbdr_pool_exit() - a namespace will have no pools any more
+ * lbdr_pool_net_exit() - Stop the work item of a namespace
  * @ln: the namespace, without services
  *
- * Context: process.
+ * Context: process, lbdr_net.config not held.
  */
-void lbdr_pool_exit(struct lbdr_net *ln)
+void lbdr_pool_net_exit(struct lbdr_net *ln)
 {
-	cancel_delayed_work_sync(&ln->freshen);
+	cancel_delayed_work_sync(&ln->pool_work);
 }
 
 /**
- * lbdr_pool_pick() - choose a server for a new connection
+ * lbdr_pool_pick() - Choose a server for a new connection
  * @service: the service
  * @flow: of the connection's first packet
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: a server, or NULL when there is none to take it.
+ * Return: a server, or NULL if none takes new connections.
  */
 struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
 				   const struct lbdr_flow *flow)
@@ -269,16 +287,16 @@ struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_pick);
 
 /**
- * lbdr_pool_peek() - the server that lbdr_pool_pick() would choose
+ * lbdr_pool_peek() - Get the server that lbdr_pool_pick() would choose
  * @service: the service
  * @flow: of a connection's first packet
- * @first: set to the server that the choice fell on first and that is passed over
- *	if it is not open, or to NULL where the scheduler knows no such one
+ * @first: set to the server that the scheduler chose before it checked whether
+ *	that server is open; NULL if it has no such first choice
  *
- * Nothing is changed by it, and nobody can tell that it was asked.
+ * Changes nothing.
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: a server, or NULL when there is none to take it.
+ * Return: a server, or NULL if none takes new connections.
  */
 struct lbdr_server *lbdr_pool_peek(const struct lbdr_service *service,
 				   const struct lbdr_flow *flow,

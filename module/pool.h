@@ -54,22 +54,22 @@ struct lbdr_pool {
 	struct lbdr_pool_entry		entries[];
 };
 
-void lbdr_pool_init(struct lbdr_net *ln);
-void lbdr_pool_exit(struct lbdr_net *ln);
-void lbdr_pool_freshen(struct lbdr_net *ln);
+void lbdr_pool_net_init(struct lbdr_net *ln);
+void lbdr_pool_net_exit(struct lbdr_net *ln);
 struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
 				 const struct lbdr_sched *sched, void *memory,
 				 const struct lbdr_pool_entry *servers, u32 n);
-struct lbdr_pool *lbdr_pool_build(struct lbdr_service *service,
-				  const struct lbdr_sched *sched, void *memory);
+bool lbdr_pool_is_current(const struct lbdr_service *service,
+			  const struct lbdr_pool_entry *servers, u32 n);
+bool lbdr_pool_may_wait(const struct lbdr_service *service);
+void lbdr_pool_wait(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
 		       struct lbdr_pool *pool);
-int lbdr_pool_renew(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_pool_free_rcu(struct lbdr_pool *pool);
 struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
 				   const struct lbdr_flow *flow);
 struct lbdr_server *lbdr_pool_peek(const struct lbdr_service *service,
 				   const struct lbdr_flow *flow,
 				   struct lbdr_server **first);
-void lbdr_pool_free_rcu(struct lbdr_pool *pool);
 
 #endif /* _LBDR_POOL_H */

@@ -49,6 +49,7 @@ struct lbdr_sched_ops {
 	const char *summary;
 	u32 flags;
 	bool stateless;
+	bool needs_weight0;
 	u32 size;
 	void *(*open)(void);
 	void (*close)(void *memory);

@@ -1,32 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Real servers: their birth, change and removal.
+ * Real servers.
  *
- * A server belongs to one service. It is added, changed and removed under
- * lbdr_net.lock; packets reach it through a pool or a connection, each of
- * which holds a reference until a grace period after the last packet that
- * could see it. So whoever finds a server by one of these under
- * rcu_read_lock() may use it, and whoever puts the last reference may free it
- * at once.
+ * A server belongs to one service. Transactions add, change and remove it
+ * (config_commit.c). Packets reach it through a pool, a connection or an entry of
+ * a lblc table, each of which holds a reference until a grace period after the
+ * last packet that could see it. So a reader that has found a server by one of
+ * these under rcu_read_lock() may use it, and whoever puts the last reference
+ * may free it at once.
  *
- * A server that was removed is dead: its counts are folded into its service,
- * it is in no pool any more, and its connections are not found any more. The
- * collector reaps them, and the server's memory goes with the last.
+ * A removed server is dead: its counters are added to its service's, no pool
+ * offers it, and its connections are not found any more. The collector frees
+ * them, and the last reference frees the server.
  */
+#include "drain.h"
 #include "lbdr.h"
-#include "ntf.h"
 #include "peers.h"
-#include "pool.h"
 #include "route.h"
 #include "server.h"
 #include "service.h"
 #include "stats.h"
 
-/* How often it is looked whether a server that drains has run dry */
-#define DRAIN_PERIOD	(HZ / 4 ?: 1)
-
 /**
- * lbdr_server_counts() - what a server has got since the last zero operation
+ * lbdr_server_counts() - Get a server's counters since the last zero operation
  * @server: the server
  * @counts: filled in
  *
@@ -44,28 +40,45 @@ void lbdr_server_counts(const struct lbdr_server *server,
 }
 
 /**
- * lbdr_server_settings() - what a server is like
+ * lbdr_server_settings() - Get a server's settings
  * @server: the server
  * @settings: filled in
  *
- * Context: lbdr_net.lock held.
+ * Context: lbdr_net.lock or lbdr_net.config held.
  */
 void lbdr_server_settings(const struct lbdr_server *server,
 			  struct lbdr_server_settings *settings)
 {
-	lockdep_assert_held(&server->ln->lock);
+	lbdr_assert_stable(server->ln);
 
-	settings->weight = server->weight;
-	settings->upper = server->upper;
-	settings->lower = server->lower;
+	*settings = (struct lbdr_server_settings) {
+		.weight = server->weight,
+		.upper = server->upper,
+		.lower = server->lower,
+		.drain = server->draining,
+	};
 }
 
 /**
- * lbdr_server_find() - a server of a service
+ * lbdr_server_settings_equal() - Compare settings
+ * @a: settings
+ * @b: other settings
+ *
+ * Context: any.
+ */
+bool lbdr_server_settings_equal(const struct lbdr_server_settings *a,
+				const struct lbdr_server_settings *b)
+{
+	return a->weight == b->weight && a->upper == b->upper &&
+	       a->lower == b->lower && a->drain == b->drain;
+}
+
+/**
+ * lbdr_server_find() - Look up a server of a service
  * @service: the service
  * @addr: the RIP
  *
- * Context: lbdr_net.lock held.
+ * Context: lbdr_net.lock or lbdr_net.config held.
  * Return: the server or NULL.
  */
 struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
@@ -80,19 +93,19 @@ struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
 }
 
 /**
- * lbdr_server_make() - a server that nobody knows of
+ * lbdr_server_alloc() - Allocate a server that is linked nowhere
  * @ln: the namespace
- * @service: the service that it will be of
+ * @service: the service that it will belong to
  * @addr: the RIP, of the service's family
- * @settings: what it is to be like
+ * @settings: its settings
  *
- * Context: process.
+ * Context: process, may sleep.
  * Return: the server with one reference, or NULL.
  */
-struct lbdr_server *lbdr_server_make(struct lbdr_net *ln,
-				     struct lbdr_service *service,
-				     const union nf_inet_addr *addr,
-				     const struct lbdr_server_settings *settings)
+struct lbdr_server *
+lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
+		  const union nf_inet_addr *addr,
+		  const struct lbdr_server_settings *settings)
 {
 	struct lbdr_server *server;
 	int cpu;
@@ -123,7 +136,7 @@ struct lbdr_server *lbdr_server_make(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_server_put() - give back a reference
+ * lbdr_server_put() - Drop a reference
  * @server: the server
  *
  * Context: any.
@@ -138,104 +151,59 @@ void lbdr_server_put(struct lbdr_server *server)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_put);
 
 /**
- * lbdr_server_enlist() - a server is the last of its service
+ * lbdr_server_link() - Append a server to the list of its service
  * @service: the service
- * @server: in no list; one reference is the service's from now on
+ * @server: in no list; the caller's reference becomes the list's
  *
- * Context: process, lbdr_net.lock held, or nobody else knows of @service.
+ * Context: process, lbdr_net.config and lbdr_net.lock held.
  */
-void lbdr_server_enlist(struct lbdr_service *service,
-			struct lbdr_server *server)
+void lbdr_server_link(struct lbdr_service *service, struct lbdr_server *server)
 {
-	server->number = ++service->last_number;
+	lockdep_assert_held(&server->ln->lock);
+
 	list_add_tail(&server->list, &service->servers);
 	service->n_servers++;
+	lbdr_peers_schedule_update(server->ln);
 }
 
 /**
- * lbdr_server_add() - add a server to a service
- * @ln: the namespace
- * @service: the service, which does not have it
- * @addr: the RIP, of the service's family
- * @settings: what it is to be like
+ * lbdr_server_unlink() - Remove a server from its service
+ * @service: its service
+ * @server: the server; the list's reference is dropped
  *
- * Context: process, lbdr_net.lock held.
- * Return: the server, or ERR_PTR(-ENOMEM), or ERR_PTR(-ENOSPC) when the
- * service has LBDR_SERVER_MAX servers.
+ * Context: process, lbdr_net.config and lbdr_net.lock held.
  */
-struct lbdr_server *
-lbdr_server_add(struct lbdr_net *ln, struct lbdr_service *service,
-		const union nf_inet_addr *addr,
-		const struct lbdr_server_settings *settings)
+void lbdr_server_unlink(struct lbdr_service *service,
+			struct lbdr_server *server)
 {
-	struct lbdr_server *server;
-	int err;
+	struct lbdr_counts counts;
 
-	lockdep_assert_held(&ln->lock);
+	lockdep_assert_held(&server->ln->lock);
 
-	if (service->n_servers == LBDR_SERVER_MAX)
-		return ERR_PTR(-ENOSPC);
-	server = lbdr_server_make(ln, service, addr, settings);
-	if (!server)
-		return ERR_PTR(-ENOMEM);
+	/* Read by packets: connections to a dead server are not found */
+	WRITE_ONCE(server->dead, true);
+	lbdr_route_prune(server);
 
-	lbdr_server_enlist(service, server);
-	err = lbdr_pool_renew(ln, service);
-	if (err)
-		goto err_pool;
-	lbdr_peers_schedule_update(ln);
-	ln->generation++;
-	return server;
+	lbdr_server_counts(server, &counts);
+	service->folded.conns += counts.conns;
+	service->folded.packets += counts.packets;
+	service->folded.bytes += counts.bytes;
 
-err_pool:
-	service->n_servers--;
 	list_del(&server->list);
+	list_del(&server->drain);
+	service->n_servers--;
+	lbdr_peers_schedule_update(server->ln);
 	lbdr_server_put(server);
-	return ERR_PTR(err);
 }
 
 /**
- * lbdr_server_set() - change a server's share of new connections
- * @ln: the namespace
- * @service: the service
- * @server: its server
- * @settings: what it is to be like
- *
- * Context: process, lbdr_net.lock held.
- * Return: 0, or -ENOMEM and nothing is changed.
- */
-int lbdr_server_set(struct lbdr_net *ln, struct lbdr_service *service,
-		    struct lbdr_server *server,
-		    const struct lbdr_server_settings *settings)
-{
-	u32 old = server->weight;
-	int err;
-
-	lockdep_assert_held(&ln->lock);
-
-	if (settings->weight != old) {
-		WRITE_ONCE(server->weight, settings->weight);
-		err = lbdr_pool_renew(ln, service);
-		if (err) {
-			WRITE_ONCE(server->weight, old);
-			return err;
-		}
-	}
-	WRITE_ONCE(server->upper, settings->upper);
-	WRITE_ONCE(server->lower, settings->lower);
-	lbdr_server_update_overload(server);
-	ln->generation++;
-	return 0;
-}
-
-/**
- * lbdr_server_update_overload() - say whether a server has too many connections
+ * lbdr_server_update_overload() - Set or clear a server's overload flag
  * @server: the server, whose connections or thresholds have just changed
  *
- * Thresholds as ipvsadm(8) has them: overloaded from @upper connections on,
+ * Thresholds are those of ipvsadm(8): overloaded from @upper connections on,
  * active or not, until there are fewer than @lower, or than three quarters of
- * @upper. The last one to come here has seen what all others before it changed,
- * so the verdict is right when all are done.
+ * @upper. The lock orders the callers: the last one sees what all others before
+ * it have changed, so the flag is right when all are done.
  *
  * Context: any but hard interrupt.
  */
@@ -256,16 +224,15 @@ void lbdr_server_update_overload(struct lbdr_server *server)
 	spin_unlock_bh(&server->lock);
 }
 
-/* Among those that wait for their last connection, or no more. */
-static void lbdr_server_await(struct lbdr_server *server)
+static void lbdr_server_set_thresholds(struct lbdr_server *server,
+				       const struct lbdr_server_settings *settings)
 {
-	struct lbdr_net *ln = server->ln;
-
-	list_del_init(&server->drain);
-	if (!server->draining)
+	if (server->upper == settings->upper &&
+	    server->lower == settings->lower)
 		return;
-	list_add_tail(&server->drain, &ln->draining);
-	queue_delayed_work(system_power_efficient_wq, &ln->drain, DRAIN_PERIOD);
+	WRITE_ONCE(server->upper, settings->upper);
+	WRITE_ONCE(server->lower, settings->lower);
+	lbdr_server_update_overload(server);
 }
 
 static void lbdr_server_set_drain(struct lbdr_server *server, bool drain)
@@ -273,207 +240,48 @@ static void lbdr_server_set_drain(struct lbdr_server *server, bool drain)
 	if (drain == server->draining)
 		return;
 	WRITE_ONCE(server->draining, drain);
-	lbdr_server_await(server);
-}
-
-static bool lbdr_server_looser(u32 upper, u32 than)
-{
-	return than && (!upper || upper > than);
+	lbdr_drain_update(server);
 }
 
 /**
- * lbdr_server_loosen() - take from a change what lets more connections in
+ * lbdr_server_apply_opening() - Apply the part of new settings that lets more
+ *	connections in
  * @server: the server
- * @settings: what it is to be like
- * @drain: whether it is to drain
+ * @settings: settings that it is to have
  *
- * Where several servers of a service change at once, this comes before the new
- * pool and lbdr_server_settle() after it: a packet that finds the old pool meets
- * nobody closed who was open, and with the new one nobody who is to be open and
- * is not yet.
+ * First of two steps, see lbdr_config_publish_change().
  *
  * Context: process, lbdr_net.lock held.
  */
-void lbdr_server_loosen(struct lbdr_server *server,
-			const struct lbdr_server_settings *settings, bool drain)
+void lbdr_server_apply_opening(struct lbdr_server *server,
+			       const struct lbdr_server_settings *settings)
 {
+	bool higher = server->upper &&
+		      (!settings->upper || settings->upper > server->upper);
+
 	lockdep_assert_held(&server->ln->lock);
 
-	if (!drain)
+	if (!settings->drain)
 		lbdr_server_set_drain(server, false);
 	if (!server->weight && settings->weight)
 		WRITE_ONCE(server->weight, settings->weight);
-	if (lbdr_server_looser(settings->upper, server->upper)) {
-		WRITE_ONCE(server->upper, settings->upper);
-		WRITE_ONCE(server->lower, settings->lower);
-		lbdr_server_update_overload(server);
-	}
+	if (higher)
+		lbdr_server_set_thresholds(server, settings);
 }
 
 /**
- * lbdr_server_settle() - and all the rest of it
+ * lbdr_server_apply() - Apply new settings
  * @server: the server
- * @settings: what it is to be like
- * @drain: whether it is to drain
+ * @settings: settings that it is to have
  *
  * Context: process, lbdr_net.lock held.
  */
-void lbdr_server_settle(struct lbdr_server *server,
-			const struct lbdr_server_settings *settings, bool drain)
+void lbdr_server_apply(struct lbdr_server *server,
+		       const struct lbdr_server_settings *settings)
 {
 	lockdep_assert_held(&server->ln->lock);
 
 	WRITE_ONCE(server->weight, settings->weight);
-	if (server->upper != settings->upper ||
-	    server->lower != settings->lower) {
-		WRITE_ONCE(server->upper, settings->upper);
-		WRITE_ONCE(server->lower, settings->lower);
-		lbdr_server_update_overload(server);
-	}
-	lbdr_server_set_drain(server, drain);
-}
-
-/**
- * lbdr_server_retire() - end a server that no pool will offer any more
- * @service: its service
- * @server: the server, still in the list of @service; the configuration's
- *	reference is given back
- *
- * Context: process, lbdr_net.lock held.
- */
-void lbdr_server_retire(struct lbdr_service *service,
-			struct lbdr_server *server)
-{
-	struct lbdr_counts counts;
-
-	/* Read by packets: connections of a dead server are not found */
-	WRITE_ONCE(server->dead, true);
-	lbdr_route_prune(server);
-
-	lbdr_server_counts(server, &counts);
-	service->folded.conns += counts.conns;
-	service->folded.packets += counts.packets;
-	service->folded.bytes += counts.bytes;
-
-	list_del(&server->list);
-	list_del(&server->drain);
-	lbdr_peers_schedule_update(server->ln);
-	service->n_servers--;
-	lbdr_server_put(server);
-}
-
-/**
- * lbdr_server_del() - remove a server from its service
- * @ln: the namespace
- * @service: the service
- * @server: its server, not to be used after this
- *
- * Context: process, lbdr_net.lock held.
- * Return: 0, or -ENOMEM and nothing is changed.
- */
-int lbdr_server_del(struct lbdr_net *ln, struct lbdr_service *service,
-		    struct lbdr_server *server)
-{
-	struct lbdr_server *prev = list_prev_entry(server, list);
-	int err;
-
-	lockdep_assert_held(&ln->lock);
-
-	/* Off the list while the pool is built, and back where it was. */
-	list_del(&server->list);
-	err = lbdr_pool_renew(ln, service);
-	list_add(&server->list, &prev->list);
-	if (err)
-		return err;
-
-	lbdr_server_retire(service, server);
-	ln->generation++;
-	return 0;
-}
-
-/**
- * lbdr_server_drain() - let a server go when its last connection has gone
- * @ln: the namespace
- * @service: the service
- * @server: its server
- * @drain: or take that back
- *
- * Until then it gets no new connection, of persistent clients neither.
- *
- * Context: process, lbdr_net.lock held.
- * Return: 0, or -ENOMEM and nothing is changed.
- */
-int lbdr_server_drain(struct lbdr_net *ln, struct lbdr_service *service,
-		      struct lbdr_server *server, bool drain)
-{
-	int err;
-
-	lockdep_assert_held(&ln->lock);
-
-	WRITE_ONCE(server->draining, drain);
-	err = lbdr_pool_renew(ln, service);
-	if (err) {
-		WRITE_ONCE(server->draining, !drain);
-		return err;
-	}
-	lbdr_server_await(server);
-	ln->generation++;
-	return 0;
-}
-
-/*
- * A packet that chose a server before it began to drain has made its connection
- * when a grace period is over: none comes after the look at the counts.
- */
-static void lbdr_server_drain_work(struct work_struct *work)
-{
-	struct lbdr_net *ln = container_of(to_delayed_work(work),
-					   struct lbdr_net, drain);
-	struct lbdr_server *server, *next;
-	struct sk_buff *ntf;
-	LIST_HEAD(seen);
-
-	mutex_lock(&ln->lock);
-	list_splice_init(&ln->draining, &seen);
-	mutex_unlock(&ln->lock);
-	synchronize_rcu();
-
-	mutex_lock(&ln->lock);
-	list_for_each_entry_safe(server, next, &seen, drain) {
-		if (lbdr_server_active(server) || lbdr_server_inactive(server))
-			continue;
-		/* Without memory for a pool it is tried again. */
-		ntf = lbdr_nl_prepare_drained(server);
-		lbdr_nl_send_drained(ln, ntf,
-				     lbdr_server_del(ln, server->service,
-						     server));
-	}
-	list_splice(&seen, &ln->draining);
-	if (!list_empty(&ln->draining))
-		queue_delayed_work(system_power_efficient_wq, &ln->drain,
-				   DRAIN_PERIOD);
-	mutex_unlock(&ln->lock);
-}
-
-/**
- * lbdr_server_drain_init() - no server of a namespace drains yet
- * @ln: the namespace
- *
- * Context: process.
- */
-void lbdr_server_drain_init(struct lbdr_net *ln)
-{
-	INIT_LIST_HEAD(&ln->draining);
-	INIT_DELAYED_WORK(&ln->drain, lbdr_server_drain_work);
-}
-
-/**
- * lbdr_server_drain_exit() - none will any more
- * @ln: the namespace, without services
- *
- * Context: process.
- */
-void lbdr_server_drain_exit(struct lbdr_net *ln)
-{
-	cancel_delayed_work_sync(&ln->drain);
+	lbdr_server_set_thresholds(server, settings);
+	lbdr_server_set_drain(server, settings->drain);
 }

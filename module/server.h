@@ -16,15 +16,18 @@
 struct lbdr_route;
 
 /**
- * struct lbdr_server_settings - what a server is to be like
- * @weight: 0 to LBDR_WEIGHT_MAX
- * @upper: connections at which it is overloaded, 0 for never
- * @lower: and below which it is no more, 0 for 3/4 of @upper
+ * struct lbdr_server_settings - settings of a server
+ * @weight: 0 to LBDR_WEIGHT_MAX; 0 means no new connections
+ * @upper: number of connections at which it is overloaded, 0 for never
+ * @lower: number of connections below which it is no longer overloaded; 0 for
+ *	three quarters of @upper
+ * @drain: no new connections, and it is removed when its last one has ended
  */
 struct lbdr_server_settings {
 	u32	weight;
 	u32	upper;
 	u32	lower;
+	bool	drain;
 };
 
 /**
@@ -32,31 +35,30 @@ struct lbdr_server_settings {
  * @route: cached route; RCU, replaced under @lock
  * @stats: per CPU; written with BH off
  * @addr: the RIP; immutable
- * @family: that of the service; immutable
- * @dead: removed from its service, set once under lbdr_net.lock and read by
- *	packets with READ_ONCE(): a dead server's connections are no more
- * @ln: the namespace, which outlives it
- * @draining: goes when its last connection has gone, and gets no new ones;
- *	WRITE_ONCE() under lbdr_net.lock
+ * @family: of the service; immutable
+ * @dead: removed from its service. Set once under lbdr_net.lock, read by
+ *	packets with READ_ONCE(): connections to a dead server are not found
+ * @draining: &lbdr_server_settings.drain; WRITE_ONCE() under lbdr_net.lock
+ * @drain_seen: it was draining before the last grace period; lbdr_net.lock
  * @overloaded: has reached @upper; WRITE_ONCE() under @lock
- * @service: whose server it is; immutable. Services go by a grace period after
- *	their servers are dead: who has seen it alive under rcu_read_lock() may
- *	use it
- * @number: from 1 on, in the order of adding to the service; lbdr_net.lock
- * @weight: WRITE_ONCE() under lbdr_net.lock; schedulers read the copy in the
- *	pool, and of this one whether it is 0
- * @upper: connections at which it is overloaded, 0 for never; WRITE_ONCE()
- *	under lbdr_net.lock
- * @lower: and below which it is no more, 0 for 3/4 of @upper; the same
+ * @number: from 1 on, in the order of adding to the service; lbdr_net.config
+ * @weight: WRITE_ONCE() under lbdr_net.lock. Schedulers read the copy in the
+ *	pool, and of this one only whether it is 0
+ * @upper: WRITE_ONCE() under lbdr_net.lock
+ * @lower: WRITE_ONCE() under lbdr_net.lock
+ * @ln: the namespace, which outlives the server
+ * @service: whose server it is; immutable. A service is freed a grace period
+ *	after its servers are dead, so a reader that has seen the server alive
+ *	under rcu_read_lock() may use it
  * @zero: counts at the last zero operation; lbdr_net.lock
- * @list: in lbdr_service.servers; lbdr_net.lock
+ * @list: in lbdr_service.servers; lbdr_net.config and lbdr_net.lock
  * @drain: in lbdr_net.draining while @draining; lbdr_net.lock
- * @active: connections in an active state
- * @inactive: all others
- * @persistent: clients that persistence leads here
- * @refs: one of the configuration, one of each pool and each connection
- * @lock: orders the replacing of @route and the judging of @overloaded; taken
- *	with BH off
+ * @active: number of connections in an active state
+ * @inactive: number of other connections
+ * @persistent: number of clients that persistence leads here
+ * @refs: one reference each of the configuration, of every pool, every
+ *	connection and every entry of a lblc or lblcr table
+ * @lock: protects @route and @overloaded; taken with BH off
  */
 struct lbdr_server {
 	struct lbdr_route __rcu		*route;
@@ -65,6 +67,7 @@ struct lbdr_server {
 	enum lbdr_family		family;
 	bool				dead;
 	bool				draining;
+	bool				drain_seen;
 	bool				overloaded;
 	u32				number;
 	u32				weight;
@@ -86,34 +89,22 @@ struct lbdr_server {
 
 struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
 				     const union nf_inet_addr *addr);
-struct lbdr_server *
-lbdr_server_add(struct lbdr_net *ln, struct lbdr_service *service,
-		const union nf_inet_addr *addr,
-		const struct lbdr_server_settings *settings);
-int lbdr_server_set(struct lbdr_net *ln, struct lbdr_service *service,
-		    struct lbdr_server *server,
-		    const struct lbdr_server_settings *settings);
-int lbdr_server_del(struct lbdr_net *ln, struct lbdr_service *service,
-		    struct lbdr_server *server);
-int lbdr_server_drain(struct lbdr_net *ln, struct lbdr_service *service,
-		      struct lbdr_server *server, bool drain);
-void lbdr_server_drain_init(struct lbdr_net *ln);
-void lbdr_server_drain_exit(struct lbdr_net *ln);
 void lbdr_server_settings(const struct lbdr_server *server,
 			  struct lbdr_server_settings *settings);
-struct lbdr_server *lbdr_server_make(struct lbdr_net *ln,
-				     struct lbdr_service *service,
-				     const union nf_inet_addr *addr,
-				     const struct lbdr_server_settings *settings);
-void lbdr_server_enlist(struct lbdr_service *service,
-			struct lbdr_server *server);
-void lbdr_server_loosen(struct lbdr_server *server,
-			const struct lbdr_server_settings *settings, bool drain);
-void lbdr_server_settle(struct lbdr_server *server,
-			const struct lbdr_server_settings *settings, bool drain);
-void lbdr_server_retire(struct lbdr_service *service,
-			struct lbdr_server *server);
+bool lbdr_server_settings_equal(const struct lbdr_server_settings *a,
+				const struct lbdr_server_settings *b);
+struct lbdr_server *
+lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
+		  const union nf_inet_addr *addr,
+		  const struct lbdr_server_settings *settings);
 void lbdr_server_put(struct lbdr_server *server);
+void lbdr_server_link(struct lbdr_service *service, struct lbdr_server *server);
+void lbdr_server_unlink(struct lbdr_service *service,
+			struct lbdr_server *server);
+void lbdr_server_apply_opening(struct lbdr_server *server,
+			       const struct lbdr_server_settings *settings);
+void lbdr_server_apply(struct lbdr_server *server,
+		       const struct lbdr_server_settings *settings);
 void lbdr_server_update_overload(struct lbdr_server *server);
 void lbdr_server_counts(const struct lbdr_server *server,
 			struct lbdr_counts *counts);

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of virtual services, and the filter of VIPs in front of it.
+ * The tables of virtual services, and the filter of VIPs in front of them.
  *
- * Three tables, asked in this order by a packet of no connection: services of
- * one port, by (family, protocol, VIP, port); services of many, by (family,
- * protocol, VIP), of which a range that has the port comes before port 0; and at
- * the hook behind the mangle table, services of a fwmark.
+ * A packet without a connection looks its service up in this order: services of
+ * one port, by (family, protocol, VIP, port); wide services, by (family,
+ * protocol, VIP), where a range that contains the port comes before port 0; and,
+ * at the hook behind the mangle table, services of a fwmark.
  *
- * They are read under rcu_read_lock(), and services are kept in a list in the
- * order they were added for those who read them all under lbdr_net.lock, which
- * also serialises every change. A service is freed a grace period after it was
- * unlinked. Its connections are not touched then: their servers are dead, so
- * they are not found any more.
+ * Packets read the tables under rcu_read_lock(). A list has all services in the
+ * order of adding. Only transactions change tables and list (config_commit.c),
+ * under lbdr_net.config; what a reader under lbdr_net.lock can find changes under
+ * that lock too. A service is freed a grace period after it was removed. Its
+ * connections are not touched then: their servers are dead, so they are not found
+ * any more.
  *
- * A service has a pool from the moment on that packets may find it, and never
- * loses it. One without is in the tables so that what could fail has been done,
- * and is not there yet for packets.
+ * A service is published when it gets its first pool, and keeps a pool from then
+ * on. Before that it is linked: it is in the tables and its hooks are registered,
+ * so that nothing can fail any more, and nobody finds it.
  */
 #include <linux/jhash.h>
 #include <linux/mm.h>
@@ -31,9 +32,10 @@
 #include "stats.h"
 
 /*
- * Every first packet of a connection looks a service up, so this is less than the
- * table would do by itself: half of an address is folded onto the other, and what
- * is 0 in every key of this table is left out. The operator chooses the keys.
+ * Every first packet of a connection looks a service up, so this hashes less than
+ * the whole key: one half of the address is folded onto the other, and members
+ * that are 0 in every key of this table are left out. The keys are the operator's,
+ * so the hash needs no protection against chosen keys.
  */
 static __always_inline u32 lbdr_service_hash(const void *key, u32 len, u32 seed)
 {
@@ -62,7 +64,7 @@ static const struct rhashtable_params lbdr_service_params = {
 	.automatic_shrinking	= true,
 };
 
-/* The key up to its ports, which are told apart among those of one address. */
+/* The key up to the ports: the services of one address share a list. */
 static const struct rhashtable_params lbdr_service_wide_params = {
 	.head_offset		= offsetof(struct lbdr_service, wide),
 	.key_offset		= offsetof(struct lbdr_service, key),
@@ -71,7 +73,7 @@ static const struct rhashtable_params lbdr_service_wide_params = {
 };
 
 /**
- * lbdr_service_table_init() - make a namespace's table of services
+ * lbdr_service_table_init() - Allocate the tables of a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -94,7 +96,7 @@ int lbdr_service_table_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_service_table_exit() - free a namespace's table of services
+ * lbdr_service_table_exit() - Free the tables of a namespace
  * @ln: the namespace, without services
  *
  * Context: process.
@@ -111,38 +113,55 @@ static u32 lbdr_vip_hash(const struct lbdr_service_key *key)
 					lbdr_vip_hash6(&key->addr.in6);
 }
 
-/**
- * lbdr_service_prune_vips() - forget the VIPs of services that are gone
- * @ln: the namespace
- * @family: of the services
- *
- * One walk over what is left, however many there were.
- *
- * Context: process, lbdr_net.lock held.
- */
-void lbdr_service_prune_vips(struct lbdr_net *ln, enum lbdr_family family)
+static void lbdr_service_prune_family(struct lbdr_net *ln,
+				      enum lbdr_family family)
 {
 	DECLARE_BITMAP(used, 1 << LBDR_VIP_BITS) = {};
 	const struct lbdr_service *service;
 	u32 bit;
 
-	lockdep_assert_held(&ln->lock);
-
-	list_for_each_entry(service, &ln->service_list, list)
+	list_for_each_entry(service, &ln->service_list, list) {
 		if (service->key.family == family &&
 		    !lbdr_service_key_marked(&service->key))
 			__set_bit(lbdr_vip_hash(&service->key), used);
+		cond_resched();
+	}
 	for_each_set_bit(bit, ln->vips[family], 1 << LBDR_VIP_BITS)
 		if (!test_bit(bit, used))
 			clear_bit(bit, ln->vips[family]);
 }
 
-/* The last port that a service has. */
+/**
+ * lbdr_service_prune_vips() - Clear filter bits that no service needs any more
+ * @ln: the namespace
+ *
+ * One walk over the services that are left, however many were removed.
+ *
+ * Context: process, may sleep; lbdr_net.config held.
+ */
+void lbdr_service_prune_vips(struct lbdr_net *ln)
+{
+	enum lbdr_family family;
+
+	lockdep_assert_held(&ln->config);
+
+	for (family = 0; family < LBDR_FAMILIES; family++)
+		lbdr_service_prune_family(ln, family);
+}
+
+/* The last port of a service. */
 static u16 lbdr_service_last(const struct lbdr_service_key *key)
 {
 	if (!key->port)
 		return U16_MAX;
 	return ntohs(key->last_port ?: key->port);
+}
+
+/* Packets and readers see published services only. */
+static __always_inline bool
+lbdr_service_published(const struct lbdr_service *service)
+{
+	return rcu_access_pointer(service->pool);
 }
 
 static struct lbdr_service *
@@ -153,17 +172,17 @@ lbdr_service_find_wide(struct lbdr_net *ln, const struct lbdr_service_key *key)
 
 	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
 	rhl_for_each_entry_rcu(service, at, list, wide)
-		if (!memcmp(&service->key, key, sizeof(*key)))
+		if (lbdr_service_key_equal(&service->key, key))
 			return service;
 	return NULL;
 }
 
 /**
- * lbdr_service_find() - a service by its key
+ * lbdr_service_find() - Look up a published service by its key
  * @ln: the namespace
- * @key: all its bytes count
+ * @key: unused bytes are 0
  *
- * Context: rcu_read_lock() or lbdr_net.lock held.
+ * Context: process, lbdr_net.lock or lbdr_net.config held.
  * Return: the service, valid as long as that lock is held, or NULL.
  */
 struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
@@ -171,19 +190,16 @@ struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
 {
 	struct lbdr_service *service;
 
-	if (!lbdr_service_key_wide(key))
-		return rhashtable_lookup_fast(&ln->services, key,
-					      lbdr_service_params);
+	lbdr_assert_stable(ln);
+
 	rcu_read_lock();
-	service = lbdr_service_find_wide(ln, key);
+	service = lbdr_service_key_wide(key) ?
+		  lbdr_service_find_wide(ln, key) :
+		  rhashtable_lookup(&ln->services, key, lbdr_service_params);
+	if (service && !lbdr_service_published(service))
+		service = NULL;
 	rcu_read_unlock();
 	return service;
-}
-
-/* Packets see what has a pool; the namespace's other services are yet to come. */
-static __always_inline bool lbdr_service_seen(const struct lbdr_service *service)
-{
-	return rcu_access_pointer(service->pool);
 }
 
 /* The range that @key's port is in, else the service of all ports. */
@@ -196,7 +212,7 @@ lbdr_service_of_range(struct lbdr_net *ln, const struct lbdr_service_key *key)
 
 	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
 	rhl_for_each_entry_rcu(service, at, list, wide) {
-		if (!lbdr_service_seen(service))
+		if (!lbdr_service_published(service))
 			continue;
 		if (!service->key.port)
 			any = service;
@@ -208,7 +224,7 @@ lbdr_service_of_range(struct lbdr_net *ln, const struct lbdr_service_key *key)
 }
 
 /**
- * lbdr_service_of_flow() - the service that a packet is for
+ * lbdr_service_of_flow() - Look up the service of a flow
  * @ln: the namespace
  * @flow: of the packet
  *
@@ -233,13 +249,13 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 		key.protocol = flow->v6.protocol;
 	}
 	service = rhashtable_lookup(&ln->services, &key, lbdr_service_params);
-	if (likely(service && lbdr_service_seen(service)))
+	if (likely(service && lbdr_service_published(service)))
 		return service;
 	return READ_ONCE(ln->n_wide) ? lbdr_service_of_range(ln, &key) : NULL;
 }
 
 /**
- * lbdr_service_of_mark() - the service that a mark stands for
+ * lbdr_service_of_mark() - Look up the service of a fwmark
  * @ln: the namespace
  * @family: of the packet
  * @mark: not 0
@@ -257,13 +273,13 @@ struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
 	struct lbdr_service *service;
 
 	service = rhashtable_lookup(&ln->services, &key, lbdr_service_params);
-	return service && lbdr_service_seen(service) ? service : NULL;
+	return service && lbdr_service_published(service) ? service : NULL;
 }
 
 /**
- * lbdr_service_overlap() - whether two keys are ranges that have a port in common
+ * lbdr_service_overlap() - Whether two keys are ranges with a port in common
  * @a: a key
- * @b: another one
+ * @b: another key
  *
  * Context: any.
  */
@@ -277,123 +293,110 @@ bool lbdr_service_overlap(const struct lbdr_service_key *a,
 }
 
 /**
- * lbdr_service_overlapping() - a service that has some of a range's ports
+ * lbdr_service_overlapping() - Find another service that has ports of a range
  * @ln: the namespace
  * @key: the range, or a key that is none
- * @stays: whether a service counts, NULL where all do
- * @data: handed to @stays
+ * @keeps: whether a service counts
+ * @data: passed to @keeps
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process, lbdr_net.lock or lbdr_net.config held.
  * Return: the service or NULL.
  */
 struct lbdr_service *
-lbdr_service_overlapping(struct lbdr_net *ln, const struct lbdr_service_key *key,
-		   bool (*stays)(const struct lbdr_service *service, void *data),
-		   void *data)
+lbdr_service_overlapping(struct lbdr_net *ln,
+			 const struct lbdr_service_key *key,
+			 bool (*keeps)(const struct lbdr_service *service,
+				       void *data),
+			 void *data)
 {
-	struct lbdr_service *service, *rival = NULL;
+	struct lbdr_service *service, *found = NULL;
 	struct rhlist_head *list, *at;
 
-	lockdep_assert_held(&ln->lock);
+	lbdr_assert_stable(ln);
 
 	if (!key->last_port)
 		return NULL;
 	rcu_read_lock();
 	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
 	rhl_for_each_entry_rcu(service, at, list, wide) {
-		if (!lbdr_service_overlap(&service->key, key) ||
-		    (stays && !stays(service, data)))
+		if (!lbdr_service_published(service) ||
+		    !lbdr_service_overlap(&service->key, key) ||
+		    lbdr_service_key_equal(&service->key, key) ||
+		    !keeps(service, data))
 			continue;
-		rival = service;
+		found = service;
 		break;
 	}
 	rcu_read_unlock();
-	return rival;
-}
-
-/* Into the table that it is found by. */
-static int lbdr_service_insert(struct lbdr_net *ln,
-			       struct lbdr_service *service)
-{
-	enum lbdr_family family = service->key.family;
-	int err;
-
-	if (lbdr_service_key_wide(&service->key)) {
-		err = rhltable_insert(&ln->wide, &service->wide,
-				      lbdr_service_wide_params);
-		if (!err)
-			WRITE_ONCE(ln->n_wide, ln->n_wide + 1);
-		return err;
-	}
-	err = rhashtable_lookup_insert_fast(&ln->services, &service->node,
-					    lbdr_service_params);
-	if (err || !lbdr_service_key_marked(&service->key))
-		return err;
-	if (!ln->n_marked[family])
-		err = lbdr_hook_register_marked(ln, family);
-	if (err)
-		rhashtable_remove_fast(&ln->services, &service->node,
-				       lbdr_service_params);
-	else
-		ln->n_marked[family]++;
-	return err;
-}
-
-static void lbdr_service_remove(struct lbdr_net *ln,
-				struct lbdr_service *service)
-{
-	enum lbdr_family family = service->key.family;
-
-	if (lbdr_service_key_wide(&service->key)) {
-		rhltable_remove(&ln->wide, &service->wide,
-				lbdr_service_wide_params);
-		WRITE_ONCE(ln->n_wide, ln->n_wide - 1);
-		return;
-	}
-	rhashtable_remove_fast(&ln->services, &service->node,
-			       lbdr_service_params);
-	if (lbdr_service_key_marked(&service->key) && !--ln->n_marked[family])
-		lbdr_hook_unregister_marked(ln, family);
+	return found;
 }
 
 /**
- * lbdr_service_open() - what a scheduler wants to remember begins here
- * @sched: the scheduler
- * @memory: set, to NULL where it wants nothing
+ * lbdr_service_settings_equal() - Compare settings
+ * @a: settings
+ * @b: other settings
  *
- * Context: process.
+ * Context: any.
+ */
+bool lbdr_service_settings_equal(const struct lbdr_service_settings *a,
+				 const struct lbdr_service_settings *b)
+{
+	return a->refuse == b->refuse && a->stray == b->stray &&
+	       a->prefix == b->prefix && a->flags == b->flags &&
+	       a->persist == b->persist &&
+	       !memcmp(a->timeout, b->timeout, sizeof(a->timeout));
+}
+
+/**
+ * lbdr_sched_equal() - Compare schedulers and their options
+ * @a: a scheduler
+ * @b: another one
+ *
+ * Context: any.
+ */
+bool lbdr_sched_equal(const struct lbdr_sched *a, const struct lbdr_sched *b)
+{
+	return a->ops == b->ops && a->flags == b->flags && a->size == b->size;
+}
+
+/**
+ * lbdr_sched_state_alloc() - Allocate a scheduler's state for a service
+ * @sched: the scheduler
+ * @state: set; NULL if the scheduler has none
+ *
+ * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int lbdr_service_open(const struct lbdr_sched *sched, void **memory)
+int lbdr_sched_state_alloc(const struct lbdr_sched *sched, void **state)
 {
-	*memory = NULL;
+	*state = NULL;
 	if (!sched->ops->open)
 		return 0;
-	*memory = sched->ops->open();
-	return *memory ? 0 : -ENOMEM;
+	*state = sched->ops->open();
+	return *state ? 0 : -ENOMEM;
 }
 
 /**
- * lbdr_service_close() - and is forgotten
+ * lbdr_sched_state_free() - Free a scheduler's state after a grace period
  * @sched: the scheduler
- * @memory: what it remembered, may be NULL
+ * @state: may be NULL; no published pool has it
  *
  * Context: process.
  */
-void lbdr_service_close(const struct lbdr_sched *sched, void *memory)
+void lbdr_sched_state_free(const struct lbdr_sched *sched, void *state)
 {
-	if (memory)
-		sched->ops->close(memory);
+	if (state)
+		sched->ops->close(state);
 }
 
 /**
- * lbdr_service_make() - a service that nobody knows of
- * @key: all its bytes count, unused ones are 0
+ * lbdr_service_alloc() - Allocate a service that is linked nowhere
+ * @key: unused bytes are 0
  *
- * Context: process.
- * Return: the service, to be freed by kfree_rcu(), or NULL.
+ * Context: process, may sleep.
+ * Return: the service, to be freed by kfree_rcu() until it is published, or NULL.
  */
-struct lbdr_service *lbdr_service_make(const struct lbdr_service_key *key)
+struct lbdr_service *lbdr_service_alloc(const struct lbdr_service_key *key)
 {
 	struct lbdr_service *service;
 
@@ -406,68 +409,131 @@ struct lbdr_service *lbdr_service_make(const struct lbdr_service_key *key)
 	return service;
 }
 
-/**
- * lbdr_service_arrive() - all that can fail before packets find a service
- * @ln: the namespace
- * @service: in no table yet, without a pool
- *
- * The first service of a family brings the hooks with it.
- *
- * Context: process, lbdr_net.lock held until lbdr_service_enter() or
- * lbdr_service_depart() is called.
- * Return: 0, -EEXIST, -ENOMEM, or what registering a hook may say.
- */
-int lbdr_service_arrive(struct lbdr_net *ln, struct lbdr_service *service)
+static int lbdr_service_insert(struct lbdr_net *ln,
+			       struct lbdr_service *service)
 {
-	enum lbdr_family family = service->key.family;
 	int err;
 
-	lockdep_assert_held(&ln->lock);
+	if (!lbdr_service_key_wide(&service->key))
+		return rhashtable_lookup_insert_fast(&ln->services,
+						     &service->node,
+						     lbdr_service_params);
+	err = rhltable_insert(&ln->wide, &service->wide,
+			      lbdr_service_wide_params);
+	if (!err)
+		WRITE_ONCE(ln->n_wide, ln->n_wide + 1);
+	return err;
+}
+
+static void lbdr_service_remove(struct lbdr_net *ln,
+				struct lbdr_service *service)
+{
+	if (!lbdr_service_key_wide(&service->key)) {
+		rhashtable_remove_fast(&ln->services, &service->node,
+				       lbdr_service_params);
+		return;
+	}
+	rhltable_remove(&ln->wide, &service->wide, lbdr_service_wide_params);
+	WRITE_ONCE(ln->n_wide, ln->n_wide - 1);
+}
+
+/* The first service of a family registers the family's hooks. */
+static int lbdr_service_require_hooks(struct lbdr_net *ln,
+				      const struct lbdr_service *service)
+{
+	enum lbdr_family family = service->key.family;
+	bool marked = lbdr_service_key_marked(&service->key);
+	int err;
+
+	if (marked && !ln->n_marked[family]) {
+		err = lbdr_hook_register_marked(ln, family);
+		if (err)
+			return err;
+	}
+	if (!ln->n_services[family]) {
+		err = lbdr_hook_register(ln, family);
+		if (err)
+			goto err_hook;
+	}
+	WRITE_ONCE(ln->n_services[family], ln->n_services[family] + 1);
+	ln->n_marked[family] += marked;
+	return 0;
+
+err_hook:
+	if (marked && !ln->n_marked[family])
+		lbdr_hook_unregister_marked(ln, family);
+	return err;
+}
+
+/**
+ * lbdr_service_release_hooks() - Unregister the hooks that no service needs
+ * @ln: the namespace
+ * @service: a service that has just been unlinked or unpublished
+ *
+ * Context: process, may sleep; lbdr_net.config held.
+ */
+void lbdr_service_release_hooks(struct lbdr_net *ln,
+				const struct lbdr_service *service)
+{
+	enum lbdr_family family = service->key.family;
+
+	lockdep_assert_held(&ln->config);
+
+	WRITE_ONCE(ln->n_services[family], ln->n_services[family] - 1);
+	if (!ln->n_services[family])
+		lbdr_hook_unregister(ln, family);
+	if (lbdr_service_key_marked(&service->key) && !--ln->n_marked[family])
+		lbdr_hook_unregister_marked(ln, family);
+}
+
+/**
+ * lbdr_service_link() - Do all that can fail before a service is published
+ * @ln: the namespace
+ * @service: a new service without a pool
+ *
+ * Context: process, may sleep; lbdr_net.config held.
+ * Return: 0, -ENOMEM, or what registering a hook returns.
+ */
+int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	int err;
+
+	lockdep_assert_held(&ln->config);
 
 	err = lbdr_service_insert(ln, service);
 	if (err)
 		return err;
-	if (!ln->n_services[family]) {
-		err = lbdr_hook_register(ln, family);
-		if (err) {
-			lbdr_service_remove(ln, service);
-			return err;
-		}
-	}
-	ln->n_services[family]++;
-	return 0;
+	err = lbdr_service_require_hooks(ln, service);
+	if (err)
+		lbdr_service_remove(ln, service);
+	return err;
 }
 
 /**
- * lbdr_service_depart() - take lbdr_service_arrive() back, or a service away
+ * lbdr_service_unlink() - Undo lbdr_service_link()
  * @ln: the namespace
- * @service: to be freed after a grace period
+ * @service: not published; to be freed after a grace period
  *
- * The last service of a family takes the hooks with it.
- *
- * Context: process, lbdr_net.lock held.
+ * Context: process, may sleep; lbdr_net.config held.
  */
-void lbdr_service_depart(struct lbdr_net *ln, struct lbdr_service *service)
+void lbdr_service_unlink(struct lbdr_net *ln, struct lbdr_service *service)
 {
-	enum lbdr_family family = service->key.family;
-
-	lockdep_assert_held(&ln->lock);
+	lockdep_assert_held(&ln->config);
 
 	lbdr_service_remove(ln, service);
-	if (!--ln->n_services[family])
-		lbdr_hook_unregister(ln, family);
+	lbdr_service_release_hooks(ln, service);
 }
 
 /**
- * lbdr_service_enter() - packets find a service from now on
+ * lbdr_service_publish() - Let packets and readers find a service
  * @ln: the namespace
- * @service: has arrived
- * @pool: its first one
+ * @service: linked
+ * @pool: its first pool
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process, lbdr_net.config and lbdr_net.lock held.
  */
-void lbdr_service_enter(struct lbdr_net *ln, struct lbdr_service *service,
-			struct lbdr_pool *pool)
+void lbdr_service_publish(struct lbdr_net *ln, struct lbdr_service *service,
+			  struct lbdr_pool *pool)
 {
 	lockdep_assert_held(&ln->lock);
 
@@ -477,243 +543,104 @@ void lbdr_service_enter(struct lbdr_net *ln, struct lbdr_service *service,
 		set_bit(lbdr_vip_hash(&service->key),
 			ln->vips[service->key.family]);
 	lbdr_device_disable_lro(ln);
+	ln->list_generation++;
 	ln->generation++;
 }
 
 /**
- * lbdr_service_add() - a new virtual service, without servers
+ * lbdr_service_unpublish() - Take a service out of the list and the tables
  * @ln: the namespace
- * @key: all its bytes count, unused ones are 0
- * @sched: its scheduler
- * @settings: what it is to be like
+ * @service: still has its pool, for packets that have found it
  *
- * Context: process, lbdr_net.lock held.
- * Return: the service, or ERR_PTR of -EEXIST, -ENOTUNIQ where another service
- * has some of its range of ports, -ENOMEM, or what registering a hook may say.
+ * lbdr_service_release_hooks(), lbdr_service_free() and, after one or many,
+ * lbdr_service_prune_vips() follow.
+ *
+ * Context: process, lbdr_net.config and lbdr_net.lock held.
  */
-struct lbdr_service *
-lbdr_service_add(struct lbdr_net *ln, const struct lbdr_service_key *key,
-		 const struct lbdr_sched *sched,
-		 const struct lbdr_service_settings *settings)
+void lbdr_service_unpublish(struct lbdr_net *ln, struct lbdr_service *service)
 {
-	struct lbdr_service *service;
-	struct lbdr_pool *pool;
-	int err;
-
 	lockdep_assert_held(&ln->lock);
 
-	if (lbdr_service_find(ln, key))
-		return ERR_PTR(-EEXIST);
-	if (lbdr_service_overlapping(ln, key, NULL, NULL))
-		return ERR_PTR(-ENOTUNIQ);
-	service = lbdr_service_make(key);
-	if (!service)
-		return ERR_PTR(-ENOMEM);
-	service->sched = *sched;
-	service->settings = *settings;
-	err = lbdr_service_open(&service->sched, &service->memory);
-	if (err)
-		goto err_open;
-	pool = lbdr_pool_build(service, sched, service->memory);
-	if (IS_ERR(pool)) {
-		err = PTR_ERR(pool);
-		goto err_pool;
-	}
-	err = lbdr_service_arrive(ln, service);
-	if (err)
-		goto err_arrive;
-	lbdr_service_enter(ln, service, pool);
-	return service;
-
-err_arrive:
-	lbdr_pool_free_rcu(pool);
-err_pool:
-	lbdr_service_close(&service->sched, service->memory);
-err_open:
-	kfree_rcu(service, rcu);
-	return ERR_PTR(err);
-}
-
-/**
- * lbdr_service_set_sched() - another scheduler for new connections
- * @ln: the namespace
- * @service: the service
- * @sched: may be the one that it has
- *
- * Context: process, lbdr_net.lock held.
- * Return: 0, or -ENOMEM and nothing is changed.
- */
-int lbdr_service_set_sched(struct lbdr_net *ln, struct lbdr_service *service,
-			   const struct lbdr_sched *sched)
-{
-	struct lbdr_sched old = service->sched;
-	void *old_memory = service->memory;
-	void *memory = old_memory;
-	struct lbdr_pool *pool;
-	int err;
-
-	lockdep_assert_held(&ln->lock);
-
-	if (sched->ops != old.ops) {
-		err = lbdr_service_open(sched, &memory);
-		if (err)
-			return err;
-	}
-	pool = lbdr_pool_build(service, sched, memory);
-	if (IS_ERR(pool)) {
-		if (memory != old_memory)
-			lbdr_service_close(sched, memory);
-		return PTR_ERR(pool);
-	}
-	service->sched = *sched;
-	service->memory = memory;
-	lbdr_pool_publish(ln, service, pool);
+	list_del(&service->list);
 	list_del_init(&service->stale);
-	if (memory != old_memory)
-		lbdr_service_close(&old, old_memory);
+	lbdr_service_remove(ln, service);
+	ln->list_generation++;
 	ln->generation++;
-	return 0;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_set_sched);
 
 /**
- * lbdr_service_set() - change what a service is like
- * @ln: the namespace
- * @service: the service
- * @settings: all of them
+ * lbdr_service_free() - Free a service after the last packet that has found it
+ * @service: unpublished, its servers are dead
  *
- * Packets read each word for itself; no two of them have to agree. What
- * persistence remembers by another prefix than the new one idles out.
+ * Context: process.
+ */
+void lbdr_service_free(struct lbdr_service *service)
+{
+	/* Nobody publishes another pool any more. */
+	lbdr_pool_free_rcu(rcu_dereference_protected(service->pool, true));
+	lbdr_sched_state_free(&service->sched, service->memory);
+	kfree_rcu(service, rcu);
+}
+
+/**
+ * lbdr_service_set() - Change the settings of a service
+ * @service: the service
+ * @settings: all its settings
+ *
+ * Packets read each word by itself; no two words have to agree. Persistence
+ * templates made with another prefix idle out.
  *
  * Context: process, lbdr_net.lock held.
  */
-void lbdr_service_set(struct lbdr_net *ln, struct lbdr_service *service,
+void lbdr_service_set(struct lbdr_service *service,
 		      const struct lbdr_service_settings *settings)
 {
-	struct lbdr_service_settings *mine = &service->settings;
+	struct lbdr_service_settings *to = &service->settings;
 	u32 state;
 
-	lockdep_assert_held(&ln->lock);
-
-	WRITE_ONCE(mine->refuse, settings->refuse);
-	WRITE_ONCE(mine->stray, settings->stray);
-	WRITE_ONCE(mine->prefix, settings->prefix);
-	WRITE_ONCE(mine->flags, settings->flags);
-	WRITE_ONCE(mine->persist, settings->persist);
+	WRITE_ONCE(to->refuse, settings->refuse);
+	WRITE_ONCE(to->stray, settings->stray);
+	WRITE_ONCE(to->prefix, settings->prefix);
+	WRITE_ONCE(to->flags, settings->flags);
+	WRITE_ONCE(to->persist, settings->persist);
 	for (state = 0; state < LBDR_CONN_STATES; state++)
-		WRITE_ONCE(mine->timeout[state], settings->timeout[state]);
-	ln->generation++;
+		WRITE_ONCE(to->timeout[state], settings->timeout[state]);
 }
 
 /**
- * lbdr_service_leave() - remove a service and its servers
- * @ln: the namespace
- * @service: not to be used after this
- *
- * Its connections end: the next packet of each is the stack's to answer. What is
- * left to be done after one, or after many, is lbdr_service_prune_vips().
- *
- * Context: process, lbdr_net.lock held.
- */
-void lbdr_service_leave(struct lbdr_net *ln, struct lbdr_service *service)
-{
-	struct lbdr_server *server, *next;
-
-	lockdep_assert_held(&ln->lock);
-
-	/* 1. Not found any more; packets that have found it go on with it. */
-	list_del(&service->list);
-	lbdr_service_depart(ln, service);
-
-	/* 2. Its servers are dead, and with them their connections. */
-	list_for_each_entry_safe(server, next, &service->servers, list)
-		lbdr_server_retire(service, server);
-
-	/* 3. Pool and service go with the last packet that has found them. */
-	list_del(&service->stale);
-	lbdr_pool_free_rcu(rcu_dereference_protected(service->pool,
-						     lockdep_is_held(&ln->lock)));
-	lbdr_service_close(&service->sched, service->memory);
-	kfree_rcu(service, rcu);
-	ln->generation++;
-}
-
-/**
- * lbdr_service_del() - remove one service and its servers
- * @ln: the namespace
- * @service: not to be used after this
- *
- * Context: process, lbdr_net.lock held.
- */
-void lbdr_service_del(struct lbdr_net *ln, struct lbdr_service *service)
-{
-	enum lbdr_family family = service->key.family;
-
-	lbdr_service_leave(ln, service);
-	lbdr_service_prune_vips(ln, family);
-}
-
-/**
- * lbdr_service_clear() - remove all services
- * @ln: the namespace
- * @tell: called for each while it is there, NULL where nobody wants to know
- * @data: handed to @tell
- *
- * Context: process, lbdr_net.lock held.
- */
-void lbdr_service_clear(struct lbdr_net *ln,
-			void (*tell)(const struct lbdr_service *service,
-				     void *data), void *data)
-{
-	struct lbdr_service *service, *next;
-	enum lbdr_family family;
-
-	list_for_each_entry_safe(service, next, &ln->service_list, list) {
-		if (tell)
-			tell(service, data);
-		lbdr_service_leave(ln, service);
-	}
-	for (family = 0; family < LBDR_FAMILIES; family++)
-		lbdr_service_prune_vips(ln, family);
-}
-
-/**
- * lbdr_service_counts() - what a service's servers have got, all together
+ * lbdr_service_counts() - Get a service's counters, summed over its servers
  * @service: the service
- * @sum: filled in
+ * @counts: filled in
  *
  * Context: lbdr_net.lock held.
  */
 void lbdr_service_counts(const struct lbdr_service *service,
-			 struct lbdr_counts *sum)
+			 struct lbdr_counts *counts)
 {
 	const struct lbdr_server *server;
-	struct lbdr_counts counts;
+	struct lbdr_counts each;
 
-	*sum = service->folded;
+	*counts = service->folded;
 	list_for_each_entry(server, &service->servers, list) {
-		lbdr_server_counts(server, &counts);
-		sum->conns += counts.conns;
-		sum->packets += counts.packets;
-		sum->bytes += counts.bytes;
+		lbdr_server_counts(server, &each);
+		counts->conns += each.conns;
+		counts->packets += each.packets;
+		counts->bytes += each.bytes;
 	}
 }
 
 /**
- * lbdr_service_zero() - set the counters of a service and its servers to 0
- * @ln: the namespace
+ * lbdr_service_zero() - Set the counters of a service and its servers to 0
  * @service: the service
  *
- * The counters themselves only grow, since packets write them without a lock:
- * what they are now is remembered and subtracted from then on.
+ * The counters themselves only grow, since packets write them without a lock.
+ * Their present values are stored, and subtracted from then on.
  *
  * Context: lbdr_net.lock held.
  */
-void lbdr_service_zero(struct lbdr_net *ln, struct lbdr_service *service)
+void lbdr_service_zero(struct lbdr_service *service)
 {
 	struct lbdr_server *server;
-
-	lockdep_assert_held(&ln->lock);
 
 	memset(&service->folded, 0, sizeof(service->folded));
 	list_for_each_entry(server, &service->servers, list)

@@ -17,12 +17,12 @@ struct lbdr_sched_ops;
 
 /**
  * struct lbdr_service_key - what a service is found by
- * @addr: the VIP; of an IPv4 address the first word, the rest is 0. Of a
- *	fwmark service the mark in the first word
+ * @addr: the VIP; an IPv4 address is the first word, the rest is 0. Of a
+ *	fwmark service the mark is the first word
  * @protocol: IPPROTO_TCP, _UDP or _SCTP; 0 of a fwmark service
  * @family: enum lbdr_family
- * @port: the virtual port, the first one of a range, or 0 for all of them
- * @last_port: the last one of a range, else 0
+ * @port: the virtual port, the first one of a range, or 0 for all ports
+ * @last_port: the last port of a range, else 0
  * @unused: 0
  */
 struct lbdr_service_key {
@@ -33,6 +33,13 @@ struct lbdr_service_key {
 	__be16			last_port;
 	u16			unused;
 };
+
+static inline bool
+lbdr_service_key_equal(const struct lbdr_service_key *a,
+		       const struct lbdr_service_key *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
 
 static inline bool lbdr_service_key_marked(const struct lbdr_service_key *key)
 {
@@ -46,10 +53,10 @@ static inline bool lbdr_service_key_wide(const struct lbdr_service_key *key)
 }
 
 /**
- * struct lbdr_sched - a scheduler as a service wants it
- * @ops: which one
- * @flags: LBDR_SCHED_FLAG_..., of those that it knows
- * @size: slots of its table where that can be chosen, else 0
+ * struct lbdr_sched - a scheduler and its options
+ * @ops: the scheduler
+ * @flags: LBDR_SCHED_FLAG_..., of those that it has
+ * @size: slots of its table if that can be chosen, else 0
  */
 struct lbdr_sched {
 	const struct lbdr_sched_ops	*ops;
@@ -58,14 +65,13 @@ struct lbdr_sched {
 };
 
 /**
- * struct lbdr_service_settings - what a service is to be like
+ * struct lbdr_service_settings - settings of a service
  * @refuse: enum lbdr_refuse
  * @stray: enum lbdr_stray
- * @prefix: leading bits of a client's address that persistence looks at
+ * @prefix: leading bits of a client's address that persistence compares
  * @flags: enum lbdr_service_flag
- * @persist: seconds for which a client comes back to its server, 0 for none
- * @timeout: seconds that a connection may idle, by state; 0 for what the
- *	namespace says
+ * @persist: persistence timeout in seconds, 0 disables
+ * @timeout: seconds that a connection may idle, by state; 0 for the namespace's
  */
 struct lbdr_service_settings {
 	u8	refuse;
@@ -79,23 +85,27 @@ struct lbdr_service_settings {
 /**
  * struct lbdr_service - a virtual service
  * @node: in lbdr_net.services, unless it is a wide one; RCU
- * @wide: in lbdr_net.wide, if it is; RCU
+ * @wide: in lbdr_net.wide, if it is a wide one; RCU
  * @key: immutable
- * @pool: the servers as schedulers see them; RCU, replaced under
- *	lbdr_net.lock
+ * @pool: snapshot of the servers for schedulers; RCU, replaced under
+ *	lbdr_net.lock. NULL until the service is published
  * @cursor: running number that rr and wrr share across pools; atomic
  * @settings: each word is WRITE_ONCE() under lbdr_net.lock
  * @sched: the scheduler of @pool; lbdr_net.lock
- * @memory: what the scheduler remembers from one pool to the next, or NULL;
- *	lbdr_net.lock, packets reach it through the pool
- * @stale: in lbdr_net.stale while @pool is not what the servers are;
- *	lbdr_net.lock
- * @servers: all servers in the order of adding; lbdr_net.lock
- * @n_servers: how many; lbdr_net.lock
- * @last_number: of the server that was added last; lbdr_net.lock
- * @folded: counts of removed servers since the last zero; lbdr_net.lock
- * @list: in lbdr_net.service_list; lbdr_net.lock
- * @rcu: frees it after the last packet that saw it
+ * @memory: state of the scheduler that outlives a pool, or NULL; lbdr_net.lock,
+ *	packets reach it through the pool
+ * @stale: in lbdr_net.stale while @pool is older than the servers;
+ *	lbdr_net.config
+ * @pool_built: jiffies when @pool was published; lbdr_net.config
+ * @servers: all servers in the order of adding; changed under lbdr_net.config
+ *	and lbdr_net.lock, read under either
+ * @n_servers: their number; as @servers
+ * @last_number: of the server that was added last; lbdr_net.config
+ * @generation: incremented by every change of the service or its servers;
+ *	changed under lbdr_net.config and lbdr_net.lock, read under either
+ * @folded: counters of removed servers since the last zero; lbdr_net.lock
+ * @list: in lbdr_net.service_list; as @servers
+ * @rcu: frees it after the last packet that has found it
  */
 struct lbdr_service {
 	union {
@@ -109,9 +119,11 @@ struct lbdr_service {
 	struct lbdr_sched		sched;
 	void				*memory;
 	struct list_head		stale;
+	unsigned long			pool_built;
 	struct list_head		servers;
 	u32				n_servers;
 	u32				last_number;
+	u32				generation;
 	struct lbdr_counts		folded;
 	struct list_head		list;
 	struct rcu_head			rcu;
@@ -125,38 +137,34 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 					  const struct lbdr_flow *flow);
 struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
 					  enum lbdr_family family, u32 mark);
-struct lbdr_service *
-lbdr_service_add(struct lbdr_net *ln, const struct lbdr_service_key *key,
-		 const struct lbdr_sched *sched,
-		 const struct lbdr_service_settings *settings);
-int lbdr_service_set_sched(struct lbdr_net *ln, struct lbdr_service *service,
-			   const struct lbdr_sched *sched);
-void lbdr_service_set(struct lbdr_net *ln, struct lbdr_service *service,
-		      const struct lbdr_service_settings *settings);
-int lbdr_service_open(const struct lbdr_sched *sched, void **memory);
-void lbdr_service_close(const struct lbdr_sched *sched, void *memory);
-struct lbdr_service *lbdr_service_make(const struct lbdr_service_key *key);
-int lbdr_service_arrive(struct lbdr_net *ln, struct lbdr_service *service);
-void lbdr_service_depart(struct lbdr_net *ln, struct lbdr_service *service);
-void lbdr_service_enter(struct lbdr_net *ln, struct lbdr_service *service,
-			struct lbdr_pool *pool);
-void lbdr_service_leave(struct lbdr_net *ln, struct lbdr_service *service);
-void lbdr_service_prune_vips(struct lbdr_net *ln, enum lbdr_family family);
 bool lbdr_service_overlap(const struct lbdr_service_key *a,
 			  const struct lbdr_service_key *b);
 struct lbdr_service *
-lbdr_service_overlapping(struct lbdr_net *ln, const struct lbdr_service_key *key,
-		   bool (*stays)(const struct lbdr_service *service, void *data),
-		   void *data);
-void lbdr_service_clear(struct lbdr_net *ln,
-			void (*tell)(const struct lbdr_service *service,
-				     void *data), void *data);
-void lbdr_service_del(struct lbdr_net *ln, struct lbdr_service *service);
+lbdr_service_overlapping(struct lbdr_net *ln,
+			 const struct lbdr_service_key *key,
+			 bool (*keeps)(const struct lbdr_service *service,
+				       void *data),
+			 void *data);
+bool lbdr_service_settings_equal(const struct lbdr_service_settings *a,
+				 const struct lbdr_service_settings *b);
+bool lbdr_sched_equal(const struct lbdr_sched *a, const struct lbdr_sched *b);
+int lbdr_sched_state_alloc(const struct lbdr_sched *sched, void **state);
+void lbdr_sched_state_free(const struct lbdr_sched *sched, void *state);
+struct lbdr_service *lbdr_service_alloc(const struct lbdr_service_key *key);
+int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_service_unlink(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_service_publish(struct lbdr_net *ln, struct lbdr_service *service,
+			  struct lbdr_pool *pool);
+void lbdr_service_unpublish(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_service_release_hooks(struct lbdr_net *ln,
+				const struct lbdr_service *service);
+void lbdr_service_free(struct lbdr_service *service);
+void lbdr_service_set(struct lbdr_service *service,
+		      const struct lbdr_service_settings *settings);
+void lbdr_service_prune_vips(struct lbdr_net *ln);
 void lbdr_service_counts(const struct lbdr_service *service,
-			 struct lbdr_counts *sum);
-void lbdr_service_zero(struct lbdr_net *ln, struct lbdr_service *service);
-
-
+			 struct lbdr_counts *counts);
+void lbdr_service_zero(struct lbdr_service *service);
 
 /* The bit of an address in lbdr_net.vips, less than 1 << LBDR_VIP_BITS. */
 static inline u32 lbdr_vip_hash4(__be32 addr)

@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Transactions, first part: staging.
+ *
+ * Every change of the configuration is a transaction. A front end begins one,
+ * stages changes, and commits or ends it; a single command is a transaction of
+ * one change. What a transaction has staged is invisible to packets and to
+ * other transactions until commit (config_commit.c).
+ *
+ * Staged objects describe what services and servers are to be. They hold no
+ * pointer to a live object: live objects are looked up by their keys each time,
+ * and a change is checked against the staged state first, then against the live
+ * state. So each change sees those staged before it.
+ *
+ * Conflicts are found for each object. A staged service records on what its
+ * staging relied: that the service did not exist, or the generation of the live
+ * service, which every change of the service and its servers increments. If
+ * that no longer holds, staging and commit return -EAGAIN, and the front end
+ * begins again. Changes of other services do not matter.
+ *
+ * An object that exists before and after a transaction keeps its connections and
+ * counters, even if the transaction removes and adds it: services are matched by
+ * key, servers of a service by address.
+ *
+ * Locks: staging reads live objects under lbdr_net.lock, or under
+ * lbdr_net.config if the transaction is a single command.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/hash.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+
+#include "config.h"
+#include "notify.h"
+
+static unsigned int batch_max = 1 << 20;
+module_param(batch_max, uint, 0644);
+MODULE_PARM_DESC(batch_max,
+		 "services and servers that the open transactions of a network namespace may stage (default: 1048576)");
+
+static const struct rhashtable_params lbdr_config_params = {
+	.head_offset		= offsetof(struct lbdr_staged_service, node),
+	.key_offset		= offsetof(struct lbdr_staged_service, key),
+	.key_len		= sizeof(struct lbdr_service_key),
+};
+
+/* Live objects do not change while this holds. */
+static void lbdr_config_assert_stable(const struct lbdr_config *config)
+{
+	if (config->single)
+		lockdep_assert_held(&config->ln->config);
+	else
+		lockdep_assert_held(&config->ln->lock);
+}
+
+/* Memory for a staged object, within the limit of the namespace. */
+static void *lbdr_config_alloc(struct lbdr_config *config, size_t size)
+{
+	struct lbdr_net *ln = config->ln;
+	u32 max = READ_ONCE(batch_max);
+	void *object;
+
+	if (!config->single && ln->n_staged >= max) {
+		pr_notice_once("the open transactions of a network namespace hold batch_max services and servers, %u: further commands are refused (logged once)\n",
+			       max);
+		return ERR_PTR(-EDQUOT);
+	}
+	object = kzalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!object)
+		return ERR_PTR(-ENOMEM);
+	if (!config->single) {
+		ln->n_staged++;
+		config->charged++;
+	}
+	return object;
+}
+
+static void lbdr_config_free(struct lbdr_config *config, void *object)
+{
+	if (!config->single) {
+		config->ln->n_staged--;
+		config->charged--;
+	}
+	kfree(object);
+}
+
+/**
+ * lbdr_config_begin() - Begin a transaction
+ * @config: the transaction
+ * @ln: the namespace
+ * @single: the caller holds lbdr_net.config until the transaction has ended
+ * @origin: passed on to the notifier chain, or NULL
+ *
+ * Context: process, may sleep; lbdr_net.lock is held, or lbdr_net.config if
+ * @single.
+ * Return: 0 or -ENOMEM.
+ */
+int lbdr_config_begin(struct lbdr_config *config, struct lbdr_net *ln,
+		      bool single, struct lbdr_origin *origin)
+{
+	memset(config, 0, sizeof(*config));
+	config->ln = ln;
+	config->single = single;
+	config->origin = origin;
+	config->generation = ln->list_generation;
+	INIT_LIST_HEAD(&config->services);
+	return rhashtable_init(&config->table, &lbdr_config_params);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_begin);
+
+static void lbdr_staged_free_servers(struct lbdr_staged_service *staged)
+{
+	struct lbdr_staged_server *server, *next;
+
+	list_for_each_entry_safe(server, next, &staged->servers, list)
+		kfree(server);
+}
+
+static void lbdr_staged_free(void *ptr, void *arg)
+{
+	struct lbdr_staged_service *staged = ptr;
+
+	lbdr_staged_free_servers(staged);
+	kfree(staged);
+}
+
+/**
+ * lbdr_config_uncharge() - Give back a transaction's part of batch_max
+ * @config: the transaction
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_config_uncharge(struct lbdr_config *config)
+{
+	lockdep_assert_held(&config->ln->lock);
+
+	config->ln->n_staged -= config->charged;
+	config->charged = 0;
+}
+
+/**
+ * lbdr_config_end() - Free what a transaction has staged
+ * @config: the transaction; what it has not committed is dropped. No other
+ *	thread can find it, and lbdr_config_uncharge() was called unless it is
+ *	a single command
+ *
+ * Context: process, may sleep.
+ */
+void lbdr_config_end(struct lbdr_config *config)
+{
+	WARN_ON_ONCE(config->charged);
+	rhashtable_free_and_destroy(&config->table, lbdr_staged_free, NULL);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_end);
+
+static struct lbdr_staged_service *
+lbdr_config_find(struct lbdr_config *config, const struct lbdr_service_key *key)
+{
+	return rhashtable_lookup_fast(&config->table, key, lbdr_config_params);
+}
+
+static struct hlist_head *
+lbdr_config_ranges(struct lbdr_config *config,
+		   const struct lbdr_service_key *key)
+{
+	u32 bits = key->addr.all[0] ^ key->addr.all[1] ^ key->addr.all[2] ^
+		   key->addr.all[3];
+
+	return &config->ranges[hash_32(bits, ilog2(LBDR_CONFIG_RANGES))];
+}
+
+/* A staged service in the state of the live one, @live, which may be NULL. */
+static struct lbdr_staged_service *
+lbdr_config_stage(struct lbdr_config *config, const struct lbdr_service_key *key,
+		  const struct lbdr_service *live)
+{
+	struct lbdr_staged_service *staged;
+	int err;
+
+	staged = lbdr_config_alloc(config, sizeof(*staged));
+	if (IS_ERR(staged))
+		return staged;
+	staged->key = *key;
+	INIT_LIST_HEAD(&staged->servers);
+	if (config->flush) {
+		staged->basis = LBDR_STAGED_ANY;
+	} else if (live) {
+		staged->basis = LBDR_STAGED_LIVE;
+		staged->generation = live->generation;
+		staged->present = true;
+		staged->sched = live->sched;
+		staged->settings = live->settings;
+		staged->n_servers = live->n_servers;
+	}
+	err = rhashtable_insert_fast(&config->table, &staged->node,
+				     lbdr_config_params);
+	if (err) {
+		lbdr_config_free(config, staged);
+		return ERR_PTR(err);
+	}
+	list_add_tail(&staged->list, &config->services);
+	if (key->last_port)
+		hlist_add_head(&staged->range, lbdr_config_ranges(config, key));
+	return staged;
+}
+
+/**
+ * lbdr_config_service() - Get the staged state of a service, to change it
+ * @config: the transaction
+ * @key: of the service
+ *
+ * The caller may change &lbdr_staged_service.sched and .settings.
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
+ * Return: the staged service, or ERR_PTR of -ESRCH, -EDQUOT, -ENOMEM.
+ */
+struct lbdr_staged_service *
+lbdr_config_service(struct lbdr_config *config,
+		    const struct lbdr_service_key *key)
+{
+	struct lbdr_staged_service *staged = lbdr_config_find(config, key);
+	const struct lbdr_service *live;
+
+	lbdr_config_assert_stable(config);
+
+	if (staged)
+		return staged->present ? staged : ERR_PTR(-ESRCH);
+	live = config->flush ? NULL : lbdr_service_find(config->ln, key);
+	if (!live)
+		return ERR_PTR(-ESRCH);
+	return lbdr_config_stage(config, key, live);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_service);
+
+/**
+ * lbdr_config_keeps() - Whether a live service exists after a transaction too
+ * @service: the service
+ * @config: the transaction, a struct lbdr_config
+ *
+ * Context: process.
+ */
+bool lbdr_config_keeps(const struct lbdr_service *service, void *config)
+{
+	const struct lbdr_staged_service *staged =
+		lbdr_config_find(config, &service->key);
+
+	if (staged)
+		return staged->present;
+	return !((const struct lbdr_config *)config)->flush;
+}
+
+/**
+ * lbdr_config_overlaps() - Whether a range of ports overlaps another one
+ * @config: the transaction
+ * @key: of a service that @config is to add
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command
+ * and at commit).
+ */
+bool lbdr_config_overlaps(struct lbdr_config *config,
+			  const struct lbdr_service_key *key)
+{
+	const struct lbdr_staged_service *staged;
+
+	if (!key->last_port)
+		return false;
+	hlist_for_each_entry(staged, lbdr_config_ranges(config, key), range)
+		if (staged->present && !lbdr_service_key_equal(&staged->key, key) &&
+		    lbdr_service_overlap(&staged->key, key))
+			return true;
+	return lbdr_service_overlapping(config->ln, key, lbdr_config_keeps,
+					config);
+}
+
+/**
+ * lbdr_config_service_add() - Stage a new service
+ * @config: the transaction
+ * @key: of the service; unused bytes are 0
+ * @sched: its scheduler
+ * @settings: its settings
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
+ * Return: 0, -EEXIST, -ENOTUNIQ if another service has some of its range of
+ * ports, -EDQUOT or -ENOMEM.
+ */
+int lbdr_config_service_add(struct lbdr_config *config,
+			    const struct lbdr_service_key *key,
+			    const struct lbdr_sched *sched,
+			    const struct lbdr_service_settings *settings)
+{
+	struct lbdr_staged_service *staged = lbdr_config_find(config, key);
+	const struct lbdr_service *live = lbdr_service_find(config->ln, key);
+
+	lbdr_config_assert_stable(config);
+
+	if (staged ? staged->present : live && !config->flush)
+		return -EEXIST;
+	if (lbdr_config_overlaps(config, key))
+		return -ENOTUNIQ;
+	if (!staged)
+		staged = lbdr_config_stage(config, key, NULL);
+	if (IS_ERR(staged))
+		return PTR_ERR(staged);
+	staged->present = true;
+	staged->whole = true;
+	staged->sched = *sched;
+	staged->settings = *settings;
+	list_move_tail(&staged->list, &config->services);
+	return 0;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_service_add);
+
+/**
+ * lbdr_config_service_del() - Stage the removal of a service
+ * @config: the transaction
+ * @staged: the service, present
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
+ */
+void lbdr_config_service_del(struct lbdr_config *config,
+			     struct lbdr_staged_service *staged)
+{
+	struct lbdr_staged_server *server, *next;
+
+	lbdr_config_assert_stable(config);
+
+	list_for_each_entry_safe(server, next, &staged->servers, list) {
+		list_del(&server->list);
+		lbdr_config_free(config, server);
+	}
+	staged->n_servers = 0;
+	staged->present = false;
+	staged->whole = true;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_service_del);
+
+/**
+ * lbdr_config_flush() - Stage the removal of all services
+ * @config: the transaction
+ *
+ * Services that others add before commit are removed too.
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
+ */
+void lbdr_config_flush(struct lbdr_config *config)
+{
+	struct lbdr_staged_service *staged;
+
+	lbdr_config_assert_stable(config);
+
+	list_for_each_entry(staged, &config->services, list) {
+		staged->basis = LBDR_STAGED_ANY;
+		if (staged->present)
+			lbdr_config_service_del(config, staged);
+	}
+	config->flush = true;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_flush);
+
+static struct lbdr_staged_server *
+lbdr_staged_find(const struct lbdr_staged_service *staged,
+		 const union nf_inet_addr *addr)
+{
+	struct lbdr_staged_server *server;
+
+	list_for_each_entry(server, &staged->servers, list)
+		if (nf_inet_addr_cmp(&server->addr, addr))
+			return server;
+	return NULL;
+}
+
+/*
+ * The live server of @addr in *@live, NULL if there is none or if the staged
+ * service does not keep live servers. -EAGAIN if the live service has changed.
+ */
+static int lbdr_config_live_server(struct lbdr_config *config,
+				   const struct lbdr_staged_service *staged,
+				   const union nf_inet_addr *addr,
+				   struct lbdr_server **live)
+{
+	const struct lbdr_service *service;
+
+	*live = NULL;
+	if (staged->whole)
+		return 0;
+	service = lbdr_service_find(config->ln, &staged->key);
+	if (!service || service->generation != staged->generation)
+		return -EAGAIN;
+	*live = lbdr_server_find(service, addr);
+	return 0;
+}
+
+static struct lbdr_staged_server *
+lbdr_config_stage_server(struct lbdr_config *config,
+			 struct lbdr_staged_service *staged,
+			 const union nf_inet_addr *addr)
+{
+	struct lbdr_staged_server *server;
+
+	server = lbdr_config_alloc(config, sizeof(*server));
+	if (IS_ERR(server))
+		return server;
+	server->addr = *addr;
+	server->present = true;
+	list_add_tail(&server->list, &staged->servers);
+	return server;
+}
+
+/**
+ * lbdr_config_server() - Get the staged state of a server, to change it
+ * @config: the transaction
+ * @staged: its service, present
+ * @addr: the server's address
+ *
+ * The caller may change &lbdr_staged_server.settings.
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
+ * Return: the staged server, or ERR_PTR of -ENOENT, -EAGAIN if the live service
+ * has changed, -EDQUOT or -ENOMEM.
+ */
+struct lbdr_staged_server *
+lbdr_config_server(struct lbdr_config *config,
+		   struct lbdr_staged_service *staged,
+		   const union nf_inet_addr *addr)
+{
+	struct lbdr_staged_server *server = lbdr_staged_find(staged, addr);
+	struct lbdr_server *live;
+	int err;
+
+	lbdr_config_assert_stable(config);
+
+	if (server)
+		return server->present ? server : ERR_PTR(-ENOENT);
+	err = lbdr_config_live_server(config, staged, addr, &live);
+	if (err)
+		return ERR_PTR(err);
+	if (!live)
+		return ERR_PTR(-ENOENT);
+	server = lbdr_config_stage_server(config, staged, addr);
+	if (IS_ERR(server))
+		return server;
+	server->live = true;
+	lbdr_server_settings(live, &server->settings);
+	return server;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server);
+
+/**
+ * lbdr_config_server_add() - Stage a new server
+ * @config: the transaction
+ * @staged: its service, present
+ * @addr: the server's address, of the service's family
+ * @settings: its settings
+ *
+ * Adding a draining server again cancels the drain and applies @settings.
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
+ * Return: 0, -EEXIST, -ENOSPC if the service has LBDR_SERVER_MAX servers,
+ * -EAGAIN if the live service has changed, -EDQUOT or -ENOMEM.
+ */
+int lbdr_config_server_add(struct lbdr_config *config,
+			   struct lbdr_staged_service *staged,
+			   const union nf_inet_addr *addr,
+			   const struct lbdr_server_settings *settings)
+{
+	struct lbdr_staged_server *server;
+
+	server = lbdr_config_server(config, staged, addr);
+	if (!IS_ERR(server)) {
+		if (!server->settings.drain)
+			return -EEXIST;
+		server->settings = *settings;
+		return 0;
+	}
+	if (PTR_ERR(server) != -ENOENT)
+		return PTR_ERR(server);
+	if (staged->n_servers >= LBDR_SERVER_MAX)
+		return -ENOSPC;
+
+	server = lbdr_staged_find(staged, addr);
+	if (server) {
+		server->present = true;
+		server->readd = true;
+		list_move_tail(&server->list, &staged->servers);
+	} else {
+		server = lbdr_config_stage_server(config, staged, addr);
+		if (IS_ERR(server))
+			return PTR_ERR(server);
+	}
+	server->settings = *settings;
+	staged->n_servers++;
+	return 0;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server_add);
+
+/**
+ * lbdr_config_server_del() - Stage the removal of a server
+ * @config: the transaction
+ * @staged: its service
+ * @server: what lbdr_config_server() has returned
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
+ */
+void lbdr_config_server_del(struct lbdr_config *config,
+			    struct lbdr_staged_service *staged,
+			    struct lbdr_staged_server *server)
+{
+	lbdr_config_assert_stable(config);
+
+	staged->n_servers--;
+	if (server->live) {
+		server->present = false;
+		return;
+	}
+	list_del(&server->list);
+	lbdr_config_free(config, server);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server_del);
+
+/**
+ * lbdr_config_server_drain() - Stage the removal of a server after its last
+ *	connection
+ * @config: the transaction
+ * @staged: its service
+ * @server: what lbdr_config_server() has returned; a new server has no
+ *	connections and is removed at once
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
+ */
+void lbdr_config_server_drain(struct lbdr_config *config,
+			      struct lbdr_staged_service *staged,
+			      struct lbdr_staged_server *server)
+{
+	if (server->live)
+		server->settings.drain = true;
+	else
+		lbdr_config_server_del(config, staged, server);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server_drain);
+
+static void lbdr_config_zero_one(struct lbdr_net *ln,
+				 struct lbdr_service *service)
+{
+	lbdr_lock(ln);
+	lbdr_service_zero(service);
+	lbdr_unlock(ln);
+	cond_resched();
+}
+
+/**
+ * lbdr_config_zero() - Set counters to 0
+ * @ln: the namespace
+ * @service: the service, or NULL for all services
+ * @origin: passed on to the notifier chain, or NULL
+ *
+ * Not part of a transaction: takes effect at once.
+ *
+ * Context: process, may sleep; lbdr_net.config held, lbdr_net.lock not.
+ */
+void lbdr_config_zero(struct lbdr_net *ln, struct lbdr_service *service,
+		      struct lbdr_origin *origin)
+{
+	struct lbdr_service *each;
+
+	lockdep_assert_held(&ln->config);
+
+	if (service) {
+		lbdr_config_zero_one(ln, service);
+	} else {
+		list_for_each_entry(each, &ln->service_list, list)
+			lbdr_config_zero_one(ln, each);
+	}
+	lbdr_lock(ln);
+	lbdr_notify(LBDR_CHANGE_ZERO, ln, service, NULL, origin);
+	lbdr_unlock(ln);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Transactions: the only way to change the configuration. config.c stages
+ * changes, config_commit.c applies them.
+ */
+#ifndef _LBDR_CONFIG_H
+#define _LBDR_CONFIG_H
+
+#include <linux/rhashtable.h>
+
+#include "ingress.h"
+#include "lbdr.h"
+#include "notify.h"
+#include "pool.h"
+#include "server.h"
+#include "service.h"
+
+/**
+ * struct lbdr_staged_server - a staged change of one server
+ * @list: in &lbdr_staged_service.servers, in the order of adding
+ * @addr: the server's address
+ * @present: the server is to exist
+ * @live: the server existed when this was staged
+ * @readd: it is to become the last in the order of adding
+ * @settings: settings that it is to have
+ */
+struct lbdr_staged_server {
+	struct list_head		list;
+	union nf_inet_addr		addr;
+	bool				present;
+	bool				live;
+	bool				readd;
+	struct lbdr_server_settings	settings;
+};
+
+/**
+ * struct lbdr_config_entry - a server in the new order of a service
+ * @server: the server
+ * @staged: its staged change, or NULL if it stays as it is
+ * @created: @server is new
+ * @changed: set at publication: @staged changes the server
+ */
+struct lbdr_config_entry {
+	struct lbdr_server			*server;
+	const struct lbdr_staged_server		*staged;
+	bool					created;
+	bool					changed;
+};
+
+/**
+ * enum lbdr_staged_basis - what staging relied on
+ * @LBDR_STAGED_ABSENT: the service did not exist
+ * @LBDR_STAGED_LIVE: it existed, in the state of &lbdr_staged_service.generation
+ * @LBDR_STAGED_ANY: nothing, a flush was staged before
+ */
+enum lbdr_staged_basis {
+	LBDR_STAGED_ABSENT,
+	LBDR_STAGED_LIVE,
+	LBDR_STAGED_ANY,
+};
+
+/**
+ * struct lbdr_staged_service - a staged change of one service and its servers
+ * @node: in &lbdr_config.table, by @key
+ * @list: in &lbdr_config.services; services that are added come in their order
+ * @range: in &lbdr_config.ranges if @key is a range of ports
+ * @key: immutable
+ * @basis: what staging relied on; commit fails if it no longer holds
+ * @generation: of the live service when @basis was found
+ * @present: the service is to exist
+ * @whole: @servers has all servers that the service is to have. Otherwise
+ *	servers of the live service without an entry stay as they are
+ * @sched: scheduler that it is to have
+ * @settings: settings that it is to have
+ * @servers: struct lbdr_staged_server
+ * @n_servers: number of servers that the service is to have
+ * @service: set by commit: the live service, or the new one
+ * @created: set by commit: @service is new
+ * @linked: set by commit: @service is new and in the tables of services
+ * @state: set by commit: what @sched has allocated for @service, if @sched is
+ *	another scheduler than the live service's; or NULL
+ * @pool: set by commit: the new pool; NULL if the present one stays
+ * @deferred: set by commit: the new pool is built later, see pool.c
+ * @entries: set by commit: all servers in their new order; NULL if the list of
+ *	servers does not change. A new server's reference is the entry's until
+ *	the transaction is published
+ * @n_entries: set by commit
+ */
+struct lbdr_staged_service {
+	struct rhash_head		node;
+	struct list_head		list;
+	struct hlist_node		range;
+	struct lbdr_service_key		key;
+	enum lbdr_staged_basis		basis;
+	u32				generation;
+	bool				present;
+	bool				whole;
+	struct lbdr_sched		sched;
+	struct lbdr_service_settings	settings;
+	struct list_head		servers;
+	u32				n_servers;
+
+	struct lbdr_service		*service;
+	bool				created;
+	bool				linked;
+	void				*state;
+	struct lbdr_pool		*pool;
+	bool				deferred;
+	struct lbdr_config_entry	*entries;
+	u32				n_entries;
+};
+
+#define LBDR_CONFIG_RANGES	64
+
+/**
+ * struct lbdr_config - a transaction
+ * @ln: the namespace
+ * @origin: passed on to the notifier chain, or NULL
+ * @single: the transaction of one command: lbdr_net.config is held from staging
+ *	to commit, so that nothing can change in between
+ * @charged: number of staged objects that count in lbdr_net.n_staged
+ * @generation: lbdr_net.list_generation at the beginning
+ * @flush: a flush was staged: services that are not staged are to go
+ * @table: staged services by key
+ * @services: staged services, in the order of their adding
+ * @ranges: staged ranges of ports, by a hash of their address
+ * @has_timeouts: @timeout is to be set
+ * @timeout: seconds by state
+ * @has_entry: @entry and @devices are to be set
+ * @entry: enum lbdr_entry
+ * @n_devices: number of names in @devices
+ * @devices: names of the devices of the entry ingress. Names, since a reference
+ *	would keep a device from being removed
+ *
+ * Staging: lbdr_net.lock protects the transaction if other threads can find it;
+ * the caller of a @single one has it alone. Commit: the caller has it alone.
+ */
+struct lbdr_config {
+	struct lbdr_net		*ln;
+	struct lbdr_origin	*origin;
+	bool			single;
+	u32			charged;
+	u32			generation;
+	bool			flush;
+	struct rhashtable	table;
+	struct list_head	services;
+	struct hlist_head	ranges[LBDR_CONFIG_RANGES];
+	bool			has_timeouts;
+	u32			timeout[LBDR_CONN_STATES];
+	bool			has_entry;
+	u8			entry;
+	u32			n_devices;
+	char			devices[LBDR_INGRESS_MAX][IFNAMSIZ];
+};
+
+/* config.c */
+int lbdr_config_begin(struct lbdr_config *config, struct lbdr_net *ln,
+		      bool single, struct lbdr_origin *origin);
+void lbdr_config_end(struct lbdr_config *config);
+void lbdr_config_uncharge(struct lbdr_config *config);
+struct lbdr_staged_service *
+lbdr_config_service(struct lbdr_config *config,
+		    const struct lbdr_service_key *key);
+bool lbdr_config_keeps(const struct lbdr_service *service, void *config);
+bool lbdr_config_overlaps(struct lbdr_config *config,
+			  const struct lbdr_service_key *key);
+int lbdr_config_service_add(struct lbdr_config *config,
+			    const struct lbdr_service_key *key,
+			    const struct lbdr_sched *sched,
+			    const struct lbdr_service_settings *settings);
+void lbdr_config_service_del(struct lbdr_config *config,
+			     struct lbdr_staged_service *staged);
+void lbdr_config_flush(struct lbdr_config *config);
+struct lbdr_staged_server *
+lbdr_config_server(struct lbdr_config *config,
+		   struct lbdr_staged_service *staged,
+		   const union nf_inet_addr *addr);
+int lbdr_config_server_add(struct lbdr_config *config,
+			   struct lbdr_staged_service *staged,
+			   const union nf_inet_addr *addr,
+			   const struct lbdr_server_settings *settings);
+void lbdr_config_server_del(struct lbdr_config *config,
+			    struct lbdr_staged_service *staged,
+			    struct lbdr_staged_server *server);
+void lbdr_config_server_drain(struct lbdr_config *config,
+			      struct lbdr_staged_service *staged,
+			      struct lbdr_staged_server *server);
+void lbdr_config_zero(struct lbdr_net *ln, struct lbdr_service *service,
+		      struct lbdr_origin *origin);
+
+/* config_commit.c */
+int lbdr_config_commit(struct lbdr_config *config);
+void lbdr_config_clear(struct lbdr_net *ln);
+
+#endif /* _LBDR_CONFIG_H */

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Servers that drain: they get no new connections, and are removed when the
+ * last connection has ended.
+ *
+ * A work item looks at all of them every DRAIN_PERIOD, as long as there are
+ * any, and removes those without connections in one transaction. A packet that
+ * chose a server just before it began to drain may still add a connection, until
+ * a grace period has passed; so only servers that drained before the last grace
+ * period are removed.
+ */
+#include "config.h"
+#include "drain.h"
+#include "server.h"
+
+#define DRAIN_PERIOD	(HZ / 4 ?: 1)
+
+/* Servers removed in one transaction, to bound its memory */
+#define DRAIN_BATCH	4096
+
+static void lbdr_drain_queue(struct lbdr_net *ln, unsigned long delay)
+{
+	queue_delayed_work(system_power_efficient_wq, &ln->drain, delay);
+}
+
+/**
+ * lbdr_drain_update() - Begin or cancel the drain of a server
+ * @server: the server, whose draining flag has just changed
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_drain_update(struct lbdr_server *server)
+{
+	struct lbdr_net *ln = server->ln;
+
+	lockdep_assert_held(&ln->lock);
+
+	list_del_init(&server->drain);
+	server->drain_seen = false;
+	if (!server->draining)
+		return;
+	list_add_tail(&server->drain, &ln->draining);
+	lbdr_drain_queue(ln, DRAIN_PERIOD);
+}
+
+static void lbdr_drain_mark(struct lbdr_net *ln)
+{
+	struct lbdr_server *server;
+
+	lbdr_lock(ln);
+	list_for_each_entry(server, &ln->draining, drain)
+		server->drain_seen = true;
+	lbdr_unlock(ln);
+}
+
+/* Stages the removal of servers without connections; 0 or a negative error. */
+static int lbdr_drain_stage(struct lbdr_config *config)
+{
+	struct lbdr_staged_service *service;
+	struct lbdr_staged_server *staged;
+	struct lbdr_server *server;
+	u32 n = 0;
+
+	/* Servers join and leave the list only under lbdr_net.config. */
+	list_for_each_entry(server, &config->ln->draining, drain) {
+		if (!server->drain_seen || lbdr_server_active(server) ||
+		    lbdr_server_inactive(server))
+			continue;
+		service = lbdr_config_service(config, &server->service->key);
+		if (IS_ERR(service))
+			return PTR_ERR(service);
+		staged = lbdr_config_server(config, service, &server->addr);
+		if (IS_ERR(staged))
+			return PTR_ERR(staged);
+		lbdr_config_server_del(config, service, staged);
+		if (++n == DRAIN_BATCH)
+			break;
+	}
+	return 0;
+}
+
+/* Without memory the removal is tried again in the next period. */
+static void lbdr_drain_remove(struct lbdr_net *ln)
+{
+	struct lbdr_config *config;
+
+	config = kzalloc(sizeof(*config), GFP_KERNEL);
+	if (!config)
+		return;
+	mutex_lock(&ln->config);
+	if (!lbdr_config_begin(config, ln, true, NULL)) {
+		if (!lbdr_drain_stage(config))
+			lbdr_config_commit(config);
+		lbdr_config_end(config);
+	}
+	mutex_unlock(&ln->config);
+	kfree(config);
+}
+
+static void lbdr_drain_work(struct work_struct *work)
+{
+	struct lbdr_net *ln = container_of(to_delayed_work(work),
+					   struct lbdr_net, drain);
+
+	lbdr_drain_mark(ln);
+	synchronize_rcu();
+	lbdr_drain_remove(ln);
+
+	lbdr_lock(ln);
+	if (!list_empty(&ln->draining))
+		lbdr_drain_queue(ln, DRAIN_PERIOD);
+	lbdr_unlock(ln);
+}
+
+/**
+ * lbdr_drain_net_init() - Prepare a namespace
+ * @ln: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_drain_net_init(struct lbdr_net *ln)
+{
+	INIT_LIST_HEAD(&ln->draining);
+	INIT_DELAYED_WORK(&ln->drain, lbdr_drain_work);
+}
+
+/**
+ * lbdr_drain_net_exit() - Stop the work item of a namespace
+ * @ln: the namespace, without services
+ *
+ * Context: process, lbdr_net.config not held.
+ */
+void lbdr_drain_net_exit(struct lbdr_net *ln)
+{
+	cancel_delayed_work_sync(&ln->drain);
+}

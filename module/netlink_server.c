@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Netlink: real servers.
+ */
+#include "netlink.h"
+#include "route.h"
+
+/* The names of a server in a message. */
+struct lbdr_nl_server_key {
+	struct lbdr_service_key	service;
+	union nf_inet_addr	addr;
+};
+
+static int lbdr_nl_parse_server_key(const struct genl_info *info,
+				    struct lbdr_nl_server_key *key)
+{
+	const struct nlattr *port = info->attrs[LBDR_A_SERVER_PORT];
+	int err;
+
+	err = lbdr_nl_parse_nested_key(info->attrs[LBDR_A_SERVER_SERVICE],
+				       &key->service, info->extack);
+	if (err)
+		return err;
+	if (!info->attrs[LBDR_A_SERVER_ADDRESS]) {
+		GENL_SET_ERR_MSG(info, "address of the server is required");
+		return -EINVAL;
+	}
+	err = lbdr_nl_parse_unicast(info->attrs[LBDR_A_SERVER_ADDRESS],
+				    key->service.family, &key->addr,
+				    info->extack);
+	if (err)
+		return err;
+	if (port && nla_get_be16(port) &&
+	    nla_get_be16(port) != key->service.port) {
+		NL_SET_ERR_MSG_ATTR(info->extack, port,
+				    "invalid port of the server: direct routing changes no port, so it must be the service's");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Changes @settings by the attributes that are present. */
+static int lbdr_nl_parse_server_settings(const struct genl_info *info,
+					 struct lbdr_server_settings *settings)
+{
+	const struct nlattr *forward = info->attrs[LBDR_A_SERVER_FORWARD];
+	struct nlattr **attrs = info->attrs;
+
+	if (forward && nla_get_u8(forward) != LBDR_FORWARD_DR) {
+		NL_SET_ERR_MSG_ATTR(info->extack, forward,
+				    "forwarding method not supported: must be direct routing");
+		return -EOPNOTSUPP;
+	}
+	if (attrs[LBDR_A_SERVER_WEIGHT])
+		settings->weight = nla_get_u32(attrs[LBDR_A_SERVER_WEIGHT]);
+	if (attrs[LBDR_A_SERVER_UPPER])
+		settings->upper = nla_get_u32(attrs[LBDR_A_SERVER_UPPER]);
+	if (attrs[LBDR_A_SERVER_LOWER])
+		settings->lower = nla_get_u32(attrs[LBDR_A_SERVER_LOWER]);
+	if (settings->lower > settings->upper) {
+		GENL_SET_ERR_MSG(info,
+				 "invalid thresholds: the lower one must not be above the upper one");
+		return -ERANGE;
+	}
+	return 0;
+}
+
+/*
+ * A warning, not a refusal, since a director may be configured before its NIC is
+ * up.
+ */
+static void lbdr_nl_warn_route(const struct lbdr_nl_cmd *cmd,
+			       const struct lbdr_nl_server_key *key)
+{
+	const struct lbdr_service *service;
+	const struct lbdr_route *route;
+	struct lbdr_server *server;
+	enum lbdr_drop why;
+
+	service = lbdr_service_find(cmd->ln, &key->service);
+	server = service ? lbdr_server_find(service, &key->addr) : NULL;
+	if (!server)
+		return;
+	rcu_read_lock();
+	route = lbdr_route_get(server, server->family, NULL, &why);
+	rcu_read_unlock();
+	if (route)
+		return;
+	if (why == LBDR_DROP_NOT_ONLINK)
+		GENL_SET_ERR_MSG(cmd->info,
+				 "added, but the server is behind a router, where its MAC cannot be set");
+	else
+		GENL_SET_ERR_MSG(cmd->info,
+				 "added, but there is no route to the server now");
+}
+
+static int lbdr_nl_stage_server_new(struct lbdr_nl_cmd *cmd,
+				    const struct lbdr_nl_server_key *key)
+{
+	struct lbdr_server_settings settings = { .weight = 1 };
+	struct lbdr_staged_service *service;
+	int err;
+
+	service = lbdr_nl_staged_service(cmd, &key->service);
+	if (IS_ERR(service))
+		return PTR_ERR(service);
+	err = lbdr_nl_parse_server_settings(cmd->info, &settings);
+	if (err)
+		return err;
+	err = lbdr_config_server_add(cmd->config, service, &key->addr,
+				     &settings);
+	if (err == -EEXIST)
+		GENL_SET_ERR_MSG(cmd->info,
+				 "server exists already in this service");
+	else if (err)
+		lbdr_nl_stage_error(cmd->info, err);
+	return err;
+}
+
+/**
+ * lbdr_nl_server_new_doit() - Add a server to a service
+ * @skb: the request
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_server_new_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_nl_server_key key;
+	struct lbdr_nl_cmd cmd;
+	int err;
+
+	err = lbdr_nl_parse_server_key(info, &key) ?:
+	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVER_BATCH);
+	if (err)
+		return err;
+	err = lbdr_nl_cmd_commit(&cmd, lbdr_nl_stage_server_new(&cmd, &key));
+	/* Of many servers this would take long, and listings show it too. */
+	if (!err && !cmd.batch)
+		lbdr_nl_warn_route(&cmd, &key);
+	lbdr_nl_cmd_end(&cmd);
+	return err;
+}
+
+/* The staged state of the server that a command names, and of its service. */
+static struct lbdr_staged_server *
+lbdr_nl_staged_server(struct lbdr_nl_cmd *cmd,
+		      const struct lbdr_nl_server_key *key,
+		      struct lbdr_staged_service **service)
+{
+	struct lbdr_staged_server *staged;
+
+	*service = lbdr_nl_staged_service(cmd, &key->service);
+	if (IS_ERR(*service))
+		return ERR_CAST(*service);
+	staged = lbdr_config_server(cmd->config, *service, &key->addr);
+	if (IS_ERR(staged))
+		lbdr_nl_stage_error(cmd->info, PTR_ERR(staged));
+	return staged;
+}
+
+static int lbdr_nl_stage_server_set(struct lbdr_nl_cmd *cmd,
+				    const struct lbdr_nl_server_key *key)
+{
+	struct lbdr_server_settings settings;
+	struct lbdr_staged_service *service;
+	struct lbdr_staged_server *staged;
+	int err;
+
+	staged = lbdr_nl_staged_server(cmd, key, &service);
+	if (IS_ERR(staged))
+		return PTR_ERR(staged);
+	settings = staged->settings;
+	err = lbdr_nl_parse_server_settings(cmd->info, &settings);
+	if (!err)
+		staged->settings = settings;
+	return err;
+}
+
+/**
+ * lbdr_nl_server_set_doit() - Change the settings of a server
+ * @skb: the request
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_server_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_nl_server_key key;
+	struct lbdr_nl_cmd cmd;
+	int err;
+
+	err = lbdr_nl_parse_server_key(info, &key) ?:
+	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVER_BATCH);
+	if (err)
+		return err;
+	err = lbdr_nl_cmd_commit(&cmd, lbdr_nl_stage_server_set(&cmd, &key));
+	lbdr_nl_cmd_end(&cmd);
+	return err;
+}
+
+static int lbdr_nl_stage_server_del(struct lbdr_nl_cmd *cmd,
+				    const struct lbdr_nl_server_key *key)
+{
+	struct lbdr_staged_service *service;
+	struct lbdr_staged_server *staged;
+
+	staged = lbdr_nl_staged_server(cmd, key, &service);
+	if (IS_ERR(staged))
+		return PTR_ERR(staged);
+	if (cmd->info->attrs[LBDR_A_SERVER_DRAIN])
+		lbdr_config_server_drain(cmd->config, service, staged);
+	else
+		lbdr_config_server_del(cmd->config, service, staged);
+	return 0;
+}
+
+/**
+ * lbdr_nl_server_del_doit() - Remove a server, or let it drain
+ * @skb: the request
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_server_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_nl_server_key key;
+	struct lbdr_nl_cmd cmd;
+	int err;
+
+	err = lbdr_nl_parse_server_key(info, &key) ?:
+	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVER_BATCH);
+	if (err)
+		return err;
+	err = lbdr_nl_cmd_commit(&cmd, lbdr_nl_stage_server_del(&cmd, &key));
+	lbdr_nl_cmd_end(&cmd);
+	return err;
+}
+
+/* How the server is reached now; looks the route up if there is none. */
+static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server)
+{
+	const struct lbdr_route *route;
+	u8 forward = LBDR_FORWARD_DR;
+	enum lbdr_drop why;
+	u32 ifindex = 0;
+
+	rcu_read_lock();
+	route = lbdr_route_get(server, server->family, NULL, &why);
+	if (route) {
+		ifindex = dst_dev_rcu(route->dst)->ifindex;
+		if (route->local)
+			forward = LBDR_FORWARD_LOCAL;
+	}
+	rcu_read_unlock();
+
+	return nla_put_u8(msg, LBDR_A_SERVER_FORWARD, forward) ||
+	       (ifindex && nla_put_u32(msg, LBDR_A_SERVER_IFINDEX, ifindex));
+}
+
+/**
+ * lbdr_nl_put_server() - Put all attributes of a server
+ * @msg: the message; some attributes may have been put on error
+ * @service: its service
+ * @server: the server
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
+		       struct lbdr_server *server)
+{
+	struct lbdr_counts counts;
+
+	lbdr_server_counts(server, &counts);
+	if (lbdr_nl_nest_key(msg, LBDR_A_SERVER_SERVICE, &service->key) ||
+	    lbdr_nl_put_addr(msg, LBDR_A_SERVER_ADDRESS, server->family,
+			     &server->addr) ||
+	    nla_put_be16(msg, LBDR_A_SERVER_PORT, service->key.port) ||
+	    (server->draining && nla_put_flag(msg, LBDR_A_SERVER_DRAIN)) ||
+	    nla_put_u32(msg, LBDR_A_SERVER_WEIGHT, server->weight) ||
+	    nla_put_u32(msg, LBDR_A_SERVER_UPPER, server->upper) ||
+	    nla_put_u32(msg, LBDR_A_SERVER_LOWER, server->lower) ||
+	    nla_put_u32(msg, LBDR_A_SERVER_ACTIVE,
+			lbdr_server_active(server)) ||
+	    nla_put_u32(msg, LBDR_A_SERVER_INACTIVE,
+			lbdr_server_inactive(server)) ||
+	    nla_put_u32(msg, LBDR_A_SERVER_PERSISTENT,
+			lbdr_server_persistent(server)) ||
+	    (READ_ONCE(server->overloaded) &&
+	     nla_put_flag(msg, LBDR_A_SERVER_OVERLOADED)) ||
+	    lbdr_nl_put_counts(msg, LBDR_A_SERVER_STATS, &counts) ||
+	    lbdr_nl_put_route(msg, server))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/**
+ * lbdr_nl_fill_server() - Fill in a message on a server
+ * @msg: the message; unchanged on error
+ * @portid: for the header
+ * @seq: for the header
+ * @flags: for the header
+ * @cmd: for the header
+ * @service: its service
+ * @server: the server
+ * @cb: the dump that the message is part of, or NULL
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
+			u8 cmd, const struct lbdr_service *service,
+			struct lbdr_server *server,
+			struct netlink_callback *cb)
+{
+	void *hdr;
+
+	hdr = genlmsg_put(msg, portid, seq, &lbdr_nl_family, flags, cmd);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (cb)
+		genl_dump_check_consistent(cb, hdr);
+	if (lbdr_nl_put_server(msg, service, server)) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+/* Position of a dump: index of the next service and of its next server. */
+struct lbdr_nl_server_ctx {
+	unsigned long	service;
+	unsigned long	server;
+};
+
+/* Whether all remaining servers of @service had room. */
+static bool lbdr_nl_dump_servers(struct sk_buff *msg,
+				 struct netlink_callback *cb,
+				 const struct lbdr_service *service)
+{
+	struct lbdr_nl_server_ctx *next = (void *)cb->ctx;
+	struct lbdr_server *server;
+	unsigned long at = 0;
+
+	list_for_each_entry(server, &service->servers, list) {
+		if (at++ < next->server)
+			continue;
+		if (lbdr_nl_fill_server(msg, NETLINK_CB(cb->skb).portid,
+					cb->nlh->nlmsg_seq, NLM_F_MULTI,
+					LBDR_CMD_SERVER_GET, service, server,
+					cb))
+			return false;
+		next->server = at;
+	}
+	next->server = 0;
+	next->service++;
+	return true;
+}
+
+static void lbdr_nl_dump_all_servers(struct sk_buff *msg,
+				     struct netlink_callback *cb,
+				     const struct lbdr_net *ln)
+{
+	struct lbdr_nl_server_ctx *next = (void *)cb->ctx;
+	const struct lbdr_service *service;
+	unsigned long at = 0;
+
+	list_for_each_entry(service, &ln->service_list, list) {
+		if (at++ < next->service)
+			continue;
+		if (!lbdr_nl_dump_servers(msg, cb, service))
+			break;
+	}
+}
+
+/**
+ * lbdr_nl_server_get_dumpit() - Dump the servers of one service, or of all
+ * @msg: the message
+ * @cb: ctx has the position of the next server
+ *
+ * Context: process.
+ * Return: bytes filled in, or a negative error.
+ */
+int lbdr_nl_server_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	const struct nlattr *nest = lbdr_dump_attrs(cb)[LBDR_A_SERVER_SERVICE];
+	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
+	struct lbdr_nl_server_ctx *next = (void *)cb->ctx;
+	struct lbdr_service *service = NULL;
+	struct lbdr_service_key key;
+	int err;
+
+	BUILD_BUG_ON(sizeof(*next) > sizeof(cb->ctx));
+
+	if (nest) {
+		err = lbdr_nl_parse_nested_key(nest, &key, cb->extack);
+		if (err)
+			return err;
+	}
+
+	lbdr_lock(ln);
+	cb->seq = ln->generation;
+	if (nest)
+		service = lbdr_nl_find_service(ln, &key, cb->extack);
+	err = PTR_ERR_OR_ZERO(service);
+	if (!nest)
+		lbdr_nl_dump_all_servers(msg, cb, ln);
+	else if (!err && !next->service)
+		lbdr_nl_dump_servers(msg, cb, service);
+	lbdr_unlock(ln);
+	return err ?: msg->len;
+}

@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Netlink: services.
+ */
+#include "netlink.h"
+#include "sched.h"
+#include "symbols.h"
+
+/**
+ * lbdr_nl_stage_error() - Set the message for what staging returned
+ * @info: the command
+ * @err: the error; of staging a service or one of its servers
+ *
+ * Context: any.
+ * Return: @err.
+ */
+int lbdr_nl_stage_error(struct genl_info *info, int err)
+{
+	switch (err) {
+	case -ESRCH:
+		GENL_SET_ERR_MSG(info, "service not found");
+		break;
+	case -ENOENT:
+		GENL_SET_ERR_MSG(info, "server not found in this service");
+		break;
+	case -ENOTUNIQ:
+		GENL_SET_ERR_MSG(info,
+				 "another service of this VIP has some of these ports");
+		break;
+	case -ENOSPC:
+		GENL_SET_ERR_MSG(info,
+				 "the service has 4096 servers, which is the maximum");
+		break;
+	case -EDQUOT:
+		GENL_SET_ERR_MSG(info,
+				 "the open transactions have staged as many services and servers as the module parameter batch_max allows");
+		break;
+	case -EAGAIN:
+		GENL_SET_ERR_MSG(info,
+				 "the service was changed by others since the transaction began: begin again");
+		break;
+	default:
+		GENL_SET_ERR_MSG(info, "no memory for the change");
+	}
+	return err;
+}
+
+/**
+ * lbdr_nl_staged_service() - Get the staged state of the service that a command
+ *	names
+ * @cmd: the command
+ * @key: of the service
+ *
+ * Context: process; after lbdr_nl_cmd_begin().
+ * Return: the staged service, or ERR_PTR with a message set.
+ */
+struct lbdr_staged_service *
+lbdr_nl_staged_service(struct lbdr_nl_cmd *cmd,
+		       const struct lbdr_service_key *key)
+{
+	struct lbdr_staged_service *staged;
+
+	staged = lbdr_config_service(cmd->config, key);
+	if (IS_ERR(staged))
+		lbdr_nl_stage_error(cmd->info, PTR_ERR(staged));
+	return staged;
+}
+
+/* By trial division: some hundred steps at most. */
+static bool lbdr_nl_is_prime(u32 n)
+{
+	u32 i;
+
+	for (i = 2; i * i <= n; i++)
+		if (n % i == 0)
+			return false;
+	return true;
+}
+
+/*
+ * Options that are not given stay, unless the scheduler changes: those of one mean
+ * nothing to another.
+ */
+static int lbdr_nl_parse_sched(const struct genl_info *info,
+			       struct lbdr_sched *sched)
+{
+	const struct nlattr *name = info->attrs[LBDR_A_SERVICE_SCHEDULER];
+	const struct nlattr *flags = info->attrs[LBDR_A_SERVICE_SCHED_FLAGS];
+	const struct nlattr *size = info->attrs[LBDR_A_SERVICE_SCHED_SIZE];
+	const struct lbdr_sched_ops *ops = sched->ops;
+
+	if (name)
+		ops = lbdr_sched_find(nla_data(name));
+	if (!ops) {
+		NL_SET_ERR_MSG_ATTR(info->extack, name, "scheduler not found");
+		return -ENOENT;
+	}
+	if (ops != sched->ops)
+		*sched = (struct lbdr_sched) { .ops = ops, .size = ops->size };
+	if (flags)
+		sched->flags = nla_get_u32(flags);
+	if (sched->flags & ~ops->flags) {
+		NL_SET_ERR_MSG_ATTR(info->extack, flags,
+				    "option not supported by this scheduler: sh and mh have fallback and port");
+		return -EINVAL;
+	}
+	if (!size)
+		return 0;
+	if (!ops->size) {
+		NL_SET_ERR_MSG_ATTR(info->extack, size,
+				    "table size not supported by this scheduler: mh has it");
+		return -EINVAL;
+	}
+	sched->size = nla_get_u32(size);
+	if (!lbdr_nl_is_prime(sched->size)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, size,
+				    "invalid table size: must be a prime number");
+		return -ERANGE;
+	}
+	return 0;
+}
+
+static int lbdr_nl_parse_flags(const struct genl_info *info,
+			       const struct lbdr_service_key *key,
+			       struct lbdr_service_settings *settings)
+{
+	const struct nlattr *attr = info->attrs[LBDR_A_SERVICE_FLAGS];
+	const struct nlattr *mask = info->attrs[LBDR_A_SERVICE_FLAGS_MASK];
+	u32 bits = mask ? nla_get_u32(mask) : U32_MAX;
+
+	if (mask && !attr) {
+		NL_SET_ERR_MSG_ATTR(info->extack, mask,
+				    "flags are required with flags-mask");
+		return -EINVAL;
+	}
+	if (!attr)
+		return 0;
+	settings->flags = (settings->flags & ~bits) |
+			  (nla_get_u32(attr) & bits);
+	if (settings->flags & LBDR_SERVICE_FLAG_ONE_PACKET &&
+	    key->protocol != IPPROTO_UDP) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr,
+				    "one-packet scheduling is supported for UDP services only");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Changes @settings by the attributes that are present. */
+static int lbdr_nl_parse_settings(const struct genl_info *info,
+				  const struct lbdr_service_key *key,
+				  struct lbdr_service_settings *settings)
+{
+	struct nlattr **attrs = info->attrs;
+	const struct nlattr *prefix = attrs[LBDR_A_SERVICE_PERSIST_PREFIX];
+
+	if (attrs[LBDR_A_SERVICE_REFUSE])
+		settings->refuse = nla_get_u8(attrs[LBDR_A_SERVICE_REFUSE]);
+	if (attrs[LBDR_A_SERVICE_STRAY])
+		settings->stray = nla_get_u8(attrs[LBDR_A_SERVICE_STRAY]);
+	if (attrs[LBDR_A_SERVICE_PERSIST])
+		settings->persist = nla_get_u32(attrs[LBDR_A_SERVICE_PERSIST]);
+	if (prefix)
+		settings->prefix = nla_get_u8(prefix);
+	if (key->family == LBDR_V4 && settings->prefix > 32) {
+		NL_SET_ERR_MSG_ATTR(info->extack, prefix,
+				    "invalid persistence prefix: must be 1 to 32 for IPv4");
+		return -ERANGE;
+	}
+	return lbdr_nl_parse_flags(info, key, settings) ?:
+	       lbdr_nl_parse_timeouts(attrs[LBDR_A_SERVICE_TIMEOUT],
+				      settings->timeout, info->extack);
+}
+
+static void lbdr_nl_default_settings(const struct lbdr_service_key *key,
+				     struct lbdr_service_settings *settings)
+{
+	memset(settings, 0, sizeof(*settings));
+	settings->prefix = key->family == LBDR_V4 ? 32 : 128;
+}
+
+/* Whether an attribute is present and has this value. */
+static bool lbdr_nl_is(const struct nlattr *attr, u8 value)
+{
+	return attr && nla_get_u8(attr) == value;
+}
+
+/* Takes no lock, since it may load modules. */
+static int lbdr_nl_get_symbols(const struct genl_info *info,
+			       enum lbdr_family family)
+{
+	if (lbdr_symbols_get_defrag(family)) {
+		GENL_SET_ERR_MSG(info,
+				 "module nf_defrag_ipv4 or nf_defrag_ipv6 not found: it reassembles fragments");
+		return -EOPNOTSUPP;
+	}
+	if ((lbdr_nl_is(info->attrs[LBDR_A_SERVICE_REFUSE], LBDR_REFUSE_RESET) ||
+	     lbdr_nl_is(info->attrs[LBDR_A_SERVICE_STRAY], LBDR_STRAY_RESET)) &&
+	    lbdr_symbols_get_reset()) {
+		GENL_SET_ERR_MSG(info,
+				 "module nf_reject_ipv4 or nf_reject_ipv6 not found: it sends TCP RST");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/**
+ * lbdr_nl_service_new_doit() - Add a service
+ * @skb: the request
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_service_new_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_sched sched = {
+		.ops = lbdr_sched_default(),
+		.size = lbdr_sched_default()->size,
+	};
+	struct lbdr_service_settings settings;
+	struct lbdr_service_key key;
+	struct lbdr_nl_cmd cmd;
+	int err;
+
+	err = lbdr_nl_parse_key(info->attrs, &key, info->extack);
+	if (err)
+		return err;
+	lbdr_nl_default_settings(&key, &settings);
+	err = lbdr_nl_parse_sched(info, &sched) ?:
+	      lbdr_nl_parse_settings(info, &key, &settings) ?:
+	      lbdr_nl_get_symbols(info, key.family);
+	if (err)
+		return err;
+
+	err = lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVICE_BATCH);
+	if (err)
+		return err;
+	err = lbdr_config_service_add(cmd.config, &key, &sched, &settings);
+	if (err == -EEXIST)
+		GENL_SET_ERR_MSG(info, "service exists already");
+	else if (err)
+		lbdr_nl_stage_error(info, err);
+	err = lbdr_nl_cmd_commit(&cmd, err);
+	lbdr_nl_cmd_end(&cmd);
+	return err;
+}
+
+static int lbdr_nl_stage_service_set(struct lbdr_nl_cmd *cmd,
+				     const struct lbdr_service_key *key)
+{
+	struct lbdr_service_settings settings;
+	struct lbdr_staged_service *staged;
+	struct lbdr_sched sched;
+	int err;
+
+	staged = lbdr_nl_staged_service(cmd, key);
+	if (IS_ERR(staged))
+		return PTR_ERR(staged);
+	sched = staged->sched;
+	settings = staged->settings;
+	err = lbdr_nl_parse_sched(cmd->info, &sched) ?:
+	      lbdr_nl_parse_settings(cmd->info, key, &settings);
+	if (err)
+		return err;
+	staged->sched = sched;
+	staged->settings = settings;
+	return 0;
+}
+
+/**
+ * lbdr_nl_service_set_doit() - Change a service's scheduler and settings
+ * @skb: the request
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_service_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_service_key key;
+	struct lbdr_nl_cmd cmd;
+	int err;
+
+	err = lbdr_nl_parse_key(info->attrs, &key, info->extack) ?:
+	      lbdr_nl_get_symbols(info, key.family) ?:
+	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVICE_BATCH);
+	if (err)
+		return err;
+	err = lbdr_nl_cmd_commit(&cmd, lbdr_nl_stage_service_set(&cmd, &key));
+	lbdr_nl_cmd_end(&cmd);
+	return err;
+}
+
+/**
+ * lbdr_nl_service_del_doit() - Remove a service
+ * @skb: the request
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_service_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_staged_service *staged;
+	struct lbdr_service_key key;
+	struct lbdr_nl_cmd cmd;
+	int err;
+
+	err = lbdr_nl_parse_key(info->attrs, &key, info->extack) ?:
+	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVICE_BATCH);
+	if (err)
+		return err;
+	staged = lbdr_nl_staged_service(&cmd, &key);
+	err = PTR_ERR_OR_ZERO(staged);
+	if (!err)
+		lbdr_config_service_del(cmd.config, staged);
+	err = lbdr_nl_cmd_commit(&cmd, err);
+	lbdr_nl_cmd_end(&cmd);
+	return err;
+}
+
+/**
+ * lbdr_nl_flush_doit() - Remove all services
+ * @skb: the request
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_flush_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_nl_cmd cmd;
+	int err;
+
+	err = lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVICE_BATCH);
+	if (err)
+		return err;
+	lbdr_config_flush(cmd.config);
+	err = lbdr_nl_cmd_commit(&cmd, 0);
+	lbdr_nl_cmd_end(&cmd);
+	return err;
+}
+
+/**
+ * lbdr_nl_zero_doit() - Set the counters of one service, or of all, to 0
+ * @skb: the request; without a key all services are meant
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_zero_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_nl_origin origin = {
+		.base.owner = &lbdr_nl_notifier,
+		.info = info,
+	};
+	struct lbdr_service *service = NULL;
+	struct lbdr_service_key key;
+	int err = 0;
+
+	if (lbdr_nl_has_key(info->attrs)) {
+		err = lbdr_nl_parse_key(info->attrs, &key, info->extack);
+		if (err)
+			return err;
+	}
+	mutex_lock(&ln->config);
+	if (lbdr_nl_has_key(info->attrs))
+		service = lbdr_nl_find_service(ln, &key, info->extack);
+	if (IS_ERR(service))
+		err = PTR_ERR(service);
+	else
+		lbdr_config_zero(ln, service, &origin.base);
+	lbdr_nl_ntf_flush(&origin);
+	mutex_unlock(&ln->config);
+	return err;
+}
+
+static int lbdr_nl_put_service_settings(struct sk_buff *msg,
+					const struct lbdr_service *service)
+{
+	const struct lbdr_service_settings *settings = &service->settings;
+	const struct lbdr_sched *sched = &service->sched;
+
+	return nla_put_string(msg, LBDR_A_SERVICE_SCHEDULER,
+			      sched->ops->name) ||
+	       nla_put_u32(msg, LBDR_A_SERVICE_SCHED_FLAGS, sched->flags) ||
+	       (sched->size && nla_put_u32(msg, LBDR_A_SERVICE_SCHED_SIZE,
+					   sched->size)) ||
+	       nla_put_u8(msg, LBDR_A_SERVICE_REFUSE, settings->refuse) ||
+	       nla_put_u8(msg, LBDR_A_SERVICE_STRAY, settings->stray) ||
+	       nla_put_u32(msg, LBDR_A_SERVICE_FLAGS, settings->flags) ||
+	       nla_put_u32(msg, LBDR_A_SERVICE_PERSIST, settings->persist) ||
+	       nla_put_u8(msg, LBDR_A_SERVICE_PERSIST_PREFIX,
+			  settings->prefix) ||
+	       lbdr_nl_put_timeouts(msg, LBDR_A_SERVICE_TIMEOUT,
+				    settings->timeout);
+}
+
+/**
+ * lbdr_nl_put_counts() - Put counters
+ * @msg: the message
+ * @attr: the nest that they come in
+ * @counts: the counters
+ *
+ * Context: any.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_put_counts(struct sk_buff *msg, int attr,
+		       const struct lbdr_counts *counts)
+{
+	struct nlattr *nest = nla_nest_start(msg, attr);
+
+	if (!nest ||
+	    nla_put_u64_64bit(msg, LBDR_A_STATS_CONNS, counts->conns,
+			      LBDR_A_STATS_PAD) ||
+	    nla_put_u64_64bit(msg, LBDR_A_STATS_IN_PACKETS, counts->packets,
+			      LBDR_A_STATS_PAD) ||
+	    nla_put_u64_64bit(msg, LBDR_A_STATS_IN_BYTES, counts->bytes,
+			      LBDR_A_STATS_PAD))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+/**
+ * lbdr_nl_fill_service() - Fill in a message on a service
+ * @msg: the message; unchanged on error
+ * @portid: for the header
+ * @seq: for the header
+ * @flags: for the header
+ * @cmd: for the header
+ * @service: the service
+ * @cb: the dump that the message is part of, or NULL
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,
+			 u8 cmd, const struct lbdr_service *service,
+			 struct netlink_callback *cb)
+{
+	struct lbdr_counts counts;
+	void *hdr;
+
+	hdr = genlmsg_put(msg, portid, seq, &lbdr_nl_family, flags, cmd);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (cb)
+		genl_dump_check_consistent(cb, hdr);
+
+	lbdr_service_counts(service, &counts);
+	if (lbdr_nl_put_key(msg, &service->key) ||
+	    lbdr_nl_put_service_settings(msg, service) ||
+	    lbdr_nl_put_counts(msg, LBDR_A_SERVICE_STATS, &counts) ||
+	    nla_put_u32(msg, LBDR_A_SERVICE_SERVERS, service->n_servers)) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+/**
+ * lbdr_nl_service_get_doit() - Get one service
+ * @skb: the request
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_service_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
+	struct lbdr_service_key key;
+	struct lbdr_service *service;
+	struct sk_buff *msg;
+	int err;
+
+	err = lbdr_nl_parse_key(info->attrs, &key, info->extack);
+	if (err)
+		return err;
+	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+
+	lbdr_lock(ln);
+	service = lbdr_nl_find_service(ln, &key, info->extack);
+	if (IS_ERR(service))
+		err = PTR_ERR(service);
+	else
+		err = lbdr_nl_fill_service(msg, info->snd_portid,
+					   info->snd_seq, 0,
+					   LBDR_CMD_SERVICE_GET, service, NULL);
+	lbdr_unlock(ln);
+	if (err) {
+		nlmsg_free(msg);
+		return err;
+	}
+	return genlmsg_reply(msg, info);
+}
+
+/**
+ * lbdr_nl_service_get_dumpit() - Dump all services in the order of adding
+ * @msg: the message
+ * @cb: ctx has the position in the list of the next service
+ *
+ * Context: process.
+ * Return: bytes filled in.
+ */
+int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
+	unsigned long *next = (unsigned long *)cb->ctx;
+	const struct lbdr_service *service;
+	unsigned long at = 0;
+
+	lbdr_lock(ln);
+	cb->seq = ln->generation;
+	list_for_each_entry(service, &ln->service_list, list) {
+		if (at++ < *next)
+			continue;
+		if (lbdr_nl_fill_service(msg, NETLINK_CB(cb->skb).portid,
+					 cb->nlh->nlmsg_seq, NLM_F_MULTI,
+					 LBDR_CMD_SERVICE_GET, service, cb))
+			break;
+		*next = at;
+	}
+	lbdr_unlock(ln);
+	return msg->len;
+}
