@@ -20,7 +20,6 @@
 #include "batch.h"
 #include "flow.h"
 #include "lbdr.h"
-#include "peers.h"
 #include "pool.h"
 #include "server.h"
 #include "service.h"
@@ -202,8 +201,6 @@ static void lbdr_draft_publish_new(struct lbdr_net *ln,
 		lbdr_server_enlist(service, mine->server);
 	}
 	lbdr_service_enter(ln, service, draft->pool);
-	if (draft->n_servers)
-		lbdr_peers_schedule_update(ln);
 }
 
 /* Servers that stay or come, in their order; those that go are in front then. */
@@ -269,7 +266,6 @@ static void lbdr_draft_publish_change(struct lbdr_net *ln,
 	if (draft->pool) {
 		lbdr_draft_publish_pool(ln, draft);
 		lbdr_draft_order(draft);
-		lbdr_peers_schedule_update(ln);
 	}
 	list_for_each_entry(mine, &draft->former, list) {
 		ops->server_gone(data, service, mine->server);

@@ -7,6 +7,9 @@
  *	  parse ------ no TCP, UDP or SCTP, malformed --------> the stack
  *	    |    `---- an ICMP error about a connection ------> its server
  *	    |
+ *	L3 domain: that of the packet's device. A packet in a VRF passes PREROUTING
+ *	    |	   twice; the first pass decides
+ *	    |
  *	connection? -- no -- service? -- no ------------------> the stack
  *	    |                  |
  *	    |          schedule.c: may it begin one? -- no ---> as the service says
@@ -42,12 +45,13 @@
 #include <net/ipv6.h>
 
 #include "conn.h"
+#include "domain.h"
 #include "flow.h"
 #include "hook.h"
 #include "ingress.h"
 #include "lbdr.h"
+#include "nexthop.h"
 #include "peers.h"
-#include "route.h"
 #include "schedule.h"
 #include "server.h"
 #include "service.h"
@@ -88,21 +92,47 @@ static __always_inline void lbdr_hook_count(const struct lbdr_server *server,
 	lbdr_stats_add(server->stats, 0, packets, bytes);
 }
 
+/* The server's address is not on-link: it is this host's, or routed, or unreachable. */
+static noinline unsigned int
+lbdr_hook_send_off_link(struct lbdr_net *ln, struct sk_buff *skb,
+			const struct lbdr_flow *flow,
+			const struct lbdr_server *server,
+			const struct lbdr_route *route)
+{
+	if (!route->local && (!route->dst || server->xmit->onlink)) {
+		lbdr_drop(ln, route->why);
+		return NF_DROP;
+	}
+	lbdr_hook_count(server, skb, flow);
+	if (route->local)
+		return NF_ACCEPT;
+	return server->xmit->xmit[flow->family](ln, skb, server, route,
+						flow->local);
+}
+
 static __always_inline unsigned int
 lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	       enum lbdr_family family, bool local,
 	       const struct lbdr_flow *flow, struct lbdr_server *server)
 {
+	struct lbdr_nexthop *nexthop = server->nexthop;
+	u16 domain = lbdr_flow_domain_of(flow, family);
 	const struct lbdr_route *route;
-	enum lbdr_drop why;
 
-	route = lbdr_route_get(server, family,
-			       local ? skb_dst(skb)->dev : skb->dev, &why);
-	if (unlikely(!route)) {
-		lbdr_drop(ln, why);
-		return NF_DROP;
+	if (unlikely(domain)) {
+		nexthop = lbdr_nexthop_in_domain(nexthop, domain);
+		if (!nexthop) {
+			lbdr_drop(ln, LBDR_DROP_MEMORY);
+			return NF_DROP;
+		}
 	}
+	route = lbdr_nexthop_route_of(ln, nexthop, family);
+	if (unlikely(!route->link))
+		return lbdr_hook_send_off_link(ln, skb, flow, server, route);
 	lbdr_hook_count(server, skb, flow);
+	/* DR is a direct call, which the compiler inlines: no retpoline for it. */
+	if (unlikely(server->xmit != &lbdr_xmit_dr))
+		return server->xmit->xmit[family](ln, skb, server, route, local);
 	return family == LBDR_V4 ?
 	       lbdr_xmit_dr4(ln, skb, server, route, local) :
 	       lbdr_xmit_dr6(ln, skb, server, route, local);
@@ -166,12 +196,28 @@ lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 	return lbdr_hook_conn(ln, skb, family, local, flow, conn);
 }
 
+/* Puts the packet's VRF into the flow. False where the VRF has no id. */
+static noinline bool lbdr_hook_set_domain(struct lbdr_net *ln,
+					  const struct net_device *dev,
+					  struct lbdr_flow *flow)
+{
+	u16 domain = lbdr_domain_of_vrf(ln, dev);
+
+	lbdr_flow_set_domain(flow, domain);
+	return domain != LBDR_DOMAIN_UNKNOWN;
+}
+
 /* An ICMP error: to the server whose packet it quotes, if it is one of ours. */
 static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 					     struct sk_buff *skb,
-					     const struct lbdr_flow *flow)
+					     const struct net_device *dev,
+					     struct lbdr_flow *flow)
 {
-	struct lbdr_conn *conn = lbdr_conn_peek(ln, flow);
+	struct lbdr_conn *conn;
+
+	if (lbdr_domain_has_vrf(dev) && !lbdr_hook_set_domain(ln, dev, flow))
+		return NF_ACCEPT;
+	conn = lbdr_conn_peek(ln, flow);
 
 	return conn ? lbdr_hook_send(ln, skb, flow->family, flow->local, flow,
 				     conn->server) : NF_ACCEPT;
@@ -184,6 +230,7 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 {
 	/* Wiping it would be a tenth of the walk; the parser fills it in. */
 	struct lbdr_flow flow __uninitialized;
+	const struct net_device *dev = local ? skb_dst(skb)->dev : skb->dev;
 	unsigned int verdict;
 	bool bh;
 
@@ -195,11 +242,16 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	switch (family == LBDR_V4 ? lbdr_parse4(skb, &flow) :
 				    lbdr_parse6(skb, &flow)) {
 	case LBDR_PARSED:
+		if (unlikely(lbdr_domain_has_vrf(dev)) &&
+		    !lbdr_hook_set_domain(ln, dev, &flow)) {
+			verdict = NF_ACCEPT;
+			break;
+		}
 		verdict = lbdr_hook_forward(ln, skb, family, local, &flow,
 					    marked);
 		break;
 	case LBDR_PARSED_ERROR:
-		verdict = lbdr_hook_error(ln, skb, &flow);
+		verdict = lbdr_hook_error(ln, skb, dev, &flow);
 		break;
 	case LBDR_PARSED_MALFORMED:
 		/* Its port is unknown: it need not be for a service. */
@@ -280,7 +332,8 @@ static unsigned int lbdr_hook_marked(struct lbdr_net *ln, struct sk_buff *skb,
 	const struct lbdr_service *service = NULL;
 
 	if (skb->mark)
-		service = lbdr_service_of_mark(ln, family, skb->mark);
+		service = lbdr_service_of_mark(ln, family, skb->mark,
+					       lbdr_domain_of_dev(ln, skb->dev));
 	if (!service && !error)
 		return NF_ACCEPT;
 	if (!lbdr_hook_to_this_host(skb))
@@ -354,7 +407,7 @@ static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
 	.priority	= prio,				\
 }
 
-/* One of the two entries is registered. */
+/* One of the two entries is registered, or both while it is changed. */
 static const struct nf_hook_ops lbdr_hooks[LBDR_HOOKS][LBDR_FAMILIES] = {
 	[LBDR_ENTRY_PREROUTING] = {
 		[LBDR_V4] = LBDR_HOOK(IPV4, lbdr_hook4, PRE_ROUTING,
@@ -395,20 +448,48 @@ void lbdr_hook_net_init(struct lbdr_net *ln)
 	enum lbdr_family family;
 	int hook;
 
-	INIT_LIST_HEAD(&ln->ingress);
 	memcpy(ln->hooks, lbdr_hooks, sizeof(ln->hooks));
 	for (hook = 0; hook < LBDR_HOOKS; hook++)
 		for (family = 0; family < LBDR_FAMILIES; family++)
 			ln->hooks[hook][family].priv = ln;
 }
 
+static int lbdr_hook_on(struct lbdr_net *ln, int hook, enum lbdr_family family)
+{
+	int err = 0;
+
+	lockdep_assert_held(&ln->lock);
+
+	if (!ln->hooked[hook][family])
+		err = nf_register_net_hook(ln->net, &ln->hooks[hook][family]);
+	if (!err)
+		ln->hooked[hook][family] = true;
+	return err;
+}
+
+static void lbdr_hook_off(struct lbdr_net *ln, int hook, enum lbdr_family family)
+{
+	lockdep_assert_held(&ln->lock);
+
+	if (ln->hooked[hook][family])
+		nf_unregister_net_hook(ln->net, &ln->hooks[hook][family]);
+	ln->hooked[hook][family] = false;
+}
+
+/* Both entries: one of them may be on its way out. */
+static void lbdr_hook_entries_off(struct lbdr_net *ln, enum lbdr_family family)
+{
+	lbdr_hook_off(ln, LBDR_ENTRY_PREROUTING, family);
+	lbdr_hook_off(ln, LBDR_ENTRY_INPUT, family);
+}
+
 /**
- * lbdr_hook_register() - begin to see a family's packets
+ * lbdr_hook_register() - register the hooks of a family
  * @ln: the namespace
  * @family: the family
  *
- * Fragments are put together by the kernel before they come here, those of
- * everybody in the namespace: they have no ports to be told apart by.
+ * Fragments are reassembled by the kernel before the hooks, those of all packets in
+ * the namespace: they have no ports to be told apart by.
  *
  * Context: process, lbdr_net.lock held.
  * Return: 0 or a negative error.
@@ -420,10 +501,10 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
 	err = lbdr_defrag_enable(ln->net, family);
 	if (err)
 		return err;
-	err = nf_register_net_hook(ln->net, &ln->hooks[ln->entry][family]);
+	err = lbdr_hook_on(ln, ln->entry, family);
 	if (err)
 		goto err_entry;
-	err = nf_register_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
+	err = lbdr_hook_on(ln, LBDR_HOOK_LOCAL, family);
 	if (err)
 		goto err_local;
 	err = lbdr_ingress_enable(ln);
@@ -432,20 +513,20 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
 	return 0;
 
 err_ingress:
-	nf_unregister_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
+	lbdr_hook_off(ln, LBDR_HOOK_LOCAL, family);
 err_local:
-	nf_unregister_net_hook(ln->net, &ln->hooks[ln->entry][family]);
+	lbdr_hook_off(ln, ln->entry, family);
 err_entry:
 	lbdr_defrag_disable(ln->net, family);
 	return err;
 }
 
 /**
- * lbdr_hook_unregister() - see no more of a family's packets
+ * lbdr_hook_unregister() - unregister the hooks of a family
  * @ln: the namespace
  * @family: the family
  *
- * Packets that are in the hook stay there until a grace period has passed.
+ * Packets may be in the hooks until a grace period has passed.
  *
  * Context: process, lbdr_net.lock held.
  */
@@ -453,13 +534,13 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
 {
 	if (!ln->n_services[LBDR_V4] && !ln->n_services[LBDR_V6])
 		lbdr_ingress_disable(ln);
-	nf_unregister_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
-	nf_unregister_net_hook(ln->net, &ln->hooks[ln->entry][family]);
+	lbdr_hook_off(ln, LBDR_HOOK_LOCAL, family);
+	lbdr_hook_entries_off(ln, family);
 	lbdr_defrag_disable(ln->net, family);
 }
 
 /**
- * lbdr_hook_register_marked() - begin to see a family's packets with their marks
+ * lbdr_hook_register_marked() - register the hook of a family's fwmark services
  * @ln: the namespace
  * @family: the family
  *
@@ -468,12 +549,11 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
  */
 int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
 {
-	return nf_register_net_hook(ln->net,
-				    &ln->hooks[LBDR_HOOK_MARKED][family]);
+	return lbdr_hook_on(ln, LBDR_HOOK_MARKED, family);
 }
 
 /**
- * lbdr_hook_unregister_marked() - see no more of marks
+ * lbdr_hook_unregister_marked() - unregister the hook of a family's fwmark services
  * @ln: the namespace
  * @family: the family
  *
@@ -481,49 +561,85 @@ int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
  */
 void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family)
 {
-	nf_unregister_net_hook(ln->net, &ln->hooks[LBDR_HOOK_MARKED][family]);
+	lbdr_hook_off(ln, LBDR_HOOK_MARKED, family);
 }
 
 /**
- * lbdr_hook_set_entry() - take packets elsewhere from now on
+ * lbdr_hook_entry_change() - take packets at another entry, first step
  * @ln: the namespace
- * @entry: enum lbdr_entry
+ * @entry: LBDR_ENTRY_PREROUTING or LBDR_ENTRY_INPUT
  *
- * The new hooks are there before the old ones go, so that no packet slips
- * through: neither one that comes after, nor one that was already behind
- * PREROUTING when the hook came there. One that meets both is taken by the first.
+ * Registers the hooks of the new entry; those of the old one stay. Then
+ * lbdr_hook_entry_finish() unregisters the old ones, when lbdr_net.lock has been
+ * released. So no packet slips through: neither one that comes later, nor one that
+ * was behind PREROUTING when the hook was registered there. A packet that meets both
+ * is taken by the first. Families may get and lose services between the two steps.
  *
- * Context: process, lbdr_net.lock held. Waits for a grace period.
+ * Context: process, lbdr_net.lock held.
  * Return: 0, or a negative error and nothing is changed.
  */
-int lbdr_hook_set_entry(struct lbdr_net *ln, u8 entry)
+int lbdr_hook_entry_change(struct lbdr_net *ln, u8 entry)
 {
-	enum lbdr_family family, done;
+	bool added[LBDR_FAMILIES] = {};
+	enum lbdr_family family;
 	int err;
 
 	lockdep_assert_held(&ln->lock);
 
-	if (entry == ln->entry)
-		return 0;
 	for (family = 0; family < LBDR_FAMILIES; family++) {
-		if (!ln->n_services[family])
+		if (!ln->n_services[family] || ln->hooked[entry][family])
 			continue;
-		err = nf_register_net_hook(ln->net, &ln->hooks[entry][family]);
+		err = lbdr_hook_on(ln, entry, family);
 		if (err)
 			goto err;
+		added[family] = true;
 	}
-	synchronize_rcu();
-	for (family = 0; family < LBDR_FAMILIES; family++)
-		if (ln->n_services[family])
-			nf_unregister_net_hook(ln->net,
-					       &ln->hooks[ln->entry][family]);
+	if (entry != ln->entry)
+		ln->n_entry_changes++;
 	ln->entry = entry;
 	return 0;
 
 err:
-	for (done = 0; done < family; done++)
-		if (ln->n_services[done])
-			nf_unregister_net_hook(ln->net,
-					       &ln->hooks[entry][done]);
+	for (family = 0; family < LBDR_FAMILIES; family++)
+		if (added[family])
+			lbdr_hook_off(ln, entry, family);
 	return err;
+}
+
+/* The entry that is registered although packets are to be taken at the other. */
+static u8 lbdr_hook_entry_old(const struct lbdr_net *ln)
+{
+	return ln->entry == LBDR_ENTRY_INPUT ? LBDR_ENTRY_PREROUTING :
+					       LBDR_ENTRY_INPUT;
+}
+
+/**
+ * lbdr_hook_entry_finish() - take packets at another entry, second step
+ * @ln: the namespace
+ *
+ * Does nothing if no old entry is registered, or after another change meanwhile,
+ * whose own second step does it.
+ *
+ * Context: process, lbdr_net.lock not held. Waits for a grace period.
+ */
+void lbdr_hook_entry_finish(struct lbdr_net *ln)
+{
+	enum lbdr_family family;
+	u32 changes;
+	bool old;
+
+	mutex_lock(&ln->lock);
+	changes = ln->n_entry_changes;
+	old = ln->hooked[lbdr_hook_entry_old(ln)][LBDR_V4] ||
+	      ln->hooked[lbdr_hook_entry_old(ln)][LBDR_V6];
+	mutex_unlock(&ln->lock);
+	if (!old)
+		return;
+	synchronize_rcu();
+	mutex_lock(&ln->lock);
+	/* Changed again meanwhile: the second step of that change follows. */
+	if (ln->n_entry_changes == changes)
+		for (family = 0; family < LBDR_FAMILIES; family++)
+			lbdr_hook_off(ln, lbdr_hook_entry_old(ln), family);
+	mutex_unlock(&ln->lock);
 }

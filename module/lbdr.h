@@ -6,14 +6,16 @@
  * Two protection domains, and nothing in between:
  *
  * - Configuration (services, servers, weights) is changed under
- *   lbdr_net.lock, a mutex of the network namespace. Where RTNL is needed as
- *   well, it is taken first.
+ *   lbdr_net.lock, a mutex of the network namespace. RTNL and lbdr_net.lock are
+ *   never nested: notifiers, which run under RTNL, take a small lock of their
+ *   own (lbdr_net.ingress_lock, lbdr_domains.lock, lbdr_nexthops.lock) or queue
+ *   work. These are also taken inside lbdr_net.lock.
  * - Packets read under rcu_read_lock() alone. What they find is either
  *   immutable (struct lbdr_pool, struct lbdr_route) or a word of its own that
  *   is read and written with READ_ONCE(), WRITE_ONCE() or cmpxchg().
  *
- * Lifetimes, from the longest to the shortest: namespace, service, server,
- * then connection, pool and route. The file that frees an object says when.
+ * Lifetimes, from the longest to the shortest: namespace, service, next hop,
+ * server, then connection, pool, a scheduler's memory, and route. The file that frees an object says when.
  */
 #ifndef _LBDR_H
 #define _LBDR_H
@@ -26,11 +28,11 @@
 
 #include <linux/lbdr.h>
 #include "compat.h"
+#include "domain.h"
 #include "flow.h"
+#include "nexthop.h"
 
 #define LBDR_MODULE_VERSION	"0.1"
-
-struct lbdr_peers;
 
 /*
  * One bit for each value that a hash of a destination address can take, set
@@ -59,6 +61,8 @@ enum lbdr_hook {
  * @timeout: seconds that a connection may idle, by state; WRITE_ONCE() under
  *	@lock
  * @n_wide: services in @wide; WRITE_ONCE() under @lock
+ * @nexthops: next hops of the servers; see nexthop.h
+ * @domains: VRFs; see domain.h
  * @n_conns: connections whose memory is not free yet; atomic
  * @fresh: new connections in the second that began at @since; atomic
  * @since: jiffies; cmpxchg()
@@ -71,21 +75,25 @@ enum lbdr_hook {
  * @lock: serialises all configuration; see the top of this file
  * @net: the namespace that this belongs to; immutable
  * @hooks: what is registered with netfilter, or can be; immutable
- * @ingress: devices whose packets are taken at ingress; @lock
+ * @hooked: which of @hooks are registered; @lock
+ * @ingress: devices whose packets are taken at ingress; @ingress_lock
+ * @ingress_lock: taken inside @lock, or inside RTNL; its holder takes neither
+ * @ingress_ntf: notifies that a device of @ingress has gone
  * @service_list: services in the order of adding; @lock
  * @n_services: services of each family, hooks are registered where it is not
  *	0; @lock
  * @n_marked: those of a fwmark among them, for which there is a hook more;
  *	@lock
  * @entry: enum lbdr_entry, where the hooks are; @lock
+ * @n_entry_changes: how many times @entry has changed; @lock
  * @hold: more changes follow at once, so pools wait for the last; @lock
  * @stale: services whose pool is not what their servers are; @lock
  * @freshen: builds the pools of @stale, if nobody does so before
  * @draining: servers that wait for their connections to end; @lock
  * @drain: removes them
  * @lro: switches LRO off on the namespace's devices
- * @peers: MACs of the servers; RCU, replaced under @lock
- * @peers_work: builds @peers anew
+ * @peers_work: resolves next hops whose MAC is unknown
+ * @peers_delay: jiffies to its next attempt
  * @generation: bumped with every change, so that dumps and transactions notice;
  *	@lock
  * @batches: open transactions; @lock
@@ -100,6 +108,8 @@ struct lbdr_net {
 	u64 __percpu		*drops;
 	u32			timeout[LBDR_CONN_STATES];
 	u32			n_wide;
+	struct lbdr_nexthops	nexthops;
+	struct lbdr_domains	domains;
 
 	atomic_t		n_conns ____cacheline_aligned_in_smp;
 	atomic_t		fresh;
@@ -112,19 +122,23 @@ struct lbdr_net {
 	struct mutex		lock;		/* all configuration */
 	struct net		*net;
 	struct nf_hook_ops	hooks[LBDR_HOOKS][LBDR_FAMILIES];
+	bool			hooked[LBDR_HOOKS][LBDR_FAMILIES];
 	struct list_head	ingress;
+	struct mutex		ingress_lock;	/* @ingress */
+	struct work_struct	ingress_ntf;
 	struct list_head	service_list;
 	u32			n_services[LBDR_FAMILIES];
 	u32			n_marked[LBDR_FAMILIES];
 	u8			entry;
+	u32			n_entry_changes;
 	bool			hold;
 	struct list_head	stale;
 	struct delayed_work	freshen;
 	struct list_head	draining;
 	struct delayed_work	drain;
 	struct work_struct	lro;
-	struct lbdr_peers __rcu	*peers;
 	struct delayed_work	peers_work;
+	unsigned long		peers_delay;
 	u32			generation;
 	struct list_head	batches;
 	u32			n_batches;

@@ -20,7 +20,7 @@
 #include "netlink.h"
 #include "ntf.h"
 #include "pool.h"
-#include "route.h"
+#include "nexthop.h"
 #include "server.h"
 #include "service.h"
 #include "stats.h"
@@ -325,12 +325,15 @@ static void lbdr_nl_warn_route(struct lbdr_server *server,
 			       struct genl_info *info)
 {
 	const struct lbdr_route *route;
-	enum lbdr_drop why;
+	bool reached;
+	u8 why;
 
 	rcu_read_lock();
-	route = lbdr_route_get(server, server->family, NULL, &why);
+	route = lbdr_nexthop_route(server->nexthop);
+	reached = route->link || route->local;
+	why = route->why;
 	rcu_read_unlock();
-	if (route)
+	if (reached)
 		return;
 	if (why == LBDR_DROP_NOT_ONLINK)
 		GENL_SET_ERR_MSG(info, "added, but it is behind a router, out of a frame's reach");

@@ -110,7 +110,7 @@ void lbdr_netlink_exit(void);
 
 /* netlink_fill.c; a @cb marks the message of a dump that was interrupted */
 int lbdr_nl_fill_info(struct sk_buff *msg, struct genl_info *info,
-		      const struct lbdr_net *ln);
+		      struct lbdr_net *ln);
 int lbdr_nl_fill_sched(struct sk_buff *msg, struct netlink_callback *cb,
 		       const struct lbdr_sched_ops *sched);
 int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,

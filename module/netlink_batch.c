@@ -23,6 +23,7 @@
 
 #include "batch.h"
 #include "flow.h"
+#include "hook.h"
 #include "lbdr.h"
 #include "netlink.h"
 #include "ntf.h"
@@ -588,6 +589,7 @@ int lbdr_nl_batch_commit(struct sk_buff *skb, struct genl_info *info)
 		mutex_lock(&ln->lock);
 		err = lbdr_nl_batch_finish(batch, &devices, info);
 		mutex_unlock(&ln->lock);
+		lbdr_hook_entry_finish(ln);
 	}
 out:
 	lbdr_nl_put_devices(&devices);

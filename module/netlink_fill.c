@@ -11,7 +11,7 @@
 #include "lbdr.h"
 #include "netlink.h"
 #include "ntf.h"
-#include "route.h"
+#include "nexthop.h"
 #include "sched.h"
 #include "server.h"
 #include "service.h"
@@ -36,18 +36,18 @@ static int lbdr_nl_put_timeouts(struct sk_buff *msg, int attr,
 }
 
 /* What can be set for the director as a whole. */
-static int lbdr_nl_put_choices(struct sk_buff *msg, const struct lbdr_net *ln)
+static int lbdr_nl_put_choices(struct sk_buff *msg, struct lbdr_net *ln)
 {
-	const struct net_device *dev;
+	char name[IFNAMSIZ];
 	u32 i;
 
 	if (lbdr_nl_put_timeouts(msg, LBDR_A_INFO_TIMEOUT, ln->timeout) ||
 	    nla_put_u8(msg, LBDR_A_INFO_ENTRY,
-		       list_empty(&ln->ingress) ? ln->entry :
-						  LBDR_ENTRY_INGRESS))
+		       lbdr_ingress_name(ln, 0, name) ? ln->entry :
+							LBDR_ENTRY_INGRESS))
 		return -EMSGSIZE;
-	for (i = 0; (dev = lbdr_ingress_dev(ln, i)); i++)
-		if (nla_put_string(msg, LBDR_A_INFO_DEVICE, dev->name))
+	for (i = 0; !lbdr_ingress_name(ln, i, name); i++)
+		if (nla_put_string(msg, LBDR_A_INFO_DEVICE, name))
 			return -EMSGSIZE;
 	return 0;
 }
@@ -62,7 +62,7 @@ static int lbdr_nl_put_choices(struct sk_buff *msg, const struct lbdr_net *ln)
  * Return: 0 or -EMSGSIZE.
  */
 int lbdr_nl_fill_info(struct sk_buff *msg, struct genl_info *info,
-		      const struct lbdr_net *ln)
+		      struct lbdr_net *ln)
 {
 	struct nlattr *nest;
 	enum lbdr_drop drop;
@@ -248,16 +248,14 @@ static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server)
 {
 	const struct lbdr_route *route;
 	u8 forward = LBDR_FORWARD_DR;
-	enum lbdr_drop why;
 	u32 ifindex = 0;
 
 	rcu_read_lock();
-	route = lbdr_route_get(server, server->family, NULL, &why);
-	if (route) {
+	route = lbdr_nexthop_route(server->nexthop);
+	if (route->link || route->local)
 		ifindex = dst_dev_rcu(route->dst)->ifindex;
-		if (route->local)
-			forward = LBDR_FORWARD_LOCAL;
-	}
+	if (route->local)
+		forward = LBDR_FORWARD_LOCAL;
 	rcu_read_unlock();
 
 	return nla_put_u8(msg, LBDR_A_SERVER_FORWARD, forward) ||
@@ -500,7 +498,7 @@ void lbdr_nl_send_drained(struct lbdr_net *ln, struct sk_buff *msg, int err)
 					CONFIG_GROUP, GFP_KERNEL);
 }
 
-static int lbdr_nl_fill_news(struct sk_buff *msg, const struct lbdr_net *ln,
+static int lbdr_nl_fill_news(struct sk_buff *msg, struct lbdr_net *ln,
 			     u8 cmd, const struct lbdr_service *service)
 {
 	void *hdr = genlmsg_put(msg, 0, 0, &lbdr_nl_family, 0, cmd);

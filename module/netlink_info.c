@@ -113,7 +113,8 @@ static int lbdr_nl_get_devices(struct genl_info *info,
  *
  * All of it, or nothing.
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process, lbdr_net.lock held. lbdr_hook_entry_finish() follows when it
+ * is released.
  * Return: 0 or a negative error.
  */
 int lbdr_nl_set_entry(struct lbdr_net *ln, u8 entry,
@@ -130,7 +131,7 @@ int lbdr_nl_set_entry(struct lbdr_net *ln, u8 entry,
 			goto err;
 		added[i] = err;
 	}
-	err = lbdr_hook_set_entry(ln, entry == LBDR_ENTRY_INGRESS ?
+	err = lbdr_hook_entry_change(ln, entry == LBDR_ENTRY_INGRESS ?
 				      LBDR_ENTRY_PREROUTING : entry);
 	if (err)
 		goto err;
@@ -140,7 +141,7 @@ int lbdr_nl_set_entry(struct lbdr_net *ln, u8 entry,
 err:
 	while (i--)
 		if (added[i])
-			lbdr_ingress_del_dev(ln, devices->dev[i]);
+			lbdr_ingress_del(ln, devices->dev[i]);
 	NL_SET_ERR_MSG(extack,
 		       "the hooks cannot be registered: no memory, or a kernel without netfilter at ingress");
 	return err;
@@ -212,6 +213,7 @@ int lbdr_nl_info_set(struct sk_buff *skb, struct genl_info *info)
 	else
 		err = lbdr_nl_apply_info(ln, entry, &devices, info);
 	mutex_unlock(&ln->lock);
+	lbdr_hook_entry_finish(ln);
 out_devices:
 	lbdr_nl_put_devices(&devices);
 	return err;

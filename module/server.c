@@ -14,13 +14,13 @@
  * collector reaps them, and the server's memory goes with the last.
  */
 #include "lbdr.h"
+#include "nexthop.h"
 #include "ntf.h"
-#include "peers.h"
 #include "pool.h"
-#include "route.h"
 #include "server.h"
 #include "service.h"
 #include "stats.h"
+#include "xmit.h"
 
 /* How often it is looked whether a server that drains has run dry */
 #define DRAIN_PERIOD	(HZ / 4 ?: 1)
@@ -109,6 +109,13 @@ struct lbdr_server *lbdr_server_make(struct lbdr_net *ln,
 	for_each_possible_cpu(cpu)
 		u64_stats_init(&per_cpu_ptr(server->stats, cpu)->sync);
 
+	server->nexthop = lbdr_nexthop_get(ln, service->key.family, addr);
+	if (!server->nexthop) {
+		free_percpu(server->stats);
+		kfree(server);
+		return NULL;
+	}
+	server->xmit = &lbdr_xmit_dr;
 	server->addr = *addr;
 	server->family = service->key.family;
 	server->ln = ln;
@@ -132,8 +139,9 @@ void lbdr_server_put(struct lbdr_server *server)
 {
 	if (!refcount_dec_and_test(&server->refs))
 		return;
+	lbdr_nexthop_put(server->nexthop);
 	free_percpu(server->stats);
-	kfree(server);
+	kfree_rcu(server, rcu);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_put);
 
@@ -148,7 +156,7 @@ void lbdr_server_enlist(struct lbdr_service *service,
 			struct lbdr_server *server)
 {
 	server->number = ++service->last_number;
-	list_add_tail(&server->list, &service->servers);
+	list_add_tail_rcu(&server->list, &service->servers);
 	service->n_servers++;
 }
 
@@ -183,13 +191,12 @@ lbdr_server_add(struct lbdr_net *ln, struct lbdr_service *service,
 	err = lbdr_pool_renew(ln, service);
 	if (err)
 		goto err_pool;
-	lbdr_peers_schedule_update(ln);
 	ln->generation++;
 	return server;
 
 err_pool:
 	service->n_servers--;
-	list_del(&server->list);
+	list_del_rcu(&server->list);
 	lbdr_server_put(server);
 	return ERR_PTR(err);
 }
@@ -348,16 +355,14 @@ void lbdr_server_retire(struct lbdr_service *service,
 
 	/* Read by packets: connections of a dead server are not found */
 	WRITE_ONCE(server->dead, true);
-	lbdr_route_prune(server);
 
 	lbdr_server_counts(server, &counts);
 	service->folded.conns += counts.conns;
 	service->folded.packets += counts.packets;
 	service->folded.bytes += counts.bytes;
 
-	list_del(&server->list);
+	list_del_rcu(&server->list);
 	list_del(&server->drain);
-	lbdr_peers_schedule_update(server->ln);
 	service->n_servers--;
 	lbdr_server_put(server);
 }
@@ -380,9 +385,9 @@ int lbdr_server_del(struct lbdr_net *ln, struct lbdr_service *service,
 	lockdep_assert_held(&ln->lock);
 
 	/* Off the list while the pool is built, and back where it was. */
-	list_del(&server->list);
+	list_del_rcu(&server->list);
 	err = lbdr_pool_renew(ln, service);
-	list_add(&server->list, &prev->list);
+	list_add_rcu(&server->list, &prev->list);
 	if (err)
 		return err;
 

@@ -13,7 +13,8 @@
 #include "service.h"
 #include "stats.h"
 
-struct lbdr_route;
+struct lbdr_nexthop;
+struct lbdr_xmit_ops;
 
 /**
  * struct lbdr_server_settings - what a server is to be like
@@ -29,7 +30,8 @@ struct lbdr_server_settings {
 
 /**
  * struct lbdr_server - a real server of one service
- * @route: cached route; RCU, replaced under @lock
+ * @nexthop: of @addr in the default L3 domain; immutable, one reference held
+ * @xmit: transmit method; immutable
  * @stats: per CPU; written with BH off
  * @addr: the RIP; immutable
  * @family: that of the service; immutable
@@ -49,29 +51,31 @@ struct lbdr_server_settings {
  *	under lbdr_net.lock
  * @lower: and below which it is no more, 0 for 3/4 of @upper; the same
  * @zero: counts at the last zero operation; lbdr_net.lock
- * @list: in lbdr_service.servers; lbdr_net.lock
+ * @list: in lbdr_service.servers; RCU, changed under lbdr_net.lock
  * @drain: in lbdr_net.draining while @draining; lbdr_net.lock
  * @active: connections in an active state
  * @inactive: all others
  * @persistent: clients that persistence leads here
- * @refs: one of the configuration, one of each pool and each connection
- * @lock: orders the replacing of @route and the judging of @overloaded; taken
- *	with BH off
+ * @refs: one of the configuration, one of each pool, of each connection, and of
+ *	each set of lblc and lblcr that the server is in
+ * @lock: orders the changes of @overloaded; taken with BH off
+ * @rcu: frees it: peers.c reads @list under rcu_read_lock()
  */
 struct lbdr_server {
-	struct lbdr_route __rcu		*route;
+	struct lbdr_nexthop		*nexthop;
+	const struct lbdr_xmit_ops	*xmit;
 	struct lbdr_stats __percpu	*stats;
 	union nf_inet_addr		addr;
 	enum lbdr_family		family;
 	bool				dead;
 	bool				draining;
 	bool				overloaded;
-	u32				number;
 	u32				weight;
 	u32				upper;
-	u32				lower;
 	struct lbdr_net			*ln;
 	struct lbdr_service		*service;
+	u32				lower;
+	u32				number;
 	struct lbdr_counts		zero;
 	struct list_head		list;
 	struct list_head		drain;
@@ -81,7 +85,8 @@ struct lbdr_server {
 	atomic_t			inactive;
 	atomic_t			persistent;
 	refcount_t			refs;
-	spinlock_t			lock;		/* @route, @overloaded */
+	spinlock_t			lock;		/* @overloaded */
+	struct rcu_head			rcu;
 };
 
 struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
