@@ -29,7 +29,6 @@
 #include "device.h"
 #include "hook.h"
 #include "notify.h"
-#include "peers.h"
 #include "sched.h"
 
 /* Servers that are reported with one hold of lbdr_net.lock */
@@ -337,7 +336,7 @@ static void lbdr_config_del_devices(struct lbdr_config *config,
 
 	for (i = 0; i < devices->n; i++)
 		if (devices->added[i])
-			lbdr_ingress_del_dev(config->ln, devices->dev[i]);
+			lbdr_ingress_del(config->ln, devices->dev[i]);
 }
 
 static u8 lbdr_config_entry_hook(const struct lbdr_config *config)
@@ -444,24 +443,25 @@ static void lbdr_config_publish_servers(struct lbdr_config *config,
 	struct lbdr_service *service = staged->service;
 	const struct lbdr_config_entry *entry;
 	struct lbdr_server *server, *next;
-	LIST_HEAD(old);
 	u32 i;
 
-	list_splice_init(&service->servers, &old);
-	for (i = 0; i < staged->n_entries; i++) {
-		entry = &staged->entries[i];
-		if (entry->created) {
-			lbdr_server_link(service, entry->server);
+	for (i = 0; i < staged->n_entries; i++)
+		staged->entries[i].server->keep = true;
+	list_for_each_entry_safe(server, next, &service->servers, list) {
+		if (server->keep)
 			continue;
-		}
-		if (staged->whole || (entry->staged && entry->staged->readd))
-			entry->server->number = ++service->last_number;
-		list_move_tail(&entry->server->list, &service->servers);
-	}
-	list_for_each_entry_safe(server, next, &old, list) {
 		lbdr_config_notify(config, LBDR_CHANGE_SERVER_DEL, service,
 				   server);
 		lbdr_server_unlink(service, server);
+	}
+	for (i = 0; i < staged->n_entries; i++) {
+		entry = &staged->entries[i];
+		entry->server->keep = false;
+		if (entry->created)
+			lbdr_server_link(service, entry->server);
+		else if (staged->whole ||
+			 (entry->staged && entry->staged->readd))
+			lbdr_server_move_tail(service, entry->server);
 	}
 }
 

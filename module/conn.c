@@ -75,8 +75,8 @@ static struct kmem_cache *lbdr_conn_cache[LBDR_FAMILIES] __read_mostly;
 /*
  * Whoever sends packets chooses what is hashed: addresses and ports. So the hash
  * is a keyed one, and nobody can make a chain grow who does not know the key.
- * Connections that differ in the protocol alone share a chain, which nobody can
- * make longer than there are protocols; @seed is the table's own.
+ * Of IPv4, VIP and the word with protocol and L3 domain share a word of the hash:
+ * the operator chooses these. @seed is the table's own.
  *
  * Inline, or the table's code would call them for each entry of a chain.
  */
@@ -87,7 +87,8 @@ static __always_inline u32 lbdr_conn_hash4(const void *key, u32 len, u32 seed)
 	const struct lbdr_key4 *k = key;
 
 	return hsiphash_3u32((__force u32)k->client,
-			     (__force u32)k->vip ^ seed, k->ports.both,
+			    (__force u32)k->vip ^ k->protocol ^ seed,
+			    k->ports.both,
 			     &lbdr_conn_secret);
 }
 
@@ -96,7 +97,7 @@ static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)
 	hsiphash_key_t secret = lbdr_conn_secret;
 
 	secret.key[0] ^= seed;
-	return hsiphash(key, offsetof(struct lbdr_key6, protocol), &secret);
+	return hsiphash(key, sizeof(struct lbdr_key6), &secret);
 }
 
 static __always_inline int lbdr_conn_cmp4(struct rhashtable_compare_arg *arg,

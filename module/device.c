@@ -1,30 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Network devices that come, change and go in a namespace with services.
+ * Network devices that are added, changed and removed: what the other files do then.
  *
- * A device that goes away waits for whoever refers to it. The kernel takes it
- * out of a cached route itself, but an IPv6 route refers, beside the device, to
- * the entry of the routing table that it was made from, and that one keeps the
- * device until the route is put. So routes that are no longer valid are dropped
- * when a device is unregistered. No packet brings one back: the device's routes
- * went from the routing table when it was brought down, and between that and
- * NETDEV_UNREGISTER the kernel waits for a grace period, so what looked the old
- * route up has published it before, if at all.
+ * A device that is unregistered waits for everything that refers to it, so routes
+ * are dropped (nexthop.c) and hooks unregistered (ingress.c) at NETDEV_UNREGISTER.
+ * VRF devices are L3 domains (domain.c).
  *
- * LRO merges packets of a connection into one that cannot be taken apart again as
- * it was, so nothing that forwards may use it. Where ip_forward is on the kernel
- * has switched it off; a director needs no ip_forward, so it does so itself, in
- * process context, since RTNL comes before lbdr_net.lock.
+ * LRO merges packets of a connection into one that cannot be split again as it was,
+ * so nothing that forwards may use it. Where ip_forward is on the kernel has switched
+ * it off; a director needs no ip_forward, so it does so itself, in a work item, since
+ * RTNL and lbdr_net.lock are never nested.
  */
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 
 #include "device.h"
+#include "domain.h"
 #include "ingress.h"
 #include "lbdr.h"
-#include "route.h"
-#include "server.h"
-#include "service.h"
+#include "nexthop.h"
+#include "peers.h"
 
 static void lbdr_device_lro_work(struct work_struct *work)
 {
@@ -39,7 +34,7 @@ static void lbdr_device_lro_work(struct work_struct *work)
 }
 
 /**
- * lbdr_device_disable_lro() - a namespace has services from now on
+ * lbdr_device_disable_lro() - switch LRO off on all devices of a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -49,17 +44,21 @@ void lbdr_device_disable_lro(struct lbdr_net *ln)
 	schedule_work(&ln->lro);
 }
 
-static void lbdr_device_prune(struct lbdr_net *ln)
+static void lbdr_device_gone(struct lbdr_net *ln, const struct net_device *dev)
 {
-	struct lbdr_service *service;
-	struct lbdr_server *server;
-
-	list_for_each_entry(service, &ln->service_list, list)
-		list_for_each_entry(server, &service->servers, list)
-			lbdr_route_prune(server);
+	lbdr_ingress_dev_gone(ln, dev);
+	lbdr_nexthop_drop_dev(ln, dev);
+	if (netif_is_l3_master(dev))
+		lbdr_domain_del_dev(ln, dev);
 }
 
-/* RTNL is held, which lbdr never takes while it holds lbdr_net.lock. */
+static bool lbdr_device_has_services(const struct lbdr_net *ln)
+{
+	return READ_ONCE(ln->n_services[LBDR_V4]) ||
+	       READ_ONCE(ln->n_services[LBDR_V6]);
+}
+
+/* RTNL is held, so lbdr_net.lock is not taken. */
 static int lbdr_device_event(struct notifier_block *nb, unsigned long event,
 			     void *ptr)
 {
@@ -67,18 +66,26 @@ static int lbdr_device_event(struct notifier_block *nb, unsigned long event,
 	struct lbdr_net *ln = lbdr_net(dev_net(dev));
 
 	switch (event) {
+	case NETDEV_REGISTER:
+		if (netif_is_l3_master(dev))
+			lbdr_domain_add_dev(ln, dev);
+		break;
+	case NETDEV_CHANGENAME:
+		if (netif_is_l3_master(dev)) {
+			lbdr_domain_del_dev(ln, dev);
+			lbdr_domain_add_dev(ln, dev);
+		}
+		break;
 	case NETDEV_UNREGISTER:
-		mutex_lock(&ln->lock);
-		lbdr_ingress_del_dev(ln, dev);
-		lbdr_device_prune(ln);
-		mutex_unlock(&ln->lock);
+		lbdr_device_gone(ln, dev);
 		break;
 	case NETDEV_UP:
+		if (READ_ONCE(ln->nexthops.n))
+			lbdr_peers_schedule_update(ln);
+		fallthrough;
 	case NETDEV_FEAT_CHANGE:
-		mutex_lock(&ln->lock);
-		if (dev->features & NETIF_F_LRO && !list_empty(&ln->service_list))
+		if (dev->features & NETIF_F_LRO && lbdr_device_has_services(ln))
 			lbdr_device_disable_lro(ln);
-		mutex_unlock(&ln->lock);
 		break;
 	}
 	return NOTIFY_DONE;
@@ -89,7 +96,7 @@ static struct notifier_block lbdr_device_notifier = {
 };
 
 /**
- * lbdr_device_net_init() - prepare a namespace that is being made
+ * lbdr_device_net_init() - prepare a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -100,7 +107,7 @@ void lbdr_device_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_device_net_exit() - nothing is to be done in a namespace any more
+ * lbdr_device_net_exit() - stop the work of a namespace
  * @ln: the namespace, without services
  *
  * Context: process, RTNL is not held.
@@ -111,7 +118,7 @@ void lbdr_device_net_exit(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_device_init() - watch devices
+ * lbdr_device_init() - register for netdevice events
  *
  * Context: process, every namespace has its director.
  * Return: 0 or a negative error.
@@ -122,10 +129,11 @@ int lbdr_device_init(void)
 }
 
 /**
- * lbdr_device_exit() - watch no more
+ * lbdr_device_exit() - unregister
  *
- * What is still cached of routes goes with its service. A device that is being
- * removed just then waits for that.
+ * The kernel replays NETDEV_UNREGISTER of all devices, so no route or domain is left.
+ * A route that a packet publishes after that goes with its server, and a device
+ * that is being removed just then waits for it.
  *
  * Context: process.
  */

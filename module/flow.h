@@ -44,6 +44,9 @@ enum lbdr_event {
  */
 #define LBDR_KEY_TEMPLATE	BIT(8)
 
+/* In a key's protocol, from here up: the L3 domain's id, see domain.c. */
+#define LBDR_KEY_DOMAIN_SHIFT	16
+
 /* The ports as they are side by side in a transport header. */
 union lbdr_ports {
 	struct {
@@ -53,7 +56,10 @@ union lbdr_ports {
 	u32		both;
 };
 
-/* The key of a connection in the table. Compared as words: no padding. */
+/*
+ * The key of a connection in the table. Compared as words: no padding. @protocol is
+ * the IP protocol, LBDR_KEY_TEMPLATE, and the L3 domain.
+ */
 struct lbdr_key4 {
 	__be32			client;
 	__be32			vip;
@@ -88,6 +94,33 @@ struct lbdr_flow {
 	bool			local;
 	u32			hdr_len;
 };
+
+/* The L3 domain of a flow; for a caller that knows @family at compile time. */
+static __always_inline u16 lbdr_flow_domain_of(const struct lbdr_flow *flow,
+					       enum lbdr_family family)
+{
+	return (family == LBDR_V4 ? flow->v4.protocol : flow->v6.protocol) >>
+	       LBDR_KEY_DOMAIN_SHIFT;
+}
+
+static inline u16 lbdr_flow_domain(const struct lbdr_flow *flow)
+{
+	return lbdr_flow_domain_of(flow, flow->family);
+}
+
+static inline u8 lbdr_flow_protocol(const struct lbdr_flow *flow)
+{
+	return flow->family == LBDR_V4 ? flow->v4.protocol : flow->v6.protocol;
+}
+
+/* Sets the domain of a flow that the parser has filled in. */
+static inline void lbdr_flow_set_domain(struct lbdr_flow *flow, u16 domain)
+{
+	if (flow->family == LBDR_V4)
+		flow->v4.protocol |= (u32)domain << LBDR_KEY_DOMAIN_SHIFT;
+	else
+		flow->v6.protocol |= (u32)domain << LBDR_KEY_DOMAIN_SHIFT;
+}
 
 /* UDP of which one datagram was seen; users are told of UDP. */
 #define LBDR_CONN_STATE_UDP_ONE	(LBDR_CONN_STATE_DEAD + 1)

@@ -7,6 +7,9 @@
  *	  parse ------ no TCP, UDP or SCTP, malformed --------> the stack
  *	    |    `---- an ICMP error about a connection ------> its server
  *	    |
+ *	L3 domain: that of the packet's device. A packet in a VRF passes PREROUTING
+ *	    |	   twice; the first pass decides
+ *	    |
  *	connection? -- no -- service? -- no ------------------> the stack
  *	    |                  |
  *	    |          schedule.c: may it begin one? -- no ---> as the service says
@@ -42,12 +45,13 @@
 #include <net/ipv6.h>
 
 #include "conn.h"
+#include "domain.h"
 #include "flow.h"
 #include "hook.h"
 #include "ingress.h"
 #include "lbdr.h"
+#include "nexthop.h"
 #include "peers.h"
-#include "route.h"
 #include "schedule.h"
 #include "server.h"
 #include "service.h"
@@ -88,21 +92,47 @@ static __always_inline void lbdr_hook_count(const struct lbdr_server *server,
 	lbdr_stats_add(server->stats, 0, packets, bytes);
 }
 
+/* The server's address is not on-link: it is this host's, or routed, or unreachable. */
+static noinline unsigned int
+lbdr_hook_send_off_link(struct lbdr_net *ln, struct sk_buff *skb,
+			const struct lbdr_flow *flow,
+			const struct lbdr_server *server,
+			const struct lbdr_route *route)
+{
+	if (!route->local && (!route->dst || server->xmit->onlink)) {
+		lbdr_drop(ln, route->why);
+		return NF_DROP;
+	}
+	lbdr_hook_count(server, skb, flow);
+	if (route->local)
+		return NF_ACCEPT;
+	return server->xmit->xmit[flow->family](ln, skb, server, route,
+						flow->local);
+}
+
 static __always_inline unsigned int
 lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	       enum lbdr_family family, bool local,
 	       const struct lbdr_flow *flow, struct lbdr_server *server)
 {
+	struct lbdr_nexthop *nexthop = server->nexthop;
+	u16 domain = lbdr_flow_domain_of(flow, family);
 	const struct lbdr_route *route;
-	enum lbdr_drop why;
 
-	route = lbdr_route_get(server, family,
-			       local ? skb_dst(skb)->dev : skb->dev, &why);
-	if (unlikely(!route)) {
-		lbdr_drop(ln, why);
-		return NF_DROP;
+	if (unlikely(domain)) {
+		nexthop = lbdr_nexthop_in_domain(nexthop, domain);
+		if (!nexthop) {
+			lbdr_drop(ln, LBDR_DROP_MEMORY);
+			return NF_DROP;
+		}
 	}
+	route = lbdr_nexthop_route_of(ln, nexthop, family);
+	if (unlikely(!route->link))
+		return lbdr_hook_send_off_link(ln, skb, flow, server, route);
 	lbdr_hook_count(server, skb, flow);
+	/* DR is a direct call, which the compiler inlines: no retpoline for it. */
+	if (unlikely(server->xmit != &lbdr_xmit_dr))
+		return server->xmit->xmit[family](ln, skb, server, route, local);
 	return family == LBDR_V4 ?
 	       lbdr_xmit_dr4(ln, skb, server, route, local) :
 	       lbdr_xmit_dr6(ln, skb, server, route, local);
@@ -166,12 +196,28 @@ lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 	return lbdr_hook_conn(ln, skb, family, local, flow, conn);
 }
 
+/* Puts the packet's VRF into the flow. False where the VRF has no id. */
+static noinline bool lbdr_hook_set_domain(struct lbdr_net *ln,
+					  const struct net_device *dev,
+					  struct lbdr_flow *flow)
+{
+	u16 domain = lbdr_domain_of_vrf(ln, dev);
+
+	lbdr_flow_set_domain(flow, domain);
+	return domain != LBDR_DOMAIN_UNKNOWN;
+}
+
 /* An ICMP error: to the server whose packet it quotes, if it is one of ours. */
 static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 					     struct sk_buff *skb,
-					     const struct lbdr_flow *flow)
+					     const struct net_device *dev,
+					     struct lbdr_flow *flow)
 {
-	struct lbdr_conn *conn = lbdr_conn_peek(ln, flow);
+	struct lbdr_conn *conn;
+
+	if (lbdr_domain_has_vrf(dev) && !lbdr_hook_set_domain(ln, dev, flow))
+		return NF_ACCEPT;
+	conn = lbdr_conn_peek(ln, flow);
 
 	return conn ? lbdr_hook_send(ln, skb, flow->family, flow->local, flow,
 				     conn->server) : NF_ACCEPT;
@@ -184,6 +230,7 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 {
 	/* Wiping it would be a tenth of the walk; the parser fills it in. */
 	struct lbdr_flow flow __uninitialized;
+	const struct net_device *dev = local ? skb_dst(skb)->dev : skb->dev;
 	unsigned int verdict;
 	bool bh;
 
@@ -195,11 +242,16 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	switch (family == LBDR_V4 ? lbdr_parse4(skb, &flow) :
 				    lbdr_parse6(skb, &flow)) {
 	case LBDR_PARSED:
+		if (unlikely(lbdr_domain_has_vrf(dev)) &&
+		    !lbdr_hook_set_domain(ln, dev, &flow)) {
+			verdict = NF_ACCEPT;
+			break;
+		}
 		verdict = lbdr_hook_forward(ln, skb, family, local, &flow,
 					    marked);
 		break;
 	case LBDR_PARSED_ERROR:
-		verdict = lbdr_hook_error(ln, skb, &flow);
+		verdict = lbdr_hook_error(ln, skb, dev, &flow);
 		break;
 	case LBDR_PARSED_MALFORMED:
 		/* Its port is unknown: it need not be for a service. */
@@ -280,7 +332,8 @@ static unsigned int lbdr_hook_marked(struct lbdr_net *ln, struct sk_buff *skb,
 	const struct lbdr_service *service = NULL;
 
 	if (skb->mark)
-		service = lbdr_service_of_mark(ln, family, skb->mark);
+		service = lbdr_service_of_mark(ln, family, skb->mark,
+					       lbdr_domain_of_dev(ln, skb->dev));
 	if (!service && !error)
 		return NF_ACCEPT;
 	if (!lbdr_hook_to_this_host(skb))
@@ -354,7 +407,7 @@ static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
 	.priority	= prio,				\
 }
 
-/* One of the two entries is registered. */
+/* One of the two entries is registered, or both while it is changed. */
 static const struct nf_hook_ops lbdr_hooks[LBDR_HOOKS][LBDR_FAMILIES] = {
 	[LBDR_ENTRY_PREROUTING] = {
 		[LBDR_V4] = LBDR_HOOK(IPV4, lbdr_hook4, PRE_ROUTING,
@@ -395,20 +448,41 @@ void lbdr_hook_net_init(struct lbdr_net *ln)
 	enum lbdr_family family;
 	int hook;
 
-	INIT_LIST_HEAD(&ln->ingress);
 	memcpy(ln->hooks, lbdr_hooks, sizeof(ln->hooks));
 	for (hook = 0; hook < LBDR_HOOKS; hook++)
 		for (family = 0; family < LBDR_FAMILIES; family++)
 			ln->hooks[hook][family].priv = ln;
 }
 
+static int lbdr_hook_on(struct lbdr_net *ln, int hook, enum lbdr_family family)
+{
+	int err = 0;
+
+	lockdep_assert_held(&ln->config);
+
+	if (!ln->hooked[hook][family])
+		err = nf_register_net_hook(ln->net, &ln->hooks[hook][family]);
+	if (!err)
+		ln->hooked[hook][family] = true;
+	return err;
+}
+
+static void lbdr_hook_off(struct lbdr_net *ln, int hook, enum lbdr_family family)
+{
+	lockdep_assert_held(&ln->config);
+
+	if (ln->hooked[hook][family])
+		nf_unregister_net_hook(ln->net, &ln->hooks[hook][family]);
+	ln->hooked[hook][family] = false;
+}
+
 /**
- * lbdr_hook_register() - begin to see a family's packets
+ * lbdr_hook_register() - register the hooks of a family
  * @ln: the namespace
  * @family: the family
  *
- * Fragments are put together by the kernel before they come here, those of
- * everybody in the namespace: they have no ports to be told apart by.
+ * Fragments are reassembled by the kernel before the hooks, those of all packets in
+ * the namespace: they have no ports to be told apart by.
  *
  * Context: process, may sleep; lbdr_net.config held.
  * Return: 0 or a negative error.
@@ -420,10 +494,10 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
 	err = lbdr_defrag_enable(ln->net, family);
 	if (err)
 		return err;
-	err = nf_register_net_hook(ln->net, &ln->hooks[ln->entry][family]);
+	err = lbdr_hook_on(ln, ln->entry, family);
 	if (err)
 		goto err_entry;
-	err = nf_register_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
+	err = lbdr_hook_on(ln, LBDR_HOOK_LOCAL, family);
 	if (err)
 		goto err_local;
 	err = lbdr_ingress_enable(ln);
@@ -432,20 +506,20 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
 	return 0;
 
 err_ingress:
-	nf_unregister_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
+	lbdr_hook_off(ln, LBDR_HOOK_LOCAL, family);
 err_local:
-	nf_unregister_net_hook(ln->net, &ln->hooks[ln->entry][family]);
+	lbdr_hook_off(ln, ln->entry, family);
 err_entry:
 	lbdr_defrag_disable(ln->net, family);
 	return err;
 }
 
 /**
- * lbdr_hook_unregister() - see no more of a family's packets
+ * lbdr_hook_unregister() - unregister the hooks of a family
  * @ln: the namespace
  * @family: the family
  *
- * Packets that are in the hook stay there until a grace period has passed.
+ * Packets may be in the hooks until a grace period has passed.
  *
  * Context: process, may sleep; lbdr_net.config held.
  */
@@ -453,13 +527,13 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
 {
 	if (!ln->n_services[LBDR_V4] && !ln->n_services[LBDR_V6])
 		lbdr_ingress_disable(ln);
-	nf_unregister_net_hook(ln->net, &ln->hooks[LBDR_HOOK_LOCAL][family]);
-	nf_unregister_net_hook(ln->net, &ln->hooks[ln->entry][family]);
+	lbdr_hook_off(ln, LBDR_HOOK_LOCAL, family);
+	lbdr_hook_off(ln, ln->entry, family);
 	lbdr_defrag_disable(ln->net, family);
 }
 
 /**
- * lbdr_hook_register_marked() - begin to see a family's packets with their marks
+ * lbdr_hook_register_marked() - register the hook of a family's fwmark services
  * @ln: the namespace
  * @family: the family
  *
@@ -468,12 +542,11 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
  */
 int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
 {
-	return nf_register_net_hook(ln->net,
-				    &ln->hooks[LBDR_HOOK_MARKED][family]);
+	return lbdr_hook_on(ln, LBDR_HOOK_MARKED, family);
 }
 
 /**
- * lbdr_hook_unregister_marked() - see no more of marks
+ * lbdr_hook_unregister_marked() - unregister the hook of a family's fwmark services
  * @ln: the namespace
  * @family: the family
  *
@@ -481,7 +554,7 @@ int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
  */
 void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family)
 {
-	nf_unregister_net_hook(ln->net, &ln->hooks[LBDR_HOOK_MARKED][family]);
+	lbdr_hook_off(ln, LBDR_HOOK_MARKED, family);
 }
 
 /* The hook of the other entry: PREROUTING and LOCAL_IN exclude each other. */
@@ -507,15 +580,13 @@ static u8 lbdr_hook_other_entry(u8 entry)
  */
 int lbdr_hook_entry_change(struct lbdr_net *ln, u8 entry)
 {
-	enum lbdr_family family, done;
+	enum lbdr_family family;
 	int err;
-
-	lockdep_assert_held(&ln->config);
 
 	for (family = 0; family < LBDR_FAMILIES; family++) {
 		if (!ln->n_services[family])
 			continue;
-		err = nf_register_net_hook(ln->net, &ln->hooks[entry][family]);
+		err = lbdr_hook_on(ln, entry, family);
 		if (err)
 			goto err;
 	}
@@ -523,10 +594,8 @@ int lbdr_hook_entry_change(struct lbdr_net *ln, u8 entry)
 	return 0;
 
 err:
-	for (done = 0; done < family; done++)
-		if (ln->n_services[done])
-			nf_unregister_net_hook(ln->net,
-					       &ln->hooks[entry][done]);
+	for (family = 0; family < LBDR_FAMILIES; family++)
+		lbdr_hook_off(ln, entry, family);
 	return err;
 }
 
@@ -537,18 +606,14 @@ err:
  * Unregisters the hooks of the old entry after a grace period.
  *
  * Context: process, may sleep; lbdr_net.config held since
- * lbdr_hook_entry_change(), and no service was added or removed in between.
+ * lbdr_hook_entry_change(), lbdr_net.lock not held.
  */
 void lbdr_hook_entry_finish(struct lbdr_net *ln)
 {
 	u8 old = lbdr_hook_other_entry(ln->entry);
 	enum lbdr_family family;
 
-	lockdep_assert_held(&ln->config);
-
 	synchronize_rcu();
 	for (family = 0; family < LBDR_FAMILIES; family++)
-		if (ln->n_services[family])
-			nf_unregister_net_hook(ln->net,
-					       &ln->hooks[old][family]);
+		lbdr_hook_off(ln, old, family);
 }

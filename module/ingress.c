@@ -12,7 +12,9 @@
  * taken here; those of nftables at ingress are, whatever their priority.
  *
  * The list of devices is the operator's. Hooks are registered while there are
- * services, as PREROUTING's are, and go with their device.
+ * services, as PREROUTING's are, and go with their device. Both are protected by
+ * lbdr_net.ingress_lock, since the netdevice notifier, which holds RTNL, must not
+ * wait for lbdr_net.lock.
  */
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
@@ -21,15 +23,17 @@
 #include <net/ipv6.h>
 
 #include "conn.h"
+#include "domain.h"
 #include "flow.h"
 #include "ingress.h"
 #include "lbdr.h"
+#include "notify.h"
 
 /**
  * struct lbdr_ingress - a device whose packets are taken at ingress
- * @list: in lbdr_net.ingress; lbdr_net.lock
- * @ops: the hook; its device goes no earlier than lbdr_ingress_del_dev() was told
- * @on: it is registered; lbdr_net.lock
+ * @list: in lbdr_net.ingress; lbdr_net.ingress_lock
+ * @ops: the hook; its device is not freed before lbdr_ingress_dev_gone() has run
+ * @on: it is registered; lbdr_net.ingress_lock
  */
 struct lbdr_ingress {
 	struct list_head	list;
@@ -129,7 +133,7 @@ static unsigned int lbdr_ingress_hook(void *priv, struct sk_buff *skb,
 
 	if (skb->pkt_type != PACKET_HOST || skb_vlan_tag_present(skb) ||
 	    skb_shared(skb) || rcu_access_pointer(skb->dev->rx_handler) ||
-	    netif_is_l3_slave(skb->dev))
+	    lbdr_domain_has_vrf(skb->dev))
 		return NF_ACCEPT;
 	if (skb->protocol == htons(ETH_P_IP) && lbdr_ingress_plain4(ln, skb))
 		return lbdr_ingress_walk4(ln, skb);
@@ -158,45 +162,56 @@ static void lbdr_ingress_unregister(struct lbdr_net *ln, struct lbdr_ingress *in
 
 static void lbdr_ingress_free(struct lbdr_net *ln, struct lbdr_ingress *ingress)
 {
+	lockdep_assert_held(&ln->ingress_lock);
+
 	lbdr_ingress_unregister(ln, ingress);
 	list_del(&ingress->list);
 	kfree(ingress);
 }
 
-/**
- * lbdr_ingress_enable() - there are services
- * @ln: the namespace
- *
- * Context: process, lbdr_net.lock held.
- * Return: 0, or a negative error and no hook is registered.
- */
-int lbdr_ingress_enable(struct lbdr_net *ln)
-{
-	struct lbdr_ingress *ingress;
-	int err;
-
-	list_for_each_entry(ingress, &ln->ingress, list) {
-		err = lbdr_ingress_register(ln, ingress);
-		if (err) {
-			lbdr_ingress_disable(ln);
-			return err;
-		}
-	}
-	return 0;
-}
-
-/**
- * lbdr_ingress_disable() - there are none any more
- * @ln: the namespace
- *
- * Context: process, lbdr_net.lock held.
- */
-void lbdr_ingress_disable(struct lbdr_net *ln)
+static void lbdr_ingress_unregister_all(struct lbdr_net *ln)
 {
 	struct lbdr_ingress *ingress;
 
 	list_for_each_entry(ingress, &ln->ingress, list)
 		lbdr_ingress_unregister(ln, ingress);
+}
+
+/**
+ * lbdr_ingress_enable() - register the hooks: the namespace has services
+ * @ln: the namespace
+ *
+ * Context: process, may sleep; lbdr_net.config held.
+ * Return: 0, or a negative error and no hook is registered.
+ */
+int lbdr_ingress_enable(struct lbdr_net *ln)
+{
+	struct lbdr_ingress *ingress;
+	int err = 0;
+
+	mutex_lock(&ln->ingress_lock);
+	list_for_each_entry(ingress, &ln->ingress, list) {
+		err = lbdr_ingress_register(ln, ingress);
+		if (err) {
+			lbdr_ingress_unregister_all(ln);
+			break;
+		}
+	}
+	mutex_unlock(&ln->ingress_lock);
+	return err;
+}
+
+/**
+ * lbdr_ingress_disable() - unregister the hooks: the namespace has no services
+ * @ln: the namespace
+ *
+ * Context: process, may sleep; lbdr_net.config held.
+ */
+void lbdr_ingress_disable(struct lbdr_net *ln)
+{
+	mutex_lock(&ln->ingress_lock);
+	lbdr_ingress_unregister_all(ln);
+	mutex_unlock(&ln->ingress_lock);
 }
 
 static struct lbdr_ingress *lbdr_ingress_find(struct list_head *list,
@@ -210,22 +225,28 @@ static struct lbdr_ingress *lbdr_ingress_find(struct list_head *list,
 	return NULL;
 }
 
-/**
- * lbdr_ingress_add() - take a device's packets at ingress
- * @ln: the namespace
- * @dev: the device, of which the caller holds a reference. One that is being
- *	unregistered is told of by lbdr_ingress_del_dev() after this
- *
- * Context: process, lbdr_net.lock held.
- * Return: 1, 0 when it is so already, or a negative error.
+/*
+ * A device is unlisted before NETDEV_UNREGISTER, whether it is unregistered or moved
+ * to another namespace. So one that is listed under the lock will be seen by
+ * lbdr_ingress_dev_gone().
  */
-int lbdr_ingress_add(struct lbdr_net *ln, struct net_device *dev)
+static bool lbdr_ingress_listed(struct net *net, const struct net_device *dev)
+{
+	bool listed;
+
+	rcu_read_lock();
+	listed = dev_get_by_index_rcu(net, dev->ifindex) == dev;
+	rcu_read_unlock();
+	return listed;
+}
+
+static int lbdr_ingress_insert(struct lbdr_net *ln, struct net_device *dev)
 {
 	struct lbdr_ingress *ingress;
 	int err = 0;
 
-	lockdep_assert_held(&ln->lock);
-
+	if (!lbdr_ingress_listed(ln->net, dev))
+		return -ENODEV;
 	if (lbdr_ingress_find(&ln->ingress, dev))
 		return 0;
 	ingress = kzalloc(sizeof(*ingress), GFP_KERNEL_ACCOUNT);
@@ -249,60 +270,140 @@ int lbdr_ingress_add(struct lbdr_net *ln, struct net_device *dev)
 }
 
 /**
- * lbdr_ingress_retain() - take no other devices' packets at ingress any more
+ * lbdr_ingress_add() - take a device's packets at ingress
+ * @ln: the namespace
+ * @dev: the device; the caller holds a reference
+ *
+ * Context: process, may sleep; lbdr_net.config held.
+ * Return: 1, 0 when they are taken there already, -ENODEV when the device has left
+ * the namespace meanwhile, or another negative error.
+ */
+int lbdr_ingress_add(struct lbdr_net *ln, struct net_device *dev)
+{
+	int ret;
+
+	lockdep_assert_held(&ln->config);
+
+	mutex_lock(&ln->ingress_lock);
+	ret = lbdr_ingress_insert(ln, dev);
+	mutex_unlock(&ln->ingress_lock);
+	return ret;
+}
+
+/**
+ * lbdr_ingress_retain() - stop taking packets at ingress of all devices but some
  * @ln: the namespace
  * @devs: the devices that are kept
  * @n: how many
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process, may sleep; lbdr_net.config held.
  */
 void lbdr_ingress_retain(struct lbdr_net *ln, struct net_device *const *devs,
-		       u32 n)
+			 u32 n)
 {
 	struct lbdr_ingress *ingress, *next;
 	u32 i;
 
-	lockdep_assert_held(&ln->lock);
+	lockdep_assert_held(&ln->config);
 
+	mutex_lock(&ln->ingress_lock);
 	list_for_each_entry_safe(ingress, next, &ln->ingress, list) {
 		for (i = 0; i < n && devs[i] != ingress->ops.dev; i++)
 			;
 		if (i == n)
 			lbdr_ingress_free(ln, ingress);
 	}
+	mutex_unlock(&ln->ingress_lock);
 }
 
 /**
- * lbdr_ingress_del_dev() - a device is being unregistered
+ * lbdr_ingress_del() - stop taking a device's packets at ingress
  * @ln: the namespace
  * @dev: the device
  *
- * Context: process, lbdr_net.lock held.
- * Return: whether its packets were taken at ingress.
+ * Context: process, RTNL or lbdr_net.config may be held.
+ * Return: whether they were taken there.
  */
-bool lbdr_ingress_del_dev(struct lbdr_net *ln, const struct net_device *dev)
+bool lbdr_ingress_del(struct lbdr_net *ln, const struct net_device *dev)
 {
-	struct lbdr_ingress *ingress = lbdr_ingress_find(&ln->ingress, dev);
+	struct lbdr_ingress *ingress;
 
+	mutex_lock(&ln->ingress_lock);
+	ingress = lbdr_ingress_find(&ln->ingress, dev);
 	if (ingress)
 		lbdr_ingress_free(ln, ingress);
+	mutex_unlock(&ln->ingress_lock);
 	return ingress;
 }
 
+static void lbdr_ingress_ntf_work(struct work_struct *work)
+{
+	struct lbdr_net *ln = container_of(work, struct lbdr_net, ingress_ntf);
+
+	lbdr_lock(ln);
+	lbdr_notify(LBDR_CHANGE_SETTINGS, ln, NULL, NULL, NULL);
+	lbdr_unlock(ln);
+}
+
 /**
- * lbdr_ingress_dev() - the devices, one after the other
+ * lbdr_ingress_dev_gone() - a device leaves the namespace
+ * @ln: the namespace
+ * @dev: the device, not listed in @ln any more
+ *
+ * Context: process, RTNL held.
+ */
+void lbdr_ingress_dev_gone(struct lbdr_net *ln, const struct net_device *dev)
+{
+	if (lbdr_ingress_del(ln, dev))
+		schedule_work(&ln->ingress_ntf);
+}
+
+/**
+ * lbdr_ingress_name() - get the name of one of the devices
  * @ln: the namespace
  * @index: from 0 on
+ * @name: set to the name, IFNAMSIZ bytes
  *
- * Context: lbdr_net.lock held.
- * Return: the device, or NULL when there are no more.
+ * Context: process.
+ * Return: 0, or -ENOENT when there are no more.
  */
-const struct net_device *lbdr_ingress_dev(const struct lbdr_net *ln, u32 index)
+int lbdr_ingress_name(struct lbdr_net *ln, u32 index, char *name)
 {
 	const struct lbdr_ingress *ingress;
+	int err = -ENOENT;
 
-	list_for_each_entry(ingress, &ln->ingress, list)
-		if (!index--)
-			return ingress->ops.dev;
-	return NULL;
+	mutex_lock(&ln->ingress_lock);
+	list_for_each_entry(ingress, &ln->ingress, list) {
+		if (index--)
+			continue;
+		strscpy(name, ingress->ops.dev->name, IFNAMSIZ);
+		err = 0;
+		break;
+	}
+	mutex_unlock(&ln->ingress_lock);
+	return err;
+}
+
+/**
+ * lbdr_ingress_net_init() - prepare a namespace
+ * @ln: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_ingress_net_init(struct lbdr_net *ln)
+{
+	INIT_LIST_HEAD(&ln->ingress);
+	mutex_init(&ln->ingress_lock);
+	INIT_WORK(&ln->ingress_ntf, lbdr_ingress_ntf_work);
+}
+
+/**
+ * lbdr_ingress_net_exit() - stop the work of a namespace
+ * @ln: the namespace, without ingress devices
+ *
+ * Context: process.
+ */
+void lbdr_ingress_net_exit(struct lbdr_net *ln)
+{
+	cancel_work_sync(&ln->ingress_ntf);
 }

@@ -14,14 +14,16 @@
  * Objects and lists change under both locks, so they are stable under either
  * (lbdr_assert_stable()). Neither lock is ever held together with RTNL: work that
  * needs RTNL runs in a work item, and notifiers that run under RTNL take locks of
- * their own or queue work.
+ * their own (lbdr_net.ingress_lock, lbdr_domains.lock, lbdr_nexthops.lock) or queue
+ * work. Those are also taken inside the two locks of the configuration.
  *
  * Packets read under rcu_read_lock() alone. What they find is either immutable
  * (struct lbdr_pool, struct lbdr_route) or a word of its own that is read and
  * written with READ_ONCE(), WRITE_ONCE() or cmpxchg().
  *
- * Lifetimes, from the longest to the shortest: namespace, service, server, then
- * connection, pool and route. The file that frees an object says when.
+ * Lifetimes, from the longest to the shortest: namespace, service, next hop, server,
+ * then connection, pool, state of a scheduler, and route. The file that frees an
+ * object says when.
  */
 #ifndef _LBDR_H
 #define _LBDR_H
@@ -35,11 +37,11 @@
 
 #include <linux/lbdr.h>
 #include "compat.h"
+#include "domain.h"
 #include "flow.h"
+#include "nexthop.h"
 
 #define LBDR_MODULE_VERSION	"0.1"
-
-struct lbdr_peers;
 
 /*
  * One bit for each value that a hash of a destination address can take, set
@@ -68,6 +70,8 @@ enum lbdr_hook {
  * @timeout: seconds that a connection may idle, by state; WRITE_ONCE() under
  *	@lock
  * @n_wide: services in @wide; WRITE_ONCE() under @lock
+ * @nexthops: next hops of the servers, see nexthop.h
+ * @domains: VRFs, see domain.h
  * @n_conns: connections whose memory is not free yet; atomic
  * @fresh: new connections in the second that began at @since; atomic
  * @since: jiffies; cmpxchg()
@@ -82,7 +86,10 @@ enum lbdr_hook {
  * @locked_at: ns, when @lock was taken while its tracepoint is enabled; @lock
  * @net: the namespace that this belongs to; immutable
  * @hooks: what is registered with netfilter, or can be; immutable
- * @ingress: devices whose packets are taken at ingress; @lock
+ * @hooked: which of @hooks are registered; @config
+ * @ingress: devices whose packets are taken at ingress; @ingress_lock
+ * @ingress_lock: taken inside @lock, or inside RTNL; its holder takes neither
+ * @ingress_ntf: notifies that a device of @ingress was removed
  * @service_list: published services in the order of adding; @config and @lock
  * @n_services: linked services of each family; hooks are registered while it is
  *	not 0; WRITE_ONCE() under @config
@@ -94,8 +101,8 @@ enum lbdr_hook {
  * @draining: servers that drain; @config and @lock
  * @drain: removes those whose connections have ended
  * @lro: switches LRO off on the namespace's devices
- * @peers: MACs of the servers; RCU, replaced under @lock
- * @peers_work: builds @peers anew
+ * @peers_work: resolves next hops whose MAC is unknown
+ * @peers_delay: jiffies to its next attempt
  * @generation: incremented by every change, so that dumps notice; @lock
  * @list_generation: incremented when a service is added or removed; @config and
  *	@lock
@@ -109,6 +116,8 @@ struct lbdr_net {
 	u64 __percpu		*drops;
 	u32			timeout[LBDR_CONN_STATES];
 	u32			n_wide;
+	struct lbdr_nexthops	nexthops;
+	struct lbdr_domains	domains;
 
 	atomic_t		n_conns ____cacheline_aligned_in_smp;
 	atomic_t		fresh;
@@ -123,7 +132,10 @@ struct lbdr_net {
 	u64			locked_at;
 	struct net		*net;
 	struct nf_hook_ops	hooks[LBDR_HOOKS][LBDR_FAMILIES];
+	bool			hooked[LBDR_HOOKS][LBDR_FAMILIES];
 	struct list_head	ingress;
+	struct mutex		ingress_lock;	/* @ingress */
+	struct work_struct	ingress_ntf;
 	struct list_head	service_list;
 	u32			n_services[LBDR_FAMILIES];
 	u32			n_marked[LBDR_FAMILIES];
@@ -133,8 +145,8 @@ struct lbdr_net {
 	struct list_head	draining;
 	struct delayed_work	drain;
 	struct work_struct	lro;
-	struct lbdr_peers __rcu	*peers;
 	struct delayed_work	peers_work;
+	unsigned long		peers_delay;
 	u32			generation;
 	u32			list_generation;
 	u32			n_staged;

@@ -14,11 +14,13 @@
 #include "config.h"
 #include "conn.h"
 #include "device.h"
+#include "domain.h"
 #include "drain.h"
 #include "hook.h"
 #include "ingress.h"
 #include "lbdr.h"
 #include "lbdr_trace.h"
+#include "nexthop.h"
 #include "peers.h"
 #include "pool.h"
 #include "service.h"
@@ -81,6 +83,8 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 	mutex_init(&ln->config);
 	mutex_init(&ln->lock);
 	lbdr_hook_net_init(ln);
+	lbdr_ingress_net_init(ln);
+	lbdr_domain_net_init(ln);
 	lbdr_pool_net_init(ln);
 	lbdr_drain_net_init(ln);
 	lbdr_device_net_init(ln);
@@ -89,6 +93,9 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 				       GFP_KERNEL_ACCOUNT);
 	if (!ln->drops)
 		return err;
+	err = lbdr_nexthop_net_init(ln);
+	if (err)
+		goto err_nexthops;
 	err = lbdr_conn_table_init(ln);
 	if (err)
 		goto err_conns;
@@ -100,6 +107,8 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 err_services:
 	lbdr_conn_table_exit(ln);
 err_conns:
+	lbdr_nexthop_net_exit(ln);
+err_nexthops:
 	free_percpu(ln->drops);
 	return err;
 }
@@ -110,9 +119,7 @@ static void __net_exit lbdr_net_ops_pre_exit(struct net *net)
 
 	mutex_lock(&ln->config);
 	lbdr_config_clear(ln);
-	lbdr_lock(ln);
 	lbdr_ingress_retain(ln, NULL, 0);
-	lbdr_unlock(ln);
 	mutex_unlock(&ln->config);
 }
 
@@ -122,6 +129,7 @@ static void __net_exit lbdr_net_ops_exit_batch(struct list_head *nets)
 
 	list_for_each_entry(net, nets, exit_list) {
 		lbdr_device_net_exit(lbdr_net(net));
+		lbdr_ingress_net_exit(lbdr_net(net));
 		lbdr_peers_net_exit(lbdr_net(net));
 		lbdr_drain_net_exit(lbdr_net(net));
 		lbdr_pool_net_exit(lbdr_net(net));
@@ -129,8 +137,11 @@ static void __net_exit lbdr_net_ops_exit_batch(struct list_head *nets)
 		lbdr_conn_table_exit(lbdr_net(net));
 	}
 	rcu_barrier();
-	list_for_each_entry(net, nets, exit_list)
+	list_for_each_entry(net, nets, exit_list) {
+		lbdr_nexthop_net_exit(lbdr_net(net));
+		lbdr_domain_net_exit(lbdr_net(net));
 		free_percpu(lbdr_net(net)->drops);
+	}
 }
 
 static struct pernet_operations lbdr_net_ops = {

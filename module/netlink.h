@@ -114,7 +114,7 @@ int lbdr_nl_parse_timeouts(const struct nlattr *nest,
 			   struct netlink_ext_ack *extack);
 int lbdr_nl_put_timeouts(struct sk_buff *msg, int attr,
 			 const u32 timeout[LBDR_CONN_STATES]);
-int lbdr_nl_put_settings(struct sk_buff *msg, const struct lbdr_net *ln);
+int lbdr_nl_put_settings(struct sk_buff *msg, struct lbdr_net *ln);
 
 /* netlink_ntf.c */
 extern struct notifier_block lbdr_nl_notifier;

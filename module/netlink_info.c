@@ -75,18 +75,18 @@ int lbdr_nl_put_timeouts(struct sk_buff *msg, int attr,
  * Context: process, lbdr_net.lock held.
  * Return: 0 or -EMSGSIZE.
  */
-int lbdr_nl_put_settings(struct sk_buff *msg, const struct lbdr_net *ln)
+int lbdr_nl_put_settings(struct sk_buff *msg, struct lbdr_net *ln)
 {
-	const struct net_device *dev;
+	char name[IFNAMSIZ];
 	u32 i;
 
 	if (lbdr_nl_put_timeouts(msg, LBDR_A_INFO_TIMEOUT, ln->timeout) ||
 	    nla_put_u8(msg, LBDR_A_INFO_ENTRY,
-		       list_empty(&ln->ingress) ? READ_ONCE(ln->entry) :
-						  LBDR_ENTRY_INGRESS))
+		       lbdr_ingress_name(ln, 0, name) ? READ_ONCE(ln->entry) :
+							LBDR_ENTRY_INGRESS))
 		return -EMSGSIZE;
-	for (i = 0; (dev = lbdr_ingress_dev(ln, i)); i++)
-		if (nla_put_string(msg, LBDR_A_INFO_DEVICE, dev->name))
+	for (i = 0; !lbdr_ingress_name(ln, i, name); i++)
+		if (nla_put_string(msg, LBDR_A_INFO_DEVICE, name))
 			return -EMSGSIZE;
 	return 0;
 }

@@ -3,7 +3,7 @@
  * Netlink: real servers.
  */
 #include "netlink.h"
-#include "route.h"
+#include "nexthop.h"
 
 /* The names of a server in a message. */
 struct lbdr_nl_server_key {
@@ -75,16 +75,19 @@ static void lbdr_nl_warn_route(const struct lbdr_nl_cmd *cmd,
 	const struct lbdr_service *service;
 	const struct lbdr_route *route;
 	struct lbdr_server *server;
-	enum lbdr_drop why;
+	bool reachable;
+	u8 why;
 
 	service = lbdr_service_find(cmd->ln, &key->service);
 	server = service ? lbdr_server_find(service, &key->addr) : NULL;
 	if (!server)
 		return;
 	rcu_read_lock();
-	route = lbdr_route_get(server, server->family, NULL, &why);
+	route = lbdr_nexthop_route(server->nexthop);
+	reachable = route->link || route->local;
+	why = route->why;
 	rcu_read_unlock();
-	if (route)
+	if (reachable)
 		return;
 	if (why == LBDR_DROP_NOT_ONLINK)
 		GENL_SET_ERR_MSG(cmd->info,
@@ -245,16 +248,14 @@ static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server)
 {
 	const struct lbdr_route *route;
 	u8 forward = LBDR_FORWARD_DR;
-	enum lbdr_drop why;
 	u32 ifindex = 0;
 
 	rcu_read_lock();
-	route = lbdr_route_get(server, server->family, NULL, &why);
-	if (route) {
+	route = lbdr_nexthop_route(server->nexthop);
+	if (route->link || route->local)
 		ifindex = dst_dev_rcu(route->dst)->ifindex;
-		if (route->local)
-			forward = LBDR_FORWARD_LOCAL;
-	}
+	if (route->local)
+		forward = LBDR_FORWARD_LOCAL;
 	rcu_read_unlock();
 
 	return nla_put_u8(msg, LBDR_A_SERVER_FORWARD, forward) ||

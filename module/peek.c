@@ -14,13 +14,14 @@
 #include "flood.h"
 #include "flow.h"
 #include "lbdr.h"
+#include "nexthop.h"
 #include "peek.h"
 #include "peers.h"
 #include "persist.h"
 #include "pool.h"
 #include "refuse.h"
-#include "route.h"
 #include "schedule.h"
+#include "server.h"
 #include "service.h"
 #include "state.h"
 #include "stats.h"
@@ -45,14 +46,21 @@ static void lbdr_peek_director(struct lbdr_net *ln,
 }
 
 /* It has a server; whether there is a way to it. */
-static void lbdr_peek_send(struct lbdr_answer *answer)
+static void lbdr_peek_send(const struct lbdr_question *question,
+			   struct lbdr_answer *answer)
 {
-	enum lbdr_drop why;
+	u16 domain = lbdr_flow_domain(&question->flow);
+	const struct lbdr_route *route;
+	struct lbdr_nexthop *nexthop;
 
-	if (lbdr_route_get(answer->server, answer->server->family, NULL, &why))
+	nexthop = lbdr_nexthop_in_domain(answer->server->nexthop, domain);
+	route = nexthop ? lbdr_nexthop_route(nexthop) : NULL;
+	if (!route)
+		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_DROP, LBDR_DROP_MEMORY);
+	else if (route->link || route->local)
 		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_FORWARD, LBDR_DROPS);
 	else
-		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_DROP, why);
+		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_DROP, route->why);
 }
 
 static void lbdr_peek_conn(struct lbdr_net *ln,
@@ -63,10 +71,11 @@ static void lbdr_peek_conn(struct lbdr_net *ln,
 	answer->by = LBDR_TRACE_BY_CONNECTION;
 	answer->server = answer->conn->server;
 	if (lbdr_event_opens(question->flow.event) && question->mac &&
-	    lbdr_peers_is_server_mac(ln, answer->service, question->mac))
+	    lbdr_peers_is_server_mac(ln, answer->service, question->mac,
+				     lbdr_flow_domain(&question->flow)))
 		lbdr_peek_director(ln, question, answer);
 	else
-		lbdr_peek_send(answer);
+		lbdr_peek_send(question, answer);
 }
 
 /* Begins no connection by itself; true where it is given one all the same. */
@@ -152,7 +161,9 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 			      LBDR_DROP_BAD_SOURCE);
 		return;
 	}
-	if (question->mac && lbdr_peers_is_server_mac(ln, service, question->mac)) {
+	if (question->mac &&
+	    lbdr_peers_is_server_mac(ln, service, question->mac,
+				     lbdr_flow_domain(flow))) {
 		lbdr_peek_director(ln, question, answer);
 		return;
 	}
@@ -166,7 +177,7 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_CONN_MAX);
 	} else {
-		lbdr_peek_send(answer);
+		lbdr_peek_send(question, answer);
 	}
 }
 
@@ -215,8 +226,8 @@ static bool lbdr_peek_vip(const struct lbdr_net *ln,
  * @question: the packet
  * @answer: filled in; what it points to is valid as long as the locks are held
  *
- * No client on this host is meant, and no device: a server is looked for outside
- * of VRFs, unless a packet has found it in one.
+ * No client on this host is meant, and no device but the VRF of the flow's L3
+ * domain, in which the server's next hop is looked for.
  *
  * Context: lbdr_net.lock and rcu_read_lock() held, BH off.
  */
@@ -232,8 +243,8 @@ void lbdr_peek(struct lbdr_net *ln, const struct lbdr_question *question,
 		.why	 = LBDR_DROPS,
 	};
 	if (question->mark)
-		marked = lbdr_service_of_mark(ln, flow->family,
-					      question->mark);
+		marked = lbdr_service_of_mark(ln, flow->family, question->mark,
+					      lbdr_flow_domain(flow));
 	/* At LOCAL_IN, the hook of marks has been before. */
 	if (ln->entry == LBDR_ENTRY_INPUT && marked &&
 	    lbdr_peek_walk(ln, question, marked, answer))

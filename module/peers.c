@@ -3,64 +3,49 @@
  * Directors that are each other's real servers.
  *
  * Where two machines are director and real server at once, the one that has the
- * VIP sends some connections to the other. That one must serve them, and not
- * schedule them once more: it might choose the first one, and the packet would
- * go back and forth until its TTL is used up. What tells such a packet is the MAC
- * that it comes from: that of one of the service's servers. A server has no
- * other business with the VIP than its own traffic, which never leaves it.
+ * VIP sends some connections to the other. That one must serve them and not
+ * schedule them again: it might choose the first one, and the packet would go back
+ * and forth until its TTL is used up. A packet from a peer director is recognised by
+ * its source MAC: that of one of the service's servers. A server sends no other
+ * packets to the VIP than its own traffic, which never leaves it.
  *
- * The MACs are the neighbours' and may change, so packets look into a snapshot
- * of (service, MAC), built anew a moment after servers or neighbours have
- * changed. A server's neighbour that nobody has asked for yet is asked for then,
- * as long as the table of neighbours has few entries; beyond that it is known from
- * the first packet on that is sent to it. Only packets that begin a connection
- * look.
+ * Next hops are hashed by the MAC of their neighbour. A packet that may begin a
+ * connection looks its source MAC up; only on a hit the servers of the service are
+ * searched for the next hop's address. The MAC of a next hop is updated:
+ *
+ * - by a neighbour's event, which finds the next hop by (address, device) and costs
+ *   nothing for neighbours that are no next hops;
+ * - when a route is published;
+ * - by lbdr_peers_update_work(), which resolves next hops that no packet has used
+ *   yet. It runs after a next hop was added or a device came up, and again at
+ *   growing intervals while there are unresolved ones.
  */
 #include <linux/etherdevice.h>
-#include <linux/log2.h>
-#include <linux/mm.h>
+#include <linux/rculist.h>
 #include <net/addrconf.h>
 #include <net/arp.h>
 #include <net/ndisc.h>
 #include <net/netevent.h>
 #include <net/route.h>
 
+#include "domain.h"
 #include "flow.h"
 #include "lbdr.h"
+#include "nexthop.h"
 #include "peers.h"
-#include "route.h"
 #include "server.h"
 #include "service.h"
 #include "stats.h"
 
-/* Changes come in bursts; many servers take longer to look at. */
-#define RENEW_DELAY(n)	(HZ / 10 + msecs_to_jiffies((n) / 100))
+/* Servers are added many at a time, so the first attempt waits a little. */
+#define RESOLVE_MIN	(HZ / 10 ?: 1)
+#define RESOLVE_MAX	(64 * HZ)
 
-/* Routes to servers that no packet went to yet that are looked up at a time */
-#define RENEW_ROUTES	4096
-
-struct lbdr_peer {
-	const struct lbdr_service	*service;
-	u64				mac;
-};
-
-/**
- * struct lbdr_peers - who the servers of each service are; immutable
- * @rcu: frees it
- * @n: how many
- * @bits: of the hash
- * @slots: by hash, and further on from there; without service where there is
- *	none, and more than half of them are
- */
-struct lbdr_peers {
-	struct rcu_head		rcu;
-	u32			n;
-	u32			bits;
-	struct lbdr_peer	slots[];
-};
+/* Next hops resolved between two chances for others to run */
+#define BATCH		64
 
 /* A MAC as a number; ether_addr_to_u64() would go byte by byte. */
-static u64 lbdr_peers_number(const u8 *mac)
+static __always_inline u64 lbdr_peers_number(const u8 *mac)
 {
 	u64 number = 0;
 
@@ -68,185 +53,218 @@ static u64 lbdr_peers_number(const u8 *mac)
 	return number;
 }
 
-static u32 lbdr_peers_hash(const struct lbdr_peers *peers,
-			   const struct lbdr_service *service, u64 mac)
+static struct neighbour *lbdr_peers_neigh(const struct lbdr_nexthop *nexthop,
+					  struct net_device *dev)
 {
-	return hash_64(mac ^ hash_ptr(service, 64), peers->bits);
+	const union nf_inet_addr *addr = &nexthop->key.addr;
+
+	return nexthop->key.family == LBDR_V4 ?
+	       __ipv4_neigh_lookup_noref(dev, (__force u32)addr->ip) :
+	       __ipv6_neigh_lookup_noref(dev, &addr->in6);
 }
 
-static void lbdr_peers_insert(struct lbdr_peers *peers,
-			      const struct lbdr_service *service, u64 mac)
+/* The MAC of a neighbour as a number, 0 while it is unknown. */
+static u64 lbdr_peers_neigh_mac(struct neighbour *neigh,
+				const struct net_device *dev)
 {
-	u32 mask = (1U << peers->bits) - 1;
-	u32 at = lbdr_peers_hash(peers, service, mac);
-
-	while (peers->slots[at].service)
-		at = (at + 1) & mask;
-	peers->slots[at].service = service;
-	peers->slots[at].mac = mac;
-	peers->n++;
-}
-
-/*
- * Asks for a server's MAC. Not once the kernel may collect neighbours (gc_thresh1):
- * it would drop those that are in use for ones that nobody needs yet.
- */
-static void lbdr_peers_ask(const struct lbdr_server *server,
-			   struct net_device *dev)
-{
-	struct neigh_table *table = server->family == LBDR_V4 ? &arp_tbl :
-								&nd_tbl;
-	struct neighbour *neigh;
-
-	if (atomic_read(&table->entries) >= READ_ONCE(table->gc_thresh1))
-		return;
-	neigh = __neigh_create(table, &server->addr, dev, false);
-	if (!IS_ERR(neigh))
-		neigh_event_send(neigh, NULL);
-}
-
-/* The server's MAC, or 0 while it is unknown. */
-static u64 lbdr_peers_mac(struct lbdr_server *server, u32 *routes)
-{
-	const struct lbdr_route *route;
-	struct net_device *dev;
-	struct neighbour *neigh;
 	u8 mac[ETH_ALEN];
-	enum lbdr_drop why;
 
-	if (!rcu_access_pointer(server->route)) {
-		if (!*routes)
-			return 0;
-		--*routes;
-	}
-	route = lbdr_route_get(server, server->family, NULL, &why);
-	if (!route || route->local)
-		return 0;
-	dev = dst_dev_rcu(route->dst);
-	if (dev->type != ARPHRD_ETHER)
-		return 0;
-	neigh = server->family == LBDR_V4 ?
-		__ipv4_neigh_lookup_noref(dev, (__force u32)server->addr.ip) :
-		__ipv6_neigh_lookup_noref(dev, &server->addr.in6);
-	if (!neigh) {
-		lbdr_peers_ask(server, dev);
-		return 0;
-	}
-	if (!(READ_ONCE(neigh->nud_state) & NUD_VALID))
+	if (!neigh || dev->type != ARPHRD_ETHER ||
+	    !(READ_ONCE(neigh->nud_state) & NUD_VALID))
 		return 0;
 	neigh_ha_snapshot(mac, neigh, dev);
 	return lbdr_peers_number(mac);
+}
+
+/**
+ * lbdr_peers_update_nexthop() - update the MAC of a next hop by its route
+ * @nexthop: the next hop
+ * @route: its route
+ *
+ * Context: rcu_read_lock() held.
+ */
+void lbdr_peers_update_nexthop(struct lbdr_nexthop *nexthop,
+			       const struct lbdr_route *route)
+{
+	struct lbdr_nexthops *nexthops = &nexthop->ln->nexthops;
+	u64 mac = 0;
+
+	if (route->link)
+		mac = lbdr_peers_neigh_mac(lbdr_peers_neigh(nexthop, route->link),
+					   route->link);
+	if (mac == READ_ONCE(nexthop->mac))
+		return;
+	spin_lock_bh(&nexthops->lock);
+	if (!nexthop->dead)
+		lbdr_nexthop_set_mac(nexthop, mac);
+	spin_unlock_bh(&nexthops->lock);
+}
+
+/*
+ * Asks for the MAC of a next hop. Not once the kernel may collect neighbours
+ * (gc_thresh1): it would drop those that are in use for ones that nobody needs yet.
+ */
+static void lbdr_peers_ask(const struct lbdr_nexthop *nexthop,
+			   struct net_device *dev)
+{
+	struct neigh_table *table = nexthop->key.family == LBDR_V4 ? &arp_tbl :
+								     &nd_tbl;
+	struct neighbour *neigh = lbdr_peers_neigh(nexthop, dev);
+
+	if (!neigh) {
+		if (atomic_read(&table->entries) >= READ_ONCE(table->gc_thresh1))
+			return;
+		neigh = __neigh_create(table, &nexthop->key.addr, dev, false);
+	}
+	if (!IS_ERR(neigh) && !(READ_ONCE(neigh->nud_state) & NUD_VALID))
+		neigh_event_send(neigh, NULL);
+}
+
+/* Returns whether the next hop has to be looked at again. */
+static bool lbdr_peers_resolve(struct lbdr_nexthop *nexthop)
+{
+	const struct lbdr_route *route = lbdr_nexthop_route(nexthop);
+
+	if (route->local || (route->link && route->link->type != ARPHRD_ETHER))
+		return false;
+	lbdr_peers_update_nexthop(nexthop, route);
+	if (READ_ONCE(nexthop->mac))
+		return false;
+	if (route->link)
+		lbdr_peers_ask(nexthop, route->link);
+	return true;
 }
 
 static void lbdr_peers_update_work(struct work_struct *work)
 {
 	struct lbdr_net *ln = container_of(to_delayed_work(work),
 					   struct lbdr_net, peers_work);
-	struct lbdr_service *service;
-	struct lbdr_server *server;
-	struct lbdr_peers *peers;
-	u32 n = 0, routes = RENEW_ROUTES, bits;
-	u64 mac;
+	struct lbdr_nexthop *nexthop = NULL;
+	struct rhashtable_iter walk;
+	bool again = false;
+	u32 n;
 
-	mutex_lock(&ln->lock);
-	list_for_each_entry(service, &ln->service_list, list)
-		n += service->n_servers;
-	bits = order_base_2(2 * n + 2);
-	peers = kvzalloc(struct_size(peers, slots, 1UL << bits),
-			 GFP_KERNEL_ACCOUNT);
-	if (!peers) {
-		/* What is there is better than nothing. */
-		mutex_unlock(&ln->lock);
-		return;
-	}
-	peers->bits = bits;
-	list_for_each_entry(service, &ln->service_list, list) {
-		list_for_each_entry(server, &service->servers, list) {
-			local_bh_disable();
-			rcu_read_lock();
-			mac = lbdr_peers_mac(server, &routes);
-			rcu_read_unlock();
-			local_bh_enable();
-			if (mac)
-				lbdr_peers_insert(peers, service, mac);
+	rhashtable_walk_enter(&ln->nexthops.table, &walk);
+	do {
+		local_bh_disable();
+		rhashtable_walk_start(&walk);
+		for (n = 0; n < BATCH; n++) {
+			nexthop = rhashtable_walk_next(&walk);
+			if (IS_ERR(nexthop))
+				continue;
+			if (!nexthop)
+				break;
+			if (!READ_ONCE(nexthop->mac) && lbdr_peers_resolve(nexthop))
+				again = true;
 		}
+		rhashtable_walk_stop(&walk);
+		local_bh_enable();
 		cond_resched();
-	}
-	peers = rcu_replace_pointer(ln->peers, peers,
-				    lockdep_is_held(&ln->lock));
-	mutex_unlock(&ln->lock);
-	if (peers)
-		kvfree_rcu(peers, rcu);
+	} while (nexthop);
+	rhashtable_walk_exit(&walk);
+
+	if (!again)
+		return;
+	queue_delayed_work(system_power_efficient_wq, &ln->peers_work,
+			   READ_ONCE(ln->peers_delay));
+	WRITE_ONCE(ln->peers_delay, min_t(unsigned long, 2 * ln->peers_delay,
+					  RESOLVE_MAX));
 }
 
 /**
- * lbdr_peers_schedule_update() - servers have come or gone
+ * lbdr_peers_schedule_update() - resolve next hops whose MAC is unknown soon
  * @ln: the namespace
  *
  * Context: any.
  */
 void lbdr_peers_schedule_update(struct lbdr_net *ln)
 {
-	const struct lbdr_peers *peers;
-	u32 n = 0;
-
-	rcu_read_lock();
-	peers = rcu_dereference(ln->peers);
-	if (peers)
-		n = peers->n;
-	rcu_read_unlock();
-	queue_delayed_work(system_power_efficient_wq, &ln->peers_work,
-			   RENEW_DELAY(n));
+	WRITE_ONCE(ln->peers_delay, HZ);
+	mod_delayed_work(system_power_efficient_wq, &ln->peers_work, RESOLVE_MIN);
 }
 
-static __always_inline bool lbdr_peers_known(const struct lbdr_peers *peers,
-					     const struct lbdr_service *service,
-					     const u8 *address)
+/* Whether a service has a server at the address of a next hop. */
+static bool lbdr_peers_has_server(const struct lbdr_service *service,
+				  const struct lbdr_nexthop *nexthop)
 {
-	u64 mac = lbdr_peers_number(address);
-	u32 at, mask = (1U << peers->bits) - 1;
+	const struct lbdr_server *server;
 
-	for (at = lbdr_peers_hash(peers, service, mac);
-	     peers->slots[at].service; at = (at + 1) & mask)
-		if (peers->slots[at].service == service &&
-		    peers->slots[at].mac == mac)
+	list_for_each_entry_rcu(server, &service->servers, list)
+		if (nf_inet_addr_cmp(&server->addr, &nexthop->key.addr))
+			return true;
+	return false;
+}
+
+/* The first next hop of a MAC in its chain, or NULL. */
+static __always_inline const struct lbdr_nexthop *
+lbdr_peers_first(const struct lbdr_net *ln, u64 mac)
+{
+	const struct lbdr_nexthop *nexthop;
+
+	hlist_for_each_entry_rcu(nexthop, lbdr_nexthop_mac_chain(&ln->nexthops, mac),
+				 mac_node)
+		if (READ_ONCE(nexthop->mac) == mac)
+			return nexthop;
+	return NULL;
+}
+
+static noinline bool lbdr_peers_known(const struct lbdr_nexthop *nexthop,
+				      const struct lbdr_service *service,
+				      u64 mac, u16 domain)
+{
+	hlist_for_each_entry_from_rcu(nexthop, mac_node)
+		if (READ_ONCE(nexthop->mac) == mac &&
+		    nexthop->key.domain == domain &&
+		    nexthop->key.family == service->key.family &&
+		    lbdr_peers_has_server(service, nexthop))
 			return true;
 	return false;
 }
 
 /**
- * lbdr_peers_is_server_mac() - whether a MAC is that of one of a service's servers
+ * lbdr_peers_is_server_mac() - tell whether a MAC is that of one of a service's servers
  * @ln: the namespace
  * @service: the service
  * @mac: the MAC
+ * @domain: L3 domain that the frame comes by
  *
  * Context: rcu_read_lock() held.
+ * Return: true if it is.
  */
-bool lbdr_peers_is_server_mac(const struct lbdr_net *ln,
-		    const struct lbdr_service *service, const u8 *mac)
+bool lbdr_peers_is_server_mac(struct lbdr_net *ln,
+			      const struct lbdr_service *service,
+			      const u8 *mac, u16 domain)
 {
-	const struct lbdr_peers *peers = rcu_dereference(ln->peers);
+	u64 number = lbdr_peers_number(mac);
+	const struct lbdr_nexthop *nexthop = lbdr_peers_first(ln, number);
 
-	return peers && peers->n && lbdr_peers_known(peers, service, mac);
+	return nexthop && lbdr_peers_known(nexthop, service, number, domain);
 }
 
 /**
- * lbdr_peers_skb_from_server() - whether a packet comes from one of its service's servers
+ * lbdr_peers_skb_from_server() - tell whether a packet comes from one of its
+ *	service's servers
  * @ln: the namespace
  * @skb: the packet
  * @service: the service
  *
  * Context: rcu_read_lock() held.
+ * Return: true if it does.
  */
-bool lbdr_peers_skb_from_server(const struct lbdr_net *ln, const struct sk_buff *skb,
-		     const struct lbdr_service *service)
+bool lbdr_peers_skb_from_server(struct lbdr_net *ln, const struct sk_buff *skb,
+				const struct lbdr_service *service)
 {
-	const struct lbdr_peers *peers = rcu_dereference(ln->peers);
+	const struct lbdr_nexthop *nexthop;
+	u64 mac;
 
-	if (!peers || !peers->n || skb->dev->type != ARPHRD_ETHER ||
+	if (!READ_ONCE(ln->nexthops.n_macs) || skb->dev->type != ARPHRD_ETHER ||
 	    !skb_mac_header_was_set(skb))
 		return false;
-	return lbdr_peers_known(peers, service, eth_hdr(skb)->h_source);
+	mac = lbdr_peers_number(eth_hdr(skb)->h_source);
+	nexthop = lbdr_peers_first(ln, mac);
+	return unlikely(nexthop) &&
+	       lbdr_peers_known(nexthop, service, mac,
+				lbdr_domain_of_dev(ln, skb->dev));
 }
 
 /**
@@ -286,19 +304,58 @@ unsigned int lbdr_peers_verdict(struct lbdr_net *ln, struct sk_buff *skb,
 	return local ? NF_ACCEPT : NF_DROP;
 }
 
-/* Softirq or process; a neighbour has changed, of a server perhaps. */
+/* Updates the MAC if the neighbour is the one that the next hop's route leads to. */
+static void lbdr_peers_neigh_update(struct lbdr_nexthop *nexthop,
+				    const struct net_device *dev, u64 mac)
+{
+	const struct lbdr_route *route;
+
+	route = rcu_dereference_protected(nexthop->route,
+					  lockdep_is_held(&nexthop->ln->nexthops.lock));
+	if (route && route->link == dev)
+		lbdr_nexthop_set_mac(nexthop, mac);
+	else if (!route || !route->link)
+		lbdr_peers_schedule_update(nexthop->ln);
+}
+
+/*
+ * Softirq or process. The default domain's next hop leads to those of the same
+ * address in other domains: any of their routes may use the device.
+ */
 static int lbdr_peers_event(struct notifier_block *nb, unsigned long event,
 			    void *ptr)
 {
-	const struct neighbour *neigh = ptr;
+	struct lbdr_nexthop *first, *nexthop;
+	struct neighbour *neigh = ptr;
+	enum lbdr_family family;
 	struct lbdr_net *ln;
+	u64 mac;
 
 	if (event != NETEVENT_NEIGH_UPDATE)
 		return NOTIFY_DONE;
 	ln = lbdr_net(dev_net(neigh->dev));
-	if (READ_ONCE(ln->n_services[LBDR_V4]) ||
-	    READ_ONCE(ln->n_services[LBDR_V6]))
-		lbdr_peers_schedule_update(ln);
+	if (!READ_ONCE(ln->nexthops.n))
+		return NOTIFY_DONE;
+	if (neigh->tbl->family == AF_INET)
+		family = LBDR_V4;
+	else if (neigh->tbl->family == AF_INET6)
+		family = LBDR_V6;
+	else
+		return NOTIFY_DONE;
+
+	rcu_read_lock();
+	first = lbdr_nexthop_lookup(ln, family, neigh->primary_key, 0);
+	if (first) {
+		mac = lbdr_peers_neigh_mac(neigh, neigh->dev);
+		spin_lock_bh(&ln->nexthops.lock);
+		if (!first->dead) {
+			lbdr_peers_neigh_update(first, neigh->dev, mac);
+			list_for_each_entry(nexthop, &first->siblings, siblings)
+				lbdr_peers_neigh_update(nexthop, neigh->dev, mac);
+		}
+		spin_unlock_bh(&ln->nexthops.lock);
+	}
+	rcu_read_unlock();
 	return NOTIFY_DONE;
 }
 
@@ -307,7 +364,7 @@ static struct notifier_block lbdr_peers_notifier = {
 };
 
 /**
- * lbdr_peers_net_init() - a namespace knows no servers yet
+ * lbdr_peers_net_init() - prepare a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -318,7 +375,7 @@ void lbdr_peers_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_peers_net_exit() - and will know none any more
+ * lbdr_peers_net_exit() - stop the work of a namespace
  * @ln: the namespace, without services and hooks
  *
  * Context: process.
@@ -326,11 +383,10 @@ void lbdr_peers_net_init(struct lbdr_net *ln)
 void lbdr_peers_net_exit(struct lbdr_net *ln)
 {
 	cancel_delayed_work_sync(&ln->peers_work);
-	kvfree(rcu_dereference_protected(ln->peers, true));
 }
 
 /**
- * lbdr_peers_init() - watch neighbours
+ * lbdr_peers_init() - register for neighbour events
  *
  * Context: process, every namespace has its director.
  * Return: 0 or a negative error.
@@ -341,7 +397,7 @@ int lbdr_peers_init(void)
 }
 
 /**
- * lbdr_peers_exit() - watch no more
+ * lbdr_peers_exit() - unregister
  *
  * Context: process.
  */

@@ -8,16 +8,21 @@
 #include "flow.h"
 #include "lbdr.h"
 
+struct lbdr_nexthop;
+struct lbdr_route;
 struct lbdr_service;
 
-bool lbdr_peers_skb_from_server(const struct lbdr_net *ln, const struct sk_buff *skb,
-		     const struct lbdr_service *service);
-bool lbdr_peers_is_server_mac(const struct lbdr_net *ln,
-		    const struct lbdr_service *service, const u8 *mac);
+bool lbdr_peers_skb_from_server(struct lbdr_net *ln, const struct sk_buff *skb,
+				const struct lbdr_service *service);
+bool lbdr_peers_is_server_mac(struct lbdr_net *ln,
+			      const struct lbdr_service *service,
+			      const u8 *mac, u16 domain);
 bool lbdr_peers_local(struct net *net, const struct net_device *dev,
 		      const struct lbdr_flow *flow);
 unsigned int lbdr_peers_verdict(struct lbdr_net *ln, struct sk_buff *skb,
 				const struct lbdr_flow *flow);
+void lbdr_peers_update_nexthop(struct lbdr_nexthop *nexthop,
+			       const struct lbdr_route *route);
 void lbdr_peers_schedule_update(struct lbdr_net *ln);
 void lbdr_peers_net_init(struct lbdr_net *ln);
 void lbdr_peers_net_exit(struct lbdr_net *ln);

@@ -4,8 +4,8 @@
  *
  * What is remembered of a client, its template, is an entry of the connection
  * table: it is found, counted, limited, aged and listed like a connection. Its
- * key has the client's address cut to the service's prefix, client port 0, and
- * for VIP and port those of the service's own key, so that all connections to a
+ * key has the client's address cut to the service's prefix, client port 0, the
+ * packet's L3 domain, and for VIP and port those of the service's own key, so that all connections to a
  * service of many ports, or of a mark, meet the same one.
  *
  * A template idles out @persist seconds after the last packet of the client's
@@ -30,6 +30,8 @@ static void lbdr_persist_flow(const struct lbdr_service *service,
 {
 	const struct lbdr_service_key *key = &service->key;
 	u8 prefix = READ_ONCE(service->settings.prefix);
+	u32 word = key->protocol | LBDR_KEY_TEMPLATE |
+		   lbdr_flow_domain(flow) << LBDR_KEY_DOMAIN_SHIFT;
 
 	memset(template, 0, sizeof(*template));
 	template->family = flow->family;
@@ -38,13 +40,13 @@ static void lbdr_persist_flow(const struct lbdr_service *service,
 		template->v4.client = flow->v4.client & inet_make_mask(prefix);
 		template->v4.vip = key->addr.ip;
 		template->v4.ports.vport = key->port;
-		template->v4.protocol = key->protocol | LBDR_KEY_TEMPLATE;
+		template->v4.protocol = word;
 	} else {
 		ipv6_addr_prefix(&template->v6.client, &flow->v6.client,
 				 prefix);
 		template->v6.vip = key->addr.in6;
 		template->v6.ports.vport = key->port;
-		template->v6.protocol = key->protocol | LBDR_KEY_TEMPLATE;
+		template->v6.protocol = word;
 	}
 }
 

@@ -22,8 +22,7 @@
  */
 u8 lbdr_refuse_as(const struct lbdr_flow *flow, u8 refuse)
 {
-	bool tcp = (flow->family == LBDR_V4 ? flow->v4.protocol :
-					      flow->v6.protocol) == IPPROTO_TCP;
+	bool tcp = lbdr_flow_protocol(flow) == IPPROTO_TCP;
 
 	return refuse == LBDR_REFUSE_RESET && !tcp ? LBDR_REFUSE_ICMP : refuse;
 }

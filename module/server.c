@@ -5,9 +5,9 @@
  * A server belongs to one service. Transactions add, change and remove it
  * (config_commit.c). Packets reach it through a pool, a connection or an entry of
  * a lblc table, each of which holds a reference until a grace period after the
- * last packet that could see it. So a reader that has found a server by one of
- * these under rcu_read_lock() may use it, and whoever puts the last reference
- * may free it at once.
+ * last packet that could see it. A reader that has found a server by one of these,
+ * or in its service's list, under rcu_read_lock() may use it: the last reference
+ * is put after that, and the memory is freed a grace period later.
  *
  * A removed server is dead: its counters are added to its service's, no pool
  * offers it, and its connections are not found any more. The collector frees
@@ -15,11 +15,11 @@
  */
 #include "drain.h"
 #include "lbdr.h"
-#include "peers.h"
-#include "route.h"
+#include "nexthop.h"
 #include "server.h"
 #include "service.h"
 #include "stats.h"
+#include "xmit.h"
 
 /**
  * lbdr_server_counts() - Get a server's counters since the last zero operation
@@ -115,13 +115,15 @@ lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
 		return NULL;
 	server->stats = alloc_percpu_gfp(struct lbdr_stats,
 					 GFP_KERNEL_ACCOUNT);
-	if (!server->stats) {
-		kfree(server);
-		return NULL;
-	}
+	if (!server->stats)
+		goto err_stats;
 	for_each_possible_cpu(cpu)
 		u64_stats_init(&per_cpu_ptr(server->stats, cpu)->sync);
 
+	server->nexthop = lbdr_nexthop_get(ln, service->key.family, addr);
+	if (!server->nexthop)
+		goto err_nexthop;
+	server->xmit = &lbdr_xmit_dr;
 	server->addr = *addr;
 	server->family = service->key.family;
 	server->ln = ln;
@@ -133,6 +135,12 @@ lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
 	refcount_set(&server->refs, 1);
 	spin_lock_init(&server->lock);
 	return server;
+
+err_nexthop:
+	free_percpu(server->stats);
+err_stats:
+	kfree(server);
+	return NULL;
 }
 
 /**
@@ -145,8 +153,9 @@ void lbdr_server_put(struct lbdr_server *server)
 {
 	if (!refcount_dec_and_test(&server->refs))
 		return;
+	lbdr_nexthop_put(server->nexthop);
 	free_percpu(server->stats);
-	kfree(server);
+	kfree_rcu(server, rcu);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_put);
 
@@ -161,9 +170,28 @@ void lbdr_server_link(struct lbdr_service *service, struct lbdr_server *server)
 {
 	lockdep_assert_held(&server->ln->lock);
 
-	list_add_tail(&server->list, &service->servers);
+	list_add_tail_rcu(&server->list, &service->servers);
 	service->n_servers++;
-	lbdr_peers_schedule_update(server->ln);
+}
+
+/**
+ * lbdr_server_move_tail() - Make a server the last in the order of adding
+ * @service: its service
+ * @server: the server
+ *
+ * A reader under rcu_read_lock() that stands at @server meets none of the servers
+ * that followed it.
+ *
+ * Context: process, lbdr_net.config and lbdr_net.lock held.
+ */
+void lbdr_server_move_tail(struct lbdr_service *service,
+			   struct lbdr_server *server)
+{
+	lockdep_assert_held(&server->ln->lock);
+
+	server->number = ++service->last_number;
+	list_del_rcu(&server->list);
+	list_add_tail_rcu(&server->list, &service->servers);
 }
 
 /**
@@ -182,17 +210,15 @@ void lbdr_server_unlink(struct lbdr_service *service,
 
 	/* Read by packets: connections to a dead server are not found */
 	WRITE_ONCE(server->dead, true);
-	lbdr_route_prune(server);
 
 	lbdr_server_counts(server, &counts);
 	service->folded.conns += counts.conns;
 	service->folded.packets += counts.packets;
 	service->folded.bytes += counts.bytes;
 
-	list_del(&server->list);
+	list_del_rcu(&server->list);
 	list_del(&server->drain);
 	service->n_servers--;
-	lbdr_peers_schedule_update(server->ln);
 	lbdr_server_put(server);
 }
 

@@ -13,7 +13,8 @@
 #include "service.h"
 #include "stats.h"
 
-struct lbdr_route;
+struct lbdr_nexthop;
+struct lbdr_xmit_ops;
 
 /**
  * struct lbdr_server_settings - settings of a server
@@ -32,7 +33,8 @@ struct lbdr_server_settings {
 
 /**
  * struct lbdr_server - a real server of one service
- * @route: cached route; RCU, replaced under @lock
+ * @nexthop: of @addr in the default L3 domain; immutable, one reference held
+ * @xmit: transmit method; immutable
  * @stats: per CPU; written with BH off
  * @addr: the RIP; immutable
  * @family: of the service; immutable
@@ -40,6 +42,7 @@ struct lbdr_server_settings {
  *	packets with READ_ONCE(): connections to a dead server are not found
  * @draining: &lbdr_server_settings.drain; WRITE_ONCE() under lbdr_net.lock
  * @drain_seen: it was draining before the last grace period; lbdr_net.lock
+ * @keep: used while a transaction is published; lbdr_net.config
  * @overloaded: has reached @upper; WRITE_ONCE() under @lock
  * @number: from 1 on, in the order of adding to the service; lbdr_net.config
  * @weight: WRITE_ONCE() under lbdr_net.lock. Schedulers read the copy in the
@@ -51,30 +54,34 @@ struct lbdr_server_settings {
  *	after its servers are dead, so a reader that has seen the server alive
  *	under rcu_read_lock() may use it
  * @zero: counts at the last zero operation; lbdr_net.lock
- * @list: in lbdr_service.servers; lbdr_net.config and lbdr_net.lock
+ * @list: in lbdr_service.servers; RCU, changed under lbdr_net.config and
+ *	lbdr_net.lock
  * @drain: in lbdr_net.draining while @draining; lbdr_net.lock
  * @active: number of connections in an active state
  * @inactive: number of other connections
  * @persistent: number of clients that persistence leads here
  * @refs: one reference each of the configuration, of every pool, every
  *	connection and every entry of a lblc or lblcr table
- * @lock: protects @route and @overloaded; taken with BH off
+ * @lock: protects @overloaded; taken with BH off
+ * @rcu: frees it after the last reader of @list
  */
 struct lbdr_server {
-	struct lbdr_route __rcu		*route;
+	struct lbdr_nexthop		*nexthop;
+	const struct lbdr_xmit_ops	*xmit;
 	struct lbdr_stats __percpu	*stats;
 	union nf_inet_addr		addr;
 	enum lbdr_family		family;
 	bool				dead;
 	bool				draining;
-	bool				drain_seen;
 	bool				overloaded;
-	u32				number;
 	u32				weight;
 	u32				upper;
-	u32				lower;
 	struct lbdr_net			*ln;
 	struct lbdr_service		*service;
+	u32				lower;
+	u32				number;
+	bool				drain_seen;
+	bool				keep;
 	struct lbdr_counts		zero;
 	struct list_head		list;
 	struct list_head		drain;
@@ -84,7 +91,8 @@ struct lbdr_server {
 	atomic_t			inactive;
 	atomic_t			persistent;
 	refcount_t			refs;
-	spinlock_t			lock;		/* @route, @overloaded */
+	spinlock_t			lock;		/* @overloaded */
+	struct rcu_head			rcu;
 };
 
 struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
@@ -99,6 +107,8 @@ lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
 		  const struct lbdr_server_settings *settings);
 void lbdr_server_put(struct lbdr_server *server);
 void lbdr_server_link(struct lbdr_service *service, struct lbdr_server *server);
+void lbdr_server_move_tail(struct lbdr_service *service,
+			   struct lbdr_server *server);
 void lbdr_server_unlink(struct lbdr_service *service,
 			struct lbdr_server *server);
 void lbdr_server_apply_opening(struct lbdr_server *server,

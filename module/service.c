@@ -44,7 +44,7 @@ static __always_inline u32 lbdr_service_hash(const void *key, u32 len, u32 seed)
 	return jhash_3words(k->addr.all[0] ^ k->addr.all[2],
 			    k->addr.all[1] ^ k->addr.all[3],
 			    (__force u32)k->port << 16 | k->family << 8 |
-			    k->protocol, seed);
+			    k->protocol, seed ^ k->domain);
 }
 
 static __always_inline int lbdr_service_cmp(struct rhashtable_compare_arg *arg,
@@ -223,6 +223,41 @@ lbdr_service_of_range(struct lbdr_net *ln, const struct lbdr_service_key *key)
 	return any;
 }
 
+static __always_inline struct lbdr_service *
+lbdr_service_of_key(struct lbdr_net *ln, const struct lbdr_service_key *key)
+{
+	struct lbdr_service *service;
+
+	service = rhashtable_lookup(&ln->services, key, lbdr_service_params);
+	if (likely(service && lbdr_service_published(service)))
+		return service;
+	return READ_ONCE(ln->n_wide) && !lbdr_service_key_marked(key) ?
+	       lbdr_service_of_range(ln, key) : NULL;
+}
+
+/* The service of the VRF that @key names, if any service is bound to a VRF. */
+static noinline struct lbdr_service *
+lbdr_service_of_domain(struct lbdr_net *ln, const struct lbdr_service_key *key)
+{
+	return READ_ONCE(ln->domains.n_bound) ? lbdr_service_of_key(ln, key) :
+						NULL;
+}
+
+/* A service bound to the packet's VRF comes before one without a VRF. */
+static __always_inline struct lbdr_service *
+lbdr_service_lookup(struct lbdr_net *ln, struct lbdr_service_key *key)
+{
+	struct lbdr_service *service;
+
+	if (unlikely(key->domain)) {
+		service = lbdr_service_of_domain(ln, key);
+		if (service)
+			return service;
+		key->domain = 0;
+	}
+	return lbdr_service_of_key(ln, key);
+}
+
 /**
  * lbdr_service_of_flow() - Look up the service of a flow
  * @ln: the namespace
@@ -236,8 +271,8 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 {
 	struct lbdr_service_key key = {
 		.family = flow->family,
+		.domain = lbdr_flow_domain(flow),
 	};
-	struct lbdr_service *service;
 
 	if (flow->family == LBDR_V4) {
 		key.addr.ip = flow->v4.vip;
@@ -248,10 +283,7 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 		key.port = flow->v6.ports.vport;
 		key.protocol = flow->v6.protocol;
 	}
-	service = rhashtable_lookup(&ln->services, &key, lbdr_service_params);
-	if (likely(service && lbdr_service_published(service)))
-		return service;
-	return READ_ONCE(ln->n_wide) ? lbdr_service_of_range(ln, &key) : NULL;
+	return lbdr_service_lookup(ln, &key);
 }
 
 /**
@@ -259,21 +291,22 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
  * @ln: the namespace
  * @family: of the packet
  * @mark: not 0
+ * @domain: L3 domain of the packet
  *
  * Context: rcu_read_lock() held.
  * Return: the service or NULL.
  */
 struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
-					  enum lbdr_family family, u32 mark)
+					  enum lbdr_family family, u32 mark,
+					  u16 domain)
 {
-	const struct lbdr_service_key key = {
+	struct lbdr_service_key key = {
 		.addr.all[0] = mark,
 		.family = family,
+		.domain = domain,
 	};
-	struct lbdr_service *service;
 
-	service = rhashtable_lookup(&ln->services, &key, lbdr_service_params);
-	return service && lbdr_service_published(service) ? service : NULL;
+	return lbdr_service_lookup(ln, &key);
 }
 
 /**

@@ -21,17 +21,17 @@ struct lbdr_sched_ops;
  *	fwmark service the mark is the first word
  * @protocol: IPPROTO_TCP, _UDP or _SCTP; 0 of a fwmark service
  * @family: enum lbdr_family
+ * @domain: L3 domain of the packets, or 0 for any
  * @port: the virtual port, the first one of a range, or 0 for all ports
  * @last_port: the last port of a range, else 0
- * @unused: 0
  */
 struct lbdr_service_key {
 	union nf_inet_addr	addr;
 	u8			protocol;
 	u8			family;
+	u16			domain;
 	__be16			port;
 	__be16			last_port;
-	u16			unused;
 };
 
 static inline bool
@@ -136,7 +136,8 @@ struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
 struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 					  const struct lbdr_flow *flow);
 struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
-					  enum lbdr_family family, u32 mark);
+					  enum lbdr_family family, u32 mark,
+					  u16 domain);
 bool lbdr_service_overlap(const struct lbdr_service_key *a,
 			  const struct lbdr_service_key *b);
 struct lbdr_service *

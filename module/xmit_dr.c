@@ -3,24 +3,25 @@
  * Direct routing: a client's packet becomes a frame to the server's MAC.
  *
  * Nothing of the packet changes but the TTL (RFC 1812, 5.3.1; RFC 8200, 3: a
- * node that forwards decrements it and drops what would reach 0). The steps,
+ * node that forwards decrements it and drops what would reach 0). The steps are
  * the same for both families:
  *
- * 1. TTL. One that is used up is answered by ICMP time exceeded.
- * 2. MTU of the route, not a learned PMTU: that of a path which the packet's
- *    own addresses do not take. A GSO packet counts by its segments. What is
- *    too large is answered by ICMP, or goes the slow way if it may be cut.
- * 3. Writable, and roomy enough for the link header: cloned packets (tcpdump)
- *    get a header of their own, and the header cache of the neighbour needs
+ * 1. Check the TTL. If it is used up, answer by ICMP time exceeded.
+ * 2. Compare with the MTU of the route, not a learned PMTU: that belongs to a path
+ *    which the packet's own addresses do not take. A GSO packet counts by its
+ *    segments. A packet that is too large is answered by ICMP, or takes the slow
+ *    path if it may be fragmented.
+ * 3. Make the header writable, with room for the link header: a cloned packet
+ *    (tcpdump) gets a header of its own, and the header cache of the neighbour needs
  *    the room or drops the packet with a warning.
- * 4. Cleared of its life as a received packet, as ip_forward() does: checksum,
- *    time stamp, route, socket, conntrack, extensions.
- * 5. The neighbour, looked up each time without a reference. Nothing needs to
- *    be told of a neighbour that was flushed, replaced or failed, since a dead
- *    one is not found; and a device is not kept from going away.
- * 6. neigh_output(): the cached link header where the neighbour is resolved;
- *    else the packet waits in the neighbour's queue while it is asked for, so
- *    that a first SYN to a silent server is not lost.
+ * 4. Decrement the TTL. IPv4: set the priority by the TOS.
+ * 5. Clear the state of a received packet, as ip_forward() does: checksum, time
+ *    stamp, route, socket, conntrack, extensions.
+ * 6. Look the neighbour up, without a reference. A flushed, replaced or failed
+ *    neighbour is not found, so nothing has to be notified, and no device is held.
+ * 7. neigh_output(): the cached link header where the neighbour is resolved;
+ *    otherwise the packet waits in the neighbour's queue while it is resolved, so a
+ *    first SYN to a silent server is not lost.
  */
 #include <linux/icmpv6.h>
 #include <net/arp.h>
@@ -33,7 +34,7 @@
 
 #include "icmp.h"
 #include "lbdr.h"
-#include "route.h"
+#include "nexthop.h"
 #include "server.h"
 #include "stats.h"
 #include "xmit.h"
@@ -58,7 +59,7 @@ static __always_inline bool lbdr_xmit_fits(const struct sk_buff *skb, u32 mtu, u
 }
 
 /*
- * Step 4. The link header was never there: skb->data is the network header. What
+ * Step 5. The link header was never there: skb->data is the network header. What
  * this host sends was not received, and goes on counting for its socket.
  */
 static __always_inline void lbdr_xmit_clear(struct sk_buff *skb,
@@ -112,32 +113,20 @@ static __always_inline unsigned int lbdr_xmit_neigh(struct lbdr_net *ln,
 	return NF_STOLEN;
 }
 
-/**
- * lbdr_xmit_dr4() - send an IPv4 packet to its server
- * @ln: the namespace
- * @skb: the packet at PREROUTING, data at the network header
- * @server: where to
- * @route: how to get there
- * @local: this host made the packet, at LOCAL_OUT: its TTL stays, and what is too
- *	large is for the kernel to cut or to refuse
- *
- * Context: rcu_read_lock() held, BH off.
- * Return: NF_STOLEN, NF_DROP with the reason counted, or NF_ACCEPT when the
- * server is this host.
+/*
+ * @local: this host made the packet, at LOCAL_OUT. The TTL stays, and a packet that is
+ * too large is for the kernel to fragment or to refuse.
  */
-__always_inline unsigned int
+static __always_inline unsigned int
 lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 	      const struct lbdr_server *server, const struct lbdr_route *route,
 	      bool local)
 {
 	const struct iphdr *iph = ip_hdr(skb);
-	struct dst_entry *dst = route->dst;
+	struct net_device *dev = route->link;
 	u32 mtu = route->mtu;
-	struct net_device *dev;
 	bool fits;
 
-	if (unlikely(route->local))
-		return NF_ACCEPT;
 	if (unlikely(lbdr_xmit_offloaded(skb))) {
 		consume_skb(skb);
 		return NF_STOLEN;
@@ -157,7 +146,6 @@ lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 		return lbdr_xmit_drop(ln, LBDR_DROP_MTU);
 	}
 
-	dev = dst_dev_rcu(dst);
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev))))
 		return lbdr_xmit_drop(ln, LBDR_DROP_MEMORY);
 	if (likely(!local)) {
@@ -166,7 +154,7 @@ lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 		skb->priority = rt_tos2priority(ip_hdr(skb)->tos);
 	}
 	if (unlikely(!fits))
-		return lbdr_xmit_slow(ln, skb, dst, local);
+		return lbdr_xmit_slow(ln, skb, route->dst, local);
 
 	lbdr_xmit_clear(skb, dev, local);
 	return lbdr_xmit_neigh(ln, skb,
@@ -184,30 +172,29 @@ static struct neighbour *lbdr_neigh6(struct net_device *dev,
 	return neigh;
 }
 
-/**
- * lbdr_xmit_dr6() - send an IPv6 packet to its server
- * @ln: the namespace
- * @skb: the packet at PREROUTING, data at the network header
- * @server: where to
- * @route: how to get there
- * @local: as of lbdr_xmit_dr4()
- *
- * Context: rcu_read_lock() held, BH off.
- * Return: as lbdr_xmit_dr4().
- */
-__always_inline unsigned int
+/* ip6_dst_mtu_maybe_forward(), whose constant part the route has. */
+static __always_inline u32 lbdr_xmit_mtu6(const struct lbdr_route *route)
+{
+	const struct inet6_dev *idev;
+
+	if (unlikely(route->mtu))
+		return route->mtu;
+	idev = rcu_dereference(route->link->ip6_ptr);
+	return likely(idev) ? min_t(u32, READ_ONCE(idev->cnf.mtu6), IP6_MAX_MTU) :
+			      IPV6_MIN_MTU;
+}
+
+/* @local: as of lbdr_xmit_dr4() */
+static __always_inline unsigned int
 lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 	      const struct lbdr_server *server, const struct lbdr_route *route,
 	      bool local)
 {
 	u32 frag_max = IP6CB(skb)->frag_max_size;
-	struct dst_entry *dst = route->dst;
-	struct net_device *dev;
+	struct net_device *dev = route->link;
+	u32 mtu = lbdr_xmit_mtu6(route);
 	bool fits;
-	u32 mtu;
 
-	if (unlikely(route->local))
-		return NF_ACCEPT;
 	if (unlikely(lbdr_xmit_offloaded(skb))) {
 		consume_skb(skb);
 		return NF_STOLEN;
@@ -219,7 +206,6 @@ lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 		return lbdr_xmit_drop(ln, LBDR_DROP_TTL);
 	}
 
-	mtu = ip6_dst_mtu_maybe_forward(dst, true);
 	fits = lbdr_xmit_fits(skb, mtu, frag_max);
 	/* RFC 8200, 5: routers cut nothing but what was cut before. */
 	if (unlikely(!fits && !local && (!frag_max || frag_max > mtu))) {
@@ -227,14 +213,22 @@ lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 		return lbdr_xmit_drop(ln, LBDR_DROP_MTU);
 	}
 
-	dev = dst_dev_rcu(dst);
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev))))
 		return lbdr_xmit_drop(ln, LBDR_DROP_MEMORY);
 	if (likely(!local))
 		ipv6_hdr(skb)->hop_limit--;
 	if (unlikely(!fits))
-		return lbdr_xmit_slow(ln, skb, dst, local);
+		return lbdr_xmit_slow(ln, skb, route->dst, local);
 
 	lbdr_xmit_clear(skb, dev, local);
 	return lbdr_xmit_neigh(ln, skb, lbdr_neigh6(dev, &server->addr.in6));
 }
+
+const struct lbdr_xmit_ops lbdr_xmit_dr = {
+	.xmit	= {
+		[LBDR_V4] = lbdr_xmit_dr4,
+		[LBDR_V6] = lbdr_xmit_dr6,
+	},
+	.name	= "dr",
+	.onlink	= true,
+};

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Next hops and L3 domains of the initial namespace, which has no service: nobody
+ * else adds next hops there. Its only device is lo, which is up, so loopback addresses
+ * have a route and others have none. VRF devices are made up: only the name and the
+ * ifindex of them are used.
+ */
+#include <kunit/test.h>
+#include <linux/inetdevice.h>
+#include <net/net_namespace.h>
+
+#include "domain.h"
+#include "lbdr.h"
+#include "lbdr_kunit.h"
+#include "nexthop.h"
+#include "stats.h"
+
+#define VRF_IFINDEX	0x7ffffff0
+#define THREADS		4
+#define THREAD_TURNS	5000
+
+struct nexthop_case {
+	const char		*name;
+	enum lbdr_family	family;
+	union nf_inet_addr	local;
+	union nf_inet_addr	absent;
+};
+
+static const struct nexthop_case nexthop_cases[] = {
+	{
+		.name = "IPv4",
+		.family = LBDR_V4,
+		.local.ip = cpu_to_be32(0x7f000001),
+		.absent.ip = cpu_to_be32(0xcb007109),
+	}, {
+		.name = "IPv6",
+		.family = LBDR_V6,
+		.local.ip6[3] = cpu_to_be32(1),
+		.absent.ip6 = { cpu_to_be32(0x20010db8), 0, 0, cpu_to_be32(9) },
+	},
+};
+
+static void nexthop_case_name(const struct nexthop_case *c, char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(nexthop, nexthop_cases, nexthop_case_name);
+
+static struct lbdr_net *nexthop_net(void)
+{
+	return lbdr_net(&init_net);
+}
+
+static int nexthop_init(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, nexthop_net()->nexthops.n, 0);
+	return 0;
+}
+
+static void nexthop_exit(struct kunit *test)
+{
+	struct lbdr_nexthops *nexthops = &nexthop_net()->nexthops;
+
+	KUNIT_EXPECT_EQ(test, nexthops->n, 0);
+	KUNIT_EXPECT_EQ(test, nexthops->n_routes, 0);
+	KUNIT_EXPECT_EQ(test, nexthops->n_macs, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&nexthop_net()->domains.list));
+	rcu_barrier();
+}
+
+static struct lbdr_nexthop *nexthop_look(const struct nexthop_case *c,
+					 const union nf_inet_addr *addr,
+					 u16 domain)
+{
+	struct lbdr_nexthop *nexthop;
+
+	rcu_read_lock();
+	nexthop = lbdr_nexthop_lookup(nexthop_net(), c->family, addr, domain);
+	rcu_read_unlock();
+	return nexthop;
+}
+
+/* The pointer is compared and not followed. */
+static const struct lbdr_route *nexthop_route(struct lbdr_nexthop *nexthop,
+					      bool *local, u8 *why)
+{
+	const struct lbdr_route *route;
+
+	rcu_read_lock();
+	route = lbdr_nexthop_route(nexthop);
+	*local = route->local;
+	*why = route->why;
+	rcu_read_unlock();
+	return route;
+}
+
+static struct lbdr_nexthop *nexthop_sibling(struct lbdr_nexthop *first,
+					    u16 domain)
+{
+	struct lbdr_nexthop *nexthop;
+
+	local_bh_disable();
+	rcu_read_lock();
+	nexthop = lbdr_nexthop_in_domain(first, domain);
+	rcu_read_unlock();
+	local_bh_enable();
+	return nexthop;
+}
+
+/* A thousand servers on ten addresses have ten next hops and ten routes. */
+static void nexthop_shared_test(struct kunit *test)
+{
+	const struct nexthop_case *c = test->param_value;
+	struct lbdr_nexthops *nexthops = &nexthop_net()->nexthops;
+	union nf_inet_addr addr = c->absent;
+	static struct lbdr_nexthop *got[1000];
+	bool local;
+	u32 i;
+	u8 why;
+
+	for (i = 0; i < ARRAY_SIZE(got); i++) {
+		if (c->family == LBDR_V4)
+			addr.ip = htonl(ntohl(c->absent.ip) + i % 10);
+		else
+			addr.ip6[3] = htonl(i % 10 + 1);
+		got[i] = lbdr_nexthop_get(nexthop_net(), c->family, &addr);
+		KUNIT_ASSERT_NOT_NULL(test, got[i]);
+		KUNIT_EXPECT_PTR_EQ(test, got[i], got[i % 10]);
+		nexthop_route(got[i], &local, &why);
+	}
+	KUNIT_EXPECT_EQ(test, nexthops->n, 10);
+	KUNIT_EXPECT_EQ(test, nexthops->n_routes, 10);
+	for (i = 0; i < ARRAY_SIZE(got) - 10; i++)
+		lbdr_nexthop_put(got[i]);
+	KUNIT_EXPECT_EQ(test, nexthops->n, 10);
+	for (; i < ARRAY_SIZE(got); i++)
+		lbdr_nexthop_put(got[i]);
+}
+
+/* Cached until the FIB changes; another look does not renew it. */
+static void nexthop_positive_test(struct kunit *test)
+{
+	const struct nexthop_case *c = test->param_value;
+	const struct lbdr_route *route;
+	struct lbdr_nexthop *nexthop;
+	bool local;
+	u8 why;
+
+	nexthop = lbdr_nexthop_get(nexthop_net(), c->family, &c->local);
+	KUNIT_ASSERT_NOT_NULL(test, nexthop);
+	rcu_read_lock();
+	route = nexthop_route(nexthop, &local, &why);
+	KUNIT_EXPECT_TRUE(test, local);
+	KUNIT_EXPECT_PTR_EQ(test, nexthop_route(nexthop, &local, &why), route);
+	rt_genid_bump_all(&init_net);
+	KUNIT_EXPECT_PTR_NE(test, nexthop_route(nexthop, &local, &why), route);
+	KUNIT_EXPECT_TRUE(test, local);
+	rcu_read_unlock();
+	lbdr_nexthop_put(nexthop);
+}
+
+static void nexthop_negative_test(struct kunit *test)
+{
+	const struct nexthop_case *c = test->param_value;
+	const struct lbdr_route *route, *again;
+	struct lbdr_nexthop *nexthop;
+	bool local;
+	u8 why;
+
+	nexthop = lbdr_nexthop_get(nexthop_net(), c->family, &c->absent);
+	KUNIT_ASSERT_NOT_NULL(test, nexthop);
+	rcu_read_lock();
+	route = nexthop_route(nexthop, &local, &why);
+	KUNIT_EXPECT_FALSE(test, local);
+	KUNIT_EXPECT_EQ(test, why, LBDR_DROP_NO_ROUTE);
+	KUNIT_EXPECT_PTR_EQ(test, nexthop_route(nexthop, &local, &why), route);
+	rt_genid_bump_all(&init_net);
+	again = nexthop_route(nexthop, &local, &why);
+	KUNIT_EXPECT_PTR_NE(test, again, route);
+	KUNIT_EXPECT_EQ(test, why, LBDR_DROP_NO_ROUTE);
+	/* And no longer than a second, whatever the FIB does. */
+	((struct lbdr_route *)again)->stamp -= HZ;
+	KUNIT_EXPECT_PTR_NE(test, nexthop_route(nexthop, &local, &why), again);
+	rcu_read_unlock();
+	lbdr_nexthop_put(nexthop);
+}
+
+static void nexthop_device_test(struct kunit *test)
+{
+	const struct nexthop_case *c = test->param_value;
+	struct lbdr_nexthops *nexthops = &nexthop_net()->nexthops;
+	struct lbdr_nexthop *nexthop;
+	bool local;
+	u8 why;
+
+	nexthop = lbdr_nexthop_get(nexthop_net(), c->family, &c->local);
+	KUNIT_ASSERT_NOT_NULL(test, nexthop);
+	nexthop_route(nexthop, &local, &why);
+	KUNIT_EXPECT_EQ(test, nexthops->n_routes, 1);
+	lbdr_nexthop_drop_dev(nexthop_net(), init_net.loopback_dev);
+	KUNIT_EXPECT_EQ(test, nexthops->n_routes, 0);
+	nexthop_route(nexthop, &local, &why);
+	KUNIT_EXPECT_TRUE(test, local);
+	lbdr_nexthop_put(nexthop);
+}
+
+static struct net_device *nexthop_vrf(struct kunit *test, const char *name, u32 n)
+{
+	struct net_device *dev = kunit_kzalloc(test, sizeof(*dev), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, dev);
+	strscpy(dev->name, name, sizeof(dev->name));
+	dev->ifindex = VRF_IFINDEX + n;
+	return dev;
+}
+
+/* A next hop of a domain goes with the address, or with the VRF's device. */
+static void nexthop_domain_test(struct kunit *test)
+{
+	const struct nexthop_case *c = test->param_value;
+	struct net_device *red = nexthop_vrf(test, "red", 0);
+	struct net_device *blue = nexthop_vrf(test, "blue", 1);
+	struct lbdr_nexthop *first, *in_red, *in_blue;
+	struct lbdr_net *ln = nexthop_net();
+	int r, b;
+
+	r = lbdr_domain_get_by_name(ln, "red");
+	b = lbdr_domain_get_by_name(ln, "blue");
+	KUNIT_ASSERT_GT(test, r, 0);
+	KUNIT_ASSERT_GT(test, b, 0);
+	KUNIT_EXPECT_NE(test, r, b);
+	first = lbdr_nexthop_get(ln, c->family, &c->absent);
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	KUNIT_EXPECT_PTR_EQ(test, nexthop_sibling(first, 0), first);
+	/* Without a device of the VRF there is no next hop in it. */
+	KUNIT_EXPECT_NULL(test, nexthop_sibling(first, r));
+
+	lbdr_domain_add_dev(ln, red);
+	lbdr_domain_add_dev(ln, blue);
+	in_red = nexthop_sibling(first, r);
+	in_blue = nexthop_sibling(first, b);
+	KUNIT_ASSERT_NOT_NULL(test, in_red);
+	KUNIT_ASSERT_NOT_NULL(test, in_blue);
+	KUNIT_EXPECT_PTR_NE(test, in_red, first);
+	KUNIT_EXPECT_PTR_NE(test, in_red, in_blue);
+	KUNIT_EXPECT_PTR_EQ(test, nexthop_sibling(first, r), in_red);
+	KUNIT_EXPECT_EQ(test, ln->nexthops.n, 3);
+
+	lbdr_domain_del_dev(ln, red);
+	KUNIT_EXPECT_NULL(test, nexthop_look(c, &c->absent, r));
+	KUNIT_EXPECT_NULL(test, nexthop_sibling(first, r));
+	KUNIT_EXPECT_PTR_EQ(test, nexthop_look(c, &c->absent, b), in_blue);
+	lbdr_nexthop_put(first);
+	KUNIT_EXPECT_NULL(test, nexthop_look(c, &c->absent, b));
+
+	lbdr_domain_put(ln, b);
+	lbdr_domain_del_dev(ln, blue);
+	lbdr_domain_put(ln, r);
+}
+
+/* An id is not used again soon, and a name keeps its id while anybody needs it. */
+static void domain_id_test(struct kunit *test)
+{
+	struct net_device *red = nexthop_vrf(test, "red", 0);
+	struct lbdr_net *ln = nexthop_net();
+	char name[IFNAMSIZ];
+	int id, other;
+
+	id = lbdr_domain_get_by_name(ln, "red");
+	KUNIT_EXPECT_EQ(test, lbdr_domain_get_by_name(ln, "red"), id);
+	KUNIT_EXPECT_EQ(test, ln->domains.n_bound, 2);
+	lbdr_domain_add_dev(ln, red);
+	lbdr_domain_put(ln, id);
+	lbdr_domain_put(ln, id);
+	KUNIT_EXPECT_EQ(test, ln->domains.n_bound, 0);
+	KUNIT_ASSERT_EQ(test, lbdr_domain_name(ln, id, name), 0);
+	KUNIT_EXPECT_STREQ(test, name, "red");
+	lbdr_domain_del_dev(ln, red);
+	KUNIT_EXPECT_NE(test, lbdr_domain_name(ln, id, name), 0);
+	KUNIT_EXPECT_NE(test, lbdr_domain_name(ln, 0, name), 0);
+
+	other = lbdr_domain_get_by_name(ln, "red");
+	KUNIT_EXPECT_NE(test, other, id);
+	lbdr_domain_put(ln, other);
+}
+
+struct nexthop_thread {
+	const struct nexthop_case	*c;
+	struct rnd_state		rnd;
+	int				domain;
+	u32				n;
+	u32				strangers;
+	u32				failed;
+};
+
+/* Servers come and go, and packets of two domains use them meanwhile. */
+static void nexthop_thread_run(void *arg)
+{
+	struct nexthop_thread *thread = arg;
+	struct lbdr_nexthop *first, *nexthop;
+	union nf_inet_addr addr;
+	u32 turn;
+	u16 domain;
+
+	for (turn = 0; turn < THREAD_TURNS; turn++) {
+		addr = lbdr_kunit_below(&thread->rnd, 2) ? thread->c->local :
+							   thread->c->absent;
+		first = lbdr_nexthop_get(nexthop_net(), thread->c->family, &addr);
+		if (!first) {
+			thread->failed++;
+			continue;
+		}
+		domain = lbdr_kunit_below(&thread->rnd, 2) ? thread->domain : 0;
+		local_bh_disable();
+		rcu_read_lock();
+		nexthop = lbdr_nexthop_in_domain(first, domain);
+		if (nexthop) {
+			lbdr_nexthop_route(nexthop);
+			if (nexthop->key.domain != domain ||
+			    memcmp(&nexthop->key.addr, &addr, sizeof(addr)))
+				thread->strangers++;
+		}
+		rcu_read_unlock();
+		local_bh_enable();
+		if (!thread->n && !(turn % 16))
+			rt_genid_bump_all(&init_net);
+		if (!thread->n && !(turn % 64))
+			lbdr_nexthop_drop_dev(nexthop_net(), init_net.loopback_dev);
+		lbdr_nexthop_put(first);
+		cond_resched();
+	}
+}
+
+static void nexthop_threads_test(struct kunit *test)
+{
+	const struct nexthop_case *c = test->param_value;
+	struct net_device *red = nexthop_vrf(test, "red", 0);
+	struct nexthop_thread threads[THREADS] = {};
+	struct lbdr_net *ln = nexthop_net();
+	int domain;
+	u32 i;
+
+	domain = lbdr_domain_get_by_name(ln, "red");
+	KUNIT_ASSERT_GT(test, domain, 0);
+	lbdr_domain_add_dev(ln, red);
+	for (i = 0; i < THREADS; i++) {
+		threads[i].c = c;
+		threads[i].n = i;
+		threads[i].domain = domain;
+		lbdr_kunit_seed(test, &threads[i].rnd);
+	}
+	lbdr_kunit_threads(test, nexthop_thread_run, threads, sizeof(*threads),
+			   THREADS);
+	for (i = 0; i < THREADS; i++) {
+		KUNIT_EXPECT_EQ(test, threads[i].strangers, 0);
+		KUNIT_EXPECT_EQ(test, threads[i].failed, 0);
+	}
+	lbdr_domain_del_dev(ln, red);
+	lbdr_domain_put(ln, domain);
+}
+
+static struct kunit_case nexthop_test_cases[] = {
+	KUNIT_CASE_PARAM(nexthop_shared_test, nexthop_gen_params),
+	KUNIT_CASE_PARAM(nexthop_positive_test, nexthop_gen_params),
+	KUNIT_CASE_PARAM(nexthop_negative_test, nexthop_gen_params),
+	KUNIT_CASE_PARAM(nexthop_device_test, nexthop_gen_params),
+	KUNIT_CASE_PARAM(nexthop_domain_test, nexthop_gen_params),
+	KUNIT_CASE(domain_id_test),
+	KUNIT_CASE_PARAM(nexthop_threads_test, nexthop_gen_params),
+	{}
+};
+
+static struct kunit_suite nexthop_suite = {
+	.name		= "lbdr_nexthop",
+	.init		= nexthop_init,
+	.exit		= nexthop_exit,
+	.test_cases	= nexthop_test_cases,
+};
+
+kunit_test_suites(&nexthop_suite);

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * L3 domains. A packet's domain is the VRF that its device is, or is enslaved to; 0
+ * is the default domain of all other devices. The id is a part of the keys of
+ * connections, templates, services and next hops.
+ *
+ * A domain exists while there is a VRF device of its name, or a service names it:
+ * services may be added before the device. Ids are allocated cyclically: connections
+ * of a VRF that is gone idle out before its id is used again. A VRF that is renamed
+ * moves to the domain of the new name.
+ *
+ * Packets read under rcu_read_lock(). Changes are made under lbdr_domains.lock, a
+ * mutex: by the netdevice notifier, which holds RTNL, and by the configuration,
+ * which holds lbdr_net.lock. Domains are freed by RCU.
+ */
+#include <net/l3mdev.h>
+
+#include "domain.h"
+#include "lbdr.h"
+#include "nexthop.h"
+
+static struct lbdr_domain *lbdr_domain_find_name(struct lbdr_domains *domains,
+						 const char *name)
+{
+	struct lbdr_domain *domain;
+
+	lockdep_assert_held(&domains->lock);
+
+	list_for_each_entry(domain, &domains->list, list)
+		if (!strcmp(domain->name, name))
+			return domain;
+	return NULL;
+}
+
+/* Returns the domain of a name, without a reference, or an error. */
+static struct lbdr_domain *lbdr_domain_make(struct lbdr_domains *domains,
+					    const char *name)
+{
+	struct lbdr_domain *domain = lbdr_domain_find_name(domains, name);
+	int id;
+
+	if (domain)
+		return domain;
+	domain = kzalloc(sizeof(*domain), GFP_KERNEL_ACCOUNT);
+	if (!domain)
+		return ERR_PTR(-ENOMEM);
+	strscpy(domain->name, name, sizeof(domain->name));
+	INIT_LIST_HEAD(&domain->nexthops);
+	id = idr_alloc_cyclic(&domains->ids, domain, 1, LBDR_DOMAIN_UNKNOWN,
+			      GFP_KERNEL_ACCOUNT);
+	if (id < 0) {
+		kfree(domain);
+		return ERR_PTR(id);
+	}
+	/* Before a packet can learn the id from by_ifindex. */
+	domain->id = id;
+	list_add_tail(&domain->list, &domains->list);
+	return domain;
+}
+
+static void lbdr_domain_free_unused(struct lbdr_domains *domains,
+				    struct lbdr_domain *domain)
+{
+	if (domain->ifindex || domain->services)
+		return;
+	list_del(&domain->list);
+	idr_remove(&domains->ids, domain->id);
+	kfree_rcu(domain, rcu);
+}
+
+/**
+ * lbdr_domain_get_by_name() - get the domain of a VRF for a service
+ * @ln: the namespace
+ * @name: of the VRF device, which need not exist; shorter than IFNAMSIZ
+ *
+ * Context: process, may sleep.
+ * Return: the id, with a reference for the caller, or -ENOMEM, or -ENOSPC when all
+ * ids are in use.
+ */
+int lbdr_domain_get_by_name(struct lbdr_net *ln, const char *name)
+{
+	struct lbdr_domains *domains = &ln->domains;
+	struct lbdr_domain *domain;
+
+	mutex_lock(&domains->lock);
+	domain = lbdr_domain_make(domains, name);
+	if (!IS_ERR(domain)) {
+		domain->services++;
+		WRITE_ONCE(domains->n_bound, domains->n_bound + 1);
+	}
+	mutex_unlock(&domains->lock);
+	return PTR_ERR_OR_ZERO(domain) ?: domain->id;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_get_by_name);
+
+/**
+ * lbdr_domain_put() - drop a reference to a domain
+ * @ln: the namespace
+ * @id: from lbdr_domain_get_by_name(); 0 is ignored
+ *
+ * Context: process, may sleep.
+ */
+void lbdr_domain_put(struct lbdr_net *ln, u16 id)
+{
+	struct lbdr_domains *domains = &ln->domains;
+	struct lbdr_domain *domain;
+
+	if (!id)
+		return;
+	mutex_lock(&domains->lock);
+	domain = idr_find(&domains->ids, id);
+	domain->services--;
+	WRITE_ONCE(domains->n_bound, domains->n_bound - 1);
+	lbdr_domain_free_unused(domains, domain);
+	mutex_unlock(&domains->lock);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_put);
+
+/**
+ * lbdr_domain_find() - find a domain by its id
+ * @ln: the namespace
+ * @id: the id, not 0
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the domain, valid under rcu_read_lock(), or NULL.
+ */
+struct lbdr_domain *lbdr_domain_find(struct lbdr_net *ln, u16 id)
+{
+	return idr_find(&ln->domains.ids, id);
+}
+
+/**
+ * lbdr_domain_name() - get the name of a domain
+ * @ln: the namespace
+ * @id: the id
+ * @name: set to the name, IFNAMSIZ bytes
+ *
+ * Context: any.
+ * Return: 0, or -ENOENT for the default domain and one that does not exist.
+ */
+int lbdr_domain_name(struct lbdr_net *ln, u16 id, char *name)
+{
+	const struct lbdr_domain *domain = NULL;
+
+	rcu_read_lock();
+	if (id)
+		domain = lbdr_domain_find(ln, id);
+	if (domain)
+		memcpy(name, domain->name, IFNAMSIZ);
+	rcu_read_unlock();
+	return domain ? 0 : -ENOENT;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_name);
+
+/**
+ * lbdr_domain_ifindex() - get the VRF device of a domain
+ * @ln: the namespace
+ * @id: the id, not 0
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the ifindex, or 0 when there is no such device.
+ */
+u32 lbdr_domain_ifindex(struct lbdr_net *ln, u16 id)
+{
+	const struct lbdr_domain *domain = lbdr_domain_find(ln, id);
+
+	return domain ? READ_ONCE(domain->ifindex) : 0;
+}
+
+/**
+ * lbdr_domain_of_vrf() - get the L3 domain of a device with a VRF
+ * @ln: the namespace
+ * @dev: the device, for which lbdr_domain_has_vrf() is true
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the id, or LBDR_DOMAIN_UNKNOWN.
+ */
+u16 lbdr_domain_of_vrf(struct lbdr_net *ln, const struct net_device *dev)
+{
+	/* An older kernel's declaration lacks the const. */
+	int ifindex = l3mdev_master_ifindex_rcu((struct net_device *)dev);
+	void *id = ifindex ? xa_load(&ln->domains.by_ifindex, ifindex) : NULL;
+
+	return id ? xa_to_value(id) : LBDR_DOMAIN_UNKNOWN;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_of_vrf);
+
+/**
+ * lbdr_domain_add_dev() - a VRF device has come, or has a new name
+ * @ln: the namespace
+ * @dev: the device
+ *
+ * Without memory, packets of the VRF are passed to the stack.
+ *
+ * Context: process, RTNL held.
+ */
+void lbdr_domain_add_dev(struct lbdr_net *ln, const struct net_device *dev)
+{
+	struct lbdr_domains *domains = &ln->domains;
+	struct lbdr_domain *domain;
+	int err;
+
+	mutex_lock(&domains->lock);
+	domain = lbdr_domain_make(domains, dev->name);
+	err = PTR_ERR_OR_ZERO(domain);
+	if (!err) {
+		WRITE_ONCE(domain->ifindex, dev->ifindex);
+		err = xa_err(xa_store(&domains->by_ifindex, dev->ifindex,
+				      xa_mk_value(domain->id),
+				      GFP_KERNEL_ACCOUNT));
+		if (err) {
+			WRITE_ONCE(domain->ifindex, 0);
+			lbdr_domain_free_unused(domains, domain);
+		}
+	}
+	mutex_unlock(&domains->lock);
+	if (err)
+		pr_warn_ratelimited("no L3 domain for the VRF %s (%d): its packets are passed to the stack\n",
+				    dev->name, err);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_add_dev);
+
+/**
+ * lbdr_domain_del_dev() - a VRF device leaves, or is about to get another domain
+ * @ln: the namespace
+ * @dev: the device
+ *
+ * Context: process, RTNL held.
+ */
+void lbdr_domain_del_dev(struct lbdr_net *ln, const struct net_device *dev)
+{
+	struct lbdr_domains *domains = &ln->domains;
+	struct lbdr_domain *domain;
+	void *id;
+
+	mutex_lock(&domains->lock);
+	id = xa_erase(&domains->by_ifindex, dev->ifindex);
+	if (id) {
+		domain = idr_find(&domains->ids, xa_to_value(id));
+		WRITE_ONCE(domain->ifindex, 0);
+		lbdr_nexthop_flush_domain(ln, domain);
+		lbdr_domain_free_unused(domains, domain);
+	}
+	mutex_unlock(&domains->lock);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_del_dev);
+
+/**
+ * lbdr_domain_net_init() - prepare the domains of a namespace
+ * @ln: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_domain_net_init(struct lbdr_net *ln)
+{
+	mutex_init(&ln->domains.lock);
+	INIT_LIST_HEAD(&ln->domains.list);
+	idr_init(&ln->domains.ids);
+	xa_init(&ln->domains.by_ifindex);
+}
+
+/**
+ * lbdr_domain_net_exit() - free the domains of a namespace
+ * @ln: the namespace, without services; the netdevice notifier has seen its
+ *	devices leave
+ *
+ * Context: process.
+ */
+void lbdr_domain_net_exit(struct lbdr_net *ln)
+{
+	WARN_ON_ONCE(!list_empty(&ln->domains.list));
+	xa_destroy(&ln->domains.by_ifindex);
+	idr_destroy(&ln->domains.ids);
+}

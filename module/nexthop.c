@@ -1,0 +1,677 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Next hops: one object for each (address, L3 domain), shared by all servers of
+ * that address. It holds the cached route, with its MTU or the negative answer,
+ * and the MAC that peers.c compares sources with. How a packet is transmitted
+ * belongs to the server (struct lbdr_xmit_ops): one address may be reached by
+ * several methods.
+ *
+ * Lookup. A server holds a reference to the next hop of the default domain, so a
+ * packet of that domain follows two pointers. A packet of another domain finds the
+ * next hop in lbdr_nexthops.table; the first such packet adds it.
+ *
+ * Lifetime. A packet reaches a next hop through a server, which it reached under
+ * rcu_read_lock() through a pool or a connection. These hold a reference to the
+ * server until a grace period after the last packet that could find them, and the
+ * server holds its next hop until its own memory is freed. So when
+ * lbdr_nexthop_put() drops the last reference, no packet is using that next hop.
+ * Next hops of other domains ("siblings") have no references of their own. They are
+ * unlinked with the default domain's next hop of their address, or with their
+ * domain's device, whichever comes first, so their number is bounded by the
+ * servers' addresses times the VRF devices that exist:
+ *
+ * - A sibling is added under lbdr_nexthops.lock by a packet that is using a server
+ *   of the address, so the default domain's next hop cannot be unlinked before or
+ *   meanwhile (see above), and the later unlinking finds the sibling in its list.
+ * - The same section checks that the domain still has a device.
+ *   lbdr_nexthop_flush_domain() runs after the device was taken away: either it
+ *   finds the sibling, or the check fails.
+ *
+ * Siblings, MACs and the table are also read under rcu_read_lock() by packets and
+ * events that hold nothing, so all next hops are freed by RCU. @dead tells a late
+ * writer not to publish a route in an unlinked next hop.
+ *
+ * The route. It is looked up by the first packet and published by RCU; of two CPUs
+ * that renew it at once one wins, and the route of the other is used for its packet
+ * only. IPv4 routes are valid until the FIB's generation changes. It is read before
+ * the lookup, so a change during the lookup makes the result invalid. IPv6 routes
+ * are valid while the FIB node they were made from has the same serial number
+ * (ip6_dst_check() without its call and its nested read-side sections). A negative
+ * answer is valid until the FIB's generation changes, and at most NEGATIVE_TIME:
+ * IPv6 increments its generation before it links the new route, so a lookup in
+ * between would be wrong for good otherwise.
+ *
+ * Devices. A route must not outlive its device. An IPv6 route refers to a FIB entry
+ * that holds the device until the route is put. lbdr_nexthop_drop_dev() drops the
+ * routes of a device at NETDEV_UNREGISTER, and lbdr_route_publish() checks, under
+ * the same lock, that the device is still listed in the namespace. A device is
+ * unlisted before that event, whether it is unregistered or moved. So a route is
+ * either dropped by the event or not published, and @link and @dev of a published
+ * route are valid for every reader under rcu_read_lock().
+ *
+ * The neighbour is not cached. It is looked up without a reference for each packet
+ * (see xmit_dr.c), so a flushed, replaced or failed one is noticed at once, and
+ * nothing holds a device.
+ */
+#include <linux/hash.h>
+#include <linux/mm.h>
+#include <linux/netdevice.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/route.h>
+
+#include "domain.h"
+#include "flow.h"
+#include "lbdr.h"
+#include "nexthop.h"
+#include "peers.h"
+#include "stats.h"
+
+/* How long a negative answer is valid while the FIB does not change */
+#define NEGATIVE_TIME	HZ
+
+/* Next hops handled between two chances for others to take the lock */
+#define BATCH		64
+
+static const struct rhashtable_params lbdr_nexthop_params = {
+	.head_offset		= offsetof(struct lbdr_nexthop, node),
+	.key_offset		= offsetof(struct lbdr_nexthop, key),
+	.key_len		= sizeof(struct lbdr_nexthop_key),
+	.automatic_shrinking	= true,
+};
+
+/* Used when there is no memory for a route; never published */
+static const struct lbdr_route lbdr_route_no_memory = {
+	.why = LBDR_DROP_MEMORY,
+};
+
+static void lbdr_route_free_rcu(struct rcu_head *rcu)
+{
+	struct lbdr_route *route = container_of(rcu, struct lbdr_route, rcu);
+
+	dst_release(route->dst);
+	kfree(route);
+}
+
+static u32 lbdr_route_fib_genid(const struct net *net, u8 family)
+{
+	return family == LBDR_V4 ? rt_genid_ipv4(net) : rt_genid_ipv6(net);
+}
+
+/*
+ * FLOWI_FLAG_KNOWN_NH: packets sent by this route have another destination
+ * address than the one it is looked up by. The route is then a private one with
+ * the server's address as its next hop, as the slow paths need that hand the packet
+ * to dst_output().
+ */
+static bool lbdr_route_lookup4(const struct lbdr_nexthop *nexthop, int oif,
+			       struct lbdr_route *route)
+{
+	struct flowi4 fl4 = {
+		.daddr = nexthop->key.addr.ip,
+		.flowi4_oif = oif,
+		.flowi4_flags = FLOWI_FLAG_KNOWN_NH,
+	};
+	struct rtable *rt = ip_route_output_key(nexthop->ln->net, &fl4);
+
+	if (IS_ERR(rt))
+		return false;
+	if (rt->rt_type != RTN_UNICAST && rt->rt_type != RTN_LOCAL) {
+		ip_rt_put(rt);
+		return false;
+	}
+	route->dst = &rt->dst;
+	route->dev = dst_dev_rcu(&rt->dst);
+	route->genid = route->failed;
+	route->mtu = ip_dst_mtu_maybe_forward(&rt->dst, true);
+	route->local = rt->rt_flags & RTCF_LOCAL;
+	if (!route->local && !rt->rt_uses_gateway)
+		route->link = route->dev;
+	return true;
+}
+
+/* The part of ip6_dst_mtu_maybe_forward() that does not change. */
+static u32 lbdr_route_mtu6(const struct dst_entry *dst)
+{
+	if (dst->lwtstate || dst_metric_locked(dst, RTAX_MTU))
+		return ip6_dst_mtu_maybe_forward(dst, true);
+	return 0;
+}
+
+static bool lbdr_route_lookup6(const struct lbdr_nexthop *nexthop, int oif,
+			       struct lbdr_route *route)
+{
+	struct flowi6 fl6 = {
+		.daddr = nexthop->key.addr.in6,
+		.flowi6_oif = oif,
+		.flowi6_flags = FLOWI_FLAG_KNOWN_NH,
+	};
+	struct dst_entry *dst = ip6_route_output(nexthop->ln->net, NULL, &fl6);
+	struct rt6_info *rt = dst_rt6_info(dst);
+
+	if (dst->error) {
+		dst_release(dst);
+		return false;
+	}
+	route->dst = dst;
+	/* Of a local route, the device that has the address, not loopback. */
+	route->dev = rt->rt6i_idev ? rt->rt6i_idev->dev : dst_dev_rcu(dst);
+	route->genid = rt6_get_cookie(rt);
+	route->mtu = lbdr_route_mtu6(dst);
+	route->local = rt->rt6i_flags & RTF_LOCAL;
+	if (!route->local && !(rt->rt6i_flags & RTF_GATEWAY))
+		route->link = dst_dev_rcu(dst);
+	return true;
+}
+
+/* Always a route: positive or negative, or the one that stands for no memory. */
+static struct lbdr_route *lbdr_route_make(const struct lbdr_nexthop *nexthop)
+{
+	u16 domain = nexthop->key.domain;
+	struct lbdr_route *route;
+	int oif = 0;
+	bool found;
+
+	route = kzalloc(sizeof(*route), GFP_ATOMIC | __GFP_NOWARN);
+	if (!route)
+		return NULL;
+	/* Pairs with the increments after a change of the FIB. */
+	route->failed = lbdr_route_fib_genid(nexthop->ln->net,
+					     nexthop->key.family);
+	smp_rmb();
+	route->stamp = jiffies;
+	route->why = LBDR_DROP_NOT_ONLINK;
+	if (domain)
+		oif = lbdr_domain_ifindex(nexthop->ln, domain);
+	if (domain && !oif)
+		found = false;
+	else if (nexthop->key.family == LBDR_V4)
+		found = lbdr_route_lookup4(nexthop, oif, route);
+	else
+		found = lbdr_route_lookup6(nexthop, oif, route);
+	if (!found) {
+		route->why = LBDR_DROP_NO_ROUTE;
+		route->genid = ~route->failed;
+	}
+	return route;
+}
+
+/* Whether a new route may be kept: its device is neither leaving nor gone. */
+static bool lbdr_route_lasting(struct net *net, const struct lbdr_route *route)
+{
+	const struct net_device *dev = route->dev;
+
+	if (!route->dst)
+		return true;
+	/* Of a nexthop object behind a gateway; dst_check() asks for more then. */
+	if (route->dst->ops->family == AF_INET6 && dst_rt6_info(route->dst)->sernum)
+		return false;
+	return dev_get_by_index_rcu(net, dev->ifindex) == dev;
+}
+
+static struct hlist_head *lbdr_nexthop_dev_chain(struct lbdr_nexthops *nexthops,
+						 const struct net_device *dev)
+{
+	return &nexthops->devs[hash_32(dev->ifindex, LBDR_NEXTHOP_DEV_BITS)];
+}
+
+/* Replaces the cached route by @new, which may be NULL. */
+static void lbdr_nexthop_replace(struct lbdr_nexthop *nexthop,
+				 struct lbdr_route *new)
+{
+	struct lbdr_nexthops *nexthops = &nexthop->ln->nexthops;
+	struct lbdr_route *old;
+
+	old = rcu_replace_pointer(nexthop->route, new,
+				  lockdep_is_held(&nexthops->lock));
+	hlist_del_init(&nexthop->dev_node);
+	if (old) {
+		nexthops->n_routes--;
+		call_rcu(&old->rcu, lbdr_route_free_rcu);
+	}
+	if (new) {
+		nexthops->n_routes++;
+		if (new->dev)
+			hlist_add_head(&nexthop->dev_node,
+				       lbdr_nexthop_dev_chain(nexthops, new->dev));
+	}
+}
+
+/* A route that is not published is used for one packet, under its RCU lock. */
+static void lbdr_route_publish(struct lbdr_nexthop *nexthop,
+			       struct lbdr_route *old, struct lbdr_route *new)
+{
+	struct lbdr_net *ln = nexthop->ln;
+	bool published = false;
+
+	spin_lock_bh(&ln->nexthops.lock);
+	if (rcu_access_pointer(nexthop->route) == old && !nexthop->dead &&
+	    lbdr_route_lasting(ln->net, new)) {
+		lbdr_nexthop_replace(nexthop, new);
+		published = true;
+	}
+	spin_unlock_bh(&ln->nexthops.lock);
+
+	if (published)
+		lbdr_peers_update_nexthop(nexthop, new);
+	else
+		call_rcu(&new->rcu, lbdr_route_free_rcu);
+}
+
+static bool lbdr_route_negative_valid(const struct lbdr_nexthop *nexthop,
+				      const struct lbdr_route *route)
+{
+	return !route->dst &&
+	       route->failed == lbdr_route_fib_genid(nexthop->ln->net,
+						     nexthop->key.family) &&
+	       time_before(jiffies, route->stamp + NEGATIVE_TIME);
+}
+
+static noinline const struct lbdr_route *
+lbdr_route_renew(struct lbdr_nexthop *nexthop, struct lbdr_route *old)
+{
+	struct lbdr_route *new;
+
+	if (old && lbdr_route_negative_valid(nexthop, old))
+		return old;
+	new = lbdr_route_make(nexthop);
+	if (!new)
+		return &lbdr_route_no_memory;
+	lbdr_route_publish(nexthop, old, new);
+	return new;
+}
+
+/* ip6_dst_check() for the routes that lbdr_route_lasting() lets pass. */
+static __always_inline bool lbdr_route_valid6(const struct lbdr_route *route)
+{
+	const struct fib6_info *from;
+	u32 cookie;
+
+	if (unlikely(!route->dst))
+		return false;
+	from = rcu_dereference(dst_rt6_info(route->dst)->from);
+	return from && fib6_get_cookie_safe(from, &cookie) &&
+	       cookie == route->genid && !fib6_check_expired(from);
+}
+
+/* lbdr_nexthop_route() for a caller that knows the family at compile time. */
+static __always_inline const struct lbdr_route *
+lbdr_nexthop_route_of(struct lbdr_net *ln, struct lbdr_nexthop *nexthop,
+		      enum lbdr_family family)
+{
+	struct lbdr_route *route = rcu_dereference(nexthop->route);
+
+	if (likely(route && (family == LBDR_V4 ?
+			     route->genid == rt_genid_ipv4(ln->net) :
+			     lbdr_route_valid6(route))))
+		return route;
+	return lbdr_route_renew(nexthop, route);
+}
+
+/**
+ * lbdr_nexthop_route() - get the route of a next hop
+ * @nexthop: the next hop
+ *
+ * Looks the route up if none is cached or the cached one is invalid. Otherwise
+ * takes no lock and no reference.
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the route, never NULL, valid under rcu_read_lock(). Without &lbdr_route.link
+ * it is a local address, or &lbdr_route.why says why there is none.
+ */
+const struct lbdr_route *lbdr_nexthop_route(struct lbdr_nexthop *nexthop)
+{
+	return lbdr_nexthop_route_of(nexthop->ln, nexthop, nexthop->key.family);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_route);
+
+static void lbdr_nexthop_make_key(struct lbdr_nexthop_key *key,
+				  enum lbdr_family family, const void *addr,
+				  u16 domain)
+{
+	memset(key, 0, sizeof(*key));
+	memcpy(&key->addr, addr, family == LBDR_V4 ? sizeof(struct in_addr) :
+						     sizeof(struct in6_addr));
+	key->family = family;
+	key->domain = domain;
+}
+
+static void lbdr_nexthop_setup(struct lbdr_nexthop *nexthop, struct lbdr_net *ln,
+			       const struct lbdr_nexthop_key *key)
+{
+	nexthop->ln = ln;
+	nexthop->key = *key;
+	INIT_LIST_HEAD(&nexthop->siblings);
+	INIT_LIST_HEAD(&nexthop->domain_list);
+}
+
+/* Returns 0 or an error. The key is not in the table. */
+static int lbdr_nexthop_insert(struct lbdr_nexthop *nexthop)
+{
+	struct lbdr_nexthops *nexthops = &nexthop->ln->nexthops;
+	int err;
+
+	lockdep_assert_held(&nexthops->lock);
+
+	err = rhashtable_insert_fast(&nexthops->table, &nexthop->node,
+				     lbdr_nexthop_params);
+	if (!err)
+		WRITE_ONCE(nexthops->n, nexthops->n + 1);
+	return err;
+}
+
+static void lbdr_nexthop_unlink(struct lbdr_nexthop *nexthop)
+{
+	struct lbdr_nexthops *nexthops = &nexthop->ln->nexthops;
+
+	lockdep_assert_held(&nexthops->lock);
+
+	nexthop->dead = true;
+	rhashtable_remove_fast(&nexthops->table, &nexthop->node,
+			       lbdr_nexthop_params);
+	WRITE_ONCE(nexthops->n, nexthops->n - 1);
+	list_del(&nexthop->siblings);
+	list_del(&nexthop->domain_list);
+	lbdr_nexthop_set_mac(nexthop, 0);
+	lbdr_nexthop_replace(nexthop, NULL);
+	kfree_rcu(nexthop, rcu);
+}
+
+static struct lbdr_nexthop *
+lbdr_nexthop_find(struct lbdr_nexthops *nexthops,
+		  const struct lbdr_nexthop_key *key)
+{
+	return rhashtable_lookup_fast(&nexthops->table, key,
+				      lbdr_nexthop_params);
+}
+
+/**
+ * lbdr_nexthop_lookup() - find the next hop of an address in a domain
+ * @ln: the namespace
+ * @family: the family
+ * @addr: the address, in as many bytes as @family has
+ * @domain: the domain
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the next hop, valid under rcu_read_lock(), or NULL.
+ */
+struct lbdr_nexthop *lbdr_nexthop_lookup(struct lbdr_net *ln,
+					 enum lbdr_family family,
+					 const void *addr, u16 domain)
+{
+	struct lbdr_nexthop_key key;
+
+	lbdr_nexthop_make_key(&key, family, addr, domain);
+	return lbdr_nexthop_find(&ln->nexthops, &key);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_lookup);
+
+/**
+ * lbdr_nexthop_get() - get the default domain's next hop of an address
+ * @ln: the namespace
+ * @family: the family
+ * @addr: the address
+ *
+ * Context: process, may sleep.
+ * Return: the next hop with a reference for the caller, or NULL without memory.
+ */
+struct lbdr_nexthop *lbdr_nexthop_get(struct lbdr_net *ln,
+				      enum lbdr_family family,
+				      const union nf_inet_addr *addr)
+{
+	struct lbdr_nexthops *nexthops = &ln->nexthops;
+	struct lbdr_nexthop *nexthop, *new;
+	struct lbdr_nexthop_key key;
+
+	lbdr_nexthop_make_key(&key, family, addr, 0);
+	spin_lock_bh(&nexthops->lock);
+	nexthop = lbdr_nexthop_find(nexthops, &key);
+	if (nexthop)
+		nexthop->refs++;
+	spin_unlock_bh(&nexthops->lock);
+	if (nexthop)
+		return nexthop;
+
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return NULL;
+	lbdr_nexthop_setup(new, ln, &key);
+	spin_lock_bh(&nexthops->lock);
+	nexthop = lbdr_nexthop_find(nexthops, &key);
+	if (!nexthop && !lbdr_nexthop_insert(new)) {
+		nexthop = new;
+		new = NULL;
+	}
+	if (nexthop)
+		nexthop->refs++;
+	spin_unlock_bh(&nexthops->lock);
+	kfree(new);
+	if (!new)
+		lbdr_peers_schedule_update(ln);
+	return nexthop;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_get);
+
+/**
+ * lbdr_nexthop_put() - drop a reference to a default domain's next hop
+ * @nexthop: the next hop
+ *
+ * The last one frees the next hop, and those of its address in other domains.
+ *
+ * Context: any but hard interrupt.
+ */
+void lbdr_nexthop_put(struct lbdr_nexthop *nexthop)
+{
+	struct lbdr_nexthops *nexthops = &nexthop->ln->nexthops;
+	struct lbdr_nexthop *sibling, *next;
+
+	spin_lock_bh(&nexthops->lock);
+	if (!--nexthop->refs) {
+		list_for_each_entry_safe(sibling, next, &nexthop->siblings,
+					 siblings)
+			lbdr_nexthop_unlink(sibling);
+		lbdr_nexthop_unlink(nexthop);
+	}
+	spin_unlock_bh(&nexthops->lock);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_put);
+
+/* The first packet of a domain to an address. */
+static noinline struct lbdr_nexthop *
+lbdr_nexthop_add_sibling(struct lbdr_nexthop *first,
+			 const struct lbdr_nexthop_key *key)
+{
+	struct lbdr_net *ln = first->ln;
+	struct lbdr_nexthop *nexthop, *new;
+	struct lbdr_domain *domain;
+
+	new = kzalloc(sizeof(*new), GFP_ATOMIC | __GFP_NOWARN);
+	if (!new)
+		return NULL;
+	lbdr_nexthop_setup(new, ln, key);
+	spin_lock_bh(&ln->nexthops.lock);
+	nexthop = lbdr_nexthop_find(&ln->nexthops, key);
+	domain = lbdr_domain_find(ln, key->domain);
+	if (!nexthop && domain && READ_ONCE(domain->ifindex) &&
+	    !lbdr_nexthop_insert(new)) {
+		list_add(&new->siblings, &first->siblings);
+		list_add(&new->domain_list, &domain->nexthops);
+		nexthop = new;
+		new = NULL;
+	}
+	spin_unlock_bh(&ln->nexthops.lock);
+	kfree(new);
+	return nexthop;
+}
+
+/**
+ * lbdr_nexthop_in_domain() - find or add the next hop of an address in a domain
+ * @first: the default domain's next hop of the address, alive: the caller holds a
+ *	reference, or has found a server that does, under rcu_read_lock()
+ * @domain: the domain
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the next hop, valid under rcu_read_lock(), or NULL without memory or when
+ * the domain has lost its device.
+ */
+struct lbdr_nexthop *lbdr_nexthop_in_domain(struct lbdr_nexthop *first,
+					    u16 domain)
+{
+	struct lbdr_nexthop_key key = first->key;
+	struct lbdr_nexthop *nexthop;
+
+	if (!domain)
+		return first;
+	key.domain = domain;
+	nexthop = lbdr_nexthop_find(&first->ln->nexthops, &key);
+	return likely(nexthop) ? nexthop : lbdr_nexthop_add_sibling(first, &key);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_in_domain);
+
+/* Drops up to BATCH routes; returns whether there may be more. */
+static bool lbdr_nexthop_drop_some(struct lbdr_net *ln,
+				   const struct net_device *dev)
+{
+	struct lbdr_nexthop *nexthop;
+	struct lbdr_route *route;
+	struct hlist_node *next;
+	u32 n = 0;
+
+	spin_lock_bh(&ln->nexthops.lock);
+	hlist_for_each_entry_safe(nexthop, next,
+				  lbdr_nexthop_dev_chain(&ln->nexthops, dev),
+				  dev_node) {
+		route = rcu_dereference_protected(nexthop->route,
+						  lockdep_is_held(&ln->nexthops.lock));
+		if (route->dev != dev)
+			continue;
+		lbdr_nexthop_replace(nexthop, NULL);
+		if (++n == BATCH)
+			break;
+	}
+	spin_unlock_bh(&ln->nexthops.lock);
+	return n == BATCH;
+}
+
+/**
+ * lbdr_nexthop_drop_dev() - drop the routes of a device that leaves a namespace
+ * @ln: the namespace
+ * @dev: the device, not listed in @ln any more
+ *
+ * Context: process, RTNL held.
+ */
+void lbdr_nexthop_drop_dev(struct lbdr_net *ln, const struct net_device *dev)
+{
+	while (lbdr_nexthop_drop_some(ln, dev))
+		cond_resched();
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_drop_dev);
+
+/**
+ * lbdr_nexthop_flush_domain() - unlink the next hops of a domain
+ * @ln: the namespace
+ * @domain: the domain; its ifindex is 0, and it is freed after a grace period
+ *
+ * Context: process.
+ */
+void lbdr_nexthop_flush_domain(struct lbdr_net *ln, struct lbdr_domain *domain)
+{
+	struct lbdr_nexthop *nexthop;
+	bool more;
+	u32 n;
+
+	do {
+		spin_lock_bh(&ln->nexthops.lock);
+		for (n = 0; n < BATCH; n++) {
+			nexthop = list_first_entry_or_null(&domain->nexthops,
+							   struct lbdr_nexthop,
+							   domain_list);
+			if (!nexthop)
+				break;
+			lbdr_nexthop_unlink(nexthop);
+		}
+		more = !list_empty(&domain->nexthops);
+		spin_unlock_bh(&ln->nexthops.lock);
+		cond_resched();
+	} while (more);
+}
+
+/**
+ * lbdr_nexthop_mac_chain() - get the hash chain of a MAC
+ * @nexthops: next hops of a namespace
+ * @mac: the MAC as a number
+ *
+ * Context: any.
+ * Return: the chain, to be read under rcu_read_lock().
+ */
+struct hlist_head *lbdr_nexthop_mac_chain(const struct lbdr_nexthops *nexthops,
+					  u64 mac)
+{
+	return &nexthops->macs[hash_64(mac, LBDR_NEXTHOP_MAC_BITS)];
+}
+
+/**
+ * lbdr_nexthop_set_mac() - change the MAC that a next hop is known by
+ * @nexthop: the next hop
+ * @mac: the MAC as a number, or 0 when it is unknown
+ *
+ * A reader that stands at the next hop at this moment goes on in another chain and
+ * may miss the rest of its own.
+ *
+ * Context: lbdr_nexthops.lock held.
+ */
+void lbdr_nexthop_set_mac(struct lbdr_nexthop *nexthop, u64 mac)
+{
+	struct lbdr_nexthops *nexthops = &nexthop->ln->nexthops;
+
+	lockdep_assert_held(&nexthops->lock);
+
+	if (nexthop->mac == mac)
+		return;
+	if (nexthop->mac)
+		hlist_del_rcu(&nexthop->mac_node);
+	WRITE_ONCE(nexthops->n_macs, nexthops->n_macs + !!mac - !!nexthop->mac);
+	WRITE_ONCE(nexthop->mac, mac);
+	if (mac)
+		hlist_add_head_rcu(&nexthop->mac_node,
+				   lbdr_nexthop_mac_chain(nexthops, mac));
+}
+
+/**
+ * lbdr_nexthop_net_init() - make the tables of a namespace
+ * @ln: the namespace
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nexthop_net_init(struct lbdr_net *ln)
+{
+	struct lbdr_nexthops *nexthops = &ln->nexthops;
+	int err;
+
+	BUILD_BUG_ON(sizeof(struct lbdr_nexthop_key) != 20);
+	BUILD_BUG_ON(sizeof(struct lbdr_route) > 64);
+
+	spin_lock_init(&nexthops->lock);
+	nexthops->macs = kvcalloc(1 << LBDR_NEXTHOP_MAC_BITS,
+				  sizeof(*nexthops->macs), GFP_KERNEL_ACCOUNT);
+	if (!nexthops->macs)
+		return -ENOMEM;
+	err = rhashtable_init(&nexthops->table, &lbdr_nexthop_params);
+	if (err)
+		kvfree(nexthops->macs);
+	return err;
+}
+
+/**
+ * lbdr_nexthop_net_exit() - free the tables of a namespace
+ * @ln: the namespace, whose last server is freed
+ *
+ * Context: process.
+ */
+void lbdr_nexthop_net_exit(struct lbdr_net *ln)
+{
+	WARN_ON_ONCE(ln->nexthops.n);
+	rhashtable_destroy(&ln->nexthops.table);
+	kvfree(ln->nexthops.macs);
+}

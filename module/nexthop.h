@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Next hops: how the address of a server is reached in an L3 domain.
+ */
+#ifndef _LBDR_NEXTHOP_H
+#define _LBDR_NEXTHOP_H
+
+#include <linux/netfilter.h>
+#include <linux/rhashtable.h>
+#include <net/dst.h>
+
+#include "flow.h"
+#include "stats.h"
+
+struct lbdr_domain;
+struct lbdr_net;
+
+#define LBDR_NEXTHOP_DEV_BITS	6
+#define LBDR_NEXTHOP_MAC_BITS	10
+
+/**
+ * struct lbdr_route - the result of a FIB lookup; immutable once published
+ * @link: device by which the address is on-link; NULL for an address of this
+ *	host, one behind a gateway, and a negative answer
+ * @genid: generation at which @dst is valid: of IPv4's FIB, or of the IPv6 FIB
+ *	node. Of a negative answer a value that never makes it valid
+ * @mtu: without learned PMTU. IPv6: 0 for the MTU of the device's inet6_dev,
+ *	which changes without a new generation
+ * @dst: the route, one reference held; NULL for a negative answer
+ * @dev: device that @dst keeps from being freed; NULL for a negative answer
+ * @why: drop reason for a transmit method that needs @link, when it is NULL
+ * @local: the address is one of this host's
+ * @failed: generation of the FIB before the lookup; of a negative answer
+ * @stamp: jiffies of the lookup
+ * @rcu: puts @dst and frees
+ */
+struct lbdr_route {
+	struct net_device	*link;
+	u32			genid;
+	u32			mtu;
+	struct dst_entry	*dst;
+	struct net_device	*dev;
+	u8			why;
+	bool			local;
+	u32			failed;
+	unsigned long		stamp;
+	struct rcu_head		rcu;
+};
+
+/* Compared as words: no padding. */
+struct lbdr_nexthop_key {
+	union nf_inet_addr	addr;
+	u16			domain;
+	u8			family;
+	u8			unused;
+};
+
+/**
+ * struct lbdr_nexthop - an address in an L3 domain, shared by all its users
+ * @route: cached route, or NULL; RCU, replaced under lbdr_nexthops.lock
+ * @ln: the namespace; immutable
+ * @key: immutable
+ * @dead: unlinked, so no route is published any more; lbdr_nexthops.lock
+ * @refs: references by servers; 0 outside of the default domain;
+ *	lbdr_nexthops.lock
+ * @mac: Ethernet address of the neighbour as a number, 0 while it is unknown;
+ *	RCU, WRITE_ONCE() under lbdr_nexthops.lock
+ * @mac_node: in lbdr_nexthops.macs while @mac is not 0; RCU, changed under
+ *	lbdr_nexthops.lock
+ * @dev_node: in lbdr_nexthops.devs by @route's device; lbdr_nexthops.lock
+ * @siblings: of the default domain's next hop the list of those of the same
+ *	address in other domains, of the others the entry in that list;
+ *	lbdr_nexthops.lock
+ * @domain_list: in lbdr_domain.nexthops; lbdr_nexthops.lock
+ * @node: in lbdr_nexthops.table; RCU
+ * @rcu: frees it
+ */
+struct lbdr_nexthop {
+	struct lbdr_route __rcu	*route;
+	struct lbdr_net		*ln;
+	struct lbdr_nexthop_key	key;
+	bool			dead;
+	u32			refs;
+	u64			mac;
+	struct hlist_node	mac_node;
+	struct hlist_node	dev_node;
+	struct list_head	siblings;
+	struct list_head	domain_list;
+	struct rhash_head	node;
+	struct rcu_head		rcu;
+};
+
+/**
+ * struct lbdr_nexthops - the next hops of a namespace
+ * @table: by key; RCU, changed under @lock
+ * @macs: by MAC, 1 << LBDR_NEXTHOP_MAC_BITS chains; RCU, changed under @lock
+ * @n_macs: next hops in @macs; WRITE_ONCE() under @lock
+ * @n: next hops in @table; WRITE_ONCE() under @lock
+ * @n_routes: routes that are cached; @lock
+ * @lock: taken with BH off, and nothing but RCU's own locks inside
+ * @devs: next hops with a route, by the ifindex of its device; @lock
+ */
+struct lbdr_nexthops {
+	struct rhashtable	table;
+	struct hlist_head	*macs;
+	u32			n_macs;
+	u32			n;
+	u32			n_routes;
+	spinlock_t		lock;		/* see the comment above */
+	struct hlist_head	devs[1 << LBDR_NEXTHOP_DEV_BITS];
+};
+
+struct lbdr_nexthop *lbdr_nexthop_get(struct lbdr_net *ln,
+				      enum lbdr_family family,
+				      const union nf_inet_addr *addr);
+void lbdr_nexthop_put(struct lbdr_nexthop *nexthop);
+struct lbdr_nexthop *lbdr_nexthop_lookup(struct lbdr_net *ln,
+					 enum lbdr_family family,
+					 const void *addr, u16 domain);
+struct lbdr_nexthop *lbdr_nexthop_in_domain(struct lbdr_nexthop *first,
+					    u16 domain);
+const struct lbdr_route *lbdr_nexthop_route(struct lbdr_nexthop *nexthop);
+void lbdr_nexthop_drop_dev(struct lbdr_net *ln, const struct net_device *dev);
+void lbdr_nexthop_flush_domain(struct lbdr_net *ln, struct lbdr_domain *domain);
+void lbdr_nexthop_set_mac(struct lbdr_nexthop *nexthop, u64 mac);
+struct hlist_head *lbdr_nexthop_mac_chain(const struct lbdr_nexthops *nexthops,
+					  u64 mac);
+int lbdr_nexthop_net_init(struct lbdr_net *ln);
+void lbdr_nexthop_net_exit(struct lbdr_net *ln);
+
+#endif /* _LBDR_NEXTHOP_H */

@@ -1,0 +1,220 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""Two VRFs of one director, red and blue, and its default domain, with the same
+addresses of clients, VIP, server and director in each of them. Each is a wire of its
+own, whose other end has the clients and the server.
+
+    di --- ci    no VRF, server 02:00:00:00:aa:00
+    dr --- cr    red,    server 02:00:00:00:aa:01
+    db --- cb    blue,   server 02:00:00:00:aa:02
+"""
+import struct
+
+import genl
+import ipvs
+import net
+from net import ACK, PSH, SYN, batch, ip, ok, until
+from test_tcp import open_director
+
+ADDR = {4: "10.66.0.%d", 6: "fd66::%d"}
+BITS = {4: (24, 32), 6: (64, 128)}
+WIRES = {"default": ("di", "ci", None), "red": ("dr", "cr", "red"),
+         "blue": ("db", "cb", "blue")}
+VIP, SERVER, CLIENT, DIRECTOR = 63, 2, 101, 70
+
+
+def server_mac(name):
+    return bytes([2, 0, 0, 0, 0xaa, list(WIRES).index(name)])
+
+
+class Domains:
+    """The three wires, for as long as the `with` lasts."""
+
+    def __enter__(self):
+        self.taps = {}
+        for table, (name, (dev, end, vrf)) in enumerate(WIRES.items(), 70):
+            net.run("ip", "link", "add", dev, "netns", "director", "type", "veth",
+                    "peer", "name", end, "netns", "client")
+            if vrf:
+                batch("director", ["link add %s type vrf table %d" % (vrf, table),
+                                   "link set %s up" % vrf,
+                                   "link set %s master %s" % (dev, vrf)])
+            batch("director", ["link set %s up" % dev])
+            batch("client", ["link set %s up" % end])
+            self.address(name)
+            self.taps[name] = net.Tap("client", end)
+        return self
+
+    @staticmethod
+    def address(name):
+        """Without a route out of the director's own prefix a server is reached by
+        its wire only."""
+        dev, end, _ = WIRES[name]
+        for version in (4, 6):
+            nodad = " nodad" if version == 6 else ""
+            batch("director", [
+                "addr replace %s/%d dev %s%s" % (ADDR[version] % DIRECTOR,
+                                                 BITS[version][0], dev, nodad),
+                "addr replace %s/%d dev %s%s" % (ADDR[version] % VIP,
+                                                 BITS[version][1], dev, nodad),
+                "neigh replace %s lladdr %s dev %s nud permanent" %
+                (ADDR[version] % SERVER, server_mac(name).hex(":"), dev),
+                "neigh replace %s lladdr %s dev %s nud permanent" %
+                (ADDR[version] % CLIENT, net.mac("client", end).hex(":"), dev)])
+
+    def send(self, name, version, body, proto=6, src=CLIENT, frame_src=None):
+        dev, end, _ = WIRES[name]
+        src = src if isinstance(src, str) else ADDR[version] % src
+        self.taps[name].send(net.mac("director", dev) +
+                             (frame_src or net.mac("client", end)) +
+                             ipvs.KIND[version] +
+                             net.packet(src, ADDR[version] % VIP, proto, body))
+
+    def wire(self, name, version, body, proto=6, seconds=5, **more):
+        """Sends a packet and returns the wires where it leaves for a server."""
+        for tap in self.taps.values():
+            tap.flush()
+        self.send(name, version, body, proto, **more)
+        servers = {server_mac(each) for each in WIRES}
+
+        def left():
+            return {each for each, tap in self.taps.items()
+                    for frame in tap.frames(0.5) if frame.dst in servers and
+                    frame.dst == server_mac(each)}
+        return until(left, seconds) or set()
+
+    def __exit__(self, *_):
+        for name, (dev, _, vrf) in WIRES.items():
+            self.taps[name].close()
+            ip("director", "link", "del", dev, check=False)
+            if vrf:
+                ip("director", "link", "del", vrf, check=False)
+
+
+def no_vrf():
+    if ip("director", "link", "add", "red", "type", "vrf", "table", "77",
+          check=False).returncode:
+        print("skip - VRFs: this kernel has none", flush=True)
+        return True
+    ip("director", "link", "del", "red")
+    return False
+
+
+def test_domains():
+    """A packet stays in its domain: one flow in each, by the same ports."""
+    if no_vrf():
+        return
+    director = open_director()
+    with Domains() as domains:
+        for version in (4, 6):
+            for persist in (0, 300):
+                tcp = genl.key(ADDR[version] % VIP)
+                udp = genl.key(ADDR[version] % VIP, 80, 17)
+                more = {"persist": persist} if persist else {}
+                for key in (tcp, udp):
+                    director.add(key, [ADDR[version] % SERVER], **more)
+                what = "IPv%d%s" % (version, ", persistent" if persist else "")
+                got = {}
+                for name in ("red", "blue", "default", "red", "blue"):
+                    one = [domains.wire(name, version, net.tcp(4000, 80, SYN)),
+                           domains.wire(name, version,
+                                        net.tcp(4000, 80, PSH | ACK, b"data")),
+                           domains.wire(name, version, net.udp(4000, 80, b"data"),
+                                        17)]
+                    got.setdefault(name, []).extend(one)
+                wrong = {name: wires for name, wires in got.items()
+                         if any(each != {name} for each in wires)}
+                ok(not wrong, "%s: the same flow in three L3 domains leaves in each "
+                   "for the server of that domain" % what, wrong)
+                held = 6 * (2 if persist else 1)
+                ok(director.held() == held, "%s: and is a connection in each" % what,
+                   (director.held(), held))
+                director.clear()
+    director.close()
+
+
+def test_error():
+    """An ICMP error belongs to the connection of the domain that it comes by."""
+    if no_vrf():
+        return
+    director = open_director()
+    with Domains() as domains:
+        director.add(genl.key(ADDR[4] % VIP), [ADDR[4] % SERVER])
+        domains.wire("red", 4, net.tcp(4000, 80, SYN))
+        inner = net.packet(ADDR[4] % VIP, ADDR[4] % CLIENT, 6,
+                           net.tcp(80, 4000, ACK))[:28]
+        body = struct.pack("!BBHHH", 3, 4, 0, 0, 1400) + inner
+        body = body[:2] + struct.pack("!H", net.checksum(body)) + body[4:]
+        got = {name: domains.wire(name, 4, body, 1, seconds=1 if name == "blue"
+                                  else 5, src="10.66.0.1")
+               for name in ("red", "blue")}
+        ok(got == {"red": {"red"}, "blue": set()}, "an ICMP error goes to the server "
+           "of its domain's connection, and to none without", got)
+        director.clear()
+    director.close()
+
+
+def test_change():
+    """VRFs that go, come back and are renamed."""
+    if no_vrf():
+        return
+    director = open_director()
+    with Domains() as domains:
+        for version in (4, 6):
+            director.add(genl.key(ADDR[version] % VIP), [ADDR[version] % SERVER])
+        syn = net.tcp(4000, 80, SYN)
+        before = {version: domains.wire("red", version, syn) for version in (4, 6)}
+        # Not waited for by anything that is cached, or this would hang.
+        batch("director", ["link del red"])
+        batch("director", ["link set dr up"])
+        domains.address("red")
+        for dev in ("di",):
+            for version in (4, 6):
+                batch("director", ["addr del %s/%d dev %s" %
+                                   (ADDR[version] % DIRECTOR, BITS[version][0], dev)])
+        alone = {version: domains.wire("red", version, syn) for version in (4, 6)}
+        ok(before == alone == {4: {"red"}, 6: {"red"}}, "a device whose VRF is "
+           "removed is one of the default domain", (before, alone))
+        domains.address("default")
+        batch("director", ["link add red type vrf table 71", "link set red up",
+                           "link set dr master red", "link set dr up"])
+        domains.address("red")
+        again = {version: domains.wire("red", version, net.tcp(4001, 80, SYN))
+                 for version in (4, 6)}
+        batch("director", ["link set red down", "link set red name green",
+                           "link set green up"])
+        domains.address("red")
+        renamed = {version: domains.wire("red", version, net.tcp(4002, 80, SYN))
+                   for version in (4, 6)}
+        batch("director", ["link set green down", "link set green name red",
+                           "link set red up"])
+        ok(again == renamed == {4: {"red"}, 6: {"red"}}, "a VRF that comes back, and "
+           "one with another name", (again, renamed))
+        director.clear()
+    director.close()
+
+
+def test_peer():
+    """The MAC of a server is that of a peer director in its own domain only."""
+    if no_vrf():
+        return
+    director = open_director()
+    with Domains() as domains:
+        director.add(genl.key(ADDR[4] % VIP), [ADDR[4] % SERVER])
+        # A packet makes the next hop in red known.
+        domains.wire("red", 4, net.tcp(4000, 80, SYN))
+        counted = net.drops_of("director")
+        for name, who in (("red", "red"), ("blue", "red")):
+            domains.send(name, 4, net.tcp(4005, 80, SYN),
+                         frame_src=server_mac(who))
+        ok(until(lambda: net.drops_of("director") == counted + 1),
+           "a SYN from the server's MAC is passed to the stack in the server's "
+           "domain", net.drops_of("director") - counted)
+        ok(domains.wire("blue", 4, net.tcp(4006, 80, SYN),
+                        frame_src=server_mac("red")) == {"blue"},
+           "and forwarded in another one")
+        director.clear()
+    director.close()
+
+
+net.main(globals(), servers=False)
