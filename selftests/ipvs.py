@@ -6,8 +6,8 @@ do not exist: each is a permanent neighbour of the director, so the MAC address
 that a frame leaves for says which of them was chosen. All frames are made by hand
 and come from many clients, behind the one host `client`.
 """
-import functools
 import itertools
+import os
 import select
 import struct
 import subprocess
@@ -37,12 +37,25 @@ TICKS = 0.03
 # kin count them.
 PATIENCE = 8
 
+# ip_vs's schedulers, each a module of its own, and the seconds after which one of its
+# commands is said to hang.
+SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq",
+              "fo", "ovf", "mh", "twos")
+HUNG = 120
+
 Service = namedtuple("Service", "version proto vip port")
 Flow = namedtuple("Flow", "service client sport")
 
 
 class Lost(Exception):
     """Nobody got a frame that somebody ought to have got."""
+
+
+class StockFailed(net.Skip):
+    """Stock ip_vs or its tool failed or hung: the comparison is skipped."""
+
+    def __init__(self, reason):
+        super().__init__("stock ip_vs: " + reason)
 
 
 def rip(number, version):
@@ -156,31 +169,74 @@ class Wire:
         self.tap.close()
 
 
+def wait_for_cleanup():
+    """Return when the kernel has cleaned up the namespaces that were deleted
+    before. It does so in the order of their deletion, and the other end of a
+    namespace's veth goes with the namespace."""
+    net.run("ip", "netns", "add", "sentinel")
+    net.run("ip", "link", "add", "sentinel", "type", "veth", "peer", "name", "eth0",
+            "netns", "sentinel")
+    net.run("ip", "netns", "del", "sentinel")
+    if not net.until(lambda: not os.path.exists("/sys/class/net/sentinel"), HUNG):
+        raise StockFailed("the cleanup of namespaces hangs")
+
+
+def call_stock(command, stdin=None):
+    """What an ip_vs command answers. It may hang in the kernel, where no signal ends
+    it: then do not wait for it."""
+    if Ipvs.hung:
+        raise StockFailed(Ipvs.hung)
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        out, err = child.communicate(stdin, timeout=HUNG)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        Ipvs.hung = "%s did not end in %d s" % (" ".join(command), HUNG)
+        raise StockFailed(Ipvs.hung) from None
+    return subprocess.CompletedProcess(command, child.returncode, out, err)
+
+
 class Ipvs:
     """Configured as its users do. A server is put at the head of a list, so the
     last one comes first."""
 
     name = "ip_vs"
+    hung = None
+    loaded = False
 
-    @staticmethod
-    @functools.cache
-    def has(sched):
-        return not any(net.run("modprobe", "-q", module, check=False).returncode
-                       for module in ("ip_vs", "ip_vs_" + sched))
+    @classmethod
+    def load(cls):
+        """Load ip_vs with all its schedulers. Otherwise ip_vs loads a scheduler at
+        its first use, under its mutex; loading one waits for the cleanup of
+        namespaces, which waits for the mutex: Linux 6.12 dead-locks."""
+        if cls.loaded:
+            return
+        cls.loaded = True
+        wait_for_cleanup()
+        for module in ["ip_vs"] + ["ip_vs_" + sched for sched in SCHEDULERS]:
+            call_stock(["modprobe", "-q", module])
+
+    @classmethod
+    def has(cls, sched):
+        cls.load()
+        return os.path.exists("/sys/module/ip_vs_" + sched)
 
     def __init__(self):
         """A SYN on a connection in FIN_WAIT is to begin a new one, as in lbdr."""
-        net.run("modprobe", "ip_vs")
+        self.load()
+        if not os.path.exists("/sys/module/ip_vs"):
+            raise StockFailed("not in this kernel")
         with net.within("director"):
             net.write("/proc/sys/net/ipv4/vs/conn_reuse_mode", "3")
 
     @staticmethod
     def restore(lines):
-        done = subprocess.run(["ip", "netns", "exec", "director", "ipvsadm", "-R"],
-                              input="\n".join(lines) + "\n", text=True,
-                              capture_output=True, check=False)
+        done = call_stock(["ip", "netns", "exec", "director", "ipvsadm", "-R"],
+                          "\n".join(lines) + "\n")
         if done.returncode or done.stderr:
-            raise RuntimeError("ipvsadm: " + done.stderr)
+            raise StockFailed("ipvsadm -R: status %d: %s" %
+                              (done.returncode, done.stderr))
 
     @staticmethod
     def words(service, number=None, config=None):
@@ -212,13 +268,14 @@ class Ipvs:
     def clear(self):
         self.restore(["-C"])
 
-    @staticmethod
-    def unload():
+    @classmethod
+    def unload(cls):
+        cls.loaded = False
         names = [line.split()[0] for line in net.run("lsmod").stdout.splitlines()]
         mine = sorted((name for name in names if name.startswith("ip_vs")),
                       key=lambda name: name == "ip_vs")
-        return net.until(lambda: not net.run("modprobe", "-r", *mine, check=False)
-                         .returncode)
+        return not mine or net.until(
+            lambda: not call_stock(["modprobe", "-r", *mine]).returncode)
 
 
 class Lbdr:
@@ -287,6 +344,21 @@ class Lbdr:
 
     def close(self):
         self.sock.close()
+
+
+def main(names):
+    """net.main() with lay_wire() and without the real servers. At the end no ip_vs
+    is left to the next script, and none of its namespaces."""
+    for host in "ab":
+        del net.HOSTS[host]
+    try:
+        net.main(names, servers=False, setup=lay_wire)
+    finally:
+        try:
+            wait_for_cleanup()
+            net.ok(Ipvs.unload(), "ip_vs is unloaded at the end")
+        except StockFailed as reason:
+            print("skip - unloading ip_vs: %s" % reason, flush=True)
 
 
 def services(vips=1, protocols=("tcp", "udp")):
