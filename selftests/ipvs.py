@@ -33,9 +33,11 @@ PORTS = itertools.count(1000)
 # its timer packets may still find it (they do with Linux 7.3).
 TICKS = 0.03
 
-# Connections that were reset are forgotten after so many seconds, and lc and its
-# kin count them.
+# Reset connections expire after ten seconds, and lc and similar schedulers count
+# them: a comparison is valid when its steps after the first RST took less than
+# PATIENCE seconds. On a busy machine they may take longer: then it is repeated.
 PATIENCE = 8
+ATTEMPTS = 4
 
 # ip_vs's schedulers, each a module of its own, and the seconds after which one of its
 # commands is said to hang.
@@ -55,7 +57,7 @@ class StockFailed(net.Skip):
     """Stock ip_vs or its tool failed or hung: the comparison is skipped."""
 
     def __init__(self, reason):
-        super().__init__("stock ip_vs: " + reason)
+        super().__init__("stock ip_vs: " + " ".join(reason.split()))
 
 
 def rip(number, version):
@@ -121,13 +123,16 @@ class Wire:
 
     def send(self, flow, flags=SYN):
         """What became of a frame: a server's number, "none" for port
-        unreachable, "reset" for RST. Both directors get the same frames, and to
-        make one takes longer than to forward it."""
-        key = flow, flags
-        if key not in self.frames:
-            self.frames[key] = self.frame(flow, flags)
-        self.tap.send(self.frames[key])
+        unreachable, "reset" for RST."""
+        self.prepare(flow, flags)
+        self.tap.send(self.frames[flow, flags])
         return self.wait(flow)[0]
+
+    def prepare(self, flow, flags):
+        """Both directors get the same frames, and to make one takes longer than to
+        forward it."""
+        if (flow, flags) not in self.frames:
+            self.frames[flow, flags] = self.frame(flow, flags)
 
     def wait(self, flow, seconds=net.WAIT):
         """What became of the flow's frame, and what told so. Mostly it is there
@@ -460,7 +465,11 @@ class Contest:
         """What becomes of each step on one side. A connection that was refused
         sends no more: its RST would not be answered."""
         fates, refused, begun = [], set(), set()
+        for step in steps:
+            if step[0] != "edit":
+                self.wire.prepare(*step)
         side.configure(about, sched, flags, servers, **more)
+        since = None
         try:
             for step in steps:
                 if step[0] == "edit":
@@ -469,23 +478,35 @@ class Contest:
                 elif step[0] in refused:
                     fates.append("refused")
                 else:
+                    if step[1] & RST and since is None:
+                        since = time.monotonic()
                     fates.append(self.wire.send(*step))
                     if fates[-1] == "none":
                         refused.add(step[0])
                     if side is self.ipvs and step[1] == SYN and step[0] in begun:
                         time.sleep(TICKS)
                     begun.add(step[0])
+            self.spent = time.monotonic() - since if since else 0
         finally:
             side.clear()
         return fates
 
     def both(self, sched, about, servers, steps, flags=()):
-        """What becomes of each step, at ip_vs and at lbdr."""
-        out = []
-        for side in (self.ipvs, self.lbdr):
-            begun = time.monotonic()
-            out.append(self.alone(side, sched, about, servers, steps, flags))
-            spent = time.monotonic() - begun
-            if spent > PATIENCE:
-                raise Lost("%s: too slow, %.1f s" % (sched, spent))
-        return out
+        """What becomes of each step, at ip_vs and at lbdr. A repetition has ports of
+        its own, as every contest."""
+        for _ in range(ATTEMPTS):
+            out, spent = [], []
+            for side in (self.ipvs, self.lbdr):
+                out.append(self.alone(side, sched, about, servers, steps, flags))
+                spent.append(self.spent)
+            if max(spent) <= PATIENCE:
+                return out
+            print("# %s: too slow for a comparison: %.1f s" % (sched, max(spent)),
+                  flush=True)
+            port = next(PORTS)
+            steps = [step if step[0] == "edit" else (step[0]._replace(
+                service=step[0].service._replace(port=port)), step[1])
+                for step in steps]
+            about = [service._replace(port=port) for service in about]
+        raise net.Skip("%s: the machine was too slow for a comparison %d times" %
+                       (sched, ATTEMPTS))

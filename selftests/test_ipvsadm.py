@@ -212,7 +212,8 @@ def configure(side, lines):
             said.append("%s: %s: %d %s%s" % (side.name, line, done.returncode,
                                              done.stdout, done.stderr))
     if said and side.name == "ip_vs":
-        raise StockFailed("\n#   ".join(said))
+        raise StockFailed("%d of %d commands failed, the first: %s" %
+                          (len(said), len(lines), said[0]))
     return said
 
 
