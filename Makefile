@@ -25,6 +25,12 @@ clean:
 check:
 	selftests/check
 
+check-all:
+	ALL=1 selftests/check
+
+soak:
+	selftests/soak
+
 # The packets' walk and what changes under it, under KCSAN.
 check-races:
 	T='path packets change services persist fragments races churn' selftests/check kcsan
@@ -54,7 +60,10 @@ help:
 	@echo 'make            the module for this kernel (KDIR=... for another) and ctl/lbctl'
 	@echo 'make install    both, with the man pages'
 	@echo 'make demo       the reference deployment in a virtual machine, as root'
-	@echo 'make check      all the tests, as root'
+	@echo 'make check      all the tests, each where it can find something, as root'
+	@echo '                (SEED=... for other random numbers)'
+	@echo 'make check-all  all the tests on all kernels, as root'
+	@echo 'make soak       the random tests with new seeds (SOAK_MINUTES=60), as root'
 	@echo 'make check-races  selftests on a kernel that looks for data races, as root'
 	@echo 'make bench      what a packet costs, beside ip_vs and others, as root'
 	@echo 'make deb        Debian packages of the module, by DKMS, and of lbctl'
@@ -63,5 +72,5 @@ help:
 	@echo 'make valgrind   the tests of the tool under valgrind'
 	@echo 'make clean      remove what was built'
 
-.PHONY: all module ctl install clean check check-races deb check-deb \
+.PHONY: all module ctl install clean check check-all check-races soak deb check-deb \
 	fuzz valgrind demo bench help

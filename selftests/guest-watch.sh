@@ -86,26 +86,28 @@ watch_begin()
 	known_links=$(echo /sys/class/net/*)
 }
 
-# watch_end: append to $faults what the test left behind, and clear it away.
+# watch_end: set $faults to what is wrong with the kernel, and $leftovers to what
+# the test left behind, which is cleared away.
 watch_end()
 {
 	local pid name taint splat
 
 	faults=()
+	leftovers=()
 	if ! poll 5 no_strangers; then
 		for pid in "${strangers[@]}"; do
 			name=$(cat "/proc/$pid/comm" 2>/dev/null) || continue
-			faults+=("left process $name")
+			leftovers+=("left process $name")
 			kill -KILL "$pid"
 		done
 	fi
 	while read -r name _; do
 		grep -qxF "$name" <<<"${namespaces// (id:*)/}" && continue
-		faults+=("left namespace $name")
+		leftovers+=("left namespace $name")
 		ip netns del "$name"
 	done < <(ip netns list)
 	if ! poll 5 no_new_links; then
-		faults+=("left devices ${new_links[*]}")
+		leftovers+=("left devices ${new_links[*]}")
 		for name in "${new_links[@]}"; do
 			ip link del "$name" 2>/dev/null
 		done

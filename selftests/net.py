@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import random
 import resource
 import select
 import socket
@@ -36,8 +37,22 @@ WAIT = 20.0
 # Where a test is long because it does the same many times, it does so on two
 # kernels and is shorter on these.
 LABEL = os.environ.get("KERNEL_LABEL")
+EVERYTHING = os.environ.get("ALL") == "1"
 SHORT = LABEL in ("bookworm", "backports")
 failed = 0
+
+# Of all random tests. `make check` sets it; without it every run has a new one.
+SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1, 1 << 32))
+
+
+class Skip(Exception):
+    """Raised by a test that cannot go on for a reason that is not lbdr's."""
+
+
+def seeded():
+    """A random number generator with the seed, which is printed."""
+    print("# SEED=%d" % SEED, flush=True)
+    return random.Random(SEED)
 
 
 def ok(good, what, detail=""):
@@ -52,8 +67,9 @@ def ok(good, what, detail=""):
 
 
 def only(*labels):
-    """A test that no other kernel would answer otherwise: of the tool, or of what
-    is the same code on all of them."""
+    """A test for these kernels and for trixie, which runs all tests. On the other
+    kernels it runs by its name or with ALL=1: it is a test of the tool, or of code
+    that is the same on all kernels."""
     def mark(test):
         test.labels = labels
         return test
@@ -416,9 +432,10 @@ def join(packets):
     return body if len(body) == end else None
 
 
-def main(names, servers=True, parameters=()):
+def main(names, servers=True, parameters=(), setup=None):
     """Run every test_ function of a script, or those named on its command line,
-    with the module loaded and the reference deployment built."""
+    with the module loaded and the reference deployment built. setup() completes
+    it."""
     from servers import Servers
 
     unknown = set(sys.argv[1:]) - set(names)
@@ -434,15 +451,20 @@ def main(names, servers=True, parameters=()):
             lbctl("set-entry", "input")
         if servers:
             Servers().start()
+        if setup:
+            setup()
         for name, test in list(names.items()):
             if name.startswith("test_") and name in (sys.argv[1:] or [name]):
-                if LABEL not in getattr(test, "labels", [LABEL]):
-                    print("# %s runs on %s" % (name, " and ".join(test.labels)),
-                          flush=True)
+                labels = getattr(test, "labels", (LABEL,)) + ("trixie",)
+                if LABEL not in labels and not EVERYTHING and not sys.argv[1:]:
+                    print("# left out %s" % name, flush=True)
                     continue
                 print("# " + name, flush=True)
                 begun, cpu = time.monotonic(), sum(os.times()[:4])
-                test()
+                try:
+                    test()
+                except Skip as reason:
+                    print("skip - %s: %s" % (name, reason), flush=True)
                 print("# %s took %.1f s, %.1f s of it computing" %
                       (name, time.monotonic() - begun,
                        sum(os.times()[:4]) - cpu), flush=True)

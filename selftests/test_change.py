@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm backports uml
 """What changes under a running transfer: neighbours, links, MACs, routes,
 devices, namespaces, the module itself."""
 import json

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm backports uml
 """Hundreds of transfers run while services, servers, weights, thresholds,
 persistence and the scheduler change all the time. Server a stays in its service
 throughout: no connection on it loses a byte, or is reset."""
@@ -151,10 +152,9 @@ class Transfer:
 
 
 def test_churn():
-    seed = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
-    print("# seed %d, %d s" % (seed, SECONDS), flush=True)
-    dice = random.Random(seed)
-    churn = Churn(seed)
+    print("# %d s" % SECONDS, flush=True)
+    dice = net.seeded()
+    churn = Churn(net.SEED)
     churn.start()
     poll = select.poll()
     running, lost = {}, []

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: uml
 """Connections listed, counted and ended by choice, and `lbctl trace`: what the tool
 prints, and the memory that it takes."""
 import json

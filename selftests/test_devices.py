@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm backports uml
 """The director on devices of all kinds: clients come by one, the servers are
 behind another. What leaves is looked at on the server's side, and real
 connections are made."""

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm backports
 """`set-entry input`: packets are taken behind the filter table. What other
 scripts ask of the usual entry is asked of this one too; only here is looked at
 what differs: the firewall, and what never comes as far as INPUT."""

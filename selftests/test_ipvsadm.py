@@ -18,7 +18,8 @@ import time
 
 import ipvs
 import net
-from ipvs import VIPS, Flow, Ipvs, Service, Wire, client, rip
+from ipvs import (SCHEDULERS, VIPS, Flow, Ipvs, Service, StockFailed, Wire,
+                  call_stock, client, rip)
 from net import ACK, FIN, SYN, ok, only, until
 
 V4, V6 = VIPS[4][0], VIPS[6][0]
@@ -33,14 +34,20 @@ class Twin:
         self.name, self.path = name, path
 
     def call(self, line):
+        command = [self.path, *line.split()]
         with net.within("director"):
-            return subprocess.run([self.path, *line.split()], text=True,
-                                  capture_output=True, check=False)
+            if self.name == "ip_vs":
+                return call_stock(command)
+            return subprocess.run(command, text=True, capture_output=True,
+                                  check=False)
 
     def list(self, line):
         done = self.call(line)
         if done.returncode or done.stderr:
-            return "status %d: %s" % (done.returncode, done.stderr)
+            said = "status %d: %s" % (done.returncode, done.stderr)
+            if self.name == "ip_vs":
+                raise StockFailed("ipvsadm %s: %s" % (line, said))
+            return said
         return done.stdout
 
 
@@ -93,9 +100,6 @@ GENERAL = """
 -d -t V4:80 -r DIRECTOR
 --set 800 0 200
 """.strip().splitlines()
-
-SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq",
-              "fo", "ovf", "mh", "twos")
 
 LISTINGS = ("", "-L", "-l", "-Ln", "-ln", "-L -n", "--list --numeric", "-Ln --sort",
             "-Ln --exact", "-Ln --stats", "-ln --stats --exact", "-Ln --rate",
@@ -199,13 +203,17 @@ def differences(line, theirs, ours):
 
 
 def configure(side, lines):
-    """What it says to lines that it is to take without a word."""
+    """What a director says to lines that it accepts without a message. If stock
+    ip_vs refuses one, there is nothing to compare with."""
     said = []
     for line in lines:
         done = side.call(fill(line))
         if done.returncode or done.stdout or done.stderr:
             said.append("%s: %s: %d %s%s" % (side.name, line, done.returncode,
                                              done.stdout, done.stderr))
+    if said and side.name == "ip_vs":
+        raise StockFailed("%d of %d commands failed, the first: %s" %
+                          (len(said), len(lines), said[0]))
     return said
 
 
@@ -405,11 +413,4 @@ def test_rate():
     wire.close()
 
 
-def main():
-    # The deployment without its servers, and with what lay_wire() adds.
-    for host in "ab":
-        del net.HOSTS[host]
-    net.main({"test_wire": ipvs.lay_wire, **globals()}, servers=False)
-
-
-main()
+ipvs.main(globals())

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: uml
 """The limit of the connection table, and that connections expire."""
 import json
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm backports
 """A packet's way through the director, asserted by capture on all sides."""
 import json
 import socket

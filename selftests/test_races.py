@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm backports uml
 """Packets of the same connections on all CPUs at once, while services and servers
 change: begun twice, ended twice, expired and listed meanwhile. Afterwards every
 count is what the table holds. Under KCSAN, this is where two CPUs meet."""
@@ -36,7 +37,7 @@ def frames(to, own):
     return out
 
 
-def shoot(cpu, seed, tap, bullets):
+def shoot(cpu, net.SEED, tap, bullets):
     """A process of its own, until it is told to end."""
     child = os.fork()
     if child:
@@ -108,9 +109,8 @@ def held(director, version, protocol, low, high):
 
 
 def test_races():
-    seed = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
-    print("# SEED=%d, %.0f s" % (seed, SECONDS), flush=True)
-    dice = random.Random(seed)
+    print("# %.0f s" % SECONDS, flush=True)
+    dice = net.seeded()
     director = open_director()
     keys = {version: [genl.key(VIPS[version][0]),
                       genl.ports(100, 200, VIPS[version][0]),
@@ -122,7 +122,7 @@ def test_races():
     tap = net.Tap("client")
     bullets = frames(net.mac("director"), net.mac("client"))
     cpus = os.sched_getaffinity(0)
-    children = [shoot(cpu, seed, tap, bullets) for cpu in cpus]
+    children = [shoot(cpu, net.SEED, tap, bullets) for cpu in cpus]
     changes, end = 0, time.monotonic() + SECONDS
     try:
         while time.monotonic() < end:

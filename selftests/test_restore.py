@@ -9,9 +9,9 @@ import time
 import genl
 import net
 from genl import SERVICE_GET, SERVICE_NEW, key
-from net import VIP, lbctl, ok, until
+from net import VIP, lbctl, ok, seeded, until
 from servers import exchange
-from transactions import everything, seeded, there
+from transactions import everything, there
 
 
 def saved(*how):

@@ -17,7 +17,6 @@ from ipvs import (Contest, Flow, Ipvs, Lbdr, Lost, Wire, by_service, client,
                   firsts, rip, scenario, services, syns)
 from net import ACK, FIN, RST, SYN, drops_of, lbctl, ok, only, until
 
-SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
 NAMES = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo",
          "ovf", "mh", "twos")
 
@@ -101,7 +100,7 @@ def test_same():
             sets, reuse, vips = SAME[sched]
             for servers, flags, edits in sets:
                 limited = servers is LIMITED
-                rng = random.Random("%d %s %s" % (SEED, sched, servers))
+                rng = random.Random("%d %s %s" % (net.SEED, sched, servers))
                 about = services(vips)
                 number = (4 if vips == 8 else 12) if net.SHORT and not edits else \
                     6 if vips == 8 else 24
@@ -184,7 +183,7 @@ def against_lblcr(steps, fates, servers, newest):
 def test_lblcr():
     with Contest() as contest:
         for servers, _, edits in SETS[:4]:
-            rng = random.Random("%d lblcr %s" % (SEED, servers))
+            rng = random.Random("%d lblcr %s" % (net.SEED, servers))
             about = services(2)
             steps = scenario(rng, about, 24, False, edits)
             for side in contest.sides("lblcr"):
@@ -698,12 +697,5 @@ def test_many():
     wire.close()
 
 
-def main():
-    print("# SEED=%d" % SEED, flush=True)
-    # The deployment without its servers, and with what lay_wire() adds.
-    for host in "ab":
-        del net.HOSTS[host]
-    net.main({"test_wire": ipvs.lay_wire, **globals()}, servers=False)
-
-
-main()
+net.seeded()
+ipvs.main(globals())

@@ -1,9 +1,8 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm backports
 """SCTP: chunks made by hand through every state, chunks that are none, and at the
 end, where the kernel has SCTP, associations of real sockets."""
-import os
-import random
 import selectors
 import socket
 import struct
@@ -18,7 +17,6 @@ from servers import exchange
 from test_tcp import (NUMBER, Counting, Flow, Wire, flow, main, open_director,
                       rips, state_of)
 
-SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
 SCTP = NUMBER["sctp"]
 NODELAY = 3
 
@@ -289,8 +287,7 @@ def judge(wire, director, one, bodies, what):
 
 def test_malformed():
     director, wire = open_director(), Wire()
-    rng = random.Random(SEED)
-    print("# SEED=%d" % SEED, flush=True)
+    rng = net.seeded()
     for version in (4, 6):
         director.add(key(version), rips(version, 0))
         one = flow(version)

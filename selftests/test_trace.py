@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm backports uml
 """What an operator sees of the director: its tracepoints, one by one, and the
 tool's verbs end to end, each once, by what they do to real connections."""
 import json

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm backports uml
 """Transactions: commands that are staged, and done together or not at all."""
 import os
 
@@ -9,8 +10,8 @@ from genl import (BATCH_ABORT, BATCH_BEGIN, BATCH_COMMANDS, BATCH_COMMIT, FLUSH,
                   INFO_SET, NESTED, SERVER_DEL, SERVER_NEW, SERVER_SET,
                   SERVER_WEIGHT, SERVICE_DEL, SERVICE_GET, SERVICE_NEW, SERVICE_SET,
                   attr, key, ports, server, settings, u8, u32)
-from net import VIP, ok, until
-from transactions import Staged, everything, seeded, there
+from net import VIP, ok, seeded, until
+from transactions import Staged, everything, there
 
 PARAMETERS = "/sys/module/lbdr/parameters/"
 

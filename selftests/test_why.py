@@ -3,7 +3,6 @@
 """Which server a client would get, and why: what is said of packets that there are
 not, against what becomes of those that follow."""
 import os
-import random
 import socket
 
 import genl
@@ -14,7 +13,6 @@ from net import ACK, FIN, RST, SYN, ok, until
 from test_services import MARK, mark_by_nft
 from test_tcp import NUMBER, Counting, Wire, flow, main, open_director, rips
 
-SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
 FALLBACK, PORT = 1, 2
 WEIGHTS = (1, 2, 3, 1, 5)
 ASKED = 100
@@ -82,7 +80,7 @@ def follow(director, wire, key, version, sched, dice):
 
 def test_schedulers():
     """The answer is whom the next connection gets."""
-    dice = random.Random(SEED)
+    dice = net.seeded()
     director, wire = open_director(), Wire()
     for version in (4, 6):
         for sched, flags in SCHEDULERS:
@@ -514,5 +512,4 @@ def ask_as_nobody():
 
 
 if __name__ == "__main__":
-    print("# seed %d" % SEED, flush=True)
     main(globals())

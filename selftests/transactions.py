@@ -1,18 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Transactions of the netlink family, and what tests of them have in common."""
 import errno
-import os
-import random
 
 import net
 from genl import (BATCH_BEGIN, BATCH_COMMANDS, BATCH_COMMIT, SERVER_GET, SERVICE_GET,
                   Director, Refused, u32)
-
-
-def seeded():
-    seed = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
-    print("# seed %d" % seed, flush=True)
-    return random.Random(seed)
 
 
 class Staged(Director):
