@@ -80,15 +80,12 @@ int lbdr_nl_fill_info(struct sk_buff *msg, struct genl_info *info,
 	    lbdr_nl_put_choices(msg, ln))
 		goto cancel;
 	for (drop = 0; drop < LBDR_DROPS; drop++) {
-		const struct lbdr_drop_word *word = &lbdr_drop_words[drop];
-
 		nest = nla_nest_start(msg, LBDR_A_INFO_DROP);
 		if (!nest ||
-		    nla_put_string(msg, LBDR_A_DROP_REASON, word->reason) ||
+		    nla_put_string(msg, LBDR_A_DROP_REASON, lbdr_drop_names[drop]) ||
 		    nla_put_u64_64bit(msg, LBDR_A_DROP_PACKETS,
 				      lbdr_drop_count(ln, drop),
-				      LBDR_A_DROP_PAD) ||
-		    nla_put_string(msg, LBDR_A_DROP_SUMMARY, word->summary))
+				      LBDR_A_DROP_PAD))
 			goto cancel;
 		nla_nest_end(msg, nest);
 	}

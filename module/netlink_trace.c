@@ -139,7 +139,6 @@ static int lbdr_nl_nest_server(struct sk_buff *msg, int attr,
 static int lbdr_nl_put_verdict(struct sk_buff *msg,
 			       const struct lbdr_peek_result *answer)
 {
-	const struct lbdr_drop_word *word;
 	bool told = answer->drop == LBDR_DROP_NO_SERVER ||
 		    answer->drop == LBDR_DROP_STRAY;
 
@@ -147,9 +146,7 @@ static int lbdr_nl_put_verdict(struct sk_buff *msg,
 		return -EMSGSIZE;
 	if (answer->drop == LBDR_DROPS)
 		return 0;
-	word = &lbdr_drop_words[answer->drop];
-	return nla_put_string(msg, LBDR_A_TRACE_REASON, word->reason) ||
-	       nla_put_string(msg, LBDR_A_TRACE_SUMMARY, word->summary) ||
+	return nla_put_string(msg, LBDR_A_TRACE_REASON, lbdr_drop_names[answer->drop]) ||
 	       (told && nla_put_u8(msg, LBDR_A_TRACE_REFUSE, answer->refuse));
 }
 
