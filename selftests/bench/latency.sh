@@ -21,8 +21,9 @@ latency=$(dirname "$0")/latency.py
 rules()
 {
 	awk -v services="$services" -v servers="$servers" -v drain="${1-}" 'BEGIN {
-		server = drain ? "-d -t %s -r 10.200.%d.%d:80 --drain\n" :
-			"-a -t %s -r 10.200.%d.%d:80 -g -w %d\n"
+		server = "-a -t %s -r 10.200.%d.%d:80 -g -w %d\n"
+		if (drain)
+			server = "-d -t %s -r 10.200.%d.%d:80 --drain\n"
 		for (i = 0; i < services; i++) {
 			vip = "10." int(i / 65536) "." int(i / 256) % 256 "." \
 				i % 256 ":80"
