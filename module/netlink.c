@@ -84,7 +84,7 @@ int lbdr_nl_no_server(struct genl_info *info, int err)
 	return err;
 }
 
-static int lbdr_nl_service_get(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_service_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_service_key key;
@@ -132,7 +132,7 @@ static int lbdr_nl_prepare(enum lbdr_family family,
 	return 0;
 }
 
-static int lbdr_nl_service_new(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_service_new_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_service_settings settings;
@@ -173,7 +173,7 @@ out:
 	return err;
 }
 
-static int lbdr_nl_service_set(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_service_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_service_settings settings;
@@ -234,7 +234,7 @@ out:
 	return err;
 }
 
-static int lbdr_nl_service_del(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_service_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_service_key key;
@@ -269,7 +269,7 @@ static void lbdr_nl_flush_tell(const struct lbdr_service *service, void *info)
 	lbdr_nl_notify_service(info, LBDR_CMD_SERVICE_DEL_NTF, service);
 }
 
-static int lbdr_nl_flush(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_flush_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_batch *batch;
@@ -288,7 +288,7 @@ static int lbdr_nl_flush(struct sk_buff *skb, struct genl_info *info)
 }
 
 /* With a key, one service's counters; without any attribute, all of them. */
-static int lbdr_nl_zero(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_zero_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_service *service;
@@ -394,7 +394,7 @@ static int lbdr_nl_server_drain(struct genl_info *info, struct lbdr_net *ln,
 	return err;
 }
 
-static int lbdr_nl_server_new(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_server_new_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_server_settings settings;
@@ -439,7 +439,7 @@ out:
 	return err;
 }
 
-static int lbdr_nl_server_set(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_server_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_server_settings settings, old;
@@ -482,7 +482,7 @@ out:
 	return err;
 }
 
-static int lbdr_nl_server_del(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_server_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_server_config config;
@@ -492,7 +492,6 @@ static int lbdr_nl_server_del(struct sk_buff *skb, struct genl_info *info)
 	struct sk_buff *ntf;
 	int err;
 
-	/* Its policy ends here, and so do info->attrs. */
 	err = lbdr_nl_parse_server_key(info, &config);
 	if (err)
 		return err;
@@ -523,217 +522,6 @@ out:
 	lbdr_nl_unlock(ln);
 	return err;
 }
-
-/*
- * Policies. What lies beyond an operation's maxattr is unknown to it, and
- * refused.
- */
-
-#define LBDR_NL_KEY							\
-	[LBDR_A_SERVICE_FAMILY]		= { .type = NLA_U8 },		\
-	[LBDR_A_SERVICE_PROTOCOL]	= { .type = NLA_U8 },		\
-	[LBDR_A_SERVICE_ADDRESS]	= { .type = NLA_BINARY,		\
-					    .len = sizeof(struct in6_addr) }, \
-	[LBDR_A_SERVICE_PORT]		= { .type = NLA_U16 },		\
-	[LBDR_A_SERVICE_LAST_PORT]	= { .type = NLA_U16 },		\
-	[LBDR_A_SERVICE_FWMARK]		= { .type = NLA_U32 }
-
-const struct nla_policy lbdr_nl_key_policy[LBDR_A_SERVICE_FWMARK + 1] = {
-	LBDR_NL_KEY,
-};
-
-static const struct nla_policy lbdr_nl_service_policy[] = {
-	LBDR_NL_KEY,
-	[LBDR_A_SERVICE_SCHEDULER]	= { .type = NLA_NUL_STRING,
-					    .len = LBDR_SCHED_NAME_LEN - 1 },
-	[LBDR_A_SERVICE_SCHED_FLAGS]	= { .type = NLA_U32 },
-	[LBDR_A_SERVICE_SCHED_SIZE]	= { .type = NLA_U32 },
-	[LBDR_A_SERVICE_REFUSE]		= { .type = NLA_U8 },
-	[LBDR_A_SERVICE_STRAY]		= { .type = NLA_U8 },
-	[LBDR_A_SERVICE_FLAGS]		= { .type = NLA_U32 },
-	[LBDR_A_SERVICE_FLAGS_MASK]	= { .type = NLA_U32 },
-	[LBDR_A_SERVICE_PERSIST]	= { .type = NLA_U32 },
-	[LBDR_A_SERVICE_PERSIST_PREFIX]	= { .type = NLA_U8 },
-	[LBDR_A_SERVICE_TIMEOUT]	= { .type = NLA_NESTED },
-};
-
-static const struct nla_policy lbdr_nl_server_policy[] = {
-	[LBDR_A_SERVER_SERVICE]	= NLA_POLICY_NESTED(lbdr_nl_key_policy),
-	[LBDR_A_SERVER_ADDRESS]	= { .type = NLA_BINARY,
-				    .len = sizeof(struct in6_addr) },
-	[LBDR_A_SERVER_PORT]	= { .type = NLA_U16 },
-	[LBDR_A_SERVER_DRAIN]	= { .type = NLA_FLAG },
-	[LBDR_A_SERVER_WEIGHT]	= { .type = NLA_U32 },
-	[LBDR_A_SERVER_UPPER]	= { .type = NLA_U32 },
-	[LBDR_A_SERVER_LOWER]	= { .type = NLA_U32 },
-	[LBDR_A_SERVER_FORWARD]	= { .type = NLA_U8 },
-};
-
-/* Without a policy attributes would not be looked at, and let through. */
-static const struct nla_policy lbdr_nl_nothing_policy[] = {
-	[1] = { .type = NLA_REJECT },
-};
-
-static const struct genl_ops lbdr_nl_ops[] = {
-	{
-		.cmd	= LBDR_CMD_INFO_GET,
-		.doit	= lbdr_nl_info_get,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_nothing_policy,
-		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
-	},
-	{
-		.cmd	= LBDR_CMD_INFO_SET,
-		.doit	= lbdr_nl_info_set,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_info_policy,
-		.maxattr = LBDR_A_INFO_DEVICE,
-	},
-	{
-		.cmd	= LBDR_CMD_SCHED_GET,
-		.dumpit	= lbdr_nl_sched_dump,
-		.policy	= lbdr_nl_nothing_policy,
-		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
-	},
-	{
-		.cmd	= LBDR_CMD_SERVICE_GET,
-		.doit	= lbdr_nl_service_get,
-		.dumpit	= lbdr_nl_service_dump,
-		.policy	= lbdr_nl_key_policy,
-		.maxattr = LBDR_A_SERVICE_FWMARK,
-	},
-	{
-		.cmd	= LBDR_CMD_SERVICE_NEW,
-		.doit	= lbdr_nl_service_new,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_service_policy,
-		.maxattr = LBDR_A_SERVICE_TIMEOUT,
-	},
-	{
-		.cmd	= LBDR_CMD_SERVICE_SET,
-		.doit	= lbdr_nl_service_set,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_service_policy,
-		.maxattr = LBDR_A_SERVICE_TIMEOUT,
-	},
-	{
-		.cmd	= LBDR_CMD_SERVICE_DEL,
-		.doit	= lbdr_nl_service_del,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_key_policy,
-		.maxattr = LBDR_A_SERVICE_FWMARK,
-	},
-	{
-		.cmd	= LBDR_CMD_SERVER_GET,
-		.dumpit	= lbdr_nl_server_dump,
-		.policy	= lbdr_nl_server_policy,
-		.maxattr = LBDR_A_SERVER_SERVICE,
-	},
-	{
-		.cmd	= LBDR_CMD_SERVER_NEW,
-		.doit	= lbdr_nl_server_new,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_server_policy,
-		.maxattr = LBDR_A_SERVER_FORWARD,
-	},
-	{
-		.cmd	= LBDR_CMD_SERVER_SET,
-		.doit	= lbdr_nl_server_set,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_server_policy,
-		.maxattr = LBDR_A_SERVER_FORWARD,
-	},
-	{
-		.cmd	= LBDR_CMD_SERVER_DEL,
-		.doit	= lbdr_nl_server_del,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_server_policy,
-		.maxattr = LBDR_A_SERVER_DRAIN,
-	},
-	{
-		.cmd	= LBDR_CMD_CONN_GET,
-		.start	= lbdr_nl_conn_dump_start,
-		.dumpit	= lbdr_nl_conn_dump,
-		.done	= lbdr_nl_conn_dump_done,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_conn_policy,
-		.maxattr = LBDR_A_CONN_WITH_SERVICE,
-	},
-	{
-		.cmd	= LBDR_CMD_CONN_DEL,
-		.doit	= lbdr_nl_conn_del,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_conn_policy,
-		.maxattr = LBDR_A_CONN_IDLE_MAX,
-	},
-	{
-		.cmd	= LBDR_CMD_CONN_COUNT,
-		.doit	= lbdr_nl_conn_count,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_conn_policy,
-		.maxattr = LBDR_A_CONN_IDLE_MAX,
-	},
-	{
-		.cmd	= LBDR_CMD_TRACE,
-		.doit	= lbdr_nl_trace,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_trace_policy,
-		.maxattr = LBDR_A_TRACE_DATA,
-	},
-	{
-		.cmd	= LBDR_CMD_ZERO,
-		.doit	= lbdr_nl_zero,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_key_policy,
-		.maxattr = LBDR_A_SERVICE_FWMARK,
-	},
-	{
-		.cmd	= LBDR_CMD_FLUSH,
-		.doit	= lbdr_nl_flush,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_nothing_policy,
-		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
-	},
-	{
-		.cmd	= LBDR_CMD_BATCH_BEGIN,
-		.doit	= lbdr_nl_batch_begin,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_nothing_policy,
-		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
-	},
-	{
-		.cmd	= LBDR_CMD_BATCH_COMMIT,
-		.doit	= lbdr_nl_batch_commit,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_batch_policy,
-		.maxattr = LBDR_A_BATCH_COMMANDS,
-	},
-	{
-		.cmd	= LBDR_CMD_BATCH_ABORT,
-		.doit	= lbdr_nl_batch_abort,
-		.flags	= GENL_UNS_ADMIN_PERM,
-		.policy	= lbdr_nl_nothing_policy,
-		.maxattr = ARRAY_SIZE(lbdr_nl_nothing_policy) - 1,
-	},
-};
-
-static const struct genl_multicast_group lbdr_nl_groups[] = {
-	{ .name = LBDR_MCGRP_CONFIG },
-};
-
-struct genl_family lbdr_nl_family __ro_after_init = {
-	.name		= LBDR_FAMILY_NAME,
-	.version	= LBDR_FAMILY_VERSION,
-	.netnsok	= true,
-	/* lbdr_net.lock is all that the operations need. */
-	.parallel_ops	= true,
-	.module		= THIS_MODULE,
-	.ops		= lbdr_nl_ops,
-	.n_ops		= ARRAY_SIZE(lbdr_nl_ops),
-	.mcgrps		= lbdr_nl_groups,
-	.n_mcgrps	= ARRAY_SIZE(lbdr_nl_groups),
-	.resv_start_op	= LBDR_CMD_INFO_GET,
-};
 
 /**
  * lbdr_netlink_init() - register the family

@@ -14,6 +14,7 @@
 #include "flow.h"
 #include "ingress.h"
 #include "lbdr.h"
+#include "netlink_gen.h"
 #include "server.h"
 #include "service.h"
 
@@ -62,9 +63,6 @@ struct lbdr_nl_devices {
 };
 
 struct lbdr_batch;
-
-extern struct genl_family lbdr_nl_family;
-extern const struct nla_policy lbdr_nl_key_policy[LBDR_A_SERVICE_FWMARK + 1];
 
 /* netlink_parse.c; all set an extack sentence when they fail */
 bool lbdr_nl_has_key(struct nlattr **attrs);
@@ -138,10 +136,6 @@ void lbdr_nl_send(struct genl_info *info, struct sk_buff *msg, int err);
 bool lbdr_nl_listened(struct genl_info *info);
 
 /* netlink_info.c */
-extern const struct nla_policy lbdr_nl_info_policy[LBDR_A_INFO_DEVICE + 1];
-
-int lbdr_nl_info_get(struct sk_buff *skb, struct genl_info *info);
-int lbdr_nl_info_set(struct sk_buff *skb, struct genl_info *info);
 void lbdr_nl_put_devices(struct lbdr_nl_devices *devices);
 int lbdr_nl_find_device(struct lbdr_nl_devices *devices, struct net *net,
 			const char *name);
@@ -150,11 +144,6 @@ int lbdr_nl_set_entry(struct lbdr_net *ln, u8 entry,
 		      struct netlink_ext_ack *extack);
 
 /* netlink_batch.c; all set an extack sentence when they fail */
-extern const struct nla_policy lbdr_nl_batch_policy[LBDR_A_BATCH_COMMANDS + 1];
-
-int lbdr_nl_batch_begin(struct sk_buff *skb, struct genl_info *info);
-int lbdr_nl_batch_commit(struct sk_buff *skb, struct genl_info *info);
-int lbdr_nl_batch_abort(struct sk_buff *skb, struct genl_info *info);
 struct lbdr_batch *lbdr_nl_batch(struct lbdr_net *ln, struct genl_info *info);
 int lbdr_nl_stage_info(struct lbdr_batch *batch, const struct nlattr *entry,
 		       const struct lbdr_nl_devices *devices,
@@ -186,24 +175,5 @@ void lbdr_nl_batch_exit(void);
 /* netlink.c; the sentence for an error of service.c, server.c or batch.c */
 int lbdr_nl_no_service(struct genl_info *info, int err);
 int lbdr_nl_no_server(struct genl_info *info, int err);
-
-/* netlink_dump.c */
-int lbdr_nl_sched_dump(struct sk_buff *msg, struct netlink_callback *cb);
-int lbdr_nl_service_dump(struct sk_buff *msg, struct netlink_callback *cb);
-int lbdr_nl_server_dump(struct sk_buff *msg, struct netlink_callback *cb);
-
-/* netlink_conn.c */
-extern const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_WITH_SERVICE + 1];
-
-int lbdr_nl_conn_del(struct sk_buff *skb, struct genl_info *info);
-int lbdr_nl_conn_count(struct sk_buff *skb, struct genl_info *info);
-int lbdr_nl_conn_dump_start(struct netlink_callback *cb);
-int lbdr_nl_conn_dump(struct sk_buff *msg, struct netlink_callback *cb);
-int lbdr_nl_conn_dump_done(struct netlink_callback *cb);
-
-/* netlink_trace.c */
-extern const struct nla_policy lbdr_nl_trace_policy[LBDR_A_TRACE_DATA + 1];
-
-int lbdr_nl_trace(struct sk_buff *skb, struct genl_info *info);
 
 #endif /* _LBDR_NETLINK_H */

@@ -29,19 +29,33 @@
 #include "server.h"
 #include "service.h"
 
-const struct nla_policy lbdr_nl_batch_policy[LBDR_A_BATCH_COMMANDS + 1] = {
-	[LBDR_A_BATCH_COMMANDS]	= { .type = NLA_U32 },
-};
+/* The id is a constant until transactions have one of their own. */
+static int lbdr_nl_batch_reply(struct genl_info *info)
+{
+	struct sk_buff *msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	void *hdr;
+
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put_reply(msg, info, &lbdr_nl_family, 0,
+				LBDR_CMD_BATCH_BEGIN);
+	if (!hdr || nla_put_u32(msg, LBDR_A_BATCH_ID, 1)) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
 
 /**
- * lbdr_nl_batch_begin() - what follows is staged
+ * lbdr_nl_batch_begin_doit() - what follows is staged
  * @skb: the request
  * @info: the same
  *
  * Context: process.
  * Return: 0 or a negative error.
  */
-int lbdr_nl_batch_begin(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_batch_begin_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_batch *batch;
@@ -58,7 +72,7 @@ int lbdr_nl_batch_begin(struct sk_buff *skb, struct genl_info *info)
 				 "16 transactions are open in this network namespace, and it takes no more");
 	else if (err)
 		GENL_SET_ERR_MSG(info, "no memory for a transaction");
-	return err;
+	return err ?: lbdr_nl_batch_reply(info);
 }
 
 static int lbdr_nl_outdated(struct genl_info *info)
@@ -553,7 +567,7 @@ static struct lbdr_batch *lbdr_nl_batch_take(struct genl_info *info)
 }
 
 /**
- * lbdr_nl_batch_commit() - what was staged becomes true, or nothing of it
+ * lbdr_nl_batch_commit_doit() - what was staged becomes true, or nothing of it
  * @skb: the request
  * @info: the same
  *
@@ -561,7 +575,7 @@ static struct lbdr_batch *lbdr_nl_batch_take(struct genl_info *info)
  * Return: 0 or a negative error; the transaction is over either way, but where
  * the request was malformed.
  */
-int lbdr_nl_batch_commit(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_batch_commit_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	const struct nlattr *commands = info->attrs[LBDR_A_BATCH_COMMANDS];
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
@@ -596,14 +610,14 @@ out:
 }
 
 /**
- * lbdr_nl_batch_abort() - what was staged is forgotten
+ * lbdr_nl_batch_abort_doit() - what was staged is forgotten
  * @skb: the request
  * @info: the same
  *
  * Context: process.
  * Return: 0, or -ENOENT where there is no transaction.
  */
-int lbdr_nl_batch_abort(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_batch_abort_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_batch *batch = lbdr_nl_batch_take(info);
 

@@ -52,30 +52,6 @@ struct lbdr_conn_filter {
 	bool			has_service;
 };
 
-const struct nla_policy lbdr_nl_conn_policy[LBDR_A_CONN_WITH_SERVICE + 1] = {
-	[LBDR_A_CONN_FAMILY]		= { .type = NLA_U8 },
-	[LBDR_A_CONN_PROTOCOL]		= { .type = NLA_U8 },
-	[LBDR_A_CONN_CLIENT_ADDRESS]	= { .type = NLA_BINARY,
-					    .len = sizeof(struct in6_addr) },
-	[LBDR_A_CONN_CLIENT_PORT]	= { .type = NLA_U16 },
-	[LBDR_A_CONN_CLIENT_PREFIX]	= { .type = NLA_U8 },
-	[LBDR_A_CONN_VIRTUAL_ADDRESS]	= { .type = NLA_BINARY,
-					    .len = sizeof(struct in6_addr) },
-	[LBDR_A_CONN_VIRTUAL_PORT]	= { .type = NLA_U16 },
-	[LBDR_A_CONN_SERVER_ADDRESS]	= { .type = NLA_BINARY,
-					    .len = sizeof(struct in6_addr) },
-	[LBDR_A_CONN_SERVER_PORT]	= { .type = NLA_REJECT },
-	[LBDR_A_CONN_STATE]		= { .type = NLA_U8 },
-	[LBDR_A_CONN_EXPIRES]		= { .type = NLA_REJECT },
-	[LBDR_A_CONN_KILLED]		= { .type = NLA_REJECT },
-	[LBDR_A_CONN_SERVICE]		= NLA_POLICY_NESTED(lbdr_nl_key_policy),
-	[LBDR_A_CONN_FWMARK]		= { .type = NLA_REJECT },
-	[LBDR_A_CONN_IDLE]		= { .type = NLA_REJECT },
-	[LBDR_A_CONN_IDLE_MIN]		= { .type = NLA_U32 },
-	[LBDR_A_CONN_IDLE_MAX]		= { .type = NLA_U32 },
-	[LBDR_A_CONN_WITH_SERVICE]	= { .type = NLA_FLAG },
-};
-
 /* An address of the filter's family, which must be known by then. */
 static int lbdr_nl_parse_filter_addr(const struct nlattr *attr, int family,
 				     union nf_inet_addr *addr, bool *has,
@@ -150,15 +126,8 @@ static int lbdr_nl_parse_filter(struct nlattr **attrs,
 		}
 	}
 	attr = attrs[LBDR_A_CONN_STATE];
-	if (attr) {
+	if (attr)
 		filter->state = nla_get_u8(attr);
-		if (!filter->state ||
-		    filter->state >= LBDR_CONN_STATE_DEAD) {
-			NL_SET_ERR_MSG_ATTR(extack, attr,
-					    "there is no such state of a connection");
-			return -EINVAL;
-		}
-	}
 	attr = attrs[LBDR_A_CONN_SERVICE];
 	if (attr) {
 		filter->has_service = true;
@@ -333,7 +302,7 @@ static struct lbdr_nl_conn_walk **lbdr_nl_conn_walk(struct netlink_callback *cb)
 }
 
 /**
- * lbdr_nl_conn_dump_start() - begin a dump of connections
+ * lbdr_nl_conn_get_start() - begin a dump of connections
  * @cb: ctx will hold the walk
  *
  * The filter is read with the first part: to say what is wrong with it here,
@@ -342,7 +311,7 @@ static struct lbdr_nl_conn_walk **lbdr_nl_conn_walk(struct netlink_callback *cb)
  * Context: process.
  * Return: 0 or -ENOMEM.
  */
-int lbdr_nl_conn_dump_start(struct netlink_callback *cb)
+int lbdr_nl_conn_get_start(struct netlink_callback *cb)
 {
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
 	struct lbdr_nl_conn_walk *walk;
@@ -391,14 +360,14 @@ static bool lbdr_nl_dump_conns(struct sk_buff *msg, struct netlink_callback *cb,
 }
 
 /**
- * lbdr_nl_conn_dump() - the connections
+ * lbdr_nl_conn_get_dumpit() - the connections
  * @msg: where to
  * @cb: ctx holds the walk
  *
  * Context: process.
  * Return: bytes filled in, or what is wrong with the filter.
  */
-int lbdr_nl_conn_dump(struct sk_buff *msg, struct netlink_callback *cb)
+int lbdr_nl_conn_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
 	struct lbdr_nl_conn_walk *walk = *lbdr_nl_conn_walk(cb);
@@ -424,13 +393,13 @@ int lbdr_nl_conn_dump(struct sk_buff *msg, struct netlink_callback *cb)
 }
 
 /**
- * lbdr_nl_conn_dump_done() - end a dump of connections, whole or not
+ * lbdr_nl_conn_get_done() - end a dump of connections, whole or not
  * @cb: ctx holds the walk
  *
  * Context: process.
  * Return: 0.
  */
-int lbdr_nl_conn_dump_done(struct netlink_callback *cb)
+int lbdr_nl_conn_get_done(struct netlink_callback *cb)
 {
 	struct lbdr_nl_conn_walk *walk = *lbdr_nl_conn_walk(cb);
 
@@ -516,28 +485,28 @@ static int lbdr_nl_sum_conns(struct genl_info *info, u8 cmd, int attr, bool end)
 }
 
 /**
- * lbdr_nl_conn_del() - end the connections that a filter names
+ * lbdr_nl_conn_del_doit() - end the connections that a filter names
  * @skb: the message
  * @info: the message
  *
  * Context: process.
  * Return: 0 or a negative error.
  */
-int lbdr_nl_conn_del(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_conn_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	return lbdr_nl_sum_conns(info, LBDR_CMD_CONN_DEL, LBDR_A_CONN_KILLED,
 				 true);
 }
 
 /**
- * lbdr_nl_conn_count() - count the connections that a filter names
+ * lbdr_nl_conn_count_doit() - count the connections that a filter names
  * @skb: the message
  * @info: the message
  *
  * Context: process.
  * Return: 0 or a negative error.
  */
-int lbdr_nl_conn_count(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_conn_count_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	return lbdr_nl_sum_conns(info, LBDR_CMD_CONN_COUNT, LBDR_A_CONN_COUNT,
 				 false);

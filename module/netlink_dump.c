@@ -14,14 +14,14 @@
 #include "service.h"
 
 /**
- * lbdr_nl_sched_dump() - the schedulers
+ * lbdr_nl_sched_get_dumpit() - the schedulers
  * @msg: where to
  * @cb: ctx holds the next one's index
  *
  * Context: process.
  * Return: bytes filled in.
  */
-int lbdr_nl_sched_dump(struct sk_buff *msg, struct netlink_callback *cb)
+int lbdr_nl_sched_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	unsigned long *next = (unsigned long *)cb->ctx;
 	const struct lbdr_sched_ops *sched;
@@ -35,14 +35,14 @@ int lbdr_nl_sched_dump(struct sk_buff *msg, struct netlink_callback *cb)
 }
 
 /**
- * lbdr_nl_service_dump() - the services
+ * lbdr_nl_service_get_dumpit() - the services
  * @msg: where to
  * @cb: ctx holds the next one's place in the list
  *
  * Context: process.
  * Return: bytes filled in, or a negative error.
  */
-int lbdr_nl_service_dump(struct sk_buff *msg, struct netlink_callback *cb)
+int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
 	unsigned long *next = (unsigned long *)cb->ctx;
@@ -99,14 +99,14 @@ static bool lbdr_nl_dump_servers(struct sk_buff *msg,
 }
 
 /**
- * lbdr_nl_server_dump() - the servers of one service, or of all
+ * lbdr_nl_server_get_dumpit() - the servers of one service, or of all
  * @msg: where to
  * @cb: ctx holds the next one's place
  *
  * Context: process.
  * Return: bytes filled in, or a negative error.
  */
-int lbdr_nl_server_dump(struct sk_buff *msg, struct netlink_callback *cb)
+int lbdr_nl_server_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	const struct nlattr *nest = lbdr_dump_attrs(cb)[LBDR_A_SERVER_SERVICE];
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));

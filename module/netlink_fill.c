@@ -17,8 +17,6 @@
 #include "service.h"
 #include "stats.h"
 
-#define CONFIG_GROUP	0
-
 /* Those that are not 0; a service has only what differs from its namespace. */
 static int lbdr_nl_put_timeouts(struct sk_buff *msg, int attr,
 				const u32 timeout[LBDR_CONN_STATES])
@@ -82,7 +80,8 @@ int lbdr_nl_fill_info(struct sk_buff *msg, struct genl_info *info,
 	for (drop = 0; drop < LBDR_DROPS; drop++) {
 		nest = nla_nest_start(msg, LBDR_A_INFO_DROP);
 		if (!nest ||
-		    nla_put_string(msg, LBDR_A_DROP_REASON, lbdr_drop_names[drop]) ||
+		    nla_put_string(msg, LBDR_A_DROP_REASON,
+				   lbdr_drop_names[drop]) ||
 		    nla_put_u64_64bit(msg, LBDR_A_DROP_PACKETS,
 				      lbdr_drop_count(ln, drop),
 				      LBDR_A_DROP_PAD))
@@ -115,8 +114,7 @@ int lbdr_nl_fill_sched(struct sk_buff *msg, struct netlink_callback *cb,
 			  &lbdr_nl_family, NLM_F_MULTI, LBDR_CMD_SCHED_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	if (nla_put_string(msg, LBDR_A_SCHED_NAME, sched->name) ||
-	    nla_put_string(msg, LBDR_A_SCHED_SUMMARY, sched->summary)) {
+	if (nla_put_string(msg, LBDR_A_SCHED_NAME, sched->name)) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}
@@ -346,7 +344,7 @@ static struct sk_buff *lbdr_nl_ntf_alloc(const struct lbdr_net *ln)
 	struct sk_buff *msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
 
 	if (!msg)
-		genl_set_err(&lbdr_nl_family, ln->net, 0, CONFIG_GROUP,
+		genl_set_err(&lbdr_nl_family, ln->net, 0, LBDR_NLGRP_CONFIG,
 			     -ENOBUFS);
 	return msg;
 }
@@ -360,7 +358,7 @@ static struct sk_buff *lbdr_nl_ntf_alloc(const struct lbdr_net *ln)
 bool lbdr_nl_listened(struct genl_info *info)
 {
 	return genl_has_listeners(&lbdr_nl_family, genl_info_net(info),
-				  CONFIG_GROUP) || nlmsg_report(info->nlhdr);
+				  LBDR_NLGRP_CONFIG) || nlmsg_report(info->nlhdr);
 }
 
 /* A buffer for a notification, or NULL where nobody listens. */
@@ -389,7 +387,7 @@ void lbdr_nl_send(struct genl_info *info, struct sk_buff *msg, int err)
 	if (err)
 		nlmsg_free(msg);
 	else
-		genl_notify(&lbdr_nl_family, msg, info, CONFIG_GROUP,
+		genl_notify(&lbdr_nl_family, msg, info, LBDR_NLGRP_CONFIG,
 			    GFP_KERNEL);
 }
 
@@ -467,7 +465,7 @@ struct sk_buff *lbdr_nl_prepare_drained(struct lbdr_server *server)
 {
 	struct sk_buff *msg;
 
-	if (!genl_has_listeners(&lbdr_nl_family, server->ln->net, CONFIG_GROUP))
+	if (!genl_has_listeners(&lbdr_nl_family, server->ln->net, LBDR_NLGRP_CONFIG))
 		return NULL;
 	msg = lbdr_nl_ntf_alloc(server->ln);
 	if (msg && lbdr_nl_fill_server(msg, 0, 0, 0, LBDR_CMD_SERVER_DEL_NTF,
@@ -494,7 +492,7 @@ void lbdr_nl_send_drained(struct lbdr_net *ln, struct sk_buff *msg, int err)
 		nlmsg_free(msg);
 	else
 		genlmsg_multicast_netns(&lbdr_nl_family, ln->net, msg, 0,
-					CONFIG_GROUP, GFP_KERNEL);
+					LBDR_NLGRP_CONFIG, GFP_KERNEL);
 }
 
 static int lbdr_nl_fill_news(struct sk_buff *msg, const struct lbdr_net *ln,
@@ -523,7 +521,7 @@ void lbdr_nl_notify_net(struct lbdr_net *ln, u8 cmd,
 	struct sk_buff *msg;
 	int err;
 
-	if (!genl_has_listeners(&lbdr_nl_family, ln->net, CONFIG_GROUP))
+	if (!genl_has_listeners(&lbdr_nl_family, ln->net, LBDR_NLGRP_CONFIG))
 		return;
 	msg = lbdr_nl_ntf_alloc(ln);
 	if (!msg)

@@ -11,22 +11,15 @@
 #include "netlink.h"
 #include "ntf.h"
 
-const struct nla_policy lbdr_nl_info_policy[LBDR_A_INFO_DEVICE + 1] = {
-	[LBDR_A_INFO_TIMEOUT]	= { .type = NLA_NESTED },
-	[LBDR_A_INFO_ENTRY]	= { .type = NLA_U8 },
-	[LBDR_A_INFO_DEVICE]	= { .type = NLA_NUL_STRING,
-				    .len = IFNAMSIZ - 1 },
-};
-
 /**
- * lbdr_nl_info_get() - what the director is
+ * lbdr_nl_info_get_doit() - what the director is
  * @skb: the request
  * @info: the same
  *
  * Context: process.
  * Return: 0 or a negative error.
  */
-int lbdr_nl_info_get(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct sk_buff *msg;
@@ -175,14 +168,14 @@ static int lbdr_nl_apply_info(struct lbdr_net *ln, const struct nlattr *entry,
 }
 
 /**
- * lbdr_nl_info_set() - time-outs, and where packets are taken
+ * lbdr_nl_info_set_doit() - time-outs, and where packets are taken
  * @skb: the request
  * @info: the same
  *
  * Context: process.
  * Return: 0 or a negative error.
  */
-int lbdr_nl_info_set(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_info_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	const struct nlattr *entry = info->attrs[LBDR_A_INFO_ENTRY];
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));

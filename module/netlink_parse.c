@@ -25,7 +25,7 @@ bool lbdr_nl_has_key(struct nlattr **attrs)
 	       attrs[LBDR_A_SERVICE_PROTOCOL] ||
 	       attrs[LBDR_A_SERVICE_ADDRESS] || attrs[LBDR_A_SERVICE_PORT] ||
 	       attrs[LBDR_A_SERVICE_LAST_PORT] ||
-	       attrs[LBDR_A_SERVICE_FWMARK];
+	       attrs[LBDR_A_SERVICE_FWMARK] || attrs[LBDR_A_SERVICE_VRF];
 }
 
 /* Only what a frame to one host can carry: no group, and not "anywhere". */
@@ -205,15 +205,15 @@ int lbdr_nl_parse_nested_key(const struct nlattr *nest,
 			     struct lbdr_service_key *key,
 			     struct netlink_ext_ack *extack)
 {
-	struct nlattr *attrs[LBDR_A_SERVICE_FWMARK + 1];
+	struct nlattr *attrs[LBDR_A_SERVICE_VRF + 1];
 	int err;
 
 	if (!nest) {
 		NL_SET_ERR_MSG(extack, "the service is missing");
 		return -EINVAL;
 	}
-	err = nla_parse_nested(attrs, LBDR_A_SERVICE_FWMARK, nest,
-			       lbdr_nl_key_policy, extack);
+	err = nla_parse_nested(attrs, LBDR_A_SERVICE_VRF, nest,
+			       lbdr_service_key_nl_policy, extack);
 	if (err)
 		return err;
 	return lbdr_nl_parse_key(attrs, key, extack);
@@ -294,19 +294,6 @@ static int lbdr_nl_parse_choice(const struct nlattr *attr, u8 max, u8 *choice,
 	return 0;
 }
 
-static const struct nla_policy lbdr_nl_timeout_policy[LBDR_A_TIMEOUT_MAX + 1] = {
-	[LBDR_A_TIMEOUT_SYN_RECV]		= { .type = NLA_U32 },
-	[LBDR_A_TIMEOUT_ESTABLISHED]		= { .type = NLA_U32 },
-	[LBDR_A_TIMEOUT_FIN_WAIT]		= { .type = NLA_U32 },
-	[LBDR_A_TIMEOUT_TIME_WAIT]		= { .type = NLA_U32 },
-	[LBDR_A_TIMEOUT_CLOSE]			= { .type = NLA_U32 },
-	[LBDR_A_TIMEOUT_UDP]			= { .type = NLA_U32 },
-	[LBDR_A_TIMEOUT_SCTP_INIT]		= { .type = NLA_U32 },
-	[LBDR_A_TIMEOUT_SCTP_ESTABLISHED]	= { .type = NLA_U32 },
-	[LBDR_A_TIMEOUT_SCTP_SHUTDOWN]		= { .type = NLA_U32 },
-	[LBDR_A_TIMEOUT_SCTP_CLOSED]		= { .type = NLA_U32 },
-};
-
 /**
  * lbdr_nl_parse_timeouts() - time-outs by state
  * @nest: the attributes, which have the states' numbers; or NULL
@@ -333,7 +320,7 @@ int lbdr_nl_parse_timeouts(const struct nlattr *nest, u32 least,
 	if (!nest)
 		return 0;
 	err = nla_parse_nested(attrs, LBDR_A_TIMEOUT_MAX, nest,
-			       lbdr_nl_timeout_policy, extack);
+			       lbdr_timeout_nl_policy, extack);
 	if (err)
 		return err;
 	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
@@ -359,6 +346,11 @@ static int lbdr_nl_parse_flags(struct genl_info *info,
 	u32 mask = mask_attr ? nla_get_u32(mask_attr) : U32_MAX;
 	u32 flags;
 
+	if (!attr && mask_attr) {
+		NL_SET_ERR_MSG_ATTR(info->extack, mask_attr,
+				    "flags is required with flags-mask");
+		return -EINVAL;
+	}
 	if (!attr)
 		return 0;
 	flags = (settings->flags & ~mask) | (nla_get_u32(attr) & mask);

@@ -15,20 +15,6 @@
 #include "state.h"
 #include "stats.h"
 
-const struct nla_policy lbdr_nl_trace_policy[LBDR_A_TRACE_DATA + 1] = {
-	[LBDR_A_TRACE_FAMILY]		= { .type = NLA_U8 },
-	[LBDR_A_TRACE_PROTOCOL]		= { .type = NLA_U8 },
-	[LBDR_A_TRACE_CLIENT_ADDRESS]	= { .type = NLA_BINARY,
-					    .len = sizeof(struct in6_addr) },
-	[LBDR_A_TRACE_CLIENT_PORT]	= { .type = NLA_U16 },
-	[LBDR_A_TRACE_VIRTUAL_ADDRESS]	= { .type = NLA_BINARY,
-					    .len = sizeof(struct in6_addr) },
-	[LBDR_A_TRACE_VIRTUAL_PORT]	= { .type = NLA_U16 },
-	[LBDR_A_TRACE_MARK]		= { .type = NLA_U32 },
-	[LBDR_A_TRACE_MAC]		= NLA_POLICY_EXACT_LEN(ETH_ALEN),
-	[LBDR_A_TRACE_DATA]		= { .type = NLA_FLAG },
-};
-
 /* What the packet means to its connection, or that there is no such packet. */
 static int lbdr_nl_parse_event(struct nlattr **attrs, u8 protocol,
 			       enum lbdr_event *event,
@@ -53,20 +39,6 @@ static int lbdr_nl_parse_event(struct nlattr **attrs, u8 protocol,
 	}
 	NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_TRACE_PROTOCOL],
 			    "the protocol must be TCP, UDP or SCTP");
-	return -EINVAL;
-}
-
-/* Nobody sends from or to port 0. */
-static int lbdr_nl_parse_ports(struct nlattr **attrs, union lbdr_ports *ports,
-			       struct netlink_ext_ack *extack)
-{
-	const struct nlattr *client = attrs[LBDR_A_TRACE_CLIENT_PORT];
-
-	ports->cport = client ? nla_get_be16(client) : 0;
-	ports->vport = nla_get_be16(attrs[LBDR_A_TRACE_VIRTUAL_PORT]);
-	if (ports->vport && (!client || ports->cport))
-		return 0;
-	NL_SET_ERR_MSG(extack, "no packet has a port of 0; the client's may be left out");
 	return -EINVAL;
 }
 
@@ -95,7 +67,6 @@ static int lbdr_nl_parse_question(struct genl_info *info,
 		return family;
 	protocol = nla_get_u8(attrs[LBDR_A_TRACE_PROTOCOL]);
 	err = lbdr_nl_parse_event(attrs, protocol, &flow->event, extack) ?:
-	      lbdr_nl_parse_ports(attrs, &ports, extack) ?:
 	      lbdr_nl_parse_addr(attrs[LBDR_A_TRACE_CLIENT_ADDRESS], family,
 				 &client, extack) ?:
 	      lbdr_nl_parse_addr(attrs[LBDR_A_TRACE_VIRTUAL_ADDRESS], family,
@@ -103,6 +74,10 @@ static int lbdr_nl_parse_question(struct genl_info *info,
 	if (err)
 		return err;
 
+	/* Without a client port no connection is looked up. */
+	if (attrs[LBDR_A_TRACE_CLIENT_PORT])
+		ports.cport = nla_get_be16(attrs[LBDR_A_TRACE_CLIENT_PORT]);
+	ports.vport = nla_get_be16(attrs[LBDR_A_TRACE_VIRTUAL_PORT]);
 	flow->family = family;
 	if (family == LBDR_V4) {
 		flow->v4.client = client.ip;
@@ -146,7 +121,8 @@ static int lbdr_nl_put_verdict(struct sk_buff *msg,
 		return -EMSGSIZE;
 	if (answer->drop == LBDR_DROPS)
 		return 0;
-	return nla_put_string(msg, LBDR_A_TRACE_REASON, lbdr_drop_names[answer->drop]) ||
+	return nla_put_string(msg, LBDR_A_TRACE_REASON,
+			      lbdr_drop_names[answer->drop]) ||
 	       (told && nla_put_u8(msg, LBDR_A_TRACE_REFUSE, answer->refuse));
 }
 
@@ -179,8 +155,6 @@ static int lbdr_nl_put_choice(struct sk_buff *msg,
 	if (!answer->scheduled)
 		return 0;
 	return nla_put_string(msg, LBDR_A_TRACE_SCHEDULER, sched->ops->name) ||
-	       nla_put_string(msg, LBDR_A_TRACE_SCHED_SUMMARY,
-			      sched->ops->summary) ||
 	       (sched->ops->random && nla_put_flag(msg, LBDR_A_TRACE_RANDOM)) ||
 	       ((sched->flags & LBDR_SCHED_FLAG_PORT) &&
 		nla_put_flag(msg, LBDR_A_TRACE_HASHES_PORT)) ||
@@ -239,14 +213,14 @@ static int lbdr_nl_fill_answer(struct sk_buff *msg, const struct lbdr_net *ln,
 }
 
 /**
- * lbdr_nl_trace() - tell what would become of a packet
+ * lbdr_nl_trace_doit() - tell what would become of a packet
  * @skb: the message
  * @info: the message
  *
  * Context: process.
  * Return: 0 or a negative error.
  */
-int lbdr_nl_trace(struct sk_buff *skb, struct genl_info *info)
+int lbdr_nl_trace_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_peek_packet question;
