@@ -29,7 +29,7 @@
  */
 struct event_recorder {
 	struct notifier_block	nb;
-	spinlock_t		lock;
+	spinlock_t		lock;	/* events arrive on any CPU */
 	u32			n;
 	unsigned long		events[EVENTS_MAX];
 	struct lbdr_conn_change	changes[EVENTS_MAX];
@@ -234,8 +234,8 @@ static int event_count(struct notifier_block *nb, unsigned long event, void *dat
 
 	if (!READ_ONCE(counter->registered))
 		atomic_inc(&counter->late);
-	if ((event == LBDR_CONN_EVENT_NEW) != new ||
-	    (event == LBDR_CONN_EVENT_END) != end)
+	if (event != (new ? LBDR_CONN_EVENT_NEW :
+		      end ? LBDR_CONN_EVENT_END : LBDR_CONN_EVENT_STATE))
 		atomic_inc(&counter->wrong);
 	atomic_inc(&counter->from[change->from]);
 	atomic_inc(&counter->to[change->to]);

@@ -64,8 +64,8 @@ static void icmp_inner_swap(u8 *a, u8 *b, u32 len)
  * set to the expected flow.
  */
 static void icmp_inner_put(struct icmp_error *error, const struct packet_kind *kind,
-		      const struct icmp_inner_outer *outer, u8 type,
-		      struct lbdr_flow *flow)
+			   const struct icmp_inner_outer *outer, u8 type,
+			   struct lbdr_flow *flow)
 {
 	bool ext = outer->ext.type || outer->ext.len;
 	bool four = kind->family == LBDR_V4;
@@ -84,7 +84,7 @@ static void icmp_inner_put(struct icmp_error *error, const struct packet_kind *k
 	else
 		icmp_inner_swap(bytes + V6_SADDR, bytes + V6_DADDR, 16);
 	icmp_inner_swap(bytes + error->thoff + L4_SPORT,
-		   bytes + error->thoff + L4_DPORT, 2);
+			bytes + error->thoff + L4_DPORT, 2);
 
 	if (four) {
 		packet_put_ip4(packet, icmp, outer->words);
@@ -122,7 +122,7 @@ static void icmp_inner_whole_test(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(icmp_inner_outers); i++) {
 		icmp_inner_put(error, kind, &icmp_inner_outers[i],
-			  icmp_inner_type(kind->family), &expected);
+			       icmp_inner_type(kind->family), &expected);
 		for (linear = packet_fixed_len(kind->family);
 		     linear <= packet->len; linear++) {
 			KUNIT_EXPECT_EQ_MSG(test, LBDR_PARSED_ERROR,
@@ -154,7 +154,7 @@ static void icmp_inner_truncated_test(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(icmp_inner_outers); i++) {
 		icmp_inner_put(error, kind, &icmp_inner_outers[i],
-			  icmp_inner_type(kind->family), &expected);
+			       icmp_inner_type(kind->family), &expected);
 		for (len = packet_fixed_len(kind->family); len < packet->len;
 		     len++) {
 			wanted = len < error->at + error->thoff + PORTS_LEN ?
@@ -191,7 +191,7 @@ static void icmp_inner_types_test(struct kunit *test)
 
 		for (type = 0; type < 256; type++) {
 			icmp_inner_put(error, kind, &icmp_inner_outers[0], type,
-				  &expected);
+				       &expected);
 			is_error = kind->family == LBDR_V4 ?
 				   type == 3 || type == 4 || type == 11 ||
 				   type == 12 : type < 128;
@@ -320,7 +320,7 @@ static void icmp_inner_odd_test(struct kunit *test)
 
 	plain.hdr_len += plain.n_exts * 8;
 	icmp_inner_put(error, &plain, &icmp_inner_outers[0], icmp_inner_type(odd->family),
-		  &flow);
+		       &flow);
 	for (i = 0; i < POKES_MAX; i++)
 		if (odd->pokes[i].at || odd->pokes[i].value)
 			packet->bytes[error->at + odd->pokes[i].at] =
@@ -355,7 +355,7 @@ static bool icmp_inner_naive_ext(u8 type)
  * last fragment header.
  */
 static u32 icmp_inner_naive_chain(const u8 *bytes, u32 at, u32 len, u8 *type,
-			     u32 *offset, bool *more)
+				  u32 *offset, bool *more)
 {
 	u32 n = 0, size;
 
@@ -400,7 +400,7 @@ static u32 icmp_inner_naive_icmp(const u8 *bytes, enum lbdr_family family, u32 l
 
 /* Second implementation of icmp_inner.c: ICMP header at @at, first @len bytes. */
 static enum lbdr_parsed icmp_inner_naive(const u8 *bytes, enum lbdr_family family,
-				    u32 at, u32 len, struct lbdr_flow *flow)
+					 u32 at, u32 len, struct lbdr_flow *flow)
 {
 	bool four = family == LBDR_V4, more;
 	u32 inner_at = at + ICMP_LEN, thoff, offset;
@@ -424,7 +424,7 @@ static enum lbdr_parsed icmp_inner_naive(const u8 *bytes, enum lbdr_family famil
 			return LBDR_PARSED_OTHER;
 	} else {
 		thoff = icmp_inner_naive_chain(bytes, inner_at, len, &type, &offset,
-					  &more);
+					       &more);
 		if (!thoff || memcmp(inner + V6_SADDR, bytes + V6_DADDR, 16))
 			return LBDR_PARSED_OTHER;
 	}
@@ -453,7 +453,7 @@ static enum lbdr_parsed icmp_inner_naive(const u8 *bytes, enum lbdr_family famil
 
 /* Builds an error; changes some bytes, or makes its end random bytes. */
 static enum lbdr_family icmp_inner_put_damaged(struct icmp_error *error,
-					  struct rnd_state *rnd)
+					       struct rnd_state *rnd)
 {
 	struct packet *packet = error->packet;
 	const struct icmp_inner_outer *outer;

@@ -16,7 +16,7 @@
  */
 #include "conn_event.h"
 
-DEFINE_STATIC_KEY_FALSE(lbdr_conn_event_key);
+struct static_key_false lbdr_conn_event_key = STATIC_KEY_FALSE_INIT;
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_event_key);
 
 static ATOMIC_NOTIFIER_HEAD(lbdr_conn_event_chain);

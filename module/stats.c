@@ -14,7 +14,6 @@
 #define CREATE_TRACE_POINTS
 #include "lbdr_trace.h"
 
-#define LBDR_DROP_NAME(member, name)	[LBDR_##member] = name,
 const char *const lbdr_drop_names[LBDR_DROPS] = {
 	LBDR_DROP_REASONS(LBDR_DROP_NAME)
 };

@@ -38,6 +38,7 @@
 	X(FLOOD_EVICTED,	"evicted")
 
 #define LBDR_DROP_MEMBER(member, name)	LBDR_##member,
+#define LBDR_DROP_NAME(member, name)	name,
 enum lbdr_drop {
 	LBDR_DROP_REASONS(LBDR_DROP_MEMBER)
 	LBDR_DROPS
