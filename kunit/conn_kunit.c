@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The connection table, one step at a time: what is added, found, moved, killed
- * and collected, and that all that is counted comes out even.
+ * The connection table, single-threaded: add, find, change state, remove, evict and
+ * collect connections, and the counts of the servers after each step.
  */
 #include <kunit/test.h>
 
@@ -12,13 +12,13 @@
 #include "state.h"
 #include "stats.h"
 
-/* More than the collector looks at in one go */
+/* More connections than the collector visits in one period */
 #define BULK		12000
 
 /*
- * The two below hand out what is protected by nothing: no other context ends a
- * connection of these tests before the test makes it, and a test does not touch
- * one that has ended.
+ * conn_add() and conn_find() return a connection outside of the RCU read side. This is
+ * safe here: no other context removes a connection of these tests unless the test makes
+ * it expire, and a test does not use a connection that was removed.
  */
 static struct lbdr_conn *conn_add(struct conns *conns,
 				  const struct lbdr_flow *flow, u32 server)
@@ -53,7 +53,7 @@ static bool conn_kill(struct conns *conns, struct lbdr_conn *conn)
 	return killed;
 }
 
-/* As a packet of @event would. */
+/* Changes the state of a connection as a packet of @event does. */
 static void conn_step(struct lbdr_conn *conn, enum lbdr_event event)
 {
 	u32 state = READ_ONCE(conn->state);
@@ -84,7 +84,8 @@ static struct lbdr_flow conn_flow_of(const struct conn_kind *kind, u32 n)
 	return conns_flow(kind->family, kind->protocol, n);
 }
 
-static void conn_life_test(struct kunit *test)
+/* A connection from its first packet to its removal. */
+static void conn_lifecycle_test(struct kunit *test)
 {
 	const struct conn_kind *kind = test->param_value;
 	struct lbdr_flow flow = conn_flow_of(kind, 1);
@@ -117,7 +118,7 @@ static void conn_life_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, counts.conns, 1);
 }
 
-/* Each part of the key tells one flow from another. */
+/* Every bit of the key distinguishes flows. */
 static void conn_key_test(struct kunit *test)
 {
 	const struct conn_kind *kind = test->param_value;
@@ -142,7 +143,7 @@ static void conn_key_test(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, conn_find(conns, &flow));
 }
 
-/* Of two first packets the second one gets the connection of the first. */
+/* A second first packet of a flow gets the existing connection. */
 static void conn_twice_test(struct kunit *test)
 {
 	const struct conn_kind *kind = test->param_value;
@@ -168,7 +169,7 @@ static void conn_twice_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, counts.conns, 0);
 }
 
-/* Who kills second has killed nothing, and no count moves. */
+/* A second removal and a late state change do nothing and change no count. */
 static void conn_kill_twice_test(struct kunit *test)
 {
 	const struct conn_kind *kind = test->param_value;
@@ -190,8 +191,8 @@ static void conn_kill_twice_test(struct kunit *test)
 	conns_expect_none(test);
 }
 
-/* A dead one that is still in the table, as in the middle of its removal. */
-static void conn_dying_test(struct kunit *test)
+/* A connection that is marked dead but still in the table, as during its removal. */
+static void conn_removal_test(struct kunit *test)
 {
 	const struct conn_kind *kind = test->param_value;
 	struct lbdr_flow flow = conn_flow_of(kind, 1);
@@ -218,11 +219,18 @@ static void conn_dying_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&conns->servers[1].refs), 1);
 }
 
+/**
+ * struct conn_path - a state, and how packets lead to it
+ * @name: name of the case
+ * @state: the state
+ * @protocol: protocol of the connection
+ * @n_events: number of packets after the first one
+ * @events: events of these packets
+ */
 struct conn_path {
 	const char	*name;
 	u32		state;
 	u8		protocol;
-	/* that lead to the state */
 	u32		n_events;
 	enum lbdr_event	events[2];
 };
@@ -243,10 +251,10 @@ static const struct conn_path conn_paths[] = {
 
 KUNIT_ARRAY_PARAM_DESC(conn_path, conn_paths, name);
 
-/* A connection that packets have led to the state of @path. */
-static struct lbdr_conn *conn_lead(struct kunit *test,
-				   const struct lbdr_flow *flow,
-				   const struct conn_path *path)
+/* Returns a new connection in the state of @path. */
+static struct lbdr_conn *conn_in_state(struct kunit *test,
+				       const struct lbdr_flow *flow,
+				       const struct conn_path *path)
 {
 	struct conns *conns = test->priv;
 	struct lbdr_conn *conn;
@@ -260,7 +268,7 @@ static struct lbdr_conn *conn_lead(struct kunit *test,
 	return conn;
 }
 
-/* A connection counts as what its state is, through all its states. */
+/* In every state the connection is counted as active or inactive, as expected. */
 static void conn_count_test(struct kunit *test)
 {
 	const struct conn_path *path = test->param_value;
@@ -270,10 +278,10 @@ static void conn_count_test(struct kunit *test)
 	struct conns *conns = test->priv;
 	struct lbdr_conn *conn;
 
-	conn = conn_lead(test, &flow, path);
+	conn = conn_in_state(test, &flow, path);
 	conns_expect_counts(test, 0, active, !active);
 
-	/* A move from a state that was left meanwhile is no move. */
+	/* A transition from a state that the connection is not in fails. */
 	conns_lock();
 	lbdr_conn_move(conn, LBDR_CONN_STATE_NONE,
 		       active ? LBDR_CONN_STATE_CLOSE :
@@ -286,7 +294,7 @@ static void conn_count_test(struct kunit *test)
 	conns_expect_none(test);
 }
 
-/* Found while its time is not over, and renewed by that; then not any more. */
+/* Before its timeout a connection is found and renewed; after it, it is removed. */
 static void conn_expire_test(struct kunit *test)
 {
 	const struct conn_path *path = test->param_value;
@@ -297,11 +305,11 @@ static void conn_expire_test(struct kunit *test)
 
 	flow.event = path->protocol == IPPROTO_TCP ? LBDR_EVENT_SYN :
 						     LBDR_EVENT_UDP;
-	conn = conn_lead(test, &flow, path);
+	conn = conn_in_state(test, &flow, path);
 	timeout = lbdr_state_timeout[lbdr_state_shown(path->state)] * HZ;
 	flow.event = LBDR_EVENT_DATA;
 
-	/* Half of CLOSE's ten seconds is ample for a slow machine. */
+	/* Half of the shortest timeout, 5 s of CLOSE, is enough for a slow machine. */
 	conns_lock();
 	conns_idle(conn, timeout / 2);
 	found = lbdr_conn_find(conns->ln, &flow);
@@ -320,6 +328,7 @@ static void conn_expire_test(struct kunit *test)
 	conns_expect_none(test);
 }
 
+/* lbdr_conn_left() for a fresh, an idle and an expired connection, and a dead server. */
 static void conn_left_test(struct kunit *test)
 {
 	const struct conn_path *path = test->param_value;
@@ -328,10 +337,10 @@ static void conn_left_test(struct kunit *test)
 	long timeout, fresh, idle, over, dead;
 	struct lbdr_conn *conn;
 
-	conn = conn_lead(test, &flow, path);
+	conn = conn_in_state(test, &flow, path);
 	timeout = lbdr_state_timeout[lbdr_state_shown(path->state)] * HZ;
 
-	/* Neither the collector nor the clock can come between by much. */
+	/* BH is off: the stamps are compared within 2 s of being written. */
 	conns_lock();
 	conns_idle(conn, 0);
 	fresh = lbdr_conn_left(conns->ln, conn);
@@ -352,7 +361,8 @@ static void conn_left_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dead, 0);
 }
 
-static bool conn_there(struct conns *conns, const struct lbdr_flow *flow)
+/* Checks that a connection exists, without renewing it. */
+static bool conn_exists(struct conns *conns, const struct lbdr_flow *flow)
 {
 	bool there;
 
@@ -362,7 +372,7 @@ static bool conn_there(struct conns *conns, const struct lbdr_flow *flow)
 	return there;
 }
 
-/* Whether the table is small enough to be seen whole, and is not being resized. */
+/* Returns true if eviction searches all buckets: few buckets, and no resize. */
 static bool conn_table_settled(struct rhashtable *ht)
 {
 	const struct bucket_table *table;
@@ -376,8 +386,8 @@ static bool conn_table_settled(struct rhashtable *ht)
 }
 
 /*
- * Of ten, few enough to be all seen, the oldest half-open one makes room, time
- * and again; the one that was heard of twice is older than all of them and stays.
+ * Ten connections are few enough to be all compared. Each eviction removes the oldest
+ * half-open one. The established one is older than all of them and stays.
  */
 static void conn_evict_test(struct kunit *test)
 {
@@ -398,7 +408,7 @@ static void conn_evict_test(struct kunit *test)
 							LBDR_EVENT_UDP);
 	for (left = last; left <= last; left--) {
 		for (i = 0; i < ARRAY_SIZE(flows); i++)
-			KUNIT_EXPECT_EQ_MSG(test, conn_there(conns, &flows[i]),
+			KUNIT_EXPECT_EQ_MSG(test, conn_exists(conns, &flows[i]),
 					    i < left || i == last,
 					    "the one of %u s, %u are left",
 					    1 + i, left);
@@ -408,12 +418,12 @@ static void conn_evict_test(struct kunit *test)
 		lbdr_flood_evict(conns->ln, kind->family);
 		conns_unlock();
 	}
-	KUNIT_EXPECT_TRUE(test, conn_there(conns, &flows[last]));
+	KUNIT_EXPECT_TRUE(test, conn_exists(conns, &flows[last]));
 }
 
 /*
- * Where nothing is left, a half-open one goes if the room of none is on its way
- * back, and stays if it is.
+ * In a full table a half-open connection is evicted only if no memory of removed
+ * connections is waiting for a grace period.
  */
 static void conn_evict_full_test(struct kunit *test)
 {
@@ -426,18 +436,18 @@ static void conn_evict_full_test(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, conn_add(conns, &flow, 0));
 
-	/* Others hold all the rest: out of the table, and then in it. */
+	/* A full table whose other entries are removed but not freed, then in the table. */
 	atomic_add(others, &conns->ln->n_conns);
 	conns_lock();
 	lbdr_flood_evict(conns->ln, kind->family);
 	conns_unlock();
-	stays = conn_there(conns, &flow);
+	stays = conn_exists(conns, &flow);
 
 	atomic_add(others, &table->nelems);
 	conns_lock();
 	lbdr_flood_evict(conns->ln, kind->family);
 	conns_unlock();
-	goes = !conn_there(conns, &flow);
+	goes = !conn_exists(conns, &flow);
 
 	atomic_sub(others, &table->nelems);
 	atomic_sub(others, &conns->ln->n_conns);
@@ -445,7 +455,7 @@ static void conn_evict_full_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, goes);
 }
 
-/* No packet comes for it: the collector takes it, and leaves the others. */
+/* The collector removes an expired connection without a packet, and no other. */
 static void conn_collect_test(struct kunit *test)
 {
 	const struct conn_kind *kind = test->param_value;
@@ -469,7 +479,7 @@ static void conn_collect_test(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, conn_find(conns, &other), stays);
 }
 
-/* A SYN on what was closed begins anew; on what is open it changes nothing. */
+/* A SYN starts a new connection in the closing states, and in no other state. */
 static void conn_reuse_test(struct kunit *test)
 {
 	const struct conn_path *path = test->param_value;
@@ -477,9 +487,9 @@ static void conn_reuse_test(struct kunit *test)
 	struct conns *conns = test->priv;
 	struct lbdr_conn *conn, *again;
 
-	conn = conn_lead(test, &flow, path);
+	conn = conn_in_state(test, &flow, path);
 
-	/* Data belongs to whatever there is. */
+	/* Data belongs to the connection in any state. */
 	flow.event = LBDR_EVENT_DATA;
 	KUNIT_EXPECT_PTR_EQ(test, conn_find(conns, &flow), conn);
 	if (path->protocol != IPPROTO_TCP)
@@ -502,7 +512,7 @@ static void conn_reuse_test(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, conn_find(conns, &flow), again);
 }
 
-/* Connections go with their server: by the next packet, or by the collector. */
+/* Connections of a dead server are removed by the next packet or by the collector. */
 static void conn_dead_server_test(struct kunit *test)
 {
 	const struct conn_kind *kind = test->param_value;
@@ -533,7 +543,7 @@ static void conn_dead_server_test(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, conn_find(conns, &other), stays);
 }
 
-/* The last one that fits is taken, the next is refused and leaves no trace. */
+/* The connection that reaches the limit is added; the next is refused, uncounted. */
 static void conn_max_test(struct kunit *test)
 {
 	const struct conn_kind *kind = test->param_value;
@@ -546,7 +556,7 @@ static void conn_max_test(struct kunit *test)
 	enum lbdr_drop why = LBDR_DROPS;
 	int others;
 
-	/* Others of the namespace hold all but two. */
+	/* Simulate that all but two entries are in use. */
 	others = lbdr_conn_max() - 2;
 	conn = conn_add(conns, &flow, 0);
 	atomic_add(others, &conns->ln->n_conns);
@@ -566,12 +576,12 @@ static void conn_max_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&conns->servers[1].refs), 1);
 	KUNIT_EXPECT_NULL(test, conn_find(conns, &refused));
 
-	/* With the others gone, there is room again. */
+	/* Below the limit again. */
 	KUNIT_EXPECT_NOT_NULL(test, conn_add(conns, &refused, 1));
 }
 
-/* Works only while there is something to do. */
-static void conn_collector_rests_test(struct kunit *test)
+/* The collector is queued only while connections exist. */
+static void conn_collector_idle_test(struct kunit *test)
 {
 	struct lbdr_flow flow = conns_flow(LBDR_V4, IPPROTO_TCP, 1);
 	struct conns *conns = test->priv;
@@ -589,7 +599,7 @@ static void conn_collector_rests_test(struct kunit *test)
 	}
 }
 
-/* More than one look of the collector takes, in tables that have to grow. */
+/* More connections than one collector period visits, in tables that grow. */
 static void conn_bulk_test(struct kunit *test)
 {
 	struct conns *conns = test->priv;
@@ -599,7 +609,7 @@ static void conn_bulk_test(struct kunit *test)
 
 	for (i = 0; i < BULK; i++) {
 		flow = conns_flow(i % LBDR_FAMILIES, IPPROTO_TCP, i);
-		/* A table that grows may refuse for a moment. */
+		/* Insertion may fail during a resize of the table. */
 		if (!conns_wait_for(conn_add(conns, &flow, i % CONNS_SERVERS)))
 			lost++;
 		cond_resched();
@@ -612,7 +622,7 @@ static void conn_bulk_test(struct kunit *test)
 	for (i = 0; i < CONNS_SERVERS; i++)
 		conns_expect_counts(test, i, BULK / CONNS_SERVERS, 0);
 
-	/* Every other one has been silent for too long. */
+	/* Make every other connection expire. */
 	for (i = 0; i < BULK; i++) {
 		flow = conns_flow(i % LBDR_FAMILIES, IPPROTO_TCP, i);
 		conns_lock();
@@ -629,7 +639,7 @@ static void conn_bulk_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, conns_wait_for(atomic_read(&conns->ln->n_conns) <=
 					      BULK / 2));
 
-	/* And now these are gone, and no others. */
+	/* Exactly these are removed. */
 	for (i = 0; i < BULK; i++) {
 		flow = conns_flow(i % LBDR_FAMILIES, IPPROTO_TCP, i);
 		conn = conn_find(conns, &flow);
@@ -640,11 +650,11 @@ static void conn_bulk_test(struct kunit *test)
 }
 
 static struct kunit_case conn_cases[] = {
-	KUNIT_CASE_PARAM(conn_life_test, conn_kind_gen_params),
+	KUNIT_CASE_PARAM(conn_lifecycle_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_key_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_twice_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_kill_twice_test, conn_kind_gen_params),
-	KUNIT_CASE_PARAM(conn_dying_test, conn_kind_gen_params),
+	KUNIT_CASE_PARAM(conn_removal_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_count_test, conn_path_gen_params),
 	KUNIT_CASE_PARAM(conn_expire_test, conn_path_gen_params),
 	KUNIT_CASE_PARAM(conn_left_test, conn_path_gen_params),
@@ -654,7 +664,7 @@ static struct kunit_case conn_cases[] = {
 	KUNIT_CASE_PARAM(conn_dead_server_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_evict_full_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_max_test, conn_kind_gen_params),
-	KUNIT_CASE(conn_collector_rests_test),
+	KUNIT_CASE(conn_collector_idle_test),
 	KUNIT_CASE(conn_bulk_test),
 	{}
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The connection table under the packets of several CPUs, which meet in the same
- * few flows on purpose.
+ * The connection table under concurrent packets of a few flows, so that CPUs contend
+ * for the same entries.
  */
 #include <kunit/test.h>
 
@@ -16,20 +16,29 @@
 #define THREADS		4
 #define THREAD_TURNS	20000
 
+/**
+ * struct conn_thread - a thread that plays packets
+ * @conns: the table
+ * @rnd: random numbers
+ * @flows: number of different flows
+ * @mismatches: connections found that have another key or server; must be 0
+ * @refused: connections refused for a reason other than a resize; must be 0
+ * @below_zero: counts of a server that were too low; must be 0
+ * @added: connections added or found by lbdr_conn_add(); must not be 0
+ * @killed: connections removed; must not be 0
+ */
 struct conn_thread {
 	struct conns		*conns;
 	struct rnd_state	rnd;
 	u32			flows;
-	/* what was met and may never be */
-	u32			strangers;
+	u32			mismatches;
 	u32			refused;
 	u32			below_zero;
-	/* what must have been met */
 	u32			added;
 	u32			killed;
 };
 
-/* One packet of any of the flows, as the hook would take it. */
+/* One packet of a random flow, handled in the way of the netfilter hook. */
 static void conn_thread_packet(struct conn_thread *thread)
 {
 	struct rnd_state *rnd = &thread->rnd;
@@ -59,10 +68,10 @@ static void conn_thread_packet(struct conn_thread *thread)
 	server = conn->server;
 	if (!conns_has_key(conn, &flow) || server < conns->servers ||
 	    server >= conns->servers + CONNS_SERVERS)
-		thread->strangers++;
+		thread->mismatches++;
 
 	state = READ_ONCE(conn->state);
-	/* Gives the others time to come between. */
+	/* Widen the window for other threads. */
 	for (n = lbdr_kunit_below(rnd, 64); n; n--)
 		cpu_relax();
 	next = lbdr_state_next[flow.event][state];
@@ -77,8 +86,8 @@ static void conn_thread_packet(struct conn_thread *thread)
 		break;
 	}
 	/*
-	 * A count moves after the state has, so it lags behind by the moves
-	 * that are under way: one for each of the other threads.
+	 * Counts are updated after the state. Each of the other threads may have changed
+	 * a state but not yet the count.
 	 */
 	if (atomic_read(&server->active) <= -THREADS ||
 	    atomic_read(&server->inactive) <= -THREADS)
@@ -98,23 +107,23 @@ static void conn_thread_run(void *arg)
 	}
 }
 
-struct conn_crowd {
+struct conn_load {
 	const char	*name;
 	u32		flows;
 };
 
-static const struct conn_crowd conn_crowds[] = {
+static const struct conn_load conn_loads[] = {
 	{ "many flows", 300 },
 	{ "four flows", 4 },
 	{ "one flow", 1 },
 };
 
-KUNIT_ARRAY_PARAM_DESC(conn_crowd, conn_crowds, name);
+KUNIT_ARRAY_PARAM_DESC(conn_load, conn_loads, name);
 
-/* However many packets meet, every connection is counted and freed once. */
+/* Every connection is counted once and freed once. conns_exit() checks the counts. */
 static void conn_threads_test(struct kunit *test)
 {
-	const struct conn_crowd *crowd = test->param_value;
+	const struct conn_load *load = test->param_value;
 	struct conns *conns = test->priv;
 	struct conn_thread *threads;
 	struct rnd_state rnd;
@@ -125,7 +134,7 @@ static void conn_threads_test(struct kunit *test)
 	lbdr_kunit_seed(test, &rnd);
 	for (i = 0; i < THREADS; i++) {
 		threads[i].conns = conns;
-		threads[i].flows = crowd->flows;
+		threads[i].flows = load->flows;
 		prandom_seed_state(&threads[i].rnd, prandom_u32_state(&rnd));
 	}
 
@@ -133,17 +142,16 @@ static void conn_threads_test(struct kunit *test)
 			   THREADS);
 
 	for (i = 0; i < THREADS; i++) {
-		KUNIT_EXPECT_EQ(test, threads[i].strangers, 0);
+		KUNIT_EXPECT_EQ(test, threads[i].mismatches, 0);
 		KUNIT_EXPECT_EQ(test, threads[i].refused, 0);
 		KUNIT_EXPECT_EQ(test, threads[i].below_zero, 0);
 		KUNIT_EXPECT_GT(test, threads[i].added, 0);
 		KUNIT_EXPECT_GT(test, threads[i].killed, 0);
 	}
-	/* conns_exit() looks at what is left. */
 }
 
 static struct kunit_case conn_threads_cases[] = {
-	KUNIT_CASE_PARAM(conn_threads_test, conn_crowd_gen_params),
+	KUNIT_CASE_PARAM(conn_threads_test, conn_load_gen_params),
 	{}
 };
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The connection table of the initial namespace, as the module has made it, with
- * its collector, and servers of the test's own. The namespace has no service, so
- * nobody else touches it.
+ * Fixture of the suites that test the connection table. It uses the table and the
+ * collector of the initial namespace, as the module initialised them, and servers of its
+ * own. The namespace has no service, so no packet and no other user changes the table.
  *
- * Nothing waits for a time-out: a stamp is set back, or a limit is drawn near.
- * What another context does is waited for with a deadline.
+ * No test waits for a timeout: it moves a stamp into the past, or a counter close to its
+ * limit. Tests poll for the effects of other contexts, with a deadline.
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
@@ -17,7 +17,7 @@
 #include "server.h"
 #include "stats.h"
 
-/* A SYN or a datagram, of a client that @n makes another one of. */
+/* Returns the flow of a TCP SYN or a UDP datagram. Each @n is another client. */
 struct lbdr_flow conns_flow(enum lbdr_family family, u8 protocol, u32 n)
 {
 	struct lbdr_flow flow = {
@@ -63,7 +63,7 @@ void conns_expect_counts(struct kunit *test, u32 server, int active,
 			inactive);
 }
 
-/* All that was killed is freed. */
+/* Expects an empty table: every removed connection is freed and every count is 0. */
 void conns_expect_none(struct kunit *test)
 {
 	struct conns *conns = test->priv;
@@ -102,7 +102,7 @@ int conns_init(struct kunit *test)
 
 		server->ln = conns->ln;
 		server->service = &conns->service;
-		/* One reference is the test's: nobody else frees a server. */
+		/* The test holds one reference, so no connection frees a server. */
 		refcount_set(&server->refs, 1);
 		server->stats = alloc_percpu(struct lbdr_stats);
 		if (!server->stats) {
@@ -117,7 +117,7 @@ int conns_init(struct kunit *test)
 	return 0;
 }
 
-/* The servers die, and after every test nothing at all is left behind. */
+/* Marks all servers dead, waits for the collector, and expects an empty table. */
 void conns_exit(struct kunit *test)
 {
 	struct conns *conns = test->priv;
@@ -131,7 +131,7 @@ void conns_exit(struct kunit *test)
 	empty = conns_wait_for(!atomic_read(&conns->ln->n_conns));
 	KUNIT_EXPECT_TRUE(test, empty);
 	conns_expect_none(test);
-	/* Connections that lead to freed servers would end in a crash. */
+	/* A remaining connection points to these servers: rather leak than crash. */
 	if (empty)
 		conns_free(conns);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the suites of the connection table share: the table, servers for it, and
- * a look at what is left.
+ * Fixture of the suites that test the connection table: the table, servers, and checks
+ * that the table is empty.
  */
 #ifndef _LBDR_KUNIT_CONNS_H
 #define _LBDR_KUNIT_CONNS_H
@@ -17,14 +17,14 @@
 struct kunit;
 
 #define CONNS_SERVERS	3
-/* Far longer than the collector ever takes */
+/* Much longer than the collector takes */
 #define CONNS_DEADLINE	(60 * HZ)
 
 /**
  * struct conns - a connection table, and servers for its connections
- * @ln: the namespace that has the table
- * @service: in no table; its settings say nothing
- * @servers: in no pool
+ * @ln: the namespace of the table
+ * @service: service of @servers, in no table, with default settings
+ * @servers: servers, in no pool
  */
 struct conns {
 	struct lbdr_net		*ln;
@@ -32,7 +32,7 @@ struct conns {
 	struct lbdr_server	servers[CONNS_SERVERS];
 };
 
-/* Polls; the condition is what a test is about, the deadline only a way out. */
+/* Polls until the condition is true or the deadline has passed; returns the former. */
 #define conns_wait_for(condition)					\
 ({									\
 	unsigned long __end = jiffies + CONNS_DEADLINE;			\
@@ -43,6 +43,7 @@ struct conns {
 	__met;								\
 })
 
+/* The context in which packets use the table. */
 static inline void conns_lock(void)
 {
 	local_bh_disable();
@@ -55,7 +56,7 @@ static inline void conns_unlock(void)
 	local_bh_enable();
 }
 
-/* The connection has idled for so many jiffies. */
+/* Makes a connection look idle for @by jiffies. */
 static inline void conns_idle(struct lbdr_conn *conn, u32 by)
 {
 	WRITE_ONCE(conn->stamp, (u32)jiffies - by);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ICMP errors: which packet they quote, whatever is quoted of it, wherever its
- * bytes lie, and however it was damaged.
+ * ICMP errors: the flow of the inner packet, for truncated, non-linear and malformed
+ * errors.
  *
- * The quoted packets are those of the parser's own suites, on their way back.
+ * The inner packets are those of the parser's suites, with source and destination
+ * swapped.
  */
 #include <kunit/test.h>
 #include <linux/icmp.h>
@@ -21,15 +22,15 @@
 KUNIT_ARRAY_PARAM_DESC(packet_kind, packet_kinds, name);
 
 /*
- * What the error's own IP header has: words of IPv4 options, an IPv6 extension
- * header. Hop by hop has type 0, and is told from none by its length.
+ * Outer headers: words of IPv4 options, or one IPv6 extension header. A hop-by-hop
+ * header has type 0; its length distinguishes it from no header.
  */
-struct quote_outer {
+struct icmp_inner_outer {
 	u32			words;
 	struct packet_ext	ext;
 };
 
-static const struct quote_outer quote_outers[] = {
+static const struct icmp_inner_outer icmp_inner_outers[] = {
 	{ 0, {} },
 	{ 1, { NEXTHDR_HOP, 1 } },
 	{ 4, { NEXTHDR_DEST, 3 } },
@@ -37,20 +38,20 @@ static const struct quote_outer quote_outers[] = {
 };
 
 /**
- * struct quote - what a test writes, and what the parser should read
+ * struct icmp_error - an ICMP error and its inner packet
  * @packet: the error
- * @inner: the packet that it quotes; its skb is none
- * @at: where in @packet the quote begins
- * @thoff: where in @inner the transport header begins
+ * @inner: the inner packet; its skb is not used
+ * @at: offset of the inner packet in @packet
+ * @thoff: offset of the transport header in @inner
  */
-struct quote {
+struct icmp_error {
 	struct packet	*packet;
 	struct packet	*inner;
 	u32		at;
 	u32		thoff;
 };
 
-static void quote_swap(u8 *a, u8 *b, u32 len)
+static void icmp_inner_swap(u8 *a, u8 *b, u32 len)
 {
 	u32 i;
 
@@ -59,31 +60,31 @@ static void quote_swap(u8 *a, u8 *b, u32 len)
 }
 
 /*
- * An error of @type about a packet of @kind from the VIP to the client. @flow is
- * what it is about.
+ * Builds an error of @type about a packet of @kind from the VIP to the client. @flow is
+ * set to the expected flow.
  */
-static void quote_put(struct quote *quote, const struct packet_kind *kind,
-		      const struct quote_outer *outer, u8 type,
-		      struct lbdr_flow *flow)
+static void icmp_inner_put(struct icmp_error *error, const struct packet_kind *kind,
+			   const struct icmp_inner_outer *outer, u8 type,
+			   struct lbdr_flow *flow)
 {
 	bool ext = outer->ext.type || outer->ext.len;
 	bool four = kind->family == LBDR_V4;
 	u8 icmp = four ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-	struct packet *packet = quote->packet;
-	u8 *bytes = quote->inner->bytes;
+	struct packet *packet = error->packet;
+	u8 *bytes = error->inner->bytes;
 	u8 *at;
 
-	packet_put_kind(quote->inner, kind);
-	quote->thoff = kind->hdr_len - (kind->protocol == IPPROTO_TCP ?
+	packet_put_kind(error->inner, kind);
+	error->thoff = kind->hdr_len - (kind->protocol == IPPROTO_TCP ?
 					TCP_LEN + kind->options * 4 : UDP_LEN);
-	packet_key(quote->inner, kind->family, quote->thoff, kind->protocol,
+	packet_key(error->inner, kind->family, error->thoff, kind->protocol,
 		   flow);
 	if (four)
-		quote_swap(bytes + V4_SADDR, bytes + V4_DADDR, 4);
+		icmp_inner_swap(bytes + V4_SADDR, bytes + V4_DADDR, 4);
 	else
-		quote_swap(bytes + V6_SADDR, bytes + V6_DADDR, 16);
-	quote_swap(bytes + quote->thoff + L4_SPORT,
-		   bytes + quote->thoff + L4_DPORT, 2);
+		icmp_inner_swap(bytes + V6_SADDR, bytes + V6_DADDR, 16);
+	icmp_inner_swap(bytes + error->thoff + L4_SPORT,
+			bytes + error->thoff + L4_DPORT, 2);
 
 	if (four) {
 		packet_put_ip4(packet, icmp, outer->words);
@@ -98,30 +99,30 @@ static void quote_put(struct quote *quote, const struct packet_kind *kind,
 	}
 	at = packet_put(packet, ICMP_LEN);
 	at[0] = type;
-	quote->at = packet->len;
-	memcpy(packet_put(packet, quote->inner->len), bytes, quote->inner->len);
+	error->at = packet->len;
+	memcpy(packet_put(packet, error->inner->len), bytes, error->inner->len);
 
 	flow->event = LBDR_EVENT_DATA;
-	flow->hdr_len = quote->at;
+	flow->hdr_len = error->at;
 }
 
-static u8 quote_type(enum lbdr_family family)
+static u8 icmp_inner_type(enum lbdr_family family)
 {
 	return family == LBDR_V4 ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH;
 }
 
-/* All that is quoted: as much as there is, and at every byte in two parts. */
-static void quote_whole_test(struct kunit *test)
+/* An error with a complete inner packet, for every length of the linear part. */
+static void icmp_inner_whole_test(struct kunit *test)
 {
 	const struct packet_kind *kind = test->param_value;
-	struct quote *quote = test->priv;
-	struct packet *packet = quote->packet;
+	struct icmp_error *error = test->priv;
+	struct packet *packet = error->packet;
 	struct lbdr_flow expected, flow;
 	u32 i, linear;
 
-	for (i = 0; i < ARRAY_SIZE(quote_outers); i++) {
-		quote_put(quote, kind, &quote_outers[i],
-			  quote_type(kind->family), &expected);
+	for (i = 0; i < ARRAY_SIZE(icmp_inner_outers); i++) {
+		icmp_inner_put(error, kind, &icmp_inner_outers[i],
+			       icmp_inner_type(kind->family), &expected);
 		for (linear = packet_fixed_len(kind->family);
 		     linear <= packet->len; linear++) {
 			KUNIT_EXPECT_EQ_MSG(test, LBDR_PARSED_ERROR,
@@ -141,22 +142,22 @@ static void quote_whole_test(struct kunit *test)
 	}
 }
 
-/* The ports are all that is needed of the transport header, and are needed. */
-static void quote_truncated_test(struct kunit *test)
+/* A truncated inner packet is accepted if it contains the ports. */
+static void icmp_inner_truncated_test(struct kunit *test)
 {
 	const struct packet_kind *kind = test->param_value;
-	struct quote *quote = test->priv;
-	struct packet *packet = quote->packet;
+	struct icmp_error *error = test->priv;
+	struct packet *packet = error->packet;
 	enum lbdr_parsed parsed, wanted;
 	struct lbdr_flow expected, flow;
 	u32 i, len, linear;
 
-	for (i = 0; i < ARRAY_SIZE(quote_outers); i++) {
-		quote_put(quote, kind, &quote_outers[i],
-			  quote_type(kind->family), &expected);
+	for (i = 0; i < ARRAY_SIZE(icmp_inner_outers); i++) {
+		icmp_inner_put(error, kind, &icmp_inner_outers[i],
+			       icmp_inner_type(kind->family), &expected);
 		for (len = packet_fixed_len(kind->family); len < packet->len;
 		     len++) {
-			wanted = len < quote->at + quote->thoff + PORTS_LEN ?
+			wanted = len < error->at + error->thoff + PORTS_LEN ?
 				 LBDR_PARSED_OTHER : LBDR_PARSED_ERROR;
 			for (linear = packet_fixed_len(kind->family);
 			     linear <= len; linear++) {
@@ -175,28 +176,28 @@ static void quote_truncated_test(struct kunit *test)
 	}
 }
 
-/* Of all types, with any code, those that are errors. */
-static void quote_types_test(struct kunit *test)
+/* All types: errors are accepted whatever their code is, other messages are not. */
+static void icmp_inner_types_test(struct kunit *test)
 {
-	struct quote *quote = test->priv;
-	struct packet *packet = quote->packet;
+	struct icmp_error *error = test->priv;
+	struct packet *packet = error->packet;
 	struct lbdr_flow expected, flow;
 	enum lbdr_parsed wanted;
 	u32 i, type, code;
-	bool error;
+	bool is_error;
 
 	for (i = 0; i < PACKET_KINDS; i++) {
 		const struct packet_kind *kind = &packet_kinds[i];
 
 		for (type = 0; type < 256; type++) {
-			quote_put(quote, kind, &quote_outers[0], type,
-				  &expected);
-			error = kind->family == LBDR_V4 ?
-				type == 3 || type == 4 || type == 11 ||
-				type == 12 : type < 128;
-			wanted = error ? LBDR_PARSED_ERROR : LBDR_PARSED_OTHER;
+			icmp_inner_put(error, kind, &icmp_inner_outers[0], type,
+				       &expected);
+			is_error = kind->family == LBDR_V4 ?
+				   type == 3 || type == 4 || type == 11 ||
+				   type == 12 : type < 128;
+			wanted = is_error ? LBDR_PARSED_ERROR : LBDR_PARSED_OTHER;
 			for (code = 0; code < 256; code += 5) {
-				packet->bytes[quote->at - ICMP_LEN + 1] = code;
+				packet->bytes[error->at - ICMP_LEN + 1] = code;
 				KUNIT_EXPECT_EQ_MSG(test, wanted,
 						    packet_parse(packet,
 								 kind->family,
@@ -208,7 +209,8 @@ static void quote_types_test(struct kunit *test)
 	}
 }
 
-struct quote_poke {
+/* A byte to change: its offset, and its new value. */
+struct icmp_inner_poke {
 	u8	at;
 	u8	value;
 };
@@ -216,22 +218,22 @@ struct quote_poke {
 #define POKES_MAX	2
 
 /**
- * struct quote_odd - a plain quote with a few bytes changed
- * @name: of the case
+ * struct icmp_inner_odd - a well-formed error with a few bytes of its inner packet changed
+ * @name: name of the case
  * @family: IPv4 or IPv6
- * @next: IPv6 alone, unless 0: the type of a header of 8 bytes in the quote
- * @pokes: bytes that are changed, counted from where the quote begins
- * @good: whether it is about a flow all the same
+ * @next: IPv6: type of an extension header of 8 bytes in the inner packet, 0 for none
+ * @pokes: bytes to change, by offset from the start of the inner packet
+ * @good: true if the parser still returns a flow
  */
-struct quote_odd {
+struct icmp_inner_odd {
 	const char		*name;
 	enum lbdr_family	family;
 	u8			next;
-	struct quote_poke	pokes[POKES_MAX];
+	struct icmp_inner_poke	pokes[POKES_MAX];
 	bool			good;
 };
 
-static const struct quote_odd quote_odds[] = {
+static const struct icmp_inner_odd icmp_inner_odds[] = {
 	{ "IPv4, no TTL left", LBDR_V4, 0, { { 8, 0 } }, true },
 	{ "IPv4, another checksum", LBDR_V4, 0, { { 10, 0xde } }, true },
 	{ "IPv4, a length of 0", LBDR_V4, 0, { { 3, 0 } }, true },
@@ -297,13 +299,13 @@ static const struct quote_odd quote_odds[] = {
 	  { { V6_LEN, NEXTHDR_DEST } }, false },
 };
 
-KUNIT_ARRAY_PARAM_DESC(quote_odd, quote_odds, name);
+KUNIT_ARRAY_PARAM_DESC(icmp_inner_odd, icmp_inner_odds, name);
 
-static void quote_odd_test(struct kunit *test)
+static void icmp_inner_odd_test(struct kunit *test)
 {
-	const struct quote_odd *odd = test->param_value;
-	struct quote *quote = test->priv;
-	struct packet *packet = quote->packet;
+	const struct icmp_inner_odd *odd = test->param_value;
+	struct icmp_error *error = test->priv;
+	struct packet *packet = error->packet;
 	struct packet_kind plain = {
 		.family = odd->family,
 		.protocol = IPPROTO_TCP,
@@ -317,11 +319,11 @@ static void quote_odd_test(struct kunit *test)
 	u32 linear, i;
 
 	plain.hdr_len += plain.n_exts * 8;
-	quote_put(quote, &plain, &quote_outers[0], quote_type(odd->family),
-		  &flow);
+	icmp_inner_put(error, &plain, &icmp_inner_outers[0], icmp_inner_type(odd->family),
+		       &flow);
 	for (i = 0; i < POKES_MAX; i++)
 		if (odd->pokes[i].at || odd->pokes[i].value)
-			packet->bytes[quote->at + odd->pokes[i].at] =
+			packet->bytes[error->at + odd->pokes[i].at] =
 				odd->pokes[i].value;
 
 	for (linear = packet_fixed_len(odd->family); linear <= packet->len;
@@ -334,13 +336,13 @@ static void quote_odd_test(struct kunit *test)
 	}
 }
 
-static bool quote_naive_ports(u8 type)
+static bool icmp_inner_naive_ports(u8 type)
 {
 	return type == IPPROTO_TCP || type == IPPROTO_UDP ||
 	       type == IPPROTO_SCTP;
 }
 
-static bool quote_naive_ext(u8 type)
+static bool icmp_inner_naive_ext(u8 type)
 {
 	return type == NEXTHDR_HOP || type == NEXTHDR_ROUTING ||
 	       type == NEXTHDR_FRAGMENT || type == NEXTHDR_AUTH ||
@@ -348,11 +350,12 @@ static bool quote_naive_ext(u8 type)
 }
 
 /*
- * What follows the IPv6 header at @at, and where; 0 if nothing does. @offset and
- * @more are those of the last fragment header.
+ * Returns the offset of the first header that is not an extension header after the IPv6
+ * header at @at, and its type; 0 if there is none. @offset and @more are set from the
+ * last fragment header.
  */
-static u32 quote_naive_chain(const u8 *bytes, u32 at, u32 len, u8 *type,
-			     u32 *offset, bool *more)
+static u32 icmp_inner_naive_chain(const u8 *bytes, u32 at, u32 len, u8 *type,
+				  u32 *offset, bool *more)
 {
 	u32 n = 0, size;
 
@@ -360,7 +363,7 @@ static u32 quote_naive_chain(const u8 *bytes, u32 at, u32 len, u8 *type,
 	*offset = 0;
 	*more = false;
 	at += V6_LEN;
-	while (quote_naive_ext(*type)) {
+	while (icmp_inner_naive_ext(*type)) {
 		if (n++ == IP6_MAX_EXT_HDRS_CNT || at + 2 > len)
 			return 0;
 		if (*type == NEXTHDR_FRAGMENT) {
@@ -378,8 +381,8 @@ static u32 quote_naive_chain(const u8 *bytes, u32 at, u32 len, u8 *type,
 	return *type == NEXTHDR_NONE ? 0 : at;
 }
 
-/* A packet of the error: whether it is ICMP at all, and where that begins. */
-static u32 quote_naive_icmp(const u8 *bytes, enum lbdr_family family, u32 len)
+/* Returns the offset of the outer packet's ICMP header, or 0 if it is not ICMP. */
+static u32 icmp_inner_naive_icmp(const u8 *bytes, enum lbdr_family family, u32 len)
 {
 	u32 at, offset;
 	bool more;
@@ -391,20 +394,20 @@ static u32 quote_naive_icmp(const u8 *bytes, enum lbdr_family family, u32 len)
 		return at < V4_LEN || more ||
 		       bytes[V4_PROTOCOL] != IPPROTO_ICMP ? 0 : at;
 	}
-	at = quote_naive_chain(bytes, 0, len, &type, &offset, &more);
+	at = icmp_inner_naive_chain(bytes, 0, len, &type, &offset, &more);
 	return offset || more || type != IPPROTO_ICMPV6 ? 0 : at;
 }
 
-/* The parser's other half once more, for ICMP at @at of the first @len bytes. */
-static enum lbdr_parsed quote_naive(const u8 *bytes, enum lbdr_family family,
-				    u32 at, u32 len, struct lbdr_flow *flow)
+/* Second implementation of icmp_inner.c: ICMP header at @at, first @len bytes. */
+static enum lbdr_parsed icmp_inner_naive(const u8 *bytes, enum lbdr_family family,
+					 u32 at, u32 len, struct lbdr_flow *flow)
 {
 	bool four = family == LBDR_V4, more;
-	u32 quoted = at + ICMP_LEN, thoff, offset;
-	const u8 *inner = bytes + quoted;
+	u32 inner_at = at + ICMP_LEN, thoff, offset;
+	const u8 *inner = bytes + inner_at;
 	u8 type;
 
-	if (quoted + packet_fixed_len(family) > len)
+	if (inner_at + packet_fixed_len(family) > len)
 		return LBDR_PARSED_OTHER;
 	type = bytes[at];
 	if (four ? type != 3 && type != 4 && type != 11 && type != 12 :
@@ -413,25 +416,25 @@ static enum lbdr_parsed quote_naive(const u8 *bytes, enum lbdr_family family,
 	if (inner[0] >> 4 != (four ? 4 : 6))
 		return LBDR_PARSED_OTHER;
 	if (four) {
-		thoff = quoted + (inner[V4_IHL] & 15) * 4;
+		thoff = inner_at + (inner[V4_IHL] & 15) * 4;
 		offset = (inner[V4_FRAG] & 0x1f) << 8 | inner[V4_FRAG + 1];
 		type = inner[V4_PROTOCOL];
-		if (thoff < quoted + V4_LEN ||
+		if (thoff < inner_at + V4_LEN ||
 		    memcmp(inner + V4_SADDR, bytes + V4_DADDR, 4))
 			return LBDR_PARSED_OTHER;
 	} else {
-		thoff = quote_naive_chain(bytes, quoted, len, &type, &offset,
-					  &more);
+		thoff = icmp_inner_naive_chain(bytes, inner_at, len, &type, &offset,
+					       &more);
 		if (!thoff || memcmp(inner + V6_SADDR, bytes + V6_DADDR, 16))
 			return LBDR_PARSED_OTHER;
 	}
-	if (offset || !quote_naive_ports(type) || thoff + PORTS_LEN > len)
+	if (offset || !icmp_inner_naive_ports(type) || thoff + PORTS_LEN > len)
 		return LBDR_PARSED_OTHER;
 
 	memset(flow, 0, sizeof(*flow));
 	flow->family = family;
 	flow->event = LBDR_EVENT_DATA;
-	flow->hdr_len = quoted;
+	flow->hdr_len = inner_at;
 	if (four) {
 		memcpy(&flow->v4.vip, inner + V4_SADDR, 4);
 		memcpy(&flow->v4.client, inner + V4_DADDR, 4);
@@ -448,24 +451,24 @@ static enum lbdr_parsed quote_naive(const u8 *bytes, enum lbdr_family family,
 	return LBDR_PARSED_ERROR;
 }
 
-/* An error with some bytes changed, or whose quote is noise from a byte on. */
-static enum lbdr_family quote_put_damaged(struct quote *quote,
-					  struct rnd_state *rnd)
+/* Builds an error; changes some bytes, or makes its end random bytes. */
+static enum lbdr_family icmp_inner_put_damaged(struct icmp_error *error,
+					       struct rnd_state *rnd)
 {
-	struct packet *packet = quote->packet;
-	const struct quote_outer *outer;
+	struct packet *packet = error->packet;
+	const struct icmp_inner_outer *outer;
 	const struct packet_kind *kind;
 	struct lbdr_flow flow;
 	u32 n, from;
 
 	kind = &packet_kinds[lbdr_kunit_below(rnd, PACKET_KINDS)];
-	outer = &quote_outers[lbdr_kunit_below(rnd, ARRAY_SIZE(quote_outers))];
-	quote_put(quote, kind, outer, quote_type(kind->family), &flow);
+	outer = &icmp_inner_outers[lbdr_kunit_below(rnd, ARRAY_SIZE(icmp_inner_outers))];
+	icmp_inner_put(error, kind, outer, icmp_inner_type(kind->family), &flow);
 	for (n = lbdr_kunit_below(rnd, 4); n; n--)
 		packet->bytes[lbdr_kunit_below(rnd, packet->len)] =
 			prandom_u32_state(rnd);
 	if (!lbdr_kunit_below(rnd, 4)) {
-		from = quote->at + packet_fixed_len(kind->family);
+		from = error->at + packet_fixed_len(kind->family);
 		from += lbdr_kunit_below(rnd, packet->len - from);
 		prandom_bytes_state(rnd, packet->bytes + from,
 				    packet->len - from);
@@ -473,11 +476,11 @@ static enum lbdr_family quote_put_damaged(struct quote *quote,
 	return kind->family;
 }
 
-static void quote_random_test(struct kunit *test)
+static void icmp_inner_random_test(struct kunit *test)
 {
 	u32 seen[LBDR_PARSED_MALFORMED + 1] = {}, others = 0;
-	struct quote *quote = test->priv;
-	struct packet *packet = quote->packet;
+	struct icmp_error *error = test->priv;
+	struct packet *packet = error->packet;
 	struct lbdr_flow expected, flow;
 	enum lbdr_parsed parsed, naive;
 	u32 i, fixed, len, linear, at;
@@ -486,7 +489,7 @@ static void quote_random_test(struct kunit *test)
 
 	lbdr_kunit_seed(test, &rnd);
 	for (i = 0; i < RANDOM_ERRORS; i++) {
-		family = quote_put_damaged(quote, &rnd);
+		family = icmp_inner_put_damaged(error, &rnd);
 		fixed = packet_fixed_len(family);
 		len = packet->len;
 		if (!lbdr_kunit_below(&rnd, 4))
@@ -497,14 +500,14 @@ static void quote_random_test(struct kunit *test)
 
 		parsed = packet_parse_cut(packet, family, len, linear, false,
 					  &flow);
-		at = quote_naive_icmp(packet->bytes, family, len);
+		at = icmp_inner_naive_icmp(packet->bytes, family, len);
 		if (!at) {
-			/* The parser's own suites know what it is instead. */
+			/* The parser's suites test the other results. */
 			KUNIT_ASSERT_NE(test, parsed, LBDR_PARSED_ERROR);
 			others++;
 			continue;
 		}
-		naive = quote_naive(packet->bytes, family, at, len, &expected);
+		naive = icmp_inner_naive(packet->bytes, family, at, len, &expected);
 		seen[naive]++;
 		KUNIT_ASSERT_EQ_MSG(test, parsed, naive,
 				    "error %u, %u of %u bytes are linear: %*ph",
@@ -517,42 +520,42 @@ static void quote_random_test(struct kunit *test)
 				      packet->bytes);
 	}
 
-	/* What was never met was not tested. */
+	/* Every result must have occurred. */
 	KUNIT_EXPECT_NE(test, seen[LBDR_PARSED_ERROR], 0);
 	KUNIT_EXPECT_NE(test, seen[LBDR_PARSED_OTHER], 0);
 	KUNIT_EXPECT_NE(test, others, 0);
 }
 
-static int quote_init(struct kunit *test)
+static int icmp_inner_init(struct kunit *test)
 {
-	struct quote *quote;
+	struct icmp_error *error;
 	int err;
 
 	err = packet_init(test);
 	if (err)
 		return err;
-	quote = kunit_kzalloc(test, sizeof(*quote), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, quote);
-	quote->packet = test->priv;
-	quote->inner = kunit_kzalloc(test, sizeof(*quote->inner), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, quote->inner);
-	test->priv = quote;
+	error = kunit_kzalloc(test, sizeof(*error), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, error);
+	error->packet = test->priv;
+	error->inner = kunit_kzalloc(test, sizeof(*error->inner), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, error->inner);
+	test->priv = error;
 	return 0;
 }
 
-static struct kunit_case quote_cases[] = {
-	KUNIT_CASE_PARAM(quote_whole_test, packet_kind_gen_params),
-	KUNIT_CASE_PARAM(quote_truncated_test, packet_kind_gen_params),
-	KUNIT_CASE(quote_types_test),
-	KUNIT_CASE_PARAM(quote_odd_test, quote_odd_gen_params),
-	KUNIT_CASE(quote_random_test),
+static struct kunit_case icmp_inner_cases[] = {
+	KUNIT_CASE_PARAM(icmp_inner_whole_test, packet_kind_gen_params),
+	KUNIT_CASE_PARAM(icmp_inner_truncated_test, packet_kind_gen_params),
+	KUNIT_CASE(icmp_inner_types_test),
+	KUNIT_CASE_PARAM(icmp_inner_odd_test, icmp_inner_odd_gen_params),
+	KUNIT_CASE(icmp_inner_random_test),
 	{}
 };
 
-static struct kunit_suite quote_suite = {
-	.name		= "lbdr_quote",
-	.init		= quote_init,
-	.test_cases	= quote_cases,
+static struct kunit_suite icmp_inner_suite = {
+	.name		= "lbdr_icmp_inner",
+	.init		= icmp_inner_init,
+	.test_cases	= icmp_inner_cases,
 };
 
-kunit_test_suites(&quote_suite);
+kunit_test_suites(&icmp_inner_suite);

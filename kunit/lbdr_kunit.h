@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the suites share: random numbers that can be had a second time, and
- * threads that begin together.
+ * Helpers of the suites: repeatable random numbers, and threads that start together.
  */
 #ifndef _LBDR_KUNIT_H
 #define _LBDR_KUNIT_H
@@ -13,7 +12,7 @@ struct kunit;
 /* random.c */
 void lbdr_kunit_seed(struct kunit *test, struct rnd_state *rnd);
 
-/* From 0 to @n - 1; the bias of a division is nothing to a test. */
+/* Returns a number from 0 to @n - 1. The bias of the modulo is irrelevant here. */
 static inline u32 lbdr_kunit_below(struct rnd_state *rnd, u32 n)
 {
 	return prandom_u32_state(rnd) % n;

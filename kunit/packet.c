@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes packets and has them parsed.
+ * Builds packets and calls the parser with them.
  *
- * What is linear of a packet lies at the very end of a slab object, so that
- * KASAN sees a read of the first byte behind it; the shared info that an skb has
- * there by rights is in another object. The rest lies at the end of a page. The
- * skb is never handed to anybody but the parser.
+ * The linear part of a packet ends where a slab object ends, so that KASAN reports a
+ * read of the first byte after it. The skb's shared info, which normally follows the
+ * linear part, is in another object. The non-linear part ends at the end of a page. The
+ * skb is passed to the parser only.
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
@@ -47,7 +47,7 @@ const struct packet_kind packet_kinds[] = {
 	    { NEXTHDR_FRAGMENT, 0 }, { NEXTHDR_DEST, 1 } } },
 };
 
-/* Appends @len bytes of 0 and hands them out. */
+/* Appends @len zero bytes and returns a pointer to them. */
 u8 *packet_put(struct packet *packet, u32 len)
 {
 	u8 *at = packet->bytes + packet->len;
@@ -63,7 +63,7 @@ static void packet_put16(u8 *at, u16 value)
 	at[1] = value;
 }
 
-/* @words of options, which are no-operations. */
+/* Starts an IPv4 packet with @words of options, all no-operation. */
 void packet_put_ip4(struct packet *packet, u8 protocol, u32 words)
 {
 	u8 *at;
@@ -78,6 +78,7 @@ void packet_put_ip4(struct packet *packet, u8 protocol, u32 words)
 	memset(packet_put(packet, words * 4), 1, words * 4);
 }
 
+/* Starts an IPv6 packet whose first next header is @next. */
 void packet_put_ip6(struct packet *packet, u8 next)
 {
 	u8 *at;
@@ -91,7 +92,7 @@ void packet_put_ip6(struct packet *packet, u8 next)
 	memcpy(at + V6_DADDR, vip6, sizeof(vip6));
 }
 
-/* @words of options. */
+/* Appends a TCP header with @words of options. */
 void packet_put_tcp(struct packet *packet, u8 flags, u32 words)
 {
 	u8 *at = packet_put(packet, TCP_LEN);
@@ -118,8 +119,9 @@ void packet_put_payload(struct packet *packet, u32 len)
 }
 
 /*
- * Parses the first @len bytes of the packet, of which @linear are in the linear
- * part and the others in a page. What the parser does not write shows.
+ * Parses the first @len bytes of the packet: @linear bytes are in the linear part, the
+ * others in a page. @flow is filled with a pattern first, so that members which the
+ * parser does not write make the comparison fail.
  */
 enum lbdr_parsed packet_parse_cut(struct packet *packet,
 				  enum lbdr_family family, u32 len, u32 linear,
@@ -150,7 +152,7 @@ enum lbdr_parsed packet_parse_cut(struct packet *packet,
 				   lbdr_parse6(skb, flow);
 }
 
-/* The whole key, byte by byte, as the table of connections will see it. */
+/* Copies the connection key from the bytes of the packet; the rest of @flow is 0. */
 void packet_key(const struct packet *packet, enum lbdr_family family, u32 thoff,
 		u8 protocol, struct lbdr_flow *flow)
 {
@@ -182,7 +184,7 @@ bool packet_flows_equal(const struct lbdr_flow *a, const struct lbdr_flow *b)
 				      !memcmp(&a->v6, &b->v6, sizeof(a->v6));
 }
 
-/* Bytes of an extension header of @type that states @len. */
+/* Returns the size in bytes of an extension header of @type with length field @len. */
 u32 packet_ext_len(u8 type, u8 len)
 {
 	switch (type) {
@@ -195,7 +197,7 @@ u32 packet_ext_len(u8 type, u8 len)
 	}
 }
 
-/* A packet of @kind; its TCP is a SYN. */
+/* Builds a packet of @kind; a TCP segment is a SYN. */
 void packet_put_kind(struct packet *packet, const struct packet_kind *kind)
 {
 	u32 i;
@@ -224,7 +226,7 @@ static void packet_free_page(void *page)
 	__free_page(page);
 }
 
-/* Of each test of a suite: test->priv is a packet. */
+/* Suite init: test->priv is a struct packet. */
 int packet_init(struct kunit *test)
 {
 	struct packet *packet;
@@ -240,7 +242,7 @@ int packet_init(struct kunit *test)
 			kunit_add_action_or_reset(test, packet_free_page,
 						  packet->page));
 
-	/* The shared info is found by an offset from the head, upwards. */
+	/* skb->end is an unsigned offset from skb->head: shinfo must have a higher address. */
 	one = kunit_kzalloc(test, PACKET_MAX, GFP_KERNEL);
 	other = kunit_kzalloc(test, PACKET_MAX, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, one);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Packets for the suites of the parser: as bytes, to be changed at will, and as
- * an skb that shows them.
+ * Packets for the parser's suites: a byte array, which tests modify, and an skb that
+ * the bytes are copied to.
  */
 #ifndef _LBDR_KUNIT_PACKET_H
 #define _LBDR_KUNIT_PACKET_H
@@ -10,7 +10,7 @@
 
 struct kunit;
 
-/* Where fields lie in a network header, and in the transport header. */
+/* Offsets of fields from the start of the network or transport header, and lengths */
 #define V4_IHL		0
 #define V4_FRAG		6
 #define V4_PROTOCOL	9
@@ -38,17 +38,17 @@ struct kunit;
 #define URG		0x20
 #define FLAGS		0x40
 
-/* Not a size that kmalloc() has: KASAN guards what is behind it. */
+/* Not a kmalloc() size class, so that KASAN has a redzone right after the object */
 #define PACKET_MAX	760
 
 /**
- * struct packet - a packet as bytes, and an skb to show it in
- * @skb: shows it
- * @object: holds the linear part at its end
- * @shinfo: the skb's shared info, in an object behind @object
- * @page: holds the rest at its end
- * @len: of @bytes
- * @bytes: the packet from its network header on
+ * struct packet - a packet as bytes, and an skb for the parser
+ * @skb: the skb
+ * @object: slab object; the linear part is at its end
+ * @shinfo: the skb's shared info, in an object at a higher address than @object
+ * @page: page; the non-linear part is at its end
+ * @len: length of the packet in @bytes
+ * @bytes: the packet, starting with its network header
  */
 struct packet {
 	struct sk_buff		*skb;
@@ -59,25 +59,29 @@ struct packet {
 	u8			bytes[PACKET_MAX];
 };
 
+/**
+ * struct packet_ext - an IPv6 extension header
+ * @type: its type
+ * @len: its length field, in the unit of the type
+ */
 struct packet_ext {
 	u8	type;
-	/* as the header states it, in units of its type */
 	u8	len;
 };
 
 #define EXTS_MAX	4
 
 /**
- * struct packet_kind - a packet that nothing is wrong with
- * @name: of the case
+ * struct packet_kind - a well-formed packet
+ * @name: name of the case
  * @family: IPv4 or IPv6
- * @protocol: IPPROTO_TCP, a SYN, or IPPROTO_UDP
+ * @protocol: IPPROTO_TCP (a SYN) or IPPROTO_UDP
  * @options4: words of IPv4 options
  * @options: words of TCP options
- * @payload: bytes behind the headers
+ * @payload: bytes after the headers
  * @hdr_len: bytes of all headers
  * @n_exts: number of IPv6 extension headers
- * @exts: these headers; a fragment header is an atomic fragment's
+ * @exts: these headers; a fragment header belongs to an atomic fragment
  */
 struct packet_kind {
 	const char		*name;
@@ -114,7 +118,7 @@ enum lbdr_parsed packet_parse_cut(struct packet *packet,
 				  enum lbdr_family family, u32 len, u32 linear,
 				  bool gso, struct lbdr_flow *flow);
 
-/* The whole packet, all of it linear. */
+/* Parses the whole packet, all of it linear. */
 static inline enum lbdr_parsed packet_parse(struct packet *packet,
 					    enum lbdr_family family,
 					    struct lbdr_flow *flow)
@@ -123,7 +127,7 @@ static inline enum lbdr_parsed packet_parse(struct packet *packet,
 				flow);
 }
 
-/* The header that the parser may take for granted. */
+/* Length of the header that is always linear when the parser is called. */
 static inline u32 packet_fixed_len(enum lbdr_family family)
 {
 	return family == LBDR_V4 ? V4_LEN : V6_LEN;

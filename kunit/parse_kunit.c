@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The parser: what it makes of whole, cut and odd packets, and that it never
- * looks behind their end.
+ * The parser: results for well-formed, truncated and malformed packets. KASAN reports
+ * reads past the end of a packet.
  *
- * Each is read with its linear part cut at every byte: what a packet means must
- * not depend on where it lies.
+ * Each packet is parsed with every possible length of its linear part: the result must
+ * not depend on it.
  */
 #include <kunit/test.h>
 #include <net/ipv6.h>
@@ -14,14 +14,14 @@
 
 KUNIT_ARRAY_PARAM_DESC(packet_kind, packet_kinds, name);
 
-/* Where the transport header begins. */
+/* Offset of the transport header. */
 static u32 parse_thoff(const struct packet_kind *kind)
 {
 	return kind->hdr_len - (kind->protocol == IPPROTO_TCP ?
 				TCP_LEN + kind->options * 4 : UDP_LEN);
 }
 
-/* What is whole is understood, wherever its bytes lie. */
+/* A well-formed packet gives the expected flow. */
 static void parse_packet_test(struct kunit *test)
 {
 	const struct packet_kind *kind = test->param_value;
@@ -49,8 +49,8 @@ static void parse_packet_test(struct kunit *test)
 }
 
 /*
- * What is cut short is not forwarded. Within an IPv6 chain it depends on what is
- * cut off who complains, the parser or the stack.
+ * A truncated packet is not forwarded. If an IPv6 extension header chain is truncated,
+ * the result is LBDR_PARSED_MALFORMED or LBDR_PARSED_OTHER, depending on the byte.
  */
 static void parse_truncated_test(struct kunit *test)
 {
@@ -61,7 +61,7 @@ static void parse_truncated_test(struct kunit *test)
 	struct lbdr_flow flow;
 
 	packet_put_kind(packet, kind);
-	/* UDP states the length of its payload, TCP does not. */
+	/* A UDP header has a length field, a TCP header does not: its payload may be cut. */
 	whole = kind->protocol == IPPROTO_TCP ? kind->hdr_len : packet->len;
 
 	for (len = packet_fixed_len(kind->family); len < packet->len; len++) {
@@ -79,6 +79,7 @@ static void parse_truncated_test(struct kunit *test)
 	}
 }
 
+/* A byte to change: its offset, and its new value. */
 struct parse_poke {
 	u8	at;
 	u8	value;
@@ -87,13 +88,13 @@ struct parse_poke {
 #define POKES_MAX	2
 
 /**
- * struct parse_odd - a plain packet with a few bytes changed
- * @name: of the case
+ * struct parse_odd - a well-formed packet with a few bytes changed
+ * @name: name of the case
  * @family: IPv4 or IPv6
- * @protocol: IPPROTO_TCP, a SYN, or IPPROTO_UDP
- * @next: IPv6 alone, unless 0: the type of a header of 8 bytes between
- * @pokes: bytes that are changed, counted from the network header
- * @expected: what the parser makes of it
+ * @protocol: IPPROTO_TCP (a SYN) or IPPROTO_UDP
+ * @next: IPv6: type of an extension header of 8 bytes, 0 for none
+ * @pokes: bytes to change, by offset from the network header
+ * @expected: result of the parser
  */
 struct parse_odd {
 	const char		*name;
@@ -278,7 +279,7 @@ static const struct parse_odd parse_odds[] = {
 
 KUNIT_ARRAY_PARAM_DESC(parse_odd, parse_odds, name);
 
-/* The odd byte decides, wherever it lies. */
+/* The result for the changed packet, for every length of the linear part. */
 static void parse_odd_test(struct kunit *test)
 {
 	const struct parse_odd *odd = test->param_value;
@@ -308,7 +309,7 @@ static void parse_odd_test(struct kunit *test)
 	}
 }
 
-/* What a TCP packet means; PSH, URG and the rest mean nothing to us. */
+/* Events of TCP flags. PSH and URG are ignored. */
 static const enum lbdr_event parse_events[] = {
 	[0]				= LBDR_EVENT_DATA,
 	[FIN]				= LBDR_EVENT_FIN,
@@ -353,7 +354,7 @@ static void parse_flags_test(struct kunit *test)
 	}
 }
 
-/* Every length that a TCP header can state, in a packet of every length. */
+/* Every data offset of a TCP header, in packets of every length. */
 static void parse_tcp_length_test(struct kunit *test)
 {
 	struct packet *packet = test->priv;
@@ -379,7 +380,10 @@ static void parse_tcp_length_test(struct kunit *test)
 	}
 }
 
-/* The same of UDP; the length that a merged packet states is another one's. */
+/*
+ * Every length field of a UDP header, in packets of every length. A GSO packet's length
+ * field is ignored: it may be that of the first segment.
+ */
 static void parse_udp_length_test(struct kunit *test)
 {
 	enum lbdr_parsed parsed, expected;
@@ -406,7 +410,7 @@ static void parse_udp_length_test(struct kunit *test)
 	}
 }
 
-/* Every length of an IPv4 header, with the transport header where it says. */
+/* Every header length of IPv4; the transport header starts at that offset. */
 static void parse_ihl_test(struct kunit *test)
 {
 	struct packet *packet = test->priv;
@@ -425,7 +429,7 @@ static void parse_ihl_test(struct kunit *test)
 	}
 }
 
-/* The kernel gives up on chains that are longer than any that makes sense. */
+/* ipv6_skip_exthdr() limits the number of extension headers. */
 static void parse_long_chain_test(struct kunit *test)
 {
 	struct packet *packet = test->priv;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The parser against another one, that is slow and plain, on packets that were
- * damaged at random.
+ * The parser is compared with a simple second implementation (parse_naive) on randomly
+ * modified packets.
  */
 #include <kunit/test.h>
 #include <net/ipv6.h>
@@ -19,7 +19,10 @@ static bool parse_naive_is_ext(u8 type)
 	       type == NEXTHDR_DEST;
 }
 
-/* What follows an IPv6 header, and at which byte; 0 if there is no end. */
+/*
+ * Returns the offset of the first header that is not an extension header, and its type;
+ * 0 if the chain is truncated, too long, or ends with no next header.
+ */
 static u32 parse_naive_chain(const u8 *bytes, u32 len, u8 *type, bool *fragment)
 {
 	u32 at = V6_LEN, n = 0, size;
@@ -32,9 +35,9 @@ static u32 parse_naive_chain(const u8 *bytes, u32 len, u8 *type, bool *fragment)
 		if (*type == NEXTHDR_FRAGMENT) {
 			if (at + 4 > len)
 				return 0;
-			/* Of two such headers the kernel heeds the last. */
+			/* The kernel uses the last one of several fragment headers. */
 			*fragment = bytes[at + 2] || bytes[at + 3] & 0xf9;
-			/* The chain is in the first fragment alone. */
+			/* Only the first fragment contains the rest of the chain. */
 			if (bytes[at + 2] || bytes[at + 3] & 0xf8)
 				return at;
 		}
@@ -56,7 +59,10 @@ static enum lbdr_event parse_naive_event(u8 flags)
 	return LBDR_EVENT_DATA;
 }
 
-/* The first eight chunks; of several that mean something the gravest. */
+/*
+ * Looks at the first eight chunks. INIT and ABORT (or SHUTDOWN COMPLETE) decide at once;
+ * SHUTDOWN (or SHUTDOWN ACK) decides if none of these follows.
+ */
 static bool parse_naive_sctp(const u8 *bytes, u32 at, u32 len,
 			     enum lbdr_event *event)
 {
@@ -88,7 +94,7 @@ static bool parse_naive_sctp(const u8 *bytes, u32 at, u32 len,
 	return true;
 }
 
-/* The parser once more, of the first @len bytes. */
+/* Second implementation of the parser, for the first @len bytes of the packet. */
 static enum lbdr_parsed parse_naive(const struct packet *packet,
 				    enum lbdr_family family, u32 len, bool gso,
 				    struct lbdr_flow *flow)
@@ -145,7 +151,7 @@ static enum lbdr_parsed parse_naive(const struct packet *packet,
 	return LBDR_PARSED;
 }
 
-/* A packet of the table with some bytes changed. */
+/* Builds a well-formed packet and changes up to three bytes. */
 static enum lbdr_family parse_put_damaged(struct packet *packet,
 					  struct rnd_state *rnd)
 {
@@ -160,7 +166,7 @@ static enum lbdr_family parse_put_damaged(struct packet *packet,
 	return kind->family;
 }
 
-/* Noise; but few would get far if no protocol were known. */
+/* Builds random bytes with a known protocol, so that many packets are parsed further. */
 static enum lbdr_family parse_put_noise(struct packet *packet,
 					struct rnd_state *rnd)
 {
@@ -223,10 +229,7 @@ static void parse_random_test(struct kunit *test)
 				      packet->bytes);
 	}
 
-	/*
-	 * A kind of result that was never met is one that was not tested. ICMP
-	 * errors are none of this suite's.
-	 */
+	/* Every result must have occurred, except ICMP errors: icmp_inner_kunit.c. */
 	for (i = 0; i < ARRAY_SIZE(seen); i++)
 		KUNIT_EXPECT_EQ_MSG(test, !seen[i], i == LBDR_PARSED_ERROR,
 				    "result %u", i);

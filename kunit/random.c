@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where the suites' random numbers come from, and what makes a module of the
- * suites.
+ * Random numbers of the suites, and the module boilerplate.
  *
- * Every test that draws prints its seed first. To see a failure again, load the
- * module with that seed; what several threads do to each other is of course not
- * repeated by it.
+ * Every test that uses random numbers prints its seed first. Load the module with this
+ * seed to repeat a failure. The interleaving of threads is not repeated.
  */
 #include <kunit/test.h>
 #include <linux/module.h>
@@ -15,11 +13,11 @@
 
 static unsigned int seed;
 module_param(seed, uint, 0444);
-MODULE_PARM_DESC(seed, "of all random tests (default: another one for each)");
+MODULE_PARM_DESC(seed, "seed of all random tests (default: a new one for each)");
 
 /**
- * lbdr_kunit_seed() - begin a sequence of random numbers
- * @test: in whose log the seed is printed
+ * lbdr_kunit_seed() - seed a sequence of random numbers
+ * @test: the test, in whose log the seed is printed
  * @rnd: the sequence
  *
  * Context: process.

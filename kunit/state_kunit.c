@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of states, each of its cells against the rules as they are told in
- * words, and what follows from them for time-outs and counts.
+ * The state transition table: every cell is compared with a second implementation of
+ * the rules, written as conditions. Classes and default timeouts of the states.
  */
 #include <kunit/test.h>
 
@@ -57,22 +57,25 @@ static bool state_is_sctp(u32 state)
 
 static u32 state_naive_sctp(u32 event, u32 state)
 {
-	/* Who aborts, or has heard the last word, is gone. */
+	/* ABORT and SHUTDOWN COMPLETE close the association. */
 	if (event == LBDR_EVENT_SCTP_ABORT)
 		return LBDR_CONN_STATE_SCTP_CLOSED;
 
-	/* Who wants to go goes on wanting. */
+	/* SHUTDOWN is final: only ABORT or SHUTDOWN COMPLETE follows. */
 	if (event == LBDR_EVENT_SCTP_SHUTDOWN &&
 	    state != LBDR_CONN_STATE_SCTP_CLOSED)
 		return LBDR_CONN_STATE_SCTP_SHUTDOWN;
 
-	/* The client has got the cookie, and shows it. */
+	/* COOKIE ECHO (or DATA) follows the server's INIT ACK. */
 	if (event == LBDR_EVENT_SCTP_DATA && state == LBDR_CONN_STATE_SCTP_INIT)
 		return LBDR_CONN_STATE_SCTP_ESTABLISHED;
 	return state;
 }
 
-/* Each protocol has its first packet, and two that a director may take over. */
+/*
+ * The state of a new connection. DATA and SCTP_DATA are first packets when a service
+ * schedules stray packets.
+ */
 static u32 state_naive_first(u32 event)
 {
 	switch (event) {
@@ -100,25 +103,25 @@ static u32 state_naive(u32 event, u32 state)
 	    event <= LBDR_EVENT_SCTP_ABORT)
 		return state_naive_sctp(event, state);
 
-	/* The client is heard of a second time. */
+	/* Second datagram of the client. */
 	if (event == LBDR_EVENT_UDP && state == LBDR_CONN_STATE_UDP_ONE)
 		return LBDR_CONN_STATE_UDP;
 
-	/* A RST closes whatever TCP has. */
+	/* A RST closes a TCP connection in any state. */
 	if (event == LBDR_EVENT_RST && state_is_tcp(state))
 		return LBDR_CONN_STATE_CLOSE;
 
-	/* The client's answer to the server's SYN+ACK, which we never see. */
+	/* ACK of the server's SYN+ACK, which does not pass the director. */
 	if (event == LBDR_EVENT_DATA && state == LBDR_CONN_STATE_SYN_RECV)
 		return LBDR_CONN_STATE_ESTABLISHED;
 
-	/* The client says goodbye, or gives up before it has said anything. */
+	/* The client closes an established or a half-open connection. */
 	if (event == LBDR_EVENT_FIN && state == LBDR_CONN_STATE_ESTABLISHED)
 		return LBDR_CONN_STATE_FIN_WAIT;
 	if (event == LBDR_EVENT_FIN && state == LBDR_CONN_STATE_SYN_RECV)
 		return LBDR_CONN_STATE_TIME_WAIT;
 
-	/* All else changes nothing, and the dead stay dead. */
+	/* No other packet changes the state; DEAD is final. */
 	return state;
 }
 
@@ -135,7 +138,7 @@ static void state_next_test(struct kunit *test)
 					    state_names[state]);
 }
 
-/* No packet may kill a connection: lbdr_conn_kill() alone does, by cmpxchg. */
+/* No packet's transition leads to DEAD: only lbdr_conn_end() sets it, by cmpxchg. */
 static void state_never_dead_test(struct kunit *test)
 {
 	u32 event, state;
@@ -149,7 +152,7 @@ static void state_never_dead_test(struct kunit *test)
 					    state_names[state]);
 }
 
-/* What a listing counts as active: the manuals of ip_vs tell users so. */
+/* States that are listed as active connections, as in ip_vs. */
 static const bool state_active[LBDR_CONN_STATES] = {
 	[LBDR_CONN_STATE_SYN_RECV]	= true,
 	[LBDR_CONN_STATE_ESTABLISHED]	= true,
@@ -171,7 +174,7 @@ struct state_timeout {
 	u32	seconds;
 };
 
-/* Those that operators know from ip_vs. */
+/* Default timeouts of ip_vs. */
 static const struct state_timeout state_timeouts[] = {
 	{ LBDR_CONN_STATE_SYN_RECV, 60 },
 	{ LBDR_CONN_STATE_ESTABLISHED, 900 },

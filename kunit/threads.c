@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Threads of a test that begin together, and are gone when it goes on.
+ * Kernel threads for tests: they start together and have ended when the test goes on.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -29,11 +29,11 @@ static int thread_run(void *arg)
 
 /**
  * lbdr_kunit_threads() - run a function in several threads at once
- * @test: fails if a thread cannot be made
+ * @test: the test, which fails if a thread cannot be created
  * @run: the function; it must not abort the test
- * @args: what each is given, an array
- * @size: of an element of @args
- * @n: how many threads, and elements of @args
+ * @args: array of arguments, one element for each thread
+ * @size: size of an element of @args
+ * @n: number of threads
  *
  * Context: process.
  */
@@ -65,7 +65,7 @@ void lbdr_kunit_threads(struct kunit *test, void (*run)(void *arg), void *args,
 
 	complete_all(&go);
 	while (i--) {
-		/* Only one who has begun is sure to run before it is stopped. */
+		/* kthread_stop() keeps a thread that has not started from running. */
 		wait_for_completion(&threads[i].done);
 		kthread_stop_put(threads[i].task);
 	}

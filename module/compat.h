@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Every difference between the kernels that we build for (6.1, 6.12, 7.3), and
- * no other file asks for a version. Stable kernels take over newer interfaces,
- * so a macro's own name is asked for where it has one.
+ * Differences between the kernels that the module is built for (6.1, 6.12, 7.3). No
+ * other file checks the kernel version. Stable kernels backport interfaces, so the
+ * presence of a macro is tested by its name where possible.
  */
 #ifndef _LBDR_COMPAT_H
 #define _LBDR_COMPAT_H
@@ -11,17 +11,17 @@
 #include <net/genetlink.h>
 #include <net/route.h>
 
-/* From 6.5 on, what skbuff.h had on GSO has a header of its own. */
+/* 6.5 moved the GSO functions from skbuff.h to a header of their own. */
 #if KERNEL_VERSION(6, 5, 0) <= LINUX_VERSION_CODE
 #include <net/gso.h>
 #endif
 
-/* From 6.10 on, as dst_rt6_info(), which is older in stable kernels too. */
+/* dst_rtable() is new in 6.10; 6.1 has a backport of dst_rt6_info() only. */
 #ifndef dst_rtable
 #define dst_rtable(ptr)	container_of_const(ptr, struct rtable, dst)
 #endif
 
-/* From 6.6 on, a dump's attributes sit in a struct genl_info. */
+/* Since 6.6 the attributes of a dump are in a struct genl_info. */
 static inline struct nlattr **lbdr_dump_attrs(struct netlink_callback *cb)
 {
 #if KERNEL_VERSION(6, 6, 0) <= LINUX_VERSION_CODE
@@ -37,8 +37,8 @@ static inline struct nlattr **lbdr_dump_attrs(struct netlink_callback *cb)
 #endif
 
 /*
- * What KUnit suites call, and nobody else. No Debian kernel has KUnit, so
- * nothing is exported from a module built for one.
+ * Functions that the KUnit suites call, and no other module. Debian's kernels are built
+ * without KUnit, so a module built for them exports nothing.
  */
 #if IS_ENABLED(CONFIG_KUNIT)
 #include <kunit/visibility.h>

@@ -29,6 +29,7 @@
 #include <linux/siphash.h>
 
 #include "conn.h"
+#include "conn_event.h"
 #include "flow.h"
 #include "lbdr.h"
 #include "lbdr_trace.h"
@@ -278,6 +279,7 @@ noinline void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
 {
 	if (cmpxchg(&conn->state, from, to) != from)
 		return;
+	lbdr_conn_event(conn, from, to);
 	if (lbdr_state_active(from) == lbdr_state_active(to))
 		return;
 	lbdr_conn_count(conn->server, to, 1);
@@ -328,6 +330,7 @@ static __always_inline bool lbdr_conn_end(struct lbdr_net *ln,
 	} while (!try_cmpxchg(&conn->state, &state, LBDR_CONN_STATE_DEAD));
 
 	trace_lbdr_conn_expire(conn, state);
+	lbdr_conn_event(conn, state, LBDR_CONN_STATE_DEAD);
 	lbdr_conn_count(conn->server, state, -1);
 	if (unlikely(READ_ONCE(conn->server->upper)))
 		lbdr_server_update_overload(conn->server);
@@ -551,6 +554,8 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 	old = lbdr_conn_insert(ln, conn);
 	if (likely(!old)) {
 		trace_lbdr_conn_new(conn, conn->state);
+		lbdr_conn_event(conn, LBDR_CONN_STATE_NONE,
+				lbdr_state_next[flow->event][LBDR_CONN_STATE_NONE]);
 		if (likely(conn->state != LBDR_CONN_STATE_TEMPLATE))
 			lbdr_stats_add(server->stats, 1, 0, 0);
 		if (unlikely(READ_ONCE(server->upper)))

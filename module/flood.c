@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * More new connections than there is room for, or than the operator wants.
+ * Flood handling: what to do when the connection table is nearly full or conn_rate is
+ * exceeded.
  *
- * A flood of first packets from made-up sources fills a connection table in
- * seconds. The connections that are under way then must not notice, and honest
- * clients should still get through:
+ * First packets from forged sources fill a connection table in seconds. Established
+ * connections must not be affected, and honest clients should still get through.
  *
- * - Where the scheduler chooses by a hash of the packet (mh, sh), and always the
- *   same server for the same client, no connection is needed to forward the ones
- *   after it: they are forwarded without, and so are, for as long as such a
- *   connection may live, packets of no connection that are no first ones. When
- *   there is room again they are given connections.
- * - Elsewhere a new connection takes the place of the oldest half-open one, that
- *   is one whose client has not been heard of a second time. A table in the order
- *   of age would cost every packet something, so it is the oldest of some that are
- *   met from a random place on: in a flood nearly all are the flood's, and what is
- *   older than all of sixteen of those has had its time.
+ * Trigger: fewer than 1/16 of conn_max entries are free, or more than conn_rate new
+ * connections arrived within a second.
  *
- * What begins it: a table with 1/16 of its room left, or more than conn_rate new
- * connections in a second.
+ * - If the scheduler chooses by a hash of the packet (mh, sh), the same client always
+ *   gets the same server. New connections are then forwarded without an entry. Later
+ *   packets of such a flow find no connection; they are scheduled again as long as such
+ *   a flow may exist, and get an entry when there is room.
+ * - With any other scheduler, a new connection replaces the oldest half-open one (only
+ *   one client packet seen so far). Sorting the table by age would cost every packet,
+ *   so the oldest of FLOOD_CHOICE half-open entries from a random bucket on is taken:
+ *   in a flood nearly all of them belong to the flood, and an honest one that is older
+ *   than all the others has had time to complete.
  */
 #include <linux/module.h>
 #include <linux/random.h>
@@ -33,32 +32,37 @@
 #include "state.h"
 #include "stats.h"
 
-/* Half-open connections to choose from, and chains to look for them in */
+/* Number of half-open entries to compare, and of hash buckets to search for them */
 #define FLOOD_CHOICE	16
 #define FLOOD_CHAINS	64
 
 static unsigned int conn_rate;
 module_param(conn_rate, uint, 0644);
 MODULE_PARM_DESC(conn_rate,
-		 "new connections a second of a network namespace, above which they are forwarded without one (mh, sh) or take another's place (default: 0, no limit)");
+		 "new connections per second and network namespace; above this rate they are forwarded without an entry (mh, sh) or replace a half-open one (default: 0, no limit)");
 
-/* Counts one more; seconds are the clock's, and end where a packet notices. */
+/*
+ * Counts a new connection and compares. The first packet after the end of a one-second
+ * interval starts the next one; cmpxchg() lets one CPU reset the counter. Connections
+ * that other CPUs count during the reset may be lost, which only delays the limit.
+ */
 static bool lbdr_flood_over_rate(struct lbdr_net *ln, u32 rate)
 {
-	u32 now = jiffies, since = READ_ONCE(ln->since);
+	u32 now = jiffies, start = READ_ONCE(ln->rate_start);
 
-	if (now - since >= HZ && cmpxchg(&ln->since, since, now) == since)
-		atomic_set(&ln->fresh, 0);
-	return (u32)atomic_inc_return(&ln->fresh) > rate;
+	if (now - start >= HZ && cmpxchg(&ln->rate_start, start, now) == start)
+		atomic_set(&ln->rate_count, 0);
+	return (u32)atomic_inc_return(&ln->rate_count) > rate;
 }
 
 /**
- * lbdr_flood_account() - whether a new connection is one too many
+ * lbdr_flood_account() - count a new connection and check for a flood
  * @ln: the namespace
  *
- * Asked once for each, for it counts.
+ * Must be called exactly once per new connection: increments the rate counter.
  *
  * Context: rcu_read_lock() held, BH off.
+ * Return: true if flood handling applies to this connection.
  */
 bool lbdr_flood_account(struct lbdr_net *ln)
 {
@@ -70,29 +74,28 @@ bool lbdr_flood_account(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_flood_would_account() - whether the next new connection will be one too many
+ * lbdr_flood_check() - check for a flood without counting
  * @ln: the namespace
  *
- * What lbdr_flood_account() would say, and it does not count.
- *
  * Context: any.
+ * Return: what lbdr_flood_account() would return for a new connection now.
  */
-bool lbdr_flood_would_account(struct lbdr_net *ln)
+bool lbdr_flood_check(struct lbdr_net *ln)
 {
-	u32 rate = READ_ONCE(conn_rate), fresh = 0;
+	u32 rate = READ_ONCE(conn_rate), count = 0;
 
-	if ((u32)jiffies - READ_ONCE(ln->since) < HZ)
-		fresh = atomic_read(&ln->fresh);
-	return (rate && fresh >= rate) || lbdr_conn_near_limit(ln);
+	if ((u32)jiffies - READ_ONCE(ln->rate_start) < HZ)
+		count = atomic_read(&ln->rate_count);
+	return (rate && count >= rate) || lbdr_conn_near_limit(ln);
 }
 
 /**
- * lbdr_flood_stateless() - whether a service can do without connections
+ * lbdr_flood_stateless() - check if a service can forward without connections
  * @service: the service
  *
- * Persistence is something to remember.
- *
  * Context: rcu_read_lock() held.
+ * Return: true if the scheduler always chooses the same server for a flow and the
+ * service has no persistence, which needs stored state.
  */
 bool lbdr_flood_stateless(const struct lbdr_service *service)
 {
@@ -103,49 +106,50 @@ bool lbdr_flood_stateless(const struct lbdr_service *service)
 }
 
 /**
- * lbdr_flood_forward() - a packet goes on without a connection
+ * lbdr_flood_forward() - record that a packet is forwarded without a connection
  * @ln: the namespace
  *
  * Context: BH off.
  */
 void lbdr_flood_forward(struct lbdr_net *ln)
 {
-	/* Not 0, which is for never. */
+	/* 0 stands for never. */
 	unsigned long now = jiffies ?: 1;
 
-	if (READ_ONCE(ln->flooded) != now)
-		WRITE_ONCE(ln->flooded, now);
+	if (READ_ONCE(ln->stateless_at) != now)
+		WRITE_ONCE(ln->stateless_at, now);
 	lbdr_count(ln, LBDR_FLOOD_STATELESS);
 }
 
 /**
- * lbdr_flood_recent() - whether a packet of no connection may be of one that was
- *	forwarded without
+ * lbdr_flood_recent() - check if flows may exist that have no connection
  * @ln: the namespace
  *
  * Context: any.
+ * Return: true until the idle timeout of ESTABLISHED has passed since the last packet
+ * was forwarded without a connection.
  */
 bool lbdr_flood_recent(const struct lbdr_net *ln)
 {
-	unsigned long flooded = READ_ONCE(ln->flooded);
+	unsigned long last = READ_ONCE(ln->stateless_at);
 	u32 seconds = READ_ONCE(ln->timeout[LBDR_CONN_STATE_ESTABLISHED]);
 
-	return unlikely(flooded) &&
-	       time_before(jiffies, flooded + (unsigned long)seconds * HZ);
+	return unlikely(last) &&
+	       time_before(jiffies, last + (unsigned long)seconds * HZ);
 }
 
 /**
- * lbdr_flood_evict() - make room for a connection
+ * lbdr_flood_evict() - evict a half-open connection to make room for a new one
  * @ln: the namespace
- * @family: of the table
+ * @family: family of the table to search
  *
- * Where no half-open one is met, nothing is done. While the table is resized this
- * sees a part of it.
+ * Does nothing if the searched buckets hold no half-open connection. During a resize
+ * of the table only the old bucket table is searched.
  *
- * Where nothing is left, and room is on its way back, none goes either: its own room
- * would come too late for the connection that asks. Else a flood that outruns the
- * grace periods would end the half-open ones of honest clients, and put none in
- * their place.
+ * Does nothing either if the table is full and the memory of removed connections is
+ * still waiting for a grace period: the evicted entry's memory would come too late for
+ * the new connection. Otherwise a flood faster than the grace periods would end the
+ * half-open connections of honest clients without gaining room.
  *
  * Context: rcu_read_lock() held, BH off.
  */

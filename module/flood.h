@@ -12,7 +12,7 @@
 struct lbdr_service;
 
 bool lbdr_flood_account(struct lbdr_net *ln);
-bool lbdr_flood_would_account(struct lbdr_net *ln);
+bool lbdr_flood_check(struct lbdr_net *ln);
 bool lbdr_flood_stateless(const struct lbdr_service *service);
 void lbdr_flood_forward(struct lbdr_net *ln);
 bool lbdr_flood_recent(const struct lbdr_net *ln);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ICMP errors of our own to clients.
+ * ICMP errors that the director sends to clients.
  *
- * At PREROUTING a packet has no route yet, and the kernel's senders want one
- * to learn the namespace and the way back from: icmp_send() stays silent
- * without. It is looked up as a route out to the client, since an input route
- * would fail for a VIP that is routed here while ip_forward is 0. Rate limits
- * are the kernel's.
+ * At PREROUTING a packet has no route yet. The kernel's icmp_send() takes the namespace
+ * and the route back from the packet's dst, and sends nothing without one. So the route
+ * to the client is looked up here, as an output route: an input route look-up would
+ * fail for a VIP that is routed to this host while ip_forward is 0. icmp_send() and
+ * icmpv6_send() apply the kernel's rate limits.
  */
 #include <linux/icmpv6.h>
 #include <net/icmp.h>
@@ -16,14 +16,16 @@
 #include "icmp.h"
 
 /**
- * lbdr_icmp4() - answer a packet by an ICMP error
+ * lbdr_icmp4() - send an ICMP error about a packet to its source
  * @net: the namespace
- * @skb: the packet, not yet changed; it is the caller's to free
+ * @skb: the packet, unmodified; the caller frees it. Its dst is replaced.
  * @type: ICMP type
  * @code: ICMP code
- * @info: the rest of the ICMP header, host order
+ * @info: second word of the ICMP header, host byte order
  *
- * Context: rcu_read_lock() held.
+ * Sends nothing if there is no route to the source.
+ *
+ * Context: rcu_read_lock() held, BH off.
  */
 void lbdr_icmp4(struct net *net, struct sk_buff *skb, u8 type, u8 code,
 		u32 info)
@@ -41,14 +43,16 @@ void lbdr_icmp4(struct net *net, struct sk_buff *skb, u8 type, u8 code,
 }
 
 /**
- * lbdr_icmp6() - answer a packet by an ICMPv6 error
+ * lbdr_icmp6() - send an ICMPv6 error about a packet to its source
  * @net: the namespace
- * @skb: the packet, not yet changed; it is the caller's to free
+ * @skb: the packet, unmodified; the caller frees it. Its dst is replaced.
  * @type: ICMPv6 type
  * @code: ICMPv6 code
- * @info: the rest of the ICMPv6 header, host order
+ * @info: second word of the ICMPv6 header, host byte order
  *
- * Context: rcu_read_lock() held.
+ * Sends nothing if there is no route to the source.
+ *
+ * Context: rcu_read_lock() held, BH off.
  */
 void lbdr_icmp6(struct net *net, struct sk_buff *skb, u8 type, u8 code,
 		u32 info)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ICMP errors: the flow of the packet that they quote.
+ * ICMP errors: the flow of the packet inside the error (the inner packet).
  *
- * A server's packets leave with the VIP as their source, so what a router has
- * to say about them comes to the director. The error quotes the IP header and
- * at least eight bytes more (RFC 792; RFC 1812, 4.3.2.3; RFC 4443, 2.4), where
- * TCP, UDP and SCTP all have their ports first. The packet quoted went the other
- * way: its source is the VIP, which must be the one that the error was sent to.
+ * A server sends with the VIP as source address, so a router's errors about its packets
+ * come to the director. An error contains the IP header of the inner packet and at
+ * least eight more bytes (RFC 792; RFC 1812, 4.3.2.3; RFC 4443, 2.4). TCP, UDP and SCTP
+ * have their ports in the first four of these. The inner packet was sent from server
+ * to client: its source is the VIP, and must be the destination of the error.
  */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -23,17 +23,17 @@ static bool lbdr_icmp_inner_has_ports(u8 protocol)
 }
 
 /**
- * lbdr_icmp_inner4() - read an ICMP message
- * @skb: data begins at the network header
- * @offset: of the ICMP header
- * @flow: filled in when LBDR_PARSED_ERROR is returned
+ * lbdr_icmp_inner4() - get the flow of the packet inside an ICMP error
+ * @skb: the ICMP message; skb->data is its IP header
+ * @offset: offset of the ICMP header from skb->data
+ * @flow: filled in if LBDR_PARSED_ERROR is returned, undefined otherwise
  *
  * Context: any.
- * Return: LBDR_PARSED_ERROR, or LBDR_PARSED_OTHER for what is no error, or one
- * of no flow.
+ * Return: LBDR_PARSED_ERROR, or LBDR_PARSED_OTHER if the message is not an error or its
+ * inner packet does not have a flow.
  */
 enum lbdr_parsed lbdr_icmp_inner4(const struct sk_buff *skb, u32 offset,
-			     struct lbdr_flow *flow)
+				  struct lbdr_flow *flow)
 {
 	const struct icmphdr *icmph;
 	const struct iphdr *iph;
@@ -80,16 +80,16 @@ enum lbdr_parsed lbdr_icmp_inner4(const struct sk_buff *skb, u32 offset,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_icmp_inner4);
 
 /**
- * lbdr_icmp_inner6() - read an ICMPv6 message
- * @skb: data begins at the network header
- * @offset: of the ICMPv6 header
- * @flow: filled in when LBDR_PARSED_ERROR is returned
+ * lbdr_icmp_inner6() - get the flow of the packet inside an ICMPv6 error
+ * @skb: the ICMPv6 message; skb->data is its IPv6 header
+ * @offset: offset of the ICMPv6 header from skb->data
+ * @flow: filled in if LBDR_PARSED_ERROR is returned, undefined otherwise
  *
  * Context: any.
  * Return: as lbdr_icmp_inner4().
  */
 enum lbdr_parsed lbdr_icmp_inner6(const struct sk_buff *skb, u32 offset,
-			     struct lbdr_flow *flow)
+				  struct lbdr_flow *flow)
 {
 	const struct icmp6hdr *icmph;
 	const struct ipv6hdr *hdr;
@@ -102,7 +102,7 @@ enum lbdr_parsed lbdr_icmp_inner6(const struct sk_buff *skb, u32 offset,
 	int thoff;
 
 	icmph = skb_header_pointer(skb, offset, sizeof(_icmph), &_icmph);
-	/* RFC 4443, 2.1: errors have the first bit of the type clear. */
+	/* Types of errors have the high-order bit clear (RFC 4443, 2.1). */
 	if (!icmph || icmph->icmp6_type & ICMPV6_INFOMSG_MASK)
 		return LBDR_PARSED_OTHER;
 

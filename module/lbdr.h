@@ -73,10 +73,10 @@ enum lbdr_hook {
  * @nexthops: next hops of the servers, see nexthop.h
  * @domains: VRFs, see domain.h
  * @n_conns: connections whose memory is not free yet; atomic
- * @fresh: new connections in the second that began at @since; atomic
- * @since: jiffies; cmpxchg()
- * @flooded: jiffies when a packet was last forwarded without a connection, 0 for
- *	never; any packet writes it
+ * @rate_count: new connections since @rate_start; atomic
+ * @rate_start: jiffies when the current one-second interval began; cmpxchg()
+ * @stateless_at: jiffies when a packet was last forwarded without a connection, 0
+ *	for never; any packet writes it
  * @collector: reaps expired connections, queued while @n_conns is not 0
  * @reaped: connections that are out of the table and that the collector frees;
  *	lockless
@@ -120,9 +120,9 @@ struct lbdr_net {
 	struct lbdr_domains	domains;
 
 	atomic_t		n_conns ____cacheline_aligned_in_smp;
-	atomic_t		fresh;
-	u32			since;
-	unsigned long		flooded;
+	atomic_t		rate_count;
+	u32			rate_start;
+	unsigned long		stateless_at;
 	struct delayed_work	collector;
 	struct llist_head	reaped;
 	struct rhashtable_iter	walk[LBDR_FAMILIES];

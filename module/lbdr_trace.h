@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Tracepoints, events/lbdr/ in tracefs. IPv4 addresses are shown as mapped ones.
+ * Tracepoints, in events/lbdr/ of tracefs. IPv4 addresses are shown as IPv4-mapped IPv6
+ * addresses. stats.c defines CREATE_TRACE_POINTS and so instantiates the tracepoints.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM lbdr
@@ -31,7 +32,7 @@ static inline void lbdr_trace_addr(struct in6_addr *to, enum lbdr_family family,
 }
 #endif
 
-/* A server was looked for; its address is :: where there is none. */
+/* A server was chosen for a packet without connection; :: if none is available. */
 TRACE_EVENT(lbdr_schedule,
 	TP_PROTO(const struct lbdr_net *ln, const struct lbdr_service *service,
 		 const struct lbdr_flow *flow, const struct lbdr_server *server),
@@ -111,19 +112,19 @@ DECLARE_EVENT_CLASS(lbdr_conn,
 		  __entry->state)
 );
 
-/* A connection, or what persistence remembers of a client, in its first state */
+/* A connection or persistence template was added, in its first state. */
 DEFINE_EVENT(lbdr_conn, lbdr_conn_new,
 	TP_PROTO(const struct lbdr_conn *conn, u32 state),
 	TP_ARGS(conn, state)
 );
 
-/* It was taken out of the table, in the state that it was in */
+/* A connection or template was removed; @state is its last state. */
 DEFINE_EVENT(lbdr_conn, lbdr_conn_expire,
 	TP_PROTO(const struct lbdr_conn *conn, u32 state),
 	TP_ARGS(conn, state)
 );
 
-/* A packet was dropped, or passed to the stack, for a reason that is counted */
+/* A packet was dropped, or passed to the stack, and counted. */
 TRACE_EVENT(lbdr_drop,
 	TP_PROTO(const struct lbdr_net *ln, enum lbdr_drop drop),
 	TP_ARGS(ln, drop),
@@ -133,7 +134,7 @@ TRACE_EVENT(lbdr_drop,
 	),
 	TP_fast_assign(
 		__entry->netns = ln->net->ns.inum;
-		strscpy(__entry->reason, lbdr_drop_words[drop].reason,
+		strscpy(__entry->reason, lbdr_drop_names[drop],
 			sizeof(__entry->reason));
 	),
 	TP_printk("netns=%u reason=%s", __entry->netns, __entry->reason)

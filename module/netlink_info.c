@@ -100,7 +100,7 @@ static int lbdr_nl_put_drops(struct sk_buff *msg, const struct lbdr_net *ln)
 		nest = nla_nest_start(msg, LBDR_A_INFO_DROP);
 		if (!nest ||
 		    nla_put_string(msg, LBDR_A_DROP_REASON,
-				   lbdr_drop_words[drop].reason) ||
+				   lbdr_drop_names[drop]) ||
 		    nla_put_u64_64bit(msg, LBDR_A_DROP_PACKETS,
 				      lbdr_drop_count(ln, drop),
 				      LBDR_A_DROP_PAD))

@@ -43,7 +43,7 @@ static int lbdr_nl_parse_event(struct nlattr **attrs, u8 protocol,
 }
 
 static int lbdr_nl_parse_question(struct genl_info *info,
-				  struct lbdr_question *question)
+				  struct lbdr_peek_packet *question)
 {
 	struct netlink_ext_ack *extack = info->extack;
 	struct lbdr_flow *flow = &question->flow;
@@ -112,23 +112,23 @@ static int lbdr_nl_nest_server(struct sk_buff *msg, int attr,
 }
 
 static int lbdr_nl_put_verdict(struct sk_buff *msg,
-			       const struct lbdr_answer *answer)
+			       const struct lbdr_peek_result *answer)
 {
-	bool told = answer->why == LBDR_DROP_NO_SERVER ||
-		    answer->why == LBDR_DROP_STRAY;
+	bool told = answer->drop == LBDR_DROP_NO_SERVER ||
+		    answer->drop == LBDR_DROP_STRAY;
 
 	if (nla_put_u8(msg, LBDR_A_TRACE_VERDICT, answer->verdict))
 		return -EMSGSIZE;
-	if (answer->why == LBDR_DROPS)
+	if (answer->drop == LBDR_DROPS)
 		return 0;
 	return nla_put_string(msg, LBDR_A_TRACE_REASON,
-			      lbdr_drop_words[answer->why].reason) ||
+			      lbdr_drop_names[answer->drop]) ||
 	       (told && nla_put_u8(msg, LBDR_A_TRACE_REFUSE, answer->refuse));
 }
 
 /* What there is to know of the client already. */
 static int lbdr_nl_put_known(struct sk_buff *msg, const struct lbdr_net *ln,
-			     const struct lbdr_answer *answer)
+			     const struct lbdr_peek_result *answer)
 {
 	struct lbdr_conn *conn = answer->conn;
 
@@ -137,7 +137,7 @@ static int lbdr_nl_put_known(struct sk_buff *msg, const struct lbdr_net *ln,
 			lbdr_state_shown(READ_ONCE(conn->state))) ||
 	     nla_put_u32(msg, LBDR_A_TRACE_EXPIRES,
 			 jiffies_to_msecs(max(lbdr_conn_left(ln, conn), 0L))) ||
-	     (answer->over && nla_put_flag(msg, LBDR_A_TRACE_OVER))))
+	     (answer->closing && nla_put_flag(msg, LBDR_A_TRACE_OVER))))
 		return -EMSGSIZE;
 	conn = answer->template;
 	if (!conn)
@@ -148,17 +148,17 @@ static int lbdr_nl_put_known(struct sk_buff *msg, const struct lbdr_net *ln,
 }
 
 static int lbdr_nl_put_choice(struct sk_buff *msg,
-			      const struct lbdr_answer *answer)
+			      const struct lbdr_peek_result *answer)
 {
 	const struct lbdr_sched *sched = &answer->service->sched;
 
-	if (!answer->asked)
+	if (!answer->scheduled)
 		return 0;
 	return nla_put_string(msg, LBDR_A_TRACE_SCHEDULER, sched->ops->name) ||
 	       (sched->ops->random && nla_put_flag(msg, LBDR_A_TRACE_RANDOM)) ||
 	       ((sched->flags & LBDR_SCHED_FLAG_PORT) &&
 		nla_put_flag(msg, LBDR_A_TRACE_HASHES_PORT)) ||
-	       lbdr_nl_nest_server(msg, LBDR_A_TRACE_FIRST, answer->first);
+	       lbdr_nl_nest_server(msg, LBDR_A_TRACE_FIRST, answer->preferred);
 }
 
 /* Each is one of four. */
@@ -186,9 +186,9 @@ static int lbdr_nl_put_tally(struct sk_buff *msg,
 }
 
 static int lbdr_nl_fill_answer(struct sk_buff *msg, const struct lbdr_net *ln,
-			       const struct lbdr_answer *answer)
+			       const struct lbdr_peek_result *answer)
 {
-	bool led = answer->server || answer->asked;
+	bool led = answer->server || answer->scheduled;
 	struct nlattr *nest;
 
 	if (lbdr_nl_put_verdict(msg, answer))
@@ -205,7 +205,7 @@ static int lbdr_nl_fill_answer(struct sk_buff *msg, const struct lbdr_net *ln,
 	    (led && nla_put_u8(msg, LBDR_A_TRACE_BY, answer->by)) ||
 	    lbdr_nl_put_choice(msg, answer) ||
 	    lbdr_nl_nest_server(msg, LBDR_A_TRACE_SERVER, answer->server) ||
-	    (answer->keeps &&
+	    (answer->has_keep &&
 	     nla_put_u8(msg, LBDR_A_TRACE_KEEP, answer->keep)) ||
 	    lbdr_nl_put_tally(msg, answer->service))
 		return -EMSGSIZE;
@@ -223,8 +223,8 @@ static int lbdr_nl_fill_answer(struct sk_buff *msg, const struct lbdr_net *ln,
 int lbdr_nl_trace_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
-	struct lbdr_question question;
-	struct lbdr_answer answer;
+	struct lbdr_peek_packet question;
+	struct lbdr_peek_result answer;
 	struct sk_buff *msg;
 	void *hdr;
 	int err;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What would become of a packet from the network, without one.
+ * Packet simulation: report what the director would do with a packet, without a packet.
  *
- * This is the walk of hook.c and schedule.c once more, in the same order, as a
- * question: where those choose, renew, count, remember or answer, this asks a
- * function beside theirs that changes nothing. What has no other side, the state of
- * a connection, strays, sources that no client can have, is asked of the same
- * functions.
+ * The functions here repeat the steps of hook.c and schedule.c in the same order. Steps
+ * that change something (choose a server, renew a stamp, count, store a template, send
+ * an answer) are replaced by read-only counterparts: lbdr_conn_peek(),
+ * lbdr_persist_peek(), lbdr_pool_peek(), lbdr_flood_check(). Steps that change nothing
+ * (connection states, stray packets, bad sources) use the same functions as packets.
  *
- * The answer is that of a moment: connections, counts and time go on.
+ * The result may be outdated at once: connections, counters and time-outs go on.
  */
 #include "conn.h"
 #include "flood.h"
@@ -26,191 +26,197 @@
 #include "state.h"
 #include "stats.h"
 
-static void lbdr_peek_end(struct lbdr_answer *answer, u8 verdict,
-			  enum lbdr_drop why)
+/* Sets the final verdict. */
+static void lbdr_peek_end(struct lbdr_peek_result *result, u8 verdict,
+			  enum lbdr_drop drop)
 {
-	answer->verdict = verdict;
-	answer->why = why;
+	result->verdict = verdict;
+	result->drop = drop;
 }
 
-/* Another director sent it, as lbdr_peers_verdict() has it. */
+/* The packet comes from another director; counterpart of lbdr_peers_verdict(). */
 static void lbdr_peek_director(struct lbdr_net *ln,
-			       const struct lbdr_question *question,
-			       struct lbdr_answer *answer)
+			       const struct lbdr_peek_packet *packet,
+			       struct lbdr_peek_result *result)
 {
-	if (lbdr_peers_local(ln->net, NULL, &question->flow))
-		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_PASS,
+	if (lbdr_peers_local(ln->net, NULL, &packet->flow))
+		lbdr_peek_end(result, LBDR_TRACE_VERDICT_PASS,
 			      LBDR_PASS_DIRECTOR);
 	else
-		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_DROP, LBDR_DROP_LOOP);
+		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP, LBDR_DROP_LOOP);
 }
 
-/* It has a server; whether there is a way to it. */
-static void lbdr_peek_send(const struct lbdr_question *question,
-			   struct lbdr_answer *answer)
+/* A server was found. The verdict depends on the route to it. */
+static void lbdr_peek_send(const struct lbdr_peek_packet *packet,
+			   struct lbdr_peek_result *result)
 {
-	u16 domain = lbdr_flow_domain(&question->flow);
+	u16 domain = lbdr_flow_domain(&packet->flow);
 	const struct lbdr_route *route;
 	struct lbdr_nexthop *nexthop;
 
-	nexthop = lbdr_nexthop_in_domain(answer->server->nexthop, domain);
+	nexthop = lbdr_nexthop_in_domain(result->server->nexthop, domain);
 	route = nexthop ? lbdr_nexthop_route(nexthop) : NULL;
 	if (!route)
-		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_DROP, LBDR_DROP_MEMORY);
+		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP, LBDR_DROP_MEMORY);
 	else if (route->link || route->local)
-		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_FORWARD, LBDR_DROPS);
+		lbdr_peek_end(result, LBDR_TRACE_VERDICT_FORWARD, LBDR_DROPS);
 	else
-		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_DROP, route->why);
+		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP, route->why);
 }
 
+/* The packet belongs to a connection. */
 static void lbdr_peek_conn(struct lbdr_net *ln,
-			   const struct lbdr_question *question,
-			   struct lbdr_answer *answer)
+			   const struct lbdr_peek_packet *packet,
+			   struct lbdr_peek_result *result)
 {
-	answer->service = answer->conn->server->service;
-	answer->by = LBDR_TRACE_BY_CONNECTION;
-	answer->server = answer->conn->server;
-	if (lbdr_event_opens(question->flow.event) && question->mac &&
-	    lbdr_peers_is_server_mac(ln, answer->service, question->mac,
-				     lbdr_flow_domain(&question->flow)))
-		lbdr_peek_director(ln, question, answer);
+	result->service = result->conn->server->service;
+	result->by = LBDR_TRACE_BY_CONNECTION;
+	result->server = result->conn->server;
+	if (lbdr_event_opens(packet->flow.event) && packet->mac &&
+	    lbdr_peers_is_server_mac(ln, result->service, packet->mac,
+				     lbdr_flow_domain(&packet->flow)))
+		lbdr_peek_director(ln, packet, result);
 	else
-		lbdr_peek_send(question, answer);
+		lbdr_peek_send(packet, result);
 }
 
-/* Begins no connection by itself; true where it is given one all the same. */
+/* Handles a stray packet. Returns true if it is scheduled like a first packet. */
 static bool lbdr_peek_stray(const struct lbdr_net *ln,
-			    const struct lbdr_question *question,
-			    struct lbdr_answer *answer)
+			    const struct lbdr_peek_packet *packet,
+			    struct lbdr_peek_result *result)
 {
-	const struct lbdr_flow *flow = &question->flow;
+	const struct lbdr_flow *flow = &packet->flow;
 
-	switch (lbdr_schedule_stray_as(ln, answer->service, flow)) {
+	switch (lbdr_schedule_stray_action(ln, result->service, flow)) {
 	case LBDR_STRAY_SCHEDULE:
 		return true;
 	case LBDR_STRAY_DROP:
-		answer->refuse = LBDR_REFUSE_DROP;
-		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_DROP,
+		result->refuse = LBDR_REFUSE_DROP;
+		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_STRAY);
 		return false;
 	case LBDR_STRAY_RESET:
-		answer->refuse = lbdr_refuse_as(flow, LBDR_REFUSE_RESET);
-		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_DROP,
+		result->refuse = lbdr_refuse_type(flow, LBDR_REFUSE_RESET);
+		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_STRAY);
 		return false;
 	}
-	lbdr_peek_end(answer, LBDR_TRACE_VERDICT_PASS, LBDR_PASS_NO_CONN);
+	lbdr_peek_end(result, LBDR_TRACE_VERDICT_PASS, LBDR_PASS_NO_CONN);
 	return false;
 }
 
+/* Counterpart of lbdr_persist_pick() and lbdr_pool_pick(). */
 static void lbdr_peek_pick(struct lbdr_net *ln,
-			   const struct lbdr_question *question,
-			   struct lbdr_answer *answer)
+			   const struct lbdr_peek_packet *packet,
+			   struct lbdr_peek_result *result)
 {
-	const struct lbdr_service *service = answer->service;
+	const struct lbdr_service *service = result->service;
 	bool usable;
 
-	answer->by = LBDR_TRACE_BY_SCHEDULER;
+	result->by = LBDR_TRACE_BY_SCHEDULER;
 	if (READ_ONCE(service->settings.persist)) {
-		answer->template = lbdr_persist_look(ln, service,
-						     &question->flow, &usable);
-		if (answer->template && usable) {
-			answer->by = LBDR_TRACE_BY_TEMPLATE;
-			answer->server = answer->template->server;
+		result->template = lbdr_persist_peek(ln, service,
+						     &packet->flow, &usable);
+		if (result->template && usable) {
+			result->by = LBDR_TRACE_BY_TEMPLATE;
+			result->server = result->template->server;
 			return;
 		}
 	}
-	answer->asked = true;
-	answer->server = lbdr_pool_peek(service, &question->flow,
-					&answer->first);
+	result->scheduled = true;
+	result->server = lbdr_pool_peek(service, &packet->flow,
+					&result->preferred);
 }
 
-/* Returns whether there is room for what it would begin. */
-static bool lbdr_peek_keep(struct lbdr_net *ln, struct lbdr_answer *answer)
+/* Sets what is stored for the flow. Returns false if the connection table is full. */
+static bool lbdr_peek_keep(struct lbdr_net *ln, struct lbdr_peek_result *result)
 {
-	const struct lbdr_service *service = answer->service;
+	const struct lbdr_service *service = result->service;
 
-	answer->keeps = true;
+	result->has_keep = true;
 	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET) {
-		answer->keep = LBDR_TRACE_KEEP_ONE_PACKET;
+		result->keep = LBDR_TRACE_KEEP_ONE_PACKET;
 		return true;
 	}
-	answer->keep = LBDR_TRACE_KEEP_CONNECTION;
-	if (lbdr_flood_would_account(ln)) {
+	result->keep = LBDR_TRACE_KEEP_CONNECTION;
+	if (lbdr_flood_check(ln)) {
 		if (lbdr_flood_stateless(service)) {
-			answer->keep = LBDR_TRACE_KEEP_STATELESS;
+			result->keep = LBDR_TRACE_KEEP_STATELESS;
 			return true;
 		}
-		answer->keep = LBDR_TRACE_KEEP_EVICT;
+		result->keep = LBDR_TRACE_KEEP_EVICT;
 	}
 	return !lbdr_conn_full(ln);
 }
 
+/* Counterpart of lbdr_schedule(). */
 static void lbdr_peek_schedule(struct lbdr_net *ln,
-			       const struct lbdr_question *question,
-			       struct lbdr_answer *answer)
+			       const struct lbdr_peek_packet *packet,
+			       struct lbdr_peek_result *result)
 {
-	const struct lbdr_service *service = answer->service;
-	const struct lbdr_flow *flow = &question->flow;
+	const struct lbdr_service *service = result->service;
+	const struct lbdr_flow *flow = &packet->flow;
 
 	if (!lbdr_event_opens(flow->event) && flow->event != LBDR_EVENT_UDP &&
-	    !lbdr_peek_stray(ln, question, answer))
+	    !lbdr_peek_stray(ln, packet, result))
 		return;
 	if (lbdr_schedule_bad_source(ln->net, NULL, flow)) {
-		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_DROP,
+		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_BAD_SOURCE);
 		return;
 	}
-	if (question->mac &&
-	    lbdr_peers_is_server_mac(ln, service, question->mac,
+	if (packet->mac &&
+	    lbdr_peers_is_server_mac(ln, service, packet->mac,
 				     lbdr_flow_domain(flow))) {
-		lbdr_peek_director(ln, question, answer);
+		lbdr_peek_director(ln, packet, result);
 		return;
 	}
-	lbdr_peek_pick(ln, question, answer);
-	if (!answer->server) {
-		answer->refuse =
-			lbdr_refuse_as(flow, READ_ONCE(service->settings.refuse));
-		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_DROP,
+	lbdr_peek_pick(ln, packet, result);
+	if (!result->server) {
+		result->refuse =
+			lbdr_refuse_type(flow, READ_ONCE(service->settings.refuse));
+		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_NO_SERVER);
-	} else if (!lbdr_peek_keep(ln, answer)) {
-		lbdr_peek_end(answer, LBDR_TRACE_VERDICT_DROP,
+	} else if (!lbdr_peek_keep(ln, result)) {
+		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_CONN_MAX);
 	} else {
-		lbdr_peek_send(question, answer);
+		lbdr_peek_send(packet, result);
 	}
 }
 
 /*
- * One of the hooks, that of @marked or with NULL the one before. Returns whether
- * the packet ends there. What it does not know of leaves @answer as it is.
+ * One netfilter hook: the hook of fwmark services if @marked is set, otherwise the hook
+ * of all other services. Returns true if the packet does not go on to the next hook.
+ * @result is unchanged if the packet belongs to no connection and no service.
  */
 static bool lbdr_peek_walk(struct lbdr_net *ln,
-			   const struct lbdr_question *question,
+			   const struct lbdr_peek_packet *packet,
 			   const struct lbdr_service *marked,
-			   struct lbdr_answer *answer)
+			   struct lbdr_peek_result *result)
 {
-	struct lbdr_conn *conn = lbdr_conn_peek(ln, &question->flow);
+	struct lbdr_conn *conn = lbdr_conn_peek(ln, &packet->flow);
 	const struct lbdr_service *service;
-	bool over = conn && lbdr_event_opens(question->flow.event) &&
-		    lbdr_state_closing(READ_ONCE(conn->state));
+	bool closing = conn && lbdr_event_opens(packet->flow.event) &&
+		       lbdr_state_closing(READ_ONCE(conn->state));
 
-	service = marked ?: lbdr_service_of_flow(ln, &question->flow);
-	if ((!conn || over) && !service)
+	service = marked ?: lbdr_service_of_flow(ln, &packet->flow);
+	if ((!conn || closing) && !service)
 		return false;
-	*answer = (struct lbdr_answer) {
-		.why	 = LBDR_DROPS,
+	*result = (struct lbdr_peek_result) {
+		.drop	 = LBDR_DROPS,
 		.service = service,
 		.conn	 = conn,
-		.over	 = over,
+		.closing = closing,
 	};
-	if (conn && !over)
-		lbdr_peek_conn(ln, question, answer);
+	if (conn && !closing)
+		lbdr_peek_conn(ln, packet, result);
 	else
-		lbdr_peek_schedule(ln, question, answer);
-	return answer->verdict != LBDR_TRACE_VERDICT_PASS;
+		lbdr_peek_schedule(ln, packet, result);
+	return result->verdict != LBDR_TRACE_VERDICT_PASS;
 }
 
+/* The filter that hook.c applies first. */
 static bool lbdr_peek_vip(const struct lbdr_net *ln,
 			  const struct lbdr_flow *flow)
 {
@@ -221,37 +227,38 @@ static bool lbdr_peek_vip(const struct lbdr_net *ln,
 }
 
 /**
- * lbdr_peek() - what would become of a packet
+ * lbdr_peek() - simulate a packet from the network
  * @ln: the namespace
- * @question: the packet
- * @answer: filled in; what it points to is valid as long as the locks are held
+ * @packet: the packet
+ * @result: filled in; its pointers are valid while the locks are held
  *
- * No client on this host is meant, and no device but the VRF of the flow's L3
- * domain, in which the server's next hop is looked for.
+ * The simulated packet has no input device but the VRF of the flow's L3 domain, in
+ * which the next hop of the server is looked up. Clients on this host are not
+ * simulated.
  *
  * Context: lbdr_net.lock and rcu_read_lock() held, BH off.
  */
-void lbdr_peek(struct lbdr_net *ln, const struct lbdr_question *question,
-	       struct lbdr_answer *answer)
+void lbdr_peek(struct lbdr_net *ln, const struct lbdr_peek_packet *packet,
+	       struct lbdr_peek_result *result)
 {
-	const struct lbdr_flow *flow = &question->flow;
+	const struct lbdr_flow *flow = &packet->flow;
 	const struct lbdr_service *marked = NULL;
 	bool vip = lbdr_peek_vip(ln, flow);
 
-	*answer = (struct lbdr_answer) {
+	*result = (struct lbdr_peek_result) {
 		.verdict = LBDR_TRACE_VERDICT_PASS,
-		.why	 = LBDR_DROPS,
+		.drop	 = LBDR_DROPS,
 	};
-	if (question->mark)
-		marked = lbdr_service_of_mark(ln, flow->family, question->mark,
+	if (packet->mark)
+		marked = lbdr_service_of_mark(ln, flow->family, packet->mark,
 					      lbdr_flow_domain(flow));
-	/* At LOCAL_IN, the hook of marks has been before. */
+	/* With entry LOCAL_IN, packets pass the hook of fwmark services first. */
 	if (ln->entry == LBDR_ENTRY_INPUT && marked &&
-	    lbdr_peek_walk(ln, question, marked, answer))
+	    lbdr_peek_walk(ln, packet, marked, result))
 		return;
-	if (vip && lbdr_peek_walk(ln, question, NULL, answer))
+	if (vip && lbdr_peek_walk(ln, packet, NULL, result))
 		return;
 	if (ln->entry != LBDR_ENTRY_INPUT && marked)
-		lbdr_peek_walk(ln, question, marked, answer);
+		lbdr_peek_walk(ln, packet, marked, result);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_peek);

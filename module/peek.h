@@ -1,57 +1,65 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A packet that there is not, and what would become of it; peek.c says how.
+ * Packet simulation: what the director would do with a packet.
  */
 #ifndef _LBDR_PEEK_H
 #define _LBDR_PEEK_H
 
+#include "flow.h"
 #include "lbdr.h"
+#include "stats.h"
+
+struct lbdr_conn;
+struct lbdr_server;
+struct lbdr_service;
 
 /**
- * struct lbdr_question - a packet that there is not
- * @flow: of the packet; client port 0 where any one is meant
- * @mark: that a firewall gives it, 0 for none
- * @mac: source of its frame, or NULL for nobody's
+ * struct lbdr_peek_packet - the packet to simulate
+ * @flow: flow of the packet; client port 0 for any port
+ * @mark: fwmark of the packet, 0 for none
+ * @mac: source MAC of its frame, or NULL for a MAC that belongs to no server
  */
-struct lbdr_question {
+struct lbdr_peek_packet {
 	struct lbdr_flow	flow;
 	u32			mark;
 	const u8		*mac;
 };
 
 /**
- * struct lbdr_answer - what would become of it
+ * struct lbdr_peek_result - what the director would do with the packet
  * @verdict: enum lbdr_trace_verdict
- * @why: the reason that would count it, or LBDR_DROPS where none would
- * @refuse: enum lbdr_refuse, where it is dropped for want of a server or as a stray
- * @service: that it is for, or NULL where it is no business of ours
- * @by: enum lbdr_trace_by; for a packet that gets as far as that
- * @conn: its connection, or NULL
- * @over: @conn is closing, and the packet begins another one
- * @template: what persistence remembers of its client, or NULL
- * @asked: the scheduler was
- * @first: whom its choice falls on before it is asked whether he is open, or NULL
- * @server: that it goes to, or would if there were a way, or NULL
- * @keeps: it gets as far as to begin a connection, or not, as @keep says
+ * @drop: drop reason that would be counted, or LBDR_DROPS for none
+ * @refuse: enum lbdr_refuse; valid if @drop is LBDR_DROP_NO_SERVER or LBDR_DROP_STRAY
+ * @service: service of the packet, or NULL if it has none
+ * @by: enum lbdr_trace_by; valid if @server is set or @scheduled
+ * @conn: connection of the packet, or NULL
+ * @closing: @conn is closing, and the packet would start a new connection
+ * @template: persistence template of the client, or NULL
+ * @scheduled: the scheduler would be asked
+ * @preferred: server that the scheduler prefers before it skips unavailable servers, or
+ *	NULL
+ * @server: server of the packet, whether or not there is a route to it, or NULL
+ * @has_keep: @keep is valid: the packet would start a connection or be forwarded
+ *	without one
  * @keep: enum lbdr_trace_keep
  */
-struct lbdr_answer {
+struct lbdr_peek_result {
 	u8				verdict;
-	enum lbdr_drop			why;
+	enum lbdr_drop			drop;
 	u8				refuse;
 	const struct lbdr_service	*service;
 	u8				by;
 	struct lbdr_conn		*conn;
-	bool				over;
+	bool				closing;
 	struct lbdr_conn		*template;
-	bool				asked;
-	struct lbdr_server		*first;
+	bool				scheduled;
+	struct lbdr_server		*preferred;
 	struct lbdr_server		*server;
-	bool				keeps;
+	bool				has_keep;
 	u8				keep;
 };
 
-void lbdr_peek(struct lbdr_net *ln, const struct lbdr_question *question,
-	       struct lbdr_answer *answer);
+void lbdr_peek(struct lbdr_net *ln, const struct lbdr_peek_packet *packet,
+	       struct lbdr_peek_result *result);
 
 #endif /* _LBDR_PEEK_H */

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Persistence: a client comes back to the server that it had.
+ * Persistence: new connections of a client go to the server that it used before.
  *
- * What is remembered of a client, its template, is an entry of the connection
- * table: it is found, counted, limited, aged and listed like a connection. Its
- * key has the client's address cut to the service's prefix, client port 0, the
- * packet's L3 domain, and for VIP and port those of the service's own key, so that all connections to a
- * service of many ports, or of a mark, meet the same one.
+ * The assignment of a client to a server is stored as a template, an entry of the
+ * connection table: it is looked up, counted, limited, aged and listed like a
+ * connection. The key of a template has the client's address masked to the service's
+ * prefix, client port 0, the L3 domain of the packet, and VIP and port of the service's
+ * own key. So all connections
+ * of a client to a service of many ports, or to a fwmark service, share one template.
  *
- * A template idles out @persist seconds after the last packet of the client's
- * last connection: packets of its connections renew its stamp when they renew
- * their own, four times a second at most.
+ * A template expires when no packet of the client's connections was seen for the
+ * persistence time of the service: a packet that renews the stamp of its connection
+ * (at most four times a second) renews the stamp of the template too.
  */
 #include <linux/inetdevice.h>
 #include <net/ipv6.h>
@@ -24,6 +25,7 @@
 #include "service.h"
 #include "stats.h"
 
+/* Makes the key of the template that belongs to @flow's client. */
 static void lbdr_persist_flow(const struct lbdr_service *service,
 			      const struct lbdr_flow *flow,
 			      struct lbdr_flow *template)
@@ -51,8 +53,8 @@ static void lbdr_persist_flow(const struct lbdr_service *service,
 }
 
 /*
- * A quiesced server goes on with the clients that know it, unless the service
- * says otherwise; one that drains does not.
+ * A quiesced server (weight 0) keeps its persistent clients unless the service has
+ * expire-quiescent set. A draining server does not keep them.
  */
 static __always_inline bool
 lbdr_persist_usable(const struct lbdr_service *service,
@@ -69,12 +71,13 @@ lbdr_persist_usable(const struct lbdr_service *service,
  * lbdr_persist_pick() - choose a server for a client of a persistent service
  * @ln: the namespace
  * @service: the service
- * @flow: of the connection's first packet
+ * @flow: flow of the connection's first packet
  *
- * Where there is no room for a template the client gets a server all the same.
+ * Uses the client's template if its server is usable. Otherwise the scheduler chooses,
+ * and a template is stored; if the table has no room for one, the choice is used without.
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: a server, or NULL when there is none to take it.
+ * Return: the server, or NULL if no server is available.
  */
 struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 				      const struct lbdr_service *service,
@@ -97,22 +100,21 @@ struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 	if (!server)
 		return NULL;
 	conn = lbdr_conn_add(ln, &template, server, &why);
-	/* Of two first connections at the same time one has remembered it. */
+	/* A concurrent connection of this client may have stored a template first. */
 	return conn ? conn->server : server;
 }
 
 /**
- * lbdr_persist_look() - what is remembered of a client, which stays as idle as it
- *	is
+ * lbdr_persist_peek() - look up the template of a client without renewing it
  * @ln: the namespace
  * @service: a persistent service
- * @flow: of a connection's first packet
- * @usable: set to whether lbdr_persist_pick() would lead to its server
+ * @flow: flow of a connection's first packet
+ * @usable: set to true if lbdr_persist_pick() would use the template's server
  *
  * Context: rcu_read_lock() held.
- * Return: the template or NULL.
+ * Return: the template, or NULL if there is none.
  */
-struct lbdr_conn *lbdr_persist_look(struct lbdr_net *ln,
+struct lbdr_conn *lbdr_persist_peek(struct lbdr_net *ln,
 				    const struct lbdr_service *service,
 				    const struct lbdr_flow *flow, bool *usable)
 {
@@ -126,10 +128,11 @@ struct lbdr_conn *lbdr_persist_look(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_persist_renew() - a client of a persistent service is still there
+ * lbdr_persist_renew() - renew the time stamp of a client's template
  * @ln: the namespace
- * @service: the service
- * @flow: of a packet of one of its connections
+ * @service: a persistent service
+ * @flow: flow of a packet of one of the client's connections; ignored if it is the
+ *	flow of a template
  *
  * Context: rcu_read_lock() held, BH off.
  */

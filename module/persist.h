@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Persistence.
+ * Persistence: templates that assign clients to servers.
  */
 #ifndef _LBDR_PERSIST_H
 #define _LBDR_PERSIST_H
@@ -15,7 +15,7 @@ struct lbdr_service;
 struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 				      const struct lbdr_service *service,
 				      const struct lbdr_flow *flow);
-struct lbdr_conn *lbdr_persist_look(struct lbdr_net *ln,
+struct lbdr_conn *lbdr_persist_peek(struct lbdr_net *ln,
 				    const struct lbdr_service *service,
 				    const struct lbdr_flow *flow, bool *usable);
 void lbdr_persist_renew(struct lbdr_net *ln,

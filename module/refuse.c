@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a client is told when no server takes its connection: an ICMP error, a
- * TCP RST, or nothing.
+ * Refusal of new connections: when no server is available, the client gets an ICMP
+ * error, a TCP RST, or no answer.
  */
 #include <linux/icmpv6.h>
 #include <net/icmp.h>
@@ -13,14 +13,15 @@
 #include "symbols.h"
 
 /**
- * lbdr_refuse_as() - what a client can be told of what it is to be
- * @flow: of the connection's first packet
- * @refuse: enum lbdr_refuse
+ * lbdr_refuse_type() - get the answer that the protocol of a flow allows
+ * @flow: flow of the connection's first packet
+ * @refuse: enum lbdr_refuse, as configured
  *
  * Context: any.
- * Return: enum lbdr_refuse; nobody but TCP knows a RST.
+ * Return: enum lbdr_refuse: LBDR_REFUSE_ICMP instead of LBDR_REFUSE_RESET for protocols
+ * other than TCP, which have no RST.
  */
-u8 lbdr_refuse_as(const struct lbdr_flow *flow, u8 refuse)
+u8 lbdr_refuse_type(const struct lbdr_flow *flow, u8 refuse)
 {
 	bool tcp = lbdr_flow_protocol(flow) == IPPROTO_TCP;
 
@@ -28,23 +29,23 @@ u8 lbdr_refuse_as(const struct lbdr_flow *flow, u8 refuse)
 }
 
 /**
- * lbdr_refuse() - tell a client that no server takes its connection
+ * lbdr_refuse() - answer a client whose connection is refused
  * @ln: the namespace
- * @skb: the connection's first packet; it is the caller's to free
- * @flow: of the packet
- * @refuse: enum lbdr_refuse; for LBDR_REFUSE_RESET lbdr_symbols_get_reset() has
- *	succeeded
+ * @skb: the connection's first packet; the caller frees it
+ * @flow: flow of the packet
+ * @refuse: enum lbdr_refuse, as configured; LBDR_REFUSE_RESET requires that
+ *	lbdr_symbols_get_reset() has succeeded
  *
- * Port unreachable is what a host without the port would answer (RFC 1122,
- * 3.2.2.1), and what ip_vs does; TCP clients give up at once only when they are
- * told by RST (RFC 9293, 3.10.7.1).
+ * The ICMP error is port unreachable, as a host without a listener on the port answers
+ * (RFC 1122, 3.2.2.1) and as ip_vs does. A TCP client gives up at once only on a RST
+ * (RFC 9293, 3.10.7.1).
  *
  * Context: rcu_read_lock() held, BH off.
  */
 void lbdr_refuse(struct lbdr_net *ln, struct sk_buff *skb,
 		 const struct lbdr_flow *flow, u8 refuse)
 {
-	refuse = lbdr_refuse_as(flow, refuse);
+	refuse = lbdr_refuse_type(flow, refuse);
 	if (refuse == LBDR_REFUSE_DROP)
 		return;
 	if (refuse == LBDR_REFUSE_RESET)

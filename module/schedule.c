@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What becomes of a packet of a service that belongs to no connection: it begins
- * one, or is forwarded without one, or goes where the service says that strays
- * go.
+ * Packets that belong to a service but to no connection. Such a packet starts a new
+ * connection, is forwarded without one (one-packet services, floods), or is handled as
+ * a stray packet, as its service is configured.
  */
 #include <linux/etherdevice.h>
 #include <linux/inetdevice.h>
@@ -25,15 +25,17 @@
 #include "stats.h"
 
 /**
- * lbdr_schedule_bad_source() - whether no client can have a packet's source
+ * lbdr_schedule_bad_source() - check for a source address that no client can have
  * @net: the namespace
- * @dev: that the packet came by, or NULL
- * @flow: of the packet
+ * @dev: input device of the packet, or NULL for any
+ * @flow: flow of the packet
  *
- * What would be sent there goes astray, or to us. Asked for a connection's first
- * packet alone, since the answer holds for the rest.
+ * A server's answer to a multicast, broadcast, loopback or zero address would go
+ * nowhere, and an answer to an address of the director would come here. The packets of
+ * an existing connection need no check: its first packet was checked.
  *
  * Context: rcu_read_lock() held.
+ * Return: true for such an address; false if the client is on this host.
  */
 __always_inline bool lbdr_schedule_bad_source(struct net *net,
 					      const struct net_device *dev,
@@ -53,9 +55,10 @@ __always_inline bool lbdr_schedule_bad_source(struct net *net,
 }
 
 /*
- * Chooses a server. One that was removed between the choice and now is in the
- * old pool alone: asking again meets the new one. Three removals in a row leave
- * the client a connection that is dead, and its next SYN begins another.
+ * Chooses a server. A server may be removed after it was chosen: it is then only in the
+ * replaced pool, and the next try reads the new pool. After three removals in a row
+ * the dead server is used. Its connection is not found by later packets, and the
+ * client's next SYN starts a new one.
  */
 static struct lbdr_server *
 lbdr_schedule_pick(struct lbdr_net *ln, const struct lbdr_service *service,
@@ -73,23 +76,24 @@ lbdr_schedule_pick(struct lbdr_net *ln, const struct lbdr_service *service,
 }
 
 /**
- * lbdr_schedule_stray_as() - what becomes of a packet that asks for no connection
+ * lbdr_schedule_stray_action() - decide what to do with a stray packet
  * @ln: the namespace
- * @service: the service that it is for
- * @flow: of the packet
+ * @service: the service that the packet is sent to
+ * @flow: flow of the packet, which has no connection and does not open one
  *
  * Context: rcu_read_lock() held.
- * Return: enum lbdr_stray; LBDR_STRAY_SCHEDULE where it is given one all the same.
+ * Return: enum lbdr_stray; LBDR_STRAY_SCHEDULE if the packet is scheduled like a first
+ * packet.
  */
-u8 lbdr_schedule_stray_as(const struct lbdr_net *ln,
-			  const struct lbdr_service *service,
-			  const struct lbdr_flow *flow)
+u8 lbdr_schedule_stray_action(const struct lbdr_net *ln,
+			      const struct lbdr_service *service,
+			      const struct lbdr_flow *flow)
 {
 	u8 stray = READ_ONCE(service->settings.stray);
 
 	if (flow->local)
 		return LBDR_STRAY_PASS;
-	/* Of a connection that was none because of a flood, perhaps. */
+	/* The flow may have been forwarded without a connection during a flood. */
 	if (lbdr_flood_recent(ln) && lbdr_flood_stateless(service))
 		return LBDR_STRAY_SCHEDULE;
 	if (stray == LBDR_STRAY_SCHEDULE && flow->event != LBDR_EVENT_DATA &&
@@ -99,15 +103,15 @@ u8 lbdr_schedule_stray_as(const struct lbdr_net *ln,
 }
 
 /*
- * Whether a packet that does not ask for a connection is given one all the
- * same. If not, @verdict says what becomes of it.
+ * Handles a stray packet. Returns true if the packet is scheduled like a first packet;
+ * otherwise @verdict is set.
  */
 static bool lbdr_schedule_stray(struct lbdr_net *ln, struct sk_buff *skb,
 				const struct lbdr_service *service,
 				const struct lbdr_flow *flow,
 				unsigned int *verdict)
 {
-	switch (lbdr_schedule_stray_as(ln, service, flow)) {
+	switch (lbdr_schedule_stray_action(ln, service, flow)) {
 	case LBDR_STRAY_SCHEDULE:
 		return true;
 	case LBDR_STRAY_DROP:
@@ -125,9 +129,10 @@ static bool lbdr_schedule_stray(struct lbdr_net *ln, struct sk_buff *skb,
 }
 
 /*
- * No server takes the connection. A client on this host is told by the error that
- * sending its packet meets; the network's answers would find no way to it, since
- * they come from an address that need not be ours.
+ * No server is available. A remote client gets the answer that the service is
+ * configured with. A client on this host gets an error from its send call instead: an
+ * ICMP error or RST could not be delivered to it, since the VIP, their source address,
+ * need not be a local address.
  */
 static unsigned int lbdr_schedule_refuse(struct lbdr_net *ln,
 					 struct sk_buff *skb,
@@ -145,13 +150,14 @@ static unsigned int lbdr_schedule_refuse(struct lbdr_net *ln,
 }
 
 /*
- * Whether the packet is to have a connection. A flood may take the room for it,
- * and one that ends a connection needs none.
+ * Returns true if the packet gets a connection. It gets none if the service is a
+ * one-packet service, if the packet ends a connection (FIN, RST, SHUTDOWN, ABORT), or
+ * if flood handling forwards it without one.
  */
 static bool lbdr_schedule_needs_conn(struct lbdr_net *ln,
-				const struct lbdr_service *service,
-				const struct lbdr_server *server,
-				const struct lbdr_flow *flow)
+				     const struct lbdr_service *service,
+				     const struct lbdr_server *server,
+				     const struct lbdr_flow *flow)
 {
 	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET) {
 		lbdr_stats_add(server->stats, 1, 0, 0);
@@ -175,16 +181,18 @@ static bool lbdr_schedule_needs_conn(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_schedule() - find a server for a packet of no connection
+ * lbdr_schedule() - find a server for a packet that has no connection
  * @ln: the namespace
  * @skb: the packet
- * @service: the service that it is for
- * @flow: of the packet
- * @verdict: what becomes of the packet when NULL is returned
+ * @service: the service that the packet is sent to
+ * @flow: flow of the packet
+ * @verdict: netfilter verdict, set when NULL is returned
+ *
+ * Adds a connection, unless the packet is forwarded without one. The reason is counted
+ * when NULL is returned.
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: the server that it goes to, and the packets after it too unless it was
- * given no connection; or NULL.
+ * Return: the server to forward to, or NULL.
  */
 struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 				  const struct lbdr_service *service,
@@ -196,7 +204,10 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	enum lbdr_drop why;
 
 	*verdict = NF_ACCEPT;
-	/* Our stack refuses it at once; a server would answer itself. */
+	/*
+	 * A client on this host sent to a local VIP. The local stack can refuse the
+	 * packet; a server would send its answer to its own VIP.
+	 */
 	if (!flow->local && skb->dev->flags & IFF_LOOPBACK) {
 		lbdr_drop(ln, LBDR_PASS_LOCAL_CLIENT);
 		return NULL;

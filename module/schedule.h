@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Packets without a connection.
+ * Scheduling of packets that have no connection.
  */
 #ifndef _LBDR_SCHEDULE_H
 #define _LBDR_SCHEDULE_H
@@ -17,8 +17,8 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 				  unsigned int *verdict);
 bool lbdr_schedule_bad_source(struct net *net, const struct net_device *dev,
 			      const struct lbdr_flow *flow);
-u8 lbdr_schedule_stray_as(const struct lbdr_net *ln,
-			  const struct lbdr_service *service,
-			  const struct lbdr_flow *flow);
+u8 lbdr_schedule_stray_action(const struct lbdr_net *ln,
+			      const struct lbdr_service *service,
+			      const struct lbdr_flow *flow);
 
 #endif /* _LBDR_SCHEDULE_H */

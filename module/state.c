@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The states of a connection and how long each may idle.
+ * Connection states: the transition table and the default idle timeouts.
  *
- * With direct routing the server's packets do not pass here, so the state
- * follows the client alone: it cannot tell who closed first, or whether the
- * server ever answered. The tables are constant.
+ * With direct routing the server's packets do not pass the director, so the state
+ * follows the client's packets only. It cannot show which side closed first, or
+ * whether the server answered. Both tables are constant.
  */
 #include "flow.h"
 #include "state.h"
 
-/* Two letters a state, so that the table is one to look at. */
+/* Two-letter names keep each row of the transition table on one line. */
 #define ST_NO	LBDR_CONN_STATE_NONE
 #define ST_SR	LBDR_CONN_STATE_SYN_RECV
 #define ST_ES	LBDR_CONN_STATE_ESTABLISHED
@@ -25,7 +25,10 @@
 #define ST_DE	LBDR_CONN_STATE_DEAD
 #define ST_UO	LBDR_CONN_STATE_UDP_ONE
 
-/* An event leaves the states of other protocols, which it never meets, alone. */
+/*
+ * One row for each event. An event of one protocol does not change the states of the
+ * others; such combinations do not occur, since the protocol is part of the key.
+ */
 #define TCP(no, sr, es, fw, tw, cl)					\
 	{ no, sr, es, fw, tw, cl, ST_UD, ST_SI, ST_SE, ST_SS, ST_SC, ST_TE, ST_DE, ST_UO }
 #define SCTP(no, si, se, ss, sc)					\
@@ -34,12 +37,13 @@
 	{ no, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL, ud, ST_SI, ST_SE, ST_SS, ST_SC, ST_TE, ST_DE, uo }
 
 /*
- * TCP: a RST closes from every state; ip_vs lets SYN_RECV stand. A SYN in
- * FIN_WAIT, TIME_WAIT or CLOSE begins another connection and is told apart
- * before this table is asked, see lbdr_conn_find(), and so is an INIT.
+ * TCP: a RST closes a connection in every state; ip_vs keeps SYN_RECV. A SYN in
+ * FIN_WAIT, TIME_WAIT or CLOSE starts a new connection: lbdr_conn_find() removes the
+ * old one before this table is used. The same holds for an INIT in the closing states
+ * of SCTP.
  *
- * SCTP (RFC 9260, 4): an INIT in an association that lives is a restart, which
- * its server answers.
+ * SCTP states follow RFC 9260, 4. An INIT in an established association is a restart
+ * (RFC 9260, 5.2.2), which the server handles: the state does not change.
  */
 const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES] = {
 	/*             from NO,    SR,    ES,    FW,    TW,    CL */
@@ -62,9 +66,9 @@ const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES] = {
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_state_next);
 
 /*
- * Seconds, those of ip_vs (net/netfilter/ipvs/ip_vs_proto_tcp.c,
- * ip_vs_proto_udp.c and ip_vs_proto_sctp.c), since operators know them. A
- * template's are its service's.
+ * Default idle timeouts in seconds. The values are those of ip_vs (net/netfilter/ipvs/
+ * ip_vs_proto_tcp.c, ip_vs_proto_udp.c, ip_vs_proto_sctp.c), which operators know. The
+ * timeout of a persistence template is a setting of its service.
  */
 const u32 lbdr_state_timeout[LBDR_CONN_STATES] = {
 	[LBDR_CONN_STATE_SYN_RECV]		= 60,

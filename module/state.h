@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * States of a connection.
+ * Connection states: transitions, idle timeouts and classes.
  */
 #ifndef _LBDR_STATE_H
 #define _LBDR_STATE_H
@@ -10,6 +10,7 @@
 extern const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES];
 extern const u32 lbdr_state_timeout[LBDR_CONN_STATES];
 
+/* States that are counted as active connections; all others as inactive. */
 static inline bool lbdr_state_active(u32 state)
 {
 	return state == LBDR_CONN_STATE_SYN_RECV ||
@@ -17,7 +18,7 @@ static inline bool lbdr_state_active(u32 state)
 	       state == LBDR_CONN_STATE_SCTP_ESTABLISHED;
 }
 
-/* Over, but for what is still under way: the client may begin another one. */
+/* The client has closed the connection; its next SYN or INIT starts a new one. */
 static inline bool lbdr_state_closing(u32 state)
 {
 	return state == LBDR_CONN_STATE_FIN_WAIT ||
@@ -27,7 +28,7 @@ static inline bool lbdr_state_closing(u32 state)
 	       state == LBDR_CONN_STATE_SCTP_CLOSED;
 }
 
-/* Nobody has answered to the client's satisfaction yet, for all that we see. */
+/* Half-open: only one packet of the client was seen. */
 static inline bool lbdr_state_half_open(u32 state)
 {
 	return state == LBDR_CONN_STATE_SYN_RECV ||
@@ -35,7 +36,7 @@ static inline bool lbdr_state_half_open(u32 state)
 	       state == LBDR_CONN_STATE_UDP_ONE;
 }
 
-/* What users are told. */
+/* The state that users see: UDP_ONE is internal. */
 static inline u32 lbdr_state_shown(u32 state)
 {
 	return state == LBDR_CONN_STATE_UDP_ONE ? LBDR_CONN_STATE_UDP : state;

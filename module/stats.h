@@ -10,35 +10,41 @@
 #include "lbdr.h"
 
 /*
- * Why a packet that was for a service, or looked like it, was not forwarded.
- * stats.c has the words for each.
+ * Drop reasons, in the order in which they are listed: the member of enum lbdr_drop
+ * without "LBDR_", and the name that users see (at most 15 characters). DROP: the packet
+ * is dropped. PASS: the packet is passed to the director's own stack. FLOOD: other
+ * effects of flood handling. A new reason is one line here; lbctl has the sentence for
+ * each name, lbdr(4) describes it.
  */
+#define LBDR_DROP_REASONS(X)				\
+	X(DROP_BAD_SOURCE,	"bad-source")		\
+	X(DROP_NO_SERVER,	"no-server")		\
+	X(DROP_STRAY,		"stray")		\
+	X(DROP_LOOP,		"loop")			\
+	X(DROP_CONN_MAX,	"conn-max")		\
+	X(DROP_CONN_MEMORY,	"conn-memory")		\
+	X(DROP_NO_ROUTE,	"no-route")		\
+	X(DROP_NOT_ONLINK,	"not-onlink")		\
+	X(DROP_NEIGHBOUR,	"neighbour")		\
+	X(DROP_TTL,		"ttl")			\
+	X(DROP_MTU,		"mtu")			\
+	X(DROP_MEMORY,		"memory")		\
+	X(PASS_MALFORMED,	"malformed")		\
+	X(PASS_NO_CONN,		"no-conn")		\
+	X(PASS_FRAGMENT,	"fragment")		\
+	X(PASS_LOCAL_CLIENT,	"local-client")		\
+	X(PASS_DIRECTOR,	"director")		\
+	X(FLOOD_STATELESS,	"stateless")		\
+	X(FLOOD_EVICTED,	"evicted")
+
+#define LBDR_DROP_MEMBER(member, name)	LBDR_##member,
+#define LBDR_DROP_NAME(member, name)	name,
 enum lbdr_drop {
-	LBDR_DROP_BAD_SOURCE,
-	LBDR_DROP_NO_SERVER,
-	LBDR_DROP_STRAY,
-	LBDR_DROP_LOOP,
-	LBDR_DROP_CONN_MAX,
-	LBDR_DROP_CONN_MEMORY,
-	LBDR_DROP_NO_ROUTE,
-	LBDR_DROP_NOT_ONLINK,
-	LBDR_DROP_NEIGHBOUR,
-	LBDR_DROP_TTL,
-	LBDR_DROP_MTU,
-	LBDR_DROP_MEMORY,
-	/* The rest were passed to the director's own stack instead. */
-	LBDR_PASS_MALFORMED,
-	LBDR_PASS_NO_CONN,
-	LBDR_PASS_FRAGMENT,
-	LBDR_PASS_LOCAL_CLIENT,
-	LBDR_PASS_DIRECTOR,
-	/* No packets that were not forwarded, but what else a flood does. */
-	LBDR_FLOOD_STATELESS,
-	LBDR_FLOOD_EVICTED,
+	LBDR_DROP_REASONS(LBDR_DROP_MEMBER)
 	LBDR_DROPS
 };
 
-/* Counters of one CPU. */
+/* A server's counters on one CPU. @sync makes 64-bit reads consistent on 32 bits. */
 struct lbdr_stats {
 	u64_stats_t		conns;
 	u64_stats_t		packets;
@@ -46,33 +52,28 @@ struct lbdr_stats {
 	struct u64_stats_sync	sync;
 };
 
-/* The same, summed over CPUs. */
+/* A server's counters, the sum over all CPUs. */
 struct lbdr_counts {
 	u64	conns;
 	u64	packets;
 	u64	bytes;
 };
 
-struct lbdr_drop_word {
-	const char	*reason;
-	const char	*summary;
-};
-
-extern const struct lbdr_drop_word lbdr_drop_words[LBDR_DROPS];
+extern const char *const lbdr_drop_names[LBDR_DROPS];
 
 u64 lbdr_drop_count(const struct lbdr_net *ln, enum lbdr_drop drop);
 void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
 		    struct lbdr_counts *sum);
 
 void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop);
-void lbdr_count(const struct lbdr_net *ln, enum lbdr_drop what);
+void lbdr_count(const struct lbdr_net *ln, enum lbdr_drop reason);
 
 /**
- * lbdr_stats_add() - count what a server got
- * @stats: its counters
- * @conns: connections
- * @packets: packets
- * @bytes: bytes
+ * lbdr_stats_add() - add to a server's counters
+ * @stats: counters of the server
+ * @conns: number of new connections
+ * @packets: number of packets
+ * @bytes: bytes of these packets; ignored if @packets is 0
  *
  * Context: BH off.
  */

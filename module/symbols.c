@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What other modules of the kernel do for us: fragments are put together by
- * nf_defrag, and TCP RSTs are made by nf_reject.
+ * Functions of other kernel modules: nf_defrag reassembles fragments, nf_reject sends
+ * TCP RSTs.
  *
- * They are loaded when the first service needs them and kept until lbdr goes.
- * A plain reference to their functions would do as well for modprobe, but not
- * for insmod, which loads no other module.
+ * The modules are loaded when the first service needs them, and their references are
+ * kept until lbdr is unloaded. Plain references to the functions would make modprobe
+ * load the modules, but insmod of lbdr.ko would fail, since it loads no other module.
  */
 #include <linux/mutex.h>
 #include <net/netfilter/ipv4/nf_defrag_ipv4.h>
@@ -16,7 +16,10 @@
 #include "flow.h"
 #include "symbols.h"
 
-/* Each is set once, under the mutex, before the first service that needs it. */
+/*
+ * Each pointer is set once, under lbdr_symbols_lock, before the first service that needs
+ * it is added. Packets read the pointers without a lock.
+ */
 static struct {
 	typeof(nf_defrag_ipv4_enable)	*defrag4;
 	typeof(nf_defrag_ipv4_disable)	*undefrag4;
@@ -26,9 +29,9 @@ static struct {
 	typeof(nf_send_reset6)		*reset6;
 } lbdr_symbols __read_mostly;
 
-static DEFINE_MUTEX(lbdr_symbols_lock);
+static DEFINE_MUTEX(lbdr_symbols_lock);	/* writers of lbdr_symbols */
 
-/* A macro, since symbol_put() makes a string of the symbol's name. */
+/* A macro, since symbol_put() turns its argument into a string. */
 #define LBDR_SYMBOL_PUT(pointer, symbol)					\
 	do {								\
 		if (pointer)						\
@@ -36,7 +39,7 @@ static DEFINE_MUTEX(lbdr_symbols_lock);
 	} while (0)
 
 /**
- * lbdr_symbols_get_defrag() - make ready to put a family's fragments together
+ * lbdr_symbols_get_defrag() - get the functions that reassemble fragments
  * @family: the family
  *
  * Context: process, may load a module; lbdr_net.lock is not held.
@@ -69,7 +72,7 @@ int lbdr_symbols_get_defrag(enum lbdr_family family)
 }
 
 /**
- * lbdr_symbols_get_reset() - make ready to answer by TCP RST
+ * lbdr_symbols_get_reset() - get the functions that send a TCP RST
  *
  * Context: process, may load a module; lbdr_net.lock is not held.
  * Return: 0, or -EOPNOTSUPP where the kernel has no nf_reject.
@@ -89,9 +92,10 @@ int lbdr_symbols_get_reset(void)
 }
 
 /**
- * lbdr_symbols_put_all() - give everything back
+ * lbdr_symbols_put_all() - put all functions
  *
- * Context: process, no packet is in a hook and no namespace has services.
+ * Context: process; module exit, when no namespace has services and no packet is in a
+ * hook.
  */
 void lbdr_symbols_put_all(void)
 {
@@ -104,8 +108,8 @@ void lbdr_symbols_put_all(void)
 }
 
 /**
- * lbdr_defrag_enable() - have a family's fragments put together from now on
- * @net: the namespace; those of everybody in it are
+ * lbdr_defrag_enable() - enable reassembly of fragments
+ * @net: the namespace; affects all fragments in it, those of other traffic too
  * @family: the family, for which lbdr_symbols_get_defrag() has succeeded
  *
  * Context: process.
@@ -118,8 +122,8 @@ int lbdr_defrag_enable(struct net *net, enum lbdr_family family)
 }
 
 /**
- * lbdr_defrag_disable() - not on our account any more
- * @net: the namespace
+ * lbdr_defrag_disable() - undo lbdr_defrag_enable()
+ * @net: the namespace; reassembly continues if another user has enabled it
  * @family: the family
  *
  * Context: process.
@@ -133,10 +137,10 @@ void lbdr_defrag_disable(struct net *net, enum lbdr_family family)
 }
 
 /**
- * lbdr_send_reset() - answer a TCP packet by RST
+ * lbdr_send_reset() - send a TCP RST to the source of a packet
  * @net: the namespace
- * @skb: the packet at PREROUTING; it is the caller's to free
- * @family: of the packet
+ * @skb: the packet, a TCP segment; the caller frees it
+ * @family: family of the packet
  *
  * Context: rcu_read_lock() held, BH off; lbdr_symbols_get_reset() has succeeded.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Functions of other kernel modules, by symbol_get().
+ * Functions of other kernel modules, by symbol_request().
  */
 #ifndef _LBDR_SYMBOLS_H
 #define _LBDR_SYMBOLS_H
