@@ -69,6 +69,11 @@ def parse(data):
     return out
 
 
+# NL_POLICY_TYPE_ATTR_...
+POLICY_FACTS = {1: "type", 2: "min", 3: "max", 4: "min", 5: "max", 6: "min_len",
+                7: "max_len", 8: "policy", 9: "max_type", 12: "mask"}
+
+
 class Refused(Exception):
     def __init__(self, code, sentence):
         super().__init__("%s: %s" % (errno.errorcode.get(code, code), sentence))
@@ -133,6 +138,24 @@ class Genl:
 
     def dump(self, command, body=b""):
         return self.ask(self.family, command, body, F_DUMP)
+
+    def policies(self):
+        """What the kernel reports of the family's policies: command -> (policy of
+        do, policy of dump), and policy -> attribute -> {what: value}."""
+        commands, policies = {}, {}
+        for reply in self.ask(16, 10, attr(1, struct.pack("=H", self.family)),
+                              F_DUMP):
+            row = dict(parse(reply))
+            for command, which in parse(row.get(9, b"")):
+                which = dict(parse(which))
+                commands[command] = tuple(number(which[way]) if way in which else
+                                          None for way in (1, 2))
+            for index, body in parse(row.get(8, b"")):
+                for kind, facts in parse(body):
+                    policies.setdefault(index, {})[kind] = {
+                        POLICY_FACTS[fact]: number(value)
+                        for fact, value in parse(facts) if fact in POLICY_FACTS}
+        return commands, policies
 
     def listen(self):
         self.sock.setsockopt(270, 1, self.group)

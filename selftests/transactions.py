@@ -10,9 +10,11 @@ from genl import (BATCH_ABORT, BATCH_BEGIN, BATCH_COMMANDS, BATCH_COMMIT, BATCH_
                   SERVER_NEW, SERVER_SET, SERVICE_BATCH, SERVICE_GET, Director,
                   Refused, number, parse, u32)
 
-# The attribute that names the transaction, by command.
-IDS = {BATCH_COMMIT: BATCH_ID, BATCH_ABORT: BATCH_ID, INFO_SET: INFO_BATCH,
-       SERVER_NEW: SERVER_BATCH, SERVER_SET: SERVER_BATCH, SERVER_DEL: SERVER_BATCH}
+# The attribute that names the transaction, by command; that of all others is
+# SERVICE_BATCH.
+IDS = {BATCH_BEGIN: None, BATCH_COMMIT: BATCH_ID, BATCH_ABORT: BATCH_ID,
+       INFO_SET: INFO_BATCH, SERVER_NEW: SERVER_BATCH, SERVER_SET: SERVER_BATCH,
+       SERVER_DEL: SERVER_BATCH}
 
 
 def seeded():
@@ -24,6 +26,9 @@ def seeded():
 class Staged(Director):
     """A socket with a transaction: it counts the commands that it has staged."""
 
+    id = 0xffffffff     # of no transaction, before begin()
+    staged = 0
+
     def begin(self):
         reply = dict(parse(self.do(BATCH_BEGIN)[0]))
         self.id = number(reply[BATCH_ID])
@@ -32,7 +37,8 @@ class Staged(Director):
 
     def named(self, command, body=b""):
         """A command with the id of the transaction."""
-        return self.do(command, body + u32(IDS.get(command, SERVICE_BATCH), self.id))
+        kind = IDS.get(command, SERVICE_BATCH)
+        return self.do(command, body + (u32(kind, self.id) if kind else b""))
 
     def stage(self, command, body=b""):
         """The error's name, or None."""
