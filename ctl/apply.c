@@ -470,7 +470,7 @@ static void complain_of(const char *script, unsigned int line,
 					     strerror(answer->error));
 }
 
-/* Does a script; EXIT_DONE with EAGAIN in @answer when it is outdated. */
+/* Does a script; EXIT_DONE with batch_again() of @answer when it is outdated. */
 static int run_script(struct nl *nl, const struct request *req, char *script,
 		      size_t size, struct nl_answer *answer)
 {
@@ -490,7 +490,7 @@ static int run_script(struct nl *nl, const struct request *req, char *script,
 	status = restore_read(nl, &file, false, &batch);
 	if (!status) {
 		line = batch_commit(nl, &batch, answer);
-		if (answer->error && answer->error != EAGAIN) {
+		if (answer->error && !batch_again(answer)) {
 			if (line)
 				complain_of(script, line, answer);
 			else
@@ -540,8 +540,7 @@ int apply_run(struct nl *nl, const struct request *req)
 	if (status)
 		return status;
 	status = read_wanted(&file, req->ipvsadm, &wanted);
-	for (i = 0; !status && answer.error == EAGAIN && i < RESTORE_TRIES;
-	     i++)
+	for (i = 0; !status && batch_again(&answer) && i < RESTORE_TRIES; i++)
 		status = try(nl, req, &wanted, &answer);
 	if (!status && answer.error)
 		status = nl_verdict(&answer, "transaction");

@@ -5,36 +5,78 @@
  * Messages are sent many at a time, since waiting for each answer would take
  * longer than all the rest.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <linux/genetlink.h>
 
 #include "lbctl.h"
 
 /* Bytes in one go; the kernel copies them as one. */
 #define MANY_SIZE 32768
 
+/* Bytes of the attribute that names the transaction */
+#define ID_SIZE (MNL_ATTR_HDRLEN + sizeof(__u32))
+
+/* The attribute that names the transaction, in the command's own set. */
+static __u16 id_attr(const struct nlmsghdr *nlh)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+
+	switch (genl->cmd) {
+	case LBDR_CMD_INFO_SET:
+		return LBDR_A_INFO_BATCH;
+	case LBDR_CMD_SERVER_NEW:
+	case LBDR_CMD_SERVER_SET:
+	case LBDR_CMD_SERVER_DEL:
+		return LBDR_A_SERVER_BATCH;
+	default:
+		return LBDR_A_SERVICE_BATCH;
+	}
+}
+
 /**
- * batch_add() - one more change
+ * batch_add() - add a command
  * @batch: the batch, zeroed at first
  * @nlh: the message, copied
- * @line: what batch_commit() is to say when the kernel refuses it
+ * @line: what batch_commit() returns if the kernel rejects the command
+ *
+ * The id of the transaction is known when the batch is sent: the copy ends in the
+ * attribute, with room for the id.
  */
 void batch_add(struct batch *batch, const struct nlmsghdr *nlh,
 	       unsigned int line)
 {
-	size_t size = NLMSG_ALIGN(nlh->nlmsg_len);
+	size_t size = NLMSG_ALIGN(nlh->nlmsg_len) + ID_SIZE;
+	struct nlmsghdr *copy;
 
 	while (batch->size + size > batch->room)
 		batch->messages = grow(batch->messages, &batch->room,
 				       batch->room, 1);
-	/* What is behind a message's end up to the next one is sent, too. */
-	memset(batch->messages + batch->size, 0, size);
-	memcpy(batch->messages + batch->size, nlh, nlh->nlmsg_len);
+	copy = (void *)(batch->messages + batch->size);
+	/* Padding is sent, too. */
+	memset(copy, 0, size);
+	memcpy(copy, nlh, nlh->nlmsg_len);
+	mnl_attr_put_u32(copy, id_attr(copy), 0);
 	batch->size += size;
 	batch->lines = grow(batch->lines, &batch->room_lines, batch->count,
 			    sizeof(*batch->lines));
 	batch->lines[batch->count++] = line;
+}
+
+/* Writes the id of the transaction to the end of each message. */
+static void set_id(struct batch *batch, __u32 id)
+{
+	const struct nlmsghdr *nlh;
+	size_t at;
+
+	for (at = 0; at < batch->size; at += nlh->nlmsg_len) {
+		nlh = (const void *)(batch->messages + at);
+		memcpy(batch->messages + at + nlh->nlmsg_len - sizeof(id), &id,
+		       sizeof(id));
+	}
 }
 
 void batch_drop(struct batch *batch)
@@ -71,39 +113,62 @@ static size_t count_many(const char *messages, size_t size)
 	return count;
 }
 
+static bool read_id(const struct nlmsghdr *nlh, void *data)
+{
+	return decode_batch(nlh, data);
+}
+
 /**
- * batch_commit() - have it done
+ * batch_again() - is it worth to send the batch once more?
+ * @answer: from batch_commit()
+ *
+ * Return: true if the configuration was changed meanwhile, or the kernel has
+ * aborted the transaction.
+ */
+bool batch_again(const struct nl_answer *answer)
+{
+	return answer->error == EAGAIN || answer->error == ECANCELED;
+}
+
+/**
+ * batch_commit() - send a batch as one transaction
  * @nl: the connection with the kernel
- * @batch: what is to be done
- * @answer: how it ended; EAGAIN when somebody else has changed something
+ * @batch: the commands
+ * @answer: how the transaction ended
  *
- * A transaction that does not come to its end is dropped with the socket.
+ * The kernel aborts a transaction that is still open when the socket closes.
  *
- * Return: the line of the change that was refused, or 0 when it was none of
+ * Return: the line of the command that was rejected, or 0 if it was none of
  * them.
  */
-unsigned int batch_commit(struct nl *nl, const struct batch *batch,
+unsigned int batch_commit(struct nl *nl, struct batch *batch,
 			  struct nl_answer *answer)
 {
 	struct nl_answer ignored;
 	size_t at, size, first = 0, failed;
 	struct nlmsghdr *nlh;
+	__u32 id = 0;
 
-	nl_ask(nl, nl_request(nl, LBDR_CMD_BATCH_BEGIN), NULL, NULL, answer);
+	nl_ask(nl, nl_request(nl, LBDR_CMD_BATCH_BEGIN), read_id, &id, answer);
+	if (!answer->error && !id)
+		answer->error = EBADMSG;
 	if (answer->error)
 		return 0;
+	set_id(batch, id);
 	for (at = 0; at < batch->size; at += size) {
 		size = next_many(batch, at);
 		failed = nl_ask_many(nl, (void *)(batch->messages + at), size,
 				     answer);
 		if (answer->error) {
-			nl_ask(nl, nl_request(nl, LBDR_CMD_BATCH_ABORT), NULL,
-			       NULL, &ignored);
+			nlh = nl_request(nl, LBDR_CMD_BATCH_ABORT);
+			mnl_attr_put_u32(nlh, LBDR_A_BATCH_ID, id);
+			nl_ask(nl, nlh, NULL, NULL, &ignored);
 			return batch->lines[first + failed];
 		}
 		first += count_many(batch->messages + at, size);
 	}
 	nlh = nl_request(nl, LBDR_CMD_BATCH_COMMIT);
+	mnl_attr_put_u32(nlh, LBDR_A_BATCH_ID, id);
 	mnl_attr_put_u32(nlh, LBDR_A_BATCH_COMMANDS, batch->count);
 	nl_ask(nl, nlh, NULL, NULL, answer);
 	return 0;

@@ -112,16 +112,18 @@ static void check_objects(void)
 		{ .key = { .protocol = IPPROTO_TCP, .at = web } },
 		{ .key = { .protocol = IPPROTO_UDP, .at = web } },
 		{ .key = { .fwmark = 7, .at = { .family = AF_INET } } },
+		{ .key = { .protocol = IPPROTO_UDP, .at = web, .vrf = "red" } },
 	};
 	struct server servers[] = {
 		{ .service = services[0].key, .at = one },
 		{ .service = services[1].key, .at = two },
+		{ .service = services[3].key, .at = one },
 	};
 	struct snapshot shot = {
-		.services = services, .nr_services = 3,
-		.servers = servers, .nr_servers = 2,
+		.services = services, .nr_services = 4,
+		.servers = servers, .nr_servers = 3,
 	};
-	struct request udp = { .udp_text = "192.0.2.63:80" };
+	struct request udp = { .udp_text = "192.0.2.63:80", .vrf_text = "red" };
 	struct request other = { .tcp_text = "192.0.2.99:80" };
 	struct request any = { .verb = NULL };
 	struct capture capture;
@@ -136,12 +138,16 @@ static void check_objects(void)
 	complete_objects(&shot, "real-server", &udp);
 	complete_objects(&shot, "real-server", &other);
 	capture_end(&capture);
-	same_text(&capture, "192.0.2.64:80\n",
+	same_text(&capture, "192.0.2.62:80\n",
 		  "of servers those of the line's service are offered");
+	capture_begin(&capture);
+	complete_objects(&shot, "vrf", &any);
+	capture_end(&capture);
+	same_text(&capture, "red\n", "VRFs of services are offered");
 	capture_begin(&capture);
 	complete_objects(&shot, "real-server", &any);
 	capture_end(&capture);
-	same_text(&capture, "192.0.2.62:80\n192.0.2.64:80\n",
+	same_text(&capture, "192.0.2.62:80\n192.0.2.64:80\n192.0.2.62:80\n",
 		  "without a service all servers are offered");
 }
 

@@ -95,7 +95,8 @@ static const struct server servers[] = {
 static const struct service range = {
 	.key = { .protocol = IPPROTO_TCP,
 		 .at = { IPV4(192, 0, 2, 63), .port = 8000,
-			 .last_port = 8999 } },
+			 .last_port = 8999 },
+		 .vrf = "red" },
 	.scheduler = "mh", .prefix = 32, .mh_size = 1009, .servers = 2,
 };
 
@@ -103,13 +104,15 @@ static const struct server range_servers[] = {
 	{
 		.service = { .protocol = IPPROTO_TCP,
 			     .at = { IPV4(192, 0, 2, 63), .port = 8000,
-				     .last_port = 8999 } },
+				     .last_port = 8999 },
+			     .vrf = "red" },
 		.at = { IPV4(192, 0, 2, 62), .port = 8000, .last_port = 8999 },
 		.weight = 1, .inactive = 4, .upper = 9,
 	}, {
 		.service = { .protocol = IPPROTO_TCP,
 			     .at = { IPV4(192, 0, 2, 63), .port = 8000,
-				     .last_port = 8999 } },
+				     .last_port = 8999 },
+			     .vrf = "red" },
 		.at = { IPV4(192, 0, 2, 64), .port = 8000, .last_port = 8999 },
 		.weight = 2, .active = 5, .draining = true,
 	},
@@ -283,14 +286,14 @@ static void check_ranges(void)
 	compare(list_print, &own, &shot,
 		"Prot LocalAddress:Port            Weight    PersistConn ActiveConn InActConn|\n"
 		"  -> RemoteAddress:Port\n"
-		"TCP  192.0.2.63:8000-8999 mh mh-size 1009\n"
+		"TCP  192.0.2.63:8000-8999 vrf red mh mh-size 1009\n"
 		"  -> 192.0.2.62:8000-8999         1         0           0          4        |\n"
 		"  -> 192.0.2.64:8000-8999         2         0           5          0          draining\n",
-		"a range of ports is listed, and a server that drains");
+		"a range of ports in a VRF is listed, and a server that drains");
 	compare(save_print, &own, &shot,
-		"-A -t 192.0.2.63:8000-8999 -s mh --mh-size 1009\n"
-		"-a -t 192.0.2.63:8000-8999 -r 192.0.2.62:8000-8999 -g -w 1 -x 9\n",
-		"a range of ports is saved, and a server that drains is not");
+		"-A -t 192.0.2.63:8000-8999 --vrf red -s mh --mh-size 1009\n"
+		"-a -t 192.0.2.63:8000-8999 --vrf red -r 192.0.2.62:8000-8999 -g -w 1 -x 9\n",
+		"a range of ports in a VRF is saved, and a server that drains is not");
 }
 
 /* One service's JSON: every member, and no other. */
@@ -329,7 +332,7 @@ static void check_jsons(void)
 
 	check_json(&marked,
 		   "{\"family\": \"ipv6\", \"fwmark\": 9, \"protocol\": null,\n"
-		   " \"address\": null, \"port\": null, \"last_port\": null,\n"
+		   " \"address\": null, \"port\": null, \"last_port\": null, \"vrf\": null,\n"
 		   " \"scheduler\": \"wrr\", \"sched_flags\": [],\n"
 		   " \"mh_size\": null, \"refuse\": \"icmp\",\n"
 		   " \"stray\": \"pass\", \"one_packet\": false,\n"
@@ -341,7 +344,7 @@ static void check_jsons(void)
 	check_json(&ranged,
 		   "{\"family\": \"ipv4\", \"fwmark\": null,\n"
 		   " \"protocol\": \"tcp\", \"address\": \"192.0.2.63\",\n"
-		   " \"port\": 8000, \"last_port\": 8999,\n"
+		   " \"port\": 8000, \"last_port\": 8999, \"vrf\": \"red\",\n"
 		   " \"scheduler\": \"mh\", \"sched_flags\": [],\n"
 		   " \"mh_size\": 1009, \"refuse\": \"icmp\",\n"
 		   " \"stray\": \"pass\", \"one_packet\": false,\n"
@@ -412,12 +415,12 @@ static const struct conn_row conn_rows[] = {
 			.client = { IPV4(192, 0, 2, 101), .port = 40000 },
 			.server = { IPV4(192, 0, 2, 62), .port = 2905 },
 			.state = LBDR_CONN_STATE_SCTP_ESTABLISHED,
-			.expires_ms = 899999,
+			.expires_ms = 899999, .vrf = "red",
 		},
 		.as_ipvsadm =
 		"SCTP 14:59  ESTABLISHED 192.0.2.101:40000  192.0.2.63:2905    192.0.2.62:2905\n",
 		.as_lbctl =
-		"SCTP 14:59  SCTP_ESTABLISHED 192.0.2.101:40000  192.0.2.63:2905    192.0.2.62:2905\n",
+		"SCTP 14:59  SCTP_ESTABLISHED 192.0.2.101:40000  192.0.2.63:2905    192.0.2.62:2905 vrf red\n",
 	},
 };
 

@@ -46,6 +46,7 @@ static const struct service_key range_key = {
 		.port = 8000,
 		.last_port = 8999,
 	},
+	.vrf = "red",
 };
 
 static const struct service_key mark_key = {
@@ -199,7 +200,7 @@ static bool read_conn(const struct nlmsghdr *nlh, bool *right)
 	if (!decode_conn(nlh, &conn))
 		return false;
 	*right = !service_key_compare(&conn.service, &sample_key) &&
-		 conn.idle_ms == 1250 && !conn.has_of &&
+		 conn.idle_ms == 1250 && !conn.has_of && !*conn.vrf &&
 		 conn.client.port == 40000 && conn.server.address[3] == 62 &&
 		 conn.expires_ms == 59999 &&
 		 conn.state == LBDR_CONN_STATE_SYN_RECV;
@@ -239,6 +240,7 @@ static void make_conn_of(struct nlmsghdr *nlh)
 	struct nlattr *nest;
 
 	make_conn(nlh);
+	mnl_attr_put_strz(nlh, LBDR_A_CONN_VRF, "blue");
 	nest = mnl_attr_nest_start(nlh, LBDR_A_CONN_SERVICE);
 	nl_put_service(nlh, &range_key);
 	mnl_attr_nest_end(nlh, nest);
@@ -251,7 +253,7 @@ static bool read_conn_of(const struct nlmsghdr *nlh, bool *right)
 	if (!decode_conn(nlh, &conn))
 		return false;
 	*right = conn.has_of && !service_key_compare(&conn.of, &range_key) &&
-		 conn.client.port == 40000;
+		 !strcmp(conn.vrf, "blue") && conn.client.port == 40000;
 	return true;
 }
 
@@ -302,7 +304,6 @@ static void make_trace(struct nlmsghdr *nlh)
 
 	mnl_attr_put_u8(nlh, LBDR_A_TRACE_VERDICT, LBDR_TRACE_VERDICT_FORWARD);
 	mnl_attr_put_strz(nlh, LBDR_A_TRACE_REASON, "stray");
-	mnl_attr_put_strz(nlh, LBDR_A_TRACE_SUMMARY, "why");
 	mnl_attr_put_u8(nlh, LBDR_A_TRACE_REFUSE, LBDR_REFUSE_RESET);
 	nest = mnl_attr_nest_start(nlh, LBDR_A_TRACE_SERVICE);
 	nl_put_service(nlh, &range_key);
@@ -315,7 +316,6 @@ static void make_trace(struct nlmsghdr *nlh)
 	put_traced(nlh, LBDR_A_TRACE_REMEMBERED);
 	mnl_attr_put_u32(nlh, LBDR_A_TRACE_REMEMBERED_EXPIRES, 23);
 	mnl_attr_put_strz(nlh, LBDR_A_TRACE_SCHEDULER, "mh");
-	mnl_attr_put_strz(nlh, LBDR_A_TRACE_SCHED_SUMMARY, "by a hash");
 	mnl_attr_put(nlh, LBDR_A_TRACE_RANDOM, 0, NULL);
 	mnl_attr_put(nlh, LBDR_A_TRACE_HASHES_PORT, 0, NULL);
 	put_traced(nlh, LBDR_A_TRACE_FIRST);
@@ -347,7 +347,7 @@ static bool read_trace(const struct nlmsghdr *nlh, bool *right)
 		return false;
 	*right = trace.verdict == LBDR_TRACE_VERDICT_FORWARD &&
 		 is_text(trace.reason, "stray") &&
-		 is_text(trace.summary, "why") && trace.has_refuse &&
+		 trace.has_refuse &&
 		 trace.refuse == LBDR_REFUSE_RESET && trace.has_service &&
 		 !service_key_compare(&trace.service, &range_key) &&
 		 trace.persist == 21 && trace.has_by &&
@@ -356,7 +356,7 @@ static bool read_trace(const struct nlmsghdr *nlh, bool *right)
 		 trace.expires_ms == 22 && trace.over &&
 		 is_traced(&trace.remembered) && trace.remembered_ms == 23 &&
 		 is_text(trace.scheduler, "mh") &&
-		 is_text(trace.sched_summary, "by a hash") && trace.random &&
+		 trace.random &&
 		 trace.hashes_port && is_traced(&trace.first) &&
 		 is_traced(&trace.server) && trace.has_keep &&
 		 trace.keep == LBDR_TRACE_KEEP_STATELESS &&
@@ -369,7 +369,6 @@ static bool read_trace(const struct nlmsghdr *nlh, bool *right)
 static void make_sched(struct nlmsghdr *nlh)
 {
 	mnl_attr_put_strz(nlh, LBDR_A_SCHED_NAME, "rr");
-	mnl_attr_put_strz(nlh, LBDR_A_SCHED_SUMMARY, "in turn");
 }
 
 static bool read_sched(const struct nlmsghdr *nlh, bool *right)
@@ -379,7 +378,7 @@ static bool read_sched(const struct nlmsghdr *nlh, bool *right)
 	if (!decode_sched(nlh, &sched))
 		return false;
 	/* To the end: a string without one would be run over here. */
-	*right = !strcmp(sched.name, "rr") && !strcmp(sched.summary, "in turn");
+	*right = !strcmp(sched.name, "rr");
 	return true;
 }
 
@@ -400,7 +399,6 @@ static void make_info(struct nlmsghdr *nlh)
 		nest = mnl_attr_nest_start(nlh, LBDR_A_INFO_DROP);
 		mnl_attr_put_strz(nlh, LBDR_A_DROP_REASON, "reason");
 		mnl_attr_put_u64(nlh, LBDR_A_DROP_PACKETS, 5 + i);
-		mnl_attr_put_strz(nlh, LBDR_A_DROP_SUMMARY, "why");
 		mnl_attr_nest_end(nlh, nest);
 	}
 }
@@ -409,7 +407,7 @@ static void sum_drop(const struct drop *drop, void *data)
 {
 	__u64 *sum = data;
 
-	*sum += drop->packets + strlen(drop->reason) + strlen(drop->summary);
+	*sum += drop->packets + strlen(drop->reason);
 }
 
 static bool read_info(const struct nlmsghdr *nlh, bool *right)
@@ -423,7 +421,7 @@ static bool read_info(const struct nlmsghdr *nlh, bool *right)
 		 info.entry == LBDR_ENTRY_INGRESS && info.n_devices == 2 &&
 		 !strcmp(info.devices[1], "eth1") &&
 		 same_timeouts(&info.timeouts) &&
-		 sum == 5 + 6 + 7 + 3 * (6 + 3);
+		 sum == 5 + 6 + 7 + 3 * 6;
 	return true;
 }
 
@@ -460,6 +458,21 @@ static bool read_zero(const struct nlmsghdr *nlh, bool *right)
 	if (!decode_zero(nlh, &key, &one))
 		return false;
 	*right = one && !service_key_compare(&key, &sample_key);
+	return true;
+}
+
+static void make_batch(struct nlmsghdr *nlh)
+{
+	mnl_attr_put_u32(nlh, LBDR_A_BATCH_ID, 77);
+}
+
+static bool read_batch(const struct nlmsghdr *nlh, bool *right)
+{
+	__u32 id;
+
+	if (!decode_batch(nlh, &id))
+		return false;
+	*right = id == 77;
 	return true;
 }
 
@@ -518,7 +531,8 @@ struct kind {
 static const struct kind kinds[] = {
 	{ "service", make_service, read_service, { LBDR_A_SERVICE_SCHED_SIZE } },
 	{ "service with a range of ports", make_range, read_range,
-	  { LBDR_A_SERVICE_SCHED_SIZE, LBDR_A_SERVICE_LAST_PORT } },
+	  { LBDR_A_SERVICE_SCHED_SIZE, LBDR_A_SERVICE_LAST_PORT,
+	    LBDR_A_SERVICE_VRF } },
 	{ "service by mark", make_marked, read_marked,
 	  { LBDR_A_SERVICE_SCHED_SIZE } },
 	{ "server", make_server, read_server,
@@ -526,17 +540,16 @@ static const struct kind kinds[] = {
 	{ "connection", make_conn, read_conn, { 0 } },
 	{ "template by mark", make_template, read_template, { 0 } },
 	{ "connection with its service", make_conn_of, read_conn_of,
-	  { LBDR_A_CONN_SERVICE } },
+	  { LBDR_A_CONN_SERVICE, LBDR_A_CONN_VRF } },
 	{ "count of connections", make_count, read_count,
 	  { LBDR_A_CONN_RESIZED } },
 	{ "traced packet", make_trace, read_trace,
-	  { LBDR_A_TRACE_REASON, LBDR_A_TRACE_SUMMARY, LBDR_A_TRACE_REFUSE,
+	  { LBDR_A_TRACE_REASON, LBDR_A_TRACE_REFUSE,
 	    LBDR_A_TRACE_BY, LBDR_A_TRACE_STATE, LBDR_A_TRACE_EXPIRES,
 	    LBDR_A_TRACE_OVER, LBDR_A_TRACE_REMEMBERED,
 	    LBDR_A_TRACE_REMEMBERED_EXPIRES, LBDR_A_TRACE_SCHEDULER,
-	    LBDR_A_TRACE_SCHED_SUMMARY, LBDR_A_TRACE_RANDOM,
-	    LBDR_A_TRACE_HASHES_PORT, LBDR_A_TRACE_FIRST,
-	    LBDR_A_TRACE_KEEP } },
+	    LBDR_A_TRACE_RANDOM, LBDR_A_TRACE_HASHES_PORT,
+	    LBDR_A_TRACE_FIRST, LBDR_A_TRACE_KEEP } },
 	{ "count of ended connections", make_killed, read_killed, { 0 } },
 	{ "scheduler", make_sched, read_sched, { 0 } },
 	{ "info", make_info, read_info,
@@ -544,6 +557,7 @@ static const struct kind kinds[] = {
 	{ "change of the director", make_choices, read_choices,
 	  { LBDR_A_INFO_DEVICE } },
 	{ "service whose counters are 0", make_zero, read_zero, { 0 } },
+	{ "transaction", make_batch, read_batch, { 0 } },
 	{ "message without attributes", make_nothing, read_nothing, { 0 } },
 	{ "family with groups", make_group, read_group, { 0 } },
 };

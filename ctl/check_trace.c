@@ -72,20 +72,20 @@ static const struct trace_row trace_rows[] = {
 	{ "a new connection by wlc",
 	  { .verdict = LBDR_TRACE_VERDICT_FORWARD, SERVED, .has_by = true,
 	    .by = LBDR_TRACE_BY_SCHEDULER, .scheduler = "wlc",
-	    .sched_summary = "the fewest", .has_keep = true },
-	  PACKET SERVICE NO_CONN "scheduler    wlc: the fewest\n" SERVERS AT_A
+	    .has_keep = true },
+	  PACKET SERVICE NO_CONN "scheduler    wlc: the server with the fewest connections for its weight\n" SERVERS AT_A
 	  "result       to 192.0.2.62:80, and a connection begins\n",
 	  "{\"verdict\": \"forward\", \"by\": \"scheduler\", \"scheduler\": \"wlc\",\n"
 	  "\"keep\": \"connection\", \"match\": \"port\", \"random\": false, \"first\": null}",
 	  NULL, NULL, &a },
 	{ "a hash whose server is overloaded",
 	  { .verdict = LBDR_TRACE_VERDICT_DROP, SERVED, .has_by = true,
-	    .reason = "no-server", .summary = "nobody", .has_refuse = true,
+	    .reason = "no-server", .has_refuse = true,
 	    .refuse = LBDR_REFUSE_RESET, .by = LBDR_TRACE_BY_SCHEDULER,
-	    .scheduler = "sh", .sched_summary = "by a hash" },
-	  PACKET SERVICE NO_CONN "scheduler    sh: by a hash\n"
+	    .scheduler = "sh" },
+	  PACKET SERVICE NO_CONN "scheduler    sh: by a hash of the client's address\n"
 	  "meant first  192.0.2.64:80, overloaded, weight 5, 9 active, 0 inactive, not on-link\n"
-	  SERVERS "result       not forwarded, no-server: nobody\n"
+	  SERVERS "result       not forwarded, no-server: no server takes new connections; the client was told as the service says\n"
 	  "client       is told by RST\n",
 	  "{\"verdict\": \"drop\", \"reason\": \"no-server\", \"refuse\": \"reset\",\n"
 	  "\"server\": null, \"keep\": null}",
@@ -115,11 +115,11 @@ static const struct trace_row trace_rows[] = {
 	{ "a client whose server is not to be used any more",
 	  { .verdict = LBDR_TRACE_VERDICT_FORWARD, SERVED, .has_by = true,
 	    .persist = 300, .by = LBDR_TRACE_BY_SCHEDULER, .scheduler = "twos",
-	    .sched_summary = "drawn", .random = true, .has_keep = true,
+	    .random = true, .has_keep = true,
 	    .keep = LBDR_TRACE_KEEP_STATELESS, .remembered_ms = 1 },
 	  PACKET SERVICE NO_CONN
 	  "persistence  192.0.2.64:80, forgotten in 0 s; it is not to be used\n"
-	  "scheduler    twos: drawn\n"
+	  "scheduler    twos: the better of two servers drawn at random by weight\n"
 	  "             the choice is drawn, and may be another one next time\n"
 	  SERVERS AT_A
 	  "result       to 192.0.2.62:80, without a connection: there are too many\n",
@@ -130,11 +130,11 @@ static const struct trace_row trace_rows[] = {
 	  &b, NULL, &a },
 	{ "a stray one",
 	  { .verdict = LBDR_TRACE_VERDICT_DROP, SERVED, .reason = "stray",
-	    .summary = "of none", .has_refuse = true,
+	    .has_refuse = true,
 	    .refuse = LBDR_REFUSE_DROP, .persist = 300 },
 	  PACKET SERVICE NO_CONN
 	  "persistence  nothing remembered of this client\n" SERVERS
-	  "result       not forwarded, stray: of none\n"
+	  "result       not forwarded, stray: packet of no connection, dropped or answered by RST as its service says\n"
 	  "client       is told nothing\n",
 	  "{\"reason\": \"stray\", \"refuse\": \"drop\", \"by\": null}",
 	  NULL, NULL, NULL },
@@ -178,7 +178,10 @@ static void check_row(const struct trace_row *row)
 	json_decref(whole);
 }
 
-/* A port that counts and is not given; a mark, a MAC and data. */
+/*
+ * A port that counts and is not given; a mark, a MAC, a VRF and data; a scheduler
+ * that the tool does not know.
+ */
 static void check_more(void)
 {
 	struct request req = question;
@@ -188,7 +191,7 @@ static void check_more(void)
 		.service = { .fwmark = 7, .at = { .family = AF_INET } },
 		.has_by = true,
 		.by = LBDR_TRACE_BY_SCHEDULER,
-		.scheduler = "mh",
+		.scheduler = "newest",
 		.hashes_port = true,
 		.server = a,
 		.servers = 4, .open = 1, .quiesced = 2, .draining = 1,
@@ -200,6 +203,7 @@ static void check_more(void)
 	req.client.port = 0;
 	req.packet_mark = 7;
 	req.mac_text = "02:00:5e:10:00:01";
+	req.vrf_text = "red";
 	req.data = true;
 	trace.server.at.port = 0;
 	trace.server.forward = LBDR_FORWARD_LOCAL;
@@ -207,15 +211,15 @@ static void check_more(void)
 	trace_print(&trace, &req);
 	capture_end(&capture);
 	same_text(&capture,
-		  "packet       TCP 198.51.100.7 -> 192.0.2.63:80, mark 7, from 02:00:5e:10:00:01, data\n"
+		  "packet       TCP 198.51.100.7 -> 192.0.2.63:80, mark 7, from 02:00:5e:10:00:01, vrf red, data\n"
 		  "service      FWM  7, by its mark\n"
 		  "connection   a new one, of any port\n"
-		  "scheduler    mh:|\n"
+		  "scheduler    newest\n"
 		  "             the client's port counts, and was not given: --client ADDR:PORT\n"
 		  "servers      4: 1 open, 2 quiesced, 1 draining\n"
 		  "server       192.0.2.62, open, weight 10, 3 active, 4 inactive, this host\n"
 		  "result       to this host's own stack, without a connection: each datagram is scheduled\n",
-		  "a packet with a mark, of a client without a port");
+		  "a packet with a mark in a VRF, of a client without a port");
 }
 
 /* A connection to one of some services and servers. */

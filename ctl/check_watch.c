@@ -79,8 +79,8 @@ static const struct sample now = {
 };
 
 static const struct drop drops[] = {
-	{ "bad-source", "a source that no client can have", 0 },
-	{ "no-server", "no server is open", 18446744073709551615ULL },
+	{ "bad-source", 0 },
+	{ "no-server", 18446744073709551615ULL },
 };
 
 /* The whole of a file beside the tests, or an empty text. */
@@ -138,10 +138,10 @@ static const struct timespec when = { 1795446901, 42000 };
 	"\"sctp_established\":8,\"sctp_shutdown\":9,\"sctp_closed\":10}"
 #define RANGE_JSON \
 	"\"service\":{\"family\":\"ipv6\",\"fwmark\":null,\"protocol\":\"sctp\"," \
-	"\"address\":\"2001:db8::3f\",\"port\":8000,\"last_port\":8999},"
+	"\"address\":\"2001:db8::3f\",\"port\":8000,\"last_port\":8999,\"vrf\":\"red\"},"
 #define WEB_JSON \
 	"\"service\":{\"family\":\"ipv4\",\"fwmark\":null,\"protocol\":\"tcp\"," \
-	"\"address\":\"192.0.2.63\",\"port\":80,\"last_port\":null},"
+	"\"address\":\"192.0.2.63\",\"port\":80,\"last_port\":null,\"vrf\":null},"
 #define SERVER_JSON \
 	"\"server\":{\"address\":\"2001:db8::3e\",\"port\":8000," \
 	"\"last_port\":8999,\"forward\":\"dr\",\"weight\":7," \
@@ -173,31 +173,31 @@ static const struct line_row line_rows[] = {
 		"service changed: FWM  2147483649 IPv6 mh (mh-port) persistent 600 mask 24"
 		OWN_SETTINGS,
 		JSON_WHEN
-		"\"service_changed\",\"service\":{\"family\":\"ipv6\",\"fwmark\":2147483649,\"protocol\":null,\"address\":null,\"port\":null,\"last_port\":null},"
+		"\"service_changed\",\"service\":{\"family\":\"ipv6\",\"fwmark\":2147483649,\"protocol\":null,\"address\":null,\"port\":null,\"last_port\":null,\"vrf\":null},"
 		SETTINGS_JSON "\"server\":null,\"director\":null}\n",
 	}, {
 		"service with a range of ports", LBDR_CMD_SERVICE_DEL_NTF,
 		WHEN
-		"service removed: SCTP [2001:db8::3f]:8000-8999 mh (mh-port) persistent 600 mask 24"
+		"service removed: SCTP [2001:db8::3f]:8000-8999 vrf red mh (mh-port) persistent 600 mask 24"
 		OWN_SETTINGS,
 		JSON_WHEN "\"service_removed\"," RANGE_JSON SETTINGS_JSON
 		"\"server\":null,\"director\":null}\n",
 	}, {
 		"server", LBDR_CMD_SERVER_NEW_NTF,
 		WHEN
-		"server added: SCTP [2001:db8::3f]:8000-8999 -> [2001:db8::3e]:8000-8999 weight 7 upper 6 lower 5 draining\n",
+		"server added: SCTP [2001:db8::3f]:8000-8999 vrf red -> [2001:db8::3e]:8000-8999 weight 7 upper 6 lower 5 draining\n",
 		JSON_WHEN "\"server_added\"," RANGE_JSON "\"settings\":null,"
 		SERVER_JSON "\"director\":null}\n",
 	}, {
 		"server", LBDR_CMD_SERVER_SET_NTF,
 		WHEN
-		"server changed: SCTP [2001:db8::3f]:8000-8999 -> [2001:db8::3e]:8000-8999 weight 7 upper 6 lower 5 draining\n",
+		"server changed: SCTP [2001:db8::3f]:8000-8999 vrf red -> [2001:db8::3e]:8000-8999 weight 7 upper 6 lower 5 draining\n",
 		JSON_WHEN "\"server_changed\"," RANGE_JSON "\"settings\":null,"
 		SERVER_JSON "\"director\":null}\n",
 	}, {
 		"server", LBDR_CMD_SERVER_DEL_NTF,
 		WHEN
-		"server removed: SCTP [2001:db8::3f]:8000-8999 -> [2001:db8::3e]:8000-8999 weight 7 upper 6 lower 5 draining\n",
+		"server removed: SCTP [2001:db8::3f]:8000-8999 vrf red -> [2001:db8::3e]:8000-8999 weight 7 upper 6 lower 5 draining\n",
 		JSON_WHEN "\"server_removed\"," RANGE_JSON "\"settings\":null,"
 		SERVER_JSON "\"director\":null}\n",
 	}, {

@@ -111,6 +111,8 @@ static bool is_meant(const struct request *req, const struct service_key *key)
 							   req->sctp_text;
 	char text[ENDPOINT_TEXT];
 
+	if (req->vrf_text && strcmp(req->vrf_text, key->vrf))
+		return false;
 	if (!req->mark_text && !req->tcp_text && !req->udp_text &&
 	    !req->sctp_text)
 		return true;
@@ -119,7 +121,7 @@ static bool is_meant(const struct request *req, const struct service_key *key)
 }
 
 /**
- * complete_objects() - print services and servers that go on a line
+ * complete_objects() - print services, VRFs or servers that go on a line
  * @shot: what there is
  * @wants: the option whose argument they are, by name
  * @req: the line's texts; it may name a service, whose servers alone are offered
@@ -138,6 +140,8 @@ void complete_objects(const struct snapshot *shot, const char *wants,
 
 		if (!server && !strcmp(wants, key_option(key)))
 			puts(key_text(key, text));
+		if (*key->vrf && !strcmp(wants, "vrf"))
+			puts(key->vrf);
 		if (!server || !is_meant(req, key))
 			continue;
 		servers = snapshot_servers(shot, &shot->services[i], &count);
@@ -168,7 +172,7 @@ static void ask_objects(struct nl *nl, const struct offer *offer)
 /* What exists is of no use to a verb that adds. */
 static bool asks_kernel(const struct offer *offer)
 {
-	if (is_option(offer, "scheduler"))
+	if (is_option(offer, "scheduler") || is_option(offer, "vrf"))
 		return true;
 	if (is_option(offer, "real-server"))
 		return offer->verb != &verbs[VERB_ADD_SERVER];

@@ -64,13 +64,15 @@ void conn_print(const struct conn *conn, const struct request *req)
 
 	snprintf(expires, sizeof(expires), "%02u:%02u", seconds / 60,
 		 seconds % 60);
-	printf("%-3s %-6s %-11s %-18s %-18s %s\n",
+	printf("%-3s %-6s %-11s %-18s %-18s %s%s%s\n",
 	       req->ipvsadm && key->fwmark ? "IP" :
 					     protocol_name(key->protocol),
 	       expires, state_name(conn->state, req->ipvsadm, state),
 	       endpoint_text(&conn->client, key->protocol, numeric, client),
 	       virtual_text(key, req, virtual),
-	       endpoint_text(&conn->server, key->protocol, numeric, server));
+	       endpoint_text(&conn->server, key->protocol, numeric, server),
+	       *conn->vrf && !req->ipvsadm ? " vrf " : "",
+	       req->ipvsadm ? "" : conn->vrf);
 }
 
 json_t *conn_json(const struct conn *conn)
@@ -80,7 +82,7 @@ json_t *conn_json(const struct conn *conn)
 	char server[ENDPOINT_TEXT];
 	bool marked = conn->service.fwmark;
 
-	return json_pack("{s:s?, s:o, s:I, s:I, s:s, s:s, s:i, s:s?, s:o, s:s, s:i}",
+	return json_pack("{s:s?, s:o, s:I, s:I, s:s, s:s, s:i, s:s?, s:o, s:s, s:i, s:s?}",
 			 "protocol", protocol_word(conn->service.protocol),
 			 "fwmark", marked ? json_integer(conn->service.fwmark) :
 					    json_null(),
@@ -94,7 +96,8 @@ json_t *conn_json(const struct conn *conn)
 			 "virtual_port",
 			 port_json(conn->service.at.port, !marked),
 			 "server_address", address_text(&conn->server, server),
-			 "server_port", conn->server.port);
+			 "server_port", conn->server.port,
+			 "vrf", *conn->vrf ? conn->vrf : NULL);
 }
 
 /* Only when there is an answer: a refusal stands alone. */
@@ -135,6 +138,8 @@ void conns_filter(struct nlmsghdr *nlh, const struct request *req)
 	if (at->port && !wide)
 		mnl_attr_put_u16(nlh, LBDR_A_CONN_VIRTUAL_PORT,
 				 htons(at->port));
+	if (*req->service.vrf)
+		mnl_attr_put_strz(nlh, LBDR_A_CONN_VRF, req->service.vrf);
 	if (req->server_text)
 		nl_put_address(nlh, LBDR_A_CONN_SERVER_ADDRESS, &req->server);
 	if (req->client_text) {

@@ -59,6 +59,7 @@ static const enum mnl_attr_data_type service_types[LBDR_A_SERVICE_MAX + 1] = {
 	[LBDR_A_SERVICE_TIMEOUT] = MNL_TYPE_NESTED,
 	[LBDR_A_SERVICE_STATS] = MNL_TYPE_NESTED,
 	[LBDR_A_SERVICE_SERVERS] = MNL_TYPE_U32,
+	[LBDR_A_SERVICE_VRF] = MNL_TYPE_NUL_STRING,
 };
 
 static const enum mnl_attr_data_type server_types[LBDR_A_SERVER_MAX + 1] = {
@@ -95,12 +96,12 @@ static const enum mnl_attr_data_type conn_types[LBDR_A_CONN_MAX + 1] = {
 	[LBDR_A_CONN_SERVICE] = MNL_TYPE_NESTED,
 	[LBDR_A_CONN_COUNT] = MNL_TYPE_U32,
 	[LBDR_A_CONN_RESIZED] = MNL_TYPE_FLAG,
+	[LBDR_A_CONN_VRF] = MNL_TYPE_NUL_STRING,
 };
 
 static const enum mnl_attr_data_type trace_types[LBDR_A_TRACE_MAX + 1] = {
 	[LBDR_A_TRACE_VERDICT] = MNL_TYPE_U8,
 	[LBDR_A_TRACE_REASON] = MNL_TYPE_NUL_STRING,
-	[LBDR_A_TRACE_SUMMARY] = MNL_TYPE_NUL_STRING,
 	[LBDR_A_TRACE_REFUSE] = MNL_TYPE_U8,
 	[LBDR_A_TRACE_SERVICE] = MNL_TYPE_NESTED,
 	[LBDR_A_TRACE_PERSIST] = MNL_TYPE_U32,
@@ -111,7 +112,6 @@ static const enum mnl_attr_data_type trace_types[LBDR_A_TRACE_MAX + 1] = {
 	[LBDR_A_TRACE_REMEMBERED] = MNL_TYPE_NESTED,
 	[LBDR_A_TRACE_REMEMBERED_EXPIRES] = MNL_TYPE_U32,
 	[LBDR_A_TRACE_SCHEDULER] = MNL_TYPE_NUL_STRING,
-	[LBDR_A_TRACE_SCHED_SUMMARY] = MNL_TYPE_NUL_STRING,
 	[LBDR_A_TRACE_RANDOM] = MNL_TYPE_FLAG,
 	[LBDR_A_TRACE_HASHES_PORT] = MNL_TYPE_FLAG,
 	[LBDR_A_TRACE_FIRST] = MNL_TYPE_NESTED,
@@ -126,13 +126,15 @@ static const enum mnl_attr_data_type trace_types[LBDR_A_TRACE_MAX + 1] = {
 
 static const enum mnl_attr_data_type sched_types[LBDR_A_SCHED_MAX + 1] = {
 	[LBDR_A_SCHED_NAME] = MNL_TYPE_NUL_STRING,
-	[LBDR_A_SCHED_SUMMARY] = MNL_TYPE_NUL_STRING,
 };
 
 static const enum mnl_attr_data_type drop_types[LBDR_A_DROP_MAX + 1] = {
 	[LBDR_A_DROP_REASON] = MNL_TYPE_NUL_STRING,
 	[LBDR_A_DROP_PACKETS] = MNL_TYPE_U64,
-	[LBDR_A_DROP_SUMMARY] = MNL_TYPE_NUL_STRING,
+};
+
+static const enum mnl_attr_data_type batch_types[LBDR_A_BATCH_MAX + 1] = {
+	[LBDR_A_BATCH_ID] = MNL_TYPE_U32,
 };
 
 static const enum mnl_attr_data_type info_types[LBDR_A_INFO_MAX + 1] = {
@@ -221,12 +223,24 @@ static bool read_protocol(const struct nlattr *attr, __u8 *protocol)
 	       *protocol == IPPROTO_SCTP;
 }
 
+/* A device's name; empty where the attribute is not there. */
+static bool read_vrf(const struct nlattr *attr, char *vrf)
+{
+	const char *name = attr ? mnl_attr_get_str(attr) : "";
+
+	if (strlen(name) >= IFNAMSIZ)
+		return false;
+	strcpy(vrf, name);
+	return true;
+}
+
 static bool read_key(const struct nlattr **attrs, struct service_key *key)
 {
 	const struct nlattr *mark = attrs[LBDR_A_SERVICE_FWMARK];
 	const struct nlattr *last = attrs[LBDR_A_SERVICE_LAST_PORT];
 
-	if (!read_family(attrs[LBDR_A_SERVICE_FAMILY], &key->at.family))
+	if (!read_family(attrs[LBDR_A_SERVICE_FAMILY], &key->at.family) ||
+	    !read_vrf(attrs[LBDR_A_SERVICE_VRF], key->vrf))
 		return false;
 	if (mark) {
 		key->fwmark = mnl_attr_get_u32(mark);
@@ -404,7 +418,8 @@ bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn)
 			   attrs[LBDR_A_CONN_CLIENT_PORT], &conn->client) ||
 	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_SERVER_ADDRESS],
 			   attrs[LBDR_A_CONN_SERVER_PORT], &conn->server) ||
-	    !attrs[LBDR_A_CONN_IDLE])
+	    !attrs[LBDR_A_CONN_IDLE] ||
+	    !read_vrf(attrs[LBDR_A_CONN_VRF], conn->vrf))
 		return false;
 	conn->state = mnl_attr_get_u8(attrs[LBDR_A_CONN_STATE]);
 	conn->expires_ms = mnl_attr_get_u32(attrs[LBDR_A_CONN_EXPIRES]);
@@ -486,7 +501,6 @@ bool decode_trace(const struct nlmsghdr *nlh, struct trace *trace)
 		return false;
 	trace->verdict = mnl_attr_get_u8(attrs[LBDR_A_TRACE_VERDICT]);
 	trace->reason = read_text(attrs[LBDR_A_TRACE_REASON]);
-	trace->summary = read_text(attrs[LBDR_A_TRACE_SUMMARY]);
 	trace->has_refuse = attrs[LBDR_A_TRACE_REFUSE];
 	trace->refuse = read_u8(attrs[LBDR_A_TRACE_REFUSE]);
 	trace->has_by = attrs[LBDR_A_TRACE_BY];
@@ -496,7 +510,6 @@ bool decode_trace(const struct nlmsghdr *nlh, struct trace *trace)
 	trace->over = attrs[LBDR_A_TRACE_OVER];
 	trace->remembered_ms = read_u32(attrs[LBDR_A_TRACE_REMEMBERED_EXPIRES]);
 	trace->scheduler = read_text(attrs[LBDR_A_TRACE_SCHEDULER]);
-	trace->sched_summary = read_text(attrs[LBDR_A_TRACE_SCHED_SUMMARY]);
 	trace->random = attrs[LBDR_A_TRACE_RANDOM];
 	trace->hashes_port = attrs[LBDR_A_TRACE_HASHES_PORT];
 	trace->has_keep = attrs[LBDR_A_TRACE_KEEP];
@@ -506,16 +519,26 @@ bool decode_trace(const struct nlmsghdr *nlh, struct trace *trace)
 	       trace->server.at.family;
 }
 
+/* The transaction that was opened, never 0. */
+bool decode_batch(const struct nlmsghdr *nlh, __u32 *id)
+{
+	const struct nlattr *attrs[LBDR_A_BATCH_MAX + 1] = { NULL };
+	struct level level = { attrs, batch_types, LBDR_A_BATCH_MAX };
+
+	if (!sort_message(nlh, level))
+		return false;
+	*id = read_u32(attrs[LBDR_A_BATCH_ID]);
+	return *id;
+}
+
 bool decode_sched(const struct nlmsghdr *nlh, struct sched *sched)
 {
 	const struct nlattr *attrs[LBDR_A_SCHED_MAX + 1] = { NULL };
 	struct level level = { attrs, sched_types, LBDR_A_SCHED_MAX };
 
-	if (!sort_message(nlh, level) || !attrs[LBDR_A_SCHED_NAME] ||
-	    !attrs[LBDR_A_SCHED_SUMMARY])
+	if (!sort_message(nlh, level) || !attrs[LBDR_A_SCHED_NAME])
 		return false;
 	sched->name = mnl_attr_get_str(attrs[LBDR_A_SCHED_NAME]);
-	sched->summary = mnl_attr_get_str(attrs[LBDR_A_SCHED_SUMMARY]);
 	return true;
 }
 
@@ -525,11 +548,10 @@ static bool read_drop(const struct nlattr *nest, struct drop *drop)
 	struct level level = { attrs, drop_types, LBDR_A_DROP_MAX };
 
 	if (!sort_nest(nest, level) || !attrs[LBDR_A_DROP_REASON] ||
-	    !attrs[LBDR_A_DROP_PACKETS] || !attrs[LBDR_A_DROP_SUMMARY])
+	    !attrs[LBDR_A_DROP_PACKETS])
 		return false;
 	drop->reason = mnl_attr_get_str(attrs[LBDR_A_DROP_REASON]);
 	drop->packets = mnl_attr_get_u64(attrs[LBDR_A_DROP_PACKETS]);
-	drop->summary = mnl_attr_get_str(attrs[LBDR_A_DROP_SUMMARY]);
 	return true;
 }
 
@@ -583,6 +605,7 @@ bool decode_zero(const struct nlmsghdr *nlh, struct service_key *key,
 	*one = false;
 	for (i = LBDR_A_SERVICE_FAMILY; i <= LBDR_A_SERVICE_FWMARK; i++)
 		*one |= !!attrs[i];
+	*one |= !!attrs[LBDR_A_SERVICE_VRF];
 	return !*one || read_key(attrs, key);
 }
 

@@ -47,17 +47,18 @@ int info_headline(struct nl *nl, const struct request *req)
 
 static void print_drop(const struct drop *drop, void *data)
 {
+	const char *summary = drop_summary(drop->reason);
 	struct drops *drops = data;
 
 	if (drops->as_json)
 		json_list_add(&drops->json,
-			      json_pack("{s:s, s:I, s:s}",
+			      json_pack("{s:s, s:I, s:s?}",
 					"reason", drop->reason, "packets",
 					(json_int_t)drop->packets,
-					"summary", drop->summary));
+					"summary", summary));
 	else
-		printf("%-20s %12llu  %s\n", drop->reason, drop->packets,
-		       drop->summary);
+		printf("%-20s %12llu%s%s\n", drop->reason, drop->packets,
+		       summary ? "  " : "", summary ? summary : "");
 }
 
 static bool read_drops(const struct nlmsghdr *nlh, void *data)
@@ -288,17 +289,20 @@ struct schedulers {
 static bool read_sched(const struct nlmsghdr *nlh, void *data)
 {
 	struct schedulers *schedulers = data;
+	const char *summary;
 	struct sched sched;
 
 	if (!decode_sched(nlh, &sched))
 		return false;
+	summary = scheduler_summary(sched.name);
 	if (schedulers->as_json)
 		json_list_add(&schedulers->json,
-			      json_pack("{s:s, s:s}", "name", sched.name,
-					"summary", sched.summary));
+			      json_pack("{s:s, s:s?}", "name", sched.name,
+					"summary", summary));
+	else if (summary)
+		printf("%-*s %s\n", LBDR_SCHED_NAME_LEN, sched.name, summary);
 	else
-		printf("%-*s %s\n", LBDR_SCHED_NAME_LEN, sched.name,
-		       sched.summary);
+		puts(sched.name);
 	return true;
 }
 

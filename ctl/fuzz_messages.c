@@ -14,7 +14,7 @@ static void measure(const struct drop *drop, void *data)
 {
 	size_t *total = data;
 
-	*total += strlen(drop->reason) + strlen(drop->summary);
+	*total += strlen(drop->reason);
 }
 
 static void decode(const struct nlmsghdr *nlh)
@@ -50,7 +50,7 @@ static void decode(const struct nlmsghdr *nlh)
 		json_decref(trace_json(&trace, &packet));
 	}
 	if (decode_sched(nlh, &sched))
-		total += strlen(sched.name) + strlen(sched.summary);
+		total += strlen(sched.name);
 	if (decode_info(nlh, &info, measure, &total))
 		total += strlen(info.version);
 	decode_choices(nlh, &info);

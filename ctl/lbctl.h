@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <netdb.h>
+#include <net/if.h>
 #include <linux/types.h>
 
 #include <jansson.h>
@@ -55,6 +56,7 @@ struct service_key {
 	__u8 protocol;
 	__u32 fwmark;		/* 0: protocol and at name the service */
 	struct endpoint at;
+	char vrf[IFNAMSIZ];	/* empty: every L3 domain */
 };
 
 /* Seconds by LBDR_CONN_STATE_..., as far as they are given. */
@@ -110,6 +112,7 @@ struct conn {
 	__u8 state;
 	__u32 expires_ms;
 	__u32 idle_ms;
+	char vrf[IFNAMSIZ];	/* of its L3 domain, empty: the default one */
 	bool has_of;
 	struct service_key of;		/* the service that it is of, if asked for */
 };
@@ -117,20 +120,17 @@ struct conn {
 /* The strings of these point into the message that they were read from. */
 struct sched {
 	const char *name;
-	const char *summary;
 };
 
 struct drop {
 	const char *reason;
-	const char *summary;
 	__u64 packets;
 };
 
 /* What would become of a packet; servers that there are not have family 0. */
 struct trace {
 	__u8 verdict;		/* LBDR_TRACE_VERDICT_... */
-	const char *reason;	/* or NULL, and so the other strings */
-	const char *summary;
+	const char *reason;	/* or NULL */
 	bool has_refuse;
 	__u8 refuse;
 	bool has_service;
@@ -143,8 +143,7 @@ struct trace {
 	bool over;
 	struct server remembered;
 	__u32 remembered_ms;
-	const char *scheduler;
-	const char *sched_summary;
+	const char *scheduler;	/* or NULL */
 	bool random;
 	bool hashes_port;
 	struct server first;
@@ -188,6 +187,7 @@ struct request {
 	const char *sctp_text;
 	const char *mark_text;
 	bool ipv6;
+	const char *vrf_text;
 	const char *server_text;
 	const char *scheduler;
 	const char *flags_text;
@@ -372,6 +372,7 @@ int parse_mac(const char *text, __u8 *mac);
 int parse_netmask(const char *text, int family, __u8 *prefix);
 int parse_scheduler(const char *text);
 int parse_netns(const char *text);
+int parse_vrf(const char *text, char *vrf);
 
 /* What -p without a number is read as; it depends on the program's name. */
 #define PERSIST_USUAL "usual"
@@ -405,6 +406,10 @@ const char *entry_word(__u8 entry);
 const char *state_word(__u8 state);
 
 #define STATE_TEXT 24
+
+/* summaries.c: one line each, or NULL for a name that is unknown */
+const char *scheduler_summary(const char *name);
+const char *drop_summary(const char *reason);
 
 /* What connections are counted by. */
 enum {
@@ -453,6 +458,7 @@ bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn);
 bool decode_killed(const struct nlmsghdr *nlh, __u32 *killed);
 bool decode_count(const struct nlmsghdr *nlh, __u32 *count, bool *resized);
 bool decode_trace(const struct nlmsghdr *nlh, struct trace *trace);
+bool decode_batch(const struct nlmsghdr *nlh, __u32 *id);
 bool decode_sched(const struct nlmsghdr *nlh, struct sched *sched);
 bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 		 void (*each)(const struct drop *drop, void *data), void *data);
@@ -544,8 +550,9 @@ struct batch {
 
 void batch_add(struct batch *batch, const struct nlmsghdr *nlh,
 	       unsigned int line);
-unsigned int batch_commit(struct nl *nl, const struct batch *batch,
+unsigned int batch_commit(struct nl *nl, struct batch *batch,
 			  struct nl_answer *answer);
+bool batch_again(const struct nl_answer *answer);
 void batch_drop(struct batch *batch);
 
 /* restore.c and apply.c */
@@ -574,7 +581,7 @@ int service_key_compare(const struct service_key *a,
 			const struct service_key *b);
 void list_print(const struct snapshot *shot, const struct request *req);
 void save_print(const struct snapshot *shot, const struct request *req);
-#define SAVE_KEY_TEXT (ENDPOINT_TEXT + 32)
+#define SAVE_KEY_TEXT (ENDPOINT_TEXT + 56)
 const char *save_key(const struct service_key *key, bool numeric, char *text);
 void save_service(FILE *out, const struct service *service, const char *text,
 		  bool ipvsadm);
@@ -624,7 +631,7 @@ void rules_warn(struct nl *nl, const struct request *req,
 int realserver_run(struct nl *nl, const struct request *req);
 
 /* What listings and watching share: list.c, director.c and snapshot.c. */
-#define SERVICE_TEXT (ENDPOINT_TEXT + 8)
+#define SERVICE_TEXT (ENDPOINT_TEXT + 32)
 
 void service_column(const struct service_key *key, bool numeric, char *column,
 		    size_t size);

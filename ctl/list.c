@@ -112,16 +112,21 @@ void service_column(const struct service_key *key, bool numeric, char *column,
 		    size_t size)
 {
 	char text[ENDPOINT_TEXT];
+	size_t used;
 
 	if (key->fwmark) {
 		snprintf(column, size, "FWM  %u%s", key->fwmark,
 			 key->at.family == AF_INET6 ? " IPv6" : "");
-		return;
+	} else {
+		endpoint_text(&key->at, key->protocol, numeric, text);
+		snprintf(column, size, "%-4s %s", protocol_name(key->protocol),
+			 text);
+		if (key->at.family == AF_INET)
+			column[SERVICE_COLUMN] = '\0';
 	}
-	endpoint_text(&key->at, key->protocol, numeric, text);
-	snprintf(column, size, "%-4s %s", protocol_name(key->protocol), text);
-	if (key->at.family == AF_INET)
-		column[SERVICE_COLUMN] = '\0';
+	used = strlen(column);
+	if (*key->vrf)
+		snprintf(column + used, size - used, " vrf %s", key->vrf);
 }
 
 void service_print(const struct service *service, const struct request *req)
@@ -238,7 +243,7 @@ json_t *key_json(const struct service_key *key)
 	bool marked = key->fwmark;
 	char text[ENDPOINT_TEXT];
 
-	return json_pack("{s:s, s:o, s:s?, s:s?, s:o, s:o}",
+	return json_pack("{s:s, s:o, s:s?, s:s?, s:o, s:o, s:s?}",
 			 "family", key->at.family == AF_INET ? "ipv4" : "ipv6",
 			 "fwmark", marked ? json_integer(key->fwmark) :
 					    json_null(),
@@ -247,7 +252,8 @@ json_t *key_json(const struct service_key *key)
 					     address_text(&key->at, text),
 			 "port", port_json(key->at.port, !marked),
 			 "last_port", port_json(key->at.last_port,
-						key->at.last_port));
+						key->at.last_port),
+			 "vrf", *key->vrf ? key->vrf : NULL);
 }
 
 json_t *settings_json(const struct service *service)
@@ -350,16 +356,19 @@ int list_run(struct nl *nl, const struct request *req)
  */
 const char *save_key(const struct service_key *key, bool numeric, char *text)
 {
+	const char *vrf = *key->vrf ? " --vrf " : "";
 	char at[ENDPOINT_TEXT];
 
 	if (key->fwmark)
-		snprintf(text, SAVE_KEY_TEXT, "-f %u%s", key->fwmark,
-			 key->at.family == AF_INET6 ? " -6" : "");
+		snprintf(text, SAVE_KEY_TEXT, "-f %u%s%s%s", key->fwmark,
+			 key->at.family == AF_INET6 ? " -6" : "", vrf,
+			 key->vrf);
 	else
-		snprintf(text, SAVE_KEY_TEXT, "%s %s",
+		snprintf(text, SAVE_KEY_TEXT, "%s %s%s%s",
 			 key->protocol == IPPROTO_TCP ? "-t" :
 			 key->protocol == IPPROTO_UDP ? "-u" : "--sctp-service",
-			 endpoint_text(&key->at, key->protocol, numeric, at));
+			 endpoint_text(&key->at, key->protocol, numeric, at),
+			 vrf, key->vrf);
 	return text;
 }
 

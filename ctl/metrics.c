@@ -184,6 +184,8 @@ static void print_key(const struct service_key *key)
 	print_label(",", "protocol", protocol_word(key->protocol) ?: "any");
 	print_label(",", "family",
 		    key->at.family == AF_INET ? "ipv4" : "ipv6");
+	if (*key->vrf)
+		print_label(",", "vrf", key->vrf);
 }
 
 static void print_server(const struct server *server)

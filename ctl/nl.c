@@ -139,6 +139,8 @@ void nl_put_address(struct nlmsghdr *nlh, __u16 type, const struct endpoint *at)
 void nl_put_service(struct nlmsghdr *nlh, const struct service_key *key)
 {
 	mnl_attr_put_u8(nlh, LBDR_A_SERVICE_FAMILY, key->at.family);
+	if (*key->vrf)
+		mnl_attr_put_strz(nlh, LBDR_A_SERVICE_VRF, key->vrf);
 	if (key->fwmark) {
 		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FWMARK, key->fwmark);
 		return;

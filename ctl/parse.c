@@ -429,6 +429,22 @@ int parse_scheduler(const char *text)
 	return 0;
 }
 
+/* As the kernel names devices. */
+int parse_vrf(const char *text, char *vrf)
+{
+	const char *letter;
+
+	for (letter = text; *letter; letter++) {
+		if (!isgraph((unsigned char)*letter) ||
+		    strchr("/:\"\\", *letter))
+			break;
+	}
+	if (!*text || *letter || strlen(text) >= IFNAMSIZ)
+		return fault("'%s' cannot be the name of a VRF device", text);
+	strcpy(vrf, text);
+	return 0;
+}
+
 int parse_netns(const char *text)
 {
 	if (!*text || strchr(text, '/') || !strcmp(text, ".") ||

@@ -23,7 +23,7 @@ static int read_at(struct request *req, const char *text, __u8 protocol)
 	return parse_service(text, protocol, all, &req->service);
 }
 
-static int read_service(struct request *req)
+static int read_key(struct request *req)
 {
 	unsigned int count = !!req->tcp_text + !!req->udp_text +
 			     !!req->sctp_text + !!req->mark_text;
@@ -45,6 +45,21 @@ static int read_service(struct request *req)
 	if (req->mark_text)
 		return parse_fwmark(req->mark_text, req->ipv6, &req->service);
 	return 0;
+}
+
+/* A part of the service's key; without a service, where connections are. */
+static int read_service(struct request *req)
+{
+	bool filter = req->verb == &verbs[VERB_CONNS] ||
+		      req->verb == &verbs[VERB_DEL_CONN] || req->connections;
+
+	if (read_key(req))
+		return -1;
+	if (!req->vrf_text)
+		return 0;
+	if (!req->has_service && !filter)
+		return fault("a service is required with --vrf");
+	return parse_vrf(req->vrf_text, req->service.vrf);
 }
 
 static int read_server(struct request *req)
@@ -175,7 +190,8 @@ static int read_conns(struct request *req, bool chosen)
 static int read_filter(struct request *req)
 {
 	bool chosen = req->server_text || req->client_text ||
-		      req->state_text || req->idle_text || req->recent_text;
+		      req->state_text || req->idle_text || req->recent_text ||
+		      (req->vrf_text && !req->has_service);
 	bool deletes = req->verb == &verbs[VERB_DEL_CONN] || req->kill;
 	bool conns = req->verb == &verbs[VERB_CONNS];
 	int family = 0;

@@ -41,7 +41,7 @@ int restore_read(struct nl *nl, struct file *file, bool ipvsadm,
 }
 
 static int send_batch(struct nl *nl, const struct file *file,
-		      const struct batch *batch)
+		      struct batch *batch)
 {
 	struct nl_answer answer;
 	unsigned int line = 0;
@@ -49,10 +49,10 @@ static int send_batch(struct nl *nl, const struct file *file,
 
 	for (i = 0; i < RESTORE_TRIES; i++) {
 		line = batch_commit(nl, batch, &answer);
-		if (answer.error != EAGAIN)
+		if (!batch_again(&answer))
 			break;
 	}
-	if (!line || answer.error == EAGAIN)
+	if (!line || batch_again(&answer))
 		return nl_verdict(&answer, "transaction");
 	file_complain(file, line, *answer.sentence ? answer.sentence :
 						     strerror(answer.error));

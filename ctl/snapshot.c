@@ -34,7 +34,7 @@ int endpoint_compare(const struct endpoint *a, const struct endpoint *b)
 	return order ? order : number_compare(a->last_port, b->last_port);
 }
 
-/* ipvsadm's order: no mark, family, protocol, address, port. */
+/* ipvsadm's order: no mark, family, protocol, address, port; then the VRF. */
 int service_key_compare(const struct service_key *a,
 			const struct service_key *b)
 {
@@ -44,7 +44,9 @@ int service_key_compare(const struct service_key *a,
 		order = number_compare(a->at.family, b->at.family);
 	if (!order)
 		order = number_compare(a->protocol, b->protocol);
-	return order ? order : endpoint_compare(&a->at, &b->at);
+	if (!order)
+		order = endpoint_compare(&a->at, &b->at);
+	return order ? order : strcmp(a->vrf, b->vrf);
 }
 
 static int compare_services(const void *a, const void *b)

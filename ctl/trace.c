@@ -167,12 +167,20 @@ static void print_known(const struct trace *trace, const struct request *req)
 		       "" : "; it is not to be used");
 }
 
+/* A name of the module's, and what it means if that is known. */
+static void print_named(const char *title, const char *before, const char *name,
+			const char *summary)
+{
+	printf("%-12s %s%s%s%s\n", title, before, name, summary ? ": " : "",
+	       summary ? summary : "");
+}
+
 static void print_choice(const struct trace *trace, const struct request *req)
 {
 	if (!trace->scheduler)
 		return;
-	printf("%-12s %s: %s\n", "scheduler", trace->scheduler,
-	       trace->sched_summary ? trace->sched_summary : "");
+	print_named("scheduler", "", trace->scheduler,
+		    scheduler_summary(trace->scheduler));
 	if (trace->random)
 		printf("%-12s the choice is drawn, and may be another one next time\n",
 		       "");
@@ -208,8 +216,8 @@ static void print_result(const struct trace *trace, bool numeric)
 		       server_text(&trace->server, numeric, text),
 		       trace->has_keep ? keep_sentence(trace->keep) : "");
 	else if (trace->reason)
-		printf("%-12s not forwarded, %s: %s\n", "result", trace->reason,
-		       trace->summary ? trace->summary : "");
+		print_named("result", "not forwarded, ", trace->reason,
+			    drop_summary(trace->reason));
 	else
 		printf("%-12s not forwarded: no service has it, the director's own stack does\n",
 		       "result");
@@ -237,6 +245,8 @@ static void print_packet(const struct request *req)
 		printf(", mark %u", req->packet_mark);
 	if (req->mac_text)
 		printf(", from %s", req->mac_text);
+	if (req->vrf_text)
+		printf(", vrf %s", req->vrf_text);
 	puts(req->data ? ", data" : "");
 }
 
@@ -285,7 +295,7 @@ static json_t *packet_json(const struct request *req)
 	char client[ENDPOINT_TEXT];
 	char to[ENDPOINT_TEXT];
 
-	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:o, s:s?, s:b}",
+	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:o, s:s?, s:b, s:s?}",
 			 "protocol", protocol_word(req->service.protocol),
 			 "client_address", address_text(&req->client, client),
 			 "client_port", port_json(req->client.port,
@@ -295,7 +305,8 @@ static json_t *packet_json(const struct request *req)
 			 "fwmark", req->packet_mark ?
 				       json_integer(req->packet_mark) :
 				       json_null(),
-			 "mac", req->mac_text, "data", req->data);
+			 "mac", req->mac_text, "data", req->data,
+			 "vrf", req->vrf_text);
 }
 
 static json_t *tally_json(const struct trace *trace)
@@ -329,7 +340,8 @@ static json_t *choice_json(const struct trace *trace)
 			 "remembered_expires_ms", there(&trace->remembered) ?
 				json_integer(trace->remembered_ms) : json_null(),
 			 "scheduler", trace->scheduler,
-			 "scheduler_summary", trace->sched_summary,
+			 "scheduler_summary", trace->scheduler ?
+				scheduler_summary(trace->scheduler) : NULL,
 			 "random", trace->random,
 			 "hashes_port", trace->hashes_port,
 			 "first", brief_json(&trace->first),
@@ -348,7 +360,8 @@ json_t *trace_json(const struct trace *trace, const struct request *req)
 			   "packet", packet_json(req),
 			   "verdict", verdict_word(trace->verdict),
 			   "reason", trace->reason,
-			   "summary", trace->summary,
+			   "summary", trace->reason ?
+					  drop_summary(trace->reason) : NULL,
 			   "refuse", trace->has_refuse ?
 					 refuse_word(trace->refuse) : NULL,
 			   "service", service ? key_json(&trace->service) :
@@ -405,6 +418,8 @@ static void put_packet(struct nlmsghdr *nlh, const struct request *req)
 		mnl_attr_put(nlh, LBDR_A_TRACE_MAC, sizeof(req->mac), req->mac);
 	if (req->data)
 		mnl_attr_put(nlh, LBDR_A_TRACE_DATA, 0, NULL);
+	if (req->vrf_text)
+		mnl_attr_put_strz(nlh, LBDR_A_TRACE_VRF, req->vrf_text);
 }
 
 int trace_run(struct nl *nl, const struct request *req)

@@ -18,24 +18,26 @@ NESTED = 0x8000
  BATCH_COMMIT, BATCH_ABORT, CONN_COUNT, TRACE) = range(1, 30)
 (FAMILY, PROTOCOL, ADDRESS, PORT, LAST_PORT, FWMARK, SCHEDULER, SCHED_FLAGS,
  SCHED_SIZE, REFUSE, STRAY, FLAGS, FLAGS_MASK, PERSIST, PERSIST_PREFIX, TIMEOUT,
- STATS, SERVERS) = range(1, 19)
+ STATS, SERVERS, VRF, SERVICE_BATCH) = range(1, 21)
 (SERVER_SERVICE, SERVER_ADDRESS, SERVER_PORT, SERVER_DRAIN, SERVER_WEIGHT,
- SERVER_UPPER, SERVER_LOWER, SERVER_FORWARD) = range(1, 9)
+ SERVER_UPPER, SERVER_LOWER, SERVER_FORWARD, SERVER_ACTIVE, SERVER_INACTIVE,
+ SERVER_PERSISTENT, SERVER_OVERLOADED, SERVER_STATS, SERVER_IFINDEX,
+ SERVER_BATCH) = range(1, 16)
 (INFO_VERSION, INFO_SERVICES, INFO_CONNS, INFO_CONN_MAX, INFO_DROP, INFO_TIMEOUT,
- INFO_ENTRY, INFO_DEVICE) = range(1, 9)
-BATCH_COMMANDS = 1
+ INFO_ENTRY, INFO_DEVICE, INFO_BATCH) = range(1, 10)
+BATCH_COMMANDS, BATCH_ID = 1, 2
 (CONN_FAMILY, CONN_PROTOCOL, CONN_CLIENT_ADDRESS, CONN_CLIENT_PORT,
  CONN_CLIENT_PREFIX, CONN_VIRTUAL_ADDRESS, CONN_VIRTUAL_PORT, CONN_SERVER_ADDRESS,
  CONN_SERVER_PORT, CONN_STATE, CONN_EXPIRES, CONN_KILLED, CONN_SERVICE,
  CONN_FWMARK, CONN_IDLE, CONN_IDLE_MIN, CONN_IDLE_MAX, CONN_WITH_SERVICE, COUNT,
- CONN_RESIZED) = range(1, 21)
+ CONN_RESIZED, CONN_VRF) = range(1, 22)
 (TRACE_FAMILY, TRACE_PROTOCOL, TRACE_CLIENT_ADDRESS, TRACE_CLIENT_PORT,
  TRACE_VIRTUAL_ADDRESS, TRACE_VIRTUAL_PORT, TRACE_MARK, TRACE_MAC, TRACE_DATA,
- TRACE_VERDICT, TRACE_REASON, TRACE_SUMMARY, TRACE_REFUSE, TRACE_SERVICE,
- TRACE_PERSIST, TRACE_BY, TRACE_STATE, TRACE_EXPIRES, TRACE_OVER, TRACE_REMEMBERED,
- TRACE_REMEMBERED_EXPIRES, TRACE_SCHEDULER, TRACE_SCHED_SUMMARY, TRACE_RANDOM,
- TRACE_HASHES_PORT, TRACE_FIRST, TRACE_SERVER, TRACE_KEEP, TRACE_SERVERS,
- TRACE_OPEN, TRACE_QUIESCED, TRACE_DRAINING, TRACE_OVERLOADED) = range(1, 34)
+ TRACE_VERDICT, TRACE_REASON, TRACE_REFUSE, TRACE_SERVICE, TRACE_PERSIST, TRACE_BY,
+ TRACE_STATE, TRACE_EXPIRES, TRACE_OVER, TRACE_REMEMBERED,
+ TRACE_REMEMBERED_EXPIRES, TRACE_SCHEDULER, TRACE_RANDOM, TRACE_HASHES_PORT,
+ TRACE_FIRST, TRACE_SERVER, TRACE_KEEP, TRACE_SERVERS, TRACE_OPEN, TRACE_QUIESCED,
+ TRACE_DRAINING, TRACE_OVERLOADED, TRACE_VRF) = range(1, 33)
 
 
 def attr(kind, value):
@@ -65,6 +67,11 @@ def parse(data):
         out.append((kind & 0x3fff, data[4:size]))
         data = data[(size + 3) & ~3:]
     return out
+
+
+# NL_POLICY_TYPE_ATTR_...
+POLICY_FACTS = {1: "type", 2: "min", 3: "max", 4: "min", 5: "max", 6: "min_len",
+                7: "max_len", 8: "policy", 9: "max_type", 12: "mask"}
 
 
 class Refused(Exception):
@@ -132,6 +139,24 @@ class Genl:
     def dump(self, command, body=b""):
         return self.ask(self.family, command, body, F_DUMP)
 
+    def policies(self):
+        """What the kernel reports of the family's policies: command -> (policy of
+        do, policy of dump), and policy -> attribute -> {what: value}."""
+        commands, policies = {}, {}
+        for reply in self.ask(16, 10, attr(1, struct.pack("=H", self.family)),
+                              F_DUMP):
+            row = dict(parse(reply))
+            for command, which in parse(row.get(9, b"")):
+                which = dict(parse(which))
+                commands[command] = tuple(number(which[way]) if way in which else
+                                          None for way in (1, 2))
+            for index, body in parse(row.get(8, b"")):
+                for kind, facts in parse(body):
+                    policies.setdefault(index, {})[kind] = {
+                        POLICY_FACTS[fact]: number(value)
+                        for fact, value in parse(facts) if fact in POLICY_FACTS}
+        return commands, policies
+
     def listen(self):
         self.sock.setsockopt(270, 1, self.group)
 
@@ -139,10 +164,11 @@ class Genl:
         self.sock.close()
 
 
-def key(address="192.168.1.63", port=80, protocol=6):
+def key(address="192.168.1.63", port=80, protocol=6, vrf=None):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     return u8(FAMILY, family) + u8(PROTOCOL, protocol) + \
-        attr(ADDRESS, socket.inet_pton(family, address)) + be16(PORT, port)
+        attr(ADDRESS, socket.inet_pton(family, address)) + be16(PORT, port) + \
+        (attr(VRF, vrf.encode() + b"\0") if vrf else b"")
 
 
 def server(address, service=None, *more):
@@ -169,8 +195,6 @@ STATES = ("none", "syn-recv", "established", "fin-wait", "time-wait", "close",
           "template")
 STRAYS = ("pass", "drop", "reset", "schedule")
 ONE_PACKET, EXPIRE_QUIESCENT = 1, 2
-SERVER_ACTIVE, SERVER_INACTIVE, SERVER_PERSISTENT, SERVER_OVERLOADED, \
-    SERVER_STATS = range(9, 14)
 
 Conn = namedtuple("Conn", "protocol client cport vip vport server state expires")
 
@@ -223,7 +247,7 @@ def address_of(data):
 
 def filter_of(version=None, protocol=None, client=None, cport=None, prefix=None,
               vip=None, vport=None, server=None, state=None, service=None,
-              idle_min=None, idle_max=None):
+              idle_min=None, idle_max=None, vrf=None):
     """Which connections are meant. An address brings its family along."""
     out = b""
     for kind, address in ((CONN_CLIENT_ADDRESS, client),
@@ -250,6 +274,8 @@ def filter_of(version=None, protocol=None, client=None, cport=None, prefix=None,
         out += u32(CONN_IDLE_MIN, idle_min)
     if idle_max is not None:
         out += u32(CONN_IDLE_MAX, idle_max)
+    if vrf:
+        out += attr(CONN_VRF, vrf.encode() + b"\0")
     return out
 
 
@@ -260,7 +286,7 @@ KEEPS = ("connection", "evict", "stateless", "one-packet")
 
 
 def question(client, vip, vport, protocol=6, cport=None, mark=None, mac=None,
-             data=False):
+             data=False, vrf=None):
     """A packet that there is not."""
     out = u8(TRACE_FAMILY, family(6 if ":" in vip else 4)) + \
         u8(TRACE_PROTOCOL, protocol) + be16(TRACE_VIRTUAL_PORT, vport)
@@ -276,6 +302,8 @@ def question(client, vip, vport, protocol=6, cport=None, mark=None, mac=None,
         out += attr(TRACE_MAC, mac)
     if data:
         out += attr(TRACE_DATA, b"")
+    if vrf:
+        out += attr(TRACE_VRF, vrf.encode() + b"\0")
     return out
 
 
@@ -288,9 +316,7 @@ def traced(reply):
             (TRACE_KEEP, "keep", KEEPS)):
         if kind in row:
             out[name] = words[number(row[kind])]
-    for kind, name in ((TRACE_REASON, "reason"), (TRACE_SCHEDULER, "scheduler"),
-                       (TRACE_SUMMARY, "summary"),
-                       (TRACE_SCHED_SUMMARY, "sched_summary")):
+    for kind, name in ((TRACE_REASON, "reason"), (TRACE_SCHEDULER, "scheduler")):
         if kind in row:
             out[name] = row[kind][:-1].decode()
     for kind, name in ((TRACE_SERVER, "server"), (TRACE_FIRST, "first"),

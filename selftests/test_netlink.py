@@ -49,10 +49,12 @@ WRONG_KEYS = [
     ("no protocol", k(protocol=None), errno.EINVAL),
     ("no address", k(address=None), errno.EINVAL),
     ("no port", k(port=None), errno.EINVAL),
-    ("family 0", k(family=0), errno.EAFNOSUPPORT),
-    ("family 255", k(family=255), errno.EAFNOSUPPORT),
-    ("protocol ICMP", k(protocol=1), errno.EINVAL),
-    ("protocol 0", k(protocol=0), errno.EINVAL),
+    ("family 0", k(family=0), errno.ERANGE),
+    ("family 3", k(family=3), errno.EAFNOSUPPORT),
+    ("family 255", k(family=255), errno.ERANGE),
+    ("protocol ICMP", k(protocol=1), errno.ERANGE),
+    ("protocol ESP", k(protocol=50), errno.EINVAL),
+    ("protocol 0", k(protocol=0), errno.ERANGE),
     ("a range that begins with 0", k(port=0, more=be16(genl.LAST_PORT, 9)),
      errno.ERANGE),
     ("a range of one port", k(more=be16(genl.LAST_PORT, 80)), errno.ERANGE),
@@ -104,8 +106,14 @@ WRONG_SERVICES = [
     ("a table's size for sh", k(more=attr(SCHEDULER, b"sh\0") +
                                 u32(genl.SCHED_SIZE, 65537)), errno.EINVAL),
     ("a way to refuse that does not exist", k(more=u8(genl.REFUSE, 3)),
+     errno.ERANGE),
+    ("strays that go where nothing is", k(more=u8(genl.STRAY, 4)), errno.ERANGE),
+    ("a mask of options without options", k(more=u32(genl.FLAGS_MASK, 1)),
      errno.EINVAL),
-    ("strays that go where nothing is", k(more=u8(genl.STRAY, 4)), errno.EINVAL),
+    ("a transaction of number 0", k(more=u32(genl.SERVICE_BATCH, 0)),
+     errno.ERANGE),
+    ("a VRF of 16 letters", k(more=attr(genl.VRF, b"r" * 16 + b"\0")),
+     errno.EINVAL),
     ("an option that does not exist", k(more=u32(genl.FLAGS, 4)), errno.EINVAL),
     ("such an option, picked out", k(more=u32(genl.FLAGS, 4) +
                                      u32(genl.FLAGS_MASK, 4)), errno.EINVAL),
@@ -164,7 +172,7 @@ WRONG_WEIGHTS = [
     ("a negative weight", s(more=u32(SERVER_WEIGHT, 1 << 32 - 1)), errno.ERANGE),
     ("a threshold of one byte", s(more=u8(genl.SERVER_UPPER, 1)), errno.EINVAL),
     ("a weight of one byte", s(more=u8(SERVER_WEIGHT, 1)), errno.EINVAL),
-    ("tunnelling", s(more=u8(SERVER_FORWARD, 2)), errno.EOPNOTSUPP),
+    ("tunnelling", s(more=u8(SERVER_FORWARD, 2)), errno.ERANGE),
     ("local", s(more=u8(SERVER_FORWARD, 1)), errno.EOPNOTSUPP),
 ]
 
@@ -175,7 +183,9 @@ WRONG_THRESHOLDS = [
 ]
 
 WRONG_FILTERS = [
-    ("family 1", u8(genl.CONN_FAMILY, 1), errno.EAFNOSUPPORT),
+    ("family 1", u8(genl.CONN_FAMILY, 1), errno.ERANGE),
+    ("family 3", u8(genl.CONN_FAMILY, 3), errno.EAFNOSUPPORT),
+    ("protocol 0", u8(genl.CONN_PROTOCOL, 0), errno.ERANGE),
     ("an address without a family", attr(genl.CONN_CLIENT_ADDRESS, V4),
      errno.EINVAL),
     ("an address of the other family", u8(genl.CONN_FAMILY, 10) +
@@ -185,8 +195,8 @@ WRONG_FILTERS = [
     ("a prefix of 33", u8(genl.CONN_FAMILY, 2) +
      attr(genl.CONN_CLIENT_ADDRESS, V4) + u8(genl.CONN_CLIENT_PREFIX, 33),
      errno.EINVAL),
-    ("state 0", u8(genl.CONN_STATE, 0), errno.EINVAL),
-    ("the state of the dead", u8(genl.CONN_STATE, 12), errno.EINVAL),
+    ("state 0", u8(genl.CONN_STATE, 0), errno.ERANGE),
+    ("the state of the dead", u8(genl.CONN_STATE, 12), errno.ERANGE),
     ("a server's port", be16(genl.CONN_SERVER_PORT, 80), errno.EINVAL),
     ("what is only reported", u32(genl.CONN_EXPIRES, 1), errno.EINVAL),
     ("a mark, which is only reported", u32(genl.CONN_FWMARK, 1), errno.EINVAL),
@@ -197,7 +207,8 @@ WRONG_FILTERS = [
 ]
 
 WRONG_INFO = [
-    ("an entry that does not exist", u8(genl.INFO_ENTRY, 2), errno.EINVAL),
+    ("ingress without a device", u8(genl.INFO_ENTRY, 2), errno.EINVAL),
+    ("an entry that does not exist", u8(genl.INFO_ENTRY, 3), errno.ERANGE),
     ("a time-out of 0", attr(genl.INFO_TIMEOUT | NESTED, u32(1, 0)),
      errno.ERANGE),
     ("a time-out beyond its limit",
@@ -212,7 +223,60 @@ NAMES = {genl.CONN_DEL: "conn-del", genl.INFO_SET: "info-set",
          SERVICE_DEL: "service-del", SERVER_NEW: "server-new",
          SERVER_SET: "server-set", SERVER_DEL: "server-del", ZERO: "zero",
          FLUSH: "flush", SERVICE_GET: "service-get", INFO_GET: "info-get",
-         CONN_GET: "conn-get", SERVER_GET: "server-get"}
+         CONN_GET: "conn-get", SERVER_GET: "server-get", SCHED_GET: "sched-get"}
+
+# What the kernel reports of the bounds: command, attribute, attribute in it.
+BOUNDS = [
+    (SERVER_NEW, SERVER_WEIGHT, None, {"max": 65535}),
+    (SERVER_SET, SERVER_WEIGHT, None, {"max": 65535}),
+    (SERVER_NEW, SERVER_ADDRESS, None, {"max_len": 16}),
+    (SERVER_NEW, SERVER_FORWARD, None, {"max": 1}),
+    (SERVER_SET, genl.SERVER_BATCH, None, {"min": 1}),
+    (SERVER_DEL, SERVER_SERVICE, FAMILY, {"min": 2, "max": 10}),
+    (SERVER_DEL, SERVER_SERVICE, genl.VRF, {"max_len": 15}),
+    (SERVICE_NEW, PROTOCOL, None, {"min": 6, "max": 132}),
+    (SERVICE_NEW, genl.FWMARK, None, {"min": 1}),
+    (SERVICE_NEW, SCHEDULER, None, {"max_len": 15}),
+    (SERVICE_NEW, genl.SCHED_FLAGS, None, {"mask": 3}),
+    (SERVICE_SET, genl.SCHED_SIZE, None, {"min": 251, "max": 262139}),
+    (SERVICE_SET, genl.REFUSE, None, {"max": 2}),
+    (SERVICE_SET, genl.STRAY, None, {"max": 3}),
+    (SERVICE_SET, genl.FLAGS, None, {"mask": 3}),
+    (SERVICE_SET, genl.FLAGS_MASK, None, {"mask": 3}),
+    (SERVICE_SET, genl.PERSIST, None, {"max": 2000000}),
+    (SERVICE_SET, genl.PERSIST_PREFIX, None, {"min": 1, "max": 128}),
+    (SERVICE_SET, genl.TIMEOUT, 2, {"max": 2000000}),
+    (SERVICE_SET, genl.SERVICE_BATCH, None, {"min": 1}),
+    (genl.INFO_SET, genl.INFO_TIMEOUT, 10, {"max": 2000000}),
+    (genl.INFO_SET, genl.INFO_ENTRY, None, {"max": 2}),
+    (genl.INFO_SET, genl.INFO_DEVICE, None, {"max_len": 15}),
+    (genl.CONN_DEL, genl.CONN_STATE, None, {"min": 1, "max": 11}),
+    (genl.CONN_DEL, genl.CONN_CLIENT_PREFIX, None, {"max": 128}),
+    (CONN_GET, genl.CONN_SERVICE, PROTOCOL, {"min": 6, "max": 132}),
+    (genl.TRACE, genl.TRACE_MAC, None, {"min_len": 6, "max_len": 6}),
+    (genl.BATCH_COMMIT, genl.BATCH_ID, None, {"min": 1}),
+]
+
+
+def test_policies():
+    """Each bound is in the policy, so that a program can ask for it."""
+    sock = socket_there()
+    commands, policies = sock.policies()
+    wrong = []
+    for command, kind, inner, want in BOUNDS:
+        which = commands.get(command, (None, None))
+        facts = policies.get(which[0] if which[0] is not None else which[1], {})
+        facts = facts.get(kind, {})
+        if inner is not None:
+            facts = policies.get(facts.get("policy"), {}).get(inner, {})
+        if {what: facts.get(what) for what in want} != want:
+            wrong.append((command, kind, inner, want, facts))
+    ok(not wrong, "CTRL_CMD_GETPOLICY has the %d bounds of operations" %
+       len(BOUNDS), wrong)
+    which = policies[commands[SERVER_SET][0]]
+    ok(genl.SERVER_DRAIN not in which and SERVER_WEIGHT in which,
+       "and an operation's policy has no attribute of another's", sorted(which))
+    sock.close()
 
 
 def refused(sock, command, body, want, what, ask=None):
@@ -253,6 +317,11 @@ def test_refusals():
             "a scheduler that it does not take")
     refused(sock, SERVER_DEL, s(more=u32(SERVER_WEIGHT, 1)), errno.EINVAL,
             "a weight that it does not take")
+    refused(sock, SERVER_SET, server("192.168.1.64", None,
+                                     attr(genl.SERVER_DRAIN, b"")), errno.EINVAL,
+            "drain, which it does not take")
+    refused(sock, SCHED_GET, u8(1, 1), errno.EINVAL, "any attribute", sock.dump)
+    refused(sock, SERVICE_GET, key(), errno.EINVAL, "a key", sock.dump)
     for what, body, code in WRONG_KEYS[1:5]:
         refused(sock, ZERO, body, code, what)
     for command in (FLUSH, INFO_GET):
