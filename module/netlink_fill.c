@@ -118,8 +118,7 @@ int lbdr_nl_fill_sched(struct sk_buff *msg, struct netlink_callback *cb,
 			  &lbdr_nl_family, NLM_F_MULTI, LBDR_CMD_SCHED_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	if (nla_put_string(msg, LBDR_A_SCHED_NAME, sched->name) ||
-	    nla_put_string(msg, LBDR_A_SCHED_SUMMARY, sched->summary)) {
+	if (nla_put_string(msg, LBDR_A_SCHED_NAME, sched->name)) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}

@@ -182,8 +182,6 @@ static int lbdr_nl_put_choice(struct sk_buff *msg,
 	if (!answer->asked)
 		return 0;
 	return nla_put_string(msg, LBDR_A_TRACE_SCHEDULER, sched->ops->name) ||
-	       nla_put_string(msg, LBDR_A_TRACE_SCHED_SUMMARY,
-			      sched->ops->summary) ||
 	       (sched->ops->random && nla_put_flag(msg, LBDR_A_TRACE_RANDOM)) ||
 	       ((sched->flags & LBDR_SCHED_FLAG_PORT) &&
 		nla_put_flag(msg, LBDR_A_TRACE_HASHES_PORT)) ||

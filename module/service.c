@@ -367,9 +367,9 @@ static void lbdr_service_remove(struct lbdr_net *ln,
 int lbdr_service_open(const struct lbdr_sched *sched, void **memory)
 {
 	*memory = NULL;
-	if (!sched->ops->open)
+	if (!sched->ops->state_alloc)
 		return 0;
-	*memory = sched->ops->open();
+	*memory = sched->ops->state_alloc();
 	return *memory ? 0 : -ENOMEM;
 }
 
@@ -383,7 +383,7 @@ int lbdr_service_open(const struct lbdr_sched *sched, void **memory)
 void lbdr_service_close(const struct lbdr_sched *sched, void *memory)
 {
 	if (memory)
-		sched->ops->close(memory);
+		sched->ops->state_free(memory);
 }
 
 /**
