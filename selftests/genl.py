@@ -23,6 +23,7 @@ NESTED = 0x8000
  SERVER_UPPER, SERVER_LOWER, SERVER_FORWARD) = range(1, 9)
 (INFO_VERSION, INFO_SERVICES, INFO_CONNS, INFO_CONN_MAX, INFO_DROP, INFO_TIMEOUT,
  INFO_ENTRY, INFO_DEVICE) = range(1, 9)
+SCHED_NAME = 1
 BATCH_COMMANDS = 1
 (CONN_FAMILY, CONN_PROTOCOL, CONN_CLIENT_ADDRESS, CONN_CLIENT_PORT,
  CONN_CLIENT_PREFIX, CONN_VIRTUAL_ADDRESS, CONN_VIRTUAL_PORT, CONN_SERVER_ADDRESS,
@@ -132,11 +133,25 @@ class Genl:
     def dump(self, command, body=b""):
         return self.ask(self.family, command, body, F_DUMP)
 
+    def schedulers(self):
+        """The names of the module's schedulers, in the order of its table."""
+        return [dict(parse(reply))[SCHED_NAME][:-1].decode()
+                for reply in self.dump(SCHED_GET)]
+
     def listen(self):
         self.sock.setsockopt(270, 1, self.group)
 
     def close(self):
         self.sock.close()
+
+
+def schedulers():
+    """The names of the schedulers of the module that is loaded."""
+    sock = Genl()
+    try:
+        return sock.schedulers()
+    finally:
+        sock.close()
 
 
 def key(address="192.168.1.63", port=80, protocol=6):
