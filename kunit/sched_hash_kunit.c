@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dh and sh: whom an address belongs to, against references that deal out the
- * buckets anew for every flow; and how evenly clients are spread.
+ * dh and sh: the server of an address, compared with references that assign the
+ * buckets again for every flow; and the distribution of clients.
  */
 #include <kunit/test.h>
 
@@ -13,7 +13,7 @@
 #define POOLS		2000
 #define FLOWS		16
 #define BUCKETS		256
-/* Clients in a row, as a network has them, and how far a share may be off */
+/* Consecutive client addresses, and the permitted error of a share */
 #define CLIENTS		8192
 #define SPREAD_PERCENT	10
 
@@ -24,17 +24,17 @@ static const __be32 *hash_address(const struct lbdr_flow *flow, bool vip)
 	return vip ? flow->v6.vip.s6_addr32 : flow->v6.client.s6_addr32;
 }
 
-/* The top 8 bits of the product with 2^32 divided by the golden ratio */
-static u32 hash_bucket(const struct lbdr_flow *flow, bool vip, u32 more)
+/* The top 8 bits of the product with 2^32 / golden ratio */
+static u32 hash_bucket(const struct lbdr_flow *flow, bool vip, u32 port)
 {
 	u32 i, words = flow->family == LBDR_V4 ? 1 : 4, sum = 0;
 
 	for (i = 0; i < words; i++)
 		sum ^= ntohl(hash_address(flow, vip)[i]);
-	return ((sum + more) * 0x61c88647U) >> 24;
+	return ((sum + port) * 0x61c88647U) >> 24;
 }
 
-/* All servers in turn have a bucket; who is closed hands on what he has. */
+/* The buckets belong to all servers in turn; the next open server is selected. */
 static u32 hash_dh(const struct scheds *s, const struct lbdr_flow *flow,
 		   u32 flags)
 {
@@ -48,7 +48,7 @@ static u32 hash_dh(const struct scheds *s, const struct lbdr_flow *flow,
 	return SCHEDS_NONE;
 }
 
-/* Whose bucket it is where each server in turn has as many as it weighs */
+/* Get the server of a bucket: each in turn has as many buckets as its weight. */
 static u32 hash_sh_owner(const struct scheds *s, u32 bucket)
 {
 	const struct lbdr_pool *pool = scheds_pool(s);
@@ -85,9 +85,9 @@ static u32 hash_sh(const struct scheds *s, const struct lbdr_flow *flow,
 
 /**
  * struct hash - a scheduler and its reference
- * @name: the scheduler's
- * @pick: whom the reference chooses
- * @vip: it hashes the service's address, else the client's
+ * @name: name of the scheduler
+ * @pick: the reference
+ * @vip: it hashes the VIP, otherwise the client's address
  */
 struct hash {
 	const char	*name;
@@ -103,12 +103,12 @@ static const struct hash hashes[] = {
 
 KUNIT_ARRAY_PARAM_DESC(hash, hashes, name);
 
-/* Random pools, flags, flows and overload; asked twice, the answer is the same. */
+/* Random pools, flags, flows and overload; two picks select the same server. */
 static void hash_random_test(struct kunit *test)
 {
 	const struct hash *hash = test->param_value;
 	const struct lbdr_sched_ops *ops = scheds_get(test, hash->name);
-	u32 i, j, n, flags, chosen, none = 0, later = 0;
+	u32 i, j, n, flags, expected, none = 0, later = 0;
 	struct scheds *s = test->priv;
 	struct lbdr_flow flow;
 	struct rnd_state rnd;
@@ -122,12 +122,12 @@ static void hash_random_test(struct kunit *test)
 		scheds_random_overload(s, &rnd);
 		for (j = 0; j < FLOWS; j++) {
 			flow = scheds_flow(s, &rnd);
-			chosen = hash->pick(s, &flow, flags);
-			KUNIT_ASSERT_EQ_MSG(test, scheds_pick(s, &flow), chosen,
+			expected = hash->pick(s, &flow, flags);
+			KUNIT_ASSERT_EQ_MSG(test, scheds_pick(s, &flow), expected,
 					    "%u servers, flags %u", s->n, flags);
-			KUNIT_ASSERT_EQ(test, scheds_pick(s, &flow), chosen);
-			none += chosen == SCHEDS_NONE;
-			later += chosen != SCHEDS_NONE && chosen > 0;
+			KUNIT_ASSERT_EQ(test, scheds_pick(s, &flow), expected);
+			none += expected == SCHEDS_NONE;
+			later += expected != SCHEDS_NONE && expected > 0;
 		}
 		cond_resched();
 	}
@@ -136,9 +136,9 @@ static void hash_random_test(struct kunit *test)
 }
 
 /*
- * Neighbours: as many addresses in a row fall on the servers as their buckets
- * say, to SPREAD_PERCENT. Where the other address and the ports are random, they
- * do not count.
+ * Consecutive addresses are distributed over the servers in proportion to their
+ * buckets, within SPREAD_PERCENT. The other address and the ports are random and
+ * have no effect.
  */
 static void hash_spread_test(struct kunit *test)
 {
@@ -184,12 +184,12 @@ static void hash_spread_test(struct kunit *test)
 	}
 }
 
-/* Who goes takes nobody's clients but his own with him. */
-static void hash_leave_test(struct kunit *test)
+/* Overload of a server moves only its own clients. */
+static void hash_overload_test(struct kunit *test)
 {
 	const struct hash *hash = test->param_value;
 	const struct lbdr_sched_ops *ops = scheds_get(test, hash->name);
-	u32 i, n, at, gone, others = 0, own = 0;
+	u32 i, n, at, closed, others = 0, own = 0;
 	struct scheds *s = test->priv;
 	struct lbdr_flow *flows;
 	struct rnd_state rnd;
@@ -207,13 +207,13 @@ static void hash_leave_test(struct kunit *test)
 			flows[i] = scheds_flow(s, &rnd);
 			s->drawn[i] = scheds_pick(s, &flows[i]);
 		}
-		gone = lbdr_kunit_below(&rnd, n);
-		s->servers[gone].overloaded = true;
+		closed = lbdr_kunit_below(&rnd, n);
+		s->servers[closed].overloaded = true;
 		for (i = 0; i < BUCKETS; i++) {
 			at = scheds_pick(s, &flows[i]);
-			KUNIT_ASSERT_NE(test, at, gone);
+			KUNIT_ASSERT_NE(test, at, closed);
 			KUNIT_ASSERT_NE(test, at, SCHEDS_NONE);
-			if (s->drawn[i] == gone) {
+			if (s->drawn[i] == closed) {
 				own++;
 				continue;
 			}
@@ -225,7 +225,7 @@ static void hash_leave_test(struct kunit *test)
 	KUNIT_EXPECT_GT(test, others, BUCKETS);
 }
 
-/* Only what a scheduler is asked to look at counts. */
+/* The hash depends only on the address, and with the flag on the port. */
 static void hash_fields_test(struct kunit *test)
 {
 	static const u32 weights[] = { 1, 1, 1, 1, 1, 1, 1 };
@@ -266,7 +266,7 @@ static void hash_fields_test(struct kunit *test)
 static struct kunit_case hash_cases[] = {
 	KUNIT_CASE_PARAM(hash_random_test, hash_gen_params),
 	KUNIT_CASE_PARAM(hash_spread_test, hash_gen_params),
-	KUNIT_CASE_PARAM(hash_leave_test, hash_gen_params),
+	KUNIT_CASE_PARAM(hash_overload_test, hash_gen_params),
 	KUNIT_CASE_PARAM(hash_fields_test, hash_gen_params),
 	{}
 };

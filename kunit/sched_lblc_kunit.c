@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * lblc and lblcr against references that remember destinations in an array; and
- * the bounds of what the module remembers: by number, by time, by service.
+ * lblc and lblcr compared with references that keep the destinations in an array;
+ * and the limits of the destination table: number of entries, time, service.
  */
 #include <kunit/test.h>
 #include <linux/jiffies.h>
@@ -17,15 +17,15 @@
 #define STEPS		200
 #define SERVERS		7
 #define DESTINATIONS	12
-/* The module's default of lblc_max, and of how long it bears a crowd */
-#define REMEMBERED	16384
-#define CROWDED_IDLE	(6 * 60 * HZ)
+/* The default of lblc_max, and locality.c's EXPIRE_NEARLY_FULL */
+#define LBLC_MAX		16384
+#define EXPIRE_NEARLY_FULL	(6 * 60 * HZ)
 
 /**
- * struct known - a destination, as the references remember it
- * @servers: which ones it has, in the order in which they came
- * @n: how many; 0 of a destination that is not known yet
- * @old: the set has not changed for as long as lblcr bears it
+ * struct known - a destination of the reference
+ * @servers: indices of its servers in the order of adding to the set
+ * @n: number of servers, 0 for a new destination
+ * @old: the set has not changed for lblc_expire seconds
  */
 struct known {
 	u32	servers[SERVERS];
@@ -39,7 +39,7 @@ static u64 lblc_load(const struct lbdr_server *server)
 	       max(0, atomic_read(&server->inactive));
 }
 
-/* Fewer connections for its weight */
+/* Return true if @a has less load for its weight than @b. */
 static bool lblc_lighter(const struct lbdr_server *a,
 			 const struct lbdr_server *b)
 {
@@ -58,8 +58,8 @@ static u32 lblc_wlc(const struct scheds *s)
 	return best;
 }
 
-/* More active connections than it weighs, and someone has not half of his */
-static bool lblc_strained(const struct scheds *s, u32 index)
+/* Above its weight, while another server has less than half of its weight */
+static bool lblc_imbalanced(const struct scheds *s, u32 index)
 {
 	u32 i;
 
@@ -76,17 +76,17 @@ static bool lblc_strained(const struct scheds *s, u32 index)
 
 static u32 lblc_reference(const struct scheds *s, struct known *known)
 {
-	u32 chosen;
+	u32 selected;
 
 	if (known->n && scheds_is_open(s, known->servers[0]) &&
-	    !lblc_strained(s, known->servers[0]))
+	    !lblc_imbalanced(s, known->servers[0]))
 		return known->servers[0];
-	chosen = lblc_wlc(s);
-	if (chosen != SCHEDS_NONE) {
-		known->servers[0] = chosen;
+	selected = lblc_wlc(s);
+	if (selected != SCHEDS_NONE) {
+		known->servers[0] = selected;
 		known->n = 1;
 	}
-	return chosen;
+	return selected;
 }
 
 static void lblcr_remove(struct known *known, u32 at)
@@ -95,7 +95,7 @@ static void lblcr_remove(struct known *known, u32 at)
 		known->servers[at] = known->servers[at + 1];
 }
 
-/* A closed one goes first, else the last of the most loaded */
+/* Find the server to remove: one that is not open, or the last of the most loaded. */
 static u32 lblcr_worst(const struct scheds *s, const struct known *known)
 {
 	u32 i, worst = 0;
@@ -112,38 +112,38 @@ static u32 lblcr_worst(const struct scheds *s, const struct known *known)
 
 static u32 lblcr_reference(const struct scheds *s, struct known *known)
 {
-	u32 i, chosen = SCHEDS_NONE, at, leaves = SCHEDS_NONE;
+	u32 i, selected = SCHEDS_NONE, at, del = SCHEDS_NONE;
 	bool changed = false;
 
 	for (i = 0; i < known->n; i++) {
 		at = known->servers[i];
 		if (scheds_is_open(s, at) &&
-		    (chosen == SCHEDS_NONE ||
-		     lblc_lighter(&s->servers[at], &s->servers[chosen])))
-			chosen = at;
+		    (selected == SCHEDS_NONE ||
+		     lblc_lighter(&s->servers[at], &s->servers[selected])))
+			selected = at;
 	}
 	if (known->n > 1 && known->old)
-		leaves = lblcr_worst(s, known);
-	if (chosen == SCHEDS_NONE || lblc_strained(s, chosen)) {
-		chosen = lblc_wlc(s);
+		del = lblcr_worst(s, known);
+	if (selected == SCHEDS_NONE || lblc_imbalanced(s, selected)) {
+		selected = lblc_wlc(s);
 		for (i = 0; i < known->n; i++)
-			if (known->servers[i] == chosen)
+			if (known->servers[i] == selected)
 				break;
-		if (i == known->n && chosen != SCHEDS_NONE) {
-			if (leaves != SCHEDS_NONE)
-				lblcr_remove(known, leaves);
-			leaves = SCHEDS_NONE;
-			known->servers[known->n++] = chosen;
+		if (i == known->n && selected != SCHEDS_NONE) {
+			if (del != SCHEDS_NONE)
+				lblcr_remove(known, del);
+			del = SCHEDS_NONE;
+			known->servers[known->n++] = selected;
 			changed = true;
 		}
 	}
-	if (leaves != SCHEDS_NONE) {
-		lblcr_remove(known, leaves);
+	if (del != SCHEDS_NONE) {
+		lblcr_remove(known, del);
 		changed = true;
 	}
 	if (changed)
 		known->old = false;
-	return chosen;
+	return selected;
 }
 
 struct lblc {
@@ -179,7 +179,7 @@ static u32 lblc_pick(struct scheds *s, u32 destination)
 	return scheds_pick(s, &flow);
 }
 
-/* What the module remembers: the number of servers, 0 of nothing */
+/* Get the size of a destination's set in the module, 0 if not found. */
 static u32 lblc_known(struct scheds *s, u32 destination)
 {
 	const struct lbdr_flow flow = lblc_flow(s, destination);
@@ -196,8 +196,8 @@ static u32 lblc_known(struct scheds *s, u32 destination)
 	return n;
 }
 
-/* Lets the time pass in which a set must change or lose a server. */
-static void lblc_wait(struct scheds *s, u32 destination, struct known *known)
+/* Make the set of a destination older than lblc_expire. */
+static void lblc_make_old(struct scheds *s, u32 destination, struct known *known)
 {
 	const struct lbdr_flow flow = lblc_flow(s, destination);
 	struct lbdr_locality_entry *entry;
@@ -231,7 +231,7 @@ static void lblc_change(struct kunit *test, const struct lbdr_sched_ops *ops,
 		break;
 	case 2:
 		if (known[destination].n)
-			lblc_wait(s, destination, &known[destination]);
+			lblc_make_old(s, destination, &known[destination]);
 		break;
 	case 3 ... 4:
 		atomic_set(&server->inactive, lbdr_kunit_below(rnd, 600));
@@ -241,12 +241,12 @@ static void lblc_change(struct kunit *test, const struct lbdr_sched_ops *ops,
 	}
 }
 
-/* Servers come under strain, are closed, change weights; destinations come again. */
+/* Random changes of counts, overload and weights; few destinations. */
 static void lblc_random_test(struct kunit *test)
 {
 	const struct lblc *lblc = test->param_value;
 	const struct lbdr_sched_ops *ops = scheds_get(test, lblc->name);
-	u32 i, j, destination, chosen, moves = 0, sets = 0;
+	u32 i, j, destination, selected, moves = 0, sets = 0;
 	struct known known[DESTINATIONS];
 	struct scheds *s = test->priv;
 	struct rnd_state rnd;
@@ -262,15 +262,15 @@ static void lblc_random_test(struct kunit *test)
 			if (j % 2)
 				lblc_change(test, ops, &rnd, known);
 			destination = lbdr_kunit_below(&rnd, DESTINATIONS);
-			chosen = known[destination].n ?
+			selected = known[destination].n ?
 				 known[destination].servers[0] : SCHEDS_NONE;
-			moves += chosen != SCHEDS_NONE;
-			/* Nobody asks a scheduler that has no server at all. */
-			chosen = scheds_pool(s)->n ?
+			moves += selected != SCHEDS_NONE;
+			/* pick() is not called for an empty pool. */
+			selected = scheds_pool(s)->n ?
 				 lblc->pick(s, &known[destination]) :
 				 SCHEDS_NONE;
 			KUNIT_ASSERT_EQ_MSG(test, lblc_pick(s, destination),
-					    chosen, "step %u of run %u", j, i);
+					    selected, "step %u of run %u", j, i);
 			KUNIT_ASSERT_EQ(test, lblc_known(s, destination),
 					known[destination].n);
 			sets += known[destination].n > 1;
@@ -281,8 +281,8 @@ static void lblc_random_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sets > RUNS, lblc->pick == lblcr_reference);
 }
 
-/* A scheduler forgets with its service, or when another one takes its place. */
-static void lblc_forget_test(struct kunit *test)
+/* The table outlives the pool and is freed when the scheduler changes. */
+static void lblc_state_test(struct kunit *test)
 {
 	static const u32 weights[] = { 1, 1, 1 };
 	const struct lblc *lblc = test->param_value;
@@ -295,7 +295,7 @@ static void lblc_forget_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lblc_pick(s, 1), 1);
 	KUNIT_EXPECT_EQ(test, lblc_known(s, 1), 1);
 
-	/* A new pool of the same scheduler knows what the old one knew. */
+	/* A new pool of the same scheduler has the same table. */
 	atomic_set(&s->servers[0].active, 0);
 	scheds_add(s, 1);
 	scheds_build(test, ops, 0, 0);
@@ -319,14 +319,14 @@ static u32 lblc_count(struct scheds *s, u32 n)
 	return count;
 }
 
-/* Beyond the bound a destination gets a server and is not remembered. */
+/* Beyond lblc_max a destination gets a server and is not added to the table. */
 static void lblc_full_test(struct kunit *test)
 {
 	static const u32 weights[] = { 1, 1, 1 };
 	const struct lblc *lblc = test->param_value;
 	const struct lbdr_sched_ops *ops = scheds_get(test, lblc->name);
 	struct scheds *s = test->priv;
-	u32 i, beyond = REMEMBERED + 1000, now;
+	u32 i, beyond = LBLC_MAX + 1000, now;
 
 	scheds_add_all(test, weights, ARRAY_SIZE(weights));
 	scheds_build(test, ops, 0, 0);
@@ -334,24 +334,24 @@ static void lblc_full_test(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, lblc_pick(s, i), 0);
 		cond_resched();
 	}
-	KUNIT_EXPECT_EQ(test, lblc_count(s, beyond), REMEMBERED);
-	KUNIT_EXPECT_EQ(test, lblc_known(s, REMEMBERED - 1), 1);
-	KUNIT_EXPECT_EQ(test, lblc_known(s, REMEMBERED), 0);
+	KUNIT_EXPECT_EQ(test, lblc_count(s, beyond), LBLC_MAX);
+	KUNIT_EXPECT_EQ(test, lblc_known(s, LBLC_MAX - 1), 1);
+	KUNIT_EXPECT_EQ(test, lblc_known(s, LBLC_MAX), 0);
 
-	/* A table that is full forgets sooner; what was asked for just now stays. */
+	/* A full table expires sooner; recently used entries stay. */
 	now = jiffies;
-	lbdr_locality_age(s->service.memory, now + CROWDED_IDLE / 2);
-	KUNIT_EXPECT_EQ(test, lblc_count(s, beyond), REMEMBERED);
+	lbdr_locality_gc(s->service.memory, now + EXPIRE_NEARLY_FULL / 2);
+	KUNIT_EXPECT_EQ(test, lblc_count(s, beyond), LBLC_MAX);
 	now = jiffies;
-	lbdr_locality_age(s->service.memory, now + CROWDED_IDLE + HZ);
+	lbdr_locality_gc(s->service.memory, now + EXPIRE_NEARLY_FULL + HZ);
 	KUNIT_EXPECT_EQ(test, lblc_count(s, beyond), 0);
 	rcu_barrier();
-	KUNIT_EXPECT_EQ(test, lblc_pick(s, REMEMBERED), 0);
-	KUNIT_EXPECT_EQ(test, lblc_known(s, REMEMBERED), 1);
+	KUNIT_EXPECT_EQ(test, lblc_pick(s, LBLC_MAX), 0);
+	KUNIT_EXPECT_EQ(test, lblc_known(s, LBLC_MAX), 1);
 }
 
-/* One by one, from every place of every chain: only what is idle goes. */
-static void lblc_age_test(struct kunit *test)
+/* Only expired entries are removed, at any position of a hash bucket. */
+static void lblc_gc_test(struct kunit *test)
 {
 	static const u32 weights[] = { 1, 1, 1 };
 	const struct lblc *lblc = test->param_value;
@@ -360,7 +360,7 @@ static void lblc_age_test(struct kunit *test)
 	struct lbdr_locality_entry *entry;
 	struct lbdr_flow flow;
 	struct rnd_state rnd;
-	u32 i, n = REMEMBERED / 2, idle = 0, expire;
+	u32 i, n = LBLC_MAX / 2, expired = 0, expire;
 	bool *stays;
 
 	lbdr_kunit_seed(test, &rnd);
@@ -372,28 +372,28 @@ static void lblc_age_test(struct kunit *test)
 	for (i = 0; i < n; i++) {
 		KUNIT_ASSERT_EQ(test, lblc_pick(s, i), 0);
 		stays[i] = lbdr_kunit_below(&rnd, 2);
-		idle += !stays[i];
+		expired += !stays[i];
 		flow = lblc_flow(s, i);
 		local_bh_disable();
 		rcu_read_lock();
 		entry = lbdr_locality_find(s->service.memory, &flow);
 		if (entry && !stays[i])
-			entry->stamp -= expire + HZ;
+			entry->used -= expire + HZ;
 		rcu_read_unlock();
 		local_bh_enable();
 		KUNIT_ASSERT_NOT_NULL(test, entry);
 	}
-	lbdr_locality_age(s->service.memory, jiffies);
+	lbdr_locality_gc(s->service.memory, jiffies);
 	for (i = 0; i < n; i++)
 		KUNIT_ASSERT_EQ(test, lblc_known(s, i), stays[i]);
-	KUNIT_EXPECT_GT(test, idle, 0);
+	KUNIT_EXPECT_GT(test, expired, 0);
 }
 
 static struct kunit_case lblc_cases[] = {
 	KUNIT_CASE_PARAM(lblc_random_test, lblc_gen_params),
-	KUNIT_CASE_PARAM(lblc_forget_test, lblc_gen_params),
+	KUNIT_CASE_PARAM(lblc_state_test, lblc_gen_params),
 	KUNIT_CASE_PARAM(lblc_full_test, lblc_gen_params),
-	KUNIT_CASE_PARAM(lblc_age_test, lblc_gen_params),
+	KUNIT_CASE_PARAM(lblc_gc_test, lblc_gen_params),
 	{}
 };
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The schedulers that look at all servers when they choose, lc, wlc, sed, nq, fo
- * and ovf, against references that compare every server with every other.
+ * The schedulers that read all servers for each choice (lc, wlc, sed, nq, fo, ovf),
+ * compared with references that compare every pair of servers.
  *
- * A reference says which servers are eligible and which of two is better; the
- * choice is the first one added that no other eligible one is better than.
+ * A reference defines which servers are eligible and which of two is better. The
+ * expected server is the first one for which no eligible server is better.
  */
 #include <kunit/test.h>
 #include <linux/math64.h>
@@ -16,7 +16,7 @@
 
 #define POOLS		3000
 #define POOLS_LARGE	4
-/* States of the counters that each pool is tried in */
+/* Random states of the counts for each pool */
 #define STATES		4
 
 static u64 load_active(const struct lbdr_server *server)
@@ -24,8 +24,8 @@ static u64 load_active(const struct lbdr_server *server)
 	return max(0, atomic_read(&server->active));
 }
 
-/* An active connection counts as 256 others; all in all, no load is below 0. */
-static u64 load_overhead(const struct lbdr_server *server)
+/* An active connection counts as 256 inactive ones; a negative load counts as 0. */
+static u64 load_weighted(const struct lbdr_server *server)
 {
 	s64 load = 256LL * atomic_read(&server->active);
 
@@ -33,7 +33,7 @@ static u64 load_overhead(const struct lbdr_server *server)
 	return load < 0 ? 0 : load;
 }
 
-/* a / b < c / d, in whole numbers and by what is left over */
+/* a / b < c / d, by quotients and remainders */
 static bool load_below(u64 a, u32 b, u64 c, u32 d)
 {
 	u32 a_rest, c_rest;
@@ -47,13 +47,13 @@ static bool load_below(u64 a, u32 b, u64 c, u32 d)
 
 static bool lc_better(const struct lbdr_server *a, const struct lbdr_server *b)
 {
-	return load_overhead(a) < load_overhead(b);
+	return load_weighted(a) < load_weighted(b);
 }
 
 static bool wlc_better(const struct lbdr_server *a, const struct lbdr_server *b)
 {
-	return load_below(load_overhead(a), a->weight,
-			  load_overhead(b), b->weight);
+	return load_below(load_weighted(a), a->weight,
+			  load_weighted(b), b->weight);
 }
 
 static bool sed_better(const struct lbdr_server *a, const struct lbdr_server *b)
@@ -62,7 +62,7 @@ static bool sed_better(const struct lbdr_server *a, const struct lbdr_server *b)
 			  load_active(b) + 1, b->weight);
 }
 
-/* Idle ones are equal, and better than those that are not. */
+/* Idle servers are equal, and better than the others. */
 static bool nq_better(const struct lbdr_server *a, const struct lbdr_server *b)
 {
 	if (!load_active(a) || !load_active(b))
@@ -87,10 +87,10 @@ static bool ovf_eligible(const struct lbdr_server *server)
 }
 
 /**
- * struct reference - a scheduler, slow and plain
- * @name: the scheduler's
- * @eligible: whether an open server may be chosen
- * @better: whether the first of two is to be preferred
+ * struct reference - a scheduler and its reference
+ * @name: name of the scheduler
+ * @eligible: returns true if an open server may be selected
+ * @better: returns true if the first server is better than the second
  */
 struct reference {
 	const char	*name;
@@ -111,10 +111,10 @@ static const struct reference references[] = {
 KUNIT_ARRAY_PARAM_DESC(reference, references, name);
 
 /**
- * struct seen - what the random pools had to offer
- * @ties: choices among equals
- * @later: choices of a server that was not the first eligible one
- * @none: nobody could be chosen
+ * struct seen - coverage of the random pools
+ * @ties: selections among equal servers
+ * @later: selections of a server that is not the first eligible one
+ * @none: no server was eligible
  */
 struct seen {
 	u32	ties;
@@ -183,33 +183,33 @@ static void load_random_test(struct kunit *test)
 			flow = scheds_flow(s, &rnd);
 			expected = reference_pick(s, reference, &seen);
 			KUNIT_ASSERT_EQ_MSG(test, scheds_pick(s, &flow),
-					    expected, "of %u servers", n);
+					    expected, "%u servers", n);
 		}
 		cond_resched();
 	}
-	/* Each kind must have been met, or nothing was said of it. */
+	/* Each kind must have been tested. */
 	KUNIT_EXPECT_GT(test, seen.ties, POOLS / 10);
 	KUNIT_EXPECT_GT(test, seen.later, POOLS / 2);
 	KUNIT_EXPECT_GT(test, seen.none, POOLS / 100);
 }
 
-/* Opens connections that are held, and lets the scheduler find a server. */
+/* Open @n connections that stay active. */
 static void load_hold(struct kunit *test, u32 n)
 {
 	struct scheds *s = test->priv;
 	const struct lbdr_flow flow = {
 		.family = s->service.key.family,
 	};
-	u32 i, chosen;
+	u32 i, index;
 
 	for (i = 0; i < n; i++) {
-		chosen = scheds_pick(s, &flow);
-		KUNIT_ASSERT_LT(test, chosen, s->n);
-		atomic_inc(&s->servers[chosen].active);
+		index = scheds_pick(s, &flow);
+		KUNIT_ASSERT_LT(test, index, s->n);
+		atomic_inc(&s->servers[index].active);
 	}
 }
 
-/* As many held connections as the servers weigh together, and twice as many */
+/* After sum, 2 * sum, 3 * sum active connections each server has its exact share. */
 static void load_hold_test(struct kunit *test)
 {
 	static const char *const names[] = { "lc", "wlc", "sed" };
@@ -238,7 +238,7 @@ static void load_hold_test(struct kunit *test)
 	}
 }
 
-/* ovf fills the heaviest with one more than it weighs, then the next; then no. */
+/* ovf fills each server to its weight plus one, highest weight first. */
 static void load_overflow_test(struct kunit *test)
 {
 	static const u32 weights[] = { 2, 5, 1, 5 };
@@ -246,14 +246,14 @@ static void load_overflow_test(struct kunit *test)
 				     0, 0, 0, 2, 2 };
 	const struct lbdr_flow flow = { .family = LBDR_V4 };
 	struct scheds *s = test->priv;
-	u32 i, chosen;
+	u32 i, index;
 
 	scheds_add_all(test, weights, ARRAY_SIZE(weights));
 	scheds_build(test, scheds_get(test, "ovf"), 0, 0);
 	for (i = 0; i < ARRAY_SIZE(order); i++) {
-		chosen = scheds_pick(s, &flow);
-		KUNIT_ASSERT_EQ_MSG(test, chosen, order[i], "connection %u", i);
-		atomic_inc(&s->servers[chosen].active);
+		index = scheds_pick(s, &flow);
+		KUNIT_ASSERT_EQ_MSG(test, index, order[i], "connection %u", i);
+		atomic_inc(&s->servers[index].active);
 	}
 	KUNIT_EXPECT_EQ(test, scheds_pick(s, &flow), SCHEDS_NONE);
 	atomic_dec(&s->servers[2].active);

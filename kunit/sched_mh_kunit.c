@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mh: its table against one that is dealt out by the paper's own pseudo-code,
- * everybody's share of it, and who moves when a server comes or goes.
+ * mh: its table compared with one that is filled by the paper's pseudo-code, the
+ * shares of the servers, and the slots that move when a server is added or
+ * removed.
  *
- * Directors share clients without a word between them, so the keys below are
- * part of the interface: tables of two releases must be the same.
+ * Directors share clients without communication, so that the keys below are part
+ * of the interface: tables of two releases must be equal.
  */
 #include <kunit/test.h>
 #include <linux/jhash.h>
@@ -41,7 +42,7 @@ static u64 mh_order(const struct lbdr_server *server)
 	return siphash(&server->addr, sizeof(server->addr), &mh_key_order);
 }
 
-/* The @i-th slot that a server asks for */
+/* Get slot number @i of a server's permutation. */
 static u32 mh_preference(const struct lbdr_server *server, u32 i, u32 size)
 {
 	u64 skip = siphash(&server->addr, sizeof(server->addr), &mh_key_skip);
@@ -51,18 +52,18 @@ static u32 mh_preference(const struct lbdr_server *server, u32 i, u32 size)
 	return (first + i * step) % size;
 }
 
-/* The servers of weight above 0 in the order of their turns, into s->order */
-static u32 mh_turns(struct scheds *s, u64 *sum, u32 *heaviest)
+/* Sort the servers of weight above 0 by turns, into scheds.order. */
+static u32 mh_turns(struct scheds *s, u64 *sum, u32 *max)
 {
 	u32 i, j, n = 0;
 
 	*sum = 0;
-	*heaviest = 0;
+	*max = 0;
 	for (i = 0; i < s->n; i++) {
 		if (!s->servers[i].weight)
 			continue;
 		*sum += s->servers[i].weight;
-		*heaviest = max(*heaviest, s->servers[i].weight);
+		*max = max(*max, s->servers[i].weight);
 		for (j = n++; j > 0; j--) {
 			if (mh_order(&s->servers[s->order[j - 1]]) <
 			    mh_order(&s->servers[i]))
@@ -75,8 +76,8 @@ static u32 mh_turns(struct scheds *s, u64 *sum, u32 *heaviest)
 }
 
 /*
- * What each server's weight gives it, in whole slots, into s->weights; what is
- * left over goes to the first in the order of turns.
+ * Compute the quotas, into scheds.weights: the share rounded down; the remaining
+ * slots go to the first servers in the order of turns.
  */
 static void mh_quotas(struct scheds *s, u32 n, u64 sum, u32 size)
 {
@@ -91,26 +92,26 @@ static void mh_quotas(struct scheds *s, u32 n, u64 sum, u32 size)
 		s->weights[i]++;
 }
 
-/* Figure 3's pseudo-code: turn by turn, whatever time it takes; into s->drawn. */
-static void mh_deal(struct scheds *s, u32 size)
+/* The pseudo-code of the paper's figure 3, turn by turn, into scheds.drawn. */
+static void mh_fill(struct scheds *s, u32 size)
 {
-	u32 n, i, at, round, slot, dealt = 0, heaviest;
+	u32 n, i, at, round, slot, filled = 0, max;
 	u64 sum;
 
-	n = mh_turns(s, &sum, &heaviest);
+	n = mh_turns(s, &sum, &max);
 	mh_quotas(s, n, sum, size);
 	for (slot = 0; slot < size; slot++)
 		s->drawn[slot] = SCHEDS_NONE;
-	/* counts: how many slots each has, drawn: whose a slot is */
+	/* counts: number of slots of each server; drawn: server of each slot */
 	memset(s->counts, 0, sizeof(s->counts));
-	for (round = 1; dealt < size; round++) {
+	for (round = 1; filled < size; round++) {
 		for (i = 0; i < n; i++) {
 			const struct lbdr_server *server =
 				&s->servers[s->order[i]];
 			u64 turns = div_u64((u64)round * server->weight,
-					    heaviest);
+					    max);
 			u64 before = div_u64((u64)(round - 1) * server->weight,
-					     heaviest);
+					     max);
 
 			if (turns == before || s->counts[i] == s->weights[i])
 				continue;
@@ -121,7 +122,7 @@ static void mh_deal(struct scheds *s, u32 size)
 			}
 			s->drawn[slot] = s->order[i];
 			s->counts[i]++;
-			dealt++;
+			filled++;
 		}
 	}
 }
@@ -142,7 +143,7 @@ static void mh_reference_test(struct kunit *test)
 			scheds_add(s, lbdr_kunit_below(&rnd, 12));
 		scheds_add(s, 1 + lbdr_kunit_below(&rnd, 12));
 		scheds_build(test, mh, 0, size);
-		mh_deal(s, size);
+		mh_fill(s, size);
 		for (slot = 0; slot < size; slot++)
 			KUNIT_ASSERT_EQ_MSG(test, mh_at(s, slot),
 					    s->drawn[slot],
@@ -152,7 +153,7 @@ static void mh_reference_test(struct kunit *test)
 	}
 }
 
-/* Whom a client's slot belongs to, without and with the flags */
+/* Get the slot of a client, with or without its port. */
 static u32 mh_slot(const struct scheds *s, const struct lbdr_flow *flow,
 		   bool port, u32 salt)
 {
@@ -177,7 +178,7 @@ static u32 mh_slot(const struct scheds *s, const struct lbdr_flow *flow,
 static void mh_flows_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *mh = scheds_get(test, "mh");
-	u32 i, j, flags, at, chosen, open, none = 0, moved = 0;
+	u32 i, j, flags, at, selected, open, none = 0, moved = 0;
 	struct scheds *s = test->priv;
 	struct lbdr_flow flow;
 	struct rnd_state rnd;
@@ -197,18 +198,18 @@ static void mh_flows_test(struct kunit *test)
 		for (j = 0; j < FLOWS; j++) {
 			flow = scheds_flow(s, &rnd);
 			at = mh_at(s, mh_slot(s, &flow, port, 0));
-			chosen = scheds_pick(s, &flow);
+			selected = scheds_pick(s, &flow);
 			if (scheds_is_open(s, at)) {
-				KUNIT_ASSERT_EQ(test, chosen, at);
+				KUNIT_ASSERT_EQ(test, selected, at);
 			} else if (fallback && open) {
-				KUNIT_ASSERT_NE(test, chosen, SCHEDS_NONE);
-				KUNIT_ASSERT_TRUE(test, scheds_is_open(s, chosen));
+				KUNIT_ASSERT_NE(test, selected, SCHEDS_NONE);
+				KUNIT_ASSERT_TRUE(test, scheds_is_open(s, selected));
 				at = mh_at(s, mh_slot(s, &flow, port, 1));
 				if (scheds_is_open(s, at))
-					KUNIT_ASSERT_EQ(test, chosen, at);
+					KUNIT_ASSERT_EQ(test, selected, at);
 				moved++;
 			} else {
-				KUNIT_ASSERT_EQ(test, chosen, SCHEDS_NONE);
+				KUNIT_ASSERT_EQ(test, selected, SCHEDS_NONE);
 				none++;
 			}
 		}
@@ -217,11 +218,11 @@ static void mh_flows_test(struct kunit *test)
 	KUNIT_EXPECT_GT(test, moved, POOLS);
 }
 
-/* Off by no whole slot, and so by less than 1 % where 1 % is more than one. */
+/* The error of each share is less than one slot. */
 static void mh_share_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *mh = scheds_get(test, "mh");
-	u32 i, t, n, heaviest, sizes[] = { 251, 4093, MH_DEFAULT, 262139 };
+	u32 i, t, n, max, sizes[] = { 251, 4093, MH_DEFAULT, 262139 };
 	struct scheds *s = test->priv;
 	struct rnd_state rnd;
 	u64 sum, ideal;
@@ -234,7 +235,7 @@ static void mh_share_test(struct kunit *test)
 		scheds_add_random(test, &rnd, n - 1);
 		scheds_add(s, 1);
 		scheds_build(test, mh, 0, size);
-		mh_turns(s, &sum, &heaviest);
+		mh_turns(s, &sum, &max);
 		memset(s->counts, 0, sizeof(s->counts));
 		for (t = 0; t < size; t++)
 			s->counts[mh_at(s, t)]++;
@@ -249,7 +250,7 @@ static void mh_share_test(struct kunit *test)
 	}
 }
 
-/* Clients meet the servers by weight, as chance has it. */
+/* Clients are distributed by weight, within statistical limits. */
 static void mh_clients_test(struct kunit *test)
 {
 	static const u32 weights[] = { 1, 2, 3, 4, 0, 10 };
@@ -278,7 +279,7 @@ static void mh_clients_test(struct kunit *test)
 	}
 }
 
-/* Two directors whose operators typed the same commands in another order. */
+/* The table does not depend on the order in which servers are added. */
 static void mh_order_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *mh = scheds_get(test, "mh");
@@ -298,7 +299,7 @@ static void mh_order_test(struct kunit *test)
 		for (t = 0; t < 1021; t++)
 			s->drawn[t] = mh_at(s, t);
 
-		/* The server of number j comes at the place of another. */
+		/* Shuffle the servers. */
 		for (j = n - 1; j > 0; j--) {
 			t = lbdr_kunit_below(&rnd, j + 1);
 			swap(numbers[j], numbers[t]);
@@ -316,15 +317,15 @@ static void mh_order_test(struct kunit *test)
 }
 
 /*
- * One of N leaves: of the slots, at most 1/N + 2 % are another server's now. The
- * same ones come back when it does.
+ * After the removal of one of N servers, at most 1/N + 2 % of the slots change
+ * their server. They change back when the server is added again.
  */
 static void mh_disruption_test(struct kunit *test)
 {
 	static const u32 numbers[] = { 10, 100, 1000 };
 	const struct lbdr_sched_ops *mh = scheds_get(test, "mh");
 	struct scheds *s = test->priv;
-	u32 i, t, n, gone, moved, lost;
+	u32 i, t, n, removed, moved, lost;
 	struct rnd_state rnd;
 
 	lbdr_kunit_seed(test, &rnd);
@@ -337,21 +338,21 @@ static void mh_disruption_test(struct kunit *test)
 		for (t = 0; t < MH_DEFAULT; t++)
 			s->drawn[t] = mh_at(s, t);
 
-		gone = lbdr_kunit_below(&rnd, n);
-		s->servers[gone].weight = 0;
+		removed = lbdr_kunit_below(&rnd, n);
+		s->servers[removed].weight = 0;
 		scheds_build(test, mh, 0, 0);
 		for (t = 0, moved = 0, lost = 0; t < MH_DEFAULT; t++) {
-			lost += s->drawn[t] == gone;
+			lost += s->drawn[t] == removed;
 			moved += mh_at(s, t) != s->drawn[t];
 		}
-		kunit_info(test, "one of %u leaves: %u.%02u %% of %u slots move, %u of them its own",
+		kunit_info(test, "removal of one of %u: %u.%02u %% of %u slots change, %u of them its own",
 			   n, moved * 100 / MH_DEFAULT,
 			   moved * 10000 / MH_DEFAULT % 100, MH_DEFAULT, lost);
 		KUNIT_EXPECT_GE(test, moved, lost);
 		KUNIT_EXPECT_LE(test, moved * 100,
 				MH_DEFAULT * 100 / n + MH_DEFAULT * 2);
 
-		s->servers[gone].weight = 1;
+		s->servers[removed].weight = 1;
 		scheds_build(test, mh, 0, 0);
 		for (t = 0; t < MH_DEFAULT; t++)
 			KUNIT_ASSERT_EQ(test, mh_at(s, t), s->drawn[t]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Schedulers that are asked whom they would choose: the answer is the next choice,
- * however often it is asked for, and nothing tells that it was.
+ * peek(): returns the server that pick() selects next, any number of times, and
+ * has no side effects.
  */
 #include <kunit/test.h>
 
@@ -12,15 +12,15 @@
 
 #define POOLS		300
 #define STEPS		60
-/* Flows that come again, so that what is remembered of them matters */
+/* So few that flows repeat, and lblc's state is used */
 #define FLOWS		8
-#define ASKED		5
+#define PEEKS		5
 
-/* What a run is made of, so that the same one can be had twice. */
+/* The input of a run, so that it can be repeated. */
 struct peek_run {
 	struct rnd_state	rnd;
 	struct lbdr_flow	flows[FLOWS];
-	u32			choices[STEPS];
+	u32			picks[STEPS];
 };
 
 static u32 peek_flags(const struct lbdr_sched_ops *ops, struct rnd_state *rnd)
@@ -28,7 +28,7 @@ static u32 peek_flags(const struct lbdr_sched_ops *ops, struct rnd_state *rnd)
 	return ops->flags & lbdr_kunit_below(rnd, 4);
 }
 
-/* Servers, and flows to them; they have no server yet. */
+/* Set up random servers and flows. */
 static void peek_begin(struct kunit *test, const struct lbdr_sched_ops *ops,
 		       struct peek_run *run, u32 seed)
 {
@@ -38,7 +38,7 @@ static void peek_begin(struct kunit *test, const struct lbdr_sched_ops *ops,
 	prandom_seed_state(&run->rnd, seed);
 	scheds_add_random(test, &run->rnd,
 			  1 + lbdr_kunit_below(&run->rnd, 12));
-	/* mh's usual table takes its time, and there are many. */
+	/* Building mh's default table is slow. */
 	scheds_build(test, ops, peek_flags(ops, &run->rnd),
 		     ops->size ? LBDR_SCHED_SIZE_MIN : 0);
 	scheds_random_counts(s, &run->rnd);
@@ -46,7 +46,7 @@ static void peek_begin(struct kunit *test, const struct lbdr_sched_ops *ops,
 		run->flows[i] = scheds_flow(s, &run->rnd);
 }
 
-/* Something happens to the servers, and a client comes. */
+/* Change the servers at random; return the flow of the next connection. */
 static const struct lbdr_flow *peek_step(struct scheds *s, struct peek_run *run)
 {
 	if (!lbdr_kunit_below(&run->rnd, 4))
@@ -56,42 +56,43 @@ static const struct lbdr_flow *peek_step(struct scheds *s, struct peek_run *run)
 	return &run->flows[lbdr_kunit_below(&run->rnd, FLOWS)];
 }
 
-/* Whoever was meant first gets it, unless there is something about him. */
-static bool peek_minds_load(const struct lbdr_sched_ops *ops)
+/* Return true if the scheduler can skip its first server although it is open. */
+static bool peek_skips_open(const struct lbdr_sched_ops *ops)
 {
-	return ops->open || !strcmp(ops->name, "ovf");
+	return ops->state_alloc || !strcmp(ops->name, "ovf");
 }
 
-static void peek_ask(struct kunit *test, const struct lbdr_sched_ops *ops,
-		     const struct lbdr_flow *flow, u32 *chosen)
+/* Call peek() several times: the results are equal and the cursor stays. */
+static void peek_repeat(struct kunit *test, const struct lbdr_sched_ops *ops,
+			const struct lbdr_flow *flow, u32 *peeked)
 {
 	struct scheds *s = test->priv;
 	u64 cursor = atomic64_read(&s->service.cursor);
-	u32 i, first, meant = SCHEDS_NONE;
+	u32 i, first, prev = SCHEDS_NONE;
 
-	for (i = 0; i < ASKED; i++) {
-		u32 answer = scheds_peek(s, flow, &first);
+	for (i = 0; i < PEEKS; i++) {
+		u32 index = scheds_peek(s, flow, &first);
 
-		if (answer != SCHEDS_NONE)
-			KUNIT_ASSERT_TRUE(test, scheds_is_open(s, answer));
+		if (index != SCHEDS_NONE)
+			KUNIT_ASSERT_TRUE(test, scheds_is_open(s, index));
 		if (i && !ops->random)
-			KUNIT_ASSERT_EQ(test, answer, *chosen);
+			KUNIT_ASSERT_EQ(test, index, *peeked);
 		if (i)
-			KUNIT_ASSERT_EQ(test, first, meant);
-		*chosen = answer;
-		meant = first;
+			KUNIT_ASSERT_EQ(test, first, prev);
+		*peeked = index;
+		prev = first;
 	}
 	KUNIT_ASSERT_EQ(test, atomic64_read(&s->service.cursor), cursor);
-	if (meant != SCHEDS_NONE && scheds_is_open(s, meant) &&
-	    !peek_minds_load(ops))
-		KUNIT_ASSERT_EQ(test, *chosen, meant);
+	if (prev != SCHEDS_NONE && scheds_is_open(s, prev) &&
+	    !peek_skips_open(ops))
+		KUNIT_ASSERT_EQ(test, *peeked, prev);
 }
 
-/* The answer is whom the next one gets, and the running number stays. */
+/* The next pick() selects the server that peek() returned; the cursor stays. */
 static void peek_next_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *ops = test->param_value;
-	u32 i, step, seed, chosen = SCHEDS_NONE, some = 0;
+	u32 i, step, seed, peeked = SCHEDS_NONE, some = 0;
 	struct scheds *s = test->priv;
 	const struct lbdr_flow *flow;
 	struct peek_run *run;
@@ -107,10 +108,10 @@ static void peek_next_test(struct kunit *test)
 			u32 picked;
 
 			flow = peek_step(s, run);
-			peek_ask(test, ops, flow, &chosen);
+			peek_repeat(test, ops, flow, &peeked);
 			picked = scheds_pick(s, flow);
 			if (!ops->random)
-				KUNIT_ASSERT_EQ_MSG(test, picked, chosen,
+				KUNIT_ASSERT_EQ_MSG(test, picked, peeked,
 						    "step %u of pool %u", step,
 						    i);
 			some += picked != SCHEDS_NONE;
@@ -120,8 +121,8 @@ static void peek_next_test(struct kunit *test)
 	KUNIT_EXPECT_GT(test, some, POOLS);
 }
 
-/* Who asks in between changes nothing of what comes. */
-static void peek_undisturbed_test(struct kunit *test)
+/* Calls of peek() between calls of pick() do not change what pick() selects. */
+static void peek_no_effect_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *ops = test->param_value;
 	struct scheds *s = test->priv;
@@ -131,7 +132,7 @@ static void peek_undisturbed_test(struct kunit *test)
 	struct rnd_state rnd;
 
 	if (ops->random)
-		kunit_skip(test, "%s draws", ops->name);
+		kunit_skip(test, "%s selects at random", ops->name);
 	run = kunit_kzalloc(test, sizeof(*run), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, run);
 	lbdr_kunit_seed(test, &rnd);
@@ -139,7 +140,7 @@ static void peek_undisturbed_test(struct kunit *test)
 		seed = prandom_u32_state(&rnd);
 		peek_begin(test, ops, run, seed);
 		for (step = 0; step < STEPS; step++)
-			run->choices[step] = scheds_pick(s, peek_step(s, run));
+			run->picks[step] = scheds_pick(s, peek_step(s, run));
 		peek_begin(test, ops, run, seed);
 		for (step = 0; step < STEPS; step++) {
 			u32 other = step % FLOWS;
@@ -148,14 +149,14 @@ static void peek_undisturbed_test(struct kunit *test)
 			scheds_peek(s, flow, &first);
 			scheds_peek(s, &run->flows[other], &first);
 			picked = scheds_pick(s, flow);
-			KUNIT_ASSERT_EQ_MSG(test, picked, run->choices[step],
+			KUNIT_ASSERT_EQ_MSG(test, picked, run->picks[step],
 					    "step %u of pool %u", step, i);
 		}
 		cond_resched();
 	}
 }
 
-/* A destination is neither made known nor kept by it, and its set stays. */
+/* peek() does not add or renew a destination and does not change its set. */
 static void peek_locality_test(struct kunit *test)
 {
 	static const char *const names[] = { "lblc", "lblcr" };
@@ -163,7 +164,7 @@ static void peek_locality_test(struct kunit *test)
 	struct scheds *s = test->priv;
 	struct lbdr_locality_entry *entry;
 	const struct lbdr_locality_set *set;
-	u32 i, first, long_ago;
+	u32 i, first, used;
 	struct lbdr_flow flow;
 	struct rnd_state rnd;
 
@@ -175,18 +176,18 @@ static void peek_locality_test(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, scheds_peek(s, &flow, &first), 0);
 		KUNIT_EXPECT_EQ(test, first, SCHEDS_NONE);
 		rcu_read_lock();
-		KUNIT_EXPECT_NULL(test, lbdr_locality_look(s->service.memory,
+		KUNIT_EXPECT_NULL(test, lbdr_locality_peek(s->service.memory,
 							   &flow));
 		rcu_read_unlock();
 
 		KUNIT_EXPECT_EQ(test, scheds_pick(s, &flow), 0);
 		rcu_read_lock();
-		entry = lbdr_locality_look(s->service.memory, &flow);
+		entry = lbdr_locality_peek(s->service.memory, &flow);
 		if (entry) {
-			long_ago = (u32)jiffies - 1000;
-			entry->stamp = long_ago;
+			used = (u32)jiffies - 1000;
+			entry->used = used;
 			set = rcu_dereference(entry->set);
-			/* Under strain, while others are idle */
+			/* Imbalanced: above its weight, the others are idle */
 			atomic_set(&s->servers[0].active, 2);
 		}
 		rcu_read_unlock();
@@ -194,7 +195,7 @@ static void peek_locality_test(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, scheds_peek(s, &flow, &first), 1);
 		KUNIT_EXPECT_EQ(test, first, 0);
 		rcu_read_lock();
-		KUNIT_EXPECT_EQ(test, entry->stamp, long_ago);
+		KUNIT_EXPECT_EQ(test, entry->used, used);
 		KUNIT_EXPECT_PTR_EQ(test, rcu_dereference(entry->set), set);
 		rcu_read_unlock();
 	}
@@ -204,11 +205,11 @@ struct peek_first {
 	const char	*name;
 	u32		flags;
 	u32		weights[3];
-	u32		first;		/* who is meant, SCHEDS_NONE: it depends */
-	bool		other;		/* somebody else stands in */
+	u32		first;		/* SCHEDS_NONE: depends on the flow */
+	bool		other;		/* another server is selected instead */
 };
 
-/* Who is meant is overloaded. */
+/* The server that is tested first is overloaded. */
 static const struct peek_first peek_firsts[] = {
 	{ "rr", 0, { 1, 1, 1 }, 0, true },
 	{ "wrr", 0, { 3, 1, 1 }, 0, true },
@@ -227,7 +228,7 @@ static void peek_first_test(struct kunit *test)
 {
 	const struct peek_first *row = test->param_value;
 	struct scheds *s = test->priv;
-	u32 meant, first, chosen;
+	u32 before, first, peeked;
 	struct lbdr_flow flow;
 	struct rnd_state rnd;
 
@@ -235,24 +236,24 @@ static void peek_first_test(struct kunit *test)
 	scheds_add_all(test, row->weights, ARRAY_SIZE(row->weights));
 	scheds_build(test, scheds_get(test, row->name), row->flags, 0);
 	flow = scheds_flow(s, &rnd);
-	chosen = scheds_peek(s, &flow, &meant);
-	KUNIT_ASSERT_LT(test, meant, ARRAY_SIZE(row->weights));
-	KUNIT_EXPECT_EQ(test, chosen, meant);
+	peeked = scheds_peek(s, &flow, &before);
+	KUNIT_ASSERT_LT(test, before, ARRAY_SIZE(row->weights));
+	KUNIT_EXPECT_EQ(test, peeked, before);
 	if (row->first != SCHEDS_NONE)
-		KUNIT_EXPECT_EQ(test, meant, row->first);
+		KUNIT_EXPECT_EQ(test, before, row->first);
 
-	s->servers[meant].overloaded = true;
-	chosen = scheds_peek(s, &flow, &first);
-	KUNIT_EXPECT_EQ(test, first, meant);
+	s->servers[before].overloaded = true;
+	peeked = scheds_peek(s, &flow, &first);
+	KUNIT_EXPECT_EQ(test, first, before);
 	if (row->other) {
-		KUNIT_EXPECT_LT(test, chosen, ARRAY_SIZE(row->weights));
-		KUNIT_EXPECT_NE(test, chosen, meant);
+		KUNIT_EXPECT_LT(test, peeked, ARRAY_SIZE(row->weights));
+		KUNIT_EXPECT_NE(test, peeked, before);
 	} else {
-		KUNIT_EXPECT_EQ(test, chosen, SCHEDS_NONE);
+		KUNIT_EXPECT_EQ(test, peeked, SCHEDS_NONE);
 	}
 }
 
-/* Of nobody, nobody. */
+/* peek() returns no server if there is none. */
 static void peek_empty_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *ops = test->param_value;
@@ -276,7 +277,7 @@ static void peek_empty_test(struct kunit *test)
 
 static struct kunit_case peek_cases[] = {
 	KUNIT_CASE_PARAM(peek_next_test, scheds_gen_params),
-	KUNIT_CASE_PARAM(peek_undisturbed_test, scheds_gen_params),
+	KUNIT_CASE_PARAM(peek_no_effect_test, scheds_gen_params),
 	KUNIT_CASE_PARAM(peek_empty_test, scheds_gen_params),
 	KUNIT_CASE_PARAM(peek_first_test, peek_first_gen_params),
 	KUNIT_CASE(peek_locality_test),

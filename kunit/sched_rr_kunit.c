@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * rr against a reference that walks the servers, and the running number by which
- * rr and wrr know whose turn it is.
+ * rr compared with a reference that walks the servers, and the cursor that numbers
+ * the turns of rr and wrr.
  */
 #include <kunit/test.h>
 
@@ -11,20 +11,20 @@
 
 #define POOLS		2000
 #define POOLS_LARGE	8
-/* How often servers become overloaded or recover in a pool's life */
+/* Changes of overload for each pool */
 #define CHANGES		4
 
 /**
  * struct turns - the reference
- * @member: which servers the pool was built of
- * @at: the one that the turn has come to
+ * @member: for each server, true if it is in the pool
+ * @at: the server of the next turn
  */
 struct turns {
 	bool	member[SCHEDS_SERVERS];
 	u32	at;
 };
 
-/* The turn goes on to the next member. */
+/* Advance to the next member. */
 static void turns_next(const struct scheds *s, struct turns *turns)
 {
 	do
@@ -32,7 +32,7 @@ static void turns_next(const struct scheds *s, struct turns *turns)
 	while (!turns->member[turns->at]);
 }
 
-/* Member number @start has the turn, counted round and round. */
+/* Start with member number @start, modulo the number of members. */
 static void turns_begin(const struct scheds *s, struct turns *turns, u32 start)
 {
 	u32 i;
@@ -45,8 +45,8 @@ static void turns_begin(const struct scheds *s, struct turns *turns, u32 start)
 }
 
 /*
- * The first open one from there on, and the turn goes on behind it. Of a
- * connection that nobody takes it goes on by one.
+ * Select the first open member from the next turn on, and advance past it. If no
+ * member is open, advance by one turn.
  */
 static u32 turns_pick(const struct scheds *s, struct turns *turns)
 {
@@ -74,7 +74,7 @@ static void rr_expect(struct kunit *test, struct turns *turns, u32 n)
 	scheds_expect_order(test, n);
 }
 
-/* Those of weight above 0 in turn, from wherever the service stands. */
+/* Random pools and overload, from any value of the cursor. */
 static void rr_random_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *rr = scheds_get(test, "rr");
@@ -105,7 +105,7 @@ static void rr_random_test(struct kunit *test)
 	}
 }
 
-/* A weight is nothing to rr. */
+/* rr ignores the weights. */
 static void rr_weight_test(struct kunit *test)
 {
 	static const u32 weights[] = { 1, 10, LBDR_WEIGHT_MAX, 2 };
@@ -119,7 +119,7 @@ static void rr_weight_test(struct kunit *test)
 	scheds_expect_order(test, 12);
 }
 
-/* The turn goes on where it was when servers or weights change. */
+/* The turns continue in a new pool. */
 static void rr_rebuild_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *rr = scheds_get(test, "rr");
@@ -133,18 +133,18 @@ static void rr_rebuild_test(struct kunit *test)
 		scheds_build(test, rr, 0, 0);
 		scheds_draw(test, drawn);
 
-		/* The same servers: a change that changes nothing. */
+		/* The same servers. */
 		scheds_build(test, rr, 0, 0);
 		scheds_draw(test, 1);
 		KUNIT_EXPECT_EQ(test, s->drawn[0], drawn % 4);
 
-		/* One more, quiesced: it has no turn. */
+		/* A new server of weight 0 has no turn. */
 		scheds_add(s, 0);
 		scheds_build(test, rr, 0, 0);
 		scheds_draw(test, 1);
 		KUNIT_EXPECT_EQ(test, s->drawn[0], (drawn + 1) % 4);
 
-		/* Another weight. */
+		/* A new weight. */
 		s->servers[2].weight = 3;
 		scheds_build(test, rr, 0, 0);
 		scheds_draw(test, 1);
@@ -162,18 +162,19 @@ struct rr_change {
 };
 
 /*
- * Five servers of weight 1 have had some turns; then weights change, and perhaps a
- * sixth one comes. The turn goes on behind the one that was chosen last.
+ * Five servers of weight 1 have had @drawn turns; then the weights change to the
+ * first five @weights, and a sixth server is added if its weight is above 0. The
+ * turns continue behind the server that was selected last.
  */
 static const struct rr_change rr_changes[] = {
 	{ "nothing", 3, { 1, 1, 1, 1, 1 }, { 3, 4, 0, 1, 2, 3 } },
-	{ "the next one leaves", 3, { 1, 1, 1, 0, 1 }, { 4, 0, 1, 2, 4, 0 } },
-	{ "the last one chosen leaves", 3, { 1, 1, 0, 1, 1 }, { 3, 4, 0, 1, 3, 4 } },
-	{ "one that was before leaves", 3, { 0, 1, 1, 1, 1 }, { 3, 4, 1, 2, 3, 4 } },
-	{ "all but one leave", 3, { 0, 1, 0, 0, 0 }, { 1, 1, 1, 1, 1, 1 } },
-	{ "a new one, in mid-cycle", 3, { 1, 1, 1, 1, 1, 1 }, { 3, 4, 5, 0, 1, 2 } },
-	{ "a new one, at the cycle's end", 5, { 1, 1, 1, 1, 1, 1 }, { 5, 0, 1, 2, 3, 4 } },
-	{ "a new one, before anybody was chosen", 0, { 1, 1, 1, 1, 1, 1 },
+	{ "the next server gets weight 0", 3, { 1, 1, 1, 0, 1 }, { 4, 0, 1, 2, 4, 0 } },
+	{ "the server selected last gets weight 0", 3, { 1, 1, 0, 1, 1 }, { 3, 4, 0, 1, 3, 4 } },
+	{ "an earlier server gets weight 0", 3, { 0, 1, 1, 1, 1 }, { 3, 4, 1, 2, 3, 4 } },
+	{ "all servers except one get weight 0", 3, { 0, 1, 0, 0, 0 }, { 1, 1, 1, 1, 1, 1 } },
+	{ "a new server in mid-cycle", 3, { 1, 1, 1, 1, 1, 1 }, { 3, 4, 5, 0, 1, 2 } },
+	{ "a new server at the end of the cycle", 5, { 1, 1, 1, 1, 1, 1 }, { 5, 0, 1, 2, 3, 4 } },
+	{ "a new server before the first turn", 0, { 1, 1, 1, 1, 1, 1 },
 	  { 0, 1, 2, 3, 4, 5 } },
 };
 
@@ -195,7 +196,7 @@ static void rr_change_test(struct kunit *test)
 		s->servers[i].weight = change->weights[i];
 	if (change->weights[5])
 		scheds_add(s, 1);
-	/* Twice: a pool that nobody has drawn from is a link of the chain too. */
+	/* Twice: the position passes through an unused pool. */
 	scheds_build(test, rr, 0, 0);
 	scheds_build(test, rr, 0, 0);
 	for (i = 0; i < 6; i++)
@@ -203,7 +204,7 @@ static void rr_change_test(struct kunit *test)
 	scheds_expect_order(test, 6);
 }
 
-/* A running number that runs over is one of 64 bits without a sign. */
+/* The cursor is unsigned and wraps at 2^64. */
 static void rr_wrap_test(struct kunit *test)
 {
 	static const char *const names[] = { "rr", "wrr" };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Packets of many CPUs that choose at the same time, while an operator changes
- * servers, weights and the scheduler itself.
+ * Concurrency: several CPUs select servers while another one changes servers,
+ * weights and the scheduler.
  */
 #include <kunit/test.h>
 
@@ -16,28 +16,28 @@
 #define SERVERS		5
 #define PICKS		20000
 #define SWAPS		500
-/* So few that threads meet at one */
+/* So few that threads use the same ones */
 #define DESTINATIONS	16
 
 /**
- * struct picker - a thread, and what it met
- * @s: the fixture that all threads share
- * @rnd: its own sequence
- * @counts: how often each server was chosen
- * @refused: how often there was none
- * @strangers: what never should be chosen, or errors of another kind
- * @swaps: it is the operator
+ * struct picker - a thread
+ * @s: the fixture, shared by all threads
+ * @rnd: its random sequence
+ * @counts: number of times each server was selected
+ * @refused: number of times no server was selected
+ * @errors: invalid selections and other errors
+ * @swaps: the thread replaces the pool instead of selecting servers
  */
 struct picker {
 	struct scheds		*s;
 	struct rnd_state	rnd;
 	u32			counts[SERVERS];
 	u32			refused;
-	u32			strangers;
+	u32			errors;
 	bool			swaps;
 };
 
-/* Chooses from the pool that the service has now, and looks into the server. */
+/* Select servers from the service's current pool and read them. */
 static void picker_pick(struct picker *picker)
 {
 	struct scheds *s = picker->s;
@@ -57,14 +57,14 @@ static void picker_pick(struct picker *picker)
 		else if (at < SERVERS && READ_ONCE(server->weight))
 			picker->counts[at]++;
 		else
-			picker->strangers++;
+			picker->errors++;
 		rcu_read_unlock();
 		local_bh_enable();
 		cond_resched();
 	}
 }
 
-/* One scheduler after the other, and something else about a server each time. */
+/* Change to the next scheduler, and change a server each time. */
 static void picker_swap(struct picker *picker)
 {
 	struct lbdr_sched sched = {};
@@ -73,7 +73,7 @@ static void picker_swap(struct picker *picker)
 	u32 i, next = 0;
 
 	for (i = 0; i < SWAPS; i++) {
-		/* Twice in a row, so that some pools inherit a memory. */
+		/* Each scheduler twice in a row, so that some pools inherit a state. */
 		if (i % 2 == 0) {
 			sched.ops = lbdr_sched_at(next++);
 			if (!sched.ops) {
@@ -89,7 +89,7 @@ static void picker_swap(struct picker *picker)
 		WRITE_ONCE(server->overloaded, i % 3 == 0);
 		atomic_set(&server->active, i % 11);
 		if (lbdr_service_set_sched(s->ln, &s->service, &sched))
-			picker->strangers++;
+			picker->errors++;
 		mutex_unlock(&s->ln->lock);
 		cond_resched();
 	}
@@ -105,7 +105,7 @@ static void picker_run(void *arg)
 		picker_pick(picker);
 }
 
-/* Runs THREADS threads that choose; a last one swaps the pools, if @swaps. */
+/* Run THREADS threads that select servers, and with @swaps one that swaps pools. */
 static void pickers_run(struct kunit *test, struct picker *sum, bool swaps)
 {
 	struct picker *pickers;
@@ -125,7 +125,7 @@ static void pickers_run(struct kunit *test, struct picker *sum, bool swaps)
 
 	memset(sum, 0, sizeof(*sum));
 	for (i = 0; i < THREADS + swaps; i++) {
-		KUNIT_EXPECT_EQ(test, pickers[i].strangers, 0);
+		KUNIT_EXPECT_EQ(test, pickers[i].errors, 0);
 		sum->refused += pickers[i].refused;
 		for (j = 0; j < SERVERS; j++)
 			sum->counts[j] += pickers[i].counts[j];
@@ -133,7 +133,7 @@ static void pickers_run(struct kunit *test, struct picker *sum, bool swaps)
 	kunit_kfree(test, pickers);
 }
 
-/* However many choose at a time, each server gets its share to the last one. */
+/* The shares of rr and wrr are exact with any number of threads. */
 static void threads_turns_test(struct kunit *test)
 {
 	static const u32 weights[SERVERS] = { 1, 2, 3, 4, 10 };
@@ -147,7 +147,7 @@ static void threads_turns_test(struct kunit *test)
 	pickers_run(test, &sum, false);
 	for (i = 0; i < SERVERS; i++)
 		KUNIT_EXPECT_EQ(test, sum.counts[i], THREADS * PICKS / SERVERS);
-	/* No turn was given to two packets. */
+	/* No turn was taken twice. */
 	KUNIT_EXPECT_EQ(test, atomic64_read(&s->service.cursor), THREADS * PICKS);
 
 	atomic64_set(&s->service.cursor, 0);
@@ -159,7 +159,7 @@ static void threads_turns_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&s->service.cursor), THREADS * PICKS);
 }
 
-/* With each scheduler all are served, whatever it shares between CPUs. */
+/* Each scheduler selects a server for every connection. */
 static void threads_each_test(struct kunit *test)
 {
 	static const u32 weights[SERVERS] = { 1, 1, 1, 1, 1 };
@@ -176,7 +176,7 @@ static void threads_each_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, served, THREADS * PICKS);
 }
 
-/* A pool may be replaced at any moment: whoever has seen it may finish. */
+/* A pool can be replaced at any time; readers finish with the old one. */
 static void threads_swap_test(struct kunit *test)
 {
 	static const u32 weights[SERVERS] = { 1, 1, 1, 1, 1 };

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * twos by its statistics. The module draws random numbers of its own, so a seed
- * repeats the pool and not the choices.
+ * Statistics of twos. The module uses its own random numbers, so that a seed
+ * repeats the pool and not the selections.
  *
- * Where a server of weight w is drawn with the probability w / W, of two draws
- * the one with fewer connections for its weight wins, and of two that are equal
- * in this the one that was drawn first, a server is chosen with the probability
+ * A server of weight w is drawn with the probability w / W, where W is the sum of
+ * the weights. Of two draws the one with less load for its weight is selected, of
+ * equal loads the first draw. So a server is selected with the probability
  *
  *	(w * w + 2 * w * worse + w * equal) / (W * W)
  *
- * where worse and equal are the weights of all others that it would win against,
- * or be equal to. One that is closed loses to all; when both are, two more are
- * drawn.
+ * where worse and equal are the sums of the weights of all other servers with more
+ * load, or with the same. A server that is not open has more load than all others;
+ * if both draws are not open, the draws are repeated.
  *
- * Counts may be off by six standard deviations, which happens by chance once in
- * 500 million times, and SLACK beyond them, since the counts of rare servers are
- * not spread normally.
+ * The permitted error of a count is six standard deviations, which are exceeded by
+ * chance once in 500 million counts, plus SLACK, because small counts are not
+ * normally distributed.
  */
 #include <kunit/test.h>
 #include <linux/math64.h>
@@ -36,7 +36,7 @@ static u64 twos_load(const struct lbdr_server *server)
 	       atomic_read(&server->inactive);
 }
 
-/* Above 0 where a has more connections for its weight than b. */
+/* Return a value above 0 if @a has more load for its weight than @b. */
 static int twos_compare(const struct lbdr_server *a, const struct lbdr_server *b)
 {
 	u64 left = twos_load(a) * b->weight, right = twos_load(b) * a->weight;
@@ -44,7 +44,7 @@ static int twos_compare(const struct lbdr_server *a, const struct lbdr_server *b
 	return left > right ? 1 : left < right ? -1 : 0;
 }
 
-/* How many of W * W pairs of draws server @index is chosen of */
+/* Count the pairs of draws, of W * W, for which server @index is selected. */
 static u64 twos_pairs(const struct scheds *s, u32 index)
 {
 	const struct lbdr_server *mine = &s->servers[index];
@@ -66,7 +66,7 @@ static u64 twos_pairs(const struct scheds *s, u32 index)
 	return mine->weight * wins;
 }
 
-/* Draws many times and compares with what @pairs of each server promise. */
+/* Compare the counts of many selections with the probabilities. */
 static void twos_expect(struct kunit *test)
 {
 	u64 all = 0, pairs, expected, deviation;
@@ -79,7 +79,7 @@ static void twos_expect(struct kunit *test)
 		KUNIT_ASSERT_LT(test, s->drawn[i], s->n);
 		s->counts[s->drawn[i]]++;
 	}
-	/* Of pairs of closed ones alone nobody is chosen; they do not count. */
+	/* Pairs of two closed servers are repeated and therefore not counted. */
 	for (i = 0; i < s->n; i++)
 		all += twos_pairs(s, i);
 	for (i = 0; i < s->n; i++) {
@@ -90,7 +90,7 @@ static void twos_expect(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, s->counts[i], 0);
 		KUNIT_ASSERT_LE_MSG(test, abs_diff((u64)s->counts[i], expected),
 				    DEVIATIONS * deviation + SLACK,
-				    "server %u of %u, weight %u, active %d, was chosen %u times of %u instead of %llu",
+				    "server %u of %u, weight %u, active %d: selected %u times of %u, expected %llu",
 				    i, s->n, s->servers[i].weight,
 				    atomic_read(&s->servers[i].active),
 				    s->counts[i], DRAWS, expected);
@@ -124,7 +124,7 @@ static void twos_random_test(struct kunit *test)
 	}
 }
 
-/* Without connections, by weight alone; it says whether draws are fair. */
+/* Idle servers: tests the probabilities of the draws. */
 static void twos_idle_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *twos = scheds_get(test, "twos");
@@ -144,8 +144,8 @@ static void twos_idle_test(struct kunit *test)
 }
 
 /*
- * Some are overloaded: those that weigh less than a quarter of all, so that it
- * is beyond chance that draws meet nobody else again and again.
+ * Some servers are overloaded, with less than a quarter of the weights, so that
+ * the draws practically always find an open server.
  */
 static void twos_overload_test(struct kunit *test)
 {
@@ -173,7 +173,7 @@ static void twos_overload_test(struct kunit *test)
 	KUNIT_EXPECT_GT(test, overloaded, POOLS);
 }
 
-/* All but one are overloaded, however light that one is: it is found. */
+/* All servers except one of a low weight are overloaded: it is selected. */
 static void twos_last_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *twos = scheds_get(test, "twos");

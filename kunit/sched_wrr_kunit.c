@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * wrr against a cycle that is dealt out slowly: who has which slot, what each
- * has of a whole cycle and of any beginning of it, and what becomes of the slots
- * of servers that are overloaded.
+ * wrr compared with a cycle that a slow reference computes: the server of each
+ * slot, each server's share of the cycle and of its prefixes, and the slots of
+ * overloaded servers.
  */
 #include <kunit/test.h>
 #include <linux/gcd.h>
@@ -11,17 +11,17 @@
 #include "sched.h"
 #include "scheds.h"
 
-/* Of each kind of random pools */
+/* Random pools of each test */
 #define POOLS		2000
 #define POOLS_LARGE	8
-#define GIANTS		20
-/* So many slots in a row are passed over one by one. */
+#define POOLS_HEAVY	20
+/* Longest run of slots that wrr skips one by one */
 #define LONG_RUN	63
 
 /*
- * Makes the weights as small as sched_wrr.c says: without what they have in
- * common, and to scale where they are too many. Returns the length of a cycle;
- * @cycle is what it was before the scaling.
+ * Reduce the weights as described in sched_wrr.c: divide them by their greatest
+ * common divisor and scale them if their sum is too large. Return the length of
+ * the cycle; @cycle is the length before scaling.
  */
 static u32 wrr_weights(struct scheds *s, u32 *divisor, u64 *cycle)
 {
@@ -39,7 +39,7 @@ static u32 wrr_weights(struct scheds *s, u32 *divisor, u64 *cycle)
 	for (i = 0; i < s->n; i++) {
 		s->weights[i] = s->servers[i].weight / *divisor;
 		if (s->weights[i] && *cycle > LBDR_WRR_SLOTS_MAX) {
-			/* To the nearest; a half counts as a whole. */
+			/* Round to the nearest integer, halves up. */
 			scaled = 2ull * LBDR_WRR_SLOTS_MAX * s->weights[i];
 			scaled = div64_u64(scaled + *cycle, 2 * *cycle);
 			s->weights[i] = max_t(u32, scaled, 1);
@@ -50,25 +50,25 @@ static u32 wrr_weights(struct scheds *s, u32 *divisor, u64 *cycle)
 }
 
 /*
- * Deals out a cycle of @len slots: each to the one whose turn must end first, of
- * those whose turn may begin by now.
+ * Assign a cycle of @len slots: each to the released server with the earliest
+ * deadline.
  */
-static void wrr_deal(struct scheds *s, u64 len)
+static void wrr_assign(struct scheds *s, u64 len)
 {
-	u64 begin, end, first;
+	u64 release, deadline, earliest;
 	u32 slot, i;
 
 	memset(s->counts, 0, sizeof(s->counts));
 	for (slot = 0; slot < len; slot++) {
-		first = U64_MAX;
+		earliest = U64_MAX;
 		for (i = 0; i < s->n; i++) {
 			if (s->counts[i] == s->weights[i])
 				continue;
-			begin = div_u64(s->counts[i] * len, s->weights[i]);
-			end = div_u64((s->counts[i] + 1) * len +
-				      s->weights[i] - 1, s->weights[i]);
-			if (begin <= slot && end < first) {
-				first = end;
+			release = div_u64(s->counts[i] * len, s->weights[i]);
+			deadline = div_u64((s->counts[i] + 1) * len +
+					   s->weights[i] - 1, s->weights[i]);
+			if (release <= slot && deadline < earliest) {
+				earliest = deadline;
 				s->order[slot] = i;
 			}
 		}
@@ -76,7 +76,7 @@ static void wrr_deal(struct scheds *s, u64 len)
 	}
 }
 
-/* wrr, slot by slot, over two cycles. */
+/* Two cycles, slot by slot. */
 static void wrr_order_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *wrr = scheds_get(test, "wrr");
@@ -92,7 +92,7 @@ static void wrr_order_test(struct kunit *test)
 		if (!scheds_pool(s)->n)
 			continue;
 		len = wrr_weights(s, &divisor, &cycle);
-		wrr_deal(s, len);
+		wrr_assign(s, len);
 		memcpy(s->order + len, s->order, len * sizeof(*s->order));
 		scheds_expect_order(test, 2 * len);
 		cond_resched();
@@ -100,12 +100,12 @@ static void wrr_order_test(struct kunit *test)
 }
 
 /*
- * Draws one cycle of @len from its beginning. After t choices, one of weight w
- * may have had less than a turn more or less than t * w / @len.
+ * Draw a cycle of @len slots from its start. After t slots, the number of slots of
+ * a server of weight w must differ from t * w / @len by less than one.
  *
- * With every choice of another a server falls behind, and with its own it gets
- * ahead: it is at its worst just before and just after its own, and at the end.
- * To look there alone is to look everywhere.
+ * A slot of another server decreases the difference, an own slot increases it.
+ * Therefore the extremes are just before and just after the own slots, and at the
+ * end; other places need no check.
  */
 static void wrr_expect_fair(struct kunit *test, s64 len)
 {
@@ -134,30 +134,30 @@ static void wrr_expect_fair(struct kunit *test, s64 len)
 }
 
 /*
- * What is lost when a long cycle is scaled: half a slot, but one who has less
- * than half a slot coming gets one.
+ * The error of scaling is at most half a slot, except that a share below half a
+ * slot becomes one slot.
  */
 static void wrr_expect_scaled(struct kunit *test, s64 cycle, u32 divisor)
 {
 	struct scheds *s = test->priv;
-	s64 share, given;
+	s64 share, actual;
 	u32 i;
 
 	for (i = 0; i < s->n; i++) {
 		share = (s64)LBDR_WRR_SLOTS_MAX *
 			(s->servers[i].weight / divisor);
-		given = s->counts[i] * cycle;
+		actual = s->counts[i] * cycle;
 		if (share && 2 * share < cycle)
 			KUNIT_ASSERT_EQ(test, s->counts[i], 1);
 		else
-			KUNIT_ASSERT_LE_MSG(test, 2 * abs(given - share), cycle,
+			KUNIT_ASSERT_LE_MSG(test, 2 * abs(actual - share), cycle,
 					    "server %u, weight %u, has %u slots",
 					    i, s->servers[i].weight,
 					    s->counts[i]);
 	}
 }
 
-/* wrr, of pools of all sizes: shares, their spread, and what the cap costs. */
+/* Pools of all sizes: shares, their spread over the cycle, errors of scaling. */
 static void wrr_share_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *wrr = scheds_get(test, "wrr");
@@ -187,12 +187,12 @@ static void wrr_share_test(struct kunit *test)
 		}
 		cond_resched();
 	}
-	/* Either kind must have been met, or nothing was said of it. */
+	/* Both kinds must have been tested. */
 	KUNIT_EXPECT_GT(test, exact, POOLS / 10);
 	KUNIT_EXPECT_GT(test, scaled, POOLS / 10);
 }
 
-/* The extremes of a weight, where a product or a sum would overflow first. */
+/* Extreme weights, to detect overflows. */
 static void wrr_heavy_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *wrr = scheds_get(test, "wrr");
@@ -208,7 +208,7 @@ static void wrr_heavy_test(struct kunit *test)
 	wrr_expect_fair(test, n);
 	wrr_expect_scaled(test, cycle, divisor);
 
-	/* One giant and many dwarfs, each of which gets its slot. */
+	/* One server of the maximum weight; each of weight 1 still gets a slot. */
 	scheds_clear(test, LBDR_V4);
 	for (i = 0; i < SCHEDS_SERVERS; i++)
 		scheds_add(s, i ? 1 : LBDR_WEIGHT_MAX);
@@ -218,7 +218,7 @@ static void wrr_heavy_test(struct kunit *test)
 	wrr_expect_scaled(test, cycle, divisor);
 }
 
-/* Where nobody is worth more than another, wrr is rr. */
+/* With equal weights wrr is rr. */
 static void wrr_equal_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *wrr = scheds_get(test, "wrr");
@@ -238,7 +238,7 @@ static void wrr_equal_test(struct kunit *test)
 	}
 }
 
-/* The turn goes on where it was, in the middle of a cycle of other weights too. */
+/* The cursor continues in a new pool, also in a cycle of other weights. */
 static void wrr_rebuild_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *wrr = scheds_get(test, "wrr");
@@ -253,22 +253,22 @@ static void wrr_rebuild_test(struct kunit *test)
 		scheds_build(test, wrr, 0, 0);
 		scheds_draw(test, drawn);
 
-		/* The same servers: a change that changes nothing. */
+		/* The same servers. */
 		scheds_build(test, wrr, 0, 0);
 		scheds_draw(test, 1);
 		KUNIT_EXPECT_EQ(test, s->drawn[0], drawn % 4);
 
-		/* One more, quiesced: it has no turn. */
+		/* A new server of weight 0 has no turn. */
 		scheds_add(s, 0);
 		scheds_build(test, wrr, 0, 0);
 		scheds_draw(test, 1);
 		KUNIT_EXPECT_EQ(test, s->drawn[0], (drawn + 1) % 4);
 
-		/* Another weight. */
+		/* A new weight. */
 		s->servers[2].weight = 3;
 		scheds_build(test, wrr, 0, 0);
 		len = wrr_weights(s, &divisor, &cycle);
-		wrr_deal(s, len);
+		wrr_assign(s, len);
 		scheds_draw(test, 1);
 		KUNIT_EXPECT_EQ(test, s->drawn[0], s->order[(drawn + 2) % len]);
 		KUNIT_EXPECT_EQ(test, atomic64_read(&s->service.cursor),
@@ -276,7 +276,7 @@ static void wrr_rebuild_test(struct kunit *test)
 	}
 }
 
-/* The longest run of slots in the cycle @order whose servers are not open. */
+/* Get the longest run of slots in scheds.order whose servers are not open. */
 static u32 wrr_longest_run(const struct scheds *s, u32 len)
 {
 	u32 slot, run = 0, longest = 0;
@@ -289,13 +289,13 @@ static u32 wrr_longest_run(const struct scheds *s, u32 len)
 }
 
 /*
- * Slots of servers that are overloaded are passed over, and the turn goes on
- * behind whoever took the connection.
+ * Slots of overloaded servers are skipped; the next turn is behind the slot of the
+ * selected server.
  */
-static void wrr_pass_test(struct kunit *test)
+static void wrr_skip_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *wrr = scheds_get(test, "wrr");
-	u32 i, t, len, divisor, slot, passed = 0, checked = 0;
+	u32 i, t, len, divisor, slot, skipped = 0, checked = 0;
 	struct scheds *s = test->priv;
 	struct rnd_state rnd;
 	u64 cycle;
@@ -308,30 +308,30 @@ static void wrr_pass_test(struct kunit *test)
 		scheds_build(test, wrr, 0, 0);
 		scheds_random_overload(s, &rnd);
 		len = wrr_weights(s, &divisor, &cycle);
-		wrr_deal(s, len);
+		wrr_assign(s, len);
 		if (wrr_longest_run(s, len) > LONG_RUN)
 			continue;
 		scheds_draw(test, len);
 		for (t = 0, slot = 0; t < len; t++, slot++) {
 			while (!scheds_is_open(s, s->order[slot % len])) {
 				slot++;
-				passed++;
+				skipped++;
 			}
 			KUNIT_ASSERT_EQ_MSG(test, s->drawn[t],
 					    s->order[slot % len],
-					    "choice %u of %u servers", t, s->n);
+					    "connection %u, %u servers", t, s->n);
 		}
 		checked++;
 	}
 	KUNIT_EXPECT_GT(test, checked, POOLS / 2);
-	KUNIT_EXPECT_GT(test, passed, POOLS);
+	KUNIT_EXPECT_GT(test, skipped, POOLS);
 }
 
 /*
- * While a giant is overloaded, long runs of slots are of no use. Those that are
- * left still get what they weigh among each other, to a quarter.
+ * While a server of a very high weight is overloaded, long runs of slots have no
+ * open server. The other servers still get their shares by weight, within 25 %.
  */
-static void wrr_giant_test(struct kunit *test)
+static void wrr_heavy_overload_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *wrr = scheds_get(test, "wrr");
 	struct scheds *s = test->priv;
@@ -339,7 +339,7 @@ static void wrr_giant_test(struct kunit *test)
 	u32 i, t, sum, share;
 
 	lbdr_kunit_seed(test, &rnd);
-	for (i = 0; i < GIANTS; i++) {
+	for (i = 0; i < POOLS_HEAVY; i++) {
 		scheds_clear(test, LBDR_V4);
 		scheds_add(s, 500 + lbdr_kunit_below(&rnd, 5000));
 		for (sum = 0; s->n < 3 + i % 6; sum += s->servers[s->n - 1].weight)
@@ -357,7 +357,7 @@ static void wrr_giant_test(struct kunit *test)
 			share = 1000 * s->servers[t].weight;
 			KUNIT_ASSERT_LE_MSG(test, abs_diff(s->counts[t], share),
 					    share / 4,
-					    "server %u of weight %u has %u of %u, beside a giant of %u",
+					    "server %u of weight %u has %u of %u; overloaded weight: %u",
 					    t, s->servers[t].weight, s->counts[t],
 					    1000 * sum, s->servers[0].weight);
 		}
@@ -370,8 +370,8 @@ static struct kunit_case wrr_cases[] = {
 	KUNIT_CASE(wrr_share_test),
 	KUNIT_CASE(wrr_heavy_test),
 	KUNIT_CASE(wrr_rebuild_test),
-	KUNIT_CASE(wrr_pass_test),
-	KUNIT_CASE(wrr_giant_test),
+	KUNIT_CASE(wrr_skip_test),
+	KUNIT_CASE(wrr_heavy_overload_test),
 	{}
 };
 

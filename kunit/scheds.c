@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The service that the suites of the schedulers draw from, and its servers.
+ * Fixture of the scheduler suites: a service and its servers.
  *
- * The service is in no table and the namespace does not count it, so that no
- * packet comes near it. Servers are an array of the test's own; whoever takes
- * references to them must have given all of them back when a test ends.
+ * The service is in no table and is not counted, so that packets cannot find it.
+ * The servers are an array of the fixture; a test fails if references to them
+ * are left at its end.
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
@@ -17,14 +17,15 @@
 #include "server.h"
 #include "service.h"
 
-/* Draws between two chances for others to run */
+/* Selections between two calls of cond_resched() */
 #define BATCH	256
 
 /**
- * scheds_init() - a suite's init
- * @test: its priv becomes the fixture, a service without servers
+ * scheds_init() - allocate the fixture: a service without servers
+ * @test: the test; its priv is set
  *
  * Context: process.
+ * Return: 0; the test is aborted if there is no memory.
  */
 int scheds_init(struct kunit *test)
 {
@@ -40,35 +41,35 @@ int scheds_init(struct kunit *test)
 		s->servers[i].ln = s->ln;
 		s->servers[i].service = &s->service;
 		spin_lock_init(&s->servers[i].lock);
-		/* One reference is the test's own: nobody else frees it. */
+		/* The fixture's reference: the module does not free it. */
 		refcount_set(&s->servers[i].refs, 1);
 	}
 	test->priv = s;
 	return 0;
 }
 
-/* Forgets the pool, and what a scheduler remembers beside it. */
+/* Free the pool and the scheduler's state of the service. */
 static void scheds_drop(struct scheds *s)
 {
 	struct lbdr_pool *pool;
-	void *memory;
+	void *state;
 
 	mutex_lock(&s->ln->lock);
 	pool = rcu_replace_pointer(s->service.pool, NULL,
 				   lockdep_is_held(&s->ln->lock));
 	if (pool)
 		lbdr_pool_free_rcu(pool);
-	memory = s->service.memory;
+	state = s->service.memory;
 	s->service.memory = NULL;
-	if (memory)
-		s->service.sched.ops->close(memory);
+	if (state)
+		s->service.sched.ops->state_free(state);
 	memset(&s->service.sched, 0, sizeof(s->service.sched));
 	mutex_unlock(&s->ln->lock);
 }
 
 /**
- * scheds_exit() - a suite's exit
- * @test: fails if anyone still holds a server
+ * scheds_exit() - free the fixture
+ * @test: the test; fails if references to servers are left
  *
  * Context: process.
  */
@@ -84,15 +85,15 @@ void scheds_exit(struct kunit *test)
 	for (i = 0; i < SCHEDS_SERVERS; i++)
 		held += refcount_read(&s->servers[i].refs) - 1;
 	KUNIT_EXPECT_EQ_MSG(test, held, 0, "references are left");
-	/* To leak them is better than to crash in who still has them. */
+	/* With references left, a leak is better than a use after free. */
 	if (!held)
 		kvfree(s);
 }
 
 /**
- * scheds_clear() - the service is a new one, without scheduler and servers
- * @test: whose fixture it is
- * @family: of the service from now on
+ * scheds_clear() - reset the service: no scheduler, no servers
+ * @test: the test
+ * @family: new address family of the service
  *
  * Context: process.
  */
@@ -109,12 +110,12 @@ void scheds_clear(struct kunit *test, enum lbdr_family family)
 }
 
 /**
- * scheds_add() - one more server, idle and open
+ * scheds_add() - add a server that is idle and open
  * @s: the fixture
- * @weight: the server's
+ * @weight: the weight
  *
  * Context: process.
- * Return: the server, whose address follows from its number.
+ * Return: the server. Its address depends on its index.
  */
 struct lbdr_server *scheds_add(struct scheds *s, u32 weight)
 {
@@ -141,10 +142,32 @@ struct lbdr_server *scheds_add(struct scheds *s, u32 weight)
 }
 
 /**
- * scheds_add_all() - a new service with these servers
- * @test: whose fixture it is
- * @weights: of the servers
- * @n: how many
+ * scheds_remove_weight0() - remove the servers of weight 0 from the service
+ * @s: the fixture; they stay in its array
+ *
+ * Context: process.
+ * Return: the number of servers removed.
+ */
+u32 scheds_remove_weight0(struct scheds *s)
+{
+	struct lbdr_server *server, *next;
+	u32 n = 0;
+
+	list_for_each_entry_safe(server, next, &s->service.servers, list) {
+		if (server->weight)
+			continue;
+		list_del(&server->list);
+		s->service.n_servers--;
+		n++;
+	}
+	return n;
+}
+
+/**
+ * scheds_add_all() - reset the service and add servers
+ * @test: the test
+ * @weights: weights of the servers
+ * @n: number of servers
  *
  * Context: process.
  */
@@ -158,12 +181,13 @@ void scheds_add_all(struct kunit *test, const u32 *weights, u32 n)
 }
 
 /**
- * scheds_random_weight() - any weight
- * @rnd: the sequence
+ * scheds_random_weight() - get a random weight
+ * @rnd: the random sequence
  *
- * Most are small, some are 0, a few may be anything.
+ * Most weights are small, some are 0, a few have any value.
  *
  * Context: any.
+ * Return: the weight.
  */
 u32 scheds_random_weight(struct rnd_state *rnd)
 {
@@ -182,12 +206,12 @@ u32 scheds_random_weight(struct rnd_state *rnd)
 }
 
 /**
- * scheds_add_random() - a new service of any family with any servers
- * @test: whose fixture it is
- * @rnd: the sequence
+ * scheds_add_random() - reset the service and add random servers
+ * @test: the test
+ * @rnd: the random sequence
  * @n: number of servers
  *
- * In half of all services no weight is 10 or more.
+ * The family is random. In half of all services all weights are below 10.
  *
  * Context: process.
  */
@@ -202,13 +226,13 @@ void scheds_add_random(struct kunit *test, struct rnd_state *rnd, u32 n)
 }
 
 /**
- * scheds_random_counts() - connections on all servers
+ * scheds_random_counts() - set random connection counts on all servers
  * @s: the fixture
- * @rnd: the sequence
+ * @rnd: the random sequence
  *
- * Few in most cases, so that many servers are equal; or about as many as they
- * weigh; or as many as there can ever be. A count that is below 0 for a moment,
- * as it may be read while others change it, is among them.
+ * In most cases the counts are small, so that many servers are equal; otherwise
+ * they are near the weights, or have any value up to the maximum. Some are
+ * negative, as they can be for a moment while CPUs change them.
  *
  * Context: any.
  */
@@ -240,11 +264,11 @@ void scheds_random_counts(struct scheds *s, struct rnd_state *rnd)
 }
 
 /**
- * scheds_random_overload() - some servers are overloaded, the others not
+ * scheds_random_overload() - set or clear overload on all servers at random
  * @s: the fixture
- * @rnd: the sequence
+ * @rnd: the random sequence
  *
- * None in a third of all cases, all in one of 32.
+ * No server is overloaded in a third of all cases, all in one of 32.
  *
  * Context: any.
  */
@@ -260,26 +284,29 @@ void scheds_random_overload(struct scheds *s, struct rnd_state *rnd)
 }
 
 /**
- * scheds_get() - a scheduler by name
- * @test: fails without it
- * @name: the scheduler's
+ * scheds_get() - look up a scheduler by name
+ * @test: the test; fails if the scheduler is not found
+ * @name: the name
  *
  * Context: process.
+ * Return: the scheduler.
  */
 const struct lbdr_sched_ops *scheds_get(struct kunit *test, const char *name)
 {
 	const struct lbdr_sched_ops *ops = lbdr_sched_find(name);
 
-	KUNIT_ASSERT_NOT_NULL_MSG(test, ops, "no scheduler %s", name);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, ops, "scheduler %s not found", name);
 	return ops;
 }
 
 /**
- * scheds_build() - publish a new pool of the servers as they are now
- * @test: fails unless it holds the servers of weight above 0 in their order
- * @ops: the scheduler; what it remembers stays with the one that was there
- * @flags: LBDR_SCHED_FLAG_...
- * @size: slots of its table, 0 for as many as it wants
+ * scheds_build() - build and publish a pool of the current servers
+ * @test: the test; fails unless the pool has the servers of weight above 0 in the
+ *	order of adding
+ * @ops: the scheduler; its state of the service is kept if it is the same as
+ *	before
+ * @flags: LBDR_SCHED_FLAG_*
+ * @size: slots of its table, 0 for the default
  *
  * Context: process.
  */
@@ -316,11 +343,12 @@ void scheds_build(struct kunit *test, const struct lbdr_sched_ops *ops,
 }
 
 /**
- * scheds_flow() - a flow to the service, from anywhere to any address
- * @s: the fixture, of whose family it is
- * @rnd: the sequence
+ * scheds_flow() - get a flow with random addresses and a random client port
+ * @s: the fixture, which determines the family
+ * @rnd: the random sequence
  *
  * Context: any.
+ * Return: the flow.
  */
 struct lbdr_flow scheds_flow(const struct scheds *s, struct rnd_state *rnd)
 {
@@ -352,9 +380,9 @@ static u32 scheds_index(const struct scheds *s,
 }
 
 /**
- * scheds_pick() - choose a server as a packet does
+ * scheds_pick() - select a server as a packet does
  * @s: the fixture
- * @flow: of the packet
+ * @flow: the packet's flow
  *
  * Context: process.
  * Return: the server's index, or SCHEDS_NONE.
@@ -372,32 +400,32 @@ u32 scheds_pick(struct scheds *s, const struct lbdr_flow *flow)
 }
 
 /**
- * scheds_peek() - ask who would be chosen
+ * scheds_peek() - get the server that would be selected, without side effects
  * @s: the fixture
- * @flow: of a packet that there is not
- * @first: set to the index of who was meant first, or SCHEDS_NONE
+ * @flow: the flow
+ * @first: set to the index of the server that is tested first, or SCHEDS_NONE
  *
  * Context: process.
  * Return: the server's index, or SCHEDS_NONE.
  */
 u32 scheds_peek(struct scheds *s, const struct lbdr_flow *flow, u32 *first)
 {
-	struct lbdr_server *meant;
+	struct lbdr_server *server;
 	u32 index;
 
 	local_bh_disable();
 	rcu_read_lock();
-	index = scheds_index(s, lbdr_pool_peek(&s->service, flow, &meant));
-	*first = scheds_index(s, meant);
+	index = scheds_index(s, lbdr_pool_peek(&s->service, flow, &server));
+	*first = scheds_index(s, server);
 	rcu_read_unlock();
 	local_bh_enable();
 	return index;
 }
 
 /**
- * scheds_draw() - choose many servers for the same flow
- * @test: fails if it cannot keep so many
- * @n: how many
+ * scheds_draw() - select servers for many connections of the same flow
+ * @test: the test; fails if @n exceeds SCHEDS_DRAWN
+ * @n: number of connections
  *
  * Context: process.
  */
@@ -423,9 +451,9 @@ void scheds_draw(struct kunit *test, u32 n)
 }
 
 /**
- * scheds_expect_order() - choose many servers and compare with @order
- * @test: fails where they differ
- * @n: how many
+ * scheds_expect_order() - select servers and compare them with scheds.order
+ * @test: the test; fails if they differ
+ * @n: number of connections
  *
  * Context: process.
  */
@@ -437,17 +465,17 @@ void scheds_expect_order(struct kunit *test, u32 n)
 	scheds_draw(test, n);
 	for (i = 0; i < n; i++)
 		KUNIT_ASSERT_EQ_MSG(test, s->drawn[i], s->order[i],
-				    "choice %u of %u servers", i, s->n);
+				    "connection %u, %u servers", i, s->n);
 }
 
 /**
- * scheds_gen_params() - the schedulers, one after the other
- * @test: a test that gets each of them as its parameter
- * @prev: the one before, or NULL
- * @desc: the name for the log
+ * scheds_gen_params() - get the next scheduler of the module
+ * @test: a test that runs once for each scheduler
+ * @prev: the previous scheduler, or NULL
+ * @desc: set to the name of the scheduler, for the log
  *
  * Context: process.
- * Return: struct lbdr_sched_ops, or NULL behind the last.
+ * Return: struct lbdr_sched_ops, or NULL after the last one.
  */
 const void *scheds_gen_params(struct kunit *test, const void *prev, char *desc)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the suites of the schedulers share: a service that no packet sees, with
- * servers of the test's own, and draws from its pool as packets make them.
+ * Fixture of the scheduler suites: a service that receives no packets, its
+ * servers, and functions that select servers from its pool as packets do.
  *
- * Pools are those that the module itself builds, and a scheduler comes and goes
- * by the way that a command takes. What is true of a server the references read
- * off the server, and the order of servers is that of the array.
+ * The module builds the pools and changes the scheduler by the same functions as
+ * for a command. References read the state of a server from struct lbdr_server;
+ * servers are in the order of the array.
  */
 #ifndef _LBDR_KUNIT_SCHEDS_H
 #define _LBDR_KUNIT_SCHEDS_H
@@ -15,30 +15,31 @@
 #include "lbdr_kunit.h"
 #include "pool.h"
 #include "sched.h"
+#include "sched_wrr.h"
 #include "server.h"
 #include "service.h"
 
 struct kunit;
 
 #define SCHEDS_SERVERS	LBDR_SERVER_MAX
-/* A pool of many kinds that is still quick to look through */
+/* Size of random pools: varied, and fast to search */
 #define SCHEDS_FEW	64
-/* Nobody was chosen. */
+/* Index that stands for no server */
 #define SCHEDS_NONE	U32_MAX
-/* One of mh's tables; two of wrr's cycles are less, with a slot for each server. */
+/* The size of mh's default table; two of wrr's longest cycles are shorter. */
 #define SCHEDS_DRAWN	65537
 static_assert(SCHEDS_DRAWN >= 2 * (LBDR_WRR_SLOTS_MAX + SCHEDS_SERVERS));
 
 /**
  * struct scheds - a service and its servers
- * @ln: the initial namespace, which does not know of the service
- * @service: the service; its pool is published where it has one
- * @servers: its servers in the order of adding, the first @n of them
+ * @ln: the initial namespace; the service is not in its tables
+ * @service: the service and its published pool, if any
+ * @servers: its servers in the order of adding; the first @n are valid
  * @n: number of servers
- * @drawn: indices of the servers that scheds_draw() met
- * @order: those that it should have met
- * @weights: of the servers, made small as wrr needs them
- * @counts: how often each server was met
+ * @drawn: indices of the servers that scheds_draw() selected
+ * @order: indices that it should select
+ * @weights: reduced weights of the servers
+ * @counts: number of times each server was selected
  */
 struct scheds {
 	struct lbdr_net		*ln;
@@ -57,6 +58,7 @@ void scheds_exit(struct kunit *test);
 /* Servers */
 void scheds_clear(struct kunit *test, enum lbdr_family family);
 struct lbdr_server *scheds_add(struct scheds *s, u32 weight);
+u32 scheds_remove_weight0(struct scheds *s);
 void scheds_add_all(struct kunit *test, const u32 *weights, u32 n);
 void scheds_add_random(struct kunit *test, struct rnd_state *rnd, u32 n);
 u32 scheds_random_weight(struct rnd_state *rnd);
@@ -68,14 +70,14 @@ const struct lbdr_sched_ops *scheds_get(struct kunit *test, const char *name);
 void scheds_build(struct kunit *test, const struct lbdr_sched_ops *ops,
 		  u32 flags, u32 size);
 
-/* Choices */
+/* Selection */
 struct lbdr_flow scheds_flow(const struct scheds *s, struct rnd_state *rnd);
 u32 scheds_pick(struct scheds *s, const struct lbdr_flow *flow);
 u32 scheds_peek(struct scheds *s, const struct lbdr_flow *flow, u32 *first);
 void scheds_draw(struct kunit *test, u32 n);
 void scheds_expect_order(struct kunit *test, u32 n);
 
-/* For KUNIT_CASE_PARAM(): the schedulers by name, all that the module has */
+/* For KUNIT_CASE_PARAM(): all schedulers of the module */
 const void *scheds_gen_params(struct kunit *test, const void *prev, char *desc);
 
 static inline const struct lbdr_pool *scheds_pool(const struct scheds *s)
@@ -83,7 +85,7 @@ static inline const struct lbdr_pool *scheds_pool(const struct scheds *s)
 	return rcu_dereference_protected(s->service.pool, true);
 }
 
-/* As the operator sees it: neither quiesced nor removed nor overloaded. */
+/* Return true if a server accepts new connections. */
 static inline bool scheds_is_open(const struct scheds *s, u32 index)
 {
 	const struct lbdr_server *server = &s->servers[index];

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What lblc and lblcr remember: which servers a destination address was sent to.
+ * The destination table of lblc and lblcr: the servers of each destination
+ * address.
  *
- * The table belongs to a service for as long as it has one of these schedulers,
- * and outlives its pools. Packets find, add and change entries under
- * rcu_read_lock() without a lock:
+ * The table is the scheduler's state of one service and outlives its pools.
+ * Packets find, add and update entries under rcu_read_lock() without a lock:
  *
- * - A chain grows at its head alone, by cmpxchg(): who finds the head changed
- *   since it looked the address up looks again, so no address is there twice.
- *   Under rcu_read_lock() no entry is freed, so an unchanged head is the same
- *   chain, or one that has lost entries, never one that has gained any.
- * - A set of servers is immutable and replaced by cmpxchg(); of two that change
- *   it at the same time one wins, and the other's choice holds for its
- *   connection alone.
- * - The ageing work alone takes entries out.
+ * - Entries are added only at the head of a hash bucket, by cmpxchg(). If the head
+ *   has changed since the address was looked up, the lookup is repeated, so that
+ *   no address is in the table twice. No entry is freed under rcu_read_lock(), so
+ *   an unchanged head means that no entry was added, although entries may have
+ *   been removed.
+ * - A set of servers is immutable and is replaced by cmpxchg(). If two CPUs update
+ *   a set at the same time, one update is lost; the server that was selected then
+ *   gets that one connection.
+ * - Only the garbage collector removes entries.
  *
- * Memory is bounded by lblc_max entries; beyond that a destination is not
- * remembered. An entry that was idle for lblc_expire seconds goes, or after six
- * minutes when three quarters of the room are taken.
+ * Memory is limited by lblc_max entries. Destinations beyond that limit are not
+ * added. The collector removes entries that were not used for lblc_expire
+ * seconds, or for six minutes while the table is more than three quarters full.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -30,47 +31,46 @@
 
 #include "flow.h"
 #include "locality.h"
-#include "pool.h"
 #include "server.h"
 
-#define AGE_PERIOD	(60 * HZ)
-#define CROWDED_IDLE	(6 * 60 * HZ)
-/* More would not fit into a stamp's 32 bits of jiffies at HZ=1000. */
-#define EXPIRE_MAX	(20 * 24 * 3600)
-#define HEADS_MIN	256
-#define HEADS_MAX	65536
+#define GC_PERIOD		(60 * HZ)
+#define EXPIRE_NEARLY_FULL	(6 * 60 * HZ)
+/* Limit of lblc_expire: 32 bits of jiffies overflow at more with HZ=1000. */
+#define EXPIRE_MAX		(20 * 24 * 3600)
+#define BUCKETS_MIN		256
+#define BUCKETS_MAX		65536
 
 static unsigned int lblc_max = 16384;
 module_param(lblc_max, uint, 0644);
 MODULE_PARM_DESC(lblc_max,
-		 "destinations that a service with lblc or lblcr remembers (default: 16384)");
+		 "maximum number of destinations in the table of a service with lblc or lblcr (default: 16384)");
 
 static unsigned int lblc_expire = 24 * 3600;
 module_param(lblc_expire, uint, 0644);
 MODULE_PARM_DESC(lblc_expire,
-		 "seconds after which lblc and lblcr forget an idle destination, and lblcr makes a set of servers smaller (default: a day, at most 20)");
+		 "seconds after which lblc and lblcr remove an unused destination, and lblcr removes a server from an unchanged set (default: 86400, a day; maximum: 20 days)");
 
 /**
- * struct lbdr_locality - the table of one service
- * @age: takes idle entries out
- * @users: entries whose memory is not free yet, and one for the service; the
- *	last one frees the table
- * @rcu: takes the entries out after the last packet that saw the table
+ * struct lbdr_locality - the destination table of one service
+ * @gc: the garbage collector
+ * @refs: number of entries whose memory is not freed yet, plus one for the
+ *	service; the table is freed with the last one
+ * @rcu: removes all entries after a grace period
  * @seed: of the hash
- * @mask: number of @heads, a power of two, less one
- * @heads: chains of entries; pushed to by cmpxchg()
+ * @mask: number of @buckets, a power of two, minus one
+ * @buckets: heads of the entry lists; RCU, added to by cmpxchg()
  */
 struct lbdr_locality {
-	struct delayed_work		age;
-	atomic_t			users;
+	struct delayed_work		gc;
+	atomic_t			refs;
 	struct rcu_head			rcu;
 	u32				seed;
 	u32				mask;
-	struct lbdr_locality_entry __rcu *heads[];
+	struct lbdr_locality_entry __rcu *buckets[];
 };
 
 /**
- * lbdr_locality_expire() - how long an idle destination is remembered
+ * lbdr_locality_expire() - get the time after which unused destinations expire
  *
  * Context: any.
  * Return: the module parameter lblc_expire, in jiffies.
@@ -96,17 +96,17 @@ static void lbdr_locality_set_free_rcu(struct rcu_head *rcu)
 					    rcu));
 }
 
-static void lbdr_locality_put(struct lbdr_locality *locality)
+static void lbdr_locality_put(struct lbdr_locality *table)
 {
-	if (atomic_dec_and_test(&locality->users))
-		kvfree(locality);
+	if (atomic_dec_and_test(&table->refs))
+		kvfree(table);
 }
 
-/* Nobody sees the entry any more, and so nobody replaces its set. */
+/* No reader is left, so that the set cannot be replaced any more. */
 static void lbdr_locality_entry_free(struct lbdr_locality_entry *entry)
 {
 	lbdr_locality_set_free(rcu_dereference_protected(entry->set, true));
-	lbdr_locality_put(entry->owner);
+	lbdr_locality_put(entry->table);
 	kfree(entry);
 }
 
@@ -116,30 +116,24 @@ static void lbdr_locality_entry_free_rcu(struct rcu_head *rcu)
 					      rcu));
 }
 
-/**
- * lbdr_locality_set_make() - a set of servers
- * @old: the servers to begin with, or NULL for none
- * @leave: one of them that is left out, or NULL
- * @add: one more, or NULL
- *
- * Context: rcu_read_lock() held, BH off.
- * Return: the set, or NULL.
+/*
+ * Allocate a set: the servers of @old, which may be NULL, without @del, which is
+ * NULL or one of them, and with @add, which is NULL or none of them.
  */
-struct lbdr_locality_set *
-lbdr_locality_set_make(const struct lbdr_locality_set *old,
-		       const struct lbdr_server *leave, struct lbdr_server *add)
+static struct lbdr_locality_set *
+lbdr_locality_set_alloc(const struct lbdr_locality_set *old,
+			const struct lbdr_server *del, struct lbdr_server *add)
 {
-	u32 i, room = (old ? old->n : 0) + 1;
+	u32 i, n = (old ? old->n : 0) - !!del + !!add;
 	struct lbdr_locality_set *set;
 
-	set = kmalloc(struct_size(set, servers, room),
-		      GFP_ATOMIC | __GFP_NOWARN);
+	set = kmalloc(struct_size(set, servers, n), GFP_ATOMIC | __GFP_NOWARN);
 	if (!set)
 		return NULL;
 	set->n = 0;
 	set->changed = jiffies;
 	for (i = 0; old && i < old->n; i++)
-		if (old->servers[i] != leave)
+		if (old->servers[i] != del)
 			set->servers[set->n++] = old->servers[i];
 	if (add)
 		set->servers[set->n++] = add;
@@ -149,17 +143,27 @@ lbdr_locality_set_make(const struct lbdr_locality_set *old,
 }
 
 /**
- * lbdr_locality_replace() - other servers for a destination
- * @entry: its entry
- * @old: the set that was seen there
- * @new: the other one, not used by the caller after this
+ * lbdr_locality_update() - replace the set of servers of a destination
+ * @entry: the destination
+ * @old: the set that the caller has read from the entry
+ * @del: a server of @old to remove, or NULL
+ * @add: a server to add that is not in @old, or NULL
  *
- * Context: rcu_read_lock() held, BH off.
+ * The set stays as it is if another CPU has replaced @old in the meantime, or if
+ * there is no memory.
+ *
+ * Context: rcu_read_lock() held, BH disabled.
  */
-void lbdr_locality_replace(struct lbdr_locality_entry *entry,
-			   struct lbdr_locality_set *old,
-			   struct lbdr_locality_set *new)
+void lbdr_locality_update(struct lbdr_locality_entry *entry,
+			  struct lbdr_locality_set *old,
+			  const struct lbdr_server *del,
+			  struct lbdr_server *add)
 {
+	struct lbdr_locality_set *new;
+
+	new = lbdr_locality_set_alloc(old, del, add);
+	if (!new)
+		return;
 	if (unrcu_pointer(cmpxchg(&entry->set, RCU_INITIALIZER(old),
 				  RCU_INITIALIZER(new))) == old)
 		call_rcu(&old->rcu, lbdr_locality_set_free_rcu);
@@ -168,16 +172,13 @@ void lbdr_locality_replace(struct lbdr_locality_entry *entry,
 }
 
 static struct lbdr_locality_entry __rcu **
-lbdr_locality_head(struct lbdr_locality *locality,
-		   const struct in6_addr *addr)
+lbdr_locality_bucket(struct lbdr_locality *table, const struct in6_addr *addr)
 {
-	u32 hash = jhash2((__force const u32 *)addr->s6_addr32, 4,
-			  locality->seed);
+	u32 hash = jhash2((__force const u32 *)addr->s6_addr32, 4, table->seed);
 
-	return &locality->heads[hash & locality->mask];
+	return &table->buckets[hash & table->mask];
 }
 
-/* An IPv4 address is the first word, and the rest is 0. */
 static void lbdr_locality_key(const struct lbdr_flow *flow,
 			      struct in6_addr *addr)
 {
@@ -200,255 +201,230 @@ lbdr_locality_search(struct lbdr_locality_entry *entry,
 }
 
 /**
- * lbdr_locality_look() - what is remembered of a destination, which stays as idle
- *	as it is
- * @locality: the table
+ * lbdr_locality_peek() - look up a destination without updating its time of use
+ * @table: the table
  * @flow: the flow, whose VIP is the destination
  *
  * Context: rcu_read_lock() held.
- * Return: the entry or NULL.
+ * Return: the entry, or NULL if not found.
  */
 __always_inline struct lbdr_locality_entry *
-lbdr_locality_look(struct lbdr_locality *locality, const struct lbdr_flow *flow)
+lbdr_locality_peek(struct lbdr_locality *table, const struct lbdr_flow *flow)
 {
 	struct in6_addr addr;
 
 	lbdr_locality_key(flow, &addr);
-	return lbdr_locality_search(rcu_dereference(*lbdr_locality_head(locality,
-									&addr)),
+	return lbdr_locality_search(rcu_dereference(*lbdr_locality_bucket(table,
+									  &addr)),
 				    &addr);
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_locality_look);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_locality_peek);
 
 /**
- * lbdr_locality_find() - what is remembered of a destination
- * @locality: the table
+ * lbdr_locality_find() - look up a destination and update its time of use
+ * @table: the table
  * @flow: the flow, whose VIP is the destination
  *
- * Context: rcu_read_lock() held, BH off.
- * Return: the entry, its stamp renewed, or NULL.
+ * Context: rcu_read_lock() held, BH disabled.
+ * Return: the entry, or NULL if not found.
  */
-struct lbdr_locality_entry *lbdr_locality_find(struct lbdr_locality *locality,
+struct lbdr_locality_entry *lbdr_locality_find(struct lbdr_locality *table,
 					       const struct lbdr_flow *flow)
 {
 	struct lbdr_locality_entry *entry;
 
-	entry = lbdr_locality_look(locality, flow);
-	if (entry && READ_ONCE(entry->stamp) != (u32)jiffies)
-		WRITE_ONCE(entry->stamp, jiffies);
+	entry = lbdr_locality_peek(table, flow);
+	/* Write at most once a jiffy: CPUs share the cache line. */
+	if (entry && READ_ONCE(entry->used) != (u32)jiffies)
+		WRITE_ONCE(entry->used, jiffies);
 	return entry;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_locality_find);
 
 static struct lbdr_locality_entry *
-lbdr_locality_alloc(struct lbdr_locality *locality,
-		    const struct in6_addr *addr, struct lbdr_server *server)
+lbdr_locality_entry_alloc(struct lbdr_locality *table,
+			  const struct in6_addr *addr,
+			  struct lbdr_server *server)
 {
 	struct lbdr_locality_entry *entry;
 	struct lbdr_locality_set *set;
 
-	/* One of the users is the service. */
-	if (atomic_inc_return(&locality->users) - 1 > READ_ONCE(lblc_max)) {
-		pr_notice_once("a service with lblc or lblcr has lblc_max destinations, %u: further ones are not remembered (told once)\n",
+	/* One reference is the service's. */
+	if (atomic_inc_return(&table->refs) - 1 > READ_ONCE(lblc_max)) {
+		pr_notice_once("destination table of lblc or lblcr is full (lblc_max: %u): new destinations are not added (logged once)\n",
 			       READ_ONCE(lblc_max));
-		goto err;
+		goto err_put;
 	}
 	entry = kmalloc(sizeof(*entry), GFP_ATOMIC | __GFP_NOWARN);
-	set = lbdr_locality_set_make(NULL, NULL, server);
-	if (!entry || !set) {
-		kfree(entry);
-		if (set)
-			lbdr_locality_set_free(set);
-		goto err;
-	}
+	if (!entry)
+		goto err_put;
+	set = lbdr_locality_set_alloc(NULL, NULL, server);
+	if (!set)
+		goto err_free;
 	entry->addr = *addr;
-	entry->stamp = jiffies;
-	entry->owner = locality;
+	entry->used = jiffies;
+	entry->table = table;
 	RCU_INIT_POINTER(entry->set, set);
 	return entry;
 
-err:
-	lbdr_locality_put(locality);
+err_free:
+	kfree(entry);
+err_put:
+	lbdr_locality_put(table);
 	return NULL;
 }
 
 /**
- * lbdr_locality_add() - remember a destination, if there is room
- * @locality: the table
+ * lbdr_locality_add() - add a destination with one server
+ * @table: the table
  * @flow: the flow, whose VIP is the destination
- * @server: its server
+ * @server: the server
  *
- * Context: rcu_read_lock() held, BH off.
+ * The destination is not added if the table is full or if there is no memory. An
+ * entry that another CPU has added in the meantime stays as it is.
+ *
+ * Context: rcu_read_lock() held, BH disabled.
  */
-void lbdr_locality_add(struct lbdr_locality *locality,
+void lbdr_locality_add(struct lbdr_locality *table,
 		       const struct lbdr_flow *flow, struct lbdr_server *server)
 {
-	struct lbdr_locality_entry __rcu **head;
+	struct lbdr_locality_entry __rcu **bucket;
 	struct lbdr_locality_entry *entry, *first;
 	struct in6_addr addr;
 
 	lbdr_locality_key(flow, &addr);
-	entry = lbdr_locality_alloc(locality, &addr, server);
+	entry = lbdr_locality_entry_alloc(table, &addr, server);
 	if (!entry)
 		return;
-	head = lbdr_locality_head(locality, &addr);
+	bucket = lbdr_locality_bucket(table, &addr);
 	do {
-		first = rcu_dereference(*head);
+		first = rcu_dereference(*bucket);
 		if (lbdr_locality_search(first, &addr)) {
 			lbdr_locality_entry_free(entry);
 			return;
 		}
 		RCU_INIT_POINTER(entry->next, first);
-		/* cmpxchg() orders what the entry holds before it is seen. */
-	} while (unrcu_pointer(cmpxchg(head, RCU_INITIALIZER(first),
+		/*
+		 * cmpxchg() is a full barrier; it pairs with rcu_dereference()
+		 * of the bucket.
+		 */
+	} while (unrcu_pointer(cmpxchg(bucket, RCU_INITIALIZER(first),
 				       RCU_INITIALIZER(entry))) != first);
 }
 
-/**
- * lbdr_locality_strained() - whether a server has more than its share while
- * another one is idle
- * @pool: the pool
- * @server: the server
- *
- * The rule of lblc and lblcr (net/netfilter/ipvs/ip_vs_lblc.c): more active
- * connections than its weight, while some server has not half of its.
- *
- * Context: rcu_read_lock() held.
- */
-bool lbdr_locality_strained(const struct lbdr_pool *pool,
-			    const struct lbdr_server *server)
-{
-	const struct lbdr_pool_entry *entry;
-	u32 i;
-
-	if (lbdr_server_active(server) <= READ_ONCE(server->weight))
-		return false;
-	for (i = 0; i < pool->n; i++) {
-		entry = &pool->entries[i];
-		if (2 * (u64)lbdr_server_active(entry->server) <
-		    entry->weight && lbdr_server_open(entry->server))
-			return true;
-	}
-	return false;
-}
-
 /*
- * Takes @entry out of the chain of @head, which holds it. Only a push may come
- * in between, and that changes nothing but the head.
+ * Remove @entry from @bucket. Packets may add entries at the head at the same
+ * time, and change nothing else.
  */
-static void lbdr_locality_unlink(struct lbdr_locality_entry __rcu **head,
+static void lbdr_locality_unlink(struct lbdr_locality_entry __rcu **bucket,
 				 struct lbdr_locality_entry *entry)
 {
 	struct lbdr_locality_entry *next = rcu_dereference(entry->next);
-	struct lbdr_locality_entry *at, *first;
+	struct lbdr_locality_entry *prev, *first;
 
-	first = unrcu_pointer(cmpxchg(head, RCU_INITIALIZER(entry),
+	first = unrcu_pointer(cmpxchg(bucket, RCU_INITIALIZER(entry),
 				      RCU_INITIALIZER(next)));
 	if (first == entry)
 		return;
-	for (at = first; rcu_access_pointer(at->next) != entry;)
-		at = rcu_dereference(at->next);
-	rcu_assign_pointer(at->next, next);
+	for (prev = first; rcu_access_pointer(prev->next) != entry;)
+		prev = rcu_dereference(prev->next);
+	rcu_assign_pointer(prev->next, next);
 }
 
 /**
- * lbdr_locality_age() - take out what was idle for too long
- * @locality: the table
- * @now: the time, in jiffies
+ * lbdr_locality_gc() - remove expired destinations
+ * @table: the table
+ * @now: the current time, in jiffies
  *
- * Context: process, never twice at a time for one table.
+ * Context: process; calls for the same table must not overlap.
  */
-void lbdr_locality_age(struct lbdr_locality *locality, u32 now)
+void lbdr_locality_gc(struct lbdr_locality *table, u32 now)
 {
 	struct lbdr_locality_entry *entry, *next;
 	u32 i, limit = lbdr_locality_expire();
 
-	if (atomic_read(&locality->users) > READ_ONCE(lblc_max) / 4 * 3)
-		limit = min_t(u32, limit, CROWDED_IDLE);
+	if (atomic_read(&table->refs) > READ_ONCE(lblc_max) / 4 * 3)
+		limit = min_t(u32, limit, EXPIRE_NEARLY_FULL);
 
-	for (i = 0; i <= locality->mask; i++) {
+	for (i = 0; i <= table->mask; i++) {
 		rcu_read_lock();
-		entry = rcu_dereference(locality->heads[i]);
+		entry = rcu_dereference(table->buckets[i]);
 		for (; entry; entry = next) {
 			next = rcu_dereference(entry->next);
-			if (now - READ_ONCE(entry->stamp) <= limit)
+			if (now - READ_ONCE(entry->used) <= limit)
 				continue;
-			lbdr_locality_unlink(&locality->heads[i], entry);
+			lbdr_locality_unlink(&table->buckets[i], entry);
 			call_rcu(&entry->rcu, lbdr_locality_entry_free_rcu);
 		}
 		rcu_read_unlock();
 		cond_resched();
 	}
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_locality_age);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_locality_gc);
 
-static void lbdr_locality_age_work(struct work_struct *work)
+static void lbdr_locality_gc_work(struct work_struct *work)
 {
-	struct lbdr_locality *locality = container_of(to_delayed_work(work),
-						      struct lbdr_locality,
-						      age);
+	struct lbdr_locality *table = container_of(to_delayed_work(work),
+						   struct lbdr_locality, gc);
 
-	lbdr_locality_age(locality, jiffies);
-	queue_delayed_work(system_power_efficient_wq, &locality->age,
-			   AGE_PERIOD);
+	lbdr_locality_gc(table, jiffies);
+	queue_delayed_work(system_power_efficient_wq, &table->gc, GC_PERIOD);
 }
 
 /**
- * lbdr_locality_open() - a table for a service
+ * lbdr_locality_alloc() - allocate the table of a service
  *
- * Context: process.
- * Return: the table, or NULL.
+ * Context: process, may sleep.
+ * Return: the table, or NULL if out of memory.
  */
-void *lbdr_locality_open(void)
+void *lbdr_locality_alloc(void)
 {
-	u32 heads = clamp_t(u32, READ_ONCE(lblc_max) / 2, HEADS_MIN, HEADS_MAX);
-	struct lbdr_locality *locality;
+	u32 n = clamp_t(u32, READ_ONCE(lblc_max) / 2, BUCKETS_MIN, BUCKETS_MAX);
+	struct lbdr_locality *table;
 
-	heads = roundup_pow_of_two(heads);
-	locality = kvzalloc(struct_size(locality, heads, heads),
-			    GFP_KERNEL_ACCOUNT);
-	if (!locality)
+	n = roundup_pow_of_two(n);
+	table = kvzalloc(struct_size(table, buckets, n), GFP_KERNEL_ACCOUNT);
+	if (!table)
 		return NULL;
-	locality->mask = heads - 1;
-	locality->seed = get_random_u32();
-	atomic_set(&locality->users, 1);
-	INIT_DELAYED_WORK(&locality->age, lbdr_locality_age_work);
-	queue_delayed_work(system_power_efficient_wq, &locality->age,
-			   AGE_PERIOD);
-	return locality;
+	table->mask = n - 1;
+	table->seed = get_random_u32();
+	atomic_set(&table->refs, 1);
+	INIT_DELAYED_WORK(&table->gc, lbdr_locality_gc_work);
+	queue_delayed_work(system_power_efficient_wq, &table->gc, GC_PERIOD);
+	return table;
 }
 
 /*
- * Callbacks have no order between CPUs: entries that the ageing took out may be
- * freed after this, and the table with the last of them.
+ * RCU callbacks run in any order on different CPUs: callbacks of entries that the
+ * collector removed can run after this one. The last entry frees the table.
  */
-static void lbdr_locality_close_rcu(struct rcu_head *rcu)
+static void lbdr_locality_free_rcu(struct rcu_head *rcu)
 {
-	struct lbdr_locality *locality = container_of(rcu, struct lbdr_locality,
-						      rcu);
+	struct lbdr_locality *table = container_of(rcu, struct lbdr_locality,
+						   rcu);
 	struct lbdr_locality_entry *entry, *next;
 	u32 i;
 
-	for (i = 0; i <= locality->mask; i++) {
-		entry = rcu_dereference_protected(locality->heads[i], true);
+	for (i = 0; i <= table->mask; i++) {
+		entry = rcu_dereference_protected(table->buckets[i], true);
 		for (; entry; entry = next) {
 			next = rcu_dereference_protected(entry->next, true);
 			lbdr_locality_entry_free(entry);
 		}
 	}
-	lbdr_locality_put(locality);
+	lbdr_locality_put(table);
 }
 
 /**
- * lbdr_locality_close() - the service has another scheduler, or is gone
- * @memory: the table
+ * lbdr_locality_free() - free the table of a service after a grace period
+ * @state: the table
  *
- * Context: process.
+ * Context: process, may sleep.
  */
-void lbdr_locality_close(void *memory)
+void lbdr_locality_free(void *state)
 {
-	struct lbdr_locality *locality = memory;
+	struct lbdr_locality *table = state;
 
-	cancel_delayed_work_sync(&locality->age);
-	call_rcu(&locality->rcu, lbdr_locality_close_rcu);
+	cancel_delayed_work_sync(&table->gc);
+	call_rcu(&table->rcu, lbdr_locality_free_rcu);
 }

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What lblc and lblcr remember of destinations; locality.c says how.
+ * The destination table of lblc and lblcr.
  */
 #ifndef _LBDR_LOCALITY_H
 #define _LBDR_LOCALITY_H
 
-#include "sched.h"
+#include <linux/in6.h>
+#include <linux/types.h>
 
+struct lbdr_flow;
 struct lbdr_locality;
+struct lbdr_server;
 
 /**
  * struct lbdr_locality_set - the servers of a destination; immutable
- * @changed: when it was made, jiffies
+ * @changed: time of its allocation, jiffies
  * @n: number of servers, at least one
- * @rcu: puts the servers and frees it
+ * @rcu: puts the servers and frees the set
  * @servers: one reference to each
  */
 struct lbdr_locality_set {
@@ -25,41 +28,37 @@ struct lbdr_locality_set {
 
 /**
  * struct lbdr_locality_entry - a destination
- * @next: in its chain
- * @set: its servers; replaced by cmpxchg()
- * @addr: the address, of IPv4 the first word alone; immutable
- * @stamp: jiffies of the last look-up; any packet writes it
- * @owner: the table that it is in, which outlives it
- * @rcu: frees it after the last packet that saw it
+ * @next: next entry of the hash bucket; RCU
+ * @set: its servers; RCU, replaced by cmpxchg()
+ * @addr: the address; immutable. An IPv4 address is in the first word, the others
+ *	are 0.
+ * @used: time of the last lookup, jiffies; WRITE_ONCE() by any packet
+ * @table: the table, which outlives the entry
+ * @rcu: frees the entry after a grace period
  */
 struct lbdr_locality_entry {
 	struct lbdr_locality_entry __rcu	*next;
 	struct lbdr_locality_set __rcu		*set;
 	struct in6_addr				addr;
-	u32					stamp;
-	struct lbdr_locality			*owner;
+	u32					used;
+	struct lbdr_locality			*table;
 	struct rcu_head				rcu;
 };
 
 u32 lbdr_locality_expire(void);
-struct lbdr_locality_entry *lbdr_locality_find(struct lbdr_locality *locality,
+struct lbdr_locality_entry *lbdr_locality_find(struct lbdr_locality *table,
 					       const struct lbdr_flow *flow);
-struct lbdr_locality_entry *lbdr_locality_look(struct lbdr_locality *locality,
+struct lbdr_locality_entry *lbdr_locality_peek(struct lbdr_locality *table,
 					       const struct lbdr_flow *flow);
-void lbdr_locality_add(struct lbdr_locality *locality,
+void lbdr_locality_add(struct lbdr_locality *table,
 		       const struct lbdr_flow *flow,
 		       struct lbdr_server *server);
-struct lbdr_locality_set *
-lbdr_locality_set_make(const struct lbdr_locality_set *old,
-		       const struct lbdr_server *leave,
-		       struct lbdr_server *add);
-void lbdr_locality_replace(struct lbdr_locality_entry *entry,
-			   struct lbdr_locality_set *old,
-			   struct lbdr_locality_set *new);
-bool lbdr_locality_strained(const struct lbdr_pool *pool,
-			    const struct lbdr_server *server);
-void lbdr_locality_age(struct lbdr_locality *locality, u32 now);
-void *lbdr_locality_open(void);
-void lbdr_locality_close(void *memory);
+void lbdr_locality_update(struct lbdr_locality_entry *entry,
+			  struct lbdr_locality_set *old,
+			  const struct lbdr_server *del,
+			  struct lbdr_server *add);
+void lbdr_locality_gc(struct lbdr_locality *table, u32 now);
+void *lbdr_locality_alloc(void);
+void lbdr_locality_free(void *state);
 
 #endif /* _LBDR_LOCALITY_H */

@@ -46,8 +46,8 @@ static void lbdr_pool_free_cb(struct rcu_head *rcu)
 {
 	struct lbdr_pool *pool = container_of(rcu, struct lbdr_pool, rcu);
 
-	if (pool->n && pool->sched.ops->exit)
-		pool->sched.ops->exit(pool);
+	if (pool->n && pool->sched.ops->pool_exit)
+		pool->sched.ops->pool_exit(pool);
 	lbdr_pool_free(pool);
 }
 
@@ -79,7 +79,7 @@ struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
 				 const struct lbdr_sched *sched, void *memory,
 				 const struct lbdr_pool_entry *servers, u32 n)
 {
-	const struct lbdr_roster roster = {
+	const struct lbdr_pool_config config = {
 		.service = service,
 		.servers = servers,
 		.n	 = n,
@@ -92,7 +92,7 @@ struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
 	if (!pool)
 		return ERR_PTR(-ENOMEM);
 	pool->sched = *sched;
-	pool->memory = memory;
+	pool->state = memory;
 	pool->cursor = &service->cursor;
 	for (i = 0; i < n; i++) {
 		if (!servers[i].weight)
@@ -101,8 +101,8 @@ struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
 		pool->entries[pool->n++] = servers[i];
 	}
 
-	if (pool->n && sched->ops->init) {
-		err = sched->ops->init(pool, &roster);
+	if (pool->n && sched->ops->pool_init) {
+		err = sched->ops->pool_init(pool, &config);
 		if (err) {
 			lbdr_pool_free(pool);
 			return ERR_PTR(err);

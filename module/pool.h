@@ -21,13 +21,13 @@ struct lbdr_pool_entry {
 };
 
 /**
- * struct lbdr_roster - what a pool is made of
- * @service: whose servers they are
- * @servers: all of them in the order of adding; of weight 0 too, and as such
- *	those that drain
- * @n: how many
+ * struct lbdr_pool_config - the configuration that a pool is built from
+ * @service: the service
+ * @servers: all its servers in the order of adding, including those of weight 0;
+ *	a draining server has weight 0 here
+ * @n: number of servers
  */
-struct lbdr_roster {
+struct lbdr_pool_config {
 	const struct lbdr_service	*service;
 	const struct lbdr_pool_entry	*servers;
 	u32				n;
@@ -36,9 +36,9 @@ struct lbdr_roster {
 /**
  * struct lbdr_pool - a snapshot of a service's servers
  * @sched: the scheduler that reads it, and its options
- * @priv: what the scheduler made of it
- * @memory: what the scheduler remembers from one pool of the service to the
- *	next, or NULL
+ * @priv: the scheduler's private table, or NULL
+ * @state: the scheduler's state of the service, shared by its successive pools,
+ *	or NULL
  * @cursor: the service's running number; atomic, outlives the pool
  * @n: number of entries
  * @rcu: frees it after the last packet that saw it
@@ -47,7 +47,7 @@ struct lbdr_roster {
 struct lbdr_pool {
 	struct lbdr_sched		sched;
 	void				*priv;
-	void				*memory;
+	void				*state;
 	atomic64_t			*cursor;
 	u32				n;
 	struct rcu_head			rcu;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The schedulers by name, and what several of them share. The list is constant;
- * a new one adds its line here and to sched.h.
+ * The table of schedulers, which is constant, and helpers that are too large to
+ * be inlined. sched_list.h lists the schedulers.
  */
 #include <linux/string.h>
 
@@ -11,28 +11,16 @@
 #include "server.h"
 
 static const struct lbdr_sched_ops *const lbdr_scheds[] = {
-	&lbdr_sched_rr,
-	&lbdr_sched_wrr,
-	&lbdr_sched_lc,
-	&lbdr_sched_wlc,
-	&lbdr_sched_lblc,
-	&lbdr_sched_lblcr,
-	&lbdr_sched_dh,
-	&lbdr_sched_sh,
-	&lbdr_sched_sed,
-	&lbdr_sched_nq,
-	&lbdr_sched_fo,
-	&lbdr_sched_ovf,
-	&lbdr_sched_mh,
-	&lbdr_sched_twos,
+#define LBDR_SCHED(name) (&lbdr_sched_##name)
+#include "sched_list.h"
 };
 
 /**
- * lbdr_sched_find() - the scheduler of a name
- * @name: what an operator calls it
+ * lbdr_sched_find() - look up a scheduler by name
+ * @name: the name
  *
  * Context: any.
- * Return: the scheduler or NULL.
+ * Return: the scheduler, or NULL if not found.
  */
 const struct lbdr_sched_ops *lbdr_sched_find(const char *name)
 {
@@ -46,11 +34,11 @@ const struct lbdr_sched_ops *lbdr_sched_find(const char *name)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_find);
 
 /**
- * lbdr_sched_at() - walk the schedulers
- * @index: from 0
+ * lbdr_sched_at() - get a scheduler by index
+ * @index: the index, from 0
  *
  * Context: any.
- * Return: the scheduler, or NULL behind the last.
+ * Return: the scheduler, or NULL if @index is past the end of the table.
  */
 const struct lbdr_sched_ops *lbdr_sched_at(unsigned int index)
 {
@@ -59,7 +47,7 @@ const struct lbdr_sched_ops *lbdr_sched_at(unsigned int index)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_at);
 
 /**
- * lbdr_sched_default() - the scheduler of a service that names none
+ * lbdr_sched_default() - get the default scheduler
  *
  * Context: any.
  * Return: wlc, as with ipvsadm(8).
@@ -71,63 +59,18 @@ const struct lbdr_sched_ops *lbdr_sched_default(void)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_default);
 
 /**
- * lbdr_sched_open_from() - the next open server
+ * lbdr_sched_next_open() - find the next open server
  * @pool: the pool
- * @first: index of the entry to begin with
+ * @index: index of the first entry to test
  *
  * Context: rcu_read_lock() held.
- * Return: the server of that entry if it is open, else the next one in the
- * order of adding, from the last on to the first; NULL when none is.
+ * Return: the first open server from @index on, in the order of adding and
+ * wrapping around at the end; NULL if no server is open.
  */
-struct lbdr_server *lbdr_sched_open_from(const struct lbdr_pool *pool,
-					 u32 first)
+struct lbdr_server *lbdr_sched_next_open(const struct lbdr_pool *pool,
+					 u32 index)
 {
-	struct lbdr_server *server;
-	u32 i, index = first;
+	u32 skipped;
 
-	for (i = 0; i < pool->n; i++) {
-		server = pool->entries[index].server;
-		if (lbdr_server_open(server))
-			return server;
-		index = index + 1 < pool->n ? index + 1 : 0;
-	}
-	return NULL;
-}
-
-/**
- * lbdr_sched_heaviest() - the server of the highest weight, open or not
- * @pool: the pool
- *
- * Context: rcu_read_lock() held.
- * Return: the first one added of those.
- */
-struct lbdr_server *lbdr_sched_heaviest(const struct lbdr_pool *pool)
-{
-	const struct lbdr_pool_entry *best = &pool->entries[0];
-	u32 i;
-
-	for (i = 1; i < pool->n; i++)
-		if (pool->entries[i].weight > best->weight)
-			best = &pool->entries[i];
-	return best->server;
-}
-
-/**
- * lbdr_sched_fold() - an address as one number
- * @flow: the flow
- * @vip: that of the service, or else the client's
- *
- * As ip_vs folds them (net/netfilter/ipvs/ip_vs_sh.c), so that dh and sh agree
- * with it.
- *
- * Context: any.
- */
-u32 lbdr_sched_fold(const struct lbdr_flow *flow, bool vip)
-{
-	const __be32 *words;
-
-	if (flow->family == LBDR_V4)
-		return ntohl(vip ? flow->v4.vip : flow->v4.client);
-	words = vip ? flow->v6.vip.s6_addr32 : flow->v6.client.s6_addr32;
-	return ntohl(words[0] ^ words[1] ^ words[2] ^ words[3]);
+	return __lbdr_sched_next_open(pool, index, &skipped);
 }

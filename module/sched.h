@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a scheduler sees and what it offers.
+ * Schedulers: the interface, and what several schedulers share.
  *
- * A scheduler chooses a server for a new connection from an immutable
- * snapshot, the pool, and a small key, the flow; it never sees a packet. Its
- * choice runs on any CPU at any time under rcu_read_lock() and takes no lock.
- * Every change of the configuration builds a new pool, so a scheduler's
- * private data is built once, in process context, and never changed after.
+ * A scheduler selects a server for a new connection. Its input is an immutable
+ * snapshot of the servers (the pool) and a small key (the flow); it never sees a
+ * packet. pick() runs on any CPU at any time under rcu_read_lock() and takes no
+ * lock. Every configuration change builds a new pool, therefore a scheduler
+ * builds its private table once, in process context, and never changes it.
  *
- * What changes from one moment to the next, the counts of connections and
- * whether a server is open for new ones, is read off the servers.
+ * Connection counts and the state of a server (open or not) change at any time;
+ * schedulers read them from the servers.
  */
 #ifndef _LBDR_SCHED_H
 #define _LBDR_SCHED_H
@@ -21,83 +21,74 @@
 
 /**
  * struct lbdr_sched_ops - a scheduler
- * @name: what an operator calls it
- * @summary: one line for an operator who chooses
- * @flags: the LBDR_SCHED_FLAG_... that it knows
- * @stateless: its choice depends on the flow and the servers alone
- * @size: slots of its table unless the operator says, 0 when it cannot be said
- * @open: optional; makes &lbdr_pool.memory for a service. Process context.
- *	Returns NULL when there is no memory.
- * @close: frees what @open made, after a grace period. Process context; no
- *	pool that packets can find from now on has it.
- * @init: optional; builds &lbdr_pool.priv from the entries, of which there is
- *	at least one, and the roster that they come from. Process context,
- *	lbdr_net.lock held, may sleep. Returns 0 or -ENOMEM.
- * @exit: optional; frees what @init made. May run in softirq.
- * @pick: chooses a server for a new connection. rcu_read_lock() held, BH off.
- *	The pool has at least one entry. Returns the server, which is open, or
- *	NULL when none may take the connection.
- * @peek: what @pick would return now, without any trace of the question: no turn
- *	passes, nothing is remembered or renewed. The same context. Sets @first
- *	to the server that the choice falls on before it is asked whether that
- *	one is open, where there is such a one. Optional: @pick stands for it
- *	where it changes nothing and knows no first.
- * @random: the choice is drawn, and another one the next time
+ * @name: its name on the command line and in netlink, shorter than
+ *	LBDR_SCHED_NAME_LEN
+ * @flags: the supported LBDR_SCHED_FLAG_*
+ * @stateless: the selected server depends only on the flow and the servers
+ * @random: pick() uses random numbers, so that repeated calls differ
+ * @needs_weight0: the pool's private table depends on servers of weight 0 too:
+ *	adding or removing one requires a new pool. Without this flag, a pool is
+ *	the same with and without such a server.
+ * @size: default number of slots of the table, 0 if the number is fixed
+ * @state_alloc: optional; allocates the state of a service, which is shared by
+ *	all its successive pools (&lbdr_pool.state). Process context, may sleep.
+ *	Returns NULL if out of memory.
+ * @state_free: frees the state of a service after a grace period. Process
+ *	context, may sleep. No published pool refers to the state.
+ * @pool_init: optional; builds &lbdr_pool.priv from the pool's entries, of which
+ *	there is at least one, and from @config. Process context, lbdr_net.lock
+ *	held, may sleep. Returns 0 or -ENOMEM.
+ * @pool_exit: frees &lbdr_pool.priv. Process or softirq context.
+ * @pick: selects a server for a new connection. rcu_read_lock() held, BH
+ *	disabled. The pool has at least one entry. Returns an open server, or
+ *	NULL if no server accepts the connection.
+ * @peek: returns what @pick would return now and has no side effects: the cursor,
+ *	the state and its time stamps stay as they are. Same context as @pick.
+ *	Sets @first to the server that @pick tests first, if there is one.
+ *	Optional: @pick is called instead if it has no side effects and no such
+ *	first server.
  */
 struct lbdr_sched_ops {
 	const char *name;
-	const char *summary;
 	u32 flags;
 	bool stateless;
+	bool random;
 	bool needs_weight0;
 	u32 size;
-	void *(*open)(void);
-	void (*close)(void *memory);
-	int (*init)(struct lbdr_pool *pool, const struct lbdr_roster *roster);
-	void (*exit)(struct lbdr_pool *pool);
+	void *(*state_alloc)(void);
+	void (*state_free)(void *state);
+	int (*pool_init)(struct lbdr_pool *pool,
+			 const struct lbdr_pool_config *config);
+	void (*pool_exit)(struct lbdr_pool *pool);
 	struct lbdr_server *(*pick)(const struct lbdr_pool *pool,
 				    const struct lbdr_flow *flow);
 	struct lbdr_server *(*peek)(const struct lbdr_pool *pool,
 				    const struct lbdr_flow *flow,
 				    struct lbdr_server **first);
-	bool random;
 };
 
-extern const struct lbdr_sched_ops lbdr_sched_rr;
-extern const struct lbdr_sched_ops lbdr_sched_wrr;
-extern const struct lbdr_sched_ops lbdr_sched_lc;
-extern const struct lbdr_sched_ops lbdr_sched_wlc;
-extern const struct lbdr_sched_ops lbdr_sched_lblc;
-extern const struct lbdr_sched_ops lbdr_sched_lblcr;
-extern const struct lbdr_sched_ops lbdr_sched_dh;
-extern const struct lbdr_sched_ops lbdr_sched_sh;
-extern const struct lbdr_sched_ops lbdr_sched_sed;
-extern const struct lbdr_sched_ops lbdr_sched_nq;
-extern const struct lbdr_sched_ops lbdr_sched_fo;
-extern const struct lbdr_sched_ops lbdr_sched_ovf;
-extern const struct lbdr_sched_ops lbdr_sched_mh;
-extern const struct lbdr_sched_ops lbdr_sched_twos;
+#define LBDR_SCHED(name) lbdr_sched_##name
+extern const struct lbdr_sched_ops
+#include "sched_list.h"
+;
 
-/* sched.c */
 const struct lbdr_sched_ops *lbdr_sched_find(const char *name);
 const struct lbdr_sched_ops *lbdr_sched_at(unsigned int index);
 const struct lbdr_sched_ops *lbdr_sched_default(void);
-struct lbdr_server *lbdr_sched_open_from(const struct lbdr_pool *pool,
-					 u32 first);
-struct lbdr_server *lbdr_sched_heaviest(const struct lbdr_pool *pool);
-u32 lbdr_sched_fold(const struct lbdr_flow *flow, bool vip);
+struct lbdr_server *lbdr_sched_next_open(const struct lbdr_pool *pool,
+					 u32 index);
 
 /**
- * lbdr_sched_load() - a server's connections, the active ones counting most
+ * lbdr_sched_load() - compute the load of a server
  * @server: the server
  *
- * An active connection weighs as much as 256 others: lc and wlc have counted
- * so since the LVS project began, and all its manuals say so.
+ * An active connection counts as 256 inactive ones, as in ip_vs.
  *
- * A count may be below 0 for a moment, when one CPU takes away what another one
- * is about to add: that is less than any other load, and as good as 0.
+ * A connection count can be negative for a moment, while two CPUs change it; a
+ * negative load counts as 0.
  *
  * Context: any.
+ * Return: the load, less than 2^48.
  */
 static inline u64 lbdr_sched_load(const struct lbdr_server *server)
 {
@@ -108,27 +99,15 @@ static inline u64 lbdr_sched_load(const struct lbdr_server *server)
 }
 
 /**
- * lbdr_sched_delay() - how long a connection is expected to wait
- * @server: the server
- *
- * Context: any.
- * Return: the queue with the newcomer in it.
- */
-static inline u64 lbdr_sched_delay(const struct lbdr_server *server)
-{
-	return (u64)lbdr_server_active(server) + 1;
-}
-
-/**
- * lbdr_sched_least() - the open server of the least cost, by weight
+ * lbdr_sched_least() - find the open server with the least cost
  * @pool: the pool
- * @cost: of a server, less than 2^48
- * @weighted: divide it by the server's weight
+ * @cost: cost of a server, less than 2^48
+ * @weighted: divide the cost by the server's weight
  *
- * Looks at every server and writes nothing. Inlined with its @cost.
+ * Always inlined together with @cost. Reads every server and writes nothing.
  *
  * Context: rcu_read_lock() held.
- * Return: the first one added of those with the least cost, or NULL.
+ * Return: the server added first of those with the least cost, or NULL.
  */
 static __always_inline struct lbdr_server *
 lbdr_sched_least(const struct lbdr_pool *pool,
@@ -141,12 +120,12 @@ lbdr_sched_least(const struct lbdr_pool *pool,
 	for (i = 0; i < pool->n; i++) {
 		entry = &pool->entries[i];
 		this = cost(entry->server);
-		/* this / weight < least / best weight, without dividing */
+		/* this / weight < least / best weight, without a division */
 		if (best && (weighted ?
 			     this * best->weight >= least * entry->weight :
 			     this >= least))
 			continue;
-		/* Last, for few come as far as this. */
+		/* Tested last, because few servers get here. */
 		if (!lbdr_server_open(entry->server))
 			continue;
 		best = entry;
@@ -156,32 +135,29 @@ lbdr_sched_least(const struct lbdr_pool *pool,
 }
 
 /**
- * struct lbdr_turn - somebody's turn
- * @when: it comes
- * @index: whose it is
+ * __lbdr_sched_next_open() - find the next open server, inlined
+ * @pool: the pool
+ * @index: index of the first entry to test
+ * @skipped: set to the number of entries that were skipped, 0 if no server is
+ *	open
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the first open server from @index on, in the order of adding and
+ * wrapping around at the end; NULL if no server is open.
  */
-struct lbdr_turn {
-	u64	when;
-	u32	index;
-};
+static __always_inline struct lbdr_server *
+__lbdr_sched_next_open(const struct lbdr_pool *pool, u32 index, u32 *skipped)
+{
+	struct lbdr_server *server;
 
-/**
- * struct lbdr_turns - those who wait for their turn
- * @heap: of their turns, the earliest first
- * @n: how many
- */
-struct lbdr_turns {
-	struct lbdr_turn	*heap;
-	u32			n;
-};
-
-/* turns.c */
-int lbdr_turns_alloc(struct lbdr_turns *turns, u32 max);
-void lbdr_turns_free(struct lbdr_turns *turns);
-void lbdr_turns_add(struct lbdr_turns *turns, u32 index, u64 when);
-struct lbdr_turn lbdr_turns_take(struct lbdr_turns *turns);
-
-/* sched_wrr.c */
-#define LBDR_WRR_SLOTS_MAX	16384
+	for (*skipped = 0; *skipped < pool->n; ++*skipped) {
+		server = pool->entries[index].server;
+		if (likely(lbdr_server_open(server)))
+			return server;
+		index = index + 1 < pool->n ? index + 1 : 0;
+	}
+	*skipped = 0;
+	return NULL;
+}
 
 #endif /* _LBDR_SCHED_H */

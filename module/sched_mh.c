@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Maglev hashing: one client address meets the same server on every director
- * that has the same servers, and few clients move when a server comes or goes
- * (Eisenbud et al., "Maglev: a fast and reliable software network load
+ * Maglev hashing: a client address maps to the same server on every director
+ * that has the same servers, and few clients move when a server is added or
+ * removed (Eisenbud et al., "Maglev: a fast and reliable software network load
  * balancer", NSDI 2016, 3.4).
  *
- * A table of a prime number of slots is dealt out to the servers. Each has a
- * permutation of the slots of its own, made of its address, and takes in turn
- * the next slot of it that is still free. It gets turns, and slots in all, by its
- * weight. The servers take turns in the order of a hash of their addresses, and
- * nothing else goes into the table: not the order of commands, no secret, no
- * history. A client's address, hashed, is a slot.
+ * Theory of operation
  *
- * Slots are shared out by the largest whole number that does not exceed what the
- * weight gives, and one more for the first in the order of turns until none is
- * left: no server is off by a whole slot. One whose weight gives it less than a
- * slot may get none: that wants a larger table.
+ * 1. The table has a prime number of slots. The hash of a client's address is a
+ *    slot; the slot has the server.
+ *
+ * 2. Each server has its own permutation of the slots, which depends on its
+ *    address. The servers take turns; at its turn a server takes the next free
+ *    slot of its permutation. The weights determine the number of turns and of
+ *    slots.
+ *
+ * 3. The order of the turns is that of a hash of the servers' addresses. The
+ *    table depends on addresses and weights only: on no order of commands, no
+ *    secret, no history.
+ *
+ * 4. A server gets size * weight / sum slots, rounded down; the remaining slots
+ *    go to the first servers in the order of turns, one each. No share has an
+ *    error of a whole slot. A server whose share is below one slot can get none;
+ *    a larger table avoids this.
  */
 #include <linux/jhash.h>
 #include <linux/math64.h>
@@ -24,36 +31,45 @@
 #include <linux/sort.h>
 
 #include "flow.h"
+#include "heap.h"
 #include "pool.h"
 #include "sched.h"
 #include "server.h"
 
 #define MH_SIZE_DEFAULT	65537
-/* Further hashes that `fallback` tries before it takes whoever is next */
+/* Hashes that are tried with the flag fallback */
 #define MH_FALLBACKS	16
 
 /*
- * Fixed, or two directors would not agree: whoever knows them can choose client
- * addresses that all meet one server, which no hash that two directors share
- * without a secret can prevent.
+ * The keys are fixed, because all directors must build the same table. An
+ * attacker can therefore select client addresses that all map to one server; no
+ * hash that directors share without a secret can prevent this.
  */
 static const siphash_key_t lbdr_mh_key_order = { { 0x6c626472, 1 } };
 static const siphash_key_t lbdr_mh_key_skip = { { 0x6c626472, 2 } };
 #define MH_SEED_CLIENT	3
 
-/* A server while the table is being dealt out. */
-struct lbdr_mh_claim {
+/**
+ * struct lbdr_mh_server - a server while the table is filled
+ * @order: hash of its address; the order of the turns
+ * @entry: its pool entry
+ * @next: next slot of its permutation
+ * @skip: step of its permutation
+ * @quota: number of slots it gets
+ * @filled: number of slots it has got
+ */
+struct lbdr_mh_server {
 	u64				order;
 	const struct lbdr_pool_entry	*entry;
 	u32				next;
 	u32				skip;
 	u32				quota;
-	u32				taken;
+	u32				filled;
 };
 
 static int lbdr_mh_compare(const void *left, const void *right)
 {
-	const struct lbdr_mh_claim *a = left, *b = right;
+	const struct lbdr_mh_server *a = left, *b = right;
 
 	if (a->order != b->order)
 		return a->order < b->order ? -1 : 1;
@@ -61,94 +77,96 @@ static int lbdr_mh_compare(const void *left, const void *right)
 		      sizeof(a->entry->server->addr));
 }
 
-/* Fills in @claims, in the order of turns; returns the largest weight. */
-static u32 lbdr_mh_claim(const struct lbdr_pool *pool,
-			 struct lbdr_mh_claim *claims)
+/* Initialize @servers and sort them by turns; return the largest weight. */
+static u32 lbdr_mh_servers_init(const struct lbdr_pool *pool,
+				struct lbdr_mh_server *servers)
 {
 	u32 size = pool->sched.size, left = size, max = 0, i;
 	const union nf_inet_addr *addr;
-	struct lbdr_mh_claim *claim;
+	struct lbdr_mh_server *server;
 	u64 sum = 0, skip;
 
 	for (i = 0; i < pool->n; i++) {
-		claim = &claims[i];
-		claim->entry = &pool->entries[i];
-		addr = &claim->entry->server->addr;
-		claim->order = siphash(addr, sizeof(*addr), &lbdr_mh_key_order);
+		server = &servers[i];
+		server->entry = &pool->entries[i];
+		addr = &server->entry->server->addr;
+		server->order = siphash(addr, sizeof(*addr), &lbdr_mh_key_order);
 		skip = siphash(addr, sizeof(*addr), &lbdr_mh_key_skip);
-		claim->next = reciprocal_scale(upper_32_bits(skip), size);
-		claim->skip = 1 + reciprocal_scale(lower_32_bits(skip),
-						   size - 1);
-		claim->taken = 0;
-		sum += claim->entry->weight;
-		max = max(max, claim->entry->weight);
+		server->next = reciprocal_scale(upper_32_bits(skip), size);
+		server->skip = 1 + reciprocal_scale(lower_32_bits(skip),
+						    size - 1);
+		server->filled = 0;
+		sum += server->entry->weight;
+		max = max(max, server->entry->weight);
 	}
-	sort(claims, pool->n, sizeof(*claims), lbdr_mh_compare, NULL);
+	sort(servers, pool->n, sizeof(*servers), lbdr_mh_compare, NULL);
 
 	for (i = 0; i < pool->n; i++) {
-		claims[i].quota = div64_u64((u64)claims[i].entry->weight * size,
-					    sum);
-		left -= claims[i].quota;
+		servers[i].quota = div64_u64((u64)servers[i].entry->weight * size,
+					     sum);
+		left -= servers[i].quota;
 	}
 	for (i = 0; i < left; i++)
-		claims[i].quota++;
+		servers[i].quota++;
 	return max;
 }
 
-/* A prime number of slots: every skip leads through all of them. */
-static u32 lbdr_mh_next_free(struct lbdr_mh_claim *claim, const u16 *slots,
+/* The number of slots is prime: every step visits all slots. */
+static u32 lbdr_mh_next_free(struct lbdr_mh_server *server, const u16 *slots,
 			     u32 size)
 {
 	u32 slot;
 
 	do {
-		slot = claim->next;
-		claim->next += claim->skip;
-		if (claim->next >= size)
-			claim->next -= size;
+		slot = server->next;
+		server->next += server->skip;
+		if (server->next >= size)
+			server->next -= size;
 	} while (slots[slot] != U16_MAX);
 	return slot;
 }
 
 /*
- * In a round, the heaviest server has one turn, and the others have so many of
- * them as their weight is of the largest.
+ * Get the round of a server's next turn. The server of the largest weight has a
+ * turn in every round; a server of weight w has one in every @max / w rounds.
  */
-static u64 lbdr_mh_round(const struct lbdr_mh_claim *claim, u32 max)
+static u64 lbdr_mh_round(const struct lbdr_mh_server *server, u32 max)
 {
-	return DIV_ROUND_UP_ULL((u64)(claim->taken + 1) * max,
-				claim->entry->weight);
+	return DIV_ROUND_UP_ULL((u64)(server->filled + 1) * max,
+				server->entry->weight);
 }
 
-static void lbdr_mh_deal(const struct lbdr_pool *pool, u16 *slots,
-			 struct lbdr_mh_claim *claims, struct lbdr_turns *turns,
-			 u32 max)
+/* Fill the table; @turns is keyed by the round of a server's next turn. */
+static void lbdr_mh_fill(const struct lbdr_pool *pool, u16 *slots,
+			 struct lbdr_mh_server *servers,
+			 struct lbdr_heap *turns, u32 max)
 {
 	u32 size = pool->sched.size, i;
-	struct lbdr_mh_claim *claim;
+	struct lbdr_mh_server *server;
 
 	memset(slots, 0xff, size * sizeof(*slots));
 	for (i = 0; i < pool->n; i++)
-		if (claims[i].quota)
-			lbdr_turns_add(turns, i, lbdr_mh_round(&claims[i], max));
+		if (servers[i].quota)
+			lbdr_heap_push(turns, lbdr_mh_round(&servers[i], max),
+				       i);
 
-	/* The quotas add up to all slots. */
+	/* The quotas add up to the number of slots. */
 	while (turns->n) {
-		i = lbdr_turns_take(turns).index;
-		claim = &claims[i];
-		slots[lbdr_mh_next_free(claim, slots, size)] =
-			claim->entry - pool->entries;
-		if (++claim->taken < claim->quota)
-			lbdr_turns_add(turns, i, lbdr_mh_round(claim, max));
+		i = lbdr_heap_pop(turns);
+		server = &servers[i];
+		slots[lbdr_mh_next_free(server, slots, size)] =
+			server->entry - pool->entries;
+		if (++server->filled < server->quota)
+			lbdr_heap_push(turns, lbdr_mh_round(server, max), i);
 		cond_resched();
 	}
 }
 
-static int lbdr_mh_init(struct lbdr_pool *pool,
-			const struct lbdr_roster *roster)
+static int lbdr_mh_pool_init(struct lbdr_pool *pool,
+			     const struct lbdr_pool_config *config)
 {
-	struct lbdr_mh_claim *claims;
-	struct lbdr_turns turns = {};
+	struct lbdr_mh_server *servers;
+	struct lbdr_heap turns = {};
 	int err = -ENOMEM;
 	u16 *slots;
 
@@ -156,26 +174,27 @@ static int lbdr_mh_init(struct lbdr_pool *pool,
 
 	slots = kvmalloc_array(pool->sched.size, sizeof(*slots),
 			       GFP_KERNEL_ACCOUNT);
-	claims = kvmalloc_array(pool->n, sizeof(*claims), GFP_KERNEL);
-	if (!slots || !claims || lbdr_turns_alloc(&turns, pool->n)) {
+	servers = kvmalloc_array(pool->n, sizeof(*servers), GFP_KERNEL);
+	if (!slots || !servers || lbdr_heap_alloc(&turns, pool->n)) {
 		kvfree(slots);
 		goto out;
 	}
-	lbdr_mh_deal(pool, slots, claims, &turns, lbdr_mh_claim(pool, claims));
+	lbdr_mh_fill(pool, slots, servers, &turns,
+		     lbdr_mh_servers_init(pool, servers));
 	pool->priv = slots;
 	err = 0;
 out:
-	lbdr_turns_free(&turns);
-	kvfree(claims);
+	lbdr_heap_free(&turns);
+	kvfree(servers);
 	return err;
 }
 
-static void lbdr_mh_exit(struct lbdr_pool *pool)
+static void lbdr_mh_pool_exit(struct lbdr_pool *pool)
 {
 	kvfree(pool->priv);
 }
 
-/* Of numbers, so that directors of either byte order agree. */
+/* Hash in CPU byte order, so that all directors compute the same hash. */
 static __always_inline u32 lbdr_mh_hash(const struct lbdr_flow *flow, bool port,
 					u32 salt)
 {
@@ -209,7 +228,7 @@ static struct lbdr_server *lbdr_mh_pick(const struct lbdr_pool *pool,
 		if (!(pool->sched.flags & LBDR_SCHED_FLAG_FALLBACK))
 			return NULL;
 	}
-	return lbdr_sched_open_from(pool, slots[slot]);
+	return lbdr_sched_next_open(pool, slots[slot]);
 }
 
 static struct lbdr_server *lbdr_mh_peek(const struct lbdr_pool *pool,
@@ -227,12 +246,11 @@ static struct lbdr_server *lbdr_mh_peek(const struct lbdr_pool *pool,
 
 const struct lbdr_sched_ops lbdr_sched_mh = {
 	.name		= "mh",
-	.summary	= "by a hash of the client's address that moves few when servers change",
 	.flags		= LBDR_SCHED_FLAG_FALLBACK | LBDR_SCHED_FLAG_PORT,
 	.stateless	= true,
 	.size		= MH_SIZE_DEFAULT,
-	.init		= lbdr_mh_init,
-	.exit		= lbdr_mh_exit,
+	.pool_init	= lbdr_mh_pool_init,
+	.pool_exit	= lbdr_mh_pool_exit,
 	.pick		= lbdr_mh_pick,
 	.peek		= lbdr_mh_peek,
 };

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Power of two choices: draw two servers at random, each as likely as its weight
- * says, and take the one with the fewer connections for its weight. Nearly as
- * even as wlc at the cost of two looks, however many servers there are
- * (Mitzenmacher, "The power of two choices in randomized load balancing", IEEE
- * Trans. Parallel Distrib. Syst. 12(10), 2001).
+ * Power of two choices: draw two servers at random, each with a probability
+ * proportional to its weight, and select the one with less load for its weight.
+ * The result is nearly as even as that of wlc, and the cost does not depend on
+ * the number of servers (Mitzenmacher, "The power of two choices in randomized
+ * load balancing", IEEE Trans. Parallel Distrib. Syst. 12(10), 2001).
  *
- * Drawing by weight is O(1) by the alias method (Walker 1977; Vose, "A linear
+ * A weighted draw takes O(1) by the alias method (Walker 1977; Vose, "A linear
  * algorithm for generating random numbers with a given distribution", IEEE
- * Trans. Softw. Eng. 17(9), 1991): n columns of equal height, each shared by at
- * most two servers, the owner below the threshold and the alias above.
+ * Trans. Softw. Eng. 17(9), 1991): the table has n columns of equal height; the
+ * owner has the part of its column below the threshold, and one other server,
+ * the alias, has the part above.
  */
 #include <linux/math64.h>
 #include <linux/mm.h>
@@ -20,12 +21,14 @@
 #include "sched.h"
 #include "server.h"
 
-/* How often two draws of servers that are not open are repeated */
+/* Attempts to draw two servers of which at least one is open */
 #define DRAWS_MAX	4
 
-/*
- * The owner is the entry of the column's own index. A full column's threshold
- * would be 2^32: its alias is the owner too.
+/**
+ * struct lbdr_twos_column - a column of the alias table
+ * @threshold: in units of 2^-32 of the height. A full column would need 2^32; it
+ *	has U32_MAX and its owner as the alias.
+ * @alias: index of a pool entry. The owner is the entry with the column's index.
  */
 struct lbdr_twos_column {
 	u32	threshold;
@@ -33,66 +36,67 @@ struct lbdr_twos_column {
 };
 
 /*
- * Server i's weight is to fill weight * n of columns of height `sum` each. A
- * column that its owner does not fill takes the rest from a server that has too
- * much. Both kinds are kept as stacks at the two ends of one array.
+ * Fill the alias table. Server i must own weight * n of the area, in columns of
+ * height sum. A small server does not fill its own column; the rest of the column
+ * goes to a large server. @stack has both kinds: the small servers grow from its
+ * start, the large ones from its end.
  */
 static void lbdr_twos_fill(const struct lbdr_pool *pool,
-			   struct lbdr_twos_column *columns, u64 *mass,
+			   struct lbdr_twos_column *columns, u64 *area,
 			   u32 *stack)
 {
-	u32 i, poor = 0, rich = pool->n, from, to;
+	u32 i, n_small = 0, first_large = pool->n, large, small;
 	u64 sum = 0;
 
 	for (i = 0; i < pool->n; i++)
 		sum += pool->entries[i].weight;
 	for (i = 0; i < pool->n; i++) {
-		mass[i] = (u64)pool->entries[i].weight * pool->n;
+		area[i] = (u64)pool->entries[i].weight * pool->n;
 		columns[i].threshold = U32_MAX;
 		columns[i].alias = i;
-		if (mass[i] < sum)
-			stack[poor++] = i;
+		if (area[i] < sum)
+			stack[n_small++] = i;
 		else
-			stack[--rich] = i;
+			stack[--first_large] = i;
 	}
-	while (poor && rich < pool->n) {
-		to = stack[--poor];
-		from = stack[rich];
-		/* Less than 2^28 (sum) shifted by 32 */
-		columns[to].threshold = div64_u64(mass[to] << 32, sum);
-		columns[to].alias = from;
-		mass[from] -= sum - mass[to];
-		if (mass[from] < sum) {
-			rich++;
-			stack[poor++] = from;
+	while (n_small && first_large < pool->n) {
+		small = stack[--n_small];
+		large = stack[first_large];
+		/* area < sum < 2^28: the shift does not overflow. */
+		columns[small].threshold = div64_u64(area[small] << 32, sum);
+		columns[small].alias = large;
+		area[large] -= sum - area[small];
+		if (area[large] < sum) {
+			first_large++;
+			stack[n_small++] = large;
 		}
 	}
 }
 
-static int lbdr_twos_init(struct lbdr_pool *pool,
-			  const struct lbdr_roster *roster)
+static int lbdr_twos_pool_init(struct lbdr_pool *pool,
+			       const struct lbdr_pool_config *config)
 {
 	struct lbdr_twos_column *columns;
 	int err = -ENOMEM;
 	u32 *stack;
-	u64 *mass;
+	u64 *area;
 
 	columns = kvmalloc_array(pool->n, sizeof(*columns), GFP_KERNEL_ACCOUNT);
-	mass = kvmalloc_array(pool->n, sizeof(*mass), GFP_KERNEL);
+	area = kvmalloc_array(pool->n, sizeof(*area), GFP_KERNEL);
 	stack = kvmalloc_array(pool->n, sizeof(*stack), GFP_KERNEL);
-	if (columns && mass && stack) {
-		lbdr_twos_fill(pool, columns, mass, stack);
+	if (columns && area && stack) {
+		lbdr_twos_fill(pool, columns, area, stack);
 		pool->priv = columns;
 		columns = NULL;
 		err = 0;
 	}
 	kvfree(stack);
-	kvfree(mass);
+	kvfree(area);
 	kvfree(columns);
 	return err;
 }
 
-static void lbdr_twos_exit(struct lbdr_pool *pool)
+static void lbdr_twos_pool_exit(struct lbdr_pool *pool)
 {
 	kvfree(pool->priv);
 }
@@ -127,15 +131,14 @@ static struct lbdr_server *lbdr_twos_pick(const struct lbdr_pool *pool,
 			return a->server;
 		return b->server;
 	}
-	/* Most servers are overloaded. */
+	/* Most servers are not open: search all of them. */
 	return lbdr_sched_least(pool, lbdr_sched_load, true);
 }
 
 const struct lbdr_sched_ops lbdr_sched_twos = {
 	.name		= "twos",
-	.summary	= "the better of two servers drawn at random by weight",
-	.init		= lbdr_twos_init,
-	.exit		= lbdr_twos_exit,
-	.pick		= lbdr_twos_pick,
 	.random		= true,
+	.pool_init	= lbdr_twos_pool_init,
+	.pool_exit	= lbdr_twos_pool_exit,
+	.pick		= lbdr_twos_pick,
 };

@@ -403,9 +403,9 @@ bool lbdr_sched_equal(const struct lbdr_sched *a, const struct lbdr_sched *b)
 int lbdr_sched_state_alloc(const struct lbdr_sched *sched, void **state)
 {
 	*state = NULL;
-	if (!sched->ops->open)
+	if (!sched->ops->state_alloc)
 		return 0;
-	*state = sched->ops->open();
+	*state = sched->ops->state_alloc();
 	return *state ? 0 : -ENOMEM;
 }
 
@@ -419,7 +419,7 @@ int lbdr_sched_state_alloc(const struct lbdr_sched *sched, void **state)
 void lbdr_sched_state_free(const struct lbdr_sched *sched, void *state)
 {
 	if (state)
-		sched->ops->close(state);
+		sched->ops->state_free(state);
 }
 
 /**

@@ -25,6 +25,7 @@ NESTED = 0x8000
  SERVER_BATCH) = range(1, 16)
 (INFO_VERSION, INFO_SERVICES, INFO_CONNS, INFO_CONN_MAX, INFO_DROP, INFO_TIMEOUT,
  INFO_ENTRY, INFO_DEVICE, INFO_BATCH) = range(1, 10)
+SCHED_NAME = 1
 BATCH_COMMANDS, BATCH_ID = 1, 2
 (CONN_FAMILY, CONN_PROTOCOL, CONN_CLIENT_ADDRESS, CONN_CLIENT_PORT,
  CONN_CLIENT_PREFIX, CONN_VIRTUAL_ADDRESS, CONN_VIRTUAL_PORT, CONN_SERVER_ADDRESS,
@@ -157,11 +158,25 @@ class Genl:
                         for fact, value in parse(facts) if fact in POLICY_FACTS}
         return commands, policies
 
+    def schedulers(self):
+        """The names of the module's schedulers, in the order of its table."""
+        return [dict(parse(reply))[SCHED_NAME][:-1].decode()
+                for reply in self.dump(SCHED_GET)]
+
     def listen(self):
         self.sock.setsockopt(270, 1, self.group)
 
     def close(self):
         self.sock.close()
+
+
+def schedulers():
+    """The names of the schedulers of the module that is loaded."""
+    sock = Genl()
+    try:
+        return sock.schedulers()
+    finally:
+        sock.close()
 
 
 def key(address="192.168.1.63", port=80, protocol=6, vrf=None):

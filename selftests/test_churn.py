@@ -23,7 +23,6 @@ from net import VIP, ok, until
 SECONDS = int(os.environ.get("CHURN", {"trixie": 120, "uml": 25, "kcsan": 60}.get(
     net.LABEL, 12)))
 TRANSFERS = 200
-SCHEDULERS = ("rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos").split()
 PORTS = range(1000, 1040)
 
 
@@ -35,6 +34,7 @@ class Churn(threading.Thread):
         self.dice = random.Random(seed)
         with net.within("director"):
             self.sock = Genl()
+        self.schedulers = self.sock.schedulers()
         self.stop = threading.Event()
         self.done = 0
         self.refusals = {}
@@ -61,7 +61,7 @@ class Churn(threading.Thread):
 
     def service(self, version):
         """Another scheduler, with or without options, or another setting."""
-        name = self.dice.choice(SCHEDULERS)
+        name = self.dice.choice(self.schedulers)
         body = self.key(version) + attr(genl.SCHEDULER, name.encode() + b"\0")
         if name in ("sh", "mh"):
             body += u32(genl.SCHED_FLAGS, self.dice.randrange(4))

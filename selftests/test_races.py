@@ -63,7 +63,7 @@ def change(director, keys, dice):
     what = dice.randrange(9)
     try:
         if what == 0:
-            director.set(key, sched=dice.choice(schedulers(director)))
+            director.set(key, sched=dice.choice(director.schedulers()))
         elif what == 1:
             director.set(key, persist=dice.choice((0, 1, 60)),
                          timeout={"udp": 1, "established": dice.choice((1, 0))})
@@ -85,11 +85,6 @@ def change(director, keys, dice):
     except genl.Refused:
         # What is there already, or is not there.
         pass
-
-
-def schedulers(director):
-    return [dict(genl.parse(reply))[1][:-1].decode()
-            for reply in director.dump(genl.SCHED_GET)]
 
 
 def counted(director, key):

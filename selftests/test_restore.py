@@ -27,7 +27,7 @@ def restore(text, *how, check=True):
 def random_rules(dice):
     """Lines of a file, of a service and its servers each; sometimes with time-outs
     and an entry before them."""
-    groups, keys = [], set()
+    groups, keys, schedulers = [], set(), genl.schedulers()
     for _ in range(dice.randrange(12)):
         version = dice.choice((4, 6))
         vip = dice.choice((VIP[version], "10.9.8.7" if version == 4 else
@@ -42,8 +42,7 @@ def random_rules(dice):
         if name in keys:
             continue
         keys.add(name)
-        sched = dice.choice("rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh "
-                            "twos".split())
+        sched = dice.choice(schedulers)
         line = "-A %s -s %s" % (name, sched)
         if dice.random() < 0.3:
             line += " -p %d" % dice.randrange(1, 2000)

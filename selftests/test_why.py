@@ -19,11 +19,8 @@ ASKED = 100
 PARAMETERS = "/sys/module/lbdr/parameters/"
 NOWHERE = {4: "10.99.9.9", 6: "2001:db8:99::9"}
 
-# Each scheduler, with its options where it has some.
-SCHEDULERS = [(name, 0) for name in ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh",
-                                     "sed", "nq", "fo", "ovf", "twos")] + \
-    [(name, flags) for name in ("sh", "mh")
-     for flags in (0, FALLBACK, PORT, FALLBACK | PORT)]
+# The schedulers that have options.
+FLAGGED = ("sh", "mh")
 
 
 def ask(director, one, protocol="tcp", **more):
@@ -78,12 +75,19 @@ def follow(director, wire, key, version, sched, dice):
     return wrong
 
 
+def variants():
+    """Each scheduler with each combination of its flags."""
+    return [(name, flags) for name in genl.schedulers()
+            for flags in ((0, FALLBACK, PORT, FALLBACK | PORT) if name in FLAGGED
+                          else (0,))]
+
+
 def test_schedulers():
     """The answer is whom the next connection gets."""
     dice = net.seeded()
     director, wire = open_director(), Wire()
     for version in (4, 6):
-        for sched, flags in SCHEDULERS:
+        for sched, flags in variants():
             key = genl.key(VIPS[version][0])
             director.do(genl.SERVICE_NEW, key + genl.settings(sched=sched) + (
                 genl.u32(genl.SCHED_FLAGS, flags) if flags else b"") + (
