@@ -188,7 +188,7 @@ static u32 lblc_known(struct scheds *s, u32 destination)
 
 	local_bh_disable();
 	rcu_read_lock();
-	entry = lbdr_locality_find(s->service.memory, &flow);
+	entry = lbdr_locality_find(s->service.sched_state, &flow);
 	if (entry)
 		n = rcu_dereference(entry->set)->n;
 	rcu_read_unlock();
@@ -204,7 +204,7 @@ static void lblc_make_old(struct scheds *s, u32 destination, struct known *known
 
 	local_bh_disable();
 	rcu_read_lock();
-	entry = lbdr_locality_find(s->service.memory, &flow);
+	entry = lbdr_locality_find(s->service.sched_state, &flow);
 	if (entry) {
 		rcu_dereference(entry->set)->changed -=
 			lbdr_locality_expire() + 1;
@@ -302,7 +302,7 @@ static void lblc_state_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lblc_pick(s, 1), 1);
 
 	scheds_build(test, scheds_get(test, "rr"), 0, 0);
-	KUNIT_EXPECT_NULL(test, s->service.memory);
+	KUNIT_EXPECT_NULL(test, s->service.sched_state);
 	scheds_build(test, ops, 0, 0);
 	KUNIT_EXPECT_EQ(test, lblc_known(s, 1), 0);
 	KUNIT_EXPECT_EQ(test, lblc_pick(s, 1), 0);
@@ -340,10 +340,10 @@ static void lblc_full_test(struct kunit *test)
 
 	/* A full table expires sooner; recently used entries stay. */
 	now = jiffies;
-	lbdr_locality_gc(s->service.memory, now + EXPIRE_NEARLY_FULL / 2);
+	lbdr_locality_gc(s->service.sched_state, now + EXPIRE_NEARLY_FULL / 2);
 	KUNIT_EXPECT_EQ(test, lblc_count(s, beyond), LBLC_MAX);
 	now = jiffies;
-	lbdr_locality_gc(s->service.memory, now + EXPIRE_NEARLY_FULL + HZ);
+	lbdr_locality_gc(s->service.sched_state, now + EXPIRE_NEARLY_FULL + HZ);
 	KUNIT_EXPECT_EQ(test, lblc_count(s, beyond), 0);
 	rcu_barrier();
 	KUNIT_EXPECT_EQ(test, lblc_pick(s, LBLC_MAX), 0);
@@ -376,14 +376,14 @@ static void lblc_gc_test(struct kunit *test)
 		flow = lblc_flow(s, i);
 		local_bh_disable();
 		rcu_read_lock();
-		entry = lbdr_locality_find(s->service.memory, &flow);
+		entry = lbdr_locality_find(s->service.sched_state, &flow);
 		if (entry && !stays[i])
 			entry->used -= expire + HZ;
 		rcu_read_unlock();
 		local_bh_enable();
 		KUNIT_ASSERT_NOT_NULL(test, entry);
 	}
-	lbdr_locality_gc(s->service.memory, jiffies);
+	lbdr_locality_gc(s->service.sched_state, jiffies);
 	for (i = 0; i < n; i++)
 		KUNIT_ASSERT_EQ(test, lblc_known(s, i), stays[i]);
 	KUNIT_EXPECT_GT(test, expired, 0);

@@ -176,13 +176,13 @@ static void peek_locality_test(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, scheds_peek(s, &flow, &first), 0);
 		KUNIT_EXPECT_EQ(test, first, SCHEDS_NONE);
 		rcu_read_lock();
-		KUNIT_EXPECT_NULL(test, lbdr_locality_peek(s->service.memory,
+		KUNIT_EXPECT_NULL(test, lbdr_locality_peek(s->service.sched_state,
 							   &flow));
 		rcu_read_unlock();
 
 		KUNIT_EXPECT_EQ(test, scheds_pick(s, &flow), 0);
 		rcu_read_lock();
-		entry = lbdr_locality_peek(s->service.memory, &flow);
+		entry = lbdr_locality_peek(s->service.sched_state, &flow);
 		if (entry) {
 			used = (u32)jiffies - 1000;
 			entry->used = used;

@@ -84,13 +84,15 @@ static void picker_swap(struct picker *picker)
 			sched.size = sched.ops->size ? LBDR_SCHED_SIZE_MIN : 0;
 		}
 		server = &s->servers[i % SERVERS];
-		mutex_lock(&s->ln->lock);
+		mutex_lock(&s->ln->config);
+		lbdr_lock(s->ln);
 		WRITE_ONCE(server->weight, 1 + i % 7);
 		WRITE_ONCE(server->overloaded, i % 3 == 0);
 		atomic_set(&server->active, i % 11);
-		if (lbdr_service_set_sched(s->ln, &s->service, &sched))
+		if (scheds_set_sched(s, &sched))
 			picker->errors++;
-		mutex_unlock(&s->ln->lock);
+		lbdr_unlock(s->ln);
+		mutex_unlock(&s->ln->config);
 		cond_resched();
 	}
 }

@@ -48,6 +48,47 @@ int scheds_init(struct kunit *test)
 	return 0;
 }
 
+/**
+ * scheds_set_sched() - build and publish a pool of the current servers
+ * @s: the fixture
+ * @sched: the scheduler; its state of the service is kept if it is the same as
+ *	before
+ *
+ * Context: process, lbdr_net.config and lbdr_net.lock held.
+ * Return: 0 or -ENOMEM.
+ */
+int scheds_set_sched(struct scheds *s, const struct lbdr_sched *sched)
+{
+	void *state = s->service.sched_state, *old_state = state;
+	struct lbdr_sched old = s->service.sched;
+	struct lbdr_pool_entry *servers;
+	struct lbdr_pool *pool;
+	u32 i;
+	int err = 0;
+
+	if (sched->ops != old.ops)
+		err = lbdr_sched_state_alloc(sched, &state);
+	if (err)
+		return err;
+	servers = kvmalloc_array(s->n ?: 1, sizeof(*servers), GFP_KERNEL);
+	if (!servers)
+		return -ENOMEM;
+	for (i = 0; i < s->n; i++) {
+		servers[i].server = &s->servers[i];
+		servers[i].weight = s->servers[i].weight;
+	}
+	pool = lbdr_pool_make(&s->service, sched, state, servers, s->n);
+	kvfree(servers);
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
+	s->service.sched = *sched;
+	s->service.sched_state = state;
+	lbdr_pool_publish(s->ln, &s->service, pool);
+	if (sched->ops != old.ops && old.ops)
+		lbdr_sched_state_free(&old, old_state);
+	return 0;
+}
+
 /* Free the pool and the scheduler's state of the service. */
 static void scheds_drop(struct scheds *s)
 {
@@ -59,8 +100,8 @@ static void scheds_drop(struct scheds *s)
 				   lockdep_is_held(&s->ln->lock));
 	if (pool)
 		lbdr_pool_free_rcu(pool);
-	state = s->service.memory;
-	s->service.memory = NULL;
+	state = s->service.sched_state;
+	s->service.sched_state = NULL;
 	if (state)
 		s->service.sched.ops->state_free(state);
 	memset(&s->service.sched, 0, sizeof(s->service.sched));
@@ -323,9 +364,11 @@ void scheds_build(struct kunit *test, const struct lbdr_sched_ops *ops,
 	u32 i, at = 0;
 	int err;
 
-	mutex_lock(&s->ln->lock);
-	err = lbdr_service_set_sched(s->ln, &s->service, &sched);
-	mutex_unlock(&s->ln->lock);
+	mutex_lock(&s->ln->config);
+	lbdr_lock(s->ln);
+	err = scheds_set_sched(s, &sched);
+	lbdr_unlock(s->ln);
+	mutex_unlock(&s->ln->config);
 	KUNIT_ASSERT_EQ(test, err, 0);
 
 	pool = scheds_pool(s);

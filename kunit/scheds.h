@@ -67,6 +67,7 @@ void scheds_random_overload(struct scheds *s, struct rnd_state *rnd);
 
 /* Pools */
 const struct lbdr_sched_ops *scheds_get(struct kunit *test, const char *name);
+int scheds_set_sched(struct scheds *s, const struct lbdr_sched *sched);
 void scheds_build(struct kunit *test, const struct lbdr_sched_ops *ops,
 		  u32 flags, u32 size);
 

@@ -120,8 +120,10 @@ static void lbdr_staged_free_servers(struct lbdr_staged_service *staged)
 static void lbdr_staged_free(void *ptr, void *arg)
 {
 	struct lbdr_staged_service *staged = ptr;
+	struct lbdr_config *config = arg;
 
 	lbdr_staged_free_servers(staged);
+	lbdr_domain_put(config->ln, staged->key.domain);
 	kfree(staged);
 }
 
@@ -150,7 +152,7 @@ void lbdr_config_uncharge(struct lbdr_config *config)
 void lbdr_config_end(struct lbdr_config *config)
 {
 	WARN_ON_ONCE(config->charged);
-	rhashtable_free_and_destroy(&config->table, lbdr_staged_free, NULL);
+	rhashtable_free_and_destroy(&config->table, lbdr_staged_free, config);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_end);
 
@@ -199,6 +201,7 @@ lbdr_config_stage(struct lbdr_config *config, const struct lbdr_service_key *key
 		lbdr_config_free(config, staged);
 		return ERR_PTR(err);
 	}
+	lbdr_domain_hold(config->ln, key->domain);
 	list_add_tail(&staged->list, &config->services);
 	if (key->last_port)
 		hlist_add_head(&staged->range, lbdr_config_ranges(config, key));

@@ -64,7 +64,7 @@ enum lbdr_staged_basis {
  * @node: in &lbdr_config.table, by @key
  * @list: in &lbdr_config.services; services that are added come in their order
  * @range: in &lbdr_config.ranges if @key is a range of ports
- * @key: immutable
+ * @key: immutable; a reference to the L3 domain is held
  * @basis: what staging relied on; commit fails if it no longer holds
  * @generation: of the live service when @basis was found
  * @present: the service is to exist

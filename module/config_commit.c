@@ -175,7 +175,7 @@ static int lbdr_staged_build_pool(struct lbdr_config *config,
 				  bool resched)
 {
 	struct lbdr_service *service = staged->service;
-	void *state = staged->created ? NULL : service->memory;
+	void *state = staged->created ? NULL : service->sched_state;
 	struct lbdr_pool_entry *servers;
 	struct lbdr_pool *pool;
 	int err = 0;
@@ -223,7 +223,7 @@ static int lbdr_config_prepare_service(struct lbdr_config *config,
 	if (!staged->present)
 		return 0;
 	if (!staged->service) {
-		staged->service = lbdr_service_alloc(&staged->key);
+		staged->service = lbdr_service_alloc(config->ln, &staged->key);
 		if (!staged->service)
 			return -ENOMEM;
 		staged->created = true;
@@ -266,9 +266,8 @@ static void lbdr_config_unprepare(struct lbdr_config *config)
 			if (staged->entries[i].created)
 				lbdr_server_put(staged->entries[i].server);
 		kvfree(staged->entries);
-		/* Packets may have seen a service that was linked. */
 		if (staged->created)
-			kfree_rcu(staged->service, rcu);
+			lbdr_service_free_unpublished(staged->service);
 		cond_resched();
 	}
 }
@@ -413,7 +412,7 @@ static void lbdr_config_publish_new(struct lbdr_config *config,
 	struct lbdr_service *service = staged->service;
 	u32 i;
 
-	service->memory = staged->state;
+	service->sched_state = staged->state;
 	for (i = 0; i < staged->n_entries; i++)
 		lbdr_server_link(service, staged->entries[i].server);
 	lbdr_service_publish(config->ln, service, staged->pool);
@@ -426,11 +425,11 @@ static void lbdr_config_publish_pool(struct lbdr_net *ln,
 {
 	struct lbdr_service *service = staged->service;
 	struct lbdr_sched old = service->sched;
-	void *old_state = service->memory;
+	void *old_state = service->sched_state;
 
 	service->sched = staged->sched;
 	if (staged->sched.ops != old.ops)
-		service->memory = staged->state;
+		service->sched_state = staged->state;
 	lbdr_pool_publish(ln, service, staged->pool);
 	if (staged->sched.ops != old.ops)
 		lbdr_sched_state_free(&old, old_state);

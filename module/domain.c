@@ -94,6 +94,48 @@ int lbdr_domain_get_by_name(struct lbdr_net *ln, const char *name)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_get_by_name);
 
 /**
+ * lbdr_domain_hold() - Take another reference to a domain
+ * @ln: the namespace
+ * @id: of a domain that cannot go meanwhile, or 0, which is ignored
+ *
+ * Context: process, may sleep.
+ */
+void lbdr_domain_hold(struct lbdr_net *ln, u16 id)
+{
+	struct lbdr_domains *domains = &ln->domains;
+	struct lbdr_domain *domain;
+
+	if (!id)
+		return;
+	mutex_lock(&domains->lock);
+	domain = idr_find(&domains->ids, id);
+	domain->services++;
+	WRITE_ONCE(domains->n_bound, domains->n_bound + 1);
+	mutex_unlock(&domains->lock);
+}
+
+/**
+ * lbdr_domain_lookup() - Look up the domain of a VRF
+ * @ln: the namespace
+ * @name: of the VRF device
+ *
+ * Context: process, may sleep.
+ * Return: the id, or LBDR_DOMAIN_UNKNOWN. Without a reference, the id may belong to
+ * no domain any more; it is not used again soon.
+ */
+u16 lbdr_domain_lookup(struct lbdr_net *ln, const char *name)
+{
+	const struct lbdr_domain *domain;
+	u16 id;
+
+	mutex_lock(&ln->domains.lock);
+	domain = lbdr_domain_find_name(&ln->domains, name);
+	id = domain ? domain->id : LBDR_DOMAIN_UNKNOWN;
+	mutex_unlock(&ln->domains.lock);
+	return id;
+}
+
+/**
  * lbdr_domain_put() - drop a reference to a domain
  * @ln: the namespace
  * @id: from lbdr_domain_get_by_name(); 0 is ignored

@@ -53,6 +53,8 @@ struct lbdr_domains {
 };
 
 int lbdr_domain_get_by_name(struct lbdr_net *ln, const char *name);
+void lbdr_domain_hold(struct lbdr_net *ln, u16 id);
+u16 lbdr_domain_lookup(struct lbdr_net *ln, const char *name);
 void lbdr_domain_put(struct lbdr_net *ln, u16 id);
 int lbdr_domain_name(struct lbdr_net *ln, u16 id, char *name);
 struct lbdr_domain *lbdr_domain_find(struct lbdr_net *ln, u16 id);

@@ -59,9 +59,9 @@ int lbdr_nl_parse_unicast(const struct nlattr *attr, enum lbdr_family family,
 			  union nf_inet_addr *addr,
 			  struct netlink_ext_ack *extack);
 bool lbdr_nl_has_key(struct nlattr **attrs);
-int lbdr_nl_parse_key(struct nlattr **attrs, struct lbdr_service_key *key,
+int lbdr_nl_parse_key(struct lbdr_net *ln, struct nlattr **attrs, struct lbdr_service_key *key,
 		      struct netlink_ext_ack *extack);
-int lbdr_nl_parse_nested_key(const struct nlattr *nest,
+int lbdr_nl_parse_nested_key(struct lbdr_net *ln, const struct nlattr *nest,
 			     struct lbdr_service_key *key,
 			     struct netlink_ext_ack *extack);
 struct lbdr_service *lbdr_nl_find_service(struct lbdr_net *ln,
@@ -69,9 +69,11 @@ struct lbdr_service *lbdr_nl_find_service(struct lbdr_net *ln,
 					  struct netlink_ext_ack *extack);
 int lbdr_nl_put_addr(struct sk_buff *msg, int attr, enum lbdr_family family,
 		     const void *addr);
-int lbdr_nl_put_key(struct sk_buff *msg, const struct lbdr_service_key *key);
+int lbdr_nl_put_key(struct sk_buff *msg, const struct lbdr_service *service);
 int lbdr_nl_nest_key(struct sk_buff *msg, int attr,
-		     const struct lbdr_service_key *key);
+		     const struct lbdr_service *service);
+u16 lbdr_nl_parse_vrf(struct lbdr_net *ln, const struct nlattr *attr);
+int lbdr_nl_put_vrf(struct sk_buff *msg, int attr, struct lbdr_net *ln, u16 id);
 
 /* netlink_cmd.c */
 int lbdr_nl_cmd_begin(struct lbdr_nl_cmd *cmd, struct genl_info *info,

@@ -30,6 +30,8 @@
  * @state: enum lbdr_conn_state, or 0 for every one
  * @idle_min: jiffies since the last packet, at least
  * @idle_max: and at most
+ * @domain: L3 domain, where @has_domain
+ * @has_domain: @domain was given
  * @has_vip: @vip was given
  * @has_server: @server was given
  * @has_service: @service was given
@@ -47,6 +49,8 @@ struct lbdr_conn_filter {
 	u8			state;
 	unsigned long		idle_min;
 	unsigned long		idle_max;
+	u16			domain;
+	bool			has_domain;
 	bool			has_vip;
 	bool			has_server;
 	bool			has_service;
@@ -84,7 +88,7 @@ static int lbdr_nl_parse_idle(const struct nlattr *min,
 	return 0;
 }
 
-static int lbdr_nl_parse_filter(struct nlattr **attrs,
+static int lbdr_nl_parse_filter(struct lbdr_net *ln, struct nlattr **attrs,
 				struct lbdr_conn_filter *filter,
 				struct netlink_ext_ack *extack)
 {
@@ -131,7 +135,8 @@ static int lbdr_nl_parse_filter(struct nlattr **attrs,
 	attr = attrs[LBDR_A_CONN_SERVICE];
 	if (attr) {
 		filter->has_service = true;
-		err = lbdr_nl_parse_nested_key(attr, &filter->service, extack);
+		err = lbdr_nl_parse_nested_key(ln, attr, &filter->service,
+					       extack);
 		if (err)
 			return err;
 	}
@@ -139,6 +144,8 @@ static int lbdr_nl_parse_filter(struct nlattr **attrs,
 				 attrs[LBDR_A_CONN_IDLE_MAX], filter, extack);
 	if (err)
 		return err;
+	filter->has_domain = attrs[LBDR_A_CONN_VRF];
+	filter->domain = lbdr_nl_parse_vrf(ln, attrs[LBDR_A_CONN_VRF]);
 	if (attrs[LBDR_A_CONN_PROTOCOL])
 		filter->protocol = nla_get_u8(attrs[LBDR_A_CONN_PROTOCOL]);
 	if (attrs[LBDR_A_CONN_CLIENT_PORT])
@@ -155,6 +162,7 @@ struct lbdr_nl_tuple {
 	__be16		cport;
 	__be16		vport;
 	u8		protocol;
+	u16		domain;
 };
 
 static struct lbdr_nl_tuple lbdr_nl_tuple(const struct lbdr_conn *conn)
@@ -166,10 +174,12 @@ static struct lbdr_nl_tuple lbdr_nl_tuple(const struct lbdr_conn *conn)
 		return (struct lbdr_nl_tuple) {
 			&key4->client, &key4->vip, key4->ports.cport, key4->ports.vport,
 			(u8)key4->protocol,
+			key4->protocol >> LBDR_KEY_DOMAIN_SHIFT,
 		};
 	return (struct lbdr_nl_tuple) {
 		&key6->client, &key6->vip, key6->ports.cport, key6->ports.vport,
 		(u8)key6->protocol,
+		key6->protocol >> LBDR_KEY_DOMAIN_SHIFT,
 	};
 }
 
@@ -192,6 +202,8 @@ static bool lbdr_nl_conn_matches(const struct lbdr_conn *conn,
 	if (filter->family >= 0 && filter->family != conn->family)
 		return false;
 	if (filter->protocol && filter->protocol != tuple.protocol)
+		return false;
+	if (filter->has_domain && filter->domain != tuple.domain)
 		return false;
 	if (idle < filter->idle_min || idle > filter->idle_max)
 		return false;
@@ -240,15 +252,8 @@ static int lbdr_nl_put_virtual(struct sk_buff *msg, enum lbdr_family family,
 static int lbdr_nl_put_conn_service(struct sk_buff *msg,
 				    const struct lbdr_server *server)
 {
-	struct nlattr *nest;
-
-	if (READ_ONCE(server->dead))
-		return 0;
-	nest = nla_nest_start(msg, LBDR_A_CONN_SERVICE);
-	if (!nest || lbdr_nl_put_key(msg, &server->service->key))
-		return -EMSGSIZE;
-	nla_nest_end(msg, nest);
-	return 0;
+	return READ_ONCE(server->dead) ? 0 :
+	       lbdr_nl_nest_key(msg, LBDR_A_CONN_SERVICE, server->service);
 }
 
 static int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
@@ -277,6 +282,7 @@ static int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
 	    nla_put_u8(msg, LBDR_A_CONN_STATE,
 		       lbdr_state_shown(READ_ONCE(conn->state))) ||
 	    nla_put_u32(msg, LBDR_A_CONN_EXPIRES, jiffies_to_msecs(left)) ||
+	    lbdr_nl_put_vrf(msg, LBDR_A_CONN_VRF, server->ln, tuple.domain) ||
 	    nla_put_u32(msg, LBDR_A_CONN_IDLE,
 			jiffies_to_msecs(lbdr_nl_conn_idle(conn))) ||
 	    (with_service && lbdr_nl_put_conn_service(msg, server))) {
@@ -374,7 +380,7 @@ int lbdr_nl_conn_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 	int err;
 
 	if (!walk->has_filter) {
-		err = lbdr_nl_parse_filter(lbdr_dump_attrs(cb), &walk->filter,
+		err = lbdr_nl_parse_filter(ln, lbdr_dump_attrs(cb), &walk->filter,
 					   cb->extack);
 		if (err)
 			return err;
@@ -459,7 +465,7 @@ static int lbdr_nl_sum_conns(struct genl_info *info, u8 cmd, int attr, bool end)
 	void *hdr;
 	int err;
 
-	err = lbdr_nl_parse_filter(info->attrs, &filter, info->extack);
+	err = lbdr_nl_parse_filter(ln, info->attrs, &filter, info->extack);
 	if (err)
 		return err;
 	/* First, so that nothing is done that cannot be told. */

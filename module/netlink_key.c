@@ -159,7 +159,41 @@ static int lbdr_nl_parse_protocol(const struct nlattr *attr, u8 *protocol,
 }
 
 /**
+ * lbdr_nl_parse_vrf() - Parse the name of a VRF
+ * @ln: the namespace
+ * @attr: the name, or NULL
+ *
+ * Context: process, may sleep.
+ * Return: id of the L3 domain, without a reference; 0 if @attr is NULL, and
+ * LBDR_DOMAIN_UNKNOWN, which no object has, if neither a device nor a service has
+ * this name.
+ */
+u16 lbdr_nl_parse_vrf(struct lbdr_net *ln, const struct nlattr *attr)
+{
+	return attr ? lbdr_domain_lookup(ln, nla_data(attr)) : 0;
+}
+
+/**
+ * lbdr_nl_put_vrf() - Put the name of a VRF
+ * @msg: the message
+ * @attr: the attribute
+ * @ln: the namespace
+ * @id: of the L3 domain; nothing is put for the default domain
+ *
+ * Context: any.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_put_vrf(struct sk_buff *msg, int attr, struct lbdr_net *ln, u16 id)
+{
+	char name[IFNAMSIZ];
+
+	return lbdr_domain_name(ln, id, name) ? 0 :
+						nla_put_string(msg, attr, name);
+}
+
+/**
  * lbdr_nl_parse_key() - Parse the key of a service
+ * @ln: the namespace
  * @attrs: by LBDR_A_SERVICE_...
  * @key: filled in, unused bytes are 0
  * @extack: for the message
@@ -167,7 +201,8 @@ static int lbdr_nl_parse_protocol(const struct nlattr *attr, u8 *protocol,
  * Context: any.
  * Return: 0, -EINVAL, -ERANGE or -EAFNOSUPPORT.
  */
-int lbdr_nl_parse_key(struct nlattr **attrs, struct lbdr_service_key *key,
+int lbdr_nl_parse_key(struct lbdr_net *ln, struct nlattr **attrs,
+		      struct lbdr_service_key *key,
 		      struct netlink_ext_ack *extack)
 {
 	int family, err;
@@ -186,6 +221,7 @@ int lbdr_nl_parse_key(struct nlattr **attrs, struct lbdr_service_key *key,
 	if (family < 0)
 		return family;
 	key->family = family;
+	key->domain = lbdr_nl_parse_vrf(ln, attrs[LBDR_A_SERVICE_VRF]);
 	if (attrs[LBDR_A_SERVICE_FWMARK])
 		return lbdr_nl_parse_mark(attrs, key, extack);
 
@@ -202,6 +238,7 @@ int lbdr_nl_parse_key(struct nlattr **attrs, struct lbdr_service_key *key,
 
 /**
  * lbdr_nl_parse_nested_key() - Parse the key of a service in a nest
+ * @ln: the namespace
  * @nest: the nest, or NULL if it is missing
  * @key: filled in
  * @extack: for the message
@@ -209,7 +246,7 @@ int lbdr_nl_parse_key(struct nlattr **attrs, struct lbdr_service_key *key,
  * Context: any.
  * Return: 0 or a negative error.
  */
-int lbdr_nl_parse_nested_key(const struct nlattr *nest,
+int lbdr_nl_parse_nested_key(struct lbdr_net *ln, const struct nlattr *nest,
 			     struct lbdr_service_key *key,
 			     struct netlink_ext_ack *extack)
 {
@@ -224,7 +261,7 @@ int lbdr_nl_parse_nested_key(const struct nlattr *nest,
 			       lbdr_service_key_nl_policy, extack);
 	if (err)
 		return err;
-	return lbdr_nl_parse_key(attrs, key, extack);
+	return lbdr_nl_parse_key(ln, attrs, key, extack);
 }
 
 /**
@@ -269,14 +306,17 @@ int lbdr_nl_put_addr(struct sk_buff *msg, int attr, enum lbdr_family family,
 /**
  * lbdr_nl_put_key() - Put the key of a service
  * @msg: the message
- * @key: the key
+ * @service: the service
  *
  * Context: any.
  * Return: 0, or not 0 if there is no room.
  */
-int lbdr_nl_put_key(struct sk_buff *msg, const struct lbdr_service_key *key)
+int lbdr_nl_put_key(struct sk_buff *msg, const struct lbdr_service *service)
 {
-	if (nla_put_u8(msg, LBDR_A_SERVICE_FAMILY, lbdr_af(key->family)))
+	const struct lbdr_service_key *key = &service->key;
+
+	if (nla_put_u8(msg, LBDR_A_SERVICE_FAMILY, lbdr_af(key->family)) ||
+	    lbdr_nl_put_vrf(msg, LBDR_A_SERVICE_VRF, service->ln, key->domain))
 		return -EMSGSIZE;
 	if (lbdr_service_key_marked(key))
 		return nla_put_u32(msg, LBDR_A_SERVICE_FWMARK,
@@ -293,17 +333,17 @@ int lbdr_nl_put_key(struct sk_buff *msg, const struct lbdr_service_key *key)
  * lbdr_nl_nest_key() - Put the key of a service into a nest
  * @msg: the message
  * @attr: the nest
- * @key: the key
+ * @service: the service
  *
  * Context: any.
  * Return: 0 or -EMSGSIZE.
  */
 int lbdr_nl_nest_key(struct sk_buff *msg, int attr,
-		     const struct lbdr_service_key *key)
+		     const struct lbdr_service *service)
 {
 	struct nlattr *nest = nla_nest_start(msg, attr);
 
-	if (!nest || lbdr_nl_put_key(msg, key))
+	if (!nest || lbdr_nl_put_key(msg, service))
 		return -EMSGSIZE;
 	nla_nest_end(msg, nest);
 	return 0;

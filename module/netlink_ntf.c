@@ -17,7 +17,7 @@ static int lbdr_nl_ntf_fill_net(struct sk_buff *msg, u8 cmd,
 
 	if (!hdr)
 		return -EMSGSIZE;
-	if ((notify->service && lbdr_nl_put_key(msg, &notify->service->key)) ||
+	if ((notify->service && lbdr_nl_put_key(msg, notify->service)) ||
 	    (cmd == LBDR_CMD_INFO_SET_NTF &&
 	     lbdr_nl_put_settings(msg, notify->ln))) {
 		genlmsg_cancel(msg, hdr);

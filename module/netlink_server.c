@@ -11,13 +11,14 @@ struct lbdr_nl_server_key {
 	union nf_inet_addr	addr;
 };
 
-static int lbdr_nl_parse_server_key(const struct genl_info *info,
+static int lbdr_nl_parse_server_key(struct genl_info *info,
 				    struct lbdr_nl_server_key *key)
 {
 	const struct nlattr *port = info->attrs[LBDR_A_SERVER_PORT];
 	int err;
 
-	err = lbdr_nl_parse_nested_key(info->attrs[LBDR_A_SERVER_SERVICE],
+	err = lbdr_nl_parse_nested_key(lbdr_net(genl_info_net(info)),
+				       info->attrs[LBDR_A_SERVER_SERVICE],
 				       &key->service, info->extack);
 	if (err)
 		return err;
@@ -277,7 +278,7 @@ int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
 	struct lbdr_counts counts;
 
 	lbdr_server_counts(server, &counts);
-	if (lbdr_nl_nest_key(msg, LBDR_A_SERVER_SERVICE, &service->key) ||
+	if (lbdr_nl_nest_key(msg, LBDR_A_SERVER_SERVICE, service) ||
 	    lbdr_nl_put_addr(msg, LBDR_A_SERVER_ADDRESS, server->family,
 			     &server->addr) ||
 	    nla_put_be16(msg, LBDR_A_SERVER_PORT, service->key.port) ||
@@ -399,7 +400,7 @@ int lbdr_nl_server_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 	BUILD_BUG_ON(sizeof(*next) > sizeof(cb->ctx));
 
 	if (nest) {
-		err = lbdr_nl_parse_nested_key(nest, &key, cb->extack);
+		err = lbdr_nl_parse_nested_key(ln, nest, &key, cb->extack);
 		if (err)
 			return err;
 	}

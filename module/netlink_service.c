@@ -204,6 +204,25 @@ static int lbdr_nl_get_symbols(const struct genl_info *info,
 	return 0;
 }
 
+/* The domain of the VRF, with a reference: the device need not exist yet. */
+static int lbdr_nl_get_domain(struct genl_info *info, struct lbdr_net *ln,
+			      u16 *domain)
+{
+	const struct nlattr *vrf = info->attrs[LBDR_A_SERVICE_VRF];
+	int id;
+
+	if (!vrf)
+		return 0;
+	id = lbdr_domain_get_by_name(ln, nla_data(vrf));
+	if (id < 0) {
+		NL_SET_ERR_MSG_ATTR(info->extack, vrf,
+				    "no memory for the VRF, or too many VRFs");
+		return id;
+	}
+	*domain = id;
+	return 0;
+}
+
 /**
  * lbdr_nl_service_new_doit() - Add a service
  * @skb: the request
@@ -214,6 +233,8 @@ static int lbdr_nl_get_symbols(const struct genl_info *info,
  */
 int lbdr_nl_service_new_doit(struct sk_buff *skb, struct genl_info *info)
 {
+	const struct nlattr *vrf = info->attrs[LBDR_A_SERVICE_VRF];
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct lbdr_sched sched = {
 		.ops = lbdr_sched_default(),
 		.size = lbdr_sched_default()->size,
@@ -223,19 +244,20 @@ int lbdr_nl_service_new_doit(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_nl_cmd cmd;
 	int err;
 
-	err = lbdr_nl_parse_key(info->attrs, &key, info->extack);
+	err = lbdr_nl_parse_key(ln, info->attrs, &key, info->extack);
 	if (err)
 		return err;
 	lbdr_nl_default_settings(&key, &settings);
 	err = lbdr_nl_parse_sched(info, &sched) ?:
 	      lbdr_nl_parse_settings(info, &key, &settings) ?:
-	      lbdr_nl_get_symbols(info, key.family);
+	      lbdr_nl_get_symbols(info, key.family) ?:
+	      lbdr_nl_get_domain(info, ln, &key.domain);
 	if (err)
 		return err;
 
 	err = lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVICE_BATCH);
 	if (err)
-		return err;
+		goto out;
 	err = lbdr_config_service_add(cmd.config, &key, &sched, &settings);
 	if (err == -EEXIST)
 		GENL_SET_ERR_MSG(info, "service exists already");
@@ -243,6 +265,10 @@ int lbdr_nl_service_new_doit(struct sk_buff *skb, struct genl_info *info)
 		lbdr_nl_stage_error(info, err);
 	err = lbdr_nl_cmd_commit(&cmd, err);
 	lbdr_nl_cmd_end(&cmd);
+out:
+	/* The service, live or staged, has a reference of its own. */
+	if (vrf)
+		lbdr_domain_put(ln, key.domain);
 	return err;
 }
 
@@ -282,7 +308,8 @@ int lbdr_nl_service_set_doit(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_nl_cmd cmd;
 	int err;
 
-	err = lbdr_nl_parse_key(info->attrs, &key, info->extack) ?:
+	err = lbdr_nl_parse_key(lbdr_net(genl_info_net(info)), info->attrs,
+				&key, info->extack) ?:
 	      lbdr_nl_get_symbols(info, key.family) ?:
 	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVICE_BATCH);
 	if (err)
@@ -307,7 +334,8 @@ int lbdr_nl_service_del_doit(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_nl_cmd cmd;
 	int err;
 
-	err = lbdr_nl_parse_key(info->attrs, &key, info->extack) ?:
+	err = lbdr_nl_parse_key(lbdr_net(genl_info_net(info)), info->attrs,
+				&key, info->extack) ?:
 	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVICE_BATCH);
 	if (err)
 		return err;
@@ -362,7 +390,7 @@ int lbdr_nl_zero_doit(struct sk_buff *skb, struct genl_info *info)
 	int err = 0;
 
 	if (lbdr_nl_has_key(info->attrs)) {
-		err = lbdr_nl_parse_key(info->attrs, &key, info->extack);
+		err = lbdr_nl_parse_key(ln, info->attrs, &key, info->extack);
 		if (err)
 			return err;
 	}
@@ -452,7 +480,7 @@ int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 		genl_dump_check_consistent(cb, hdr);
 
 	lbdr_service_counts(service, &counts);
-	if (lbdr_nl_put_key(msg, &service->key) ||
+	if (lbdr_nl_put_key(msg, service) ||
 	    lbdr_nl_put_service_settings(msg, service) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVICE_STATS, &counts) ||
 	    nla_put_u32(msg, LBDR_A_SERVICE_SERVERS, service->n_servers)) {
@@ -479,7 +507,7 @@ int lbdr_nl_service_get_doit(struct sk_buff *skb, struct genl_info *info)
 	struct sk_buff *msg;
 	int err;
 
-	err = lbdr_nl_parse_key(info->attrs, &key, info->extack);
+	err = lbdr_nl_parse_key(ln, info->attrs, &key, info->extack);
 	if (err)
 		return err;
 	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);

@@ -90,6 +90,9 @@ static int lbdr_nl_parse_question(struct genl_info *info,
 		flow->v6.ports = ports;
 		flow->v6.protocol = protocol;
 	}
+	lbdr_flow_set_domain(flow,
+			     lbdr_nl_parse_vrf(lbdr_net(genl_info_net(info)),
+					       attrs[LBDR_A_TRACE_VRF]));
 	if (attrs[LBDR_A_TRACE_MARK])
 		question->mark = nla_get_u32(attrs[LBDR_A_TRACE_MARK]);
 	if (attrs[LBDR_A_TRACE_MAC])
@@ -189,17 +192,13 @@ static int lbdr_nl_fill_answer(struct sk_buff *msg, const struct lbdr_net *ln,
 			       const struct lbdr_peek_result *answer)
 {
 	bool led = answer->server || answer->scheduled;
-	struct nlattr *nest;
 
 	if (lbdr_nl_put_verdict(msg, answer))
 		return -EMSGSIZE;
 	if (!answer->service)
 		return 0;
-	nest = nla_nest_start(msg, LBDR_A_TRACE_SERVICE);
-	if (!nest || lbdr_nl_put_key(msg, &answer->service->key))
-		return -EMSGSIZE;
-	nla_nest_end(msg, nest);
-	if (nla_put_u32(msg, LBDR_A_TRACE_PERSIST,
+	if (lbdr_nl_nest_key(msg, LBDR_A_TRACE_SERVICE, answer->service) ||
+	    nla_put_u32(msg, LBDR_A_TRACE_PERSIST,
 			answer->service->settings.persist) ||
 	    lbdr_nl_put_known(msg, ln, answer) ||
 	    (led && nla_put_u8(msg, LBDR_A_TRACE_BY, answer->by)) ||

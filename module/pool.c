@@ -67,7 +67,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_free_rcu);
  * lbdr_pool_make() - Build a pool
  * @service: the service
  * @sched: the scheduler that will read it
- * @memory: state of that scheduler for the service, or NULL
+ * @state: state of that scheduler for the service, or NULL
  * @servers: all servers of the service with the weights that they are to have,
  *	0 for those that drain
  * @n: number of @servers
@@ -76,7 +76,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_free_rcu);
  * Return: the pool, or ERR_PTR(-ENOMEM).
  */
 struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
-				 const struct lbdr_sched *sched, void *memory,
+				 const struct lbdr_sched *sched, void *state,
 				 const struct lbdr_pool_entry *servers, u32 n)
 {
 	const struct lbdr_pool_config config = {
@@ -92,7 +92,7 @@ struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
 	if (!pool)
 		return ERR_PTR(-ENOMEM);
 	pool->sched = *sched;
-	pool->state = memory;
+	pool->state = state;
 	pool->cursor = &service->cursor;
 	for (i = 0; i < n; i++) {
 		if (!servers[i].weight)
@@ -214,7 +214,7 @@ static struct lbdr_pool *lbdr_pool_rebuild(struct lbdr_service *service)
 		servers[n].server = server;
 		servers[n++].weight = server->draining ? 0 : server->weight;
 	}
-	pool = lbdr_pool_make(service, &service->sched, service->memory,
+	pool = lbdr_pool_make(service, &service->sched, service->sched_state,
 			      servers, n);
 	kvfree(servers);
 	return pool;

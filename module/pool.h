@@ -57,7 +57,7 @@ struct lbdr_pool {
 void lbdr_pool_net_init(struct lbdr_net *ln);
 void lbdr_pool_net_exit(struct lbdr_net *ln);
 struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
-				 const struct lbdr_sched *sched, void *memory,
+				 const struct lbdr_sched *sched, void *state,
 				 const struct lbdr_pool_entry *servers, u32 n);
 bool lbdr_pool_is_current(const struct lbdr_service *service,
 			  const struct lbdr_pool_entry *servers, u32 n);

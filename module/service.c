@@ -408,6 +408,7 @@ int lbdr_sched_state_alloc(const struct lbdr_sched *sched, void **state)
 	*state = sched->ops->state_alloc();
 	return *state ? 0 : -ENOMEM;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_state_alloc);
 
 /**
  * lbdr_sched_state_free() - Free a scheduler's state after a grace period
@@ -421,25 +422,42 @@ void lbdr_sched_state_free(const struct lbdr_sched *sched, void *state)
 	if (state)
 		sched->ops->state_free(state);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_state_free);
 
 /**
  * lbdr_service_alloc() - Allocate a service that is linked nowhere
- * @key: unused bytes are 0
+ * @ln: the namespace
+ * @key: unused bytes are 0; the caller holds a reference to its L3 domain
  *
  * Context: process, may sleep.
- * Return: the service, to be freed by kfree_rcu() until it is published, or NULL.
+ * Return: the service or NULL.
  */
-struct lbdr_service *lbdr_service_alloc(const struct lbdr_service_key *key)
+struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
+					const struct lbdr_service_key *key)
 {
 	struct lbdr_service *service;
 
 	service = kzalloc(sizeof(*service), GFP_KERNEL_ACCOUNT);
 	if (!service)
 		return NULL;
+	service->ln = ln;
 	service->key = *key;
+	lbdr_domain_hold(ln, key->domain);
 	INIT_LIST_HEAD(&service->stale);
 	INIT_LIST_HEAD(&service->servers);
 	return service;
+}
+
+/**
+ * lbdr_service_free_unpublished() - Free a service that was never published
+ * @service: the service; packets may have met it in a table
+ *
+ * Context: process, may sleep.
+ */
+void lbdr_service_free_unpublished(struct lbdr_service *service)
+{
+	lbdr_domain_put(service->ln, service->key.domain);
+	kfree_rcu(service, rcu);
 }
 
 static int lbdr_service_insert(struct lbdr_net *ln,
@@ -611,8 +629,8 @@ void lbdr_service_free(struct lbdr_service *service)
 {
 	/* Nobody publishes another pool any more. */
 	lbdr_pool_free_rcu(rcu_dereference_protected(service->pool, true));
-	lbdr_sched_state_free(&service->sched, service->memory);
-	kfree_rcu(service, rcu);
+	lbdr_sched_state_free(&service->sched, service->sched_state);
+	lbdr_service_free_unpublished(service);
 }
 
 /**

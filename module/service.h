@@ -86,13 +86,14 @@ struct lbdr_service_settings {
  * struct lbdr_service - a virtual service
  * @node: in lbdr_net.services, unless it is a wide one; RCU
  * @wide: in lbdr_net.wide, if it is a wide one; RCU
- * @key: immutable
+ * @ln: the namespace; immutable
+ * @key: immutable; a reference to the L3 domain is held
  * @pool: snapshot of the servers for schedulers; RCU, replaced under
  *	lbdr_net.lock. NULL until the service is published
  * @cursor: running number that rr and wrr share across pools; atomic
  * @settings: each word is WRITE_ONCE() under lbdr_net.lock
  * @sched: the scheduler of @pool; lbdr_net.lock
- * @memory: state of the scheduler that outlives a pool, or NULL; lbdr_net.lock,
+ * @sched_state: state of the scheduler that outlives a pool, or NULL; lbdr_net.lock,
  *	packets reach it through the pool
  * @stale: in lbdr_net.stale while @pool is older than the servers;
  *	lbdr_net.config
@@ -112,12 +113,13 @@ struct lbdr_service {
 		struct rhash_head	node;
 		struct rhlist_head	wide;
 	};
+	struct lbdr_net			*ln;
 	struct lbdr_service_key		key;
 	struct lbdr_pool __rcu		*pool;
 	atomic64_t			cursor;
 	struct lbdr_service_settings	settings;
 	struct lbdr_sched		sched;
-	void				*memory;
+	void				*sched_state;
 	struct list_head		stale;
 	unsigned long			pool_built;
 	struct list_head		servers;
@@ -151,7 +153,9 @@ bool lbdr_service_settings_equal(const struct lbdr_service_settings *a,
 bool lbdr_sched_equal(const struct lbdr_sched *a, const struct lbdr_sched *b);
 int lbdr_sched_state_alloc(const struct lbdr_sched *sched, void **state);
 void lbdr_sched_state_free(const struct lbdr_sched *sched, void *state);
-struct lbdr_service *lbdr_service_alloc(const struct lbdr_service_key *key);
+struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
+					const struct lbdr_service_key *key);
+void lbdr_service_free_unpublished(struct lbdr_service *service);
 int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_service_unlink(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_service_publish(struct lbdr_net *ln, struct lbdr_service *service,
