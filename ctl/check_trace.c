@@ -73,7 +73,9 @@ static const struct trace_row trace_rows[] = {
 	  { .verdict = LBDR_TRACE_VERDICT_FORWARD, SERVED, .has_by = true,
 	    .by = LBDR_TRACE_BY_SCHEDULER, .scheduler = "wlc",
 	    .has_keep = true },
-	  PACKET SERVICE NO_CONN "scheduler    wlc: the server with the fewest connections for its weight\n" SERVERS AT_A
+	  PACKET SERVICE NO_CONN
+	  "scheduler    wlc: the server with the fewest connections for its weight\n"
+	  SERVERS AT_A
 	  "result       to 192.0.2.62:80, and a connection begins\n",
 	  "{\"verdict\": \"forward\", \"by\": \"scheduler\", \"scheduler\": \"wlc\",\n"
 	  "\"keep\": \"connection\", \"match\": \"port\", \"random\": false, \"first\": null}",
@@ -85,7 +87,8 @@ static const struct trace_row trace_rows[] = {
 	    .scheduler = "sh" },
 	  PACKET SERVICE NO_CONN "scheduler    sh: by a hash of the client's address\n"
 	  "meant first  192.0.2.64:80, overloaded, weight 5, 9 active, 0 inactive, not on-link\n"
-	  SERVERS "result       not forwarded, no-server: no server takes new connections; the client was told as the service says\n"
+	  SERVERS
+	  "result       not forwarded, no-server: no server takes new connections; the client was told as the service says\n"
 	  "client       is told by RST\n",
 	  "{\"verdict\": \"drop\", \"reason\": \"no-server\", \"refuse\": \"reset\",\n"
 	  "\"server\": null, \"keep\": null}",

@@ -51,7 +51,7 @@ static const struct summary reasons[] = {
 	{ "stray",
 	  "packet of no connection, dropped or answered by RST as its service says" },
 	{ "loop",
-	  "new connection that another director sent here as to a real server, and the VIP is not local" },
+	  "new connection from another director, and the VIP is not local" },
 	{ "conn-max",
 	  "new connection over the limit that conn_max or conn_max_all sets" },
 	{ "conn-memory",

@@ -31,11 +31,6 @@ static inline struct nlattr **lbdr_dump_attrs(struct netlink_callback *cb)
 #endif
 }
 
-/* From 6.7 on. */
-#ifndef NLA_POLICY_MAX_LEN
-#define NLA_POLICY_MAX_LEN(_len)	NLA_POLICY_MAX(NLA_BINARY, _len)
-#endif
-
 /*
  * Functions that the KUnit suites call, and no other module. Debian's kernels are built
  * without KUnit, so a module built for them exports nothing.

@@ -7,7 +7,6 @@
 #include <net/netlink.h>
 #include <net/genetlink.h>
 
-#include "compat.h"
 #include "netlink_gen.h"
 
 #include <linux/lbdr.h>
@@ -70,7 +69,7 @@ static struct netlink_range_validation lbdr_a_server_weight_range __ro_after_ini
 const struct nla_policy lbdr_service_key_nl_policy[LBDR_A_SERVICE_VRF + 1] = {
 	[LBDR_A_SERVICE_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
 	[LBDR_A_SERVICE_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
-	[LBDR_A_SERVICE_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_SERVICE_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_SERVICE_LAST_PORT] = NLA_POLICY_MIN(NLA_BE16, 2),
 	[LBDR_A_SERVICE_FWMARK] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -112,7 +111,7 @@ static const struct nla_policy lbdr_info_set_nl_policy[LBDR_A_INFO_BATCH + 1] = 
 static const struct nla_policy lbdr_service_get_nl_policy[LBDR_A_SERVICE_VRF + 1] = {
 	[LBDR_A_SERVICE_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
 	[LBDR_A_SERVICE_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
-	[LBDR_A_SERVICE_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_SERVICE_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_SERVICE_LAST_PORT] = NLA_POLICY_MIN(NLA_BE16, 2),
 	[LBDR_A_SERVICE_FWMARK] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -123,7 +122,7 @@ static const struct nla_policy lbdr_service_get_nl_policy[LBDR_A_SERVICE_VRF + 1
 static const struct nla_policy lbdr_service_new_nl_policy[LBDR_A_SERVICE_BATCH + 1] = {
 	[LBDR_A_SERVICE_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
 	[LBDR_A_SERVICE_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
-	[LBDR_A_SERVICE_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_SERVICE_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_SERVICE_LAST_PORT] = NLA_POLICY_MIN(NLA_BE16, 2),
 	[LBDR_A_SERVICE_FWMARK] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -147,7 +146,7 @@ static const struct nla_policy lbdr_service_new_nl_policy[LBDR_A_SERVICE_BATCH +
 static const struct nla_policy lbdr_service_set_nl_policy[LBDR_A_SERVICE_BATCH + 1] = {
 	[LBDR_A_SERVICE_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
 	[LBDR_A_SERVICE_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
-	[LBDR_A_SERVICE_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_SERVICE_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_SERVICE_LAST_PORT] = NLA_POLICY_MIN(NLA_BE16, 2),
 	[LBDR_A_SERVICE_FWMARK] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -171,7 +170,7 @@ static const struct nla_policy lbdr_service_set_nl_policy[LBDR_A_SERVICE_BATCH +
 static const struct nla_policy lbdr_service_del_nl_policy[LBDR_A_SERVICE_BATCH + 1] = {
 	[LBDR_A_SERVICE_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
 	[LBDR_A_SERVICE_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
-	[LBDR_A_SERVICE_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_SERVICE_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_SERVICE_LAST_PORT] = NLA_POLICY_MIN(NLA_BE16, 2),
 	[LBDR_A_SERVICE_FWMARK] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -187,7 +186,7 @@ static const struct nla_policy lbdr_server_get_nl_policy[LBDR_A_SERVER_SERVICE +
 /* LBDR_CMD_SERVER_NEW - do */
 static const struct nla_policy lbdr_server_new_nl_policy[LBDR_A_SERVER_BATCH + 1] = {
 	[LBDR_A_SERVER_SERVICE] = NLA_POLICY_NESTED(lbdr_service_key_nl_policy),
-	[LBDR_A_SERVER_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_SERVER_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_SERVER_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_SERVER_WEIGHT] =
 		NLA_POLICY_FULL_RANGE(NLA_U32, &lbdr_a_server_weight_range),
@@ -200,7 +199,7 @@ static const struct nla_policy lbdr_server_new_nl_policy[LBDR_A_SERVER_BATCH + 1
 /* LBDR_CMD_SERVER_SET - do */
 static const struct nla_policy lbdr_server_set_nl_policy[LBDR_A_SERVER_BATCH + 1] = {
 	[LBDR_A_SERVER_SERVICE] = NLA_POLICY_NESTED(lbdr_service_key_nl_policy),
-	[LBDR_A_SERVER_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_SERVER_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_SERVER_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_SERVER_WEIGHT] =
 		NLA_POLICY_FULL_RANGE(NLA_U32, &lbdr_a_server_weight_range),
@@ -213,7 +212,7 @@ static const struct nla_policy lbdr_server_set_nl_policy[LBDR_A_SERVER_BATCH + 1
 /* LBDR_CMD_SERVER_DEL - do */
 static const struct nla_policy lbdr_server_del_nl_policy[LBDR_A_SERVER_BATCH + 1] = {
 	[LBDR_A_SERVER_SERVICE] = NLA_POLICY_NESTED(lbdr_service_key_nl_policy),
-	[LBDR_A_SERVER_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_SERVER_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_SERVER_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_SERVER_DRAIN] = { .type = NLA_FLAG, },
 	[LBDR_A_SERVER_BATCH] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -223,12 +222,12 @@ static const struct nla_policy lbdr_server_del_nl_policy[LBDR_A_SERVER_BATCH + 1
 static const struct nla_policy lbdr_conn_get_nl_policy[LBDR_A_CONN_VRF + 1] = {
 	[LBDR_A_CONN_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
 	[LBDR_A_CONN_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
-	[LBDR_A_CONN_CLIENT_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_CONN_CLIENT_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_CONN_CLIENT_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_CONN_CLIENT_PREFIX] = NLA_POLICY_MAX(NLA_U8, 128),
-	[LBDR_A_CONN_VIRTUAL_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_CONN_VIRTUAL_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_CONN_VIRTUAL_PORT] = { .type = NLA_BE16, },
-	[LBDR_A_CONN_SERVER_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_CONN_SERVER_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_CONN_STATE] = NLA_POLICY_RANGE(NLA_U8, 1, 11),
 	[LBDR_A_CONN_SERVICE] = NLA_POLICY_NESTED(lbdr_service_key_nl_policy),
 	[LBDR_A_CONN_IDLE_MIN] = { .type = NLA_U32, },
@@ -241,12 +240,12 @@ static const struct nla_policy lbdr_conn_get_nl_policy[LBDR_A_CONN_VRF + 1] = {
 static const struct nla_policy lbdr_conn_del_nl_policy[LBDR_A_CONN_VRF + 1] = {
 	[LBDR_A_CONN_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
 	[LBDR_A_CONN_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
-	[LBDR_A_CONN_CLIENT_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_CONN_CLIENT_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_CONN_CLIENT_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_CONN_CLIENT_PREFIX] = NLA_POLICY_MAX(NLA_U8, 128),
-	[LBDR_A_CONN_VIRTUAL_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_CONN_VIRTUAL_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_CONN_VIRTUAL_PORT] = { .type = NLA_BE16, },
-	[LBDR_A_CONN_SERVER_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_CONN_SERVER_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_CONN_STATE] = NLA_POLICY_RANGE(NLA_U8, 1, 11),
 	[LBDR_A_CONN_SERVICE] = NLA_POLICY_NESTED(lbdr_service_key_nl_policy),
 	[LBDR_A_CONN_IDLE_MIN] = { .type = NLA_U32, },
@@ -258,7 +257,7 @@ static const struct nla_policy lbdr_conn_del_nl_policy[LBDR_A_CONN_VRF + 1] = {
 static const struct nla_policy lbdr_zero_nl_policy[LBDR_A_SERVICE_VRF + 1] = {
 	[LBDR_A_SERVICE_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
 	[LBDR_A_SERVICE_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
-	[LBDR_A_SERVICE_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_SERVICE_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_SERVICE_LAST_PORT] = NLA_POLICY_MIN(NLA_BE16, 2),
 	[LBDR_A_SERVICE_FWMARK] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -285,12 +284,12 @@ static const struct nla_policy lbdr_batch_abort_nl_policy[LBDR_A_BATCH_ID + 1] =
 static const struct nla_policy lbdr_conn_count_nl_policy[LBDR_A_CONN_VRF + 1] = {
 	[LBDR_A_CONN_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
 	[LBDR_A_CONN_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
-	[LBDR_A_CONN_CLIENT_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_CONN_CLIENT_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_CONN_CLIENT_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_CONN_CLIENT_PREFIX] = NLA_POLICY_MAX(NLA_U8, 128),
-	[LBDR_A_CONN_VIRTUAL_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_CONN_VIRTUAL_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_CONN_VIRTUAL_PORT] = { .type = NLA_BE16, },
-	[LBDR_A_CONN_SERVER_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_CONN_SERVER_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_CONN_STATE] = NLA_POLICY_RANGE(NLA_U8, 1, 11),
 	[LBDR_A_CONN_SERVICE] = NLA_POLICY_NESTED(lbdr_service_key_nl_policy),
 	[LBDR_A_CONN_IDLE_MIN] = { .type = NLA_U32, },
@@ -302,9 +301,9 @@ static const struct nla_policy lbdr_conn_count_nl_policy[LBDR_A_CONN_VRF + 1] = 
 static const struct nla_policy lbdr_trace_nl_policy[LBDR_A_TRACE_VRF + 1] = {
 	[LBDR_A_TRACE_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
 	[LBDR_A_TRACE_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
-	[LBDR_A_TRACE_CLIENT_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_TRACE_CLIENT_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_TRACE_CLIENT_PORT] = NLA_POLICY_MIN(NLA_BE16, 1),
-	[LBDR_A_TRACE_VIRTUAL_ADDRESS] = NLA_POLICY_MAX_LEN(16),
+	[LBDR_A_TRACE_VIRTUAL_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_TRACE_VIRTUAL_PORT] = NLA_POLICY_MIN(NLA_BE16, 1),
 	[LBDR_A_TRACE_MARK] = { .type = NLA_U32, },
 	[LBDR_A_TRACE_MAC] = NLA_POLICY_EXACT_LEN(6),

@@ -19,6 +19,8 @@
 # - A command without attributes gets a policy that rejects every attribute.
 #   Without a policy the kernel ignores attributes.
 # - A range is const since 6.7.
+# - NLA_POLICY_MAX_LEN came with 6.7, and CTRL_CMD_GETPOLICY does not report its
+#   bound. It does report .len.
 # - YNL gives a string of which there may be several no NUL. We read device names
 #   as strings, so they must have one.
 
@@ -77,9 +79,6 @@ adapt()
 		for (i = 1; i <= n; i++)
 			known[order[i]]
 	}
-	/^#include "netlink_gen.h"/ {
-		print "#include \"compat.h\""
-	}
 	/^static const struct netlink_range_validation / {
 		sub("const ", "")
 		sub(" =", " __ro_after_init =")
@@ -126,6 +125,8 @@ adapt()
 	}
 	{
 		gsub(/NLA_STRING/, "NLA_NUL_STRING")
+		if (sub(/NLA_POLICY_MAX_LEN\(/, "{ .type = NLA_BINARY, .len = "))
+			sub(/\),$/, ", },")
 		sub(/split_ops\t=/, "ops\t\t=")
 		sub(/n_split_ops\t=/, "n_ops\t\t=")
 		sub("<uapi/linux/lbdr.h>", "<linux/lbdr.h>")
