@@ -32,7 +32,7 @@ static ATOMIC_NOTIFIER_HEAD(lbdr_conn_event_chain);
  * Connections that exist already are not reported. Their later events are.
  *
  * Context: process; takes cpu_hotplug_lock for reading.
- * Return: 0, or -EEXIST if @nb is registered already.
+ * Return: 0, or -EEXIST with a kernel warning if @nb is registered already.
  */
 int lbdr_conn_event_register(struct notifier_block *nb)
 {

@@ -15,7 +15,7 @@ $1 == "latency" && $2 == "-" {
 $1 == "latency" {
 	if (!($2 in seen)) {
 		seen[$2] = 1
-		operations[++n] = $2
+		operations[++total] = $2
 	}
 	figure[$2, $3] = $4
 	if ($3 == "lock-hold")
@@ -31,20 +31,21 @@ function ms(operation, what) {
 }
 
 END {
-	if (!n || !("quiet" in seen))
+	if (!total || !("quiet" in seen))
 		fail("latency.sh has said nothing")
 	printf "Longest waits during configuration, ms (and above quiet), %s\n", about
 	printf "%-14s %7s %5s %17s %17s %17s %17s %17s  %s\n", "operation", "seconds",
 		"tries", "get a service", "link add", "link add, del", "in same namespace",
 		"wake-up",
 		"longest hold of the lock"
-	for (i = 1; i <= n; i++) {
+	for (i = 1; i <= total; i++) {
 		o = operations[i]
+		hold = "not available"
+		if (figure[o, "lock-hold"] != "-")
+			hold = sprintf("%.1f ms, %s", figure[o, "lock-hold"] / 1000, holder[o])
 		printf "%-14s %7.1f %5d %s %s %s %s %s  %s\n", o, figure[o, "seconds"] / 1000,
 			figure[o, "link-tries"], ms(o, "get-worst"), ms(o, "add-worst"),
-			ms(o, "link-worst"), ms(o, "here-worst"), ms(o, "wake-worst"),
-			figure[o, "lock-hold"] == "-" ? "not available" :
-			sprintf("%.1f ms, %s", figure[o, "lock-hold"] / 1000, holder[o])
+			ms(o, "link-worst"), ms(o, "here-worst"), ms(o, "wake-worst"), hold
 		json_text = json_text sprintf("%s\n  \"%s\": {%s}", i > 1 ? "," : "", o, parts[o])
 	}
 	printf "{\"unit\": \"us\", \"kernel\": \"%s\", \"operations\": {%s}}\n", kernel,

@@ -199,7 +199,7 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("name")
     options.add_argument("--prepare")
-    options.add_argument("--rounds", type=int, default=50)
+    options.add_argument("--rounds", type=int, default=30)
     options.add_argument("command")
     args = options.parse_args()
 

@@ -130,19 +130,19 @@ must "$lbctl" restore "$dir/all"
 	die 'servers are missing'
 must "$latency" quiet 'sleep 20'
 must "$lbctl" clear
-must "$latency" restore --rounds 3 --prepare "$lbctl clear" "$lbctl restore $dir/all"
-must "$latency" apply --rounds 2 "$lbctl apply $dir/other; $lbctl apply $dir/all"
+must "$latency" restore --prepare "$lbctl clear" "$lbctl restore $dir/all"
+must "$latency" apply "$lbctl apply $dir/other; $lbctl apply $dir/all"
 must "$latency" zero "$lbctl zero"
-must "$latency" routes --rounds 2 \
+must "$latency" routes \
 	"ip -batch $dir/routes-add && ip -batch $dir/routes-del"
-must "$latency" drain-all --rounds 3 \
+must "$latency" drain-all \
 	--prepare "$lbctl clear && $lbctl restore $dir/all" \
 	"$lbctl restore $dir/drain && sleep 2 && in_table 0"
 must "$lbctl" clear
-must "$latency" drain-300-mh --rounds 5 \
+must "$latency" drain-300-mh \
 	--prepare "$lbctl clear && $lbctl restore $dir/mh" \
 	"$lbctl restore $dir/mh-drain && in_table 0"
 must "$lbctl" clear
-must "$latency" clear --rounds 8 --prepare "$lbctl restore $dir/all" "$lbctl clear"
-must "$latency" namespace-exit --rounds 3 --prepare namespace_begin namespace_end
+must "$latency" clear --prepare "$lbctl restore $dir/all" "$lbctl clear"
+must "$latency" namespace-exit --prepare namespace_begin namespace_end
 must rmmod lbdr
