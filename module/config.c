@@ -140,6 +140,7 @@ void lbdr_config_uncharge(struct lbdr_config *config)
 	config->ln->n_staged -= config->charged;
 	config->charged = 0;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_uncharge);
 
 /**
  * lbdr_config_end() - Free what a transaction has staged

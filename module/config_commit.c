@@ -685,3 +685,4 @@ void lbdr_config_clear(struct lbdr_net *ln)
 		lbdr_config_remove_service(ln, service, NULL);
 	lbdr_service_prune_vips(ln);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_clear);

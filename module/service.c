@@ -201,6 +201,7 @@ struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
 	rcu_read_unlock();
 	return service;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_find);
 
 /* The range that @key's port is in, else the service of all ports. */
 static struct lbdr_service *

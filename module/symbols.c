@@ -70,6 +70,7 @@ int lbdr_symbols_get_defrag(enum lbdr_family family)
 	mutex_unlock(&lbdr_symbols_lock);
 	return got ? 0 : -EOPNOTSUPP;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_symbols_get_defrag);
 
 /**
  * lbdr_symbols_get_reset() - get the functions that send a TCP RST

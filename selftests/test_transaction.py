@@ -3,6 +3,8 @@
 # Also on: bookworm backports uml
 """Transactions: commands that are staged, and done together or not at all."""
 import os
+import subprocess
+import threading
 
 import genl
 import net
@@ -63,8 +65,10 @@ def test_transaction():
                               genl.SERVER_NEW_NTF, genl.SERVICE_NEW_NTF,
                               genl.SERVER_NEW_NTF, genl.INFO_SET_NTF]),
        "each change is told once, when it is done", got)
-    ok(one.stage(SERVICE_DEL, key(port=82)) is None and
-       len(other.dump(SERVICE_GET)) == 2, "after it, a command is done at once")
+    ok(one.stage(SERVICE_DEL, key(port=82)) == "ECANCELED",
+       "after it, its id is not valid any more")
+    one.do(SERVICE_DEL, key(port=82))
+    ok(len(other.dump(SERVICE_GET)) == 2, "a command without an id is done at once")
     other.do(FLUSH)
     other.set_timeouts({"udp": 300})
     for sock in (one, other, ear):
@@ -125,11 +129,25 @@ def test_refusals():
     one, other = there(), there()
     other.add(key(), ["192.168.1.62"])
     before = everything(other)
-    ok(one.stage(BATCH_COMMIT, u32(BATCH_COMMANDS, 0)) == "ENOENT" and
-       one.stage(BATCH_ABORT) == "ENOENT", "without a transaction nothing is "
+    ok(one.stage(BATCH_COMMIT, u32(BATCH_COMMANDS, 0)) == "ECANCELED" and
+       one.stage(BATCH_ABORT) == "ECANCELED", "without a transaction nothing is "
        "committed or dropped")
     one.begin()
-    ok(one.stage(BATCH_BEGIN) == "EEXIST", "a socket has one transaction")
+    first = one.id
+    one.stage(SERVICE_NEW, key(port=85))
+    one.begin()
+    ok(one.id != first and first and one.id, "a socket may have several transactions",
+       (first, one.id))
+    two = there()
+    two.id = first
+    ok(two.stage(SERVICE_NEW, key(port=86)) == "ECANCELED" and
+       two.commit(1) == "ECANCELED" and two.stage(BATCH_ABORT) == "ECANCELED",
+       "an id is valid on the socket that opened the transaction only")
+    two.close()
+    second, one.id = one.id, first
+    ok(one.stage(BATCH_ABORT) is None and one.stage(BATCH_ABORT) == "ECANCELED" and
+       everything(other) == before, "each is dropped by its id")
+    one.id = second
     ok(one.stage(BATCH_BEGIN, u32(1, 1)) == "EINVAL" and
        one.stage(BATCH_ABORT, u32(1, 1)) == "EINVAL" and
        one.stage(BATCH_COMMIT, u32(2, 1)) == "EINVAL" and
@@ -139,7 +157,7 @@ def test_refusals():
     one.stage(SERVICE_NEW, key(port=81))
     ok(one.commit(2) == "ECANCELED" and everything(other) == before,
        "one that has lost a command changes nothing")
-    ok(one.commit() == "ENOENT", "and is over")
+    ok(one.commit() == "ECANCELED", "and is over")
     one.begin().stage(SERVICE_DEL, key())
     ok(one.stage(BATCH_ABORT) is None and everything(other) == before,
        "one that is dropped changes nothing")
@@ -193,8 +211,8 @@ def test_close():
                 break
         full.append((one.staged, error))
         one.close()
-    # Two services and two servers that are there come first.
-    want = [(limit - 2, "EDQUOT")] * 20
+    # Of a service that is there, only what changes is staged: the service and a server.
+    want = [(limit - 1, "EDQUOT")] * 20
     ok(full == want, "a transaction holds batch_max services and servers, and twenty "
        "in a row the same number", full)
     ok(everything(other) == before, "when they are closed nothing has changed")
@@ -214,36 +232,103 @@ def test_close():
 
 
 def test_two():
+    """Conflicts are found for each service, not for the namespace."""
     one, two, other = there().begin(), there().begin(), there()
     one.stage(SERVICE_NEW, key())
     two.stage(SERVICE_NEW, key(port=81))
-    ok(one.commit() is None, "of two transactions the first is committed")
-    ok(two.stage(SERVICE_NEW, key(port=82)) == "EAGAIN" and
-       two.commit() == "EAGAIN" and len(other.dump(SERVICE_GET)) == 1,
-       "the other one is told to begin again, and has changed nothing")
-    two.begin().stage(SERVICE_NEW, key(port=81))
-    ok(two.commit() is None and len(other.dump(SERVICE_GET)) == 2,
-       "and so it does")
-    changes = [(SERVICE_NEW, key(port=83)), (SERVICE_SET, key() + settings("rr")),
-               (SERVER_NEW, server("192.168.1.62")),
+    ok(one.commit() is None and two.commit() is None and
+       len(other.dump(SERVICE_GET)) == 2, "two transactions on different services are "
+       "both committed")
+    one.begin().stage(SERVICE_NEW, key(port=82))
+    two.begin().stage(SERVICE_NEW, key(port=82))
+    ok(one.commit() is None and two.commit() == "EAGAIN",
+       "of two that add the same service the second one is told to begin again")
+    one.begin().stage(SERVICE_NEW, ports(8000, 8009, VIP[4]))
+    two.begin().stage(SERVICE_NEW, ports(8005, 8015, VIP[4]))
+    ok(one.commit() is None and two.commit() == "EAGAIN",
+       "and so it is of two that add ranges with ports in common")
+    other.do(FLUSH)
+    changes = [(SERVICE_SET, key() + settings("rr")),
+               (SERVER_NEW, server("192.168.1.64")),
                (SERVER_SET, server("192.168.1.62", None, u32(SERVER_WEIGHT, 9))),
-               (SERVER_DEL, server("192.168.1.62")),
-               (SERVICE_DEL, key(port=83)), (FLUSH, b"")]
+               (SERVER_DEL, server("192.168.1.64")),
+               (SERVICE_DEL, key()), (FLUSH, b"")]
     for command, body in changes:
-        one.begin().stage(SERVICE_DEL, key())
+        if not other.dump(SERVICE_GET):
+            other.add(key(), ["192.168.1.62"])
+            other.add(key(port=83), ["192.168.1.62"])
+        one.begin().stage(SERVER_SET, server("192.168.1.62", None,
+                                             u32(SERVER_WEIGHT, 7)))
         other.do(command, body)
         before = everything(other)
         ok(one.commit() == "EAGAIN" and everything(other) == before,
-           "a change by command %d meanwhile is noticed" % command)
-    # Its services are gone when it looks for more of them.
+           "a change of its service by command %d meanwhile is noticed" % command)
+        if command == SERVICE_DEL:
+            other.do(FLUSH)
     other.add(key(), ["192.168.1.62"])
+    other.add(key(port=83), ["192.168.1.62"])
+    for command, body in ((SERVICE_SET, key(port=83) + settings("rr")),
+                          (SERVER_NEW, server("192.168.1.64", key(port=83))),
+                          (SERVICE_DEL, key(port=83)), (SERVICE_NEW, key(port=84))):
+        one.begin().stage(SERVER_SET, server("192.168.1.62", None,
+                                             u32(SERVER_WEIGHT, command)))
+        other.do(command, body)
+        ok(one.commit() is None and
+           other.servers(key())["192.168.1.62"]["weight"] == command,
+           "a change of another service by command %d is not in the way" % command)
+    # Its service is gone when it looks for more servers of it.
     one.begin().stage(SERVER_SET, server("192.168.1.62"))
     other.do(FLUSH)
-    ok(one.stage(SERVER_DEL, server("192.168.1.62")) == "EAGAIN" and
-       one.stage(SERVICE_SET, key()) == "EAGAIN" and one.stage(FLUSH) == "EAGAIN",
+    ok(one.stage(SERVER_DEL, server("192.168.1.64")) == "EAGAIN",
        "and so is that its own service is gone")
+    # A removal relies on nothing.
+    other.add(key(), ["192.168.1.62"])
+    one.begin().stage(SERVICE_DEL, key())
+    other.do(SERVER_DEL, server("192.168.1.62"))
+    ok(one.commit() is None and not other.dump(SERVICE_GET),
+       "a service that was changed meanwhile is removed all the same")
+    one.begin().stage(FLUSH)
+    one.stage(SERVICE_NEW, key(port=90))
+    other.add(key(port=91))
+    ok(one.commit() is None and len(other.dump(SERVICE_GET)) == 1,
+       "a flush removes what others have added meanwhile")
+    other.do(FLUSH)
     for sock in (one, two, other):
         sock.close()
+
+
+def test_busy():
+    """A restore while somebody else changes a server of another service without a
+    pause, as a health checker does, only faster."""
+    other = there()
+    other.add(key(port=9), ["192.168.1.62"])
+    lines = ["-A -t %s:%d -s mh" % (VIP[4], 100 + n) for n in range(60)]
+    lines += ["-a -t %s:%d -r 192.168.1.%d -g -w 1" % (VIP[4], 100 + n, 62 + m)
+              for n in range(60) for m in range(4)]
+    stop, changes = threading.Event(), []
+
+    def change():
+        sock = there()
+        while not stop.is_set():
+            sock.do(SERVER_SET, server("192.168.1.62", key(port=9),
+                                       u32(SERVER_WEIGHT, len(changes) % 100)))
+            changes.append(None)
+        sock.close()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    until(lambda: changes)
+    before = len(changes)
+    got = subprocess.run([net.LBCTL, "-N", "director", "restore"],
+                         input="\n".join(lines) + "\n", capture_output=True, text=True)
+    during = len(changes) - before
+    stop.set()
+    thread.join()
+    ok(got.returncode == 0 and len(other.dump(SERVICE_GET)) == 61 and during,
+       "a restore of 60 services beside %d changes of another one succeeds" % during,
+       (got.returncode, got.stderr))
+    other.do(FLUSH)
+    other.close()
 
 
 def random_command(dice):
