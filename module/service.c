@@ -2,10 +2,11 @@
 /*
  * The table of virtual services, and the filter of VIPs in front of it.
  *
- * Three tables, asked in this order by a packet of no connection: services of
- * one port, by (family, protocol, VIP, port); services of many, by (family,
- * protocol, VIP), of which a range that has the port comes before port 0; and at
- * the hook behind the mangle table, services of a fwmark.
+ * Three tables, asked in this order by a packet of no connection: services of one
+ * port, by (family, protocol, L3 domain, VIP, port); services of many, by (family,
+ * protocol, L3 domain, VIP), of which a range that has the port comes before port 0;
+ * and at the hook behind the mangle table, services of a fwmark. A packet in a VRF
+ * asks for services bound to that VRF first.
  *
  * They are read under rcu_read_lock(), and services are kept in a list in the
  * order they were added for those who read them all under lbdr_net.lock, which
