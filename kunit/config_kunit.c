@@ -109,7 +109,7 @@ static int add_service(struct lbdr_config *config, u16 port, const char *name)
 	return err;
 }
 
-static int add_range(struct lbdr_config *config, u16 first, u16 last)
+static int add_ports(struct lbdr_config *config, u16 first, u16 last)
 {
 	const struct lbdr_service_key key = key_of(first, last);
 	const struct lbdr_sched sched = sched_of("rr");
@@ -521,9 +521,9 @@ static void config_add_conflict_test(struct kunit *test)
 
 	begin(test, config);
 	begin(test, other);
-	KUNIT_EXPECT_EQ(test, add_range(config, 100, 109), 0);
-	KUNIT_EXPECT_EQ(test, add_range(config, 105, 110), -ENOTUNIQ);
-	KUNIT_EXPECT_EQ(test, add_range(other, 109, 120), 0);
+	KUNIT_EXPECT_EQ(test, add_ports(config, 100, 109), 0);
+	KUNIT_EXPECT_EQ(test, add_ports(config, 105, 110), -ENOTUNIQ);
+	KUNIT_EXPECT_EQ(test, add_ports(other, 109, 120), 0);
 	KUNIT_EXPECT_EQ(test, commit(config), 0);
 	KUNIT_EXPECT_EQ(test, commit(other), -EAGAIN);
 	c->n_changes = 0;

@@ -17,7 +17,7 @@
 
 #define VRF_IFINDEX	0x7ffffff0
 #define THREADS		4
-#define THREAD_TURNS	5000
+#define THREAD_TURNS	1000
 
 struct nexthop_case {
 	const char		*name;

@@ -37,7 +37,8 @@ static struct lbdr_domain *lbdr_domain_make(struct lbdr_domains *domains,
 					    const char *name)
 {
 	struct lbdr_domain *domain = lbdr_domain_find_name(domains, name);
-	int id;
+	int err;
+	u32 id;
 
 	if (domain)
 		return domain;
@@ -46,11 +47,13 @@ static struct lbdr_domain *lbdr_domain_make(struct lbdr_domains *domains,
 		return ERR_PTR(-ENOMEM);
 	strscpy(domain->name, name, sizeof(domain->name));
 	INIT_LIST_HEAD(&domain->nexthops);
-	id = idr_alloc_cyclic(&domains->ids, domain, 1, LBDR_DOMAIN_UNKNOWN,
-			      GFP_KERNEL_ACCOUNT);
-	if (id < 0) {
+	err = xa_alloc_cyclic(&domains->ids, &id, domain,
+			      XA_LIMIT(1, LBDR_DOMAIN_UNKNOWN - 1),
+			      &domains->next_id, GFP_KERNEL_ACCOUNT);
+	/* 1: the ids begin anew. */
+	if (err < 0) {
 		kfree(domain);
-		return ERR_PTR(id);
+		return ERR_PTR(err);
 	}
 	/* Before a packet can learn the id from by_ifindex. */
 	domain->id = id;
@@ -64,7 +67,7 @@ static void lbdr_domain_free_unused(struct lbdr_domains *domains,
 	if (domain->ifindex || domain->services)
 		return;
 	list_del(&domain->list);
-	idr_remove(&domains->ids, domain->id);
+	xa_erase(&domains->ids, domain->id);
 	kfree_rcu(domain, rcu);
 }
 
@@ -74,7 +77,7 @@ static void lbdr_domain_free_unused(struct lbdr_domains *domains,
  * @name: of the VRF device, which need not exist; shorter than IFNAMSIZ
  *
  * Context: process, may sleep.
- * Return: the id, with a reference for the caller, or -ENOMEM, or -ENOSPC when all
+ * Return: the id, with a reference for the caller, or -ENOMEM, or -EBUSY when all
  * ids are in use.
  */
 int lbdr_domain_get_by_name(struct lbdr_net *ln, const char *name)
@@ -150,7 +153,7 @@ void lbdr_domain_put(struct lbdr_net *ln, u16 id)
 	if (!id)
 		return;
 	mutex_lock(&domains->lock);
-	domain = idr_find(&domains->ids, id);
+	domain = xa_load(&domains->ids, id);
 	domain->services--;
 	WRITE_ONCE(domains->n_bound, domains->n_bound - 1);
 	lbdr_domain_free_unused(domains, domain);
@@ -168,7 +171,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_put);
  */
 struct lbdr_domain *lbdr_domain_find(struct lbdr_net *ln, u16 id)
 {
-	return idr_find(&ln->domains.ids, id);
+	return xa_load(&ln->domains.ids, id);
 }
 
 /**
@@ -278,7 +281,7 @@ void lbdr_domain_del_dev(struct lbdr_net *ln, const struct net_device *dev)
 	mutex_lock(&domains->lock);
 	id = xa_erase(&domains->by_ifindex, dev->ifindex);
 	if (id) {
-		domain = idr_find(&domains->ids, xa_to_value(id));
+		domain = xa_load(&domains->ids, xa_to_value(id));
 		WRITE_ONCE(domain->ifindex, 0);
 		lbdr_nexthop_flush_domain(ln, domain);
 		lbdr_domain_free_unused(domains, domain);
@@ -297,7 +300,7 @@ void lbdr_domain_net_init(struct lbdr_net *ln)
 {
 	mutex_init(&ln->domains.lock);
 	INIT_LIST_HEAD(&ln->domains.list);
-	idr_init(&ln->domains.ids);
+	xa_init_flags(&ln->domains.ids, XA_FLAGS_ALLOC);
 	xa_init(&ln->domains.by_ifindex);
 }
 
@@ -312,5 +315,5 @@ void lbdr_domain_net_exit(struct lbdr_net *ln)
 {
 	WARN_ON_ONCE(!list_empty(&ln->domains.list));
 	xa_destroy(&ln->domains.by_ifindex);
-	idr_destroy(&ln->domains.ids);
+	xa_destroy(&ln->domains.ids);
 }

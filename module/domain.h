@@ -5,7 +5,6 @@
 #ifndef _LBDR_DOMAIN_H
 #define _LBDR_DOMAIN_H
 
-#include <linux/idr.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/xarray.h>
@@ -41,13 +40,15 @@ struct lbdr_domain {
  * @by_ifindex: ids by the ifindex of a VRF device; RCU, changed under @lock
  * @n_bound: services that are bound to a VRF; WRITE_ONCE() under @lock
  * @ids: domains by id; RCU, changed under @lock
+ * @next_id: where xa_alloc_cyclic() goes on; @lock
  * @list: all domains; @lock
  * @lock: taken inside lbdr_net.lock, or inside RTNL; its holder takes neither
  */
 struct lbdr_domains {
 	struct xarray		by_ifindex;
 	u32			n_bound;
-	struct idr		ids;
+	struct xarray		ids;
+	u32			next_id;
 	struct list_head	list;
 	struct mutex		lock;		/* see the comment above */
 };

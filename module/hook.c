@@ -207,6 +207,35 @@ static noinline bool lbdr_hook_set_domain(struct lbdr_net *ln,
 	return domain != LBDR_DOMAIN_UNKNOWN;
 }
 
+/*
+ * Whether a packet is at PREROUTING for the second time, as one of its VRF's device.
+ * The VRF has marked it then, and no route was looked up yet.
+ */
+static bool lbdr_hook_second_pass(const struct sk_buff *skb,
+				  const struct net_device *dev,
+				  enum lbdr_family family)
+{
+	if (!netif_is_l3_master(dev) || skb_dst(skb))
+		return false;
+	return family == LBDR_V4 ? IPCB(skb)->flags & IPSKB_L3SLAVE :
+				   IP6CB(skb)->flags & IP6SKB_L3SLAVE;
+}
+
+/*
+ * A packet with a VRF. False where it goes to the stack: the VRF has no id, or the
+ * first pass has decided. Marks may have been set between the two passes.
+ */
+static noinline bool lbdr_hook_enter_vrf(struct lbdr_net *ln,
+					 const struct sk_buff *skb,
+					 const struct net_device *dev,
+					 struct lbdr_flow *flow,
+					 const struct lbdr_service *marked)
+{
+	return lbdr_hook_set_domain(ln, dev, flow) &&
+	       (marked || flow->local ||
+		!lbdr_hook_second_pass(skb, dev, flow->family));
+}
+
 /* An ICMP error: to the server whose packet it quotes, if it is one of ours. */
 static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 					     struct sk_buff *skb,
@@ -243,7 +272,7 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 				    lbdr_parse6(skb, &flow)) {
 	case LBDR_PARSED:
 		if (unlikely(lbdr_domain_has_vrf(dev)) &&
-		    !lbdr_hook_set_domain(ln, dev, &flow)) {
+		    !lbdr_hook_enter_vrf(ln, skb, dev, &flow, marked)) {
 			verdict = NF_ACCEPT;
 			break;
 		}

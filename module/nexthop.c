@@ -175,10 +175,9 @@ static struct lbdr_route *lbdr_route_make(const struct lbdr_nexthop *nexthop)
 	route = kzalloc(sizeof(*route), GFP_ATOMIC | __GFP_NOWARN);
 	if (!route)
 		return NULL;
-	/* Pairs with the increments after a change of the FIB. */
 	route->failed = lbdr_route_fib_genid(nexthop->ln->net,
 					     nexthop->key.family);
-	smp_rmb();
+	smp_rmb();	/* the generation before the lookup */
 	route->stamp = jiffies;
 	route->why = LBDR_DROP_NOT_ONLINK;
 	if (domain)
@@ -545,6 +544,7 @@ static bool lbdr_nexthop_drop_some(struct lbdr_net *ln,
 						  lockdep_is_held(&ln->nexthops.lock));
 		if (route->dev != dev)
 			continue;
+		lbdr_nexthop_set_mac(nexthop, 0);
 		lbdr_nexthop_replace(nexthop, NULL);
 		if (++n == BATCH)
 			break;

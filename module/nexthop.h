@@ -97,7 +97,7 @@ struct lbdr_nexthop {
  * @n_macs: next hops in @macs; WRITE_ONCE() under @lock
  * @n: next hops in @table; WRITE_ONCE() under @lock
  * @n_routes: routes that are cached; @lock
- * @lock: taken with BH off, and nothing but RCU's own locks inside
+ * @lock: taken with BH off; of lbdr's own locks none is taken inside
  * @devs: next hops with a route, by the ifindex of its device; @lock
  */
 struct lbdr_nexthops {

@@ -141,6 +141,7 @@ static void lbdr_peers_update_work(struct work_struct *work)
 					   struct lbdr_net, peers_work);
 	struct lbdr_nexthop *nexthop = NULL;
 	struct rhashtable_iter walk;
+	unsigned long delay;
 	bool again = false;
 	u32 n;
 
@@ -165,10 +166,9 @@ static void lbdr_peers_update_work(struct work_struct *work)
 
 	if (!again)
 		return;
-	queue_delayed_work(system_power_efficient_wq, &ln->peers_work,
-			   READ_ONCE(ln->peers_delay));
-	WRITE_ONCE(ln->peers_delay, min_t(unsigned long, 2 * ln->peers_delay,
-					  RESOLVE_MAX));
+	delay = READ_ONCE(ln->peers_delay);
+	WRITE_ONCE(ln->peers_delay, min_t(unsigned long, 2 * delay, RESOLVE_MAX));
+	queue_delayed_work(system_power_efficient_wq, &ln->peers_work, delay);
 }
 
 /**
@@ -179,8 +179,16 @@ static void lbdr_peers_update_work(struct work_struct *work)
  */
 void lbdr_peers_schedule_update(struct lbdr_net *ln)
 {
+	unsigned long delay = READ_ONCE(ln->peers_delay);
+
+	/* A pending attempt is at most HZ away, or is brought forward. */
 	WRITE_ONCE(ln->peers_delay, HZ);
-	mod_delayed_work(system_power_efficient_wq, &ln->peers_work, RESOLVE_MIN);
+	if (delay <= HZ)
+		queue_delayed_work(system_power_efficient_wq, &ln->peers_work,
+				   RESOLVE_MIN);
+	else
+		mod_delayed_work(system_power_efficient_wq, &ln->peers_work,
+				 RESOLVE_MIN);
 }
 
 /* Whether a service has a server at the address of a next hop. */
@@ -305,31 +313,48 @@ unsigned int lbdr_peers_verdict(struct lbdr_net *ln, struct sk_buff *skb,
 }
 
 /* Updates the MAC if the neighbour is the one that the next hop's route leads to. */
-static void lbdr_peers_neigh_update(struct lbdr_nexthop *nexthop,
+static bool lbdr_peers_neigh_update(struct lbdr_nexthop *nexthop,
 				    const struct net_device *dev, u64 mac)
 {
 	const struct lbdr_route *route;
 
 	route = rcu_dereference_protected(nexthop->route,
 					  lockdep_is_held(&nexthop->ln->nexthops.lock));
-	if (route && route->link == dev)
-		lbdr_nexthop_set_mac(nexthop, mac);
-	else if (!route || !route->link)
-		lbdr_peers_schedule_update(nexthop->ln);
+	if (!route || route->link != dev)
+		return false;
+	lbdr_nexthop_set_mac(nexthop, mac);
+	return true;
 }
 
 /*
- * Softirq or process. The default domain's next hop leads to those of the same
- * address in other domains: any of their routes may use the device.
+ * The default domain's next hop leads to those of the same address in other domains:
+ * any of their routes may use the device. Returns whether one does.
  */
+static bool lbdr_peers_neigh_update_all(struct lbdr_nexthop *first,
+					const struct net_device *dev, u64 mac)
+{
+	struct lbdr_nexthops *nexthops = &first->ln->nexthops;
+	struct lbdr_nexthop *nexthop;
+	bool found = false;
+
+	spin_lock_bh(&nexthops->lock);
+	if (!first->dead) {
+		found = lbdr_peers_neigh_update(first, dev, mac);
+		list_for_each_entry(nexthop, &first->siblings, siblings)
+			found |= lbdr_peers_neigh_update(nexthop, dev, mac);
+	}
+	spin_unlock_bh(&nexthops->lock);
+	return found;
+}
+
+/* Softirq or process. */
 static int lbdr_peers_event(struct notifier_block *nb, unsigned long event,
 			    void *ptr)
 {
-	struct lbdr_nexthop *first, *nexthop;
 	struct neighbour *neigh = ptr;
+	struct lbdr_nexthop *first;
 	enum lbdr_family family;
 	struct lbdr_net *ln;
-	u64 mac;
 
 	if (event != NETEVENT_NEIGH_UPDATE)
 		return NOTIFY_DONE;
@@ -345,16 +370,11 @@ static int lbdr_peers_event(struct notifier_block *nb, unsigned long event,
 
 	rcu_read_lock();
 	first = lbdr_nexthop_lookup(ln, family, neigh->primary_key, 0);
-	if (first) {
-		mac = lbdr_peers_neigh_mac(neigh, neigh->dev);
-		spin_lock_bh(&ln->nexthops.lock);
-		if (!first->dead) {
-			lbdr_peers_neigh_update(first, neigh->dev, mac);
-			list_for_each_entry(nexthop, &first->siblings, siblings)
-				lbdr_peers_neigh_update(nexthop, neigh->dev, mac);
-		}
-		spin_unlock_bh(&ln->nexthops.lock);
-	}
+	/* No packet may have used the next hop yet: it has no route then. */
+	if (first &&
+	    !lbdr_peers_neigh_update_all(first, neigh->dev,
+					 lbdr_peers_neigh_mac(neigh, neigh->dev)))
+		lbdr_peers_update_nexthop(first, lbdr_nexthop_route(first));
 	rcu_read_unlock();
 	return NOTIFY_DONE;
 }

@@ -3,9 +3,10 @@
  * The tables of virtual services, and the filter of VIPs in front of them.
  *
  * A packet without a connection looks its service up in this order: services of
- * one port, by (family, protocol, VIP, port); wide services, by (family,
- * protocol, VIP), where a range that contains the port comes before port 0; and,
- * at the hook behind the mangle table, services of a fwmark.
+ * one port, by (family, protocol, L3 domain, VIP, port); wide services, by (family,
+ * protocol, L3 domain, VIP), where a range that contains the port comes before port
+ * 0; and, at the hook behind the mangle table, services of a fwmark. A packet in a
+ * VRF looks for services bound to that VRF first.
  *
  * Packets read the tables under rcu_read_lock(). A list has all services in the
  * order of adding. Only transactions change tables and list (config_commit.c),

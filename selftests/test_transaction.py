@@ -377,7 +377,7 @@ def test_alike():
     second transaction is dropped at first."""
     dice = seeded()
     staged, direct = there(), there(Staged, "client")
-    direct.staged = 0
+    direct.id = None
     rounds, answers, wrong = 40 if net.SHORT else 100, {}, []
     kinds, number = {None, "EEXIST", "ESRCH", "ENOENT", "ENOTUNIQ"}, 0
     # Until there were commands of every kind, but not without end.

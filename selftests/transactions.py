@@ -16,7 +16,8 @@ IDS = {BATCH_BEGIN: None, BATCH_COMMIT: BATCH_ID, BATCH_ABORT: BATCH_ID,
 
 
 class Staged(Director):
-    """A socket with a transaction: it counts the commands that it has staged."""
+    """A socket with a transaction: it counts the commands that it has staged. With id
+    None its commands take effect at once."""
 
     id = 0xffffffff     # of no transaction, before begin()
     staged = 0
@@ -30,7 +31,9 @@ class Staged(Director):
     def named(self, command, body=b""):
         """A command with the id of the transaction."""
         kind = IDS.get(command, SERVICE_BATCH)
-        return self.do(command, body + (u32(kind, self.id) if kind else b""))
+        if kind and self.id is not None:
+            body += u32(kind, self.id)
+        return self.do(command, body)
 
     def stage(self, command, body=b""):
         """The error's name, or None."""
