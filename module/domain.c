@@ -111,7 +111,7 @@ void lbdr_domain_hold(struct lbdr_net *ln, u16 id)
 	if (!id)
 		return;
 	mutex_lock(&domains->lock);
-	domain = idr_find(&domains->ids, id);
+	domain = xa_load(&domains->ids, id);
 	domain->services++;
 	WRITE_ONCE(domains->n_bound, domains->n_bound + 1);
 	mutex_unlock(&domains->lock);
