@@ -40,18 +40,23 @@ static int lbdr_nl_parse_server_key(struct genl_info *info,
 	return 0;
 }
 
+static int lbdr_nl_parse_forward(const struct genl_info *info)
+{
+	const struct nlattr *forward = info->attrs[LBDR_A_SERVER_FORWARD];
+
+	if (!forward || nla_get_u8(forward) == LBDR_FORWARD_DR)
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, forward,
+			    "forwarding method not supported: must be direct routing");
+	return -EOPNOTSUPP;
+}
+
 /* Changes @settings by the attributes that are present. */
 static int lbdr_nl_parse_server_settings(const struct genl_info *info,
 					 struct lbdr_server_settings *settings)
 {
-	const struct nlattr *forward = info->attrs[LBDR_A_SERVER_FORWARD];
 	struct nlattr **attrs = info->attrs;
 
-	if (forward && nla_get_u8(forward) != LBDR_FORWARD_DR) {
-		NL_SET_ERR_MSG_ATTR(info->extack, forward,
-				    "forwarding method not supported: must be direct routing");
-		return -EOPNOTSUPP;
-	}
 	if (attrs[LBDR_A_SERVER_WEIGHT])
 		settings->weight = nla_get_u32(attrs[LBDR_A_SERVER_WEIGHT]);
 	if (attrs[LBDR_A_SERVER_UPPER])
@@ -136,6 +141,7 @@ int lbdr_nl_server_new_doit(struct sk_buff *skb, struct genl_info *info)
 	int err;
 
 	err = lbdr_nl_parse_server_key(info, &key) ?:
+	      lbdr_nl_parse_forward(info) ?:
 	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVER_BATCH);
 	if (err)
 		return err;
@@ -197,6 +203,7 @@ int lbdr_nl_server_set_doit(struct sk_buff *skb, struct genl_info *info)
 	int err;
 
 	err = lbdr_nl_parse_server_key(info, &key) ?:
+	      lbdr_nl_parse_forward(info) ?:
 	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVER_BATCH);
 	if (err)
 		return err;

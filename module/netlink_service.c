@@ -536,7 +536,7 @@ int lbdr_nl_service_get_doit(struct sk_buff *skb, struct genl_info *info)
  * @cb: ctx has the position in the list of the next service
  *
  * Context: process.
- * Return: bytes filled in.
+ * Return: bytes filled in, or -EINVAL.
  */
 int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 {
@@ -544,6 +544,13 @@ int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 	unsigned long *next = (unsigned long *)cb->ctx;
 	const struct lbdr_service *service;
 	unsigned long at = 0;
+
+	/* Linux 6.1 has one policy for do and dump. */
+	if (lbdr_nl_has_key(lbdr_dump_attrs(cb))) {
+		NL_SET_ERR_MSG(cb->extack,
+			       "key not supported: a dump has all services");
+		return -EINVAL;
+	}
 
 	lbdr_lock(ln);
 	cb->seq = ln->generation;
