@@ -62,22 +62,24 @@ int scheds_set_sched(struct scheds *s, const struct lbdr_sched *sched)
 	void *state = s->service.sched_state, *old_state = state;
 	struct lbdr_sched old = s->service.sched;
 	struct lbdr_pool_entry *servers;
+	struct lbdr_server *server;
 	struct lbdr_pool *pool;
-	u32 i;
 	int err = 0;
+	u32 n = 0;
 
 	if (sched->ops != old.ops)
 		err = lbdr_sched_state_alloc(sched, &state);
 	if (err)
 		return err;
-	servers = kvmalloc_array(s->n ?: 1, sizeof(*servers), GFP_KERNEL);
+	servers = kvmalloc_array(s->service.n_servers ?: 1, sizeof(*servers),
+				 GFP_KERNEL);
 	if (!servers)
 		return -ENOMEM;
-	for (i = 0; i < s->n; i++) {
-		servers[i].server = &s->servers[i];
-		servers[i].weight = s->servers[i].weight;
+	list_for_each_entry(server, &s->service.servers, list) {
+		servers[n].server = server;
+		servers[n++].weight = server->weight;
 	}
-	pool = lbdr_pool_make(&s->service, sched, state, servers, s->n);
+	pool = lbdr_pool_make(&s->service, sched, state, servers, n);
 	kvfree(servers);
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
