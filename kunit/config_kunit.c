@@ -6,6 +6,7 @@
  * packet is sent to. Each test leaves the namespace without services.
  */
 #include <kunit/test.h>
+#include <linux/delay.h>
 #include <linux/mm.h>
 
 #include "config.h"
@@ -529,6 +530,112 @@ static void config_add_conflict_test(struct kunit *test)
 	c->n_changes = 0;
 }
 
+/* Index of the server that the scheduler chooses for a new connection. */
+static u32 choose(struct kunit *test, u16 port)
+{
+	const struct lbdr_flow flow = { .family = LBDR_V4 };
+	struct lbdr_server *server;
+	u32 n;
+
+	rcu_read_lock();
+	server = lbdr_pool_pick(live(test, port), &flow);
+	n = server ? ntohl(server->addr.ip) & 0xff : 0;
+	rcu_read_unlock();
+	return n;
+}
+
+/* rr continues behind the server that it chose last, after a transaction too. */
+static void config_rr_test(struct kunit *test)
+{
+	struct lbdr_config *config = configs_new(test);
+	struct configs *c = test->priv;
+
+	configs_fill(test);
+	begin(test, config);
+	KUNIT_EXPECT_EQ(test, change_server(config, 80, 3, OP_ADD, 1), 0);
+	KUNIT_EXPECT_EQ(test, change_server(config, 80, 4, OP_ADD, 1), 0);
+	KUNIT_EXPECT_EQ(test, commit(config), 0);
+	while (choose(test, 80) != 3)
+		;
+	begin(test, config);
+	KUNIT_EXPECT_EQ(test, change_server(config, 80, 5, OP_ADD, 1), 0);
+	KUNIT_EXPECT_EQ(test, change_server(config, 80, 6, OP_ADD, 1), 0);
+	KUNIT_EXPECT_EQ(test, change_server(config, 80, 1, OP_DEL, 0), 0);
+	KUNIT_EXPECT_EQ(test, commit(config), 0);
+	KUNIT_EXPECT_EQ(test, choose(test, 80), 4);
+	KUNIT_EXPECT_EQ(test, choose(test, 80), 5);
+	KUNIT_EXPECT_EQ(test, choose(test, 80), 6);
+	KUNIT_EXPECT_EQ(test, choose(test, 80), 2);
+	c->n_changes = 0;
+}
+
+/* A pool that would be the same is not built: a server of weight 0 goes. */
+static void config_pool_test(struct kunit *test)
+{
+	struct lbdr_config *config = configs_new(test);
+	struct configs *c = test->priv;
+	const struct lbdr_pool *pool;
+
+	configs_fill(test);
+	begin(test, config);
+	KUNIT_EXPECT_EQ(test, change_server(config, 80, 3, OP_ADD, 0), 0);
+	KUNIT_EXPECT_EQ(test, commit(config), 0);
+	pool = rcu_access_pointer(live(test, 80)->pool);
+	begin(test, config);
+	KUNIT_EXPECT_EQ(test, change_server(config, 80, 3, OP_DEL, 0), 0);
+	KUNIT_EXPECT_EQ(test, commit(config), 0);
+	expect_servers(test, 80, "1:1 2:2");
+	KUNIT_EXPECT_PTR_EQ(test, pool, rcu_access_pointer(live(test, 80)->pool));
+	begin(test, config);
+	KUNIT_EXPECT_EQ(test, change_server(config, 80, 2, OP_SET, 1), 0);
+	KUNIT_EXPECT_EQ(test, commit(config), 0);
+	KUNIT_EXPECT_PTR_NE(test, pool, rcu_access_pointer(live(test, 80)->pool));
+	c->n_changes = 0;
+}
+
+#define MANY	1000
+
+/* Single commands for a large service do not build a pool each. */
+static void config_many_test(struct kunit *test)
+{
+	struct lbdr_config *config = configs_new(test);
+	struct configs *c = test->priv;
+	const struct lbdr_pool *pool = NULL;
+	unsigned long begun = jiffies;
+	u32 i, builds = 0;
+	int err = 0;
+
+	configs_fill(test);
+	for (i = 3; i <= MANY && !err; i++) {
+		const struct lbdr_server_settings settings = { .weight = 1 };
+		const struct lbdr_service_key key = key_of(80, 0);
+		const union nf_inet_addr addr = addr_of(i);
+
+		mutex_lock(&c->ln->config);
+		err = lbdr_config_begin(config, c->ln, true, NULL) ?:
+		      lbdr_config_server_add(config,
+					     lbdr_config_service(config, &key),
+					     &addr, &settings) ?:
+		      lbdr_config_commit(config);
+		lbdr_config_end(config);
+		if (rcu_access_pointer(live(test, 80)->pool) != pool)
+			builds++;
+		pool = rcu_access_pointer(live(test, 80)->pool);
+		mutex_unlock(&c->ln->config);
+	}
+	KUNIT_EXPECT_EQ(test, err, 0);
+	/* Each of the first 256, then one every 20 ms. */
+	KUNIT_EXPECT_LE(test, builds, 258 + 2 * (jiffies - begun) / (HZ / 50 ?: 1));
+	KUNIT_EXPECT_EQ(test, live(test, 80)->n_servers, MANY);
+	/* The last one takes effect without another command. */
+	while (pool->n != MANY && time_before(jiffies, begun + 60 * HZ)) {
+		msleep(20);
+		pool = rcu_access_pointer(live(test, 80)->pool);
+	}
+	KUNIT_EXPECT_EQ(test, pool->n, MANY);
+	c->n_changes = 0;
+}
+
 static struct kunit_case config_cases[] = {
 	KUNIT_CASE(config_stage_test),
 	KUNIT_CASE(config_abort_test),
@@ -538,6 +645,9 @@ static struct kunit_case config_cases[] = {
 	KUNIT_CASE(config_conflict_test),
 	KUNIT_CASE(config_no_conflict_test),
 	KUNIT_CASE(config_add_conflict_test),
+	KUNIT_CASE(config_rr_test),
+	KUNIT_CASE(config_pool_test),
+	KUNIT_CASE(config_many_test),
 	{}
 };
 

@@ -126,33 +126,6 @@ static int lbdr_nl_stage_server_new(struct lbdr_nl_cmd *cmd,
 	return err;
 }
 
-/**
- * lbdr_nl_server_new_doit() - Add a server to a service
- * @skb: the request
- * @info: the request
- *
- * Context: process.
- * Return: 0 or a negative error.
- */
-int lbdr_nl_server_new_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct lbdr_nl_server_key key;
-	struct lbdr_nl_cmd cmd;
-	int err;
-
-	err = lbdr_nl_parse_server_key(info, &key) ?:
-	      lbdr_nl_parse_forward(info) ?:
-	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVER_BATCH);
-	if (err)
-		return err;
-	err = lbdr_nl_cmd_commit(&cmd, lbdr_nl_stage_server_new(&cmd, &key));
-	/* Of many servers this would take long, and listings show it too. */
-	if (!err && !cmd.batch)
-		lbdr_nl_warn_route(&cmd, &key);
-	lbdr_nl_cmd_end(&cmd);
-	return err;
-}
-
 /* The staged state of the server that a command names, and of its service. */
 static struct lbdr_staged_server *
 lbdr_nl_staged_server(struct lbdr_nl_cmd *cmd,
@@ -188,30 +161,6 @@ static int lbdr_nl_stage_server_set(struct lbdr_nl_cmd *cmd,
 	return err;
 }
 
-/**
- * lbdr_nl_server_set_doit() - Change the settings of a server
- * @skb: the request
- * @info: the request
- *
- * Context: process.
- * Return: 0 or a negative error.
- */
-int lbdr_nl_server_set_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct lbdr_nl_server_key key;
-	struct lbdr_nl_cmd cmd;
-	int err;
-
-	err = lbdr_nl_parse_server_key(info, &key) ?:
-	      lbdr_nl_parse_forward(info) ?:
-	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVER_BATCH);
-	if (err)
-		return err;
-	err = lbdr_nl_cmd_commit(&cmd, lbdr_nl_stage_server_set(&cmd, &key));
-	lbdr_nl_cmd_end(&cmd);
-	return err;
-}
-
 static int lbdr_nl_stage_server_del(struct lbdr_nl_cmd *cmd,
 				    const struct lbdr_nl_server_key *key)
 {
@@ -228,6 +177,55 @@ static int lbdr_nl_stage_server_del(struct lbdr_nl_cmd *cmd,
 	return 0;
 }
 
+/* Stages a command by @stage in its transaction. */
+static int lbdr_nl_change_server(struct genl_info *info,
+				 int (*stage)(struct lbdr_nl_cmd *cmd,
+					      const struct lbdr_nl_server_key *key))
+{
+	struct lbdr_nl_server_key key;
+	struct lbdr_nl_cmd cmd;
+	int err;
+
+	err = lbdr_nl_parse_server_key(info, &key) ?:
+	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVER_BATCH);
+	if (err)
+		return err;
+	err = lbdr_nl_cmd_commit(&cmd, stage(&cmd, &key));
+	/* Of many servers this would take long, and listings show it too. */
+	if (!err && !cmd.batch && stage == lbdr_nl_stage_server_new)
+		lbdr_nl_warn_route(&cmd, &key);
+	lbdr_nl_cmd_end(&cmd);
+	return err;
+}
+
+/**
+ * lbdr_nl_server_new_doit() - Add a server to a service
+ * @skb: the request
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_server_new_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return lbdr_nl_parse_forward(info) ?:
+	       lbdr_nl_change_server(info, lbdr_nl_stage_server_new);
+}
+
+/**
+ * lbdr_nl_server_set_doit() - Change the settings of a server
+ * @skb: the request
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_server_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return lbdr_nl_parse_forward(info) ?:
+	       lbdr_nl_change_server(info, lbdr_nl_stage_server_set);
+}
+
 /**
  * lbdr_nl_server_del_doit() - Remove a server, or let it drain
  * @skb: the request
@@ -238,17 +236,7 @@ static int lbdr_nl_stage_server_del(struct lbdr_nl_cmd *cmd,
  */
 int lbdr_nl_server_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct lbdr_nl_server_key key;
-	struct lbdr_nl_cmd cmd;
-	int err;
-
-	err = lbdr_nl_parse_server_key(info, &key) ?:
-	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVER_BATCH);
-	if (err)
-		return err;
-	err = lbdr_nl_cmd_commit(&cmd, lbdr_nl_stage_server_del(&cmd, &key));
-	lbdr_nl_cmd_end(&cmd);
-	return err;
+	return lbdr_nl_change_server(info, lbdr_nl_stage_server_del);
 }
 
 /* How the server is reached now; looks the route up if there is none. */
