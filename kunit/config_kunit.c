@@ -534,11 +534,12 @@ static void config_add_conflict_test(struct kunit *test)
 static u32 choose(struct kunit *test, u16 port)
 {
 	const struct lbdr_flow flow = { .family = LBDR_V4 };
+	const struct lbdr_service *service = live(test, port);
 	struct lbdr_server *server;
 	u32 n;
 
 	rcu_read_lock();
-	server = lbdr_pool_pick(live(test, port), &flow);
+	server = lbdr_pool_pick(service, &flow);
 	n = server ? ntohl(server->addr.ip) & 0xff : 0;
 	rcu_read_unlock();
 	return n;
@@ -593,6 +594,17 @@ static void config_pool_test(struct kunit *test)
 	c->n_changes = 0;
 }
 
+static u32 pool_size(struct kunit *test, u16 port)
+{
+	const struct lbdr_service *service = live(test, port);
+	u32 n;
+
+	rcu_read_lock();
+	n = rcu_dereference(service->pool)->n;
+	rcu_read_unlock();
+	return n;
+}
+
 #define MANY	1000
 
 /* Single commands for a large service do not build a pool each. */
@@ -628,11 +640,10 @@ static void config_many_test(struct kunit *test)
 	KUNIT_EXPECT_LE(test, builds, 258 + 2 * (jiffies - begun) / (HZ / 50 ?: 1));
 	KUNIT_EXPECT_EQ(test, live(test, 80)->n_servers, MANY);
 	/* The last one takes effect without another command. */
-	while (pool->n != MANY && time_before(jiffies, begun + 60 * HZ)) {
+	while (pool_size(test, 80) != MANY &&
+	       time_before(jiffies, begun + 60 * HZ))
 		msleep(20);
-		pool = rcu_access_pointer(live(test, 80)->pool);
-	}
-	KUNIT_EXPECT_EQ(test, pool->n, MANY);
+	KUNIT_EXPECT_EQ(test, pool_size(test, 80), MANY);
 	c->n_changes = 0;
 }
 
