@@ -319,6 +319,15 @@ result       to %s, and a connection begins
            name + "a packet with a mark", answer)
         director.clear()
         until(lambda: not director.held())
+    # A service of a VRF that does not exist.
+    director.add(genl.key(VIPS[4][0], vrf="red"), rips(4, 0))
+    answer = lbctl(*packet(flow(4))).stdout
+    ok("service      none" in answer, "a packet without a VRF does not match a "
+       "service of one", answer)
+    answer = lbctl(*packet(flow(4), "--vrf", "red")).stdout
+    objects += rows_of(*packet(flow(4), "--vrf", "red"))
+    ok("service      TCP" in answer, "a packet of its VRF does", answer)
+    director.clear()
     wrong = complaints(document, objects)
     ok(not wrong, "trace -j: what is printed is what is documented",
        "\n".join(wrong))

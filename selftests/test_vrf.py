@@ -133,6 +133,42 @@ def test_domains():
     director.close()
 
 
+def test_bound():
+    """A service bound to a VRF takes packets of that L3 domain only, and before one
+    that is bound to none."""
+    if no_vrf():
+        return
+    director = open_director()
+    vip, rip = ADDR[4] % VIP, ADDR[4] % SERVER
+    # Before the device exists.
+    director.add(genl.key(vip, vrf="red"), [rip])
+    with Domains() as domains:
+        got = {name: domains.wire(name, 4, net.tcp(4000, 80, SYN),
+                                  seconds=5 if name == "red" else 1)
+               for name in WIRES}
+        ok(got == {"red": {"red"}, "blue": set(), "default": set()},
+           "a service bound to red takes red's packets only", got)
+        rows = director.dump(genl.SERVICE_GET)
+        ok(len(rows) == 1 and dict(genl.parse(rows[0]))[genl.VRF] == b"red\0",
+           "and is reported with its VRF", rows)
+        director.add(genl.key(vip), [])
+        got = {name: domains.wire(name, 4, net.tcp(4001, 80, SYN),
+                                  seconds=5 if name == "red" else 1)
+               for name in ("red", "blue")}
+        ok(got == {"red": {"red"}, "blue": set()}, "it comes before a service that is "
+           "bound to none, which takes the others", got)
+        counts = net.drops()["no-server"]
+        domains.wire("blue", 4, net.tcp(4002, 80, SYN), seconds=1)
+        ok(until(lambda: net.drops()["no-server"] > counts),
+           "and has no server for them")
+        director.do(genl.SERVICE_DEL, genl.key(vip, vrf="red"))
+        ok([genl.VRF in dict(genl.parse(row)) for row in
+            director.dump(genl.SERVICE_GET)] == [False],
+           "each is removed by its own key")
+        director.clear()
+    director.close()
+
+
 def test_error():
     """An ICMP error belongs to the connection of the domain that it comes by."""
     if no_vrf():

@@ -93,6 +93,9 @@ def populate():
           "-p", "60", "--timeouts", "established=100")
     lbctl("add-service", "-t", "192.168.1.63:8000-8099", "-s", "rr")
     lbctl("add-service", "-f", "7", "-6", "-s", "rr", "-p", "9")
+    # The VRF need not exist.
+    lbctl("add-service", "-t", "192.168.1.63:82", "--vrf", "red", "-s", "rr")
+    lbctl("add-server", "-t", "192.168.1.63:82", "--vrf", "red", "-r", A)
     for service in (("-t", "192.168.1.63:80"), ("-t", "192.168.1.63:8000-8099")):
         lbctl("add-server", *service, "-r", A)
     client = Tap("client")
@@ -121,8 +124,10 @@ def test_json():
             ok(json.loads(plain) == json.loads(pretty),
                "%s: -p changes the looks alone" % title)
         wrong = complaints(document[title], json.loads(plain),
-                           {"list -c -j": ["fwmark"],
-                            "conns --count-by service -j": ["fwmark", "last_port"],
+                           {"list -c -j": ["fwmark", "vrf"],
+                            "conns -j": ["fwmark", "vrf"],
+                            "conns --count-by service -j": ["fwmark", "last_port",
+                                                            "vrf"],
                             "doctor -j": ["vip", "server", "command", "on"]}
                            .get(title, ()))
         ok(not wrong, "%s: what is printed is what is documented" % title,
@@ -247,7 +252,7 @@ def test_monitor():
     ok(times[:-1] == sorted(times[:-1]) and
        all(0 <= (now - at).total_seconds() < 120 for at in times),
        "each with its time", times)
-    wrong = complaints(documented()["monitor -j"], events)
+    wrong = complaints(documented()["monitor -j"], events, ["service.vrf"])
     ok(not wrong, "monitor -j: what is printed is what is documented",
        "\n".join(wrong))
     ok(text.end(signal.SIGINT) == (0, "", ""), "SIGINT ends it in peace")
