@@ -304,8 +304,12 @@ static __always_inline void lbdr_conn_remove(struct lbdr_net *ln,
 		  rhashtable_remove_fast(table, &conn->node, lbdr_conn_params6));
 }
 
-/* Look-up too: NULL, the connection that is there already, or an error. */
-static __always_inline struct lbdr_conn *
+/*
+ * Look up and insert: NULL, the connection that exists already, or an error.
+ * Flattened: with a call of its own, the table's code would take the parameters from
+ * the stack and call hash and comparison by pointers.
+ */
+static noinline __flatten struct lbdr_conn *
 lbdr_conn_insert(struct lbdr_net *ln, struct lbdr_conn *conn)
 {
 	struct rhashtable *table = &ln->conns[conn->family];
