@@ -14,9 +14,9 @@
  *
  * Conflicts are found for each object. A staged service records on what its
  * staging relied: that the service did not exist, or the generation of the live
- * service, which every change of the service and its servers increments. If
- * that no longer holds, staging and commit return -EAGAIN, and the front end
- * begins again. Changes of other services do not matter.
+ * service, which every change of the service and its servers renews. If that no
+ * longer holds, staging and commit return -EAGAIN, and the front end begins again.
+ * Changes of other services do not matter, and a removal relies on nothing.
  *
  * An object that exists before and after a transaction keeps its connections and
  * counters, even if the transaction removes and adds it: services are matched by
@@ -105,16 +105,19 @@ int lbdr_config_begin(struct lbdr_config *config, struct lbdr_net *ln,
 	config->origin = origin;
 	config->generation = ln->list_generation;
 	INIT_LIST_HEAD(&config->services);
+	INIT_LIST_HEAD(&config->dropped);
 	return rhashtable_init(&config->table, &lbdr_config_params);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_begin);
 
-static void lbdr_staged_free_servers(struct lbdr_staged_service *staged)
+static void lbdr_staged_free_servers(struct list_head *servers)
 {
 	struct lbdr_staged_server *server, *next;
 
-	list_for_each_entry_safe(server, next, &staged->servers, list)
+	list_for_each_entry_safe(server, next, servers, list) {
 		kfree(server);
+		cond_resched();
+	}
 }
 
 static void lbdr_staged_free(void *ptr, void *arg)
@@ -122,7 +125,7 @@ static void lbdr_staged_free(void *ptr, void *arg)
 	struct lbdr_staged_service *staged = ptr;
 	struct lbdr_config *config = arg;
 
-	lbdr_staged_free_servers(staged);
+	lbdr_staged_free_servers(&staged->servers);
 	lbdr_domain_put(config->ln, staged->key.domain);
 	kfree(staged);
 }
@@ -143,6 +146,50 @@ void lbdr_config_uncharge(struct lbdr_config *config)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_uncharge);
 
 /**
+ * lbdr_config_keep() - Keep what the present command has staged
+ * @config: the transaction
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_config_keep(struct lbdr_config *config)
+{
+	config->fresh_service = NULL;
+	config->fresh_server = NULL;
+}
+
+/**
+ * lbdr_config_undo() - Drop what a command has staged that is rejected
+ * @config: the transaction
+ *
+ * So the transaction is as it was before the command: it neither counts objects
+ * nor relies on services that none of its commands changes.
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_config_undo(struct lbdr_config *config)
+{
+	struct lbdr_staged_service *service = config->fresh_service;
+	struct lbdr_staged_server *server = config->fresh_server;
+
+	lockdep_assert_held(&config->ln->lock);
+
+	if (server) {
+		list_del(&server->list);
+		lbdr_config_free(config, server);
+	}
+	if (service) {
+		rhashtable_remove_fast(&config->table, &service->node,
+				       lbdr_config_params);
+		list_del(&service->list);
+		if (service->key.last_port)
+			hlist_del(&service->range);
+		lbdr_domain_put(config->ln, service->key.domain);
+		lbdr_config_free(config, service);
+	}
+	lbdr_config_keep(config);
+}
+
+/**
  * lbdr_config_end() - Free what a transaction has staged
  * @config: the transaction; what it has not committed is dropped. No other
  *	thread can find it, and lbdr_config_uncharge() was called unless it is
@@ -153,6 +200,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_uncharge);
 void lbdr_config_end(struct lbdr_config *config)
 {
 	WARN_ON_ONCE(config->charged);
+	lbdr_staged_free_servers(&config->dropped);
 	rhashtable_free_and_destroy(&config->table, lbdr_staged_free, config);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_end);
@@ -203,6 +251,7 @@ lbdr_config_stage(struct lbdr_config *config, const struct lbdr_service_key *key
 		return ERR_PTR(err);
 	}
 	lbdr_domain_hold(config->ln, key->domain);
+	config->fresh_service = staged;
 	list_add_tail(&staged->list, &config->services);
 	if (key->last_port)
 		hlist_add_head(&staged->range, lbdr_config_ranges(config, key));
@@ -325,14 +374,10 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_service_add);
 void lbdr_config_service_del(struct lbdr_config *config,
 			     struct lbdr_staged_service *staged)
 {
-	struct lbdr_staged_server *server, *next;
-
 	lbdr_config_assert_stable(config);
 
-	list_for_each_entry_safe(server, next, &staged->servers, list) {
-		list_del(&server->list);
-		lbdr_config_free(config, server);
-	}
+	/* Freed with the transaction: there may be many. */
+	list_splice_tail_init(&staged->servers, &config->dropped);
 	staged->n_servers = 0;
 	staged->present = false;
 	staged->whole = true;
@@ -407,6 +452,7 @@ lbdr_config_stage_server(struct lbdr_config *config,
 		return server;
 	server->addr = *addr;
 	server->present = true;
+	config->fresh_server = server;
 	list_add_tail(&server->list, &staged->servers);
 	return server;
 }
@@ -517,8 +563,7 @@ void lbdr_config_server_del(struct lbdr_config *config,
 		server->present = false;
 		return;
 	}
-	list_del(&server->list);
-	lbdr_config_free(config, server);
+	list_move(&server->list, &config->dropped);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server_del);
 
@@ -536,7 +581,8 @@ void lbdr_config_server_drain(struct lbdr_config *config,
 			      struct lbdr_staged_service *staged,
 			      struct lbdr_staged_server *server)
 {
-	if (server->live)
+	/* If the service is replaced, commit knows whether the server is new. */
+	if (server->live || staged->whole)
 		server->settings.drain = true;
 	else
 		lbdr_config_server_del(config, staged, server);

@@ -50,7 +50,8 @@ struct lbdr_config_entry {
 /**
  * enum lbdr_staged_basis - what staging relied on
  * @LBDR_STAGED_ABSENT: the service did not exist
- * @LBDR_STAGED_LIVE: it existed, in the state of &lbdr_staged_service.generation
+ * @LBDR_STAGED_LIVE: it existed, in the state of &lbdr_staged_service.generation.
+ *	Not relied on if the service is to be removed
  * @LBDR_STAGED_ANY: nothing, a flush was staged before
  */
 enum lbdr_staged_basis {
@@ -92,7 +93,7 @@ struct lbdr_staged_service {
 	struct hlist_node		range;
 	struct lbdr_service_key		key;
 	enum lbdr_staged_basis		basis;
-	u32				generation;
+	u64				generation;
 	bool				present;
 	bool				whole;
 	struct lbdr_sched		sched;
@@ -119,13 +120,15 @@ struct lbdr_staged_service {
  * @single: the transaction of one command: lbdr_net.config is held from staging
  *	to commit, so that nothing can change in between
  * @charged: number of staged objects that count in lbdr_net.n_staged
+ * @fresh_service: service that the present command has staged, or NULL
+ * @fresh_server: server that the present command has staged, or NULL
+ * @dropped: staged servers that are not needed any more
  * @generation: lbdr_net.list_generation at the beginning
  * @flush: a flush was staged: services that are not staged are to go
  * @table: staged services by key
  * @services: staged services, in the order of their adding
  * @ranges: staged ranges of ports, by a hash of their address
- * @has_timeouts: @timeout is to be set
- * @timeout: seconds by state
+ * @timeout: seconds by state; 0 for those that are not to be set
  * @has_entry: @entry and @devices are to be set
  * @entry: enum lbdr_entry
  * @n_devices: number of names in @devices
@@ -140,12 +143,14 @@ struct lbdr_config {
 	struct lbdr_origin	*origin;
 	bool			single;
 	u32			charged;
-	u32			generation;
+	struct lbdr_staged_service *fresh_service;
+	struct lbdr_staged_server *fresh_server;
+	struct list_head	dropped;
+	u64			generation;
 	bool			flush;
 	struct rhashtable	table;
 	struct list_head	services;
 	struct hlist_head	ranges[LBDR_CONFIG_RANGES];
-	bool			has_timeouts;
 	u32			timeout[LBDR_CONN_STATES];
 	bool			has_entry;
 	u8			entry;
@@ -158,6 +163,8 @@ int lbdr_config_begin(struct lbdr_config *config, struct lbdr_net *ln,
 		      bool single, struct lbdr_origin *origin);
 void lbdr_config_end(struct lbdr_config *config);
 void lbdr_config_uncharge(struct lbdr_config *config);
+void lbdr_config_keep(struct lbdr_config *config);
+void lbdr_config_undo(struct lbdr_config *config);
 struct lbdr_staged_service *
 lbdr_config_service(struct lbdr_config *config,
 		    const struct lbdr_service_key *key);

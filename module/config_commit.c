@@ -19,8 +19,8 @@
  * for each service by itself, in step 5 alone. So who reads under lbdr_net.lock
  * waits for one service at most, and nobody waits for an allocation, a table of
  * a scheduler or a grace period with it. A reader may see a part of the
- * transaction done; a dump notices by lbdr_net.generation. A packet sees of
- * each service the old pool or the new one.
+ * transaction done; a dump is marked as inconsistent then, by lbdr_net.generation
+ * and .publishing. A packet sees of each service the old pool or the new one.
  */
 #include <linux/mm.h>
 #include <linux/netdevice.h>
@@ -48,10 +48,16 @@ static int lbdr_config_check_service(struct lbdr_config *config,
 	struct lbdr_service *live = lbdr_service_find(config->ln, &staged->key);
 
 	staged->service = live;
-	if (!staged->present)
+	if (!staged->present) {
+		/* Added and removed again here: another one is not ours. */
+		if (staged->basis == LBDR_STAGED_ABSENT)
+			staged->service = NULL;
 		return 0;
-	if (staged->whole ? staged->basis == LBDR_STAGED_ABSENT && live :
-			    !live || live->generation != staged->generation)
+	}
+	if (staged->basis == LBDR_STAGED_ABSENT && live)
+		return -EAGAIN;
+	if (staged->basis == LBDR_STAGED_LIVE &&
+	    (!live || live->generation != staged->generation))
 		return -EAGAIN;
 	/* Another range may have been added since this one was staged. */
 	if (!live && config->generation != config->ln->list_generation &&
@@ -125,6 +131,7 @@ static int lbdr_staged_append_added(struct lbdr_net *ln,
 	struct lbdr_server *server;
 
 	list_for_each_entry(change, &staged->servers, list) {
+		cond_resched();
 		if (!change->present ||
 		    (!staged->whole && change->live && !change->readd))
 			continue;
@@ -134,13 +141,15 @@ static int lbdr_staged_append_added(struct lbdr_net *ln,
 			lbdr_staged_append(staged, server, change, false);
 			continue;
 		}
+		/* A new server has no connections to wait for. */
+		if (change->settings.drain)
+			continue;
 		server = lbdr_server_alloc(ln, service, &change->addr,
 					   &change->settings);
 		if (!server)
 			return -ENOMEM;
 		server->number = ++service->last_number;
 		lbdr_staged_append(staged, server, change, true);
-		cond_resched();
 	}
 	return 0;
 }
@@ -148,8 +157,12 @@ static int lbdr_staged_append_added(struct lbdr_net *ln,
 static int lbdr_staged_list_servers(struct lbdr_net *ln,
 				    struct lbdr_staged_service *staged)
 {
-	staged->entries = kvmalloc_array(staged->n_servers ?: 1,
-					 sizeof(*staged->entries),
+	const struct lbdr_staged_server *change;
+	u32 max = staged->whole ? 0 : staged->service->n_servers;
+
+	list_for_each_entry(change, &staged->servers, list)
+		max++;
+	staged->entries = kvmalloc_array(max ?: 1, sizeof(*staged->entries),
 					 GFP_KERNEL_ACCOUNT);
 	if (!staged->entries)
 		return -ENOMEM;
@@ -413,6 +426,7 @@ static void lbdr_config_publish_new(struct lbdr_config *config,
 	u32 i;
 
 	service->sched_state = staged->state;
+	staged->state = NULL;
 	for (i = 0; i < staged->n_entries; i++)
 		lbdr_server_link(service, staged->entries[i].server);
 	lbdr_service_publish(config->ln, service, staged->pool);
@@ -420,19 +434,16 @@ static void lbdr_config_publish_new(struct lbdr_config *config,
 	lbdr_config_notify_servers(config, staged);
 }
 
+/* The old scheduler and its state take the place of the new ones in @staged. */
 static void lbdr_config_publish_pool(struct lbdr_net *ln,
 				     struct lbdr_staged_service *staged)
 {
 	struct lbdr_service *service = staged->service;
-	struct lbdr_sched old = service->sched;
-	void *old_state = service->sched_state;
 
-	service->sched = staged->sched;
-	if (staged->sched.ops != old.ops)
-		service->sched_state = staged->state;
+	if (staged->sched.ops != service->sched.ops)
+		swap(service->sched_state, staged->state);
+	swap(service->sched, staged->sched);
 	lbdr_pool_publish(ln, service, staged->pool);
-	if (staged->sched.ops != old.ops)
-		lbdr_sched_state_free(&old, old_state);
 }
 
 /* The new list of servers. Those that are not in it are reported and removed. */
@@ -442,7 +453,7 @@ static void lbdr_config_publish_servers(struct lbdr_config *config,
 	struct lbdr_service *service = staged->service;
 	const struct lbdr_config_entry *entry;
 	struct lbdr_server *server, *next;
-	u32 i;
+	u32 i, n = 0;
 
 	for (i = 0; i < staged->n_entries; i++)
 		staged->entries[i].server->keep = true;
@@ -452,6 +463,8 @@ static void lbdr_config_publish_servers(struct lbdr_config *config,
 		lbdr_config_notify(config, LBDR_CHANGE_SERVER_DEL, service,
 				   server);
 		lbdr_server_unlink(service, server);
+		if (++n % SERVERS_PER_HOLD == 0)
+			lbdr_lock_break(config->ln);
 	}
 	for (i = 0; i < staged->n_entries; i++) {
 		entry = &staged->entries[i];
@@ -507,8 +520,7 @@ static void lbdr_config_publish_change(struct lbdr_config *config,
 
 	if (!reset && !resched && !servers)
 		return;
-	service->generation++;
-	ln->generation++;
+	service->generation = lbdr_changed(ln);
 	if (reset)
 		lbdr_service_set(service, &staged->settings);
 	if (staged->whole)
@@ -536,6 +548,7 @@ static void lbdr_config_publish_change(struct lbdr_config *config,
 					  &entry->staged->settings);
 	}
 	lbdr_config_notify_servers(config, staged);
+	service->generation = lbdr_changed(ln);
 }
 
 /* Removes a service; not to be used after this. */
@@ -590,16 +603,18 @@ static void lbdr_config_remove_services(struct lbdr_config *config)
 static void lbdr_config_publish_net(struct lbdr_config *config)
 {
 	struct lbdr_net *ln = config->ln;
-	bool timeouts = config->has_timeouts &&
-			memcmp(config->timeout, ln->timeout,
-			       sizeof(ln->timeout));
+	bool timeouts = false;
 	u32 state;
 
-	if (timeouts)
-		for (state = 0; state < LBDR_CONN_STATES; state++)
-			WRITE_ONCE(ln->timeout[state], config->timeout[state]);
+	for (state = 0; state < LBDR_CONN_STATES; state++) {
+		if (!config->timeout[state] ||
+		    config->timeout[state] == ln->timeout[state])
+			continue;
+		WRITE_ONCE(ln->timeout[state], config->timeout[state]);
+		timeouts = true;
+	}
 	if (timeouts || config->has_entry) {
-		ln->generation++;
+		lbdr_changed(ln);
 		lbdr_config_notify(config, LBDR_CHANGE_SETTINGS, NULL, NULL);
 	}
 	if (config->flush && list_empty(&ln->service_list))
@@ -611,6 +626,9 @@ static void lbdr_config_publish(struct lbdr_config *config)
 	struct lbdr_net *ln = config->ln;
 	struct lbdr_staged_service *staged;
 
+	lbdr_lock(ln);
+	ln->publishing = true;
+	lbdr_unlock(ln);
 	list_for_each_entry(staged, &config->services, list) {
 		if (!staged->present)
 			continue;
@@ -620,12 +638,15 @@ static void lbdr_config_publish(struct lbdr_config *config)
 		else
 			lbdr_config_publish_change(config, staged);
 		lbdr_unlock(ln);
+		/* The state of a scheduler that was replaced. */
+		lbdr_sched_state_free(&staged->sched, staged->state);
 		kvfree(staged->entries);
 		cond_resched();
 	}
 	lbdr_config_remove_services(config);
 	lbdr_lock(ln);
 	lbdr_config_publish_net(config);
+	ln->publishing = false;
 	lbdr_unlock(ln);
 }
 

@@ -38,7 +38,7 @@ struct lbdr_domain {
 /**
  * struct lbdr_domains - the L3 domains of a namespace but the default one
  * @by_ifindex: ids by the ifindex of a VRF device; RCU, changed under @lock
- * @n_bound: services that are bound to a VRF; WRITE_ONCE() under @lock
+ * @n_bound: references by services and commands; WRITE_ONCE() under @lock
  * @ids: domains by id; RCU, changed under @lock
  * @next_id: where xa_alloc_cyclic() goes on; @lock
  * @list: all domains; @lock

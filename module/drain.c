@@ -63,6 +63,7 @@ static int lbdr_drain_stage(struct lbdr_config *config)
 
 	/* Servers join and leave the list only under lbdr_net.config. */
 	list_for_each_entry(server, &config->ln->draining, drain) {
+		cond_resched();
 		if (!server->drain_seen || lbdr_server_active(server) ||
 		    lbdr_server_inactive(server))
 			continue;

@@ -43,6 +43,9 @@ enum lbdr_event {
  * persistence remembers of a client, see persist.c.
  */
 #define LBDR_KEY_TEMPLATE	BIT(8)
+/* Of a template: its service is a range of ports, or is bound to a VRF. */
+#define LBDR_KEY_RANGE		BIT(9)
+#define LBDR_KEY_BOUND		BIT(10)
 
 /* In a key's protocol, from here up: the L3 domain's id, see domain.c. */
 #define LBDR_KEY_DOMAIN_SHIFT	16

@@ -340,9 +340,12 @@ static void lbdr_ingress_ntf_work(struct work_struct *work)
 {
 	struct lbdr_net *ln = container_of(work, struct lbdr_net, ingress_ntf);
 
+	/* In order with what a transaction reports. */
+	mutex_lock(&ln->config);
 	lbdr_lock(ln);
 	lbdr_notify(LBDR_CHANGE_SETTINGS, ln, NULL, NULL, NULL);
 	lbdr_unlock(ln);
+	mutex_unlock(&ln->config);
 }
 
 /**

@@ -6,7 +6,9 @@
  *
  * - lbdr_net.config serialises all who change it. It is held for a whole
  *   transaction, as long as that takes: allocations, tables of schedulers, grace
- *   periods. Nobody waits for it but those who change the configuration.
+ *   periods. Only other changes of the configuration wait for it, killably if a
+ *   program waits. (Generic netlink holds its own semaphore for reading during a
+ *   command, so a family that is registered meanwhile waits too.)
  * - lbdr_net.lock protects what readers see. It is held for one object at a time,
  *   and never while memory is allocated for many objects or a grace period is
  *   waited for. Taken after lbdr_net.config, by lbdr_lock().
@@ -60,7 +62,7 @@ enum lbdr_hook {
 
 /**
  * struct lbdr_net - the director of one network namespace
- * @vips: filter of destination addresses; bits set and cleared under @lock
+ * @vips: filter of destination addresses; bits set and cleared under @config
  * @conns: connection tables; RCU
  * @services: services of one port and those of a fwmark, by key; RCU, changed
  *	under @lock
@@ -104,8 +106,10 @@ enum lbdr_hook {
  * @peers_work: resolves next hops whose MAC is unknown
  * @peers_delay: jiffies to its next attempt
  * @generation: incremented by every change, so that dumps notice; @lock
- * @list_generation: incremented when a service is added or removed; @config and
- *	@lock
+ * @n_changes: the same in 64 bits, which never wrap; @config and @lock
+ * @publishing: a transaction is published, and readers may see a part of it; @lock
+ * @list_generation: @n_changes when a service was added or removed last; @config
+ *	and @lock
  * @n_staged: services and servers that open transactions have staged; @lock
  */
 struct lbdr_net {
@@ -148,7 +152,9 @@ struct lbdr_net {
 	struct delayed_work	peers_work;
 	unsigned long		peers_delay;
 	u32			generation;
-	u32			list_generation;
+	u64			n_changes;
+	bool			publishing;
+	u64			list_generation;
 	u32			n_staged;
 };
 
@@ -165,6 +171,15 @@ static inline void lbdr_assert_stable(const struct lbdr_net *ln)
 {
 	lockdep_assert(lockdep_is_held(&ln->lock) ||
 		       lockdep_is_held(&ln->config));
+}
+
+/* Returns a number that no change had before. lbdr_net.lock held. */
+static inline u64 lbdr_changed(struct lbdr_net *ln)
+{
+	lockdep_assert_held(&ln->lock);
+
+	ln->generation++;
+	return ++ln->n_changes;
 }
 
 int lbdr_net_init(void);

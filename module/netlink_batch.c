@@ -77,11 +77,16 @@ static void lbdr_nl_batch_take(struct lbdr_net *ln, struct lbdr_nl_batch *batch)
 
 	list_del(&batch->list);
 	WRITE_ONCE(nn->n, nn->n - 1);
-	lbdr_config_uncharge(&batch->config);
 }
 
+/* What it has staged counts until here. */
 static void lbdr_nl_batch_free(struct lbdr_nl_batch *batch)
 {
+	struct lbdr_net *ln = batch->config.ln;
+
+	lbdr_lock(ln);
+	lbdr_config_uncharge(&batch->config);
+	lbdr_unlock(ln);
 	lbdr_config_end(&batch->config);
 	kfree(batch);
 }
@@ -242,7 +247,8 @@ static int lbdr_nl_batch_apply(struct lbdr_net *ln, struct lbdr_nl_batch *batch,
 	int err;
 
 	batch->config.origin = &origin.base;
-	mutex_lock(&ln->config);
+	if (mutex_lock_killable(&ln->config))
+		return -EINTR;
 	err = lbdr_nl_commit(&batch->config, info);
 	lbdr_nl_ntf_flush(&origin);
 	mutex_unlock(&ln->config);

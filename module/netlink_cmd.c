@@ -15,7 +15,10 @@ static int lbdr_nl_cmd_begin_single(struct lbdr_nl_cmd *cmd)
 	cmd->config = kmalloc(sizeof(*cmd->config), GFP_KERNEL_ACCOUNT);
 	if (!cmd->config)
 		goto err_alloc;
-	mutex_lock(&cmd->ln->config);
+	if (mutex_lock_killable(&cmd->ln->config)) {
+		kfree(cmd->config);
+		return -EINTR;
+	}
 	err = lbdr_config_begin(cmd->config, cmd->ln, true, &cmd->origin.base);
 	if (err)
 		goto err_begin;
@@ -39,7 +42,7 @@ err_alloc:
  *
  * Context: process, may sleep. On success lbdr_net.lock is held if the command is
  * staged in an open transaction, else lbdr_net.config.
- * Return: 0, -ECANCELED if the transaction is not open, or -ENOMEM.
+ * Return: 0, -ECANCELED if the transaction is not open, -EINTR or -ENOMEM.
  */
 int lbdr_nl_cmd_begin(struct lbdr_nl_cmd *cmd, struct genl_info *info, int attr)
 {
@@ -89,7 +92,8 @@ int lbdr_nl_commit(struct lbdr_config *config, struct genl_info *info)
 				 "cannot register the hooks of this entry: netfilter at ingress not supported, or no memory");
 		break;
 	default:
-		GENL_SET_ERR_MSG(info, "no memory for the configuration");
+		GENL_SET_ERR_MSG(info,
+				 "no memory for the configuration or its hooks");
 	}
 	return err;
 }
@@ -106,10 +110,14 @@ int lbdr_nl_commit(struct lbdr_config *config, struct genl_info *info)
  */
 int lbdr_nl_cmd_commit(struct lbdr_nl_cmd *cmd, int err)
 {
-	if (err)
+	if (err) {
+		if (cmd->batch)
+			lbdr_config_undo(cmd->config);
 		return err;
+	}
 	if (!cmd->batch)
 		return lbdr_nl_commit(cmd->config, cmd->info);
+	lbdr_config_keep(cmd->config);
 	lbdr_nl_batch_count(cmd->batch);
 	return 0;
 }

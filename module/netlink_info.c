@@ -149,18 +149,23 @@ int lbdr_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 	return genlmsg_reply(msg, info);
 }
 
-static int lbdr_nl_stage_devices(struct lbdr_config *config,
-				 struct genl_info *info)
+/* Names of devices, up to LBDR_INGRESS_MAX. */
+struct lbdr_nl_devices {
+	char	name[LBDR_INGRESS_MAX][IFNAMSIZ];
+	u32	n;
+};
+
+static int lbdr_nl_parse_devices(struct genl_info *info,
+				 struct lbdr_nl_devices *devices)
 {
 	const struct nlattr *attr;
 	struct net_device *dev;
 	int left;
 
-	config->n_devices = 0;
 	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, left) {
 		if (nla_type(attr) != LBDR_A_INFO_DEVICE)
 			continue;
-		if (config->n_devices == LBDR_INGRESS_MAX) {
+		if (devices->n == LBDR_INGRESS_MAX) {
 			NL_SET_ERR_MSG_ATTR(info->extack, attr,
 					    "too many devices: the entry ingress takes 16 at most");
 			return -E2BIG;
@@ -173,25 +178,25 @@ static int lbdr_nl_stage_devices(struct lbdr_config *config,
 			return -ENODEV;
 		}
 		dev_put(dev);
-		nla_strscpy(config->devices[config->n_devices++], attr,
-			    IFNAMSIZ);
+		nla_strscpy(devices->name[devices->n++], attr, IFNAMSIZ);
 	}
 	return 0;
 }
 
+/* Stages what is given; the rest of the settings stays as it will be at commit. */
 static int lbdr_nl_stage_info(struct lbdr_config *config,
 			      struct genl_info *info)
 {
 	const struct nlattr *nest = info->attrs[LBDR_A_INFO_TIMEOUT];
 	const struct nlattr *entry = info->attrs[LBDR_A_INFO_ENTRY];
+	struct lbdr_nl_devices devices = {};
 	u32 timeout[LBDR_CONN_STATES];
 	u32 state;
 	int err;
 
-	memcpy(timeout, config->has_timeouts ? config->timeout :
-					       config->ln->timeout,
-	       sizeof(timeout));
-	err = lbdr_nl_parse_timeouts(nest, timeout, info->extack);
+	memset(timeout, 0xff, sizeof(timeout));
+	err = lbdr_nl_parse_timeouts(nest, timeout, info->extack) ?:
+	      lbdr_nl_parse_devices(info, &devices);
 	if (err)
 		return err;
 	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
@@ -201,16 +206,14 @@ static int lbdr_nl_stage_info(struct lbdr_config *config,
 				    "invalid time-out: must be 1 to 2000000 seconds");
 		return -ERANGE;
 	}
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++)
+		if (timeout[state] != U32_MAX)
+			config->timeout[state] = timeout[state];
 	if (entry) {
-		err = lbdr_nl_stage_devices(config, info);
-		if (err)
-			return err;
 		config->has_entry = true;
 		config->entry = nla_get_u8(entry);
-	}
-	if (nest) {
-		config->has_timeouts = true;
-		memcpy(config->timeout, timeout, sizeof(timeout));
+		config->n_devices = devices.n;
+		memcpy(config->devices, devices.name, sizeof(devices.name));
 	}
 	return 0;
 }

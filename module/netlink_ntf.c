@@ -11,9 +11,10 @@
 #include "netlink.h"
 
 static int lbdr_nl_ntf_fill_net(struct sk_buff *msg, u8 cmd,
-				const struct lbdr_notify *notify)
+				const struct lbdr_notify *notify, u32 portid,
+				u32 seq)
 {
-	void *hdr = genlmsg_put(msg, 0, 0, &lbdr_nl_family, 0, cmd);
+	void *hdr = genlmsg_put(msg, portid, seq, &lbdr_nl_family, 0, cmd);
 
 	if (!hdr)
 		return -EMSGSIZE;
@@ -58,7 +59,8 @@ static int lbdr_nl_ntf_fill(struct sk_buff *msg, enum lbdr_change change,
 					   notify->service, notify->server,
 					   NULL);
 	default:
-		return lbdr_nl_ntf_fill_net(msg, cmds[change], notify);
+		return lbdr_nl_ntf_fill_net(msg, cmds[change], notify, portid,
+					    seq);
 	}
 }
 

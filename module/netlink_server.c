@@ -329,20 +329,14 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	return 0;
 }
 
-/* Position of a dump: index of the next service and of its next server. */
-struct lbdr_nl_server_ctx {
-	unsigned long	service;
-	unsigned long	server;
-};
-
 /* Whether all remaining servers of @service had room. */
 static bool lbdr_nl_dump_servers(struct sk_buff *msg,
 				 struct netlink_callback *cb,
 				 const struct lbdr_service *service)
 {
-	struct lbdr_nl_server_ctx *next = (void *)cb->ctx;
+	struct lbdr_nl_position *next = (void *)cb->ctx;
 	struct lbdr_server *server;
-	unsigned long at = 0;
+	u32 at = 0;
 
 	list_for_each_entry(server, &service->servers, list) {
 		if (at++ < next->server)
@@ -355,7 +349,7 @@ static bool lbdr_nl_dump_servers(struct sk_buff *msg,
 		next->server = at;
 	}
 	next->server = 0;
-	next->service++;
+	next->index++;
 	return true;
 }
 
@@ -363,22 +357,24 @@ static void lbdr_nl_dump_all_servers(struct sk_buff *msg,
 				     struct netlink_callback *cb,
 				     const struct lbdr_net *ln)
 {
-	struct lbdr_nl_server_ctx *next = (void *)cb->ctx;
-	const struct lbdr_service *service;
-	unsigned long at = 0;
+	struct lbdr_nl_position *next = (void *)cb->ctx;
+	const struct lbdr_service *service = lbdr_nl_dump_next(cb, ln);
 
-	list_for_each_entry(service, &ln->service_list, list) {
-		if (at++ < next->service)
-			continue;
+	if (!service)
+		return;
+	list_for_each_entry_from(service, &ln->service_list, list) {
+		next->service = service;
 		if (!lbdr_nl_dump_servers(msg, cb, service))
-			break;
+			return;
 	}
+	/* Complete: nothing is found at this index. */
+	next->service = NULL;
 }
 
 /**
  * lbdr_nl_server_get_dumpit() - Dump the servers of one service, or of all
  * @msg: the message
- * @cb: ctx has the position of the next server
+ * @cb: ctx is a struct lbdr_nl_position
  *
  * Context: process.
  * Return: bytes filled in, or a negative error.
@@ -387,12 +383,10 @@ int lbdr_nl_server_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	const struct nlattr *nest = lbdr_dump_attrs(cb)[LBDR_A_SERVER_SERVICE];
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
-	struct lbdr_nl_server_ctx *next = (void *)cb->ctx;
+	struct lbdr_nl_position *next = (void *)cb->ctx;
 	struct lbdr_service *service = NULL;
 	struct lbdr_service_key key;
 	int err;
-
-	BUILD_BUG_ON(sizeof(*next) > sizeof(cb->ctx));
 
 	if (nest) {
 		err = lbdr_nl_parse_nested_key(ln, nest, &key, cb->extack);
@@ -401,13 +395,13 @@ int lbdr_nl_server_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 	}
 
 	lbdr_lock(ln);
-	cb->seq = ln->generation;
+	lbdr_nl_dump_begin(cb, ln);
 	if (nest)
 		service = lbdr_nl_find_service(ln, &key, cb->extack);
 	err = PTR_ERR_OR_ZERO(service);
 	if (!nest)
 		lbdr_nl_dump_all_servers(msg, cb, ln);
-	else if (!err && !next->service)
+	else if (!err && !next->index)
 		lbdr_nl_dump_servers(msg, cb, service);
 	lbdr_unlock(ln);
 	return err ?: msg->len;

@@ -213,6 +213,11 @@ static int lbdr_nl_get_domain(struct genl_info *info, struct lbdr_net *ln,
 
 	if (!vrf)
 		return 0;
+	if (!dev_valid_name(nla_data(vrf))) {
+		NL_SET_ERR_MSG_ATTR(info->extack, vrf,
+				    "invalid VRF: must be the name of a device");
+		return -EINVAL;
+	}
 	id = lbdr_domain_get_by_name(ln, nla_data(vrf));
 	if (id < 0) {
 		NL_SET_ERR_MSG_ATTR(info->extack, vrf,
@@ -533,7 +538,7 @@ int lbdr_nl_service_get_doit(struct sk_buff *skb, struct genl_info *info)
 /**
  * lbdr_nl_service_get_dumpit() - Dump all services in the order of adding
  * @msg: the message
- * @cb: ctx has the position in the list of the next service
+ * @cb: ctx is a struct lbdr_nl_position
  *
  * Context: process.
  * Return: bytes filled in, or -EINVAL.
@@ -541,9 +546,8 @@ int lbdr_nl_service_get_doit(struct sk_buff *skb, struct genl_info *info)
 int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
-	unsigned long *next = (unsigned long *)cb->ctx;
+	struct lbdr_nl_position *next = (void *)cb->ctx;
 	const struct lbdr_service *service;
-	unsigned long at = 0;
 
 	/* Linux 6.1 has one policy for do and dump. */
 	if (lbdr_nl_has_key(lbdr_dump_attrs(cb))) {
@@ -553,16 +557,21 @@ int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 	}
 
 	lbdr_lock(ln);
-	cb->seq = ln->generation;
-	list_for_each_entry(service, &ln->service_list, list) {
-		if (at++ < *next)
-			continue;
+	lbdr_nl_dump_begin(cb, ln);
+	service = lbdr_nl_dump_next(cb, ln);
+	if (!service)
+		goto out;
+	list_for_each_entry_from(service, &ln->service_list, list) {
+		next->service = service;
 		if (lbdr_nl_fill_service(msg, NETLINK_CB(cb->skb).portid,
 					 cb->nlh->nlmsg_seq, NLM_F_MULTI,
 					 LBDR_CMD_SERVICE_GET, service, cb))
-			break;
-		*next = at;
+			goto out;
+		next->index++;
 	}
+	/* Complete: nothing is found at this index. */
+	next->service = NULL;
+out:
 	lbdr_unlock(ln);
 	return msg->len;
 }

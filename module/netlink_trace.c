@@ -52,6 +52,7 @@ static int lbdr_nl_parse_question(struct genl_info *info,
 	union lbdr_ports ports = {};
 	int err, family;
 	u8 protocol;
+	u16 domain;
 
 	memset(question, 0, sizeof(*question));
 	if (!attrs[LBDR_A_TRACE_FAMILY] || !attrs[LBDR_A_TRACE_PROTOCOL] ||
@@ -90,9 +91,14 @@ static int lbdr_nl_parse_question(struct genl_info *info,
 		flow->v6.ports = ports;
 		flow->v6.protocol = protocol;
 	}
-	lbdr_flow_set_domain(flow,
-			     lbdr_nl_parse_vrf(lbdr_net(genl_info_net(info)),
-					       attrs[LBDR_A_TRACE_VRF]));
+	domain = lbdr_nl_parse_vrf(lbdr_net(genl_info_net(info)),
+				   attrs[LBDR_A_TRACE_VRF]);
+	if (domain == LBDR_DOMAIN_UNKNOWN) {
+		NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_TRACE_VRF],
+				    "VRF not found");
+		return -ENODEV;
+	}
+	lbdr_flow_set_domain(flow, domain);
 	if (attrs[LBDR_A_TRACE_MARK])
 		question->mark = nla_get_u32(attrs[LBDR_A_TRACE_MARK]);
 	if (attrs[LBDR_A_TRACE_MAC])

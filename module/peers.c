@@ -95,7 +95,8 @@ void lbdr_peers_update_nexthop(struct lbdr_nexthop *nexthop,
 	if (mac == READ_ONCE(nexthop->mac))
 		return;
 	spin_lock_bh(&nexthops->lock);
-	if (!nexthop->dead)
+	/* The route's device may have been removed, or the route replaced. */
+	if (!nexthop->dead && rcu_access_pointer(nexthop->route) == route)
 		lbdr_nexthop_set_mac(nexthop, mac);
 	spin_unlock_bh(&nexthops->lock);
 }

@@ -6,8 +6,8 @@
  * connection table: it is looked up, counted, limited, aged and listed like a
  * connection. The key of a template has the client's address masked to the service's
  * prefix, client port 0, the L3 domain of the packet, and VIP and port of the service's
- * own key. So all connections
- * of a client to a service of many ports, or to a fwmark service, share one template.
+ * own key. So all connections of a client to a service of many ports, or to a fwmark
+ * service, share one template.
  *
  * A template expires when no packet of the client's connections was seen for the
  * persistence time of the service: a packet that renews the stamp of its connection
@@ -25,7 +25,11 @@
 #include "service.h"
 #include "stats.h"
 
-/* Makes the key of the template that belongs to @flow's client. */
+/*
+ * Makes the key of the template that belongs to @flow's client. A port may belong to a
+ * service of its own and begin a range, and a service may exist with and without a
+ * VRF: the bits of the protocol word keep their templates apart.
+ */
 static void lbdr_persist_flow(const struct lbdr_service *service,
 			      const struct lbdr_flow *flow,
 			      struct lbdr_flow *template)
@@ -33,6 +37,8 @@ static void lbdr_persist_flow(const struct lbdr_service *service,
 	const struct lbdr_service_key *key = &service->key;
 	u8 prefix = READ_ONCE(service->settings.prefix);
 	u32 word = key->protocol | LBDR_KEY_TEMPLATE |
+		   (key->last_port ? LBDR_KEY_RANGE : 0) |
+		   (key->domain ? LBDR_KEY_BOUND : 0) |
 		   lbdr_flow_domain(flow) << LBDR_KEY_DOMAIN_SHIFT;
 
 	memset(template, 0, sizeof(*template));

@@ -36,7 +36,7 @@
  * @state_free: frees the state of a service after a grace period. Process
  *	context, may sleep. No published pool refers to the state.
  * @pool_init: optional; builds &lbdr_pool.priv from the pool's entries, of which
- *	there is at least one, and from @config. Process context, lbdr_net.lock
+ *	there is at least one, and from @config. Process context, lbdr_net.config
  *	held, may sleep. Returns 0 or -ENOMEM.
  * @pool_exit: frees &lbdr_pool.priv. Process or softirq context.
  * @pick: selects a server for a new connection. rcu_read_lock() held, BH

@@ -37,7 +37,7 @@ static u32 lbdr_rr_last(const struct lbdr_service *service, u64 turn)
 	const struct lbdr_rr *rr;
 	u32 index;
 
-	/* Pools are built with lbdr_net.lock held. */
+	/* Pools are built with lbdr_net.config held. */
 	old = rcu_dereference_protected(service->pool, true);
 	if (!old || old->sched.ops != &lbdr_sched_rr || !old->n)
 		return 0;

@@ -596,8 +596,8 @@ void lbdr_service_publish(struct lbdr_net *ln, struct lbdr_service *service,
 		set_bit(lbdr_vip_hash(&service->key),
 			ln->vips[service->key.family]);
 	lbdr_device_disable_lro(ln);
-	ln->list_generation++;
-	ln->generation++;
+	service->generation = lbdr_changed(ln);
+	ln->list_generation = service->generation;
 }
 
 /**
@@ -617,8 +617,7 @@ void lbdr_service_unpublish(struct lbdr_net *ln, struct lbdr_service *service)
 	list_del(&service->list);
 	list_del_init(&service->stale);
 	lbdr_service_remove(ln, service);
-	ln->list_generation++;
-	ln->generation++;
+	ln->list_generation = lbdr_changed(ln);
 }
 
 /**

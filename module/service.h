@@ -102,8 +102,8 @@ struct lbdr_service_settings {
  *	and lbdr_net.lock, read under either
  * @n_servers: their number; as @servers
  * @last_number: of the server that was added last; lbdr_net.config
- * @generation: incremented by every change of the service or its servers;
- *	changed under lbdr_net.config and lbdr_net.lock, read under either
+ * @generation: lbdr_net.n_changes at the last change of the service or its servers,
+ *	so no two services have the same; as @servers
  * @folded: counters of removed servers since the last zero; lbdr_net.lock
  * @list: in lbdr_net.service_list; as @servers
  * @rcu: frees it after the last packet that has found it
@@ -125,7 +125,7 @@ struct lbdr_service {
 	struct list_head		servers;
 	u32				n_servers;
 	u32				last_number;
-	u32				generation;
+	u64				generation;
 	struct lbdr_counts		folded;
 	struct list_head		list;
 	struct rcu_head			rcu;
