@@ -37,7 +37,7 @@ def frames(to, own):
     return out
 
 
-def shoot(cpu, net.SEED, tap, bullets):
+def shoot(cpu, seed, tap, bullets):
     """A process of its own, until it is told to end."""
     child = os.fork()
     if child:
