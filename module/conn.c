@@ -88,9 +88,8 @@ static __always_inline u32 lbdr_conn_hash4(const void *key, u32 len, u32 seed)
 	const struct lbdr_key4 *k = key;
 
 	return hsiphash_3u32((__force u32)k->client,
-			    (__force u32)k->vip ^ k->protocol ^ seed,
-			    k->ports.both,
-			     &lbdr_conn_secret);
+			     (__force u32)k->vip ^ k->protocol ^ seed,
+			     k->ports.both, &lbdr_conn_secret);
 }
 
 static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)

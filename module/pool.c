@@ -110,7 +110,6 @@ struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
 	}
 	return pool;
 }
-
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_make);
 
 /* The next entry of @servers with a weight, from @i on; @n if there is none. */
