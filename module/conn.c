@@ -133,7 +133,7 @@ static const struct rhashtable_params lbdr_conn_params6 = {
 };
 
 /**
- * lbdr_conn_max() - how many connections a namespace may hold
+ * lbdr_conn_max() - Get the maximum number of connections of a namespace
  *
  * Context: any.
  * Return: the module parameter conn_max.
@@ -150,7 +150,7 @@ static bool lbdr_conn_above(u32 n, u32 max)
 }
 
 /**
- * lbdr_conn_near_limit() - whether there is little room left for new connections
+ * lbdr_conn_near_limit() - Check whether the connection table is nearly full
  * @ln: the namespace
  *
  * Context: any.
@@ -163,7 +163,7 @@ bool lbdr_conn_near_limit(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_conn_full() - whether there is no room for one more connection
+ * lbdr_conn_full() - Check whether the connection table is full
  * @ln: the namespace
  *
  * Context: any.
@@ -176,7 +176,7 @@ bool lbdr_conn_full(const struct lbdr_net *ln)
 }
 
 /**
- * lbdr_conn_free_pending() - whether the room of some connections is on its way back
+ * lbdr_conn_free_pending() - Check whether connections wait to be freed
  * @ln: the namespace
  *
  * A connection takes its memory, and its part of conn_max, for a grace period after
@@ -218,7 +218,7 @@ static long lbdr_conn_time_left(const struct lbdr_net *ln,
 }
 
 /**
- * lbdr_conn_left() - how long a connection has to live if no packet comes
+ * lbdr_conn_left() - Get the time until a connection expires
  * @ln: the namespace
  * @conn: the connection
  *
@@ -264,7 +264,7 @@ static void lbdr_conn_free_rcu(struct rcu_head *rcu)
 }
 
 /**
- * lbdr_conn_move() - another state, unless somebody else was faster
+ * lbdr_conn_move() - Change the state of a connection
  * @conn: the connection
  * @from: the state that was seen
  * @to: another one, not LBDR_CONN_STATE_DEAD
@@ -338,7 +338,7 @@ static __always_inline bool lbdr_conn_end(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_conn_kill() - take a connection out of the table, for a packet
+ * lbdr_conn_kill() - Remove a connection from the table and free it by RCU
  * @ln: the namespace
  * @conn: the connection
  *
@@ -358,7 +358,7 @@ noinline bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_kill);
 
 /**
- * lbdr_conn_reap() - lbdr_conn_kill() for who takes many
+ * lbdr_conn_reap() - Remove a connection from the table; the collector frees it
  * @ln: the namespace
  * @conn: the connection
  *
@@ -400,7 +400,7 @@ lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family,
 }
 
 /**
- * lbdr_conn_peek() - the connection that an ICMP error is about
+ * lbdr_conn_peek() - Look up a connection without updating it
  * @ln: the namespace
  * @flow: of the packet that it quotes
  *
@@ -454,7 +454,7 @@ kill:
 }
 
 /**
- * lbdr_conn_find() - the connection that a packet belongs to
+ * lbdr_conn_find() - Look up the connection of a packet and update its time stamp
  * @ln: the namespace
  * @flow: of the packet
  *
@@ -524,7 +524,7 @@ err_count:
 }
 
 /**
- * lbdr_conn_add() - a new connection
+ * lbdr_conn_add() - Add a connection
  * @ln: the namespace
  * @flow: of its first packet, whose event may begin one
  * @server: the scheduler's choice, kept alive by rcu_read_lock()
@@ -646,7 +646,7 @@ static void lbdr_conn_collect(struct work_struct *work)
 }
 
 /**
- * lbdr_conn_table_init() - make a namespace's connection tables
+ * lbdr_conn_table_init() - Allocate the connection tables of a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -680,7 +680,7 @@ static void lbdr_conn_free_last(void *ptr, void *arg)
 }
 
 /**
- * lbdr_conn_table_exit() - free a namespace's connection tables
+ * lbdr_conn_table_exit() - Free the connection tables of a namespace
  * @ln: the namespace, whose hooks are gone for a grace period and whose last
  *	dump has ended, so that nobody reads or inserts
  *
@@ -702,7 +702,7 @@ void lbdr_conn_table_exit(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_conn_init() - make the caches that connections come from
+ * lbdr_conn_init() - Create the slab caches of connections
  *
  * Context: process.
  * Return: 0 or -ENOMEM.
@@ -749,7 +749,7 @@ err_v4:
 }
 
 /**
- * lbdr_conn_exit() - free the caches
+ * lbdr_conn_exit() - Destroy the slab caches of connections
  *
  * Context: process, after rcu_barrier().
  */

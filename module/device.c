@@ -34,7 +34,7 @@ static void lbdr_device_lro_work(struct work_struct *work)
 }
 
 /**
- * lbdr_device_disable_lro() - switch LRO off on all devices of a namespace
+ * lbdr_device_disable_lro() - Switch LRO off on all devices of a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -96,7 +96,7 @@ static struct notifier_block lbdr_device_notifier = {
 };
 
 /**
- * lbdr_device_net_init() - prepare a namespace
+ * lbdr_device_net_init() - Prepare a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -107,7 +107,7 @@ void lbdr_device_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_device_net_exit() - stop the work of a namespace
+ * lbdr_device_net_exit() - Stop the work item of a namespace
  * @ln: the namespace, without services
  *
  * Context: process, RTNL is not held.
@@ -118,7 +118,7 @@ void lbdr_device_net_exit(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_device_init() - register for netdevice events
+ * lbdr_device_init() - Register for netdevice events
  *
  * Context: process, every namespace has its director.
  * Return: 0 or a negative error.
@@ -129,7 +129,7 @@ int lbdr_device_init(void)
 }
 
 /**
- * lbdr_device_exit() - unregister
+ * lbdr_device_exit() - Unregister from netdevice events
  *
  * The kernel replays NETDEV_UNREGISTER of all devices, so no route or domain is left.
  * A route that a packet publishes after that goes with its server, and a device

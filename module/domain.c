@@ -72,7 +72,7 @@ static void lbdr_domain_free_unused(struct lbdr_domains *domains,
 }
 
 /**
- * lbdr_domain_get_by_name() - get the domain of a VRF for a service
+ * lbdr_domain_get_by_name() - Get the domain of a VRF for a service
  * @ln: the namespace
  * @name: of the VRF device, which need not exist; shorter than IFNAMSIZ
  *
@@ -139,7 +139,7 @@ u16 lbdr_domain_lookup(struct lbdr_net *ln, const char *name)
 }
 
 /**
- * lbdr_domain_put() - drop a reference to a domain
+ * lbdr_domain_put() - Drop a reference to a domain
  * @ln: the namespace
  * @id: from lbdr_domain_get_by_name(); 0 is ignored
  *
@@ -162,7 +162,7 @@ void lbdr_domain_put(struct lbdr_net *ln, u16 id)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_put);
 
 /**
- * lbdr_domain_find() - find a domain by its id
+ * lbdr_domain_find() - Look up a domain by its id
  * @ln: the namespace
  * @id: the id, not 0
  *
@@ -175,7 +175,7 @@ struct lbdr_domain *lbdr_domain_find(struct lbdr_net *ln, u16 id)
 }
 
 /**
- * lbdr_domain_name() - get the name of a domain
+ * lbdr_domain_name() - Get the name of a domain
  * @ln: the namespace
  * @id: the id
  * @name: set to the name, IFNAMSIZ bytes
@@ -198,7 +198,7 @@ int lbdr_domain_name(struct lbdr_net *ln, u16 id, char *name)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_name);
 
 /**
- * lbdr_domain_ifindex() - get the VRF device of a domain
+ * lbdr_domain_ifindex() - Get the VRF device of a domain
  * @ln: the namespace
  * @id: the id, not 0
  *
@@ -213,7 +213,7 @@ u32 lbdr_domain_ifindex(struct lbdr_net *ln, u16 id)
 }
 
 /**
- * lbdr_domain_of_vrf() - get the L3 domain of a device with a VRF
+ * lbdr_domain_of_vrf() - Get the L3 domain of a device with a VRF
  * @ln: the namespace
  * @dev: the device, for which lbdr_domain_has_vrf() is true
  *
@@ -231,7 +231,7 @@ u16 lbdr_domain_of_vrf(struct lbdr_net *ln, const struct net_device *dev)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_of_vrf);
 
 /**
- * lbdr_domain_add_dev() - a VRF device has come, or has a new name
+ * lbdr_domain_add_dev() - Bind a VRF device to the domain of its name
  * @ln: the namespace
  * @dev: the device
  *
@@ -266,7 +266,7 @@ void lbdr_domain_add_dev(struct lbdr_net *ln, const struct net_device *dev)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_add_dev);
 
 /**
- * lbdr_domain_del_dev() - a VRF device leaves, or is about to get another domain
+ * lbdr_domain_del_dev() - Unbind a VRF device from its domain
  * @ln: the namespace
  * @dev: the device
  *
@@ -291,7 +291,7 @@ void lbdr_domain_del_dev(struct lbdr_net *ln, const struct net_device *dev)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_del_dev);
 
 /**
- * lbdr_domain_net_init() - prepare the domains of a namespace
+ * lbdr_domain_net_init() - Prepare the domains of a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -305,7 +305,7 @@ void lbdr_domain_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_domain_net_exit() - free the domains of a namespace
+ * lbdr_domain_net_exit() - Free the domains of a namespace
  * @ln: the namespace, without services; the netdevice notifier has seen its
  *	devices leave
  *

@@ -73,7 +73,7 @@ static inline bool lbdr_domain_has_vrf(const struct net_device *dev)
 }
 
 /**
- * lbdr_domain_of_dev() - get the L3 domain of a device
+ * lbdr_domain_of_dev() - Get the L3 domain of a device
  * @ln: the namespace
  * @dev: the device, or NULL
  *

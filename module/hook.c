@@ -465,7 +465,7 @@ static const struct nf_hook_ops lbdr_hooks[LBDR_HOOKS][LBDR_FAMILIES] = {
 };
 
 /**
- * lbdr_hook_net_init() - a namespace's own hooks, none of which is registered
+ * lbdr_hook_net_init() - Prepare the hooks of a namespace
  * @ln: the namespace
  *
  * They are its own since they lead to it: a hook is spared the look-up.
@@ -506,7 +506,7 @@ static void lbdr_hook_off(struct lbdr_net *ln, int hook, enum lbdr_family family
 }
 
 /**
- * lbdr_hook_register() - register the hooks of a family
+ * lbdr_hook_register() - Register the hooks of a family
  * @ln: the namespace
  * @family: the family
  *
@@ -544,7 +544,7 @@ err_entry:
 }
 
 /**
- * lbdr_hook_unregister() - unregister the hooks of a family
+ * lbdr_hook_unregister() - Unregister the hooks of a family
  * @ln: the namespace
  * @family: the family
  *
@@ -562,7 +562,7 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
 }
 
 /**
- * lbdr_hook_register_marked() - register the hook of a family's fwmark services
+ * lbdr_hook_register_marked() - Register the hook of a family's fwmark services
  * @ln: the namespace
  * @family: the family
  *
@@ -575,7 +575,7 @@ int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
 }
 
 /**
- * lbdr_hook_unregister_marked() - unregister the hook of a family's fwmark services
+ * lbdr_hook_unregister_marked() - Unregister the hook of a family's fwmark services
  * @ln: the namespace
  * @family: the family
  *
@@ -594,7 +594,7 @@ static u8 lbdr_hook_other_entry(u8 entry)
 }
 
 /**
- * lbdr_hook_entry_change() - Take packets at another entry, first step
+ * lbdr_hook_entry_change() - Change the entry, first step: register the new hooks
  * @ln: the namespace
  * @entry: LBDR_ENTRY_PREROUTING or LBDR_ENTRY_INPUT, not the present entry
  *
@@ -629,7 +629,7 @@ err:
 }
 
 /**
- * lbdr_hook_entry_finish() - Take packets at another entry, second step
+ * lbdr_hook_entry_finish() - Change the entry, second step: unregister the old hooks
  * @ln: the namespace
  *
  * Unregisters the hooks of the old entry after a grace period.

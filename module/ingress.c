@@ -178,7 +178,7 @@ static void lbdr_ingress_unregister_all(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_ingress_enable() - register the hooks: the namespace has services
+ * lbdr_ingress_enable() - Register the ingress hooks of a namespace
  * @ln: the namespace
  *
  * Context: process, may sleep; lbdr_net.config held.
@@ -202,7 +202,7 @@ int lbdr_ingress_enable(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_ingress_disable() - unregister the hooks: the namespace has no services
+ * lbdr_ingress_disable() - Unregister the ingress hooks of a namespace
  * @ln: the namespace
  *
  * Context: process, may sleep; lbdr_net.config held.
@@ -270,7 +270,7 @@ static int lbdr_ingress_insert(struct lbdr_net *ln, struct net_device *dev)
 }
 
 /**
- * lbdr_ingress_add() - take a device's packets at ingress
+ * lbdr_ingress_add() - Add an ingress device
  * @ln: the namespace
  * @dev: the device; the caller holds a reference
  *
@@ -291,7 +291,7 @@ int lbdr_ingress_add(struct lbdr_net *ln, struct net_device *dev)
 }
 
 /**
- * lbdr_ingress_retain() - stop taking packets at ingress of all devices but some
+ * lbdr_ingress_retain() - Remove all ingress devices except some
  * @ln: the namespace
  * @devs: the devices that are kept
  * @n: how many
@@ -317,7 +317,7 @@ void lbdr_ingress_retain(struct lbdr_net *ln, struct net_device *const *devs,
 }
 
 /**
- * lbdr_ingress_del() - stop taking a device's packets at ingress
+ * lbdr_ingress_del() - Remove an ingress device
  * @ln: the namespace
  * @dev: the device
  *
@@ -346,7 +346,7 @@ static void lbdr_ingress_ntf_work(struct work_struct *work)
 }
 
 /**
- * lbdr_ingress_dev_gone() - a device leaves the namespace
+ * lbdr_ingress_dev_gone() - Remove an ingress device that leaves the namespace
  * @ln: the namespace
  * @dev: the device, not listed in @ln any more
  *
@@ -359,7 +359,7 @@ void lbdr_ingress_dev_gone(struct lbdr_net *ln, const struct net_device *dev)
 }
 
 /**
- * lbdr_ingress_name() - get the name of one of the devices
+ * lbdr_ingress_name() - Get the name of an ingress device
  * @ln: the namespace
  * @index: from 0 on
  * @name: set to the name, IFNAMSIZ bytes
@@ -385,7 +385,7 @@ int lbdr_ingress_name(struct lbdr_net *ln, u32 index, char *name)
 }
 
 /**
- * lbdr_ingress_net_init() - prepare a namespace
+ * lbdr_ingress_net_init() - Prepare a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -398,7 +398,7 @@ void lbdr_ingress_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_ingress_net_exit() - stop the work of a namespace
+ * lbdr_ingress_net_exit() - Stop the work item of a namespace
  * @ln: the namespace, without ingress devices
  *
  * Context: process.

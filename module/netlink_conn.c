@@ -308,7 +308,7 @@ static struct lbdr_nl_conn_walk **lbdr_nl_conn_walk(struct netlink_callback *cb)
 }
 
 /**
- * lbdr_nl_conn_get_start() - begin a dump of connections
+ * lbdr_nl_conn_get_start() - Begin a dump of connections
  * @cb: ctx will hold the walk
  *
  * The filter is read with the first part: to say what is wrong with it here,
@@ -366,7 +366,7 @@ static bool lbdr_nl_dump_conns(struct sk_buff *msg, struct netlink_callback *cb,
 }
 
 /**
- * lbdr_nl_conn_get_dumpit() - the connections
+ * lbdr_nl_conn_get_dumpit() - Dump the connections that a filter matches
  * @msg: where to
  * @cb: ctx holds the walk
  *
@@ -399,7 +399,7 @@ int lbdr_nl_conn_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 }
 
 /**
- * lbdr_nl_conn_get_done() - end a dump of connections, whole or not
+ * lbdr_nl_conn_get_done() - End a dump of connections, complete or not
  * @cb: ctx holds the walk
  *
  * Context: process.
@@ -491,7 +491,7 @@ static int lbdr_nl_sum_conns(struct genl_info *info, u8 cmd, int attr, bool end)
 }
 
 /**
- * lbdr_nl_conn_del_doit() - end the connections that a filter names
+ * lbdr_nl_conn_del_doit() - End the connections that a filter matches
  * @skb: the message
  * @info: the message
  *
@@ -505,7 +505,7 @@ int lbdr_nl_conn_del_doit(struct sk_buff *skb, struct genl_info *info)
 }
 
 /**
- * lbdr_nl_conn_count_doit() - count the connections that a filter names
+ * lbdr_nl_conn_count_doit() - Count the connections that a filter matches
  * @skb: the message
  * @info: the message
  *

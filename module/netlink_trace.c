@@ -212,7 +212,7 @@ static int lbdr_nl_fill_answer(struct sk_buff *msg, const struct lbdr_net *ln,
 }
 
 /**
- * lbdr_nl_trace_doit() - tell what would become of a packet
+ * lbdr_nl_trace_doit() - Report what the director would do with a packet
  * @skb: the message
  * @info: the message
  *

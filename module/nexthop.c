@@ -308,7 +308,7 @@ lbdr_nexthop_route_of(struct lbdr_net *ln, struct lbdr_nexthop *nexthop,
 }
 
 /**
- * lbdr_nexthop_route() - get the route of a next hop
+ * lbdr_nexthop_route() - Get the route of a next hop
  * @nexthop: the next hop
  *
  * Looks the route up if none is cached or the cached one is invalid. Otherwise
@@ -385,7 +385,7 @@ lbdr_nexthop_find(struct lbdr_nexthops *nexthops,
 }
 
 /**
- * lbdr_nexthop_lookup() - find the next hop of an address in a domain
+ * lbdr_nexthop_lookup() - Look up the next hop of an address in a domain
  * @ln: the namespace
  * @family: the family
  * @addr: the address, in as many bytes as @family has
@@ -406,7 +406,7 @@ struct lbdr_nexthop *lbdr_nexthop_lookup(struct lbdr_net *ln,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_lookup);
 
 /**
- * lbdr_nexthop_get() - get the default domain's next hop of an address
+ * lbdr_nexthop_get() - Get the default domain's next hop of an address
  * @ln: the namespace
  * @family: the family
  * @addr: the address
@@ -452,7 +452,7 @@ struct lbdr_nexthop *lbdr_nexthop_get(struct lbdr_net *ln,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_get);
 
 /**
- * lbdr_nexthop_put() - drop a reference to a default domain's next hop
+ * lbdr_nexthop_put() - Drop a reference to a default domain's next hop
  * @nexthop: the next hop
  *
  * The last one frees the next hop, and those of its address in other domains.
@@ -504,7 +504,7 @@ lbdr_nexthop_add_sibling(struct lbdr_nexthop *first,
 }
 
 /**
- * lbdr_nexthop_in_domain() - find or add the next hop of an address in a domain
+ * lbdr_nexthop_in_domain() - Look up or add the next hop of an address in a domain
  * @first: the default domain's next hop of the address, alive: the caller holds a
  *	reference, or has found a server that does, under rcu_read_lock()
  * @domain: the domain
@@ -554,7 +554,7 @@ static bool lbdr_nexthop_drop_some(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_nexthop_drop_dev() - drop the routes of a device that leaves a namespace
+ * lbdr_nexthop_drop_dev() - Drop the routes of a device that leaves a namespace
  * @ln: the namespace
  * @dev: the device, not listed in @ln any more
  *
@@ -568,7 +568,7 @@ void lbdr_nexthop_drop_dev(struct lbdr_net *ln, const struct net_device *dev)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_drop_dev);
 
 /**
- * lbdr_nexthop_flush_domain() - unlink the next hops of a domain
+ * lbdr_nexthop_flush_domain() - Unlink the next hops of a domain
  * @ln: the namespace
  * @domain: the domain; its ifindex is 0, and it is freed after a grace period
  *
@@ -597,7 +597,7 @@ void lbdr_nexthop_flush_domain(struct lbdr_net *ln, struct lbdr_domain *domain)
 }
 
 /**
- * lbdr_nexthop_mac_chain() - get the hash chain of a MAC
+ * lbdr_nexthop_mac_chain() - Get the hash chain of a MAC
  * @nexthops: next hops of a namespace
  * @mac: the MAC as a number
  *
@@ -611,7 +611,7 @@ struct hlist_head *lbdr_nexthop_mac_chain(const struct lbdr_nexthops *nexthops,
 }
 
 /**
- * lbdr_nexthop_set_mac() - change the MAC that a next hop is known by
+ * lbdr_nexthop_set_mac() - Set the MAC of a next hop
  * @nexthop: the next hop
  * @mac: the MAC as a number, or 0 when it is unknown
  *
@@ -638,7 +638,7 @@ void lbdr_nexthop_set_mac(struct lbdr_nexthop *nexthop, u64 mac)
 }
 
 /**
- * lbdr_nexthop_net_init() - make the tables of a namespace
+ * lbdr_nexthop_net_init() - Allocate the tables of a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -664,7 +664,7 @@ int lbdr_nexthop_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_nexthop_net_exit() - free the tables of a namespace
+ * lbdr_nexthop_net_exit() - Free the tables of a namespace
  * @ln: the namespace, whose last server is freed
  *
  * Context: process.

@@ -139,7 +139,7 @@ lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
 }
 
 /**
- * lbdr_parse4() - read an IPv4 packet
+ * lbdr_parse4() - Parse an IPv4 packet
  * @skb: data begins at the network header
  * @flow: filled in when LBDR_PARSED is returned
  *
@@ -169,7 +169,7 @@ __always_inline enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_parse4);
 
 /**
- * lbdr_parse6() - read an IPv6 packet
+ * lbdr_parse6() - Parse an IPv6 packet
  * @skb: data begins at the network header
  * @flow: filled in when LBDR_PARSED is returned
  *

@@ -77,7 +77,7 @@ static u64 lbdr_peers_neigh_mac(struct neighbour *neigh,
 }
 
 /**
- * lbdr_peers_update_nexthop() - update the MAC of a next hop by its route
+ * lbdr_peers_update_nexthop() - Update the MAC of a next hop from its route
  * @nexthop: the next hop
  * @route: its route
  *
@@ -172,7 +172,7 @@ static void lbdr_peers_update_work(struct work_struct *work)
 }
 
 /**
- * lbdr_peers_schedule_update() - resolve next hops whose MAC is unknown soon
+ * lbdr_peers_schedule_update() - Schedule the resolution of next hops without a MAC
  * @ln: the namespace
  *
  * Context: any.
@@ -230,7 +230,7 @@ static noinline bool lbdr_peers_known(const struct lbdr_nexthop *nexthop,
 }
 
 /**
- * lbdr_peers_is_server_mac() - tell whether a MAC is that of one of a service's servers
+ * lbdr_peers_is_server_mac() - Check whether a MAC belongs to a server of a service
  * @ln: the namespace
  * @service: the service
  * @mac: the MAC
@@ -250,8 +250,7 @@ bool lbdr_peers_is_server_mac(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_peers_skb_from_server() - tell whether a packet comes from one of its
- *	service's servers
+ * lbdr_peers_skb_from_server() - Check whether a server of the service sent a packet
  * @ln: the namespace
  * @skb: the packet
  * @service: the service
@@ -276,7 +275,7 @@ bool lbdr_peers_skb_from_server(struct lbdr_net *ln, const struct sk_buff *skb,
 }
 
 /**
- * lbdr_peers_local() - whether this host would serve a packet itself
+ * lbdr_peers_local() - Check whether the destination of a packet is a local address
  * @net: the namespace
  * @dev: that the packet came by, or NULL
  * @flow: of the packet
@@ -292,7 +291,7 @@ bool lbdr_peers_local(struct net *net, const struct net_device *dev,
 }
 
 /**
- * lbdr_peers_verdict() - what becomes of a packet that another director sent
+ * lbdr_peers_verdict() - Decide on a packet that another director sent
  * @ln: the namespace
  * @skb: the packet
  * @flow: of the packet
@@ -384,7 +383,7 @@ static struct notifier_block lbdr_peers_notifier = {
 };
 
 /**
- * lbdr_peers_net_init() - prepare a namespace
+ * lbdr_peers_net_init() - Prepare a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -395,7 +394,7 @@ void lbdr_peers_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_peers_net_exit() - stop the work of a namespace
+ * lbdr_peers_net_exit() - Stop the work item of a namespace
  * @ln: the namespace, without services and hooks
  *
  * Context: process.
@@ -406,7 +405,7 @@ void lbdr_peers_net_exit(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_peers_init() - register for neighbour events
+ * lbdr_peers_init() - Register for neighbour events
  *
  * Context: process, every namespace has its director.
  * Return: 0 or a negative error.
@@ -417,7 +416,7 @@ int lbdr_peers_init(void)
 }
 
 /**
- * lbdr_peers_exit() - unregister
+ * lbdr_peers_exit() - Unregister from neighbour events
  *
  * Context: process.
  */
