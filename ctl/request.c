@@ -254,7 +254,7 @@ static int read_flow(struct request *req)
 	if (req->mac_text && parse_mac(req->mac_text, req->mac))
 		return -1;
 	if (req->data && req->udp_text)
-		return fault("--data is of TCP and SCTP, every datagram of UDP may be a first one");
+		return fault("--data not supported with --udp: it is an option for TCP and SCTP");
 	return 0;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Next hops and L3 domains of the initial namespace, which has no service: nobody
- * else adds next hops there. Its only device is lo, which is up, so loopback addresses
- * have a route and others have none. VRF devices are made up: only the name and the
- * ifindex of them are used.
+ * Next hops and L3 domains of the initial namespace. The namespace has no service, so
+ * only the tests add next hops. Its only device is lo, which is up, so loopback
+ * addresses have a route and other addresses have none. The VRF devices are not
+ * registered: only their name and ifindex are used.
  */
 #include <kunit/test.h>
 #include <linux/inetdevice.h>
@@ -69,9 +69,9 @@ static void nexthop_exit(struct kunit *test)
 	rcu_barrier();
 }
 
-static struct lbdr_nexthop *nexthop_look(const struct nexthop_case *c,
-					 const union nf_inet_addr *addr,
-					 u16 domain)
+static struct lbdr_nexthop *nexthop_lookup(const struct nexthop_case *c,
+					   const union nf_inet_addr *addr,
+					   u16 domain)
 {
 	struct lbdr_nexthop *nexthop;
 
@@ -81,7 +81,7 @@ static struct lbdr_nexthop *nexthop_look(const struct nexthop_case *c,
 	return nexthop;
 }
 
-/* The pointer is compared and not followed. */
+/* Callers may compare the returned pointer, but must not dereference it. */
 static const struct lbdr_route *nexthop_route(struct lbdr_nexthop *nexthop,
 					      bool *local, u8 *why)
 {
@@ -138,7 +138,7 @@ static void nexthop_shared_test(struct kunit *test)
 		lbdr_nexthop_put(got[i]);
 }
 
-/* Cached until the FIB changes; another look does not renew it. */
+/* A route stays cached until the FIB changes. */
 static void nexthop_positive_test(struct kunit *test)
 {
 	const struct nexthop_case *c = test->param_value;
@@ -160,6 +160,7 @@ static void nexthop_positive_test(struct kunit *test)
 	lbdr_nexthop_put(nexthop);
 }
 
+/* A negative answer stays cached until the FIB changes, and for one second at most. */
 static void nexthop_negative_test(struct kunit *test)
 {
 	const struct nexthop_case *c = test->param_value;
@@ -179,13 +180,14 @@ static void nexthop_negative_test(struct kunit *test)
 	again = nexthop_route(nexthop, &local, &why);
 	KUNIT_EXPECT_PTR_NE(test, again, route);
 	KUNIT_EXPECT_EQ(test, why, LBDR_DROP_NO_ROUTE);
-	/* And no longer than a second, whatever the FIB does. */
+	/* A negative answer is valid for one second at most. */
 	((struct lbdr_route *)again)->stamp -= HZ;
 	KUNIT_EXPECT_PTR_NE(test, nexthop_route(nexthop, &local, &why), again);
 	rcu_read_unlock();
 	lbdr_nexthop_put(nexthop);
 }
 
+/* The routes of a device that leaves are dropped. */
 static void nexthop_device_test(struct kunit *test)
 {
 	const struct nexthop_case *c = test->param_value;
@@ -215,7 +217,7 @@ static struct net_device *nexthop_vrf(struct kunit *test, const char *name, u32 
 	return dev;
 }
 
-/* A next hop of a domain goes with the address, or with the VRF's device. */
+/* A sibling is unlinked with its default domain's next hop or with the VRF device. */
 static void nexthop_domain_test(struct kunit *test)
 {
 	const struct nexthop_case *c = test->param_value;
@@ -233,7 +235,7 @@ static void nexthop_domain_test(struct kunit *test)
 	first = lbdr_nexthop_get(ln, c->family, &c->absent);
 	KUNIT_ASSERT_NOT_NULL(test, first);
 	KUNIT_EXPECT_PTR_EQ(test, nexthop_sibling(first, 0), first);
-	/* Without a device of the VRF there is no next hop in it. */
+	/* A domain without a device has no next hops. */
 	KUNIT_EXPECT_NULL(test, nexthop_sibling(first, r));
 
 	lbdr_domain_add_dev(ln, red);
@@ -248,18 +250,18 @@ static void nexthop_domain_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ln->nexthops.n, 3);
 
 	lbdr_domain_del_dev(ln, red);
-	KUNIT_EXPECT_NULL(test, nexthop_look(c, &c->absent, r));
+	KUNIT_EXPECT_NULL(test, nexthop_lookup(c, &c->absent, r));
 	KUNIT_EXPECT_NULL(test, nexthop_sibling(first, r));
-	KUNIT_EXPECT_PTR_EQ(test, nexthop_look(c, &c->absent, b), in_blue);
+	KUNIT_EXPECT_PTR_EQ(test, nexthop_lookup(c, &c->absent, b), in_blue);
 	lbdr_nexthop_put(first);
-	KUNIT_EXPECT_NULL(test, nexthop_look(c, &c->absent, b));
+	KUNIT_EXPECT_NULL(test, nexthop_lookup(c, &c->absent, b));
 
 	lbdr_domain_put(ln, b);
 	lbdr_domain_del_dev(ln, blue);
 	lbdr_domain_put(ln, r);
 }
 
-/* An id is not used again soon, and a name keeps its id while anybody needs it. */
+/* A name keeps its id while it is referenced; a freed id is not used again soon. */
 static void domain_id_test(struct kunit *test)
 {
 	struct net_device *red = nexthop_vrf(test, "red", 0);
@@ -290,11 +292,11 @@ struct nexthop_thread {
 	struct rnd_state		rnd;
 	int				domain;
 	u32				n;
-	u32				strangers;
+	u32				mismatches;
 	u32				failed;
 };
 
-/* Servers come and go, and packets of two domains use them meanwhile. */
+/* Adds and removes references while packets of two domains use the next hops. */
 static void nexthop_thread_run(void *arg)
 {
 	struct nexthop_thread *thread = arg;
@@ -319,7 +321,7 @@ static void nexthop_thread_run(void *arg)
 			lbdr_nexthop_route(nexthop);
 			if (nexthop->key.domain != domain ||
 			    memcmp(&nexthop->key.addr, &addr, sizeof(addr)))
-				thread->strangers++;
+				thread->mismatches++;
 		}
 		rcu_read_unlock();
 		local_bh_enable();
@@ -353,7 +355,7 @@ static void nexthop_threads_test(struct kunit *test)
 	lbdr_kunit_threads(test, nexthop_thread_run, threads, sizeof(*threads),
 			   THREADS);
 	for (i = 0; i < THREADS; i++) {
-		KUNIT_EXPECT_EQ(test, threads[i].strangers, 0);
+		KUNIT_EXPECT_EQ(test, threads[i].mismatches, 0);
 		KUNIT_EXPECT_EQ(test, threads[i].failed, 0);
 	}
 	lbdr_domain_del_dev(ln, red);

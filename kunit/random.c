@@ -16,7 +16,7 @@ module_param(seed, uint, 0444);
 MODULE_PARM_DESC(seed, "seed of all random tests (default: a new one for each)");
 
 /**
- * lbdr_kunit_seed() - seed a sequence of random numbers
+ * lbdr_kunit_seed() - Seed a sequence of random numbers
  * @test: the test, in whose log the seed is printed
  * @rnd: the sequence
  *

@@ -21,7 +21,7 @@
 #define BATCH	256
 
 /**
- * scheds_init() - allocate the fixture: a service without servers
+ * scheds_init() - Allocate the fixture: a service without servers
  * @test: the test; its priv is set
  *
  * Context: process.
@@ -49,7 +49,7 @@ int scheds_init(struct kunit *test)
 }
 
 /**
- * scheds_set_sched() - build and publish a pool of the current servers
+ * scheds_set_sched() - Build and publish a pool of the current servers
  * @s: the fixture
  * @sched: the scheduler; its state of the service is kept if it is the same as
  *	before
@@ -111,7 +111,7 @@ static void scheds_drop(struct scheds *s)
 }
 
 /**
- * scheds_exit() - free the fixture
+ * scheds_exit() - Free the fixture
  * @test: the test; fails if references to servers are left
  *
  * Context: process.
@@ -134,7 +134,7 @@ void scheds_exit(struct kunit *test)
 }
 
 /**
- * scheds_clear() - reset the service: no scheduler, no servers
+ * scheds_clear() - Reset the service: no scheduler, no servers
  * @test: the test
  * @family: new address family of the service
  *
@@ -153,7 +153,7 @@ void scheds_clear(struct kunit *test, enum lbdr_family family)
 }
 
 /**
- * scheds_add() - add a server that is idle and open
+ * scheds_add() - Add a server that is idle and open
  * @s: the fixture
  * @weight: the weight
  *
@@ -185,7 +185,7 @@ struct lbdr_server *scheds_add(struct scheds *s, u32 weight)
 }
 
 /**
- * scheds_remove_weight0() - remove the servers of weight 0 from the service
+ * scheds_remove_weight0() - Remove the servers of weight 0 from the service
  * @s: the fixture; they stay in its array
  *
  * Context: process.
@@ -207,7 +207,7 @@ u32 scheds_remove_weight0(struct scheds *s)
 }
 
 /**
- * scheds_add_all() - reset the service and add servers
+ * scheds_add_all() - Reset the service and add servers
  * @test: the test
  * @weights: weights of the servers
  * @n: number of servers
@@ -224,7 +224,7 @@ void scheds_add_all(struct kunit *test, const u32 *weights, u32 n)
 }
 
 /**
- * scheds_random_weight() - get a random weight
+ * scheds_random_weight() - Get a random weight
  * @rnd: the random sequence
  *
  * Most weights are small, some are 0, a few have any value.
@@ -249,7 +249,7 @@ u32 scheds_random_weight(struct rnd_state *rnd)
 }
 
 /**
- * scheds_add_random() - reset the service and add random servers
+ * scheds_add_random() - Reset the service and add random servers
  * @test: the test
  * @rnd: the random sequence
  * @n: number of servers
@@ -269,7 +269,7 @@ void scheds_add_random(struct kunit *test, struct rnd_state *rnd, u32 n)
 }
 
 /**
- * scheds_random_counts() - set random connection counts on all servers
+ * scheds_random_counts() - Set random connection counts on all servers
  * @s: the fixture
  * @rnd: the random sequence
  *
@@ -307,7 +307,7 @@ void scheds_random_counts(struct scheds *s, struct rnd_state *rnd)
 }
 
 /**
- * scheds_random_overload() - set or clear overload on all servers at random
+ * scheds_random_overload() - Set or clear overload on all servers at random
  * @s: the fixture
  * @rnd: the random sequence
  *
@@ -327,7 +327,7 @@ void scheds_random_overload(struct scheds *s, struct rnd_state *rnd)
 }
 
 /**
- * scheds_get() - look up a scheduler by name
+ * scheds_get() - Look up a scheduler by name
  * @test: the test; fails if the scheduler is not found
  * @name: the name
  *
@@ -343,7 +343,7 @@ const struct lbdr_sched_ops *scheds_get(struct kunit *test, const char *name)
 }
 
 /**
- * scheds_build() - build and publish a pool of the current servers
+ * scheds_build() - Build and publish a pool of the current servers
  * @test: the test; fails unless the pool has the servers of weight above 0 in the
  *	order of adding
  * @ops: the scheduler; its state of the service is kept if it is the same as
@@ -388,7 +388,7 @@ void scheds_build(struct kunit *test, const struct lbdr_sched_ops *ops,
 }
 
 /**
- * scheds_flow() - get a flow with random addresses and a random client port
+ * scheds_flow() - Get a flow with random addresses and a random client port
  * @s: the fixture, which determines the family
  * @rnd: the random sequence
  *
@@ -425,7 +425,7 @@ static u32 scheds_index(const struct scheds *s,
 }
 
 /**
- * scheds_pick() - select a server as a packet does
+ * scheds_pick() - Select a server as a packet does
  * @s: the fixture
  * @flow: the packet's flow
  *
@@ -445,7 +445,7 @@ u32 scheds_pick(struct scheds *s, const struct lbdr_flow *flow)
 }
 
 /**
- * scheds_peek() - get the server that would be selected, without side effects
+ * scheds_peek() - Get the server that would be selected, without side effects
  * @s: the fixture
  * @flow: the flow
  * @first: set to the index of the server that is tested first, or SCHEDS_NONE
@@ -468,7 +468,7 @@ u32 scheds_peek(struct scheds *s, const struct lbdr_flow *flow, u32 *first)
 }
 
 /**
- * scheds_draw() - select servers for many connections of the same flow
+ * scheds_draw() - Select servers for many connections of the same flow
  * @test: the test; fails if @n exceeds SCHEDS_DRAWN
  * @n: number of connections
  *
@@ -496,7 +496,7 @@ void scheds_draw(struct kunit *test, u32 n)
 }
 
 /**
- * scheds_expect_order() - select servers and compare them with scheds.order
+ * scheds_expect_order() - Select servers and compare them with scheds.order
  * @test: the test; fails if they differ
  * @n: number of connections
  *
@@ -514,7 +514,7 @@ void scheds_expect_order(struct kunit *test, u32 n)
 }
 
 /**
- * scheds_gen_params() - get the next scheduler of the module
+ * scheds_gen_params() - Get the next scheduler of the module
  * @test: a test that runs once for each scheduler
  * @prev: the previous scheduler, or NULL
  * @desc: set to the name of the scheduler, for the log

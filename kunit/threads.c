@@ -28,7 +28,7 @@ static int thread_run(void *arg)
 }
 
 /**
- * lbdr_kunit_threads() - run a function in several threads at once
+ * lbdr_kunit_threads() - Run a function in several threads at once
  * @test: the test, which fails if a thread cannot be created
  * @run: the function; it must not abort the test
  * @args: array of arguments, one element for each thread

@@ -287,7 +287,7 @@ lbdr_config_service(struct lbdr_config *config,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_service);
 
 /**
- * lbdr_config_keeps() - Whether a live service exists after a transaction too
+ * lbdr_config_keeps() - Check whether a transaction keeps a live service
  * @service: the service
  * @config: the transaction, a struct lbdr_config
  *
@@ -304,7 +304,7 @@ bool lbdr_config_keeps(const struct lbdr_service *service, void *config)
 }
 
 /**
- * lbdr_config_overlaps() - Whether a range of ports overlaps another one
+ * lbdr_config_overlaps() - Check whether a range of ports overlaps another one
  * @config: the transaction
  * @key: of a service that @config is to add
  *
@@ -568,8 +568,7 @@ void lbdr_config_server_del(struct lbdr_config *config,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server_del);
 
 /**
- * lbdr_config_server_drain() - Stage the removal of a server after its last
- *	connection
+ * lbdr_config_server_drain() - Stage the drain and removal of a server
  * @config: the transaction
  * @staged: its service
  * @server: what lbdr_config_server() has returned; a new server has no

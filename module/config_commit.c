@@ -651,7 +651,7 @@ static void lbdr_config_publish(struct lbdr_config *config)
 }
 
 /**
- * lbdr_config_commit() - Apply all that a transaction has staged, or nothing
+ * lbdr_config_commit() - Apply all staged changes, or none
  * @config: the transaction; only lbdr_config_end() may follow
  *
  * Context: process, may sleep; lbdr_net.config held, lbdr_net.lock not held.
@@ -689,7 +689,7 @@ err_prepare:
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_commit);
 
 /**
- * lbdr_config_clear() - Remove all services of a namespace that goes
+ * lbdr_config_clear() - Remove all services of a namespace that exits
  * @ln: the namespace
  *
  * Needs no memory, so it cannot fail.

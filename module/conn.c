@@ -2,25 +2,26 @@
 /*
  * The connection table.
  *
- * One rhashtable for each family and namespace, which grows and shrinks by
- * itself. A connection has no timer: packets leave a coarse time stamp in it,
- * and a connection whose stamp is older than its state allows is dead. It is
- * found out by the next packet of the flow, or by the collector, a work item
- * that looks at a part of the table every COLLECT_PERIOD.
+ * Each namespace has one rhashtable for each family, which resizes automatically. A
+ * connection has no timer. Packets write a coarse time stamp, and a connection has
+ * expired when its stamp is older than the time-out of its state. Expired connections
+ * are removed by the next packet of the flow, or by the collector, a work item that
+ * checks a part of the table every COLLECT_PERIOD.
  *
- * Packets look up, insert and remove under rcu_read_lock() with BH off; the
- * collector does so in process context. Whoever moves a connection's state to
- * LBDR_CONN_STATE_DEAD by cmpxchg() has won the right to remove it, so it is
- * removed, and its server's counts are moved, exactly once.
+ * Packets look up, insert and remove under rcu_read_lock() with BH off. The collector
+ * and netlink commands remove under rcu_read_lock() in process context. The CPU that
+ * sets the state LBDR_CONN_STATE_DEAD by cmpxchg() removes the connection, so the
+ * removal and the update of the server's counts happen exactly once.
  *
- * What a packet removes is freed by call_rcu(). What others remove, many at a time,
- * the collector frees, in process context: RCU would free ten thousand in one go,
- * and no packet be received meanwhile.
+ * Connections that packets remove are freed by call_rcu(). Connections that the
+ * collector and netlink commands remove, possibly many, are freed by the collector in
+ * process context: RCU callbacks for many thousands of connections in one softirq
+ * would delay the reception of packets.
  *
- * Memory is bounded by conn_max for each namespace, and conn_max_all for all of
- * them. A connection counts until its memory is free, not until it is unlinked, or
- * a flood could outrun the grace periods. What becomes of new connections when
- * little room is left: flood.c.
+ * Memory is limited by conn_max for each namespace and by conn_max_all for all
+ * namespaces. A connection counts until its memory is freed, not until it is
+ * unlinked; otherwise a flood could allocate faster than grace periods end. flood.c
+ * handles new connections when the table is nearly full.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -40,62 +41,65 @@
 #include "stats.h"
 
 /*
- * How stale a stamp may get before a packet writes it again: a connection's
- * cache line is dirtied four times a second, not by every packet.
+ * A packet writes the stamp only if the stamp is older than this, so the cache line
+ * of a connection is dirtied four times a second at most.
  */
 #define STAMP_GRAIN	(HZ / 4)
 
 #define COLLECT_PERIOD	(HZ / 10 ?: 1)
-/* Least part of a table that a period looks at, and in how many it is done */
+/*
+ * Connections of a table that are checked in one period: 1/COLLECT_PERIODS of the
+ * table, and at least COLLECT_MIN
+ */
 #define COLLECT_MIN	4096
 #define COLLECT_PERIODS	64
-/* Entries between two chances for others to run, seen or freed */
+/* Connections checked or freed between two calls of cond_resched() */
 #define COLLECT_BATCH	256
 
 /*
- * The last part of the room, 1/NEAR_LIMIT of it: from there on a new connection takes
- * the place of another, so that those under way keep theirs.
+ * A table is nearly full when fewer than 1/NEAR_LIMIT of its entries are free. flood.c
+ * then decides on new connections.
  */
 #define NEAR_LIMIT		16
 
 static unsigned int conn_max;
 module_param(conn_max, uint, 0644);
 MODULE_PARM_DESC(conn_max,
-		 "connections that one network namespace may hold (default: an eighth of memory's worth, at least 65536)");
+		 "connections that one network namespace may hold (default: as many as fit in 1/8 of the memory, at least 65536)");
 
 static unsigned int conn_max_all;
 module_param(conn_max_all, uint, 0644);
 MODULE_PARM_DESC(conn_max_all,
 		 "connections that all network namespaces may hold together (default: twice conn_max's default)");
 
-/* Of all namespaces; what CPUs have not told it yet, it does not know. */
+/* Connections of all namespaces. Reads miss the latest changes of each CPU. */
 static struct percpu_counter lbdr_conn_total;
 
 static struct kmem_cache *lbdr_conn_cache[LBDR_FAMILIES] __read_mostly;
 
 /*
- * Whoever sends packets chooses what is hashed: addresses and ports. So the hash
- * is a keyed one, and nobody can make a chain grow who does not know the key.
- * Of IPv4, VIP and the word with protocol and L3 domain share a word of the hash:
- * the operator chooses these. @seed is the table's own.
+ * A sender of packets chooses the addresses and ports that are hashed. The hash has a
+ * random key, so a sender cannot produce collisions. For IPv4, the VIP and the word
+ * with protocol and L3 domain are combined into one word: the operator chooses them,
+ * not the sender. @seed is the seed of the rhashtable.
  *
- * Inline, or the table's code would call them for each entry of a chain.
+ * The functions are inlined into the rhashtable code, which would otherwise call the
+ * comparison for each entry of a chain.
  */
-static hsiphash_key_t lbdr_conn_secret __read_mostly;
+static hsiphash_key_t lbdr_conn_hash_key __read_mostly;
 
 static __always_inline u32 lbdr_conn_hash4(const void *key, u32 len, u32 seed)
 {
 	const struct lbdr_key4 *k = key;
 
 	return hsiphash_3u32((__force u32)k->client,
-			    (__force u32)k->vip ^ k->protocol ^ seed,
-			    k->ports.both,
-			     &lbdr_conn_secret);
+			     (__force u32)k->vip ^ k->protocol ^ seed,
+			     k->ports.both, &lbdr_conn_hash_key);
 }
 
 static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)
 {
-	hsiphash_key_t secret = lbdr_conn_secret;
+	hsiphash_key_t secret = lbdr_conn_hash_key;
 
 	secret.key[0] ^= seed;
 	return hsiphash(key, sizeof(struct lbdr_key6), &secret);
@@ -134,10 +138,10 @@ static const struct rhashtable_params lbdr_conn_params6 = {
 };
 
 /**
- * lbdr_conn_max() - how many connections a namespace may hold
+ * lbdr_conn_max() - Get the maximum number of connections of a namespace
  *
  * Context: any.
- * Return: the module parameter conn_max.
+ * Return: the value of the module parameter conn_max.
  */
 u32 lbdr_conn_max(void)
 {
@@ -151,10 +155,13 @@ static bool lbdr_conn_above(u32 n, u32 max)
 }
 
 /**
- * lbdr_conn_near_limit() - whether there is little room left for new connections
+ * lbdr_conn_near_limit() - Check whether the connection table is nearly full
  * @ln: the namespace
  *
+ * Both conn_max and conn_max_all are checked.
+ *
  * Context: any.
+ * Return: true if fewer than 1/NEAR_LIMIT of the entries are free.
  */
 bool lbdr_conn_near_limit(struct lbdr_net *ln)
 {
@@ -164,10 +171,13 @@ bool lbdr_conn_near_limit(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_conn_full() - whether there is no room for one more connection
+ * lbdr_conn_full() - Check whether the connection table is full
  * @ln: the namespace
  *
+ * Both conn_max and conn_max_all are checked.
+ *
  * Context: any.
+ * Return: true if no connection can be added.
  */
 bool lbdr_conn_full(const struct lbdr_net *ln)
 {
@@ -177,13 +187,14 @@ bool lbdr_conn_full(const struct lbdr_net *ln)
 }
 
 /**
- * lbdr_conn_free_pending() - whether the room of some connections is on its way back
+ * lbdr_conn_free_pending() - Check whether connections wait to be freed
  * @ln: the namespace
  *
- * A connection takes its memory, and its part of conn_max, for a grace period after
- * it has left the table.
+ * A removed connection counts towards conn_max until its memory is freed after a grace
+ * period.
  *
- * Context: any. What others do at this moment may be missed or seen too early.
+ * Context: any; concurrent changes may be missed.
+ * Return: true if more connections are allocated than are in the tables.
  */
 bool lbdr_conn_free_pending(const struct lbdr_net *ln)
 {
@@ -192,7 +203,10 @@ bool lbdr_conn_free_pending(const struct lbdr_net *ln)
 	       (u32)atomic_read(&ln->conns[LBDR_V6].nelems);
 }
 
-/* Seconds; the server was seen alive, and so its service is there. */
+/*
+ * The time-out in seconds. The caller has found server->dead false under
+ * rcu_read_lock(), so the service is valid.
+ */
 static u32 lbdr_conn_timeout(const struct lbdr_net *ln,
 			     const struct lbdr_conn *conn, u32 state)
 {
@@ -207,8 +221,8 @@ static u32 lbdr_conn_timeout(const struct lbdr_net *ln,
 }
 
 /*
- * Time left in jiffies, below 0 when the connection has expired. Signed 32 bits
- * hold LBDR_TIMEOUT_MAX seconds of HZ=1000.
+ * The time left in jiffies, negative if the connection has expired. A long of 32 bits
+ * can hold LBDR_TIMEOUT_MAX seconds at HZ=1000.
  */
 static long lbdr_conn_time_left(const struct lbdr_net *ln,
 				const struct lbdr_conn *conn, u32 state)
@@ -219,13 +233,13 @@ static long lbdr_conn_time_left(const struct lbdr_net *ln,
 }
 
 /**
- * lbdr_conn_left() - how long a connection has to live if no packet comes
+ * lbdr_conn_left() - Get the time until a connection expires
  * @ln: the namespace
  * @conn: the connection
  *
  * Context: rcu_read_lock() held.
- * Return: jiffies; 0 or less when it is gone already, by time, by removal or
- * with its server.
+ * Return: jiffies until the connection expires if no packet arrives; 0 or less if the
+ * connection has expired, or it or its server was removed.
  */
 long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn)
 {
@@ -247,7 +261,7 @@ static void lbdr_conn_count(struct lbdr_server *server, u32 state, int by)
 		atomic_add(by, &server->inactive);
 }
 
-/* Gives back what lbdr_conn_alloc() took, once no reader is left. */
+/* Undoes lbdr_conn_alloc(). No reader holds a pointer to the connection. */
 static void lbdr_conn_free(struct lbdr_conn *conn)
 {
 	struct lbdr_server *server = conn->server;
@@ -265,13 +279,13 @@ static void lbdr_conn_free_rcu(struct rcu_head *rcu)
 }
 
 /**
- * lbdr_conn_move() - another state, unless somebody else was faster
+ * lbdr_conn_move() - Change the state of a connection
  * @conn: the connection
- * @from: the state that was seen
- * @to: another one, not LBDR_CONN_STATE_DEAD
+ * @from: the state that the caller has read
+ * @to: a different state, not LBDR_CONN_STATE_DEAD
  *
- * When two packets race, the second one's move is lost with its cmpxchg; the
- * client's next packet makes up for it.
+ * If another packet changes the state concurrently, the cmpxchg() fails and the state
+ * of the other packet stays. The next packet of the client updates the state again.
  *
  * Context: rcu_read_lock() held, BH off.
  */
@@ -288,17 +302,17 @@ noinline void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_move);
 
 /*
- * Why data_race() in these two: rhashtable locks a bucket by a bit in the bucket's
- * word, which it sets by a marked operation, and reads that word plainly where it
- * moves a table and under that very lock. The bit is masked out of what is read.
- * KCSAN blames the callers, into which all of it is inlined.
+ * data_race() in the next two functions: rhashtable uses a bit of the bucket word as
+ * the bucket lock, sets it by an atomic operation, and reads the word by plain loads
+ * under the lock and while it moves a table. The loads mask the bit out. KCSAN reports
+ * these loads for our functions, since rhashtable's are inlined.
  */
 static __always_inline void lbdr_conn_remove(struct lbdr_net *ln,
 					     struct lbdr_conn *conn)
 {
 	struct rhashtable *table = &ln->conns[conn->family];
 
-	/* The lock's bit, see above. */
+	/* Bucket lock bit, see above. */
 	data_race(conn->family == LBDR_V4 ?
 		  rhashtable_remove_fast(table, &conn->node, lbdr_conn_params4) :
 		  rhashtable_remove_fast(table, &conn->node, lbdr_conn_params6));
@@ -314,7 +328,7 @@ lbdr_conn_insert(struct lbdr_net *ln, struct lbdr_conn *conn)
 {
 	struct rhashtable *table = &ln->conns[conn->family];
 
-	/* The lock's bit, see above. */
+	/* Bucket lock bit, see above. */
 	return data_race(conn->family == LBDR_V4 ?
 			 rhashtable_lookup_get_insert_fast(table, &conn->node,
 							   lbdr_conn_params4) :
@@ -322,7 +336,7 @@ lbdr_conn_insert(struct lbdr_net *ln, struct lbdr_conn *conn)
 							   lbdr_conn_params6));
 }
 
-/* True when this call removed it; the caller has it freed. */
+/* Returns true if this call removed the connection; the caller must free it. */
 static __always_inline bool lbdr_conn_end(struct lbdr_net *ln,
 					  struct lbdr_conn *conn)
 {
@@ -343,15 +357,15 @@ static __always_inline bool lbdr_conn_end(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_conn_kill() - take a connection out of the table, for a packet
+ * lbdr_conn_kill() - Remove a connection from the table and free it by RCU
  * @ln: the namespace
  * @conn: the connection
  *
- * A packet that has just found it may still be forwarded by it, as if it had
- * come a moment earlier.
+ * For packets, which remove one connection at a time. A concurrent packet that has
+ * found the connection is still forwarded to its server.
  *
  * Context: rcu_read_lock() held.
- * Return: true when this call removed it, false when another one did.
+ * Return: true if this call removed the connection, false if another one did.
  */
 noinline bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
 {
@@ -363,14 +377,15 @@ noinline bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_kill);
 
 /**
- * lbdr_conn_reap() - lbdr_conn_kill() for who takes many
+ * lbdr_conn_reap() - Remove a connection from the table; the collector frees it
  * @ln: the namespace
  * @conn: the connection
  *
- * Its memory comes back with the collector's next turn.
+ * For callers that remove many connections. The collector frees the memory in its next
+ * period.
  *
  * Context: rcu_read_lock() held.
- * Return: true when this call removed it, false when another one did.
+ * Return: true if this call removed the connection, false if another one did.
  */
 bool lbdr_conn_reap(struct lbdr_net *ln, struct lbdr_conn *conn)
 {
@@ -380,7 +395,7 @@ bool lbdr_conn_reap(struct lbdr_net *ln, struct lbdr_conn *conn)
 	return true;
 }
 
-/* No reader has any of @reaped, nor will. */
+/* Frees connections that no reader can reach any more. */
 static void lbdr_conn_free_reaped(struct llist_node *reaped)
 {
 	struct lbdr_conn *conn, *next;
@@ -405,14 +420,15 @@ lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family,
 }
 
 /**
- * lbdr_conn_peek() - the connection that an ICMP error is about
+ * lbdr_conn_peek() - Look up a connection without updating it
  * @ln: the namespace
- * @flow: of the packet that it quotes
+ * @flow: flow of a client's packet
  *
- * Changes nothing: what a router says keeps no connection alive.
+ * The time stamp is not updated. Used for ICMP errors, which must not keep a connection
+ * alive, and for packet simulation.
  *
  * Context: rcu_read_lock() held.
- * Return: the connection, or NULL when there is none that lives.
+ * Return: the connection, or NULL if there is none or it has expired.
  */
 struct lbdr_conn *lbdr_conn_peek(struct lbdr_net *ln,
 				 const struct lbdr_flow *flow)
@@ -423,7 +439,7 @@ struct lbdr_conn *lbdr_conn_peek(struct lbdr_net *ln,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_peek);
 
-/* lbdr_conn_find() where the compiler knows the flow's family. */
+/* lbdr_conn_find() for callers that know the family at compile time. */
 static __always_inline struct lbdr_conn *
 lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 		  const struct lbdr_flow *flow)
@@ -459,16 +475,16 @@ kill:
 }
 
 /**
- * lbdr_conn_find() - the connection that a packet belongs to
+ * lbdr_conn_find() - Look up the connection of a packet and update its time stamp
  * @ln: the namespace
- * @flow: of the packet
+ * @flow: flow of the packet
  *
- * A connection that has expired, whose server was removed, or that a SYN or an
- * INIT begins anew after it was closed, is killed here and not found. It keeps
- * alive what persistence remembers of its client.
+ * A connection is removed and not returned if it has expired, if its server was
+ * removed, or if it is closing and the packet is a SYN or an SCTP INIT. If the service
+ * is persistent, the time stamp of the client's template is updated, too.
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: the connection, its stamp renewed, or NULL.
+ * Return: the connection, or NULL.
  */
 struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 				 const struct lbdr_flow *flow)
@@ -487,14 +503,14 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 
 	n = atomic_inc_return(&ln->n_conns);
 	if (unlikely((u32)n > lbdr_conn_max())) {
-		pr_notice_once("a connection table is full, conn_max is %u: new connections are dropped and counted as conn-max (told once)\n",
+		pr_notice_once("a connection table is full, conn_max is %u: new connections are dropped and counted as conn-max (logged once)\n",
 			       lbdr_conn_max());
 		*why = LBDR_DROP_CONN_MAX;
 		goto err_count;
 	}
 	if (unlikely(percpu_counter_read_positive(&lbdr_conn_total) >=
 		     READ_ONCE(conn_max_all))) {
-		pr_notice_once("the connection tables of all network namespaces hold conn_max_all connections, %u: new connections are dropped and counted as conn-max (told once)\n",
+		pr_notice_once("the connection tables of all network namespaces hold conn_max_all connections, %u: new connections are dropped and counted as conn-max (logged once)\n",
 			       READ_ONCE(conn_max_all));
 		*why = LBDR_DROP_CONN_MAX;
 		goto err_count;
@@ -507,7 +523,7 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 		goto err_count;
 	}
 	percpu_counter_inc(&lbdr_conn_total);
-	/* The collector rests while there is nothing to collect. */
+	/* The collector is not queued while there are no connections. */
 	if (unlikely(!delayed_work_pending(&ln->collector)))
 		queue_delayed_work(system_power_efficient_wq, &ln->collector,
 				   COLLECT_PERIOD);
@@ -529,18 +545,18 @@ err_count:
 }
 
 /**
- * lbdr_conn_add() - a new connection
+ * lbdr_conn_add() - Add a connection
  * @ln: the namespace
- * @flow: of its first packet, whose event may begin one
- * @server: the scheduler's choice, kept alive by rcu_read_lock()
- * @why: set when NULL is returned
+ * @flow: flow of the first packet, or of a template
+ * @server: the server that the scheduler has chosen, valid under rcu_read_lock()
+ * @why: set to the drop reason if NULL is returned
  *
- * Look-up and insertion are one step: of two first packets on two CPUs one
- * makes the connection, and the other is given that one.
+ * Lookup and insertion are atomic: if two CPUs add a connection of the same flow, one
+ * of them inserts it, and both return it.
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: the flow's connection, which may lead to another server than
- * @server, or NULL.
+ * Return: the connection of the flow, whose server may differ from @server if another
+ * CPU has inserted it, or NULL.
  */
 struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 				const struct lbdr_flow *flow,
@@ -553,7 +569,7 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 	if (!conn)
 		return NULL;
 
-	/* Counted before others can see it, so that no count is below 0. */
+	/* Count before the connection is visible, or the count might become negative. */
 	lbdr_conn_count(server, conn->state, 1);
 	old = lbdr_conn_insert(ln, conn);
 	if (likely(!old)) {
@@ -572,15 +588,15 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 	if (!IS_ERR(old) && READ_ONCE(old->state) != LBDR_CONN_STATE_DEAD)
 		return old;
 	/*
-	 * The table could not grow in time (EBUSY, ENOMEM, E2BIG), or the old
-	 * one is being removed at this moment.
+	 * The insertion failed since the table could not grow (EBUSY, ENOMEM,
+	 * E2BIG), or another CPU is removing the old connection.
 	 */
 	*why = LBDR_DROP_CONN_MEMORY;
 	return NULL;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_add);
 
-/* Looks at up to @budget connections of one table. */
+/* Removes the expired ones of the next @budget connections of one table. */
 static void lbdr_conn_collect_table(struct lbdr_net *ln,
 				    enum lbdr_family family, u32 budget)
 {
@@ -589,7 +605,7 @@ static void lbdr_conn_collect_table(struct lbdr_net *ln,
 	u32 batch;
 
 	while (budget) {
-		/* A resize sends the walk back to the start: no harm done. */
+		/* A resize restarts the walk, which does no harm. */
 		rhashtable_walk_start(walk);
 		for (batch = 0; batch < COLLECT_BATCH && budget;
 		     batch++, budget--) {
@@ -597,9 +613,9 @@ static void lbdr_conn_collect_table(struct lbdr_net *ln,
 			if (!conn || IS_ERR(conn))
 				break;
 			/*
-			 * A packet may renew the stamp after this look: it is
-			 * forwarded, and the connection ends as if it had come
-			 * a moment later. Its time was over.
+			 * A packet may update the stamp after this check. The
+			 * packet is forwarded, and the connection is removed
+			 * all the same: it had expired before the packet.
 			 */
 			if (lbdr_conn_left(ln, conn) <= 0)
 				lbdr_conn_reap(ln, conn);
@@ -607,7 +623,7 @@ static void lbdr_conn_collect_table(struct lbdr_net *ln,
 		rhashtable_walk_stop(walk);
 
 		if (batch < COLLECT_BATCH && !IS_ERR(conn)) {
-			/* All seen, or all that the budget allows. */
+			/* End of the table, or the budget is used up. */
 			if (!conn) {
 				rhashtable_walk_exit(walk);
 				rhashtable_walk_enter(&ln->conns[family], walk);
@@ -634,7 +650,7 @@ static void lbdr_conn_collect(struct work_struct *work)
 						      n / COLLECT_PERIODS));
 	}
 
-	/* All of these were unlinked before the grace period begins. */
+	/* These were removed from the table before the grace period begins. */
 	reaped = llist_del_all(&ln->reaped);
 	if (reaped) {
 		synchronize_rcu();
@@ -642,8 +658,8 @@ static void lbdr_conn_collect(struct work_struct *work)
 	}
 
 	/*
-	 * Pairs with atomic_inc_return() in lbdr_conn_alloc(): a connection
-	 * made after this look finds no work pending and queues it.
+	 * Pairs with atomic_inc_return() in lbdr_conn_alloc(): if this reads 0,
+	 * the next allocation finds no work pending and queues the collector.
 	 */
 	if (atomic_read(&ln->n_conns))
 		queue_delayed_work(system_power_efficient_wq, &ln->collector,
@@ -651,7 +667,7 @@ static void lbdr_conn_collect(struct work_struct *work)
 }
 
 /**
- * lbdr_conn_table_init() - make a namespace's connection tables
+ * lbdr_conn_table_init() - Allocate the connection tables of a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -685,12 +701,12 @@ static void lbdr_conn_free_last(void *ptr, void *arg)
 }
 
 /**
- * lbdr_conn_table_exit() - free a namespace's connection tables
- * @ln: the namespace, whose hooks are gone for a grace period and whose last
- *	dump has ended, so that nobody reads or inserts
+ * lbdr_conn_table_exit() - Free the connection tables of a namespace
+ * @ln: the namespace; its hooks were unregistered a grace period ago and its last
+ *	dump has ended, so there is no reader and no writer
  *
- * Connections that were killed before may wait in call_rcu(): the caller's
- * rcu_barrier() must come before @ln is freed.
+ * RCU callbacks of lbdr_conn_kill() may be pending, which use @ln: the caller must call
+ * rcu_barrier() before @ln is freed.
  *
  * Context: process.
  */
@@ -707,29 +723,29 @@ void lbdr_conn_table_exit(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_conn_init() - make the caches that connections come from
+ * lbdr_conn_init() - Create the slab caches of connections
  *
  * Context: process.
  * Return: 0 or -ENOMEM.
  */
 int lbdr_conn_init(void)
 {
-	u32 usual;
+	u32 default_max;
 	int err;
 
-	/* One cache line; nothing to gain for IPv6, which takes more anyway. */
+	/* An IPv4 connection takes one cache line; an IPv6 connection takes more. */
 	BUILD_BUG_ON(sizeof(struct lbdr_conn4) > 64);
 	BUILD_BUG_ON(sizeof(struct lbdr_key4) != 16);
 	BUILD_BUG_ON(sizeof(struct lbdr_key6) != 40);
-	get_random_bytes(&lbdr_conn_secret, sizeof(lbdr_conn_secret));
+	get_random_bytes(&lbdr_conn_hash_key, sizeof(lbdr_conn_hash_key));
 
-	/* 64 bytes, and 16 for the table at its emptiest */
-	usual = clamp_t(u64, div_u64((u64)totalram_pages() << PAGE_SHIFT,
-				     8 * 80), 1 << 16, 1 << 27);
+	/* 64 bytes for a connection and 16 bytes for its share of the hash table */
+	default_max = clamp_t(u64, div_u64((u64)totalram_pages() << PAGE_SHIFT,
+					   8 * 80), 1 << 16, 1 << 27);
 	if (!conn_max)
-		conn_max = usual;
+		conn_max = default_max;
 	if (!conn_max_all)
-		conn_max_all = max(2 * usual, conn_max);
+		conn_max_all = max(2 * default_max, conn_max);
 
 	err = percpu_counter_init(&lbdr_conn_total, 0, GFP_KERNEL);
 	if (err)
@@ -754,7 +770,7 @@ err_v4:
 }
 
 /**
- * lbdr_conn_exit() - free the caches
+ * lbdr_conn_exit() - Destroy the slab caches of connections
  *
  * Context: process, after rcu_barrier().
  */

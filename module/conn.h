@@ -18,12 +18,13 @@ struct lbdr_server;
  * struct lbdr_conn - a connection, without its key
  * @node: in lbdr_net.conns; RCU
  * @server: immutable, one reference held until the memory is freed
- * @stamp: jiffies of the last packet, coarse; any packet writes it
- * @state: enum lbdr_conn_state; cmpxchg(). The one that moves it to
- *	LBDR_CONN_STATE_DEAD takes the connection out of the table
- * @family: which of the two structs below it heads; immutable
- * @rcu: frees it after the last packet that saw it
- * @reaped: in lbdr_net.reaped, in place of @rcu
+ * @stamp: jiffies of the last packet, at a resolution of a quarter of a second;
+ *	WRITE_ONCE() by packets
+ * @state: enum lbdr_conn_state, or LBDR_CONN_STATE_UDP_ONE; cmpxchg(). The CPU that
+ *	sets LBDR_CONN_STATE_DEAD removes the connection from the table
+ * @family: selects struct lbdr_conn4 or struct lbdr_conn6; immutable
+ * @rcu: frees the connection after a grace period
+ * @reaped: in lbdr_net.reaped; used instead of @rcu
  */
 struct lbdr_conn {
 	struct rhash_head	node;
@@ -37,11 +38,13 @@ struct lbdr_conn {
 	};
 };
 
+/* An IPv4 connection. */
 struct lbdr_conn4 {
 	struct lbdr_conn	conn;
 	struct lbdr_key4	key;
 };
 
+/* An IPv6 connection. */
 struct lbdr_conn6 {
 	struct lbdr_conn	conn;
 	struct lbdr_key6	key;

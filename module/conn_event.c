@@ -22,7 +22,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_event_key);
 static ATOMIC_NOTIFIER_HEAD(lbdr_conn_event_chain);
 
 /**
- * lbdr_conn_event_register() - start the delivery of connection events
+ * lbdr_conn_event_register() - Start the delivery of connection events
  * @nb: the notifier. It is called with an enum lbdr_conn_event and a struct
  *	lbdr_conn_change, for the connections of all network namespaces, persistence
  *	templates included. Context of the call: rcu_read_lock() held, BH on (collector)
@@ -45,7 +45,7 @@ int lbdr_conn_event_register(struct notifier_block *nb)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_event_register);
 
 /**
- * lbdr_conn_event_unregister() - stop the delivery of connection events
+ * lbdr_conn_event_unregister() - Stop the delivery of connection events
  * @nb: the notifier, which is registered
  *
  * No call of @nb is running or will begin when this function returns: it waits for an
@@ -62,7 +62,7 @@ void lbdr_conn_event_unregister(struct notifier_block *nb)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_event_unregister);
 
 /**
- * lbdr_conn_event_notify() - call the notifiers; use lbdr_conn_event()
+ * lbdr_conn_event_notify() - Call the notifiers; use lbdr_conn_event()
  * @conn: the connection
  * @from: state before
  * @to: state after

@@ -42,7 +42,7 @@ void lbdr_conn_event_unregister(struct notifier_block *nb);
 void lbdr_conn_event_notify(const struct lbdr_conn *conn, u32 from, u32 to);
 
 /**
- * lbdr_conn_event() - report a connection event
+ * lbdr_conn_event() - Report a connection event
  * @conn: the connection
  * @from: state before
  * @to: state after

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Network devices that are added, changed and removed: what the other files do then.
+ * Netdevice notifier: dispatches events of network devices to the other files.
  *
- * A device that is unregistered waits for everything that refers to it, so routes
- * are dropped (nexthop.c) and hooks unregistered (ingress.c) at NETDEV_UNREGISTER.
- * VRF devices are L3 domains (domain.c).
+ * Unregistering a device waits until all references to it are released. So routes are
+ * dropped (nexthop.c) and hooks unregistered (ingress.c) at NETDEV_UNREGISTER. VRF
+ * devices are L3 domains (domain.c).
  *
- * LRO merges packets of a connection into one that cannot be split again as it was,
- * so nothing that forwards may use it. Where ip_forward is on the kernel has switched
- * it off; a director needs no ip_forward, so it does so itself, in a work item, since
- * RTNL and lbdr_net.lock are never nested.
+ * LRO merges packets in a way that cannot be reversed, so a host that forwards must not
+ * use LRO. The kernel disables LRO if ip_forward is set. A director needs no ip_forward,
+ * so this file disables LRO. A work item does this, since it needs RTNL, and RTNL is
+ * never nested with the locks of the configuration.
  */
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
@@ -34,17 +34,19 @@ static void lbdr_device_lro_work(struct work_struct *work)
 }
 
 /**
- * lbdr_device_disable_lro() - switch LRO off on all devices of a namespace
+ * lbdr_device_disable_lro() - Disable LRO on all devices of a namespace
  * @ln: the namespace
  *
- * Context: process.
+ * Only queues a work item.
+ *
+ * Context: any.
  */
 void lbdr_device_disable_lro(struct lbdr_net *ln)
 {
 	schedule_work(&ln->lro);
 }
 
-static void lbdr_device_gone(struct lbdr_net *ln, const struct net_device *dev)
+static void lbdr_device_unregister(struct lbdr_net *ln, const struct net_device *dev)
 {
 	lbdr_ingress_dev_gone(ln, dev);
 	lbdr_nexthop_drop_dev(ln, dev);
@@ -58,7 +60,7 @@ static bool lbdr_device_has_services(const struct lbdr_net *ln)
 	       READ_ONCE(ln->n_services[LBDR_V6]);
 }
 
-/* RTNL is held, so lbdr_net.lock is not taken. */
+/* Context: RTNL held, so lbdr_net.config and lbdr_net.lock must not be taken. */
 static int lbdr_device_event(struct notifier_block *nb, unsigned long event,
 			     void *ptr)
 {
@@ -77,7 +79,7 @@ static int lbdr_device_event(struct notifier_block *nb, unsigned long event,
 		}
 		break;
 	case NETDEV_UNREGISTER:
-		lbdr_device_gone(ln, dev);
+		lbdr_device_unregister(ln, dev);
 		break;
 	case NETDEV_UP:
 		if (READ_ONCE(ln->nexthops.n))
@@ -96,7 +98,7 @@ static struct notifier_block lbdr_device_notifier = {
 };
 
 /**
- * lbdr_device_net_init() - prepare a namespace
+ * lbdr_device_net_init() - Prepare a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -107,7 +109,7 @@ void lbdr_device_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_device_net_exit() - stop the work of a namespace
+ * lbdr_device_net_exit() - Stop the work item of a namespace
  * @ln: the namespace, without services
  *
  * Context: process, RTNL is not held.
@@ -118,9 +120,9 @@ void lbdr_device_net_exit(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_device_init() - register for netdevice events
+ * lbdr_device_init() - Register for netdevice events
  *
- * Context: process, every namespace has its director.
+ * Context: process, after lbdr_net_init().
  * Return: 0 or a negative error.
  */
 int lbdr_device_init(void)
@@ -129,11 +131,11 @@ int lbdr_device_init(void)
 }
 
 /**
- * lbdr_device_exit() - unregister
+ * lbdr_device_exit() - Unregister from netdevice events
  *
- * The kernel replays NETDEV_UNREGISTER of all devices, so no route or domain is left.
- * A route that a packet publishes after that goes with its server, and a device
- * that is being removed just then waits for it.
+ * The kernel calls the notifier with NETDEV_UNREGISTER for all devices, which drops all
+ * routes and domains. A packet may publish another route afterwards. That route is
+ * freed with its server, and the unregistering of its device waits until then.
  *
  * Context: process.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Network devices.
+ * Netdevice notifier
  */
 #ifndef _LBDR_DEVICE_H
 #define _LBDR_DEVICE_H

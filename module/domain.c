@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * L3 domains. A packet's domain is the VRF that its device is, or is enslaved to; 0
- * is the default domain of all other devices. The id is a part of the keys of
- * connections, templates, services and next hops.
+ * L3 domains. The domain of a packet is that of its device: a VRF device and the devices
+ * enslaved to it have the domain of the VRF, all other devices have the default domain,
+ * 0. The id of the domain is a part of the keys of connections, templates, services and
+ * next hops.
  *
- * A domain exists while there is a VRF device of its name, or a service names it:
- * services may be added before the device. Ids are allocated cyclically: connections
- * of a VRF that is gone idle out before its id is used again. A VRF that is renamed
- * moves to the domain of the new name.
+ * A domain exists while a VRF device has its name or a service refers to it: services
+ * may be added before the device. Ids are allocated cyclically, so connections of a
+ * removed VRF expire before its id is used again. A VRF device that is renamed moves
+ * to the domain of its new name.
  *
- * Packets read under rcu_read_lock(). Changes are made under lbdr_domains.lock, a
- * mutex: by the netdevice notifier, which holds RTNL, and by the configuration,
- * which holds lbdr_net.lock. Domains are freed by RCU.
+ * Packets read under rcu_read_lock(). Writers hold lbdr_domains.lock, a mutex: the
+ * netdevice notifier, which also holds RTNL, and commands, which may also hold
+ * lbdr_net.config or lbdr_net.lock. Domains are freed by RCU.
  */
 #include <net/l3mdev.h>
 
@@ -32,7 +33,7 @@ static struct lbdr_domain *lbdr_domain_find_name(struct lbdr_domains *domains,
 	return NULL;
 }
 
-/* Returns the domain of a name, without a reference, or an error. */
+/* Finds or allocates the domain of a name, without a reference. Returns ERR_PTR(). */
 static struct lbdr_domain *lbdr_domain_make(struct lbdr_domains *domains,
 					    const char *name)
 {
@@ -50,12 +51,12 @@ static struct lbdr_domain *lbdr_domain_make(struct lbdr_domains *domains,
 	err = xa_alloc_cyclic(&domains->ids, &id, domain,
 			      XA_LIMIT(1, LBDR_DOMAIN_UNKNOWN - 1),
 			      &domains->next_id, GFP_KERNEL_ACCOUNT);
-	/* 1: the ids begin anew. */
+	/* 1 means that the ids have wrapped around. */
 	if (err < 0) {
 		kfree(domain);
 		return ERR_PTR(err);
 	}
-	/* Before a packet can learn the id from by_ifindex. */
+	/* Packets read the id from by_ifindex, which is set later. */
 	domain->id = id;
 	list_add_tail(&domain->list, &domains->list);
 	return domain;
@@ -72,13 +73,13 @@ static void lbdr_domain_free_unused(struct lbdr_domains *domains,
 }
 
 /**
- * lbdr_domain_get_by_name() - get the domain of a VRF for a service
+ * lbdr_domain_get_by_name() - Get the domain of a VRF for a service
  * @ln: the namespace
- * @name: of the VRF device, which need not exist; shorter than IFNAMSIZ
+ * @name: name of the VRF device, which need not exist; shorter than IFNAMSIZ
  *
  * Context: process, may sleep.
- * Return: the id, with a reference for the caller, or -ENOMEM, or -EBUSY when all
- * ids are in use.
+ * Return: the id, with a reference for the caller; -ENOMEM; or -EBUSY if all ids are in
+ * use.
  */
 int lbdr_domain_get_by_name(struct lbdr_net *ln, const char *name)
 {
@@ -99,7 +100,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_get_by_name);
 /**
  * lbdr_domain_hold() - Take another reference to a domain
  * @ln: the namespace
- * @id: of a domain that cannot go meanwhile, or 0, which is ignored
+ * @id: id of a domain that the caller has a reference to, or 0, which is ignored
  *
  * Context: process, may sleep.
  */
@@ -120,11 +121,11 @@ void lbdr_domain_hold(struct lbdr_net *ln, u16 id)
 /**
  * lbdr_domain_lookup() - Look up the domain of a VRF
  * @ln: the namespace
- * @name: of the VRF device
+ * @name: name of the VRF device
  *
  * Context: process, may sleep.
- * Return: the id, or LBDR_DOMAIN_UNKNOWN. Without a reference, the id may belong to
- * no domain any more; it is not used again soon.
+ * Return: the id, or LBDR_DOMAIN_UNKNOWN. The caller gets no reference, so the domain
+ * may be freed; its id is not used again soon.
  */
 u16 lbdr_domain_lookup(struct lbdr_net *ln, const char *name)
 {
@@ -139,7 +140,7 @@ u16 lbdr_domain_lookup(struct lbdr_net *ln, const char *name)
 }
 
 /**
- * lbdr_domain_put() - drop a reference to a domain
+ * lbdr_domain_put() - Drop a reference to a domain
  * @ln: the namespace
  * @id: from lbdr_domain_get_by_name(); 0 is ignored
  *
@@ -162,7 +163,7 @@ void lbdr_domain_put(struct lbdr_net *ln, u16 id)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_put);
 
 /**
- * lbdr_domain_find() - find a domain by its id
+ * lbdr_domain_find() - Look up a domain by its id
  * @ln: the namespace
  * @id: the id, not 0
  *
@@ -175,13 +176,13 @@ struct lbdr_domain *lbdr_domain_find(struct lbdr_net *ln, u16 id)
 }
 
 /**
- * lbdr_domain_name() - get the name of a domain
+ * lbdr_domain_name() - Get the name of a domain
  * @ln: the namespace
  * @id: the id
  * @name: set to the name, IFNAMSIZ bytes
  *
  * Context: any.
- * Return: 0, or -ENOENT for the default domain and one that does not exist.
+ * Return: 0, or -ENOENT if @id is 0 or no domain has it.
  */
 int lbdr_domain_name(struct lbdr_net *ln, u16 id, char *name)
 {
@@ -198,12 +199,12 @@ int lbdr_domain_name(struct lbdr_net *ln, u16 id, char *name)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_name);
 
 /**
- * lbdr_domain_ifindex() - get the VRF device of a domain
+ * lbdr_domain_ifindex() - Get the VRF device of a domain
  * @ln: the namespace
  * @id: the id, not 0
  *
  * Context: rcu_read_lock() held.
- * Return: the ifindex, or 0 when there is no such device.
+ * Return: the ifindex, or 0 if the domain has no device.
  */
 u32 lbdr_domain_ifindex(struct lbdr_net *ln, u16 id)
 {
@@ -213,7 +214,7 @@ u32 lbdr_domain_ifindex(struct lbdr_net *ln, u16 id)
 }
 
 /**
- * lbdr_domain_of_vrf() - get the L3 domain of a device with a VRF
+ * lbdr_domain_of_vrf() - Get the L3 domain of a VRF device or a device in a VRF
  * @ln: the namespace
  * @dev: the device, for which lbdr_domain_has_vrf() is true
  *
@@ -222,7 +223,7 @@ u32 lbdr_domain_ifindex(struct lbdr_net *ln, u16 id)
  */
 u16 lbdr_domain_of_vrf(struct lbdr_net *ln, const struct net_device *dev)
 {
-	/* An older kernel's declaration lacks the const. */
+	/* Older kernels declare the parameter without const. */
 	int ifindex = l3mdev_master_ifindex_rcu((struct net_device *)dev);
 	void *id = ifindex ? xa_load(&ln->domains.by_ifindex, ifindex) : NULL;
 
@@ -231,11 +232,12 @@ u16 lbdr_domain_of_vrf(struct lbdr_net *ln, const struct net_device *dev)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_of_vrf);
 
 /**
- * lbdr_domain_add_dev() - a VRF device has come, or has a new name
+ * lbdr_domain_add_dev() - Bind a VRF device to the domain of its name
  * @ln: the namespace
  * @dev: the device
  *
- * Without memory, packets of the VRF are passed to the stack.
+ * Called when a VRF device was registered or renamed. If no memory is available, packets
+ * of the VRF are passed to the stack.
  *
  * Context: process, RTNL held.
  */
@@ -260,15 +262,18 @@ void lbdr_domain_add_dev(struct lbdr_net *ln, const struct net_device *dev)
 	}
 	mutex_unlock(&domains->lock);
 	if (err)
-		pr_warn_ratelimited("no L3 domain for the VRF %s (%d): its packets are passed to the stack\n",
+		pr_warn_ratelimited("no L3 domain for VRF %s (error %d): its packets are passed to the stack\n",
 				    dev->name, err);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_add_dev);
 
 /**
- * lbdr_domain_del_dev() - a VRF device leaves, or is about to get another domain
+ * lbdr_domain_del_dev() - Unbind a VRF device from its domain
  * @ln: the namespace
  * @dev: the device
+ *
+ * Called when a VRF device is unregistered or was renamed. Unlinks the next hops of the
+ * domain.
  *
  * Context: process, RTNL held.
  */
@@ -291,7 +296,7 @@ void lbdr_domain_del_dev(struct lbdr_net *ln, const struct net_device *dev)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_del_dev);
 
 /**
- * lbdr_domain_net_init() - prepare the domains of a namespace
+ * lbdr_domain_net_init() - Prepare the domains of a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -305,9 +310,9 @@ void lbdr_domain_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_domain_net_exit() - free the domains of a namespace
- * @ln: the namespace, without services; the netdevice notifier has seen its
- *	devices leave
+ * lbdr_domain_net_exit() - Free the domains of a namespace
+ * @ln: the namespace, without services; lbdr_domain_del_dev() was called for all its
+ *	VRF devices
  *
  * Context: process.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * L3 domains: the default one, and one for each VRF.
+ * L3 domains: the default domain, and one domain for each VRF
  */
 #ifndef _LBDR_DOMAIN_H
 #define _LBDR_DOMAIN_H
@@ -11,19 +11,19 @@
 
 struct lbdr_net;
 
-/* Of a packet whose VRF has no id: no memory, or 65,534 VRFs have one */
+/* The VRF of a packet has no id: out of memory, or all 65,534 ids are in use */
 #define LBDR_DOMAIN_UNKNOWN	U16_MAX
 
 /**
- * struct lbdr_domain - a VRF, by name
+ * struct lbdr_domain - the L3 domain of a VRF
  * @list: in lbdr_domains.list; lbdr_domains.lock
- * @name: of the device that is, or may become, the VRF; immutable
+ * @name: name of the VRF device, which need not exist; immutable
  * @id: immutable, not 0
- * @ifindex: of the device, 0 while there is none; WRITE_ONCE() under
+ * @ifindex: ifindex of the device, 0 while there is none; WRITE_ONCE() under
  *	lbdr_domains.lock
- * @services: references by services; lbdr_domains.lock
+ * @services: references by services and staged services; lbdr_domains.lock
  * @nexthops: next hops in this domain; lbdr_nexthops.lock
- * @rcu: frees it
+ * @rcu: frees the domain
  */
 struct lbdr_domain {
 	struct list_head	list;
@@ -36,13 +36,14 @@ struct lbdr_domain {
 };
 
 /**
- * struct lbdr_domains - the L3 domains of a namespace but the default one
+ * struct lbdr_domains - the L3 domains of a namespace, except the default one
  * @by_ifindex: ids by the ifindex of a VRF device; RCU, changed under @lock
- * @n_bound: references by services and commands; WRITE_ONCE() under @lock
+ * @n_bound: sum of lbdr_domain.services; WRITE_ONCE() under @lock
  * @ids: domains by id; RCU, changed under @lock
- * @next_id: where xa_alloc_cyclic() goes on; @lock
+ * @next_id: position of xa_alloc_cyclic(); @lock
  * @list: all domains; @lock
- * @lock: taken inside lbdr_net.lock, or inside RTNL; its holder takes neither
+ * @lock: taken inside lbdr_net.config, lbdr_net.lock or RTNL; none of these is taken
+ *	inside it
  */
 struct lbdr_domains {
 	struct xarray		by_ifindex;
@@ -66,14 +67,14 @@ void lbdr_domain_del_dev(struct lbdr_net *ln, const struct net_device *dev);
 void lbdr_domain_net_init(struct lbdr_net *ln);
 void lbdr_domain_net_exit(struct lbdr_net *ln);
 
-/* Whether a device is a VRF or enslaved to one. */
+/* True if a device is a VRF or enslaved to one. */
 static inline bool lbdr_domain_has_vrf(const struct net_device *dev)
 {
 	return dev->priv_flags & (IFF_L3MDEV_MASTER | IFF_L3MDEV_SLAVE);
 }
 
 /**
- * lbdr_domain_of_dev() - get the L3 domain of a device
+ * lbdr_domain_of_dev() - Get the L3 domain of a device
  * @ln: the namespace
  * @dev: the device, or NULL
  *

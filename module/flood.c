@@ -56,7 +56,7 @@ static bool lbdr_flood_over_rate(struct lbdr_net *ln, u32 rate)
 }
 
 /**
- * lbdr_flood_account() - count a new connection and check for a flood
+ * lbdr_flood_account() - Count a new connection and check for a flood
  * @ln: the namespace
  *
  * Must be called exactly once per new connection: increments the rate counter.
@@ -74,7 +74,7 @@ bool lbdr_flood_account(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_flood_check() - check for a flood without counting
+ * lbdr_flood_check() - Check for a flood without counting
  * @ln: the namespace
  *
  * Context: any.
@@ -90,7 +90,7 @@ bool lbdr_flood_check(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_flood_stateless() - check if a service can forward without connections
+ * lbdr_flood_stateless() - Check if a service can forward without connections
  * @service: the service
  *
  * Context: rcu_read_lock() held.
@@ -106,7 +106,7 @@ bool lbdr_flood_stateless(const struct lbdr_service *service)
 }
 
 /**
- * lbdr_flood_forward() - record that a packet is forwarded without a connection
+ * lbdr_flood_forward() - Record that a packet is forwarded without a connection
  * @ln: the namespace
  *
  * Context: BH off.
@@ -122,7 +122,7 @@ void lbdr_flood_forward(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_flood_recent() - check if flows may exist that have no connection
+ * lbdr_flood_recent() - Check if flows may exist that have no connection
  * @ln: the namespace
  *
  * Context: any.
@@ -139,7 +139,7 @@ bool lbdr_flood_recent(const struct lbdr_net *ln)
 }
 
 /**
- * lbdr_flood_evict() - evict a half-open connection to make room for a new one
+ * lbdr_flood_evict() - Evict a half-open connection to make room for a new one
  * @ln: the namespace
  * @family: family of the table to search
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A flow: what is read from a packet, and what that means to a connection.
+ * Flows: the fields of a packet that select and affect a connection.
  */
 #ifndef _LBDR_FLOW_H
 #define _LBDR_FLOW_H
@@ -11,7 +11,7 @@
 #include <linux/lbdr.h>
 #include "compat.h"
 
-/* The two address families, as an index. */
+/* Address families, as array indices */
 enum lbdr_family {
 	LBDR_V4,
 	LBDR_V6,
@@ -23,9 +23,9 @@ static inline u8 lbdr_af(enum lbdr_family family)
 	return family == LBDR_V4 ? AF_INET : AF_INET6;
 }
 
-/* What a packet means to its connection. */
+/* Events: the effect of a packet on its connection, see state.c */
 enum lbdr_event {
-	LBDR_EVENT_DATA,	/* of TCP */
+	LBDR_EVENT_DATA,	/* TCP segment that is none of the following */
 	LBDR_EVENT_SYN,
 	LBDR_EVENT_FIN,
 	LBDR_EVENT_RST,
@@ -34,23 +34,20 @@ enum lbdr_event {
 	LBDR_EVENT_SCTP_DATA,
 	LBDR_EVENT_SCTP_SHUTDOWN,
 	LBDR_EVENT_SCTP_ABORT,
-	LBDR_EVENT_TEMPLATE,	/* none: persistence remembers a client */
+	LBDR_EVENT_TEMPLATE,	/* no packet: a persistence template is added */
 	LBDR_EVENTS
 };
 
-/*
- * In a key's protocol, beside the IP protocol: this is no connection but what
- * persistence remembers of a client, see persist.c.
- */
+/* Flag in the protocol of a key: persistence template, see persist.c */
 #define LBDR_KEY_TEMPLATE	BIT(8)
 /* Of a template: its service is a range of ports, or is bound to a VRF. */
 #define LBDR_KEY_RANGE		BIT(9)
 #define LBDR_KEY_BOUND		BIT(10)
 
-/* In a key's protocol, from here up: the L3 domain's id, see domain.c. */
+/* First bit of the L3 domain's id in the protocol of a key, see domain.c */
 #define LBDR_KEY_DOMAIN_SHIFT	16
 
-/* The ports as they are side by side in a transport header. */
+/* Ports, in the order of a transport header */
 union lbdr_ports {
 	struct {
 		__be16	cport;
@@ -60,8 +57,8 @@ union lbdr_ports {
 };
 
 /*
- * The key of a connection in the table. Compared as words: no padding. @protocol is
- * the IP protocol, LBDR_KEY_TEMPLATE, and the L3 domain.
+ * Key of a connection. Keys are compared as memory, so they have no padding. @protocol
+ * contains the IP protocol, LBDR_KEY_TEMPLATE and the L3 domain.
  */
 struct lbdr_key4 {
 	__be32			client;
@@ -78,14 +75,14 @@ struct lbdr_key6 {
 };
 
 /**
- * struct lbdr_flow - what the walk knows of a packet, see parse.c
+ * struct lbdr_flow - parsed fields of a packet
  * @v4: connection key when @family is LBDR_V4
  * @v6: connection key when @family is LBDR_V6
- * @family: which of the two
- * @event: what the packet means to its connection
- * @local: this host is the client; set by the hook, not by the parser
- * @hdr_len: bytes of network and transport header, which every segment of a
- *	GSO packet will carry
+ * @family: selects @v4 or @v6
+ * @event: effect of the packet on its connection
+ * @local: the client is on this host; set by the hook, not by the parser
+ * @hdr_len: length of the network and transport headers, which each segment of a GSO
+ *	packet repeats
  */
 struct lbdr_flow {
 	union {
@@ -98,7 +95,7 @@ struct lbdr_flow {
 	u32			hdr_len;
 };
 
-/* The L3 domain of a flow; for a caller that knows @family at compile time. */
+/* The L3 domain of a flow, for callers that know @family at compile time. */
 static __always_inline u16 lbdr_flow_domain_of(const struct lbdr_flow *flow,
 					       enum lbdr_family family)
 {
@@ -116,7 +113,7 @@ static inline u8 lbdr_flow_protocol(const struct lbdr_flow *flow)
 	return flow->family == LBDR_V4 ? flow->v4.protocol : flow->v6.protocol;
 }
 
-/* Sets the domain of a flow that the parser has filled in. */
+/* Sets the L3 domain of a flow. The parser has set the domain to 0. */
 static inline void lbdr_flow_set_domain(struct lbdr_flow *flow, u16 domain)
 {
 	if (flow->family == LBDR_V4)
@@ -125,11 +122,11 @@ static inline void lbdr_flow_set_domain(struct lbdr_flow *flow, u16 domain)
 		flow->v6.protocol |= (u32)domain << LBDR_KEY_DOMAIN_SHIFT;
 }
 
-/* UDP of which one datagram was seen; users are told of UDP. */
+/* Half-open UDP: only one datagram seen so far. Reported as LBDR_CONN_STATE_UDP. */
 #define LBDR_CONN_STATE_UDP_ONE	(LBDR_CONN_STATE_DEAD + 1)
 #define LBDR_CONN_STATES	(LBDR_CONN_STATE_DEAD + 2)
 
-/* Whether a packet asks for a connection of its own. */
+/* True if a packet starts a new connection: TCP SYN or SCTP INIT. */
 static inline bool lbdr_event_opens(enum lbdr_event event)
 {
 	return event == LBDR_EVENT_SYN || event == LBDR_EVENT_SCTP_INIT;
@@ -137,9 +134,9 @@ static inline bool lbdr_event_opens(enum lbdr_event event)
 
 /* parse.c */
 enum lbdr_parsed {
-	LBDR_PARSED,		/* the flow is filled in */
-	LBDR_PARSED_ERROR,	/* so it is, by the packet that an ICMP error quotes */
-	LBDR_PARSED_OTHER,	/* neither TCP nor UDP nor SCTP */
+	LBDR_PARSED,		/* TCP, UDP or SCTP; the flow is set */
+	LBDR_PARSED_ERROR,	/* ICMP error; the flow is that of its inner packet */
+	LBDR_PARSED_OTHER,	/* another protocol */
 	LBDR_PARSED_FRAGMENT,
 	LBDR_PARSED_MALFORMED,
 };

@@ -18,7 +18,7 @@ static bool lbdr_heap_less(const struct lbdr_heap_node *a,
 }
 
 /**
- * lbdr_heap_alloc() - allocate an empty heap
+ * lbdr_heap_alloc() - Allocate an empty heap
  * @heap: the heap
  * @capacity: maximum number of elements
  *
@@ -34,7 +34,7 @@ int lbdr_heap_alloc(struct lbdr_heap *heap, u32 capacity)
 }
 
 /**
- * lbdr_heap_free() - free the memory of a heap
+ * lbdr_heap_free() - Free the memory of a heap
  * @heap: a heap that is zeroed or was passed to lbdr_heap_alloc(), even if that
  *	call failed
  *
@@ -46,7 +46,7 @@ void lbdr_heap_free(struct lbdr_heap *heap)
 }
 
 /**
- * lbdr_heap_push() - insert an element
+ * lbdr_heap_push() - Insert an element
  * @heap: the heap; must not be full
  * @key: the element's key
  * @value: the element's value
@@ -70,7 +70,7 @@ void lbdr_heap_push(struct lbdr_heap *heap, u64 key, u32 value)
 }
 
 /**
- * lbdr_heap_pop() - remove the smallest element
+ * lbdr_heap_pop() - Remove the smallest element
  * @heap: the heap; must not be empty
  *
  * Context: any.

@@ -1,40 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The packet's walk.
+ * Netfilter hooks: the path of a packet through the director.
  *
- *	PREROUTING --- not to this host's MAC, or no VIP -----> the stack
+ *	PREROUTING --- other destination MAC, or no VIP ------> the stack
  *	    |
- *	  parse ------ no TCP, UDP or SCTP, malformed --------> the stack
- *	    |    `---- an ICMP error about a connection ------> its server
+ *	  parse ------ not TCP, UDP or SCTP, or malformed ----> the stack
+ *	    |    `---- ICMP error of a connection ------------> its server
  *	    |
- *	L3 domain: that of the packet's device. A packet in a VRF passes PREROUTING
- *	    |	   twice; the first pass decides
+ *	L3 domain of the packet's device. A packet of a VRF passes PREROUTING twice and
+ *	    |	   is forwarded in the first pass
  *	    |
- *	connection? -- no -- service? -- no ------------------> the stack
- *	    |                  |
- *	    |          schedule.c: may it begin one? -- no ---> as the service says
- *	    |                  |
- *	    |          scheduler, server, connection
- *	    |                  |
- *	state, stamp, statistics
+ *	connection lookup -- miss -- service lookup -- miss --> the stack
+ *	    | hit                       | hit
+ *	    |                        schedule.c --- rejected -> setting of the service
+ *	    |                           |
+ *	    |                        scheduler, server, new connection
+ *	    |                           |
+ *	state, time stamp, statistics <-'
  *	    |
  *	transmit (xmit_dr.c) to the server's MAC
  *
- * Runs under rcu_read_lock(), in softirq, or with BH enabled where a packet
- * comes back from NFQUEUE or from a socket of this host; BH is off from the
- * moment that a VIP is seen, since counters are per CPU. For a packet of a
- * connection there is no lock, no atomic operation, no reference, no route
- * look-up and no allocation on the way to the neighbour layer, unless the packet
- * changes the connection's state.
+ * Context: rcu_read_lock() held, in softirq; BH may be enabled for packets that
+ * NFQUEUE or a socket of this host sends. BH is disabled before a packet is parsed,
+ * since counters are per CPU. A packet of a connection takes no lock, atomic operation,
+ * refcount, route lookup or allocation on its way to the neighbour layer, unless it
+ * changes the state of the connection.
  *
- * The hooks of each family, there while it has services:
+ * Hooks of a family, registered while the family has services:
  *
- * - PREROUTING, behind the raw table and right before conntrack, so that
- *   operators' raw rules apply and no conntrack entry is ever made. Or LOCAL_IN,
- *   behind the filter table, for those whose firewall is there (lbdr_net.entry).
- * - PREROUTING once more behind the mangle table, where marks are set, while
- *   there is a service of a fwmark. What the first hook took does not get here.
- * - LOCAL_OUT, for clients on this host.
+ * - PREROUTING between the raw table and conntrack: raw rules apply, and no conntrack
+ *   entry is created. Or LOCAL_IN after the filter table (lbdr_net.entry).
+ * - PREROUTING after the mangle table, which sets marks, while there is a fwmark
+ *   service. Packets that the first hook has forwarded do not reach this hook.
+ * - LOCAL_OUT for clients on this host.
  */
 #include <linux/etherdevice.h>
 #include <linux/inetdevice.h>
@@ -61,10 +59,10 @@
 #include "xmit.h"
 
 /*
- * Whether the frame was sent to this host. br_netfilter shows us what is only
- * bridged through as if it were: it keeps what the frame's type had been. That
- * a frame is for the bridge itself is not known yet at that point but by its
- * MAC address.
+ * Returns true if the frame was sent to this host. br_netfilter sets PACKET_HOST on
+ * frames that are only bridged and saves the original type in pkt_otherhost. The bridge
+ * has not decided yet whether such a frame is for the bridge device, so the destination
+ * MAC is compared.
  */
 static __always_inline bool lbdr_hook_to_this_host(const struct sk_buff *skb)
 {
@@ -78,7 +76,7 @@ static __always_inline bool lbdr_hook_to_this_host(const struct sk_buff *skb)
 	return skb->pkt_type == PACKET_HOST;
 }
 
-/* As a capture would count: the segments of a GSO packet, with their headers */
+/* Counts the segments of a GSO packet, each with its headers, as on the wire. */
 static __always_inline void lbdr_hook_count(const struct lbdr_server *server,
 					    const struct sk_buff *skb,
 					    const struct lbdr_flow *flow)
@@ -92,7 +90,7 @@ static __always_inline void lbdr_hook_count(const struct lbdr_server *server,
 	lbdr_stats_add(server->stats, 0, packets, bytes);
 }
 
-/* The server's address is not on-link: it is this host's, or routed, or unreachable. */
+/* The server's address is not on-link: it is local, behind a gateway, or unreachable. */
 static noinline unsigned int
 lbdr_hook_send_off_link(struct lbdr_net *ln, struct sk_buff *skb,
 			const struct lbdr_flow *flow,
@@ -130,7 +128,7 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	if (unlikely(!route->link))
 		return lbdr_hook_send_off_link(ln, skb, flow, server, route);
 	lbdr_hook_count(server, skb, flow);
-	/* DR is a direct call, which the compiler inlines: no retpoline for it. */
+	/* DR is called directly, so the compiler inlines it and no retpoline is needed. */
 	if (unlikely(server->xmit != &lbdr_xmit_dr))
 		return server->xmit->xmit[family](ln, skb, server, route, local);
 	return family == LBDR_V4 ?
@@ -138,7 +136,7 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	       lbdr_xmit_dr6(ln, skb, server, route, local);
 }
 
-/* A packet of a connection. */
+/* Forwards a packet of a connection. */
 static __always_inline unsigned int
 lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
 	       enum lbdr_family family, bool local,
@@ -152,7 +150,7 @@ lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
 	return lbdr_hook_send(ln, skb, family, local, flow, conn->server);
 }
 
-/* A packet of no connection. */
+/* Schedules a packet without a connection. @marked: the fwmark service, or NULL. */
 static noinline unsigned int lbdr_hook_new(struct lbdr_net *ln,
 					   struct sk_buff *skb,
 					   const struct lbdr_flow *flow,
@@ -172,9 +170,9 @@ static noinline unsigned int lbdr_hook_new(struct lbdr_net *ln,
 }
 
 /*
- * A packet whose flow is known. @family and @local are the flow's, said once more
- * since the compiler knows them here. @marked is the service that its mark stands for,
- * or NULL where that of its address and port is meant.
+ * Forwards a parsed packet. @family and @local repeat members of @flow as compile-time
+ * constants. @marked is the fwmark service of the packet, or NULL to look the service
+ * up by address and port.
  */
 static __always_inline unsigned int
 lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
@@ -187,7 +185,7 @@ lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 	if (unlikely(!conn))
 		return lbdr_hook_new(ln, skb, flow, marked);
 
-	/* A director that has the VIP now, while we still have what was ours. */
+	/* Another director has taken over the VIP; the connection is a stale one. */
 	if (unlikely(lbdr_event_opens(flow->event)) && !local &&
 	    lbdr_peers_skb_from_server(ln, skb, conn->server->service)) {
 		lbdr_conn_kill(ln, conn);
@@ -196,7 +194,7 @@ lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 	return lbdr_hook_conn(ln, skb, family, local, flow, conn);
 }
 
-/* Puts the packet's VRF into the flow. False where the VRF has no id. */
+/* Sets the L3 domain of the flow. Returns false if the VRF has no id. */
 static noinline bool lbdr_hook_set_domain(struct lbdr_net *ln,
 					  const struct net_device *dev,
 					  struct lbdr_flow *flow)
@@ -208,8 +206,8 @@ static noinline bool lbdr_hook_set_domain(struct lbdr_net *ln,
 }
 
 /*
- * Whether a packet is at PREROUTING for the second time, as one of its VRF's device.
- * The VRF has marked it then, and no route was looked up yet.
+ * Returns true if a packet passes PREROUTING for the second time, now with the VRF as
+ * its device. The VRF driver has set the flag, and the packet has no route yet.
  */
 static bool lbdr_hook_second_pass(const struct sk_buff *skb,
 				  const struct net_device *dev,
@@ -222,8 +220,9 @@ static bool lbdr_hook_second_pass(const struct sk_buff *skb,
 }
 
 /*
- * A packet with a VRF. False where it goes to the stack: the VRF has no id, or the
- * first pass has decided. Marks may have been set between the two passes.
+ * Prepares the flow of a packet of a VRF. Returns false if the packet must be passed to
+ * the stack: the VRF has no id, or this is the second pass. The second pass handles
+ * fwmark services, since marks may be set between the two passes.
  */
 static noinline bool lbdr_hook_enter_vrf(struct lbdr_net *ln,
 					 const struct sk_buff *skb,
@@ -236,7 +235,7 @@ static noinline bool lbdr_hook_enter_vrf(struct lbdr_net *ln,
 		!lbdr_hook_second_pass(skb, dev, flow->family));
 }
 
-/* An ICMP error: to the server whose packet it quotes, if it is one of ours. */
+/* Forwards an ICMP error to the server of the connection of its inner packet. */
 static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 					     struct sk_buff *skb,
 					     const struct net_device *dev,
@@ -257,14 +256,14 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	       enum lbdr_family family, bool local,
 	       const struct lbdr_service *marked)
 {
-	/* Wiping it would be a tenth of the walk; the parser fills it in. */
+	/* Not initialised, which would cost a tenth of the path; the parser sets it. */
 	struct lbdr_flow flow __uninitialized;
 	const struct net_device *dev = local ? skb_dst(skb)->dev : skb->dev;
 	unsigned int verdict;
 	bool bh;
 
 	flow.local = local;
-	/* NFQUEUE and sockets come with BH enabled; others are spared the cost. */
+	/* BH is enabled for packets from NFQUEUE and sockets only. */
 	bh = !in_softirq();
 	if (unlikely(bh))
 		local_bh_disable();
@@ -283,7 +282,7 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 		verdict = lbdr_hook_error(ln, skb, dev, &flow);
 		break;
 	case LBDR_PARSED_MALFORMED:
-		/* Its port is unknown: it need not be for a service. */
+		/* The port is unknown, so the packet may not belong to a service. */
 		lbdr_drop(ln, LBDR_PASS_MALFORMED);
 		verdict = NF_ACCEPT;
 		break;
@@ -300,8 +299,8 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 }
 
 /*
- * The walk thrice: a family's packets from the network, which are nearly all that
- * there are, have one each where the compiler knows whose they are.
+ * Three instances of lbdr_hook_walk(): one for packets from the network of each family,
+ * which are nearly all packets, specialised at compile time, and one for the rest.
  */
 static noinline __flatten unsigned int lbdr_hook_walk4(struct lbdr_net *ln,
 						       struct sk_buff *skb)
@@ -323,7 +322,7 @@ lbdr_hook_walk_other(struct lbdr_net *ln, struct sk_buff *skb,
 	return lbdr_hook_walk(ln, skb, family, local, marked);
 }
 
-/* Whether a packet may be for a VIP: all that others pay for our being here. */
+/* Returns true if the destination may be a VIP. All other packets cost only this. */
 static __always_inline bool lbdr_hook_vip(const struct lbdr_net *ln,
 					  const struct sk_buff *skb,
 					  enum lbdr_family family)
@@ -354,7 +353,7 @@ static unsigned int lbdr_hook6(void *priv, struct sk_buff *skb,
 	return lbdr_hook_walk6(ln, skb);
 }
 
-/* ICMP errors about a marked connection have no mark of their own. */
+/* @error: an ICMP packet; ICMP errors of fwmark connections may have no mark. */
 static unsigned int lbdr_hook_marked(struct lbdr_net *ln, struct sk_buff *skb,
 				     enum lbdr_family family, bool error)
 {
@@ -385,13 +384,14 @@ static unsigned int lbdr_hook_marked6(void *priv, struct sk_buff *skb,
 }
 
 /*
- * A client on this host. Where the VIP is local the server's answers would come
- * from an address of our own: without accept_local IPv4 takes them for martians,
- * and if the VIP is the client's address too, the server keeps them. Such a
- * packet goes on to the loopback device, where the first hook sees it, counts
- * it, and leaves it to the stack, which refuses it at once.
+ * Returns true if a client on this host can be served. If the VIP is a local address,
+ * the replies of the server have a local source address: IPv4 drops them as martians
+ * unless accept_local is set, and if the VIP is the client's address as well, the
+ * server delivers the replies to itself. Such a packet continues to the loopback
+ * device, where the PREROUTING hook counts it and passes it to the stack, which
+ * rejects it.
  */
-static bool lbdr_hook_local_works4(struct net *net, const struct sk_buff *skb)
+static bool lbdr_hook_local_supported4(struct net *net, const struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	struct net_device *dev;
@@ -412,7 +412,7 @@ static unsigned int lbdr_hook_local4(void *priv, struct sk_buff *skb,
 	struct lbdr_net *ln = priv;
 
 	if (!lbdr_hook_vip(ln, skb, LBDR_V4) ||
-	    !lbdr_hook_local_works4(state->net, skb))
+	    !lbdr_hook_local_supported4(state->net, skb))
 		return NF_ACCEPT;
 	return lbdr_hook_walk_other(ln, skb, LBDR_V4, true, NULL);
 }
@@ -422,7 +422,7 @@ static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
 {
 	struct lbdr_net *ln = priv;
 
-	/* IPv6 takes packets from an address of its own. */
+	/* IPv6 accepts packets with a local source address. */
 	if (!lbdr_hook_vip(ln, skb, LBDR_V6) ||
 	    ipv6_addr_equal(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr))
 		return NF_ACCEPT;
@@ -436,7 +436,7 @@ static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
 	.priority	= prio,				\
 }
 
-/* One of the two entries is registered, or both while it is changed. */
+/* One of the two entries is registered; both while the entry is changed. */
 static const struct nf_hook_ops lbdr_hooks[LBDR_HOOKS][LBDR_FAMILIES] = {
 	[LBDR_ENTRY_PREROUTING] = {
 		[LBDR_V4] = LBDR_HOOK(IPV4, lbdr_hook4, PRE_ROUTING,
@@ -465,10 +465,11 @@ static const struct nf_hook_ops lbdr_hooks[LBDR_HOOKS][LBDR_FAMILIES] = {
 };
 
 /**
- * lbdr_hook_net_init() - a namespace's own hooks, none of which is registered
+ * lbdr_hook_net_init() - Prepare the hooks of a namespace
  * @ln: the namespace
  *
- * They are its own since they lead to it: a hook is spared the look-up.
+ * Each namespace has its own copy of the hooks, with @ln as the private pointer, so a
+ * hook needs no lookup of @ln.
  *
  * Context: process.
  */
@@ -506,12 +507,12 @@ static void lbdr_hook_off(struct lbdr_net *ln, int hook, enum lbdr_family family
 }
 
 /**
- * lbdr_hook_register() - register the hooks of a family
+ * lbdr_hook_register() - Register the hooks of a family
  * @ln: the namespace
  * @family: the family
  *
- * Fragments are reassembled by the kernel before the hooks, those of all packets in
- * the namespace: they have no ports to be told apart by.
+ * Also enables the kernel's reassembly of fragments before the hooks. Reassembly applies
+ * to all packets of the namespace, since fragments have no ports.
  *
  * Context: process, may sleep; lbdr_net.config held.
  * Return: 0 or a negative error.
@@ -544,11 +545,11 @@ err_entry:
 }
 
 /**
- * lbdr_hook_unregister() - unregister the hooks of a family
+ * lbdr_hook_unregister() - Unregister the hooks of a family
  * @ln: the namespace
  * @family: the family
  *
- * Packets may be in the hooks until a grace period has passed.
+ * Packets may run in the hooks until a grace period has passed.
  *
  * Context: process, may sleep; lbdr_net.config held.
  */
@@ -562,7 +563,7 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
 }
 
 /**
- * lbdr_hook_register_marked() - register the hook of a family's fwmark services
+ * lbdr_hook_register_marked() - Register the hook of a family's fwmark services
  * @ln: the namespace
  * @family: the family
  *
@@ -575,7 +576,7 @@ int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
 }
 
 /**
- * lbdr_hook_unregister_marked() - unregister the hook of a family's fwmark services
+ * lbdr_hook_unregister_marked() - Unregister the hook of a family's fwmark services
  * @ln: the namespace
  * @family: the family
  *
@@ -586,7 +587,7 @@ void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family)
 	lbdr_hook_off(ln, LBDR_HOOK_MARKED, family);
 }
 
-/* The hook of the other entry: PREROUTING and LOCAL_IN exclude each other. */
+/* The other one of the two entries. */
 static u8 lbdr_hook_other_entry(u8 entry)
 {
 	return entry == LBDR_ENTRY_INPUT ? LBDR_ENTRY_PREROUTING :
@@ -594,18 +595,17 @@ static u8 lbdr_hook_other_entry(u8 entry)
 }
 
 /**
- * lbdr_hook_entry_change() - Take packets at another entry, first step
+ * lbdr_hook_entry_change() - Change the entry, first step: register the new hooks
  * @ln: the namespace
  * @entry: LBDR_ENTRY_PREROUTING or LBDR_ENTRY_INPUT, not the present entry
  *
- * Registers the hooks of @entry. Those of the old entry stay until
- * lbdr_hook_entry_finish(), so that no packet slips through: neither one that
- * comes later, nor one that was already behind PREROUTING when the hook was
- * registered there. A packet that meets both is taken by the first.
+ * Both hooks are registered until lbdr_hook_entry_finish(). So every packet passes at
+ * least one hook, including a packet that was between PREROUTING and LOCAL_IN when the
+ * PREROUTING hook was registered. The first hook that a packet passes forwards it.
  *
  * Context: process, may sleep; lbdr_net.config held, and not released before
  * lbdr_hook_entry_finish().
- * Return: 0, or a negative error and nothing is changed.
+ * Return: 0, or a negative error, and nothing is changed.
  */
 int lbdr_hook_entry_change(struct lbdr_net *ln, u8 entry)
 {
@@ -629,10 +629,10 @@ err:
 }
 
 /**
- * lbdr_hook_entry_finish() - Take packets at another entry, second step
+ * lbdr_hook_entry_finish() - Change the entry, second step: unregister the old hooks
  * @ln: the namespace
  *
- * Unregisters the hooks of the old entry after a grace period.
+ * Waits for a grace period first.
  *
  * Context: process, may sleep; lbdr_net.config held since
  * lbdr_hook_entry_change(), lbdr_net.lock not held.

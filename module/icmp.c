@@ -16,7 +16,7 @@
 #include "icmp.h"
 
 /**
- * lbdr_icmp4() - send an ICMP error about a packet to its source
+ * lbdr_icmp4() - Send an ICMP error about a packet to its source
  * @net: the namespace
  * @skb: the packet, unmodified; the caller frees it. Its dst is replaced.
  * @type: ICMP type
@@ -43,7 +43,7 @@ void lbdr_icmp4(struct net *net, struct sk_buff *skb, u8 type, u8 code,
 }
 
 /**
- * lbdr_icmp6() - send an ICMPv6 error about a packet to its source
+ * lbdr_icmp6() - Send an ICMPv6 error about a packet to its source
  * @net: the namespace
  * @skb: the packet, unmodified; the caller frees it. Its dst is replaced.
  * @type: ICMPv6 type

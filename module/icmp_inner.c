@@ -23,7 +23,7 @@ static bool lbdr_icmp_inner_has_ports(u8 protocol)
 }
 
 /**
- * lbdr_icmp_inner4() - get the flow of the packet inside an ICMP error
+ * lbdr_icmp_inner4() - Get the flow of the packet inside an ICMP error
  * @skb: the ICMP message; skb->data is its IP header
  * @offset: offset of the ICMP header from skb->data
  * @flow: filled in if LBDR_PARSED_ERROR is returned, undefined otherwise
@@ -80,7 +80,7 @@ enum lbdr_parsed lbdr_icmp_inner4(const struct sk_buff *skb, u32 offset,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_icmp_inner4);
 
 /**
- * lbdr_icmp_inner6() - get the flow of the packet inside an ICMPv6 error
+ * lbdr_icmp_inner6() - Get the flow of the packet inside an ICMPv6 error
  * @skb: the ICMPv6 message; skb->data is its IPv6 header
  * @offset: offset of the ICMPv6 header from skb->data
  * @flow: filled in if LBDR_PARSED_ERROR is returned, undefined otherwise

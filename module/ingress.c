@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The entry at netdev ingress, by device, for those who want the last
- * instructions: packets of connections leave before the IP layer has seen them.
+ * Entry at netdev ingress: packets of connections are forwarded before the IP layer
+ * processes them, which saves instructions. The entry is enabled by device.
  *
- * Nobody has looked at a packet yet there. So this takes plain ones that it has
- * looked at itself, and only those of a connection that is there already, made
- * behind PREROUTING by all its rules; everything else goes on to PREROUTING as if
- * this were not: first packets, fragments, options and extension headers, ICMP,
- * what is malformed or for others, and on devices that are a part of another one
- * (bridge, bond, VRF, VLAN) everything. Rules at raw are not asked about what is
- * taken here; those of nftables at ingress are, whatever their priority.
+ * The IP layer has not validated a packet at ingress. So this hook forwards only simple
+ * packets, which it validates, and only packets of existing connections, which were
+ * created at PREROUTING after its rules. All other packets continue to PREROUTING: SYN
+ * and INIT, packets without a connection, fragments, IP options and extension headers,
+ * SCTP, ICMP, malformed packets, packets to other hosts, VLAN-tagged packets, and all
+ * packets of devices that are ports of a bridge, bond or VRF. Rules in the raw table do
+ * not apply to forwarded packets. Rules of nftables at ingress do, at any priority.
  *
- * The list of devices is the operator's. Hooks are registered while there are
- * services, as PREROUTING's are, and go with their device. Both are protected by
- * lbdr_net.ingress_lock, since the netdevice notifier, which holds RTNL, must not
- * wait for lbdr_net.lock.
+ * The operator configures the list of devices. Hooks are registered while the namespace
+ * has services. A device is removed from the list when it leaves the namespace. List
+ * and hooks are protected by lbdr_net.ingress_lock, since the netdevice notifier holds
+ * RTNL and must not take lbdr_net.lock.
  */
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
@@ -30,10 +30,10 @@
 #include "notify.h"
 
 /**
- * struct lbdr_ingress - a device whose packets are taken at ingress
+ * struct lbdr_ingress - an ingress device
  * @list: in lbdr_net.ingress; lbdr_net.ingress_lock
  * @ops: the hook; its device is not freed before lbdr_ingress_dev_gone() has run
- * @on: it is registered; lbdr_net.ingress_lock
+ * @on: the hook is registered; lbdr_net.ingress_lock
  */
 struct lbdr_ingress {
 	struct list_head	list;
@@ -42,8 +42,9 @@ struct lbdr_ingress {
 };
 
 /*
- * What ip_rcv_core() (net/ipv4/ip_input.c) would make sure of, and leave behind,
- * or false. Linearity is not asked for: drivers put headers into the linear part.
+ * Validates and prepares a packet as ip_rcv_core() (net/ipv4/ip_input.c) does. Returns
+ * false for packets that continue to PREROUTING. No data is pulled into the linear part:
+ * drivers put the headers there.
  */
 static __always_inline bool lbdr_ingress_plain4(struct lbdr_net *ln,
 						struct sk_buff *skb)
@@ -60,7 +61,7 @@ static __always_inline bool lbdr_ingress_plain4(struct lbdr_net *ln,
 	if (len < sizeof(*iph) || len > skb->len ||
 	    ip_fast_csum((const u8 *)iph, 5))
 		return false;
-	/* What an Ethernet frame is filled up with */
+	/* Remove the padding of a short Ethernet frame. */
 	if (len < skb->len && pskb_trim_rcsum(skb, len))
 		return false;
 	skb->transport_header = skb->network_header + sizeof(*iph);
@@ -69,7 +70,7 @@ static __always_inline bool lbdr_ingress_plain4(struct lbdr_net *ln,
 	return true;
 }
 
-/* The same of ip6_rcv_core() (net/ipv6/ip6_input.c). */
+/* The IPv6 counterpart, see ip6_rcv_core() (net/ipv6/ip6_input.c). */
 static __always_inline bool lbdr_ingress_plain6(struct lbdr_net *ln,
 						struct sk_buff *skb)
 {
@@ -81,7 +82,7 @@ static __always_inline bool lbdr_ingress_plain6(struct lbdr_net *ln,
 	if (hdr->version != 6 || (hdr->nexthdr != IPPROTO_TCP &&
 				  hdr->nexthdr != IPPROTO_UDP))
 		return false;
-	/* 0 is that of a jumbogram, or of a GSO packet which is too large. */
+	/* Payload length 0: a jumbogram, or a GSO packet above 64 KiB. */
 	len = ntohs(hdr->payload_len) + sizeof(*hdr);
 	if (len == sizeof(*hdr) || len > skb->len)
 		return false;
@@ -93,12 +94,12 @@ static __always_inline bool lbdr_ingress_plain6(struct lbdr_net *ln,
 	return true;
 }
 
-/* A plain packet: to its server, if it is of a connection and does not begin one. */
+/* Forwards a validated packet if it has a connection and does not start a new one. */
 static __always_inline unsigned int
 lbdr_ingress_walk(struct lbdr_net *ln, struct sk_buff *skb,
 		  enum lbdr_family family)
 {
-	/* As in lbdr_hook_walk() */
+	/* Not initialised, see lbdr_hook_walk(). */
 	struct lbdr_flow flow __uninitialized;
 	struct lbdr_conn *conn;
 
@@ -125,7 +126,7 @@ static noinline __flatten unsigned int lbdr_ingress_walk6(struct lbdr_net *ln,
 	return lbdr_ingress_walk(ln, skb, LBDR_V6);
 }
 
-/* Softirq, or process context with BH off: that is where devices receive. */
+/* Context: softirq, or process with BH off, as in netif_receive_skb(). */
 static unsigned int lbdr_ingress_hook(void *priv, struct sk_buff *skb,
 				      const struct nf_hook_state *state)
 {
@@ -178,11 +179,11 @@ static void lbdr_ingress_unregister_all(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_ingress_enable() - register the hooks: the namespace has services
+ * lbdr_ingress_enable() - Register the ingress hooks of a namespace
  * @ln: the namespace
  *
  * Context: process, may sleep; lbdr_net.config held.
- * Return: 0, or a negative error and no hook is registered.
+ * Return: 0, or a negative error, and no hook is registered.
  */
 int lbdr_ingress_enable(struct lbdr_net *ln)
 {
@@ -202,7 +203,7 @@ int lbdr_ingress_enable(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_ingress_disable() - unregister the hooks: the namespace has no services
+ * lbdr_ingress_disable() - Unregister the ingress hooks of a namespace
  * @ln: the namespace
  *
  * Context: process, may sleep; lbdr_net.config held.
@@ -226,9 +227,9 @@ static struct lbdr_ingress *lbdr_ingress_find(struct list_head *list,
 }
 
 /*
- * A device is unlisted before NETDEV_UNREGISTER, whether it is unregistered or moved
- * to another namespace. So one that is listed under the lock will be seen by
- * lbdr_ingress_dev_gone().
+ * A device is removed from the namespace's list before NETDEV_UNREGISTER, both when it
+ * is unregistered and when it moves to another namespace. So if a device is listed
+ * while ingress_lock is held, lbdr_ingress_dev_gone() has yet to run for it.
  */
 static bool lbdr_ingress_listed(struct net *net, const struct net_device *dev)
 {
@@ -257,7 +258,7 @@ static int lbdr_ingress_insert(struct lbdr_net *ln, struct net_device *dev)
 	ingress->ops.dev = dev;
 	ingress->ops.pf = NFPROTO_NETDEV;
 	ingress->ops.hooknum = NF_NETDEV_INGRESS;
-	/* Behind all rules that there may be. */
+	/* After all rules */
 	ingress->ops.priority = INT_MAX;
 	if (ln->n_services[LBDR_V4] || ln->n_services[LBDR_V6])
 		err = lbdr_ingress_register(ln, ingress);
@@ -270,13 +271,13 @@ static int lbdr_ingress_insert(struct lbdr_net *ln, struct net_device *dev)
 }
 
 /**
- * lbdr_ingress_add() - take a device's packets at ingress
+ * lbdr_ingress_add() - Add an ingress device
  * @ln: the namespace
  * @dev: the device; the caller holds a reference
  *
  * Context: process, may sleep; lbdr_net.config held.
- * Return: 1, 0 when they are taken there already, -ENODEV when the device has left
- * the namespace meanwhile, or another negative error.
+ * Return: 1 if added, 0 if the device was added before, -ENODEV if the device has left
+ * the namespace, or another negative error.
  */
 int lbdr_ingress_add(struct lbdr_net *ln, struct net_device *dev)
 {
@@ -291,10 +292,10 @@ int lbdr_ingress_add(struct lbdr_net *ln, struct net_device *dev)
 }
 
 /**
- * lbdr_ingress_retain() - stop taking packets at ingress of all devices but some
+ * lbdr_ingress_retain() - Remove all ingress devices except some
  * @ln: the namespace
- * @devs: the devices that are kept
- * @n: how many
+ * @devs: the devices to keep
+ * @n: number of @devs
  *
  * Context: process, may sleep; lbdr_net.config held.
  */
@@ -317,12 +318,12 @@ void lbdr_ingress_retain(struct lbdr_net *ln, struct net_device *const *devs,
 }
 
 /**
- * lbdr_ingress_del() - stop taking a device's packets at ingress
+ * lbdr_ingress_del() - Remove an ingress device
  * @ln: the namespace
  * @dev: the device
  *
  * Context: process, RTNL or lbdr_net.config may be held.
- * Return: whether they were taken there.
+ * Return: true if @dev was an ingress device.
  */
 bool lbdr_ingress_del(struct lbdr_net *ln, const struct net_device *dev)
 {
@@ -349,9 +350,11 @@ static void lbdr_ingress_ntf_work(struct work_struct *work)
 }
 
 /**
- * lbdr_ingress_dev_gone() - a device leaves the namespace
+ * lbdr_ingress_dev_gone() - Remove an ingress device that leaves the namespace
  * @ln: the namespace
- * @dev: the device, not listed in @ln any more
+ * @dev: the device, already removed from the namespace's list
+ *
+ * A work item sends the notification, since it takes lbdr_net.lock.
  *
  * Context: process, RTNL held.
  */
@@ -362,13 +365,13 @@ void lbdr_ingress_dev_gone(struct lbdr_net *ln, const struct net_device *dev)
 }
 
 /**
- * lbdr_ingress_name() - get the name of one of the devices
+ * lbdr_ingress_name() - Get the name of an ingress device
  * @ln: the namespace
- * @index: from 0 on
+ * @index: position in the list, from 0
  * @name: set to the name, IFNAMSIZ bytes
  *
  * Context: process.
- * Return: 0, or -ENOENT when there are no more.
+ * Return: 0, or -ENOENT if @index is beyond the end of the list.
  */
 int lbdr_ingress_name(struct lbdr_net *ln, u32 index, char *name)
 {
@@ -388,7 +391,7 @@ int lbdr_ingress_name(struct lbdr_net *ln, u32 index, char *name)
 }
 
 /**
- * lbdr_ingress_net_init() - prepare a namespace
+ * lbdr_ingress_net_init() - Prepare a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -401,7 +404,7 @@ void lbdr_ingress_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_ingress_net_exit() - stop the work of a namespace
+ * lbdr_ingress_net_exit() - Stop the work item of a namespace
  * @ln: the namespace, without ingress devices
  *
  * Context: process.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The entry at netdev ingress.
+ * Entry at netdev ingress
  */
 #ifndef _LBDR_INGRESS_H
 #define _LBDR_INGRESS_H

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The director of a network namespace, and the rules that all files follow.
+ * The director of a network namespace, and the rules for locks and lifetimes.
  *
  * Configuration (services, servers, weights) has two locks of the namespace:
  *
- * - lbdr_net.config serialises all who change it. It is held for a whole
- *   transaction, as long as that takes: allocations, tables of schedulers, grace
- *   periods. Only other changes of the configuration wait for it, killably if a
- *   program waits. (Generic netlink holds its own semaphore for reading during a
- *   command, so a family that is registered meanwhile waits too.)
- * - lbdr_net.lock protects what readers see. It is held for one object at a time,
- *   and never while memory is allocated for many objects or a grace period is
- *   waited for. Taken after lbdr_net.config, by lbdr_lock().
+ * - lbdr_net.config serialises writers. It is held for the commit of a whole
+ *   transaction, including allocations, the building of scheduler tables, and grace
+ *   periods. Only writers take it, killably if a program waits. (Generic netlink
+ *   holds its own semaphore for reading during a command, so the registration of a
+ *   family waits too.)
+ * - lbdr_net.lock protects the configuration for readers in process context. It is
+ *   held for one object at a time, and never during allocations for many objects or
+ *   during a grace period. Taken inside lbdr_net.config, by lbdr_lock().
  *
  * Objects and lists change under both locks, so they are stable under either
  * (lbdr_assert_stable()). Neither lock is ever held together with RTNL: work that
- * needs RTNL runs in a work item, and notifiers that run under RTNL take locks of
- * their own (lbdr_net.ingress_lock, lbdr_domains.lock, lbdr_nexthops.lock) or queue
- * work. Those are also taken inside the two locks of the configuration.
+ * needs RTNL runs in a work item, and notifiers that run under RTNL take other locks
+ * (lbdr_net.ingress_lock, lbdr_domains.lock, lbdr_nexthops.lock) or queue work. These
+ * other locks are also taken inside the two locks of the configuration.
  *
- * Packets read under rcu_read_lock() alone. What they find is either immutable
- * (struct lbdr_pool, struct lbdr_route) or a word of its own that is read and
- * written with READ_ONCE(), WRITE_ONCE() or cmpxchg().
+ * Packets read under rcu_read_lock() only. The objects that they read are either
+ * immutable (struct lbdr_pool, struct lbdr_route), or single words that are accessed by
+ * READ_ONCE(), WRITE_ONCE() or cmpxchg().
  *
  * Lifetimes, from the longest to the shortest: namespace, service, next hop, server,
  * then connection, pool, state of a scheduler, and route. The file that frees an
- * object says when.
+ * object documents when.
  */
 #ifndef _LBDR_H
 #define _LBDR_H
@@ -46,14 +46,14 @@
 #define LBDR_MODULE_VERSION	"0.1"
 
 /*
- * One bit for each value that a hash of a destination address can take, set
- * where a VIP has that hash: what is no VIP is told from it by one load. 4096
- * bits are 512 bytes; beyond some thousand VIPs it lets most packets through
- * to the look-ups, which is slower and no less right.
+ * Filter of destination addresses: one bit for each hash value, set if a VIP has this
+ * hash. A packet whose bit is clear has no VIP as its destination. A set bit may be a
+ * false positive, which costs lookups only. 4096 bits take 512 bytes; with several
+ * thousand VIPs most bits are set.
  */
 #define LBDR_VIP_BITS		12
 
-/* Hooks of a family: the entries of enum lbdr_entry, and two more. */
+/* Hooks of a family: LBDR_ENTRY_PREROUTING, LBDR_ENTRY_INPUT, and two more */
 enum lbdr_hook {
 	LBDR_HOOK_LOCAL = LBDR_ENTRY_INPUT + 1,
 	LBDR_HOOK_MARKED,
@@ -62,55 +62,57 @@ enum lbdr_hook {
 
 /**
  * struct lbdr_net - the director of one network namespace
- * @vips: filter of destination addresses; bits set and cleared under @config
+ * @vips: filter of destination addresses; bits set under @config and @lock, cleared
+ *	under @config
  * @conns: connection tables; RCU
- * @services: services of one port and those of a fwmark, by key; RCU, changed
- *	under @lock
- * @wide: services of many ports, by address and protocol; RCU, changed under
- *	@lock
- * @drops: per CPU; written with BH off
- * @timeout: seconds that a connection may idle, by state; WRITE_ONCE() under
- *	@lock
- * @n_wide: services in @wide; WRITE_ONCE() under @lock
+ * @services: services of one port and fwmark services, by key; RCU, changed under
+ *	@config
+ * @wide: services of a range of ports or all ports, by address and protocol; RCU,
+ *	changed under @config
+ * @drops: counters by enum lbdr_drop; per CPU, written with BH off
+ * @timeout: time-out of connections in seconds, by state; WRITE_ONCE() under @lock
+ * @n_wide: services in @wide; WRITE_ONCE() under @config
  * @nexthops: next hops of the servers, see nexthop.h
  * @domains: VRFs, see domain.h
- * @n_conns: connections whose memory is not free yet; atomic
+ * @n_conns: allocated connections, including those that wait to be freed; atomic
  * @rate_count: new connections since @rate_start; atomic
  * @rate_start: jiffies when the current one-second interval began; cmpxchg()
- * @stateless_at: jiffies when a packet was last forwarded without a connection, 0
- *	for never; any packet writes it
- * @collector: reaps expired connections, queued while @n_conns is not 0
- * @reaped: connections that are out of the table and that the collector frees;
- *	lockless
- * @walk: where the collector stands in each table; the collector alone
+ * @stateless_at: jiffies when a packet was last forwarded without a connection, 0 for
+ *	never; WRITE_ONCE() by packets
+ * @collector: removes expired connections; queued while @n_conns is not 0
+ * @reaped: connections that were removed from the table and that @collector frees;
+ *	lockless list
+ * @walk: position of @collector in each table; used by @collector only
  * @config: serialises transactions; see the top of this file
  * @lock: protects the configuration for readers; see the top of this file
- * @locked_at: ns, when @lock was taken while its tracepoint is enabled; @lock
- * @net: the namespace that this belongs to; immutable
- * @hooks: what is registered with netfilter, or can be; immutable
+ * @locked_at: time in ns when lbdr_lock() took @lock, 0 if the tracepoint
+ *	lbdr_lock_hold was disabled; @lock
+ * @net: the network namespace; immutable
+ * @hooks: hooks by enum lbdr_hook and family; immutable
  * @hooked: which of @hooks are registered; @config
- * @ingress: devices whose packets are taken at ingress; @ingress_lock
- * @ingress_lock: taken inside @lock, or inside RTNL; its holder takes neither
- * @ingress_ntf: notifies that a device of @ingress was removed
+ * @ingress: ingress devices; @ingress_lock
+ * @ingress_lock: taken inside @config, @lock or RTNL; none of these is taken inside it
+ * @ingress_ntf: sends the notification that a device of @ingress was removed
  * @service_list: published services in the order of adding; @config and @lock
- * @n_services: linked services of each family; hooks are registered while it is
+ * @n_services: linked services of each family; hooks are registered while the number is
  *	not 0; WRITE_ONCE() under @config
- * @n_marked: number of fwmark services among them, which need one hook more;
+ * @n_marked: fwmark services of each family, which need LBDR_HOOK_MARKED; @config
+ * @entry: LBDR_ENTRY_PREROUTING or LBDR_ENTRY_INPUT, the entry whose hooks are
+ *	registered; WRITE_ONCE() under @config
+ * @stale: services whose pool does not contain the latest changes of their servers;
  *	@config
- * @entry: enum lbdr_entry, where the hooks are; WRITE_ONCE() under @config
- * @stale: services whose pool is older than their servers; @config
  * @pool_work: builds the pools of @stale
- * @draining: servers that drain; @config and @lock
- * @drain: removes those whose connections have ended
- * @lro: switches LRO off on the namespace's devices
+ * @draining: draining servers; @config and @lock
+ * @drain: removes draining servers whose connections have ended
+ * @lro: disables LRO on the devices of the namespace
  * @peers_work: resolves next hops whose MAC is unknown
- * @peers_delay: jiffies to its next attempt
- * @generation: incremented by every change, so that dumps notice; @lock
+ * @peers_delay: jiffies until the next attempt of @peers_work
+ * @generation: incremented by every change, so dumps detect changes; @lock
  * @n_changes: the same in 64 bits, which never wrap; @config and @lock
  * @publishing: a transaction is published, and readers may see a part of it; @lock
  * @list_generation: @n_changes when a service was added or removed last; @config
  *	and @lock
- * @n_staged: services and servers that open transactions have staged; @lock
+ * @n_staged: services and servers that all open transactions have staged; @lock
  */
 struct lbdr_net {
 	unsigned long		vips[LBDR_FAMILIES][BITS_TO_LONGS(1 << LBDR_VIP_BITS)];
@@ -131,7 +133,7 @@ struct lbdr_net {
 	struct llist_head	reaped;
 	struct rhashtable_iter	walk[LBDR_FAMILIES];
 
-	struct mutex		config;		/* transactions */
+	struct mutex		config;		/* serialises transactions */
 	struct mutex		lock;		/* configuration, for readers */
 	u64			locked_at;
 	struct net		*net;
@@ -166,7 +168,7 @@ static inline struct lbdr_net *lbdr_net(const struct net *net)
 	return net_generic(net, lbdr_net_id);
 }
 
-/* Objects of the configuration and their lists do not change now. */
+/* Asserts that the objects of the configuration and their lists cannot change. */
 static inline void lbdr_assert_stable(const struct lbdr_net *ln)
 {
 	lockdep_assert(lockdep_is_held(&ln->lock) ||

@@ -70,7 +70,7 @@ struct lbdr_locality {
 };
 
 /**
- * lbdr_locality_expire() - get the time after which unused destinations expire
+ * lbdr_locality_expire() - Get the time after which unused destinations expire
  *
  * Context: any.
  * Return: the module parameter lblc_expire, in jiffies.
@@ -143,7 +143,7 @@ lbdr_locality_set_alloc(const struct lbdr_locality_set *old,
 }
 
 /**
- * lbdr_locality_update() - replace the set of servers of a destination
+ * lbdr_locality_update() - Replace the set of servers of a destination
  * @entry: the destination
  * @old: the set that the caller has read from the entry
  * @del: a server of @old to remove, or NULL
@@ -201,7 +201,7 @@ lbdr_locality_search(struct lbdr_locality_entry *entry,
 }
 
 /**
- * lbdr_locality_peek() - look up a destination without updating its time of use
+ * lbdr_locality_peek() - Look up a destination without updating its time of use
  * @table: the table
  * @flow: the flow, whose VIP is the destination
  *
@@ -221,7 +221,7 @@ lbdr_locality_peek(struct lbdr_locality *table, const struct lbdr_flow *flow)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_locality_peek);
 
 /**
- * lbdr_locality_find() - look up a destination and update its time of use
+ * lbdr_locality_find() - Look up a destination and update its time of use
  * @table: the table
  * @flow: the flow, whose VIP is the destination
  *
@@ -275,7 +275,7 @@ err_put:
 }
 
 /**
- * lbdr_locality_add() - add a destination with one server
+ * lbdr_locality_add() - Add a destination with one server
  * @table: the table
  * @flow: the flow, whose VIP is the destination
  * @server: the server
@@ -332,7 +332,7 @@ static void lbdr_locality_unlink(struct lbdr_locality_entry __rcu **bucket,
 }
 
 /**
- * lbdr_locality_gc() - remove expired destinations
+ * lbdr_locality_gc() - Remove expired destinations
  * @table: the table
  * @now: the current time, in jiffies
  *
@@ -372,7 +372,7 @@ static void lbdr_locality_gc_work(struct work_struct *work)
 }
 
 /**
- * lbdr_locality_alloc() - allocate the table of a service
+ * lbdr_locality_alloc() - Allocate the table of a service
  *
  * Context: process, may sleep.
  * Return: the table, or NULL if out of memory.
@@ -416,7 +416,7 @@ static void lbdr_locality_free_rcu(struct rcu_head *rcu)
 }
 
 /**
- * lbdr_locality_free() - free the table of a service after a grace period
+ * lbdr_locality_free() - Free the table of a service after a grace period
  * @state: the table
  *
  * Context: process, may sleep.

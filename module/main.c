@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * lbdr: a director that forwards by destination MAC.
+ * lbdr: a director that forwards by destination MAC. Module init and exit.
  *
- * Read lbdr.h for the objects, hook.c for the packet's walk, xmit_dr.c for how
- * it leaves, and netlink.c for how it is all configured.
+ * Where to start reading: lbdr.h (objects, locks), hook.c (path of a packet), xmit_dr.c
+ * (transmission), config.c (transactions), netlink.c (netlink family).
  */
 #include <linux/module.h>
 
@@ -30,7 +30,7 @@ static int __init lbdr_init(void)
 	err = lbdr_peers_init();
 	if (err)
 		goto err_peers;
-	/* Last, so that nobody configures what is not there yet. */
+	/* Last: user space can change the configuration from here on. */
 	err = lbdr_netlink_init();
 	if (err)
 		goto err_netlink;
@@ -47,7 +47,10 @@ err_net:
 	return err;
 }
 
-/* The mirror; lbdr_net_exit() has waited for all that call_rcu() frees. */
+/*
+ * The reverse of lbdr_init(). The callbacks that lbdr_net_exit() has waited for may have
+ * queued others, for example those that free routes: rcu_barrier() waits for these.
+ */
 static void __exit lbdr_exit(void)
 {
 	lbdr_netlink_exit();

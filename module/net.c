@@ -59,7 +59,7 @@ void lbdr_unlock(struct lbdr_net *ln)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_unlock);
 
 /**
- * lbdr_lock_break() - Let others have lbdr_net.lock for a moment
+ * lbdr_lock_break() - Release and retake lbdr_net.lock to let waiters proceed
  * @ln: the namespace
  *
  * Context: process, may sleep; lbdr_net.config and lbdr_net.lock held, so objects
@@ -153,7 +153,7 @@ static struct pernet_operations lbdr_net_ops = {
 };
 
 /**
- * lbdr_net_init() - Make a director for every namespace, present and to come
+ * lbdr_net_init() - Register the director of every namespace
  *
  * Context: process.
  * Return: 0 or a negative error.
@@ -164,7 +164,7 @@ int lbdr_net_init(void)
 }
 
 /**
- * lbdr_net_exit() - Remove the directors of all namespaces
+ * lbdr_net_exit() - Unregister the directors of all namespaces
  *
  * Context: process, the netlink family is unregistered.
  */

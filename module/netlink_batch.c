@@ -171,7 +171,7 @@ err_free:
 }
 
 /**
- * lbdr_nl_batch_find() - Find the transaction that a command carries the id of
+ * lbdr_nl_batch_find() - Find the open transaction that a command refers to
  * @ln: the namespace
  * @info: the command
  * @id: the attribute with the id
@@ -197,7 +197,7 @@ struct lbdr_nl_batch *lbdr_nl_batch_find(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_nl_batch_config() - Get what an open transaction has staged
+ * lbdr_nl_batch_config() - Get the staged configuration of an open transaction
  * @batch: the transaction
  *
  * Context: process, lbdr_net.lock held.
@@ -256,7 +256,7 @@ static int lbdr_nl_batch_apply(struct lbdr_net *ln, struct lbdr_nl_batch *batch,
 }
 
 /**
- * lbdr_nl_batch_commit_doit() - Apply all that was staged, or nothing
+ * lbdr_nl_batch_commit_doit() - Apply all staged commands, or none
  * @skb: the request
  * @info: the request
  *
@@ -291,7 +291,7 @@ int lbdr_nl_batch_commit_doit(struct sk_buff *skb, struct genl_info *info)
 }
 
 /**
- * lbdr_nl_batch_abort_doit() - Drop what was staged
+ * lbdr_nl_batch_abort_doit() - Abort an open transaction
  * @skb: the request
  * @info: the request
  *
@@ -369,7 +369,7 @@ static struct pernet_operations lbdr_nl_net_ops = {
 };
 
 /**
- * lbdr_nl_batch_init() - Prepare all namespaces, and watch sockets
+ * lbdr_nl_batch_init() - Register for namespaces and socket events
  *
  * Context: process, every namespace has its director.
  * Return: 0 or a negative error.
@@ -388,7 +388,7 @@ int __init lbdr_nl_batch_init(void)
 }
 
 /**
- * lbdr_nl_batch_exit() - Watch sockets no more, and abort all transactions
+ * lbdr_nl_batch_exit() - Unregister, and abort all transactions
  *
  * Context: process, the family is unregistered.
  */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Connections over netlink: listed, filtered, counted, and ended.
+ * Netlink commands on connections: dump, filter, count, and end.
  *
- * They are walked under rcu_read_lock() by an iterator of the table. A resize
- * sends it back to the start, so that some may be met twice; one that comes or
- * goes meanwhile may be missed.
+ * Each command iterates over the tables under rcu_read_lock(). A resize restarts
+ * the iterator at the beginning of the table, so connections may be visited twice.
+ * Connections that are added or removed during the walk may be missed.
  */
 #include <net/ipv6.h>
 
@@ -17,24 +17,24 @@
 #include "state.h"
 
 /**
- * struct lbdr_conn_filter - which connections are meant
- * @client: leading @prefix bits of the client's address
- * @vip: the VIP, where @has_vip
- * @server: the server's address, where @has_server
- * @prefix: 0 for every client
- * @cport: client's port, or 0 for every one
- * @vport: virtual port, or 0 for every one
- * @service: the service's key, where @has_service
+ * struct lbdr_conn_filter - conditions on connections; a match meets all
+ * @client: address of the client; only the leading @prefix bits are compared
+ * @vip: the VIP; valid if @has_vip
+ * @server: address of the server; valid if @has_server
+ * @service: key of the service; valid if @has_service
+ * @prefix: leading bits of @client to compare, 0 for all clients
+ * @cport: port of the client, or 0 for all ports
+ * @vport: virtual port, or 0 for all ports
  * @family: enum lbdr_family, or -1 for both
- * @protocol: IPPROTO_..., or 0 for every one
- * @state: enum lbdr_conn_state, or 0 for every one
- * @idle_min: jiffies since the last packet, at least
- * @idle_max: and at most
- * @domain: L3 domain, where @has_domain
- * @has_domain: @domain was given
- * @has_vip: @vip was given
- * @has_server: @server was given
- * @has_service: @service was given
+ * @protocol: IPPROTO_..., or 0 for all protocols
+ * @state: enum lbdr_conn_state, or 0 for all states
+ * @idle_min: minimum of the jiffies since the last packet
+ * @idle_max: maximum of the jiffies since the last packet
+ * @domain: L3 domain; valid if @has_domain
+ * @has_domain: the request has an L3 domain
+ * @has_vip: the request has a VIP
+ * @has_server: the request has the address of a server
+ * @has_service: the request has the key of a service
  */
 struct lbdr_conn_filter {
 	union nf_inet_addr	client;
@@ -56,7 +56,7 @@ struct lbdr_conn_filter {
 	bool			has_service;
 };
 
-/* An address of the filter's family, which must be known by then. */
+/* Parses an address. @family is negative if the request has no family. */
 static int lbdr_nl_parse_filter_addr(const struct nlattr *attr, int family,
 				     union nf_inet_addr *addr, bool *has,
 				     struct netlink_ext_ack *extack)
@@ -66,13 +66,13 @@ static int lbdr_nl_parse_filter_addr(const struct nlattr *attr, int family,
 		return 0;
 	if (family < 0) {
 		NL_SET_ERR_MSG_ATTR(extack, attr,
-				    "an address needs the family that it is of");
+				    "family is required with an address");
 		return -EINVAL;
 	}
 	return lbdr_nl_parse_addr(attr, family, addr, extack);
 }
 
-/* Milliseconds, as far as they are given; no connection idles for ULONG_MAX. */
+/* Parses the limits in milliseconds. An absent limit matches all connections. */
 static int lbdr_nl_parse_idle(const struct nlattr *min,
 			      const struct nlattr *max,
 			      struct lbdr_conn_filter *filter,
@@ -80,7 +80,7 @@ static int lbdr_nl_parse_idle(const struct nlattr *min,
 {
 	if (min && max && nla_get_u32(min) > nla_get_u32(max)) {
 		NL_SET_ERR_MSG_ATTR(extack, min,
-				    "no connection is idle for longer than idle-min and shorter than idle-max");
+				    "invalid idle-min: must be 0 to idle-max");
 		return -ERANGE;
 	}
 	filter->idle_min = min ? msecs_to_jiffies(nla_get_u32(min)) : 0;
@@ -123,9 +123,14 @@ static int lbdr_nl_parse_filter(struct lbdr_net *ln, struct nlattr **attrs,
 	attr = attrs[LBDR_A_CONN_CLIENT_PREFIX];
 	if (attr) {
 		filter->prefix = nla_get_u8(attr);
-		if (!has_client || filter->prefix > bits) {
+		if (!has_client) {
 			NL_SET_ERR_MSG_ATTR(extack, attr,
-					    "a prefix is of a client's address, and no longer than that");
+					    "client-address is required with client-prefix");
+			return -EINVAL;
+		}
+		if (filter->prefix > bits) {
+			NL_SET_ERR_MSG_ATTR(extack, attr,
+					    "invalid client-prefix: must be 0 to 32 for IPv4");
 			return -EINVAL;
 		}
 	}
@@ -155,7 +160,7 @@ static int lbdr_nl_parse_filter(struct lbdr_net *ln, struct nlattr **attrs,
 	return 0;
 }
 
-/* A connection's key, whatever its family. */
+/* The key of a connection of either family; the pointers refer to the connection. */
 struct lbdr_nl_tuple {
 	const void	*client;
 	const void	*vip;
@@ -183,7 +188,7 @@ static struct lbdr_nl_tuple lbdr_nl_tuple(const struct lbdr_conn *conn)
 	};
 }
 
-/* The stamp first: a packet may write it, and it must not be from the future. */
+/* Packets write the stamp. It is read before jiffies, or the result might be negative. */
 static u32 lbdr_nl_conn_idle(const struct lbdr_conn *conn)
 {
 	u32 stamp = READ_ONCE(conn->stamp);
@@ -218,13 +223,13 @@ static bool lbdr_nl_conn_matches(const struct lbdr_conn *conn,
 	if (filter->has_server &&
 	    memcmp(&conn->server->addr, &filter->server, len))
 		return false;
-	/* Services go by a grace period after their servers are dead. */
+	/* A dead server's service may be freed, see struct lbdr_server. */
 	if (filter->has_service &&
 	    (READ_ONCE(conn->server->dead) ||
 	     memcmp(&conn->server->service->key, &filter->service,
 		    sizeof(filter->service))))
 		return false;
-	/* An IPv4 address is a prefix of the union too. */
+	/* An IPv4 address is compared as the first word of an IPv6 address. */
 	return !filter->prefix ||
 	       ipv6_prefix_equal(&filter->client.in6,
 				 conn->family == LBDR_V6 ? tuple.client :
@@ -233,7 +238,7 @@ static bool lbdr_nl_conn_matches(const struct lbdr_conn *conn,
 				 filter->prefix);
 }
 
-/* What a packet is for; of a fwmark's template, the mark. */
+/* Puts the VIP and the virtual port, or the mark of a fwmark service's template. */
 static int lbdr_nl_put_virtual(struct sk_buff *msg, enum lbdr_family family,
 			       const struct lbdr_nl_tuple *tuple)
 {
@@ -246,8 +251,8 @@ static int lbdr_nl_put_virtual(struct sk_buff *msg, enum lbdr_family family,
 }
 
 /*
- * Services go by a grace period after their servers are dead: of one that died
- * just now nothing is told.
+ * A service is freed a grace period after its servers are marked dead. The service
+ * of a dead server is not reported: it may be freed already.
  */
 static int lbdr_nl_put_conn_service(struct sk_buff *msg,
 				    const struct lbdr_server *server)
@@ -293,7 +298,7 @@ static int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
 	return 0;
 }
 
-/* Where a dump of connections stands; too large for cb->ctx itself. */
+/* Position and filter of a dump of connections. Too large for cb->ctx. */
 struct lbdr_nl_conn_walk {
 	struct rhashtable_iter	iter;
 	enum lbdr_family	family;
@@ -308,11 +313,11 @@ static struct lbdr_nl_conn_walk **lbdr_nl_conn_walk(struct netlink_callback *cb)
 }
 
 /**
- * lbdr_nl_conn_get_start() - begin a dump of connections
- * @cb: ctx will hold the walk
+ * lbdr_nl_conn_get_start() - Begin a dump of connections
+ * @cb: ctx is set to the state of the dump
  *
- * The filter is read with the first part: to say what is wrong with it here,
- * Linux 6.1 has no place.
+ * The filter is parsed by the first call of lbdr_nl_conn_get_dumpit(): in Linux 6.1
+ * a start callback cannot report errors by extack.
  *
  * Context: process.
  * Return: 0 or -ENOMEM.
@@ -328,12 +333,12 @@ int lbdr_nl_conn_get_start(struct netlink_callback *cb)
 	walk->family = LBDR_V4;
 	rhashtable_walk_enter(&ln->conns[LBDR_V4], &walk->iter);
 	*lbdr_nl_conn_walk(cb) = walk;
-	/* Any number but 0, which would switch the check off. */
+	/* Not 0, which disables genl_dump_check_consistent(). */
 	cb->seq = 1;
 	return 0;
 }
 
-/* Returns whether all that is left of the walk's table has found room. */
+/* Returns whether all remaining connections of the current table had room. */
 static bool lbdr_nl_dump_conns(struct sk_buff *msg, struct netlink_callback *cb,
 			       const struct lbdr_net *ln,
 			       struct lbdr_nl_conn_walk *walk)
@@ -344,11 +349,11 @@ static bool lbdr_nl_dump_conns(struct sk_buff *msg, struct netlink_callback *cb,
 	long left;
 
 	rhashtable_walk_start(iter);
-	/* What found no room last time comes first. */
+	/* Start with the connection that had no room in the previous message. */
 	for (conn = rhashtable_walk_peek(iter); conn;
 	     conn = rhashtable_walk_next(iter)) {
 		if (IS_ERR(conn)) {
-			/* A resize: the walk begins again. */
+			/* Resize: the iterator restarts at the beginning. */
 			cb->seq++;
 			continue;
 		}
@@ -366,12 +371,12 @@ static bool lbdr_nl_dump_conns(struct sk_buff *msg, struct netlink_callback *cb,
 }
 
 /**
- * lbdr_nl_conn_get_dumpit() - the connections
- * @msg: where to
- * @cb: ctx holds the walk
+ * lbdr_nl_conn_get_dumpit() - Dump the connections that a filter matches
+ * @msg: the message to fill in
+ * @cb: ctx is the state of the dump
  *
  * Context: process.
- * Return: bytes filled in, or what is wrong with the filter.
+ * Return: length of @msg, or a negative error of the filter, with a message set.
  */
 int lbdr_nl_conn_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 {
@@ -399,8 +404,8 @@ int lbdr_nl_conn_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 }
 
 /**
- * lbdr_nl_conn_get_done() - end a dump of connections, whole or not
- * @cb: ctx holds the walk
+ * lbdr_nl_conn_get_done() - End a dump of connections, complete or not
+ * @cb: ctx is the state of the dump
  *
  * Context: process.
  * Return: 0.
@@ -416,16 +421,16 @@ int lbdr_nl_conn_get_done(struct netlink_callback *cb)
 }
 
 /**
- * struct lbdr_nl_conn_sum - what a walk through the tables has met
- * @n: connections that the filter names; where they are ended, each is met once
- * @resized: the table was resized, so that others may be missing or be met twice
+ * struct lbdr_nl_conn_sum - result of a walk over the tables
+ * @n: number of matching connections; an ended connection is counted exactly once
+ * @resized: a table was resized, so connections may be missed or counted twice
  */
 struct lbdr_nl_conn_sum {
 	u32	n;
 	bool	resized;
 };
 
-/* Counts those of one table, or ends them. */
+/* Counts or ends the matching connections of one table. */
 static void lbdr_nl_walk_conns(struct lbdr_net *ln, enum lbdr_family family,
 			       const struct lbdr_conn_filter *filter, bool end,
 			       struct lbdr_nl_conn_sum *sum)
@@ -440,7 +445,7 @@ static void lbdr_nl_walk_conns(struct lbdr_net *ln, enum lbdr_family family,
 			sum->resized = true;
 			continue;
 		}
-		/* What only waits for the collector is gone already. */
+		/* Expired connections are not counted: the collector removes them. */
 		if (lbdr_conn_left(ln, conn) > 0 &&
 		    lbdr_nl_conn_matches(conn, filter) &&
 		    (!end || lbdr_conn_reap(ln, conn)))
@@ -468,7 +473,7 @@ static int lbdr_nl_sum_conns(struct genl_info *info, u8 cmd, int attr, bool end)
 	err = lbdr_nl_parse_filter(ln, info->attrs, &filter, info->extack);
 	if (err)
 		return err;
-	/* First, so that nothing is done that cannot be told. */
+	/* The reply is allocated first: an error must mean that nothing was ended. */
 	msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
 	if (!msg)
 		return -ENOMEM;
@@ -491,9 +496,9 @@ static int lbdr_nl_sum_conns(struct genl_info *info, u8 cmd, int attr, bool end)
 }
 
 /**
- * lbdr_nl_conn_del_doit() - end the connections that a filter names
- * @skb: the message
- * @info: the message
+ * lbdr_nl_conn_del_doit() - End the connections that a filter matches
+ * @skb: the request
+ * @info: the request, parsed
  *
  * Context: process.
  * Return: 0 or a negative error.
@@ -505,9 +510,9 @@ int lbdr_nl_conn_del_doit(struct sk_buff *skb, struct genl_info *info)
 }
 
 /**
- * lbdr_nl_conn_count_doit() - count the connections that a filter names
- * @skb: the message
- * @info: the message
+ * lbdr_nl_conn_count_doit() - Count the connections that a filter matches
+ * @skb: the request
+ * @info: the request, parsed
  *
  * Context: process.
  * Return: 0 or a negative error.

@@ -219,7 +219,7 @@ static int lbdr_nl_stage_info(struct lbdr_config *config,
 }
 
 /**
- * lbdr_nl_info_set_doit() - Change time-outs, or where packets are taken
+ * lbdr_nl_info_set_doit() - Change the time-outs or the entry of a namespace
  * @skb: the request
  * @info: the request
  *

@@ -100,7 +100,7 @@ int lbdr_nl_parse_unicast(const struct nlattr *attr, enum lbdr_family family,
 }
 
 /**
- * lbdr_nl_has_key() - Whether any part of a service's key is present
+ * lbdr_nl_has_key() - Check whether a message contains part of a service's key
  * @attrs: by LBDR_A_SERVICE_...
  *
  * Context: any.
@@ -265,7 +265,7 @@ int lbdr_nl_parse_nested_key(struct lbdr_net *ln, const struct nlattr *nest,
 }
 
 /**
- * lbdr_nl_find_service() - Look up the service that a message names
+ * lbdr_nl_find_service() - Look up the service whose key a message contains
  * @ln: the namespace
  * @key: its key
  * @extack: for the message

@@ -46,8 +46,7 @@ int lbdr_nl_stage_error(struct genl_info *info, int err)
 }
 
 /**
- * lbdr_nl_staged_service() - Get the staged state of the service that a command
- *	names
+ * lbdr_nl_staged_service() - Get the staged state of a command's service
  * @cmd: the command
  * @key: of the service
  *

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A question over netlink: what would become of this packet? peek.c knows.
+ * Netlink command trace: report what the director would do with a packet, which
+ * peek.c simulates.
  */
 #include <linux/etherdevice.h>
 
@@ -15,7 +16,7 @@
 #include "state.h"
 #include "stats.h"
 
-/* What the packet means to its connection, or that there is no such packet. */
+/* Parses the protocol and the flag data into an event. */
 static int lbdr_nl_parse_event(struct nlattr **attrs, u8 protocol,
 			       enum lbdr_event *event,
 			       struct netlink_ext_ack *extack)
@@ -34,19 +35,19 @@ static int lbdr_nl_parse_event(struct nlattr **attrs, u8 protocol,
 		if (!data)
 			return 0;
 		NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_TRACE_DATA],
-				    "every datagram of UDP may be a first one: data is of TCP and SCTP");
+				    "data not supported with UDP: it is a flag of TCP and SCTP");
 		return -EINVAL;
 	}
 	NL_SET_ERR_MSG_ATTR(extack, attrs[LBDR_A_TRACE_PROTOCOL],
-			    "the protocol must be TCP, UDP or SCTP");
+			    "invalid protocol: must be TCP, UDP or SCTP");
 	return -EINVAL;
 }
 
-static int lbdr_nl_parse_question(struct genl_info *info,
-				  struct lbdr_peek_packet *question)
+static int lbdr_nl_parse_packet(struct genl_info *info,
+				struct lbdr_peek_packet *packet)
 {
 	struct netlink_ext_ack *extack = info->extack;
-	struct lbdr_flow *flow = &question->flow;
+	struct lbdr_flow *flow = &packet->flow;
 	struct nlattr **attrs = info->attrs;
 	union nf_inet_addr client, vip;
 	union lbdr_ports ports = {};
@@ -54,13 +55,13 @@ static int lbdr_nl_parse_question(struct genl_info *info,
 	u8 protocol;
 	u16 domain;
 
-	memset(question, 0, sizeof(*question));
+	memset(packet, 0, sizeof(*packet));
 	if (!attrs[LBDR_A_TRACE_FAMILY] || !attrs[LBDR_A_TRACE_PROTOCOL] ||
 	    !attrs[LBDR_A_TRACE_CLIENT_ADDRESS] ||
 	    !attrs[LBDR_A_TRACE_VIRTUAL_ADDRESS] ||
 	    !attrs[LBDR_A_TRACE_VIRTUAL_PORT]) {
 		GENL_SET_ERR_MSG(info,
-				 "a packet has a family, a protocol, the addresses of client and service, and the service's port");
+				 "family, protocol, client-address, virtual-address and virtual-port are required");
 		return -EINVAL;
 	}
 	family = lbdr_nl_parse_family(attrs[LBDR_A_TRACE_FAMILY], extack);
@@ -100,9 +101,9 @@ static int lbdr_nl_parse_question(struct genl_info *info,
 	}
 	lbdr_flow_set_domain(flow, domain);
 	if (attrs[LBDR_A_TRACE_MARK])
-		question->mark = nla_get_u32(attrs[LBDR_A_TRACE_MARK]);
+		packet->mark = nla_get_u32(attrs[LBDR_A_TRACE_MARK]);
 	if (attrs[LBDR_A_TRACE_MAC])
-		question->mac = nla_data(attrs[LBDR_A_TRACE_MAC]);
+		packet->mac = nla_data(attrs[LBDR_A_TRACE_MAC]);
 	return 0;
 }
 
@@ -121,34 +122,34 @@ static int lbdr_nl_nest_server(struct sk_buff *msg, int attr,
 }
 
 static int lbdr_nl_put_verdict(struct sk_buff *msg,
-			       const struct lbdr_peek_result *answer)
+			       const struct lbdr_peek_result *result)
 {
-	bool told = answer->drop == LBDR_DROP_NO_SERVER ||
-		    answer->drop == LBDR_DROP_STRAY;
+	bool refused = result->drop == LBDR_DROP_NO_SERVER ||
+		       result->drop == LBDR_DROP_STRAY;
 
-	if (nla_put_u8(msg, LBDR_A_TRACE_VERDICT, answer->verdict))
+	if (nla_put_u8(msg, LBDR_A_TRACE_VERDICT, result->verdict))
 		return -EMSGSIZE;
-	if (answer->drop == LBDR_DROPS)
+	if (result->drop == LBDR_DROPS)
 		return 0;
 	return nla_put_string(msg, LBDR_A_TRACE_REASON,
-			      lbdr_drop_names[answer->drop]) ||
-	       (told && nla_put_u8(msg, LBDR_A_TRACE_REFUSE, answer->refuse));
+			      lbdr_drop_names[result->drop]) ||
+	       (refused && nla_put_u8(msg, LBDR_A_TRACE_REFUSE, result->refuse));
 }
 
-/* What there is to know of the client already. */
-static int lbdr_nl_put_known(struct sk_buff *msg, const struct lbdr_net *ln,
-			     const struct lbdr_peek_result *answer)
+/* Puts the connection of the packet and the persistence template of the client. */
+static int lbdr_nl_put_conn(struct sk_buff *msg, const struct lbdr_net *ln,
+			    const struct lbdr_peek_result *result)
 {
-	struct lbdr_conn *conn = answer->conn;
+	struct lbdr_conn *conn = result->conn;
 
 	if (conn &&
 	    (nla_put_u8(msg, LBDR_A_TRACE_STATE,
 			lbdr_state_shown(READ_ONCE(conn->state))) ||
 	     nla_put_u32(msg, LBDR_A_TRACE_EXPIRES,
 			 jiffies_to_msecs(max(lbdr_conn_left(ln, conn), 0L))) ||
-	     (answer->closing && nla_put_flag(msg, LBDR_A_TRACE_OVER))))
+	     (result->closing && nla_put_flag(msg, LBDR_A_TRACE_OVER))))
 		return -EMSGSIZE;
-	conn = answer->template;
+	conn = result->template;
 	if (!conn)
 		return 0;
 	return lbdr_nl_nest_server(msg, LBDR_A_TRACE_REMEMBERED, conn->server) ||
@@ -156,23 +157,24 @@ static int lbdr_nl_put_known(struct sk_buff *msg, const struct lbdr_net *ln,
 			   jiffies_to_msecs(max(lbdr_conn_left(ln, conn), 0L)));
 }
 
-static int lbdr_nl_put_choice(struct sk_buff *msg,
-			      const struct lbdr_peek_result *answer)
+/* Puts the scheduler and the server that it prefers. */
+static int lbdr_nl_put_sched(struct sk_buff *msg,
+			     const struct lbdr_peek_result *result)
 {
-	const struct lbdr_sched *sched = &answer->service->sched;
+	const struct lbdr_sched *sched = &result->service->sched;
 
-	if (!answer->scheduled)
+	if (!result->scheduled)
 		return 0;
 	return nla_put_string(msg, LBDR_A_TRACE_SCHEDULER, sched->ops->name) ||
 	       (sched->ops->random && nla_put_flag(msg, LBDR_A_TRACE_RANDOM)) ||
 	       ((sched->flags & LBDR_SCHED_FLAG_PORT) &&
 		nla_put_flag(msg, LBDR_A_TRACE_HASHES_PORT)) ||
-	       lbdr_nl_nest_server(msg, LBDR_A_TRACE_FIRST, answer->preferred);
+	       lbdr_nl_nest_server(msg, LBDR_A_TRACE_FIRST, result->preferred);
 }
 
-/* Each is one of four. */
-static int lbdr_nl_put_tally(struct sk_buff *msg,
-			     const struct lbdr_service *service)
+/* Puts the number of servers, in total and by status. */
+static int lbdr_nl_put_server_counts(struct sk_buff *msg,
+				     const struct lbdr_service *service)
 {
 	u32 open = 0, quiesced = 0, draining = 0, overloaded = 0;
 	const struct lbdr_server *server;
@@ -194,33 +196,33 @@ static int lbdr_nl_put_tally(struct sk_buff *msg,
 	       nla_put_u32(msg, LBDR_A_TRACE_OVERLOADED, overloaded);
 }
 
-static int lbdr_nl_fill_answer(struct sk_buff *msg, const struct lbdr_net *ln,
-			       const struct lbdr_peek_result *answer)
+static int lbdr_nl_fill_trace(struct sk_buff *msg, const struct lbdr_net *ln,
+			      const struct lbdr_peek_result *result)
 {
-	bool led = answer->server || answer->scheduled;
+	bool has_by = result->server || result->scheduled;
 
-	if (lbdr_nl_put_verdict(msg, answer))
+	if (lbdr_nl_put_verdict(msg, result))
 		return -EMSGSIZE;
-	if (!answer->service)
+	if (!result->service)
 		return 0;
-	if (lbdr_nl_nest_key(msg, LBDR_A_TRACE_SERVICE, answer->service) ||
+	if (lbdr_nl_nest_key(msg, LBDR_A_TRACE_SERVICE, result->service) ||
 	    nla_put_u32(msg, LBDR_A_TRACE_PERSIST,
-			answer->service->settings.persist) ||
-	    lbdr_nl_put_known(msg, ln, answer) ||
-	    (led && nla_put_u8(msg, LBDR_A_TRACE_BY, answer->by)) ||
-	    lbdr_nl_put_choice(msg, answer) ||
-	    lbdr_nl_nest_server(msg, LBDR_A_TRACE_SERVER, answer->server) ||
-	    (answer->has_keep &&
-	     nla_put_u8(msg, LBDR_A_TRACE_KEEP, answer->keep)) ||
-	    lbdr_nl_put_tally(msg, answer->service))
+			result->service->settings.persist) ||
+	    lbdr_nl_put_conn(msg, ln, result) ||
+	    (has_by && nla_put_u8(msg, LBDR_A_TRACE_BY, result->by)) ||
+	    lbdr_nl_put_sched(msg, result) ||
+	    lbdr_nl_nest_server(msg, LBDR_A_TRACE_SERVER, result->server) ||
+	    (result->has_keep &&
+	     nla_put_u8(msg, LBDR_A_TRACE_KEEP, result->keep)) ||
+	    lbdr_nl_put_server_counts(msg, result->service))
 		return -EMSGSIZE;
 	return 0;
 }
 
 /**
- * lbdr_nl_trace_doit() - tell what would become of a packet
- * @skb: the message
- * @info: the message
+ * lbdr_nl_trace_doit() - Report what the director would do with a packet
+ * @skb: the request
+ * @info: the request, parsed
  *
  * Context: process.
  * Return: 0 or a negative error.
@@ -228,13 +230,13 @@ static int lbdr_nl_fill_answer(struct sk_buff *msg, const struct lbdr_net *ln,
 int lbdr_nl_trace_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
-	struct lbdr_peek_packet question;
-	struct lbdr_peek_result answer;
+	struct lbdr_peek_packet packet;
+	struct lbdr_peek_result result;
 	struct sk_buff *msg;
 	void *hdr;
 	int err;
 
-	err = lbdr_nl_parse_question(info, &question);
+	err = lbdr_nl_parse_packet(info, &packet);
 	if (err)
 		return err;
 	msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
@@ -246,12 +248,12 @@ int lbdr_nl_trace_doit(struct sk_buff *skb, struct genl_info *info)
 		return -EMSGSIZE;
 	}
 
-	/* The configuration stands still; connections and counts go on. */
+	/* The lock keeps the configuration stable. Connections and counters may change. */
 	mutex_lock(&ln->lock);
 	local_bh_disable();
 	rcu_read_lock();
-	lbdr_peek(ln, &question, &answer);
-	err = lbdr_nl_fill_answer(msg, ln, &answer);
+	lbdr_peek(ln, &packet, &result);
+	err = lbdr_nl_fill_trace(msg, ln, &result);
 	rcu_read_unlock();
 	local_bh_enable();
 	mutex_unlock(&ln->lock);

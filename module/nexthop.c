@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Next hops: one object for each (address, L3 domain), shared by all servers of
- * that address. It holds the cached route, with its MTU or the negative answer,
- * and the MAC that peers.c compares sources with. How a packet is transmitted
- * belongs to the server (struct lbdr_xmit_ops): one address may be reached by
- * several methods.
+ * that address. A next hop holds the cached route, with its MTU or the negative
+ * answer, and the MAC that peers.c compares source MACs with. The transmit method
+ * belongs to the server (struct lbdr_xmit_ops): servers of one address may use
+ * different methods.
  *
  * Lookup. A server holds a reference to the next hop of the default domain, so a
  * packet of that domain follows two pointers. A packet of another domain finds the
@@ -13,9 +13,9 @@
  * Lifetime. A packet reaches a next hop through a server, which it reached under
  * rcu_read_lock() through a pool or a connection. These hold a reference to the
  * server until a grace period after the last packet that could find them, and the
- * server holds its next hop until its own memory is freed. So when
+ * server holds its next hop until its last reference is dropped. So when
  * lbdr_nexthop_put() drops the last reference, no packet is using that next hop.
- * Next hops of other domains ("siblings") have no references of their own. They are
+ * Next hops of other domains ("siblings") are not refcounted. They are
  * unlinked with the default domain's next hop of their address, or with their
  * domain's device, whichever comes first, so their number is bounded by the
  * servers' addresses times the VRF devices that exist:
@@ -24,22 +24,22 @@
  *   of the address, so the default domain's next hop cannot be unlinked before or
  *   meanwhile (see above), and the later unlinking finds the sibling in its list.
  * - The same section checks that the domain still has a device.
- *   lbdr_nexthop_flush_domain() runs after the device was taken away: either it
- *   finds the sibling, or the check fails.
+ *   lbdr_nexthop_flush_domain() runs after the device was removed from the domain:
+ *   either it finds the sibling, or the check fails.
  *
  * Siblings, MACs and the table are also read under rcu_read_lock() by packets and
- * events that hold nothing, so all next hops are freed by RCU. @dead tells a late
- * writer not to publish a route in an unlinked next hop.
+ * events without a reference, so all next hops are freed by RCU. @dead prevents a
+ * concurrent writer from publishing a route in an unlinked next hop.
  *
- * The route. It is looked up by the first packet and published by RCU; of two CPUs
- * that renew it at once one wins, and the route of the other is used for its packet
- * only. IPv4 routes are valid until the FIB's generation changes. It is read before
- * the lookup, so a change during the lookup makes the result invalid. IPv6 routes
- * are valid while the FIB node they were made from has the same serial number
+ * Routes. The first packet looks the route up and publishes it by RCU. If two CPUs
+ * look it up at the same time, one publishes its route; the other uses its route for
+ * one packet only. IPv4 routes are valid until the FIB's generation changes. The generation is
+ * read before the lookup, so a change during the lookup makes the result invalid. IPv6 routes
+ * are valid while the FIB node of the lookup has the same serial number
  * (ip6_dst_check() without its call and its nested read-side sections). A negative
  * answer is valid until the FIB's generation changes, and at most NEGATIVE_TIME:
- * IPv6 increments its generation before it links the new route, so a lookup in
- * between would be wrong for good otherwise.
+ * IPv6 increments its generation before it links the new route, so the negative
+ * answer of a lookup in between would otherwise stay valid.
  *
  * Devices. A route must not outlive its device. An IPv6 route refers to a FIB entry
  * that holds the device until the route is put. lbdr_nexthop_drop_dev() drops the
@@ -49,9 +49,8 @@
  * either dropped by the event or not published, and @link and @dev of a published
  * route are valid for every reader under rcu_read_lock().
  *
- * The neighbour is not cached. It is looked up without a reference for each packet
- * (see xmit_dr.c), so a flushed, replaced or failed one is noticed at once, and
- * nothing holds a device.
+ * Neighbours are not cached. They are looked up without a reference for each packet
+ * (see xmit_dr.c), so no stale neighbour is used, and no device is held.
  */
 #include <linux/hash.h>
 #include <linux/mm.h>
@@ -70,7 +69,7 @@
 /* How long a negative answer is valid while the FIB does not change */
 #define NEGATIVE_TIME	HZ
 
-/* Next hops handled between two chances for others to take the lock */
+/* Next hops processed in one hold of lbdr_nexthops.lock */
 #define BATCH		64
 
 static const struct rhashtable_params lbdr_nexthop_params = {
@@ -80,7 +79,7 @@ static const struct rhashtable_params lbdr_nexthop_params = {
 	.automatic_shrinking	= true,
 };
 
-/* Used when there is no memory for a route; never published */
+/* Used if a route cannot be allocated; never published */
 static const struct lbdr_route lbdr_route_no_memory = {
 	.why = LBDR_DROP_MEMORY,
 };
@@ -99,10 +98,9 @@ static u32 lbdr_route_fib_genid(const struct net *net, u8 family)
 }
 
 /*
- * FLOWI_FLAG_KNOWN_NH: packets sent by this route have another destination
- * address than the one it is looked up by. The route is then a private one with
- * the server's address as its next hop, as the slow paths need that hand the packet
- * to dst_output().
+ * FLOWI_FLAG_KNOWN_NH: the destination address of the packets is not the address of the
+ * lookup. The FIB then returns a route whose next hop is the server's address, which
+ * the slow paths that call dst_output() need.
  */
 static bool lbdr_route_lookup4(const struct lbdr_nexthop *nexthop, int oif,
 			       struct lbdr_route *route)
@@ -130,7 +128,7 @@ static bool lbdr_route_lookup4(const struct lbdr_nexthop *nexthop, int oif,
 	return true;
 }
 
-/* The part of ip6_dst_mtu_maybe_forward() that does not change. */
+/* The constant part of ip6_dst_mtu_maybe_forward(), else 0. */
 static u32 lbdr_route_mtu6(const struct dst_entry *dst)
 {
 	if (dst->lwtstate || dst_metric_locked(dst, RTAX_MTU))
@@ -154,7 +152,7 @@ static bool lbdr_route_lookup6(const struct lbdr_nexthop *nexthop, int oif,
 		return false;
 	}
 	route->dst = dst;
-	/* Of a local route, the device that has the address, not loopback. */
+	/* For a local route: the device of the address, not loopback. */
 	route->dev = rt->rt6i_idev ? rt->rt6i_idev->dev : dst_dev_rcu(dst);
 	route->genid = rt6_get_cookie(rt);
 	route->mtu = lbdr_route_mtu6(dst);
@@ -164,7 +162,7 @@ static bool lbdr_route_lookup6(const struct lbdr_nexthop *nexthop, int oif,
 	return true;
 }
 
-/* Always a route: positive or negative, or the one that stands for no memory. */
+/* Looks a route up. Returns a positive or negative answer, or NULL without memory. */
 static struct lbdr_route *lbdr_route_make(const struct lbdr_nexthop *nexthop)
 {
 	u16 domain = nexthop->key.domain;
@@ -177,7 +175,7 @@ static struct lbdr_route *lbdr_route_make(const struct lbdr_nexthop *nexthop)
 		return NULL;
 	route->failed = lbdr_route_fib_genid(nexthop->ln->net,
 					     nexthop->key.family);
-	smp_rmb();	/* the generation before the lookup */
+	smp_rmb();	/* read the generation before the lookup */
 	route->stamp = jiffies;
 	route->why = LBDR_DROP_NOT_ONLINK;
 	if (domain)
@@ -195,14 +193,17 @@ static struct lbdr_route *lbdr_route_make(const struct lbdr_nexthop *nexthop)
 	return route;
 }
 
-/* Whether a new route may be kept: its device is neither leaving nor gone. */
-static bool lbdr_route_lasting(struct net *net, const struct lbdr_route *route)
+/* Returns true if a route may be published: its device is still listed. */
+static bool lbdr_route_cacheable(struct net *net, const struct lbdr_route *route)
 {
 	const struct net_device *dev = route->dev;
 
 	if (!route->dst)
 		return true;
-	/* Of a nexthop object behind a gateway; dst_check() asks for more then. */
+	/*
+	 * A route by a nexthop object with a gateway has a serial number, which
+	 * lbdr_route_valid6() does not check.
+	 */
 	if (route->dst->ops->family == AF_INET6 && dst_rt6_info(route->dst)->sernum)
 		return false;
 	return dev_get_by_index_rcu(net, dev->ifindex) == dev;
@@ -236,7 +237,7 @@ static void lbdr_nexthop_replace(struct lbdr_nexthop *nexthop,
 	}
 }
 
-/* A route that is not published is used for one packet, under its RCU lock. */
+/* Publishes @new in place of @old. An unpublished route is freed after a grace period. */
 static void lbdr_route_publish(struct lbdr_nexthop *nexthop,
 			       struct lbdr_route *old, struct lbdr_route *new)
 {
@@ -245,7 +246,7 @@ static void lbdr_route_publish(struct lbdr_nexthop *nexthop,
 
 	spin_lock_bh(&ln->nexthops.lock);
 	if (rcu_access_pointer(nexthop->route) == old && !nexthop->dead &&
-	    lbdr_route_lasting(ln->net, new)) {
+	    lbdr_route_cacheable(ln->net, new)) {
 		lbdr_nexthop_replace(nexthop, new);
 		published = true;
 	}
@@ -280,7 +281,7 @@ lbdr_route_renew(struct lbdr_nexthop *nexthop, struct lbdr_route *old)
 	return new;
 }
 
-/* ip6_dst_check() for the routes that lbdr_route_lasting() lets pass. */
+/* ip6_dst_check() for routes that lbdr_route_cacheable() accepts. */
 static __always_inline bool lbdr_route_valid6(const struct lbdr_route *route)
 {
 	const struct fib6_info *from;
@@ -293,7 +294,7 @@ static __always_inline bool lbdr_route_valid6(const struct lbdr_route *route)
 	       cookie == route->genid && !fib6_check_expired(from);
 }
 
-/* lbdr_nexthop_route() for a caller that knows the family at compile time. */
+/* lbdr_nexthop_route() for callers that know the family at compile time. */
 static __always_inline const struct lbdr_route *
 lbdr_nexthop_route_of(struct lbdr_net *ln, struct lbdr_nexthop *nexthop,
 		      enum lbdr_family family)
@@ -308,15 +309,15 @@ lbdr_nexthop_route_of(struct lbdr_net *ln, struct lbdr_nexthop *nexthop,
 }
 
 /**
- * lbdr_nexthop_route() - get the route of a next hop
+ * lbdr_nexthop_route() - Get the route of a next hop
  * @nexthop: the next hop
  *
- * Looks the route up if none is cached or the cached one is invalid. Otherwise
- * takes no lock and no reference.
+ * Looks the route up if no valid route is cached. Otherwise takes no lock and no
+ * reference.
  *
  * Context: rcu_read_lock() held.
- * Return: the route, never NULL, valid under rcu_read_lock(). Without &lbdr_route.link
- * it is a local address, or &lbdr_route.why says why there is none.
+ * Return: the route, never NULL, valid under rcu_read_lock(). If &lbdr_route.link is
+ * NULL and &lbdr_route.local is false, &lbdr_route.why is the drop reason.
  */
 const struct lbdr_route *lbdr_nexthop_route(struct lbdr_nexthop *nexthop)
 {
@@ -344,7 +345,7 @@ static void lbdr_nexthop_setup(struct lbdr_nexthop *nexthop, struct lbdr_net *ln
 	INIT_LIST_HEAD(&nexthop->domain_list);
 }
 
-/* Returns 0 or an error. The key is not in the table. */
+/* The caller has checked that the key is not in the table. */
 static int lbdr_nexthop_insert(struct lbdr_nexthop *nexthop)
 {
 	struct lbdr_nexthops *nexthops = &nexthop->ln->nexthops;
@@ -385,10 +386,10 @@ lbdr_nexthop_find(struct lbdr_nexthops *nexthops,
 }
 
 /**
- * lbdr_nexthop_lookup() - find the next hop of an address in a domain
+ * lbdr_nexthop_lookup() - Look up the next hop of an address in a domain
  * @ln: the namespace
  * @family: the family
- * @addr: the address, in as many bytes as @family has
+ * @addr: the address, of 4 or 16 bytes by @family
  * @domain: the domain
  *
  * Context: rcu_read_lock() held.
@@ -406,13 +407,13 @@ struct lbdr_nexthop *lbdr_nexthop_lookup(struct lbdr_net *ln,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_lookup);
 
 /**
- * lbdr_nexthop_get() - get the default domain's next hop of an address
+ * lbdr_nexthop_get() - Get the default domain's next hop of an address
  * @ln: the namespace
  * @family: the family
  * @addr: the address
  *
  * Context: process, may sleep.
- * Return: the next hop with a reference for the caller, or NULL without memory.
+ * Return: the next hop, with a reference for the caller, or NULL if out of memory.
  */
 struct lbdr_nexthop *lbdr_nexthop_get(struct lbdr_net *ln,
 				      enum lbdr_family family,
@@ -452,10 +453,11 @@ struct lbdr_nexthop *lbdr_nexthop_get(struct lbdr_net *ln,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_get);
 
 /**
- * lbdr_nexthop_put() - drop a reference to a default domain's next hop
+ * lbdr_nexthop_put() - Drop a reference to a default domain's next hop
  * @nexthop: the next hop
  *
- * The last one frees the next hop, and those of its address in other domains.
+ * Dropping the last reference frees the next hop and those of the same address in other
+ * domains.
  *
  * Context: any but hard interrupt.
  */
@@ -475,7 +477,7 @@ void lbdr_nexthop_put(struct lbdr_nexthop *nexthop)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_put);
 
-/* The first packet of a domain to an address. */
+/* Adds the next hop for the first packet of a domain to an address. */
 static noinline struct lbdr_nexthop *
 lbdr_nexthop_add_sibling(struct lbdr_nexthop *first,
 			 const struct lbdr_nexthop_key *key)
@@ -504,14 +506,14 @@ lbdr_nexthop_add_sibling(struct lbdr_nexthop *first,
 }
 
 /**
- * lbdr_nexthop_in_domain() - find or add the next hop of an address in a domain
- * @first: the default domain's next hop of the address, alive: the caller holds a
- *	reference, or has found a server that does, under rcu_read_lock()
+ * lbdr_nexthop_in_domain() - Look up or add the next hop of an address in a domain
+ * @first: the default domain's next hop of the address. The caller holds a reference,
+ *	or has found a server with a reference under rcu_read_lock()
  * @domain: the domain
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: the next hop, valid under rcu_read_lock(), or NULL without memory or when
- * the domain has lost its device.
+ * Return: the next hop, valid under rcu_read_lock(), or NULL if out of memory or if the
+ * domain has no device.
  */
 struct lbdr_nexthop *lbdr_nexthop_in_domain(struct lbdr_nexthop *first,
 					    u16 domain)
@@ -527,9 +529,9 @@ struct lbdr_nexthop *lbdr_nexthop_in_domain(struct lbdr_nexthop *first,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_in_domain);
 
-/* Drops up to BATCH routes; returns whether there may be more. */
-static bool lbdr_nexthop_drop_some(struct lbdr_net *ln,
-				   const struct net_device *dev)
+/* Drops up to BATCH routes of a device. Returns true if there may be more. */
+static bool lbdr_nexthop_drop_batch(struct lbdr_net *ln,
+				    const struct net_device *dev)
 {
 	struct lbdr_nexthop *nexthop;
 	struct lbdr_route *route;
@@ -554,23 +556,23 @@ static bool lbdr_nexthop_drop_some(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_nexthop_drop_dev() - drop the routes of a device that leaves a namespace
+ * lbdr_nexthop_drop_dev() - Drop the routes of a device that leaves a namespace
  * @ln: the namespace
- * @dev: the device, not listed in @ln any more
+ * @dev: the device, already removed from the namespace's list
  *
  * Context: process, RTNL held.
  */
 void lbdr_nexthop_drop_dev(struct lbdr_net *ln, const struct net_device *dev)
 {
-	while (lbdr_nexthop_drop_some(ln, dev))
+	while (lbdr_nexthop_drop_batch(ln, dev))
 		cond_resched();
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_drop_dev);
 
 /**
- * lbdr_nexthop_flush_domain() - unlink the next hops of a domain
+ * lbdr_nexthop_flush_domain() - Unlink the next hops of a domain
  * @ln: the namespace
- * @domain: the domain; its ifindex is 0, and it is freed after a grace period
+ * @domain: the domain; its ifindex is 0, and it stays valid during the call
  *
  * Context: process.
  */
@@ -597,12 +599,12 @@ void lbdr_nexthop_flush_domain(struct lbdr_net *ln, struct lbdr_domain *domain)
 }
 
 /**
- * lbdr_nexthop_mac_chain() - get the hash chain of a MAC
+ * lbdr_nexthop_mac_chain() - Get the hash chain of a MAC
  * @nexthops: next hops of a namespace
- * @mac: the MAC as a number
+ * @mac: the MAC as an integer
  *
  * Context: any.
- * Return: the chain, to be read under rcu_read_lock().
+ * Return: the chain; readers need rcu_read_lock(), writers lbdr_nexthops.lock.
  */
 struct hlist_head *lbdr_nexthop_mac_chain(const struct lbdr_nexthops *nexthops,
 					  u64 mac)
@@ -611,12 +613,12 @@ struct hlist_head *lbdr_nexthop_mac_chain(const struct lbdr_nexthops *nexthops,
 }
 
 /**
- * lbdr_nexthop_set_mac() - change the MAC that a next hop is known by
+ * lbdr_nexthop_set_mac() - Set the MAC of a next hop
  * @nexthop: the next hop
- * @mac: the MAC as a number, or 0 when it is unknown
+ * @mac: the MAC as an integer, or 0 if it is unknown
  *
- * A reader that stands at the next hop at this moment goes on in another chain and
- * may miss the rest of its own.
+ * Moves the next hop to the chain of @mac. A concurrent reader of the next hop continues
+ * in the new chain and may miss the rest of the old one.
  *
  * Context: lbdr_nexthops.lock held.
  */
@@ -638,7 +640,7 @@ void lbdr_nexthop_set_mac(struct lbdr_nexthop *nexthop, u64 mac)
 }
 
 /**
- * lbdr_nexthop_net_init() - make the tables of a namespace
+ * lbdr_nexthop_net_init() - Allocate the tables of a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -664,8 +666,8 @@ int lbdr_nexthop_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_nexthop_net_exit() - free the tables of a namespace
- * @ln: the namespace, whose last server is freed
+ * lbdr_nexthop_net_exit() - Free the tables of a namespace
+ * @ln: the namespace; its last server was freed
  *
  * Context: process.
  */

@@ -20,19 +20,20 @@ struct lbdr_net;
 
 /**
  * struct lbdr_route - the result of a FIB lookup; immutable once published
- * @link: device by which the address is on-link; NULL for an address of this
- *	host, one behind a gateway, and a negative answer
- * @genid: generation at which @dst is valid: of IPv4's FIB, or of the IPv6 FIB
- *	node. Of a negative answer a value that never makes it valid
- * @mtu: without learned PMTU. IPv6: 0 for the MTU of the device's inet6_dev,
- *	which changes without a new generation
+ * @link: device by which the address is on-link; NULL for a local address, an address
+ *	behind a gateway, and a negative answer
+ * @genid: generation at which @dst is valid: that of the IPv4 FIB, or of the IPv6 FIB
+ *	node. A negative answer has a value that is not the present generation
+ * @mtu: MTU without learned PMTU. IPv6: 0 means the MTU of the device's inet6_dev,
+ *	which may change without a new generation
  * @dst: the route, one reference held; NULL for a negative answer
- * @dev: device that @dst keeps from being freed; NULL for a negative answer
- * @why: drop reason for a transmit method that needs @link, when it is NULL
- * @local: the address is one of this host's
- * @failed: generation of the FIB before the lookup; of a negative answer
+ * @dev: device that @dst refers to; NULL for a negative answer
+ * @why: drop reason if @link is NULL and @local is false, for transmit methods that
+ *	need @link
+ * @local: the address is a local address of this host
+ * @failed: generation of the FIB before the lookup; used for negative answers
  * @stamp: jiffies of the lookup
- * @rcu: puts @dst and frees
+ * @rcu: releases @dst and frees the route
  */
 struct lbdr_route {
 	struct net_device	*link;
@@ -47,7 +48,7 @@ struct lbdr_route {
 	struct rcu_head		rcu;
 };
 
-/* Compared as words: no padding. */
+/* Keys are compared as memory, so they have no padding. */
 struct lbdr_nexthop_key {
 	union nf_inet_addr	addr;
 	u16			domain;
@@ -60,20 +61,19 @@ struct lbdr_nexthop_key {
  * @route: cached route, or NULL; RCU, replaced under lbdr_nexthops.lock
  * @ln: the namespace; immutable
  * @key: immutable
- * @dead: unlinked, so no route is published any more; lbdr_nexthops.lock
- * @refs: references by servers; 0 outside of the default domain;
- *	lbdr_nexthops.lock
- * @mac: Ethernet address of the neighbour as a number, 0 while it is unknown;
- *	RCU, WRITE_ONCE() under lbdr_nexthops.lock
+ * @dead: unlinked, so no route may be published; lbdr_nexthops.lock
+ * @refs: references by servers; 0 outside the default domain; lbdr_nexthops.lock
+ * @mac: Ethernet address of the neighbour as an integer, 0 if unknown; WRITE_ONCE()
+ *	under lbdr_nexthops.lock
  * @mac_node: in lbdr_nexthops.macs while @mac is not 0; RCU, changed under
  *	lbdr_nexthops.lock
- * @dev_node: in lbdr_nexthops.devs by @route's device; lbdr_nexthops.lock
- * @siblings: of the default domain's next hop the list of those of the same
- *	address in other domains, of the others the entry in that list;
+ * @dev_node: in lbdr_nexthops.devs by the device of @route; lbdr_nexthops.lock
+ * @siblings: in the default domain, head of the list of next hops of the same address
+ *	in other domains; in other domains, entry of that list; lbdr_nexthops.lock
+ * @domain_list: in lbdr_domain.nexthops, unused in the default domain;
  *	lbdr_nexthops.lock
- * @domain_list: in lbdr_domain.nexthops; lbdr_nexthops.lock
  * @node: in lbdr_nexthops.table; RCU
- * @rcu: frees it
+ * @rcu: frees the next hop
  */
 struct lbdr_nexthop {
 	struct lbdr_route __rcu	*route;
@@ -96,8 +96,8 @@ struct lbdr_nexthop {
  * @macs: by MAC, 1 << LBDR_NEXTHOP_MAC_BITS chains; RCU, changed under @lock
  * @n_macs: next hops in @macs; WRITE_ONCE() under @lock
  * @n: next hops in @table; WRITE_ONCE() under @lock
- * @n_routes: routes that are cached; @lock
- * @lock: taken with BH off; of lbdr's own locks none is taken inside
+ * @n_routes: cached routes; @lock
+ * @lock: taken with BH off; a leaf lock: no other lock of lbdr is taken inside
  * @devs: next hops with a route, by the ifindex of its device; @lock
  */
 struct lbdr_nexthops {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From a packet to a flow: bounds-checked, without state and without writing.
+ * Parser: set the flow of a packet. The parser checks bounds, keeps no state and does
+ * not change the packet.
  *
- * The stack has checked the IP header before PREROUTING (ip_rcv_core(),
- * ip6_rcv_core()) and trimmed the packet to the length that it states, but a
- * program behind an NFQUEUE rule may have changed it since; everything past
- * the fixed header is looked at by skb_header_pointer(), which neither reads
- * past the end nor linearises.
+ * The stack has validated the IP header before PREROUTING (ip_rcv_core(),
+ * ip6_rcv_core()) and trimmed the packet to its IP length. A program behind an NFQUEUE
+ * rule may have changed the packet since. So everything after the fixed header is read
+ * by skb_header_pointer(), which does not read beyond the packet and does not
+ * linearise it.
  */
 #include <linux/sctp.h>
 #include <linux/tcp.h>
@@ -17,13 +18,13 @@
 #include "flow.h"
 #include "icmp_inner.h"
 
-/* Chunks of an SCTP packet that are looked at; real ones have one to four. */
+/* Maximum number of SCTP chunks that are parsed; packets usually have one to four. */
 #define SCTP_CHUNKS_MAX	8
 
 /*
- * What a TCP header means. Only a plain SYN begins a connection: one with ACK
- * answers a connection that this host began, one with FIN means nothing (RFC
- * 9293, 3.10.7). RST is acted on first.
+ * The event of a TCP header. Only a SYN without ACK and FIN starts a connection: SYN
+ * with ACK answers a connection that this host has opened, SYN with FIN is invalid (RFC
+ * 9293, 3.10.7). RST takes precedence over SYN and FIN.
  */
 static __always_inline enum lbdr_event lbdr_tcp_event(const struct tcphdr *th)
 {
@@ -38,10 +39,10 @@ static __always_inline enum lbdr_event lbdr_tcp_event(const struct tcphdr *th)
 }
 
 /*
- * What the chunks of an SCTP packet mean, each looked at by its header alone.
- * INIT and SHUTDOWN COMPLETE travel alone, COOKIE ECHO comes first; ABORT and
- * SHUTDOWN may follow others (RFC 9260, 3.3 and 6.10). Behind SCTP_CHUNKS_MAX
- * nobody looks: a connection that is over, and does not know, idles out.
+ * The event of an SCTP packet, by the headers of its chunks. INIT and SHUTDOWN COMPLETE
+ * are never bundled; ABORT and SHUTDOWN may follow other chunks (RFC 9260, 3.3 and
+ * 6.10). Chunks after SCTP_CHUNKS_MAX are ignored: if the end of an association is
+ * missed, the connection expires by its time-out. Returns false for a malformed packet.
  */
 static noinline bool lbdr_sctp_event(const struct sk_buff *skb, u32 offset,
 				     enum lbdr_event *event)
@@ -74,14 +75,13 @@ static noinline bool lbdr_sctp_event(const struct sk_buff *skb, u32 offset,
 		}
 		offset += ALIGN(len, 4);
 	}
-	/* A packet without a chunk means nothing. */
+	/* A packet without chunks is malformed. */
 	return i > 0;
 }
 
 /*
- * Reads the transport header at @thoff. The two families put the ports into
- * different places of the flow, so they are handed back; all of the three
- * protocols begin with them.
+ * Parses the transport header at @thoff. @ports points into the key of the family. The
+ * header of each of the three protocols begins with the ports.
  */
 static __always_inline enum lbdr_parsed
 lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
@@ -109,7 +109,7 @@ lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
 		uh = skb_header_pointer(skb, thoff, sizeof(_uh), &_uh);
 		if (!uh)
 			return LBDR_PARSED_MALFORMED;
-		/* GRO does not keep the length of what it has merged. */
+		/* The UDP length of an aggregate packet may differ from the skb's. */
 		len = ntohs(uh->len);
 		if (!skb_is_gso(skb) &&
 		    (len < sizeof(*uh) || thoff + len > skb->len))
@@ -132,19 +132,19 @@ lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
 		return LBDR_PARSED_OTHER;
 	}
 
-	/* Nobody can answer port 0, and no service has it. */
+	/* Port 0 is reserved: no service has it, and it cannot be answered. */
 	if (unlikely(!ports->cport || !ports->vport))
 		return LBDR_PARSED_MALFORMED;
 	return LBDR_PARSED;
 }
 
 /**
- * lbdr_parse4() - read an IPv4 packet
+ * lbdr_parse4() - Parse an IPv4 packet
  * @skb: data begins at the network header
- * @flow: filled in when LBDR_PARSED is returned
+ * @flow: set if LBDR_PARSED or LBDR_PARSED_ERROR is returned
  *
  * Context: any.
- * Return: whether @flow is filled in, or why not.
+ * Return: enum lbdr_parsed.
  */
 __always_inline enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb,
 					      struct lbdr_flow *flow)
@@ -169,12 +169,12 @@ __always_inline enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_parse4);
 
 /**
- * lbdr_parse6() - read an IPv6 packet
+ * lbdr_parse6() - Parse an IPv6 packet
  * @skb: data begins at the network header
- * @flow: filled in when LBDR_PARSED is returned
+ * @flow: set if LBDR_PARSED or LBDR_PARSED_ERROR is returned
  *
  * Context: any.
- * Return: whether @flow is filled in, or why not.
+ * Return: enum lbdr_parsed.
  */
 __always_inline enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb,
 					      struct lbdr_flow *flow)
@@ -188,10 +188,10 @@ __always_inline enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb,
 		__be16 frag_off = 0;
 
 		thoff = ipv6_skip_exthdr(skb, thoff, &protocol, &frag_off);
-		/* No next header, or a chain for the stack to complain of */
+		/* No next header, or extension headers that the stack will reject */
 		if (thoff < 0)
 			return LBDR_PARSED_OTHER;
-		/* RFC 6946: with neither, it is a whole datagram */
+		/* RFC 6946: with offset 0 and without MF the datagram is complete. */
 		if (frag_off & htons(IP6_OFFSET | IP6_MF))
 			return LBDR_PARSED_FRAGMENT;
 		if (protocol == IPPROTO_ICMPV6)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The files that a packet of a connection passes, compiled as one unit: the compiler
- * keeps what it knows of the packet in registers and saves the calls between the
- * files. hook.c and ingress.c use statics of the files above them, so they compile
- * only here; what runs seldom is noinline.
+ * The fast path, compiled as one unit, so that the compiler can inline across the files
+ * and keep fields of the packet in registers. Slow paths are noinline. hook.c and
+ * ingress.c use static functions of the files above them, so they are compiled only
+ * here.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -227,7 +227,7 @@ static bool lbdr_peek_vip(const struct lbdr_net *ln,
 }
 
 /**
- * lbdr_peek() - simulate a packet from the network
+ * lbdr_peek() - Simulate a packet from the network
  * @ln: the namespace
  * @packet: the packet
  * @result: filled in; its pointers are valid while the locks are held

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Directors that are each other's real servers.
+ * Peer directors: directors that are real servers of each other.
  *
- * Where two machines are director and real server at once, the one that has the
- * VIP sends some connections to the other. That one must serve them and not
- * schedule them again: it might choose the first one, and the packet would go back
- * and forth until its TTL is used up. A packet from a peer director is recognised by
- * its source MAC: that of one of the service's servers. A server sends no other
- * packets to the VIP than its own traffic, which never leaves it.
+ * If two hosts are both director and real server, the host that has the VIP forwards
+ * some connections to the other host. The other host must serve these connections and
+ * not schedule them again: it might choose the first host, and the packet would loop
+ * until its TTL is used up. A packet from a peer director is recognised by its source
+ * MAC, which is the MAC of a server of the service. A server sends no other packets to
+ * the VIP: the VIP is local to the server, so its own packets to the VIP stay on it.
  *
- * Next hops are hashed by the MAC of their neighbour. A packet that may begin a
- * connection looks its source MAC up; only on a hit the servers of the service are
- * searched for the next hop's address. The MAC of a next hop is updated:
+ * Next hops are hashed by the MAC of their neighbour. The source MAC of a packet that
+ * may start a connection is looked up. Only on a hit the servers of the service are
+ * searched for the address of the next hop. The MAC of a next hop is updated:
  *
- * - by a neighbour's event, which finds the next hop by (address, device) and costs
- *   nothing for neighbours that are no next hops;
+ * - by neighbour events. The next hop is looked up by the address of the neighbour, so
+ *   an event of a neighbour that is no next hop costs one lookup;
  * - when a route is published;
  * - by lbdr_peers_update_work(), which resolves next hops that no packet has used
- *   yet. It runs after a next hop was added or a device came up, and again at
- *   growing intervals while there are unresolved ones.
+ *   yet. The work item runs after a next hop was added or a device was set up, and
+ *   again at growing intervals while there are unresolved next hops.
  */
 #include <linux/etherdevice.h>
 #include <linux/rculist.h>
@@ -37,20 +37,20 @@
 #include "service.h"
 #include "stats.h"
 
-/* Servers are added many at a time, so the first attempt waits a little. */
+/* Servers are often added in bulk, so the first attempt is delayed. */
 #define RESOLVE_MIN	(HZ / 10 ?: 1)
 #define RESOLVE_MAX	(64 * HZ)
 
-/* Next hops resolved between two chances for others to run */
+/* Next hops processed between two calls of cond_resched() */
 #define BATCH		64
 
-/* A MAC as a number; ether_addr_to_u64() would go byte by byte. */
-static __always_inline u64 lbdr_peers_number(const u8 *mac)
+/* A MAC as an integer; ether_addr_to_u64() would convert byte by byte. */
+static __always_inline u64 lbdr_peers_mac(const u8 *mac)
 {
-	u64 number = 0;
+	u64 value = 0;
 
-	memcpy(&number, mac, ETH_ALEN);
-	return number;
+	memcpy(&value, mac, ETH_ALEN);
+	return value;
 }
 
 static struct neighbour *lbdr_peers_neigh(const struct lbdr_nexthop *nexthop,
@@ -63,7 +63,7 @@ static struct neighbour *lbdr_peers_neigh(const struct lbdr_nexthop *nexthop,
 	       __ipv6_neigh_lookup_noref(dev, &addr->in6);
 }
 
-/* The MAC of a neighbour as a number, 0 while it is unknown. */
+/* The MAC of a neighbour as an integer, 0 if it is unknown. */
 static u64 lbdr_peers_neigh_mac(struct neighbour *neigh,
 				const struct net_device *dev)
 {
@@ -73,11 +73,11 @@ static u64 lbdr_peers_neigh_mac(struct neighbour *neigh,
 	    !(READ_ONCE(neigh->nud_state) & NUD_VALID))
 		return 0;
 	neigh_ha_snapshot(mac, neigh, dev);
-	return lbdr_peers_number(mac);
+	return lbdr_peers_mac(mac);
 }
 
 /**
- * lbdr_peers_update_nexthop() - update the MAC of a next hop by its route
+ * lbdr_peers_update_nexthop() - Update the MAC of a next hop from its route
  * @nexthop: the next hop
  * @route: its route
  *
@@ -102,11 +102,12 @@ void lbdr_peers_update_nexthop(struct lbdr_nexthop *nexthop,
 }
 
 /*
- * Asks for the MAC of a next hop. Not once the kernel may collect neighbours
- * (gc_thresh1): it would drop those that are in use for ones that nobody needs yet.
+ * Starts the resolution of a next hop's neighbour. No neighbour is created if the table
+ * has gc_thresh1 entries: the kernel's garbage collection might remove neighbours that
+ * are in use.
  */
-static void lbdr_peers_ask(const struct lbdr_nexthop *nexthop,
-			   struct net_device *dev)
+static void lbdr_peers_probe(const struct lbdr_nexthop *nexthop,
+			     struct net_device *dev)
 {
 	struct neigh_table *table = nexthop->key.family == LBDR_V4 ? &arp_tbl :
 								     &nd_tbl;
@@ -121,7 +122,7 @@ static void lbdr_peers_ask(const struct lbdr_nexthop *nexthop,
 		neigh_event_send(neigh, NULL);
 }
 
-/* Returns whether the next hop has to be looked at again. */
+/* Returns true if the next hop is unresolved and needs another attempt. */
 static bool lbdr_peers_resolve(struct lbdr_nexthop *nexthop)
 {
 	const struct lbdr_route *route = lbdr_nexthop_route(nexthop);
@@ -132,7 +133,7 @@ static bool lbdr_peers_resolve(struct lbdr_nexthop *nexthop)
 	if (READ_ONCE(nexthop->mac))
 		return false;
 	if (route->link)
-		lbdr_peers_ask(nexthop, route->link);
+		lbdr_peers_probe(nexthop, route->link);
 	return true;
 }
 
@@ -143,7 +144,7 @@ static void lbdr_peers_update_work(struct work_struct *work)
 	struct lbdr_nexthop *nexthop = NULL;
 	struct rhashtable_iter walk;
 	unsigned long delay;
-	bool again = false;
+	bool unresolved = false;
 	u32 n;
 
 	rhashtable_walk_enter(&ln->nexthops.table, &walk);
@@ -157,7 +158,7 @@ static void lbdr_peers_update_work(struct work_struct *work)
 			if (!nexthop)
 				break;
 			if (!READ_ONCE(nexthop->mac) && lbdr_peers_resolve(nexthop))
-				again = true;
+				unresolved = true;
 		}
 		rhashtable_walk_stop(&walk);
 		local_bh_enable();
@@ -165,7 +166,7 @@ static void lbdr_peers_update_work(struct work_struct *work)
 	} while (nexthop);
 	rhashtable_walk_exit(&walk);
 
-	if (!again)
+	if (!unresolved)
 		return;
 	delay = READ_ONCE(ln->peers_delay);
 	WRITE_ONCE(ln->peers_delay, min_t(unsigned long, 2 * delay, RESOLVE_MAX));
@@ -173,7 +174,7 @@ static void lbdr_peers_update_work(struct work_struct *work)
 }
 
 /**
- * lbdr_peers_schedule_update() - resolve next hops whose MAC is unknown soon
+ * lbdr_peers_schedule_update() - Schedule the resolution of next hops without a MAC
  * @ln: the namespace
  *
  * Context: any.
@@ -182,7 +183,7 @@ void lbdr_peers_schedule_update(struct lbdr_net *ln)
 {
 	unsigned long delay = READ_ONCE(ln->peers_delay);
 
-	/* A pending attempt is at most HZ away, or is brought forward. */
+	/* An attempt that is pending for more than HZ is moved forward. */
 	WRITE_ONCE(ln->peers_delay, HZ);
 	if (delay <= HZ)
 		queue_delayed_work(system_power_efficient_wq, &ln->peers_work,
@@ -192,7 +193,7 @@ void lbdr_peers_schedule_update(struct lbdr_net *ln)
 				 RESOLVE_MIN);
 }
 
-/* Whether a service has a server at the address of a next hop. */
+/* Returns true if a service has a server at the address of a next hop. */
 static bool lbdr_peers_has_server(const struct lbdr_service *service,
 				  const struct lbdr_nexthop *nexthop)
 {
@@ -204,7 +205,7 @@ static bool lbdr_peers_has_server(const struct lbdr_service *service,
 	return false;
 }
 
-/* The first next hop of a MAC in its chain, or NULL. */
+/* Looks up the first next hop of a MAC. */
 static __always_inline const struct lbdr_nexthop *
 lbdr_peers_first(const struct lbdr_net *ln, u64 mac)
 {
@@ -217,7 +218,8 @@ lbdr_peers_first(const struct lbdr_net *ln, u64 mac)
 	return NULL;
 }
 
-static noinline bool lbdr_peers_known(const struct lbdr_nexthop *nexthop,
+/* Searches the chain from @nexthop on for a server of the service. */
+static noinline bool lbdr_peers_match(const struct lbdr_nexthop *nexthop,
 				      const struct lbdr_service *service,
 				      u64 mac, u16 domain)
 {
@@ -231,34 +233,33 @@ static noinline bool lbdr_peers_known(const struct lbdr_nexthop *nexthop,
 }
 
 /**
- * lbdr_peers_is_server_mac() - tell whether a MAC is that of one of a service's servers
+ * lbdr_peers_is_server_mac() - Check whether a MAC belongs to a server of a service
  * @ln: the namespace
  * @service: the service
  * @mac: the MAC
- * @domain: L3 domain that the frame comes by
+ * @domain: L3 domain of the frame
  *
  * Context: rcu_read_lock() held.
- * Return: true if it is.
+ * Return: true if @mac belongs to a server of @service.
  */
 bool lbdr_peers_is_server_mac(struct lbdr_net *ln,
 			      const struct lbdr_service *service,
 			      const u8 *mac, u16 domain)
 {
-	u64 number = lbdr_peers_number(mac);
-	const struct lbdr_nexthop *nexthop = lbdr_peers_first(ln, number);
+	u64 value = lbdr_peers_mac(mac);
+	const struct lbdr_nexthop *nexthop = lbdr_peers_first(ln, value);
 
-	return nexthop && lbdr_peers_known(nexthop, service, number, domain);
+	return nexthop && lbdr_peers_match(nexthop, service, value, domain);
 }
 
 /**
- * lbdr_peers_skb_from_server() - tell whether a packet comes from one of its
- *	service's servers
+ * lbdr_peers_skb_from_server() - Check whether a server of the service sent a packet
  * @ln: the namespace
  * @skb: the packet
  * @service: the service
  *
  * Context: rcu_read_lock() held.
- * Return: true if it does.
+ * Return: true if the source MAC of @skb belongs to a server of @service.
  */
 bool lbdr_peers_skb_from_server(struct lbdr_net *ln, const struct sk_buff *skb,
 				const struct lbdr_service *service)
@@ -269,20 +270,21 @@ bool lbdr_peers_skb_from_server(struct lbdr_net *ln, const struct sk_buff *skb,
 	if (!READ_ONCE(ln->nexthops.n_macs) || skb->dev->type != ARPHRD_ETHER ||
 	    !skb_mac_header_was_set(skb))
 		return false;
-	mac = lbdr_peers_number(eth_hdr(skb)->h_source);
+	mac = lbdr_peers_mac(eth_hdr(skb)->h_source);
 	nexthop = lbdr_peers_first(ln, mac);
 	return unlikely(nexthop) &&
-	       lbdr_peers_known(nexthop, service, mac,
+	       lbdr_peers_match(nexthop, service, mac,
 				lbdr_domain_of_dev(ln, skb->dev));
 }
 
 /**
- * lbdr_peers_local() - whether this host would serve a packet itself
+ * lbdr_peers_local() - Check whether the destination of a packet is a local address
  * @net: the namespace
- * @dev: that the packet came by, or NULL
- * @flow: of the packet
+ * @dev: the device of the packet, or NULL
+ * @flow: the flow of the packet
  *
  * Context: rcu_read_lock() held.
+ * Return: true if the VIP is a local address.
  */
 bool lbdr_peers_local(struct net *net, const struct net_device *dev,
 		      const struct lbdr_flow *flow)
@@ -293,13 +295,13 @@ bool lbdr_peers_local(struct net *net, const struct net_device *dev,
 }
 
 /**
- * lbdr_peers_verdict() - what becomes of a packet that another director sent
+ * lbdr_peers_verdict() - Decide on a packet that another director sent
  * @ln: the namespace
  * @skb: the packet
- * @flow: of the packet
+ * @flow: the flow of the packet
  *
- * Where the VIP is not local there is nobody to serve it, and the stack would
- * send it back.
+ * If the VIP is not local, this host cannot serve the packet, and the stack would send
+ * it back. Such a packet is dropped and counted as LBDR_DROP_LOOP.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: NF_ACCEPT or NF_DROP.
@@ -313,7 +315,7 @@ unsigned int lbdr_peers_verdict(struct lbdr_net *ln, struct sk_buff *skb,
 	return local ? NF_ACCEPT : NF_DROP;
 }
 
-/* Updates the MAC if the neighbour is the one that the next hop's route leads to. */
+/* Updates the MAC of a next hop whose route uses @dev. Returns true if it does. */
 static bool lbdr_peers_neigh_update(struct lbdr_nexthop *nexthop,
 				    const struct net_device *dev, u64 mac)
 {
@@ -328,8 +330,8 @@ static bool lbdr_peers_neigh_update(struct lbdr_nexthop *nexthop,
 }
 
 /*
- * The default domain's next hop leads to those of the same address in other domains:
- * any of their routes may use the device. Returns whether one does.
+ * Updates the MACs of the default domain's next hop and its siblings: the route of any
+ * of them may use @dev. Returns true if at least one does.
  */
 static bool lbdr_peers_neigh_update_all(struct lbdr_nexthop *first,
 					const struct net_device *dev, u64 mac)
@@ -348,7 +350,7 @@ static bool lbdr_peers_neigh_update_all(struct lbdr_nexthop *first,
 	return found;
 }
 
-/* Softirq or process. */
+/* Context: softirq or process. */
 static int lbdr_peers_event(struct notifier_block *nb, unsigned long event,
 			    void *ptr)
 {
@@ -371,7 +373,7 @@ static int lbdr_peers_event(struct notifier_block *nb, unsigned long event,
 
 	rcu_read_lock();
 	first = lbdr_nexthop_lookup(ln, family, neigh->primary_key, 0);
-	/* No packet may have used the next hop yet: it has no route then. */
+	/* A next hop that no packet has used has no route, so look it up. */
 	if (first &&
 	    !lbdr_peers_neigh_update_all(first, neigh->dev,
 					 lbdr_peers_neigh_mac(neigh, neigh->dev)))
@@ -385,7 +387,7 @@ static struct notifier_block lbdr_peers_notifier = {
 };
 
 /**
- * lbdr_peers_net_init() - prepare a namespace
+ * lbdr_peers_net_init() - Prepare a namespace
  * @ln: the namespace
  *
  * Context: process.
@@ -396,7 +398,7 @@ void lbdr_peers_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_peers_net_exit() - stop the work of a namespace
+ * lbdr_peers_net_exit() - Stop the work item of a namespace
  * @ln: the namespace, without services and hooks
  *
  * Context: process.
@@ -407,9 +409,9 @@ void lbdr_peers_net_exit(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_peers_init() - register for neighbour events
+ * lbdr_peers_init() - Register for neighbour events
  *
- * Context: process, every namespace has its director.
+ * Context: process, after lbdr_net_init().
  * Return: 0 or a negative error.
  */
 int lbdr_peers_init(void)
@@ -418,7 +420,7 @@ int lbdr_peers_init(void)
 }
 
 /**
- * lbdr_peers_exit() - unregister
+ * lbdr_peers_exit() - Unregister from neighbour events
  *
  * Context: process.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Directors that are real servers of each other.
+ * Peer directors: directors that are real servers of each other
  */
 #ifndef _LBDR_PEERS_H
 #define _LBDR_PEERS_H

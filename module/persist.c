@@ -74,7 +74,7 @@ lbdr_persist_usable(const struct lbdr_service *service,
 }
 
 /**
- * lbdr_persist_pick() - choose a server for a client of a persistent service
+ * lbdr_persist_pick() - Choose a server for a client of a persistent service
  * @ln: the namespace
  * @service: the service
  * @flow: flow of the connection's first packet
@@ -111,7 +111,7 @@ struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_persist_peek() - look up the template of a client without renewing it
+ * lbdr_persist_peek() - Look up the template of a client without renewing it
  * @ln: the namespace
  * @service: a persistent service
  * @flow: flow of a connection's first packet
@@ -134,7 +134,7 @@ struct lbdr_conn *lbdr_persist_peek(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_persist_renew() - renew the time stamp of a client's template
+ * lbdr_persist_renew() - Renew the time stamp of a client's template
  * @ln: the namespace
  * @service: a persistent service
  * @flow: flow of a packet of one of the client's connections; ignored if it is the

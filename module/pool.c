@@ -110,7 +110,6 @@ struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
 	}
 	return pool;
 }
-
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_make);
 
 /* The next entry of @servers with a weight, from @i on; @n if there is none. */
@@ -123,7 +122,7 @@ static u32 lbdr_pool_next_weighted(const struct lbdr_pool_entry *servers, u32 n,
 }
 
 /**
- * lbdr_pool_is_current() - Whether a service's pool is what servers would make
+ * lbdr_pool_is_current() - Check whether a service's pool matches its servers
  * @service: the service
  * @servers: all its servers with the weights that they are to have
  * @n: number of @servers
@@ -149,7 +148,7 @@ bool lbdr_pool_is_current(const struct lbdr_service *service,
 }
 
 /**
- * lbdr_pool_may_wait() - Whether a command may leave the pool to the work item
+ * lbdr_pool_may_wait() - Check whether a pool may be left to the work item
  * @service: the service
  *
  * Context: process, lbdr_net.config held.
@@ -161,7 +160,7 @@ bool lbdr_pool_may_wait(const struct lbdr_service *service)
 }
 
 /**
- * lbdr_pool_wait() - Have the pool of a service built by the work item
+ * lbdr_pool_wait() - Queue the pool of a service for the work item
  * @ln: the namespace
  * @service: the service
  *

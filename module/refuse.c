@@ -13,7 +13,7 @@
 #include "symbols.h"
 
 /**
- * lbdr_refuse_type() - get the answer that the protocol of a flow allows
+ * lbdr_refuse_type() - Get the answer that the protocol of a flow allows
  * @flow: flow of the connection's first packet
  * @refuse: enum lbdr_refuse, as configured
  *
@@ -29,7 +29,7 @@ u8 lbdr_refuse_type(const struct lbdr_flow *flow, u8 refuse)
 }
 
 /**
- * lbdr_refuse() - answer a client whose connection is refused
+ * lbdr_refuse() - Answer a client whose connection is refused
  * @ln: the namespace
  * @skb: the connection's first packet; the caller frees it
  * @flow: flow of the packet

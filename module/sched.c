@@ -16,7 +16,7 @@ static const struct lbdr_sched_ops *const lbdr_scheds[] = {
 };
 
 /**
- * lbdr_sched_find() - look up a scheduler by name
+ * lbdr_sched_find() - Look up a scheduler by name
  * @name: the name
  *
  * Context: any.
@@ -34,7 +34,7 @@ const struct lbdr_sched_ops *lbdr_sched_find(const char *name)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_find);
 
 /**
- * lbdr_sched_at() - get a scheduler by index
+ * lbdr_sched_at() - Get a scheduler by index
  * @index: the index, from 0
  *
  * Context: any.
@@ -47,7 +47,7 @@ const struct lbdr_sched_ops *lbdr_sched_at(unsigned int index)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_at);
 
 /**
- * lbdr_sched_default() - get the default scheduler
+ * lbdr_sched_default() - Get the default scheduler
  *
  * Context: any.
  * Return: wlc, as with ipvsadm(8).
@@ -59,7 +59,7 @@ const struct lbdr_sched_ops *lbdr_sched_default(void)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_default);
 
 /**
- * lbdr_sched_next_open() - find the next open server
+ * lbdr_sched_next_open() - Find the next open server
  * @pool: the pool
  * @index: index of the first entry to test
  *

@@ -79,7 +79,7 @@ struct lbdr_server *lbdr_sched_next_open(const struct lbdr_pool *pool,
 					 u32 index);
 
 /**
- * lbdr_sched_load() - compute the load of a server
+ * lbdr_sched_load() - Compute the load of a server
  * @server: the server
  *
  * An active connection counts as 256 inactive ones, as in ip_vs.
@@ -99,7 +99,7 @@ static inline u64 lbdr_sched_load(const struct lbdr_server *server)
 }
 
 /**
- * lbdr_sched_least() - find the open server with the least cost
+ * lbdr_sched_least() - Find the open server with the least cost
  * @pool: the pool
  * @cost: cost of a server, less than 2^48
  * @weighted: divide the cost by the server's weight
@@ -135,7 +135,7 @@ lbdr_sched_least(const struct lbdr_pool *pool,
 }
 
 /**
- * __lbdr_sched_next_open() - find the next open server, inlined
+ * __lbdr_sched_next_open() - Find the next open server, inlined
  * @pool: the pool
  * @index: index of the first entry to test
  * @skipped: set to the number of entries that were skipped, 0 if no server is

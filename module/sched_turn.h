@@ -16,7 +16,7 @@
 #include "sched.h"
 
 /**
- * lbdr_turn_pick() - take the next turn
+ * lbdr_turn_pick() - Take the next turn
  * @pool: the pool
  * @find: finds the server of a turn; see above
  *
@@ -41,7 +41,7 @@ lbdr_turn_pick(const struct lbdr_pool *pool,
 }
 
 /**
- * lbdr_turn_peek() - find the server of the next turn without taking the turn
+ * lbdr_turn_peek() - Find the server of the next turn without taking the turn
  * @pool: the pool
  * @first: set to the server that owns the turn, open or not
  * @find: finds the server of a turn; see above

@@ -25,7 +25,7 @@
 #include "stats.h"
 
 /**
- * lbdr_schedule_bad_source() - check for a source address that no client can have
+ * lbdr_schedule_bad_source() - Check for a source address that no client can have
  * @net: the namespace
  * @dev: input device of the packet, or NULL for any
  * @flow: flow of the packet
@@ -76,7 +76,7 @@ lbdr_schedule_pick(struct lbdr_net *ln, const struct lbdr_service *service,
 }
 
 /**
- * lbdr_schedule_stray_action() - decide what to do with a stray packet
+ * lbdr_schedule_stray_action() - Decide what to do with a stray packet
  * @ln: the namespace
  * @service: the service that the packet is sent to
  * @flow: flow of the packet, which has no connection and does not open one
@@ -181,7 +181,7 @@ static bool lbdr_schedule_needs_conn(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_schedule() - find a server for a packet that has no connection
+ * lbdr_schedule() - Find a server for a packet that has no connection
  * @ln: the namespace
  * @skb: the packet
  * @service: the service that the packet is sent to

@@ -175,7 +175,7 @@ void lbdr_server_link(struct lbdr_service *service, struct lbdr_server *server)
 }
 
 /**
- * lbdr_server_move_tail() - Make a server the last in the order of adding
+ * lbdr_server_move_tail() - Move a server to the end of its service's list
  * @service: its service
  * @server: the server
  *
@@ -270,8 +270,7 @@ static void lbdr_server_set_drain(struct lbdr_server *server, bool drain)
 }
 
 /**
- * lbdr_server_apply_opening() - Apply the part of new settings that lets more
- *	connections in
+ * lbdr_server_apply_opening() - Apply the settings that admit more connections
  * @server: the server
  * @settings: settings that it is to have
  *

@@ -312,7 +312,7 @@ struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_service_overlap() - Whether two keys are ranges with a port in common
+ * lbdr_service_overlap() - Check whether two keys are ranges with a common port
  * @a: a key
  * @b: another key
  *
@@ -540,7 +540,7 @@ void lbdr_service_release_hooks(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_service_link() - Do all that can fail before a service is published
+ * lbdr_service_link() - Insert a service into the tables and register its hooks
  * @ln: the namespace
  * @service: a new service without a pool
  *
@@ -578,7 +578,7 @@ void lbdr_service_unlink(struct lbdr_net *ln, struct lbdr_service *service)
 }
 
 /**
- * lbdr_service_publish() - Let packets and readers find a service
+ * lbdr_service_publish() - Make a service visible to packets and readers
  * @ln: the namespace
  * @service: linked
  * @pool: its first pool
@@ -601,7 +601,7 @@ void lbdr_service_publish(struct lbdr_net *ln, struct lbdr_service *service,
 }
 
 /**
- * lbdr_service_unpublish() - Take a service out of the list and the tables
+ * lbdr_service_unpublish() - Remove a service from the list and the tables
  * @ln: the namespace
  * @service: still has its pool, for packets that have found it
  *
@@ -621,7 +621,7 @@ void lbdr_service_unpublish(struct lbdr_net *ln, struct lbdr_service *service)
 }
 
 /**
- * lbdr_service_free() - Free a service after the last packet that has found it
+ * lbdr_service_free() - Free a service after a grace period
  * @service: unpublished, its servers are dead
  *
  * Context: process.

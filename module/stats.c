@@ -19,7 +19,7 @@ const char *const lbdr_drop_names[LBDR_DROPS] = {
 };
 
 /**
- * lbdr_count() - count an event that is neither a drop nor a pass
+ * lbdr_count() - Count an event that is neither a drop nor a pass
  * @ln: the namespace
  * @reason: LBDR_FLOOD_STATELESS or LBDR_FLOOD_EVICTED
  *
@@ -33,7 +33,7 @@ void lbdr_count(const struct lbdr_net *ln, enum lbdr_drop reason)
 }
 
 /**
- * lbdr_drop() - count and trace a packet that is not forwarded
+ * lbdr_drop() - Count and trace a packet that is not forwarded
  * @ln: the namespace
  * @drop: the reason
  *
@@ -46,7 +46,7 @@ void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop)
 }
 
 /**
- * lbdr_drop_count() - get the counter of a drop reason
+ * lbdr_drop_count() - Get the counter of a drop reason
  * @ln: the namespace
  * @drop: the reason
  *
@@ -64,7 +64,7 @@ u64 lbdr_drop_count(const struct lbdr_net *ln, enum lbdr_drop drop)
 }
 
 /**
- * lbdr_stats_sum() - add up a server's counters over all CPUs
+ * lbdr_stats_sum() - Add up a server's counters over all CPUs
  * @stats: counters of the server
  * @sum: filled in
  *

@@ -69,7 +69,7 @@ void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop);
 void lbdr_count(const struct lbdr_net *ln, enum lbdr_drop reason);
 
 /**
- * lbdr_stats_add() - add to a server's counters
+ * lbdr_stats_add() - Add to a server's counters
  * @stats: counters of the server
  * @conns: number of new connections
  * @packets: number of packets

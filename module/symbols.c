@@ -39,7 +39,7 @@ static DEFINE_MUTEX(lbdr_symbols_lock);	/* writers of lbdr_symbols */
 	} while (0)
 
 /**
- * lbdr_symbols_get_defrag() - get the functions that reassemble fragments
+ * lbdr_symbols_get_defrag() - Get the functions that reassemble fragments
  * @family: the family
  *
  * Context: process, may load a module; lbdr_net.lock is not held.
@@ -73,7 +73,7 @@ int lbdr_symbols_get_defrag(enum lbdr_family family)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_symbols_get_defrag);
 
 /**
- * lbdr_symbols_get_reset() - get the functions that send a TCP RST
+ * lbdr_symbols_get_reset() - Get the functions that send a TCP RST
  *
  * Context: process, may load a module; lbdr_net.lock is not held.
  * Return: 0, or -EOPNOTSUPP where the kernel has no nf_reject.
@@ -93,7 +93,7 @@ int lbdr_symbols_get_reset(void)
 }
 
 /**
- * lbdr_symbols_put_all() - put all functions
+ * lbdr_symbols_put_all() - Put all functions
  *
  * Context: process; module exit, when no namespace has services and no packet is in a
  * hook.
@@ -109,7 +109,7 @@ void lbdr_symbols_put_all(void)
 }
 
 /**
- * lbdr_defrag_enable() - enable reassembly of fragments
+ * lbdr_defrag_enable() - Enable reassembly of fragments
  * @net: the namespace; affects all fragments in it, those of other traffic too
  * @family: the family, for which lbdr_symbols_get_defrag() has succeeded
  *
@@ -123,7 +123,7 @@ int lbdr_defrag_enable(struct net *net, enum lbdr_family family)
 }
 
 /**
- * lbdr_defrag_disable() - undo lbdr_defrag_enable()
+ * lbdr_defrag_disable() - Undo lbdr_defrag_enable()
  * @net: the namespace; reassembly continues if another user has enabled it
  * @family: the family
  *
@@ -138,7 +138,7 @@ void lbdr_defrag_disable(struct net *net, enum lbdr_family family)
 }
 
 /**
- * lbdr_send_reset() - send a TCP RST to the source of a packet
+ * lbdr_send_reset() - Send a TCP RST to the source of a packet
  * @net: the namespace
  * @skb: the packet, a TCP segment; the caller frees it
  * @family: family of the packet

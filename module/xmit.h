@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Transmission to a server.
+ * Transmit methods
  */
 #ifndef _LBDR_XMIT_H
 #define _LBDR_XMIT_H
@@ -12,12 +12,12 @@
 
 /**
  * struct lbdr_xmit_ops - a transmit method
- * @xmit: send a packet, by family. Called under rcu_read_lock() with BH off, and
- *	with a route that fits @onlink. Returns NF_STOLEN, or NF_DROP with the
- *	reason counted
- * @name: for messages
- * @overhead: bytes that the method adds in front of the packet, by family
- * @onlink: the server must be on-link: lbdr_route.link is not NULL
+ * @xmit: send a packet to a server, by family. Called under rcu_read_lock() with BH off;
+ *	if @onlink is set, lbdr_route.link is not NULL. Returns NF_STOLEN, or NF_DROP
+ *	after counting the drop reason
+ * @name: name of the method
+ * @overhead: bytes that the method adds to a packet, by family
+ * @onlink: the server must be on-link
  */
 struct lbdr_xmit_ops {
 	unsigned int	(*xmit[LBDR_FAMILIES])(struct lbdr_net *ln,

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Direct routing: a client's packet becomes a frame to the server's MAC.
+ * Transmit method direct routing: send a packet in a frame to the server's MAC.
  *
- * Nothing of the packet changes but the TTL (RFC 1812, 5.3.1; RFC 8200, 3: a
- * node that forwards decrements it and drops what would reach 0). The steps are
- * the same for both families:
+ * Only the TTL of the packet changes (RFC 1812, 5.3.1; RFC 8200, 3: a forwarding node
+ * decrements the TTL and drops a packet whose TTL would reach 0). The steps are the
+ * same for both families. Packets that a switch has forwarded in hardware are freed
+ * before step 1. Packets of a client on this host skip steps 1 and 4.
  *
- * 1. Check the TTL. If it is used up, answer by ICMP time exceeded.
- * 2. Compare with the MTU of the route, not a learned PMTU: that belongs to a path
- *    which the packet's own addresses do not take. A GSO packet counts by its
- *    segments. A packet that is too large is answered by ICMP, or takes the slow
- *    path if it may be fragmented.
- * 3. Make the header writable, with room for the link header: a cloned packet
- *    (tcpdump) gets a header of its own, and the header cache of the neighbour needs
- *    the room or drops the packet with a warning.
+ * 1. Check the TTL. If it is 1 or less, send ICMP time exceeded and drop the packet.
+ * 2. Compare the size with the MTU of the route. A learned PMTU is not used: it is the
+ *    PMTU of another path than that of the packet's addresses. For a GSO packet the
+ *    size of its segments counts. If the packet is too large, send an ICMP error and
+ *    drop the packet, or take the slow path after step 4 if it may be fragmented.
+ * 3. Make the header writable, with headroom for the link header: the header of a
+ *    cloned packet (tcpdump) is copied. Without the headroom, neigh_hh_output() warns
+ *    and drops the packet.
  * 4. Decrement the TTL. IPv4: set the priority by the TOS.
- * 5. Clear the state of a received packet, as ip_forward() does: checksum, time
+ * 5. Clear the receive state of the packet, as ip_forward() does: checksum, time
  *    stamp, route, socket, conntrack, extensions.
- * 6. Look the neighbour up, without a reference. A flushed, replaced or failed
- *    neighbour is not found, so nothing has to be notified, and no device is held.
- * 7. neigh_output(): the cached link header where the neighbour is resolved;
- *    otherwise the packet waits in the neighbour's queue while it is resolved, so a
- *    first SYN to a silent server is not lost.
+ * 6. Look the neighbour up without taking a reference, and create it if there is none.
+ *    No neighbour is cached, so none can become stale, and no device is held.
+ * 7. neigh_output(): use the cached link header if the neighbour is resolved. Otherwise
+ *    queue the packet at the neighbour until it is resolved, so the first SYN to a
+ *    server is not lost.
  */
 #include <linux/icmpv6.h>
 #include <net/arp.h>
@@ -46,9 +47,9 @@ static noinline unsigned int lbdr_xmit_drop(struct lbdr_net *ln, enum lbdr_drop 
 }
 
 /*
- * Whether every frame made of @skb fits. @frag_max is the largest fragment
- * that the packet was reassembled from, if it was: it must leave as fragments
- * again even where the whole would fit.
+ * Returns true if the packet, or each segment of a GSO packet, fits the MTU. @frag_max
+ * is the size of the largest fragment of a reassembled packet, else 0. A reassembled
+ * packet does not fit: it must be fragmented again.
  */
 static __always_inline bool lbdr_xmit_fits(const struct sk_buff *skb, u32 mtu, u32 frag_max)
 {
@@ -59,8 +60,8 @@ static __always_inline bool lbdr_xmit_fits(const struct sk_buff *skb, u32 mtu, u
 }
 
 /*
- * Step 5. The link header was never there: skb->data is the network header. What
- * this host sends was not received, and goes on counting for its socket.
+ * Step 5. skb->data is the network header. A packet of a client on this host has no
+ * receive state, and it stays charged to its socket.
  */
 static __always_inline void lbdr_xmit_clear(struct sk_buff *skb,
 					    struct net_device *dev, bool local)
@@ -76,7 +77,7 @@ static __always_inline void lbdr_xmit_clear(struct sk_buff *skb,
 	skb->dev = dev;
 }
 
-/* A switch below us may have forwarded the packet already. */
+/* Returns true if a switch has forwarded the packet in hardware. */
 static bool lbdr_xmit_offloaded(const struct sk_buff *skb)
 {
 #ifdef CONFIG_NET_SWITCHDEV
@@ -87,9 +88,8 @@ static bool lbdr_xmit_offloaded(const struct sk_buff *skb)
 }
 
 /*
- * The slow way: dst_output() cuts the packet and finds the neighbour by the
- * route, which has the RIP as its next hop. It passes POSTROUTING but not
- * LOCAL_OUT.
+ * Slow path: dst_output() fragments the packet and looks the neighbour up by the route,
+ * whose next hop is the RIP. The packet passes POSTROUTING, not LOCAL_OUT.
  */
 static noinline unsigned int lbdr_xmit_slow(struct lbdr_net *ln,
 					    struct sk_buff *skb,
@@ -108,14 +108,14 @@ static __always_inline unsigned int lbdr_xmit_neigh(struct lbdr_net *ln,
 {
 	if (IS_ERR(neigh))
 		return lbdr_xmit_drop(ln, LBDR_DROP_NEIGHBOUR);
-	/* It frees the packet whatever becomes of it. */
+	/* neigh_output() always consumes the packet. */
 	neigh_output(neigh, skb, false);
 	return NF_STOLEN;
 }
 
 /*
- * @local: this host made the packet, at LOCAL_OUT. The TTL stays, and a packet that is
- * too large is for the kernel to fragment or to refuse.
+ * @local: the packet was sent by this host and is at LOCAL_OUT. The TTL is unchanged,
+ * and dst_output() fragments or drops a packet that is too large.
  */
 static __always_inline unsigned int
 lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
@@ -138,7 +138,7 @@ lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 
 	fits = lbdr_xmit_fits(skb, mtu, IPCB(skb)->frag_max_size);
-	/* RFC 1191, 3. Defragmentation marks what it put together itself. */
+	/* RFC 1191, 3. ignore_df is set in reassembled packets. */
 	if (unlikely(!fits && !local && (iph->frag_off & htons(IP_DF)) &&
 		     (!skb->ignore_df || IPCB(skb)->frag_max_size > mtu))) {
 		lbdr_icmp4(ln->net, skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED,
@@ -149,7 +149,7 @@ lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev))))
 		return lbdr_xmit_drop(ln, LBDR_DROP_MEMORY);
 	if (likely(!local)) {
-		/* The header may have moved. */
+		/* skb_cow_head() may have moved the header, so iph is stale. */
 		ip_decrease_ttl(ip_hdr(skb));
 		skb->priority = rt_tos2priority(ip_hdr(skb)->tos);
 	}
@@ -161,7 +161,7 @@ lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 			       ip_neigh_gw4(dev, server->addr.ip));
 }
 
-/* IPv6's ip_neigh_gw4(); ip_neigh_gw6() reaches for what 7.3 keeps to itself. */
+/* Like ip_neigh_gw4(). ip_neigh_gw6() needs a symbol that Linux 7.3 does not export. */
 static struct neighbour *lbdr_neigh6(struct net_device *dev,
 				     const struct in6_addr *addr)
 {
@@ -172,7 +172,7 @@ static struct neighbour *lbdr_neigh6(struct net_device *dev,
 	return neigh;
 }
 
-/* ip6_dst_mtu_maybe_forward(), whose constant part the route has. */
+/* Like ip6_dst_mtu_maybe_forward(). The route contains the constant part. */
 static __always_inline u32 lbdr_xmit_mtu6(const struct lbdr_route *route)
 {
 	const struct inet6_dev *idev;
@@ -184,7 +184,7 @@ static __always_inline u32 lbdr_xmit_mtu6(const struct lbdr_route *route)
 			      IPV6_MIN_MTU;
 }
 
-/* @local: as of lbdr_xmit_dr4() */
+/* @local: see lbdr_xmit_dr4(). */
 static __always_inline unsigned int
 lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 	      const struct lbdr_server *server, const struct lbdr_route *route,
@@ -207,7 +207,7 @@ lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 
 	fits = lbdr_xmit_fits(skb, mtu, frag_max);
-	/* RFC 8200, 5: routers cut nothing but what was cut before. */
+	/* RFC 8200, 5: routers fragment only packets that were fragments before. */
 	if (unlikely(!fits && !local && (!frag_max || frag_max > mtu))) {
 		lbdr_icmp6(ln->net, skb, ICMPV6_PKT_TOOBIG, 0, mtu);
 		return lbdr_xmit_drop(ln, LBDR_DROP_MTU);

@@ -19,10 +19,9 @@
 
 /**
  * enum lbdr_forward - How packets reach a server.
- * @LBDR_FORWARD_DR: Direct routing. The destination MAC becomes the server's,
- *   nothing else changes but the TTL.
- * @LBDR_FORWARD_LOCAL: The server is the director itself. Never asked for,
- *   only reported.
+ * @LBDR_FORWARD_DR: Direct routing. The destination MAC is set to the
+ *   server's. In the packet only the TTL changes.
+ * @LBDR_FORWARD_LOCAL: The server is the director itself. Reported only.
  */
 enum lbdr_forward {
 	LBDR_FORWARD_DR,
@@ -30,10 +29,10 @@ enum lbdr_forward {
 };
 
 /**
- * enum lbdr_sched_flag - Options of the schedulers that hash, sh and mh.
- * @LBDR_SCHED_FLAG_FALLBACK: Where the server is overloaded, another one is
- *   chosen by a further hash.
- * @LBDR_SCHED_FLAG_PORT: The client's port is hashed too.
+ * enum lbdr_sched_flag - Options of the hash schedulers sh and mh.
+ * @LBDR_SCHED_FLAG_FALLBACK: If the server is unavailable, choose another one
+ *   by a further hash.
+ * @LBDR_SCHED_FLAG_PORT: Include the client's port in the hash.
  */
 enum lbdr_sched_flag {
 	LBDR_SCHED_FLAG_FALLBACK = 1,
@@ -41,11 +40,10 @@ enum lbdr_sched_flag {
 };
 
 /**
- * enum lbdr_refuse - What a client is told when no server takes its
- *   connection.
- * @LBDR_REFUSE_ICMP: ICMP or ICMPv6 port unreachable.
- * @LBDR_REFUSE_RESET: TCP RST; port unreachable for what is not TCP.
- * @LBDR_REFUSE_DROP: Nothing.
+ * enum lbdr_refuse - Answer to a client if no server is available.
+ * @LBDR_REFUSE_ICMP: Send ICMP or ICMPv6 port unreachable.
+ * @LBDR_REFUSE_RESET: Send TCP RST, or port unreachable for other protocols.
+ * @LBDR_REFUSE_DROP: Send no answer.
  */
 enum lbdr_refuse {
 	LBDR_REFUSE_ICMP,
@@ -54,14 +52,14 @@ enum lbdr_refuse {
 };
 
 /**
- * enum lbdr_stray - What becomes of a TCP or SCTP packet that belongs to no
- *   connection and begins none.
- * @LBDR_STRAY_PASS: The director's own stack gets it, and answers by RST where
- *   the VIP is local.
- * @LBDR_STRAY_DROP: Nobody hears of it.
- * @LBDR_STRAY_RESET: The client is answered by TCP RST.
- * @LBDR_STRAY_SCHEDULE: It begins a connection all the same, as when a
- *   director takes over from another one. RST and FIN do not.
+ * enum lbdr_stray - Action on a stray packet: a TCP or SCTP packet that has no
+ *   connection and does not start one.
+ * @LBDR_STRAY_PASS: Pass the packet to the director's own stack, which answers
+ *   by RST if the VIP is local.
+ * @LBDR_STRAY_DROP: Drop the packet without an answer.
+ * @LBDR_STRAY_RESET: Drop the packet and answer by TCP RST.
+ * @LBDR_STRAY_SCHEDULE: Schedule the packet as a new connection, for failover
+ *   from another director. Packets that end a connection are passed.
  */
 enum lbdr_stray {
 	LBDR_STRAY_PASS,
@@ -72,10 +70,9 @@ enum lbdr_stray {
 
 /**
  * enum lbdr_service_flag - Options of a service.
- * @LBDR_SERVICE_FLAG_ONE_PACKET: UDP alone. Each datagram is scheduled for
- *   itself.
- * @LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT: Persistence does not lead to a server
- *   of weight 0, but to another one.
+ * @LBDR_SERVICE_FLAG_ONE_PACKET: UDP only. Schedule each datagram separately.
+ * @LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT: Persistence does not select a server of
+ *   weight 0. The client gets another server.
  */
 enum lbdr_service_flag {
 	LBDR_SERVICE_FLAG_ONE_PACKET = 1,
@@ -83,11 +80,11 @@ enum lbdr_service_flag {
 };
 
 /**
- * enum lbdr_entry - Where packets are taken.
- * @LBDR_ENTRY_PREROUTING: At PREROUTING, before conntrack.
- * @LBDR_ENTRY_INPUT: At LOCAL_IN, behind the filter table.
- * @LBDR_ENTRY_INGRESS: As prerouting, and at the ingress of some devices
- *   before that, where plain packets of connections are taken.
+ * enum lbdr_entry - Hook at which packets enter the director.
+ * @LBDR_ENTRY_PREROUTING: PREROUTING, before conntrack.
+ * @LBDR_ENTRY_INPUT: LOCAL_IN, after the filter table.
+ * @LBDR_ENTRY_INGRESS: PREROUTING, and for some devices also netdev ingress,
+ *   where simple packets of existing connections are forwarded.
  */
 enum lbdr_entry {
 	LBDR_ENTRY_PREROUTING,
@@ -96,23 +93,24 @@ enum lbdr_entry {
 };
 
 /**
- * enum lbdr_conn_state - States of a connection, as a director sees them that
- *   hears the client alone.
- * @LBDR_CONN_STATE_NONE: Not yet seen by its protocol.
- * @LBDR_CONN_STATE_SYN_RECV: TCP, a SYN passed.
- * @LBDR_CONN_STATE_ESTABLISHED: TCP, the client acknowledged.
+ * enum lbdr_conn_state - States of a connection. The director sees packets of
+ *   the client only.
+ * @LBDR_CONN_STATE_NONE: Initial state.
+ * @LBDR_CONN_STATE_SYN_RECV: TCP, SYN seen.
+ * @LBDR_CONN_STATE_ESTABLISHED: TCP, the client sent a segment after the SYN.
  * @LBDR_CONN_STATE_FIN_WAIT: TCP, the client sent FIN.
- * @LBDR_CONN_STATE_TIME_WAIT: TCP, a FIN before the connection was
- *   established.
+ * @LBDR_CONN_STATE_TIME_WAIT: TCP, FIN seen in state syn-recv.
  * @LBDR_CONN_STATE_CLOSE: TCP, the client sent RST.
- * @LBDR_CONN_STATE_UDP: UDP, datagrams pass.
- * @LBDR_CONN_STATE_SCTP_INIT: SCTP, an INIT passed.
- * @LBDR_CONN_STATE_SCTP_ESTABLISHED: SCTP, the client echoed the cookie.
- * @LBDR_CONN_STATE_SCTP_SHUTDOWN: SCTP, the client shuts down.
- * @LBDR_CONN_STATE_SCTP_CLOSED: SCTP, the association ended or was aborted.
- * @LBDR_CONN_STATE_TEMPLATE: No connection, but what persistence remembers of
- *   a client. Its port is 0.
- * @LBDR_CONN_STATE_DEAD: On its way out of the table. Never reported.
+ * @LBDR_CONN_STATE_UDP: UDP, a datagram was seen.
+ * @LBDR_CONN_STATE_SCTP_INIT: SCTP, INIT seen.
+ * @LBDR_CONN_STATE_SCTP_ESTABLISHED: SCTP, the client sent a packet after
+ *   INIT.
+ * @LBDR_CONN_STATE_SCTP_SHUTDOWN: SCTP, the client sent SHUTDOWN or SHUTDOWN
+ *   ACK.
+ * @LBDR_CONN_STATE_SCTP_CLOSED: SCTP, ABORT or SHUTDOWN COMPLETE seen.
+ * @LBDR_CONN_STATE_TEMPLATE: Persistence template: the server of a client. The
+ *   client port is 0.
+ * @LBDR_CONN_STATE_DEAD: Removed from the table. Never reported.
  */
 enum lbdr_conn_state {
 	LBDR_CONN_STATE_NONE,
@@ -131,10 +129,10 @@ enum lbdr_conn_state {
 };
 
 /**
- * enum lbdr_trace_verdict - What would become of a packet.
- * @LBDR_TRACE_VERDICT_PASS: The director's own stack would get it.
- * @LBDR_TRACE_VERDICT_DROP: Nobody would get it.
- * @LBDR_TRACE_VERDICT_FORWARD: A server would.
+ * enum lbdr_trace_verdict - What the director would do with a packet.
+ * @LBDR_TRACE_VERDICT_PASS: Pass the packet to the director's own stack.
+ * @LBDR_TRACE_VERDICT_DROP: Drop the packet.
+ * @LBDR_TRACE_VERDICT_FORWARD: Forward the packet to a server.
  */
 enum lbdr_trace_verdict {
 	LBDR_TRACE_VERDICT_PASS,
@@ -143,10 +141,10 @@ enum lbdr_trace_verdict {
 };
 
 /**
- * enum lbdr_trace_by - What leads to the server.
+ * enum lbdr_trace_by - What determines the server.
  * @LBDR_TRACE_BY_CONNECTION: The packet's connection.
- * @LBDR_TRACE_BY_TEMPLATE: What persistence remembers of the client.
- * @LBDR_TRACE_BY_SCHEDULER: The scheduler's choice.
+ * @LBDR_TRACE_BY_TEMPLATE: The persistence template of the client.
+ * @LBDR_TRACE_BY_SCHEDULER: The scheduler.
  */
 enum lbdr_trace_by {
 	LBDR_TRACE_BY_CONNECTION,
@@ -155,13 +153,14 @@ enum lbdr_trace_by {
 };
 
 /**
- * enum lbdr_trace_keep - Whether a packet of no connection would begin one.
- * @LBDR_TRACE_KEEP_CONNECTION: It would.
- * @LBDR_TRACE_KEEP_EVICT: In the place of a half-open one. The table is
- *   crowded, or new ones come faster than conn_rate.
- * @LBDR_TRACE_KEEP_STATELESS: It would not, for the same reason; the scheduler
- *   hashes.
- * @LBDR_TRACE_KEEP_ONE_PACKET: It would not, the service schedules each
+ * enum lbdr_trace_keep - Whether a packet without a connection would start
+ *   one.
+ * @LBDR_TRACE_KEEP_CONNECTION: It would start a connection.
+ * @LBDR_TRACE_KEEP_EVICT: It would start a connection and evict a half-open
+ *   one: the table is nearly full, or conn_rate is exceeded.
+ * @LBDR_TRACE_KEEP_STATELESS: It would be forwarded without a connection for
+ *   the same reason: the scheduler hashes.
+ * @LBDR_TRACE_KEEP_ONE_PACKET: It would not: the service schedules each
  *   datagram.
  */
 enum lbdr_trace_keep {
