@@ -152,11 +152,11 @@ def test_failing_line():
             "-A -t 10.0.0.1:0", "-e -t 10.0.0.1:80 -r 10.0.0.2 -w 4",
             "-E -t 10.0.0.1:0 -s mh", "set-timeout udp=5", "-D -t 10.0.0.9:80",
             "-A -f 7", "-C", "-A -t 10.0.0.1:80 -s rr"]
-    bad = [("-A -t 10.0.0.8:80", 2, "the service exists already"),
-           ("-a -t 10.0.0.7:80 -r 10.0.0.2", 2, "there is no such service"),
-           ("-A -t 10.0.0.6:80 -s nonsense", 2, "no scheduler of this name"),
+    bad = [("-A -t 10.0.0.8:80", 2, "service exists already"),
+           ("-a -t 10.0.0.7:80 -r 10.0.0.2", 2, "service not found"),
+           ("-A -t 10.0.0.6:80 -s nonsense", 2, "scheduler not found"),
            ("-A -t 127.0.0.1:80", 2, "loopback"),
-           ("set-entry ingress nodevice", 2, "no such device"),
+           ("set-entry ingress nodevice", 2, "device not found"),
            ("-A -t 10.0.0.1:99999", 1, "out of range"),
            ("-L", 1, "is no command for a file")]
     restore("-A -t 10.0.0.8:80\n-A -t 10.0.0.9:80\n-a -t 10.0.0.9:80 -r 10.0.0.3\n")
