@@ -319,9 +319,9 @@ static __always_inline void lbdr_conn_remove(struct lbdr_net *ln,
 }
 
 /*
- * Look up and insert: NULL, the connection that exists already, or an error.
- * Flattened: with a call of its own, the table's code would take the parameters from
- * the stack and call hash and comparison by pointers.
+ * Returns NULL if inserted, the connection that has this key already, or ERR_PTR().
+ * Flattened: without inlining, the rhashtable code would read the parameters from the
+ * stack and call the hash and comparison functions by pointers.
  */
 static noinline __flatten struct lbdr_conn *
 lbdr_conn_insert(struct lbdr_net *ln, struct lbdr_conn *conn)

@@ -40,7 +40,7 @@ enum lbdr_event {
 
 /* Flag in the protocol of a key: persistence template, see persist.c */
 #define LBDR_KEY_TEMPLATE	BIT(8)
-/* Of a template: its service is a range of ports, or is bound to a VRF. */
+/* Flags of a template: the service is a range of ports, or is bound to a VRF */
 #define LBDR_KEY_RANGE		BIT(9)
 #define LBDR_KEY_BOUND		BIT(10)
 
@@ -58,7 +58,7 @@ union lbdr_ports {
 
 /*
  * Key of a connection. Keys are compared as memory, so they have no padding. @protocol
- * contains the IP protocol, LBDR_KEY_TEMPLATE and the L3 domain.
+ * contains the IP protocol, the flags of a template and the L3 domain.
  */
 struct lbdr_key4 {
 	__be32			client;

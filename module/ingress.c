@@ -341,7 +341,7 @@ static void lbdr_ingress_ntf_work(struct work_struct *work)
 {
 	struct lbdr_net *ln = container_of(work, struct lbdr_net, ingress_ntf);
 
-	/* In order with what a transaction reports. */
+	/* The lock keeps the order of this notification and those of transactions. */
 	mutex_lock(&ln->config);
 	lbdr_lock(ln);
 	lbdr_notify(LBDR_CHANGE_SETTINGS, ln, NULL, NULL, NULL);

@@ -6,9 +6,9 @@
  *
  * - lbdr_net.config serialises writers. It is held for the commit of a whole
  *   transaction, including allocations, the building of scheduler tables, and grace
- *   periods. Only writers take it, killably if a program waits. (Generic netlink
- *   holds its own semaphore for reading during a command, so the registration of a
- *   family waits too.)
+ *   periods. Only writers take it. Netlink commands take it killably: generic netlink
+ *   holds a semaphore for reading during a command, so the registration of a family
+ *   waits as well.
  * - lbdr_net.lock protects the configuration for readers in process context. It is
  *   held for one object at a time, and never during allocations for many objects or
  *   during a grace period. Taken inside lbdr_net.config, by lbdr_lock().
@@ -108,10 +108,10 @@ enum lbdr_hook {
  * @peers_work: resolves next hops whose MAC is unknown
  * @peers_delay: jiffies until the next attempt of @peers_work
  * @generation: incremented by every change, so dumps detect changes; @lock
- * @n_changes: the same in 64 bits, which never wrap; @config and @lock
- * @publishing: a transaction is published, and readers may see a part of it; @lock
- * @list_generation: @n_changes when a service was added or removed last; @config
- *	and @lock
+ * @n_changes: @generation in 64 bits, which never wraps; @config and @lock
+ * @publishing: a transaction is being published, so readers may see a part of it; @lock
+ * @list_generation: value of @n_changes when a service was last added or removed;
+ *	@config and @lock
  * @n_staged: services and servers that all open transactions have staged; @lock
  */
 struct lbdr_net {
@@ -175,7 +175,7 @@ static inline void lbdr_assert_stable(const struct lbdr_net *ln)
 		       lockdep_is_held(&ln->config));
 }
 
-/* Returns a number that no change had before. lbdr_net.lock held. */
+/* Counts a change of the configuration. Returns its number, which is unique. */
 static inline u64 lbdr_changed(struct lbdr_net *ln)
 {
 	lockdep_assert_held(&ln->lock);

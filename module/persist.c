@@ -26,9 +26,9 @@
 #include "stats.h"
 
 /*
- * Makes the key of the template that belongs to @flow's client. A port may belong to a
- * service of its own and begin a range, and a service may exist with and without a
- * VRF: the bits of the protocol word keep their templates apart.
+ * Makes the key of the template that belongs to @flow's client. A port may have its
+ * own service and be the first port of a range, and a service may exist with and without
+ * a VRF. Flags in the protocol word make the keys of their templates different.
  */
 static void lbdr_persist_flow(const struct lbdr_service *service,
 			      const struct lbdr_flow *flow,
