@@ -249,14 +249,14 @@ int lbdr_nl_trace_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 
 	/* The lock keeps the configuration stable. Connections and counters may change. */
-	mutex_lock(&ln->lock);
+	lbdr_lock(ln);
 	local_bh_disable();
 	rcu_read_lock();
 	lbdr_peek(ln, &packet, &result);
 	err = lbdr_nl_fill_trace(msg, ln, &result);
 	rcu_read_unlock();
 	local_bh_enable();
-	mutex_unlock(&ln->lock);
+	lbdr_unlock(ln);
 	if (err) {
 		nlmsg_free(msg);
 		return -EMSGSIZE;

@@ -661,12 +661,10 @@ def test_nonsense():
 
 
 def test_many():
-    """Over one netlink socket. Where a scheduler's table takes long to build, a
-    batch of messages builds it once. The time, a quarter to half a second in an
-    emulated guest, is told, but the host may be busy: judged is whether it is
-    another order of magnitude, as a table for each server would be."""
+    """999 servers are added to a service by single commands over one socket. The
+    time is printed, not judged: the suite lbdr_config counts the pools that are
+    built."""
     side, wire = Lbdr(), Wire()
-    limit = 30 if os.environ["KERNEL_LABEL"] == "uml" else 10
     for sched, batch in (("wlc", 1), ("wlc", 100), ("wrr", 100), ("mh", 100)):
         service = services(protocols=("tcp",))[0]
         side.configure([service], sched, (), [None, None, None, (60000, 0, 0)])
@@ -676,7 +674,7 @@ def test_many():
         rows = json.loads(lbctl("list", "-j").stdout)[0]["servers"]
         lbctl("edit-service", *named(service), "-s", "fo")
         pick = wire.send(syns([service], 1)[0][0])
-        ok(len(rows) == 1000 and pick == 3 and spent < limit,
+        ok(len(rows) == 1000 and pick == 3,
            "%s: 999 servers are added to one in %.2f s, %s" %
            (sched, spent, "100 messages at a time" if batch > 1 else
             "one message at a time"), (len(rows), pick))
