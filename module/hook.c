@@ -151,10 +151,10 @@ lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
 }
 
 /* Schedules a packet without a connection. @marked: the fwmark service, or NULL. */
-static noinline unsigned int lbdr_hook_new(struct lbdr_net *ln,
-					   struct sk_buff *skb,
-					   const struct lbdr_flow *flow,
-					   const struct lbdr_service *marked)
+static __always_inline unsigned int
+lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
+		   enum lbdr_family family, const struct lbdr_flow *flow,
+		   const struct lbdr_service *marked)
 {
 	const struct lbdr_service *service;
 	struct lbdr_server *server;
@@ -166,7 +166,23 @@ static noinline unsigned int lbdr_hook_new(struct lbdr_net *ln,
 	server = lbdr_schedule(ln, skb, service, flow, &verdict);
 	if (!server)
 		return verdict;
-	return lbdr_hook_send(ln, skb, flow->family, flow->local, flow, server);
+	return lbdr_hook_send(ln, skb, family, flow->local, flow, server);
+}
+
+static noinline unsigned int lbdr_hook_new4(struct lbdr_net *ln,
+					    struct sk_buff *skb,
+					    const struct lbdr_flow *flow,
+					    const struct lbdr_service *marked)
+{
+	return lbdr_hook_schedule(ln, skb, LBDR_V4, flow, marked);
+}
+
+static noinline unsigned int lbdr_hook_new6(struct lbdr_net *ln,
+					    struct sk_buff *skb,
+					    const struct lbdr_flow *flow,
+					    const struct lbdr_service *marked)
+{
+	return lbdr_hook_schedule(ln, skb, LBDR_V6, flow, marked);
 }
 
 /*
@@ -183,7 +199,9 @@ lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 	struct lbdr_conn *conn = lbdr_conn_find_of(ln, family, flow);
 
 	if (unlikely(!conn))
-		return lbdr_hook_new(ln, skb, flow, marked);
+		return family == LBDR_V4 ?
+		       lbdr_hook_new4(ln, skb, flow, marked) :
+		       lbdr_hook_new6(ln, skb, flow, marked);
 
 	/* Another director has taken over the VIP; the connection is a stale one. */
 	if (unlikely(lbdr_event_opens(flow->event)) && !local &&
