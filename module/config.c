@@ -531,7 +531,7 @@ int lbdr_config_server_add(struct lbdr_config *config,
 	server = lbdr_staged_find(staged, addr);
 	if (server) {
 		server->present = true;
-		server->readd = true;
+		server->to_tail = true;
 		list_move_tail(&server->list, &staged->servers);
 	} else {
 		server = lbdr_config_stage_server(config, staged, addr);

@@ -21,7 +21,7 @@
  * @addr: the server's address
  * @present: the server is to exist
  * @live: the server existed when this was staged
- * @readd: it is to become the last in the order of adding
+ * @to_tail: it is to become the last in the order of adding
  * @settings: settings that it is to have
  */
 struct lbdr_staged_server {
@@ -29,7 +29,7 @@ struct lbdr_staged_server {
 	union nf_inet_addr		addr;
 	bool				present;
 	bool				live;
-	bool				readd;
+	bool				to_tail;
 	struct lbdr_server_settings	settings;
 };
 

@@ -112,7 +112,7 @@ static void lbdr_staged_append_live(struct lbdr_staged_service *staged)
 
 	list_for_each_entry(server, &staged->service->servers, list) {
 		change = lbdr_staged_server_of(staged, server);
-		if (!change || (change->present && !change->readd))
+		if (!change || (change->present && !change->to_tail))
 			lbdr_staged_append(staged, server, change, false);
 		cond_resched();
 	}
@@ -133,7 +133,7 @@ static int lbdr_staged_append_added(struct lbdr_net *ln,
 	list_for_each_entry(change, &staged->servers, list) {
 		cond_resched();
 		if (!change->present ||
-		    (!staged->whole && change->live && !change->readd))
+		    (!staged->whole && change->live && !change->to_tail))
 			continue;
 		server = staged->created ? NULL :
 					   lbdr_server_find(service, &change->addr);
@@ -472,7 +472,7 @@ static void lbdr_config_publish_servers(struct lbdr_config *config,
 		if (entry->created)
 			lbdr_server_link(service, entry->server);
 		else if (staged->whole ||
-			 (entry->staged && entry->staged->readd))
+			 (entry->staged && entry->staged->to_tail))
 			lbdr_server_move_tail(service, entry->server);
 	}
 }
@@ -491,7 +491,7 @@ static bool lbdr_staged_find_changes(struct lbdr_staged_service *staged)
 		if (!entry->created && entry->staged) {
 			lbdr_server_settings(entry->server, &settings);
 			entry->changed =
-				entry->staged->readd ||
+				entry->staged->to_tail ||
 				!lbdr_server_settings_equal(&settings,
 							    &entry->staged->settings);
 		}

@@ -6,9 +6,10 @@
  * next hops.
  *
  * A domain exists while a VRF device has its name or a service refers to it: services
- * may be added before the device. Ids are allocated cyclically, so connections of a
- * removed VRF expire before its id is used again. A VRF device that is renamed moves
- * to the domain of its new name.
+ * may be added before the device. Ids are allocated cyclically: the id of a removed VRF
+ * is used again when 65,533 others have been allocated, long after its connections have
+ * expired unless names of VRFs are added at a high rate all that time. A VRF device that
+ * is renamed moves to the domain of its new name.
  *
  * Packets read under rcu_read_lock(). Writers hold lbdr_domains.lock, a mutex: the
  * netdevice notifier, which also holds RTNL, and commands, which may also hold
