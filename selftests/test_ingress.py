@@ -5,12 +5,15 @@
 this one too; only here is looked at what it takes, what it lets go on to
 PREROUTING, and what becomes of it when devices go."""
 import contextlib
+import errno
 import json
+import threading
 
 import genl
 import net
 from net import VIP, Tap, addr, lbctl, ok, only, until
 from servers import configure
+from transactions import there
 from test_entry import (again, deaf_client, errors, fragments, nft, one_cpu,
                         packets, path)
 
@@ -153,6 +156,50 @@ def test_devices():
     lbctl("set-entry", "input")
     ok(told() == ("input", []), "set-entry input: no device is left", told())
     lbctl("set-entry", "prerouting")
+
+
+def test_removal():
+    """A device is removed, or moves to another namespace, while commands of their own
+    and transactions make it one of the entry: it is taken or not found, and what the
+    kernel thinks of it the runner sees."""
+    rounds, stop, codes, taken = 30 if net.SHORT else 60, threading.Event(), set(), []
+    body = genl.u8(genl.INFO_ENTRY, INGRESS) + genl.attr(genl.INFO_DEVICE, b"gone0\0")
+
+    def choose():
+        sock = there()
+        while not stop.is_set():
+            try:
+                if len(taken) % 2:
+                    sock.do(genl.INFO_SET, body)
+                else:
+                    sock.begin().named(genl.INFO_SET, body)
+                    sock.named(genl.BATCH_COMMIT, genl.u32(genl.BATCH_COMMANDS, 1))
+                taken.append(None)
+            except genl.Refused as error:
+                codes.add(error.code)
+                sock.close()
+                sock = there()
+        sock.close()
+
+    configure(4, [("a", 1)])
+    thread = threading.Thread(target=choose)
+    thread.start()
+    for number in range(rounds):
+        net.ip("director", "link", "add", "gone0", "type", "veth", "peer", "name",
+               "gone1")
+        before = len(taken)
+        until(lambda: len(taken) > before)
+        if number % 2:
+            net.ip("director", "link", "set", "gone0", "netns", "client")
+            net.ip("client", "link", "del", "gone0")
+        else:
+            net.ip("director", "link", "del", "gone0")
+    stop.set()
+    thread.join()
+    ok(len(taken) >= rounds and codes <= {errno.ENODEV}, "a device that is removed %d "
+       "times while it is chosen is taken or not found" % rounds, (len(taken), codes))
+    ok(until(lambda: told() == ("prerouting", [])), "and none is left", told())
+    lbctl("clear")
 
 
 def test_end():
