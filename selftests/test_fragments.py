@@ -381,8 +381,13 @@ def test_bound():
             flood(20)
             ok(passes(), name + "some fragments wait for ever, and a datagram's "
                "pass")
-            flood(1000)
-            blocked = not passes()
+            # Twice what there is room for. On a busy machine the first ones may time
+            # out before the last ones are there.
+            for _ in range(5):
+                flood(300)
+                blocked = not passes()
+                if blocked:
+                    break
             if version == 4:
                 most = waiting()
                 ok(0 < most < high + 8192, name + "of a flood of them no "
