@@ -98,6 +98,8 @@ export -f die must in_table namespace_begin namespace_end
 export dir LBCTL
 
 mkdir "$dir" || exit 1
+# For the tracepoint of the lock; mounted already on some systems.
+[ -d /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing
 # Multi-threaded emulation may crash when the kernel patches its text, as it does when
 # the first hook of netfilter comes or the last one goes. And patching takes long.
 must nft -f - <<-END
