@@ -336,7 +336,7 @@ def test_metrics():
     row = json.loads(lbctl("list", "-j").stdout)
     row = next(one for one in row if one["port"] == 80)
     want = {
-        ("lbdr_services", ()): 3,
+        ("lbdr_services", ()): 4,
         ("lbdr_service_connections_total", tuple(service)): 1,
         ("lbdr_service_in_bytes_total", tuple(service)): row["stats"]["in_bytes"],
         ("lbdr_service_info", (*service, ("scheduler", "mh"))): 1,
