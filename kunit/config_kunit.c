@@ -508,6 +508,26 @@ static void config_no_conflict_test(struct kunit *test)
 	c->n_changes = 0;
 }
 
+/* A service that was removed and added again is another one. */
+static void config_again_conflict_test(struct kunit *test)
+{
+	struct lbdr_config *config = configs_new(test);
+	struct lbdr_config *other = configs_new(test);
+	struct configs *c = test->priv;
+
+	configs_fill(test);
+	begin(test, config);
+	KUNIT_EXPECT_EQ(test, change_server(config, 80, 1, OP_SET, 9), 0);
+	begin(test, other);
+	KUNIT_EXPECT_EQ(test, del_service(other, 80), 0);
+	KUNIT_EXPECT_EQ(test, commit(other), 0);
+	c->n_changes = 0;
+	configs_fill(test);
+	KUNIT_EXPECT_EQ(test, change_server(config, 80, 2, OP_SET, 1), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, commit(config), -EAGAIN);
+	expect_servers(test, 80, "1:1 2:2");
+}
+
 static void config_add_conflict_test(struct kunit *test)
 {
 	struct lbdr_config *config = configs_new(test);
@@ -656,6 +676,7 @@ static struct kunit_case config_cases[] = {
 	KUNIT_CASE(config_flush_test),
 	KUNIT_CASE(config_conflict_test),
 	KUNIT_CASE(config_no_conflict_test),
+	KUNIT_CASE(config_again_conflict_test),
 	KUNIT_CASE(config_add_conflict_test),
 	KUNIT_CASE(config_rr_test),
 	KUNIT_CASE(config_pool_test),
