@@ -73,6 +73,16 @@ static void lbdr_domain_free_unused(struct lbdr_domains *domains,
 	kfree_rcu(domain, rcu);
 }
 
+/* Counts @by references more to a domain, in it and in the sum of all. */
+static void lbdr_domain_count(struct lbdr_domains *domains,
+			      struct lbdr_domain *domain, int by)
+{
+	lockdep_assert_held(&domains->lock);
+
+	domain->services += by;
+	WRITE_ONCE(domains->n_bound, domains->n_bound + by);
+}
+
 /**
  * lbdr_domain_get_by_name() - Get the domain of a VRF for a service
  * @ln: the namespace
@@ -89,10 +99,8 @@ int lbdr_domain_get_by_name(struct lbdr_net *ln, const char *name)
 
 	mutex_lock(&domains->lock);
 	domain = lbdr_domain_make(domains, name);
-	if (!IS_ERR(domain)) {
-		domain->services++;
-		WRITE_ONCE(domains->n_bound, domains->n_bound + 1);
-	}
+	if (!IS_ERR(domain))
+		lbdr_domain_count(domains, domain, 1);
 	mutex_unlock(&domains->lock);
 	return PTR_ERR_OR_ZERO(domain) ?: domain->id;
 }
@@ -108,14 +116,11 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_domain_get_by_name);
 void lbdr_domain_hold(struct lbdr_net *ln, u16 id)
 {
 	struct lbdr_domains *domains = &ln->domains;
-	struct lbdr_domain *domain;
 
 	if (!id)
 		return;
 	mutex_lock(&domains->lock);
-	domain = xa_load(&domains->ids, id);
-	domain->services++;
-	WRITE_ONCE(domains->n_bound, domains->n_bound + 1);
+	lbdr_domain_count(domains, xa_load(&domains->ids, id), 1);
 	mutex_unlock(&domains->lock);
 }
 
@@ -156,8 +161,7 @@ void lbdr_domain_put(struct lbdr_net *ln, u16 id)
 		return;
 	mutex_lock(&domains->lock);
 	domain = xa_load(&domains->ids, id);
-	domain->services--;
-	WRITE_ONCE(domains->n_bound, domains->n_bound - 1);
+	lbdr_domain_count(domains, domain, -1);
 	lbdr_domain_free_unused(domains, domain);
 	mutex_unlock(&domains->lock);
 }
