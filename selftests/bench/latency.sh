@@ -3,9 +3,10 @@
 # Latency under configuration load: 10,000 services of 20 servers each. While they are
 # restored, applied, zeroed, drained, cleared, go with their namespace, or while routes
 # come and go as fast as the kernel takes them, latency.py reads one service and adds and deletes
-# devices, and prints the longest duration of each. Two CPUs, ordinary clock.
+# devices, and prints the longest duration of each. Two CPUs that execute in turn, and whose
+# clock is what they executed: what else the host does is not measured.
 #
-#   selftests/qemu/guest trixie -m 4096 -t 1200 -- bench/latency.sh [SERVICES [SERVERS [ROUTES]]]
+#   selftests/qemu/guest trixie -i -c 2 -m 4096 -- bench/latency.sh [SERVICES [SERVERS [ROUTES]]]
 set -u
 
 # shellcheck source=selftests/bench/lib.sh
@@ -70,31 +71,42 @@ in_table()
 	done
 }
 
+# gone DEVICE: waits until a device is gone.
+gone()
+{
+	local deadline=$((SECONDS + 120))
+
+	while [ -e "/sys/class/net/$1" ]; do
+		[ "$SECONDS" -lt "$deadline" ] || die "$1 does not go"
+		sleep 0.1
+	done
+}
+
 # namespace_begin, namespace_end: a namespace with the whole configuration, and its exit.
-# A second namespace is deleted when the first one's exit has begun; cleanup_net() takes
-# it after that, and its device goes when the first exit is over.
+# cleanup_net() deletes the devices of a namespace before it calls lbdr, and takes the
+# namespaces that are deleted meanwhile when it is called again. So when the victim's device
+# is gone the exit has begun, and a second namespace that is deleted then loses its device
+# when the exit is over.
 namespace_begin()
 {
-	must ip netns add victim
-	must ip netns add sentinel
-	must ip link add sentinel type veth peer name peer netns sentinel
+	local name
+
+	for name in victim sentinel; do
+		must ip netns add "$name"
+		must ip link add "$name" type veth peer name peer netns "$name"
+	done
 	must ip netns exec victim "$LBCTL" restore "$dir/all"
 }
 
 namespace_end()
 {
-	local deadline=$((SECONDS + 120))
-
 	must ip netns del victim
-	sleep 0.5
+	gone victim
 	must ip netns del sentinel
-	while [ -e /sys/class/net/sentinel ]; do
-		[ "$SECONDS" -lt "$deadline" ] || die "the namespace does not go"
-		sleep 0.1
-	done
+	gone sentinel
 }
 
-export -f die must in_table namespace_begin namespace_end
+export -f die must in_table gone namespace_begin namespace_end
 export dir LBCTL
 
 mkdir "$dir" || exit 1
@@ -131,6 +143,9 @@ must "$lbctl" restore "$dir/all"
 [ "$("$lbctl" save | grep -c '^-a')" -eq $((services * servers)) ] ||
 	die 'servers are missing'
 must "$latency" quiet 'sleep 20'
+# What two busy CPUs cost, without a lock: the grace periods of `link` take longer.
+must "$latency" busy \
+	'for i in 1 2; do timeout 4 sh -c "while :; do :; done" & done; wait'
 must "$lbctl" clear
 must "$latency" restore --prepare "$lbctl clear" "$lbctl restore $dir/all"
 must "$latency" apply "$lbctl apply $dir/other; $lbctl apply $dir/all"
