@@ -79,9 +79,7 @@ static void want_server(struct wanted *wanted, const struct request *req,
 	memset(server, 0, sizeof(*server));
 	server->service = req->service;
 	server->at = req->server;
-	server->weight = req->weight;
-	server->upper = req->upper;
-	server->lower = req->lower;
+	settings_want(server, req);
 	server->order = line;
 }
 
@@ -333,14 +331,11 @@ static void write_server_change(FILE *out, const struct server *is,
 		save_server(out, want, key, true);
 		return;
 	}
-	if (is->weight == want->weight && is->upper == want->upper &&
-	    is->lower == want->lower)
+	if (settings_equal(is, want))
 		return;
-	fprintf(out, "-e %s -r %s -g -w %u", key,
-		endpoint_text(&want->at, want->service.protocol, true, at),
-		want->weight);
-	if (is->upper != want->upper || is->lower != want->lower)
-		fprintf(out, " -x %u -y %u", want->upper, want->lower);
+	fprintf(out, "-e %s -r %s -g", key,
+		endpoint_text(&want->at, want->service.protocol, true, at));
+	settings_save(out, is, want);
 	fputc('\n', out);
 }
 

@@ -67,9 +67,6 @@ static const enum mnl_attr_data_type server_types[LBDR_A_SERVER_MAX + 1] = {
 	[LBDR_A_SERVER_ADDRESS] = MNL_TYPE_BINARY,
 	[LBDR_A_SERVER_PORT] = MNL_TYPE_U16,
 	[LBDR_A_SERVER_DRAIN] = MNL_TYPE_FLAG,
-	[LBDR_A_SERVER_WEIGHT] = MNL_TYPE_U32,
-	[LBDR_A_SERVER_UPPER] = MNL_TYPE_U32,
-	[LBDR_A_SERVER_LOWER] = MNL_TYPE_U32,
 	[LBDR_A_SERVER_FORWARD] = MNL_TYPE_U8,
 	[LBDR_A_SERVER_ACTIVE] = MNL_TYPE_U32,
 	[LBDR_A_SERVER_INACTIVE] = MNL_TYPE_U32,
@@ -172,9 +169,11 @@ static int sort_attr(const struct nlattr *attr, void *data)
 	unsigned int type = mnl_attr_get_type(attr);
 	const struct level *level = data;
 
-	if (type > level->max || level->types[type] == MNL_TYPE_UNSPEC)
+	if (type > level->max)
 		return MNL_CB_OK;
-	if (mnl_attr_validate(attr, level->types[type]) < 0)
+	/* Settings have their types in setting.c. */
+	if (level->types[type] != MNL_TYPE_UNSPEC &&
+	    mnl_attr_validate(attr, level->types[type]) < 0)
 		return MNL_CB_ERROR;
 	level->attrs[type] = attr;
 	return MNL_CB_OK;
@@ -344,15 +343,11 @@ static bool read_server(const struct nlattr **attrs, struct server *server)
 	    !read_endpoint(server->service.at.family,
 			   attrs[LBDR_A_SERVER_ADDRESS],
 			   attrs[LBDR_A_SERVER_PORT], &server->at) ||
-	    !attrs[LBDR_A_SERVER_WEIGHT] || !attrs[LBDR_A_SERVER_UPPER] ||
-	    !attrs[LBDR_A_SERVER_LOWER] || !attrs[LBDR_A_SERVER_FORWARD] ||
+	    !settings_decode(attrs, server) || !attrs[LBDR_A_SERVER_FORWARD] ||
 	    !attrs[LBDR_A_SERVER_PERSISTENT] ||
 	    !attrs[LBDR_A_SERVER_ACTIVE] || !attrs[LBDR_A_SERVER_INACTIVE] ||
 	    !read_stats(attrs[LBDR_A_SERVER_STATS], &server->stats))
 		return false;
-	server->weight = mnl_attr_get_u32(attrs[LBDR_A_SERVER_WEIGHT]);
-	server->upper = mnl_attr_get_u32(attrs[LBDR_A_SERVER_UPPER]);
-	server->lower = mnl_attr_get_u32(attrs[LBDR_A_SERVER_LOWER]);
 	server->forward = mnl_attr_get_u8(attrs[LBDR_A_SERVER_FORWARD]);
 	server->active = mnl_attr_get_u32(attrs[LBDR_A_SERVER_ACTIVE]);
 	server->inactive = mnl_attr_get_u32(attrs[LBDR_A_SERVER_INACTIVE]);

@@ -513,6 +513,16 @@ int server_add(struct nl *nl, const struct request *req);
 int server_edit(struct nl *nl, const struct request *req);
 int server_del(struct nl *nl, const struct request *req);
 
+/* setting.c: the settings of a server */
+int settings_read(struct request *req);
+void settings_put(struct nlmsghdr *nlh, const struct request *req);
+void settings_want(struct server *server, const struct request *req);
+bool settings_decode(const struct nlattr **attrs, struct server *server);
+bool settings_equal(const struct server *a, const struct server *b);
+void settings_save(FILE *out, const struct server *is, const struct server *want);
+void settings_print(const struct server *server);
+void settings_members(json_t *object, const struct server *server);
+
 /*
  * file.c: a file of commands. A line's words are there until the next is read.
  */

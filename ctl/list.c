@@ -202,15 +202,16 @@ json_t *server_json(const struct server *server)
 {
 	char text[ENDPOINT_TEXT];
 
-	return json_pack("{s:s, s:i, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:o, s:o}",
-			 "address", address_text(&server->at, text),
-			 "port", server->at.port,
-			 "last_port", port_json(server->at.last_port,
-						server->at.last_port),
-			 "forward", forward_word(server->forward),
-			 "weight", (json_int_t)server->weight,
-			 "upper_threshold", (json_int_t)server->upper,
-			 "lower_threshold", (json_int_t)server->lower,
+	json_t *object, *rest;
+
+	object = json_pack("{s:s, s:i, s:o, s:s}",
+			   "address", address_text(&server->at, text),
+			   "port", server->at.port,
+			   "last_port", port_json(server->at.last_port,
+						  server->at.last_port),
+			   "forward", forward_word(server->forward));
+	settings_members(object, server);
+	rest = json_pack("{s:I, s:I, s:I, s:b, s:b, s:o, s:o}",
 			 "active_connections", (json_int_t)server->active,
 			 "inactive_connections", (json_int_t)server->inactive,
 			 "persistent_connections",
@@ -221,6 +222,9 @@ json_t *server_json(const struct server *server)
 					json_integer(server->ifindex) :
 					json_null(),
 			 "stats", counters_json(&server->stats));
+	json_object_update(object, rest);
+	json_decref(rest);
+	return object;
 }
 
 static json_t *flags_json(const struct service *service)
@@ -425,14 +429,10 @@ void save_server(FILE *out, const struct server *server, const char *text,
 {
 	char at[ENDPOINT_TEXT];
 
-	fprintf(out, "-a %s -r %s -g -w %u", text,
+	fprintf(out, "-a %s -r %s -g", text,
 		endpoint_text(&server->at, server->service.protocol, numeric,
-			      at),
-		server->weight);
-	if (server->upper)
-		fprintf(out, " -x %u", server->upper);
-	if (server->lower)
-		fprintf(out, " -y %u", server->lower);
+			      at));
+	settings_save(out, NULL, server);
 	fputc('\n', out);
 }
 

@@ -146,13 +146,9 @@ static bool print_server(const struct nlmsghdr *nlh, const char *when,
 		return true;
 	}
 	service_column(&server.service, true, key, sizeof(key));
-	printf("%s %s: %s -> %s weight %u", when, event->text, key,
-	       endpoint_text(&server.at, server.service.protocol, true, at),
-	       server.weight);
-	if (server.upper)
-		printf(" upper %u", server.upper);
-	if (server.lower)
-		printf(" lower %u", server.lower);
+	printf("%s %s: %s -> %s", when, event->text, key,
+	       endpoint_text(&server.at, server.service.protocol, true, at));
+	settings_print(&server);
 	puts(server.draining ? " draining" : "");
 	return true;
 }

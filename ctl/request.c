@@ -132,28 +132,6 @@ static int read_interval(struct request *req)
 			    &req->interval);
 }
 
-static int read_shares(struct request *req)
-{
-	/* Also on a change: ipvsadm's -e without -w sets the weight 1. */
-	req->weight = 1;
-	if (req->weight_text &&
-	    parse_number("weight", req->weight_text, 0, LBDR_WEIGHT_MAX,
-			 &req->weight))
-		return -1;
-	if (req->upper_text &&
-	    parse_number("upper threshold", req->upper_text, 0, ~0U,
-			 &req->upper))
-		return -1;
-	if (req->lower_text &&
-	    parse_number("lower threshold", req->lower_text, 0, ~0U,
-			 &req->lower))
-		return -1;
-	if (req->upper_text && req->lower_text && req->lower > req->upper)
-		return fault("the lower threshold %u is above the upper one, %u",
-			     req->lower, req->upper);
-	return 0;
-}
-
 static int read_idle(struct request *req)
 {
 	if (req->idle_text &&
@@ -364,7 +342,7 @@ int request_read(struct request *req, const char *const *words, size_t count)
 {
 	if (read_words(req, words, count) || read_service(req) ||
 	    read_server(req) || read_scheduling(req) || read_settings(req) ||
-	    read_shares(req) || read_filter(req) || read_interval(req) ||
+	    settings_read(req) || read_filter(req) || read_interval(req) ||
 	    read_flow(req))
 		return -1;
 	if (req->netns && parse_netns(req->netns))

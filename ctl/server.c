@@ -30,17 +30,12 @@ static int verdict(struct nl *nl, struct nlmsghdr *nlh)
 	return nl_verdict(&answer, "server");
 }
 
-static struct nlmsghdr *shares_message(struct nl *nl, const struct request *req,
-				       __u8 command)
+static struct nlmsghdr *settings_message(struct nl *nl, const struct request *req,
+					 __u8 command)
 {
 	struct nlmsghdr *nlh = server_request(nl, req, command);
 
-	mnl_attr_put_u32(nlh, LBDR_A_SERVER_WEIGHT, req->weight);
-	/* What is left out stays, but with ipvsadm, where it is no threshold. */
-	if (req->upper_text || req->ipvsadm)
-		mnl_attr_put_u32(nlh, LBDR_A_SERVER_UPPER, req->upper);
-	if (req->lower_text || req->ipvsadm)
-		mnl_attr_put_u32(nlh, LBDR_A_SERVER_LOWER, req->lower);
+	settings_put(nlh, req);
 	if (req->direct)
 		mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD, LBDR_FORWARD_DR);
 	return nlh;
@@ -48,7 +43,7 @@ static struct nlmsghdr *shares_message(struct nl *nl, const struct request *req,
 
 struct nlmsghdr *server_add_message(struct nl *nl, const struct request *req)
 {
-	return shares_message(nl, req, LBDR_CMD_SERVER_NEW);
+	return settings_message(nl, req, LBDR_CMD_SERVER_NEW);
 }
 
 int server_add(struct nl *nl, const struct request *req)
@@ -58,7 +53,7 @@ int server_add(struct nl *nl, const struct request *req)
 
 struct nlmsghdr *server_edit_message(struct nl *nl, const struct request *req)
 {
-	return shares_message(nl, req, LBDR_CMD_SERVER_SET);
+	return settings_message(nl, req, LBDR_CMD_SERVER_SET);
 }
 
 int server_edit(struct nl *nl, const struct request *req)

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The settings of a server: numbers with an option, an attribute and a JSON member
+ * each. A row of the table is what the tool knows of a setting, so that a new one is a
+ * row here, an option in options.c and its members in struct request and struct server.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lbctl.h"
+
+struct setting {
+	const char *name;	/* in messages */
+	const char *word;	/* in the output of monitor */
+	const char *json;	/* the member in JSON */
+	char letter;		/* the option in saved commands */
+	bool always;		/* part of each command and line, also when it is usual */
+	__u16 attr;		/* of type u32 */
+	__u32 max;
+	__u32 usual;		/* the value without the option */
+	size_t value;		/* __u32 in struct server */
+	size_t wanted;		/* __u32 in struct request */
+	size_t text;		/* of the option, in struct request */
+};
+
+#define IN_SERVER(member) offsetof(struct server, member)
+#define IN_REQUEST(member) offsetof(struct request, member)
+
+static const struct setting settings[] = {
+	/* Sent with a change too: ipvsadm's -e without -w sets the weight 1. */
+	{ "weight", "weight", "weight", 'w', true, LBDR_A_SERVER_WEIGHT,
+	  LBDR_WEIGHT_MAX, 1, IN_SERVER(weight), IN_REQUEST(weight),
+	  IN_REQUEST(weight_text) },
+	{ "upper threshold", "upper", "upper_threshold", 'x', false,
+	  LBDR_A_SERVER_UPPER, ~0U, 0, IN_SERVER(upper), IN_REQUEST(upper),
+	  IN_REQUEST(upper_text) },
+	{ "lower threshold", "lower", "lower_threshold", 'y', false,
+	  LBDR_A_SERVER_LOWER, ~0U, 0, IN_SERVER(lower), IN_REQUEST(lower),
+	  IN_REQUEST(lower_text) },
+};
+
+static const struct setting *const settings_end = settings + ARRAY_SIZE(settings);
+
+static __u32 *value_of(const struct setting *setting, struct server *server)
+{
+	return (__u32 *)((char *)server + setting->value);
+}
+
+static __u32 value(const struct setting *setting, const struct server *server)
+{
+	return *(const __u32 *)((const char *)server + setting->value);
+}
+
+static __u32 *wanted_of(const struct setting *setting, struct request *req)
+{
+	return (__u32 *)((char *)req + setting->wanted);
+}
+
+static __u32 wanted(const struct setting *setting, const struct request *req)
+{
+	return *(const __u32 *)((const char *)req + setting->wanted);
+}
+
+static const char *text(const struct setting *setting, const struct request *req)
+{
+	return *(const char *const *)((const char *)req + setting->text);
+}
+
+/**
+ * settings_read() - read the texts of a server's settings
+ * @req: the request
+ *
+ * Return: 0; -1 for wrong usage, and then fault_text() tells more.
+ */
+int settings_read(struct request *req)
+{
+	const struct setting *setting;
+
+	for (setting = settings; setting < settings_end; setting++) {
+		*wanted_of(setting, req) = setting->usual;
+		if (text(setting, req) &&
+		    parse_number(setting->name, text(setting, req), 0,
+				 setting->max, wanted_of(setting, req)))
+			return -1;
+	}
+	if (req->upper_text && req->lower_text && req->lower > req->upper)
+		return fault("the lower threshold %u is above the upper one, %u",
+			     req->lower, req->upper);
+	return 0;
+}
+
+/**
+ * settings_put() - put a server's settings into a message
+ * @nlh: the message
+ * @req: the request
+ *
+ * Settings without a text are left out and stay as they are, except under the name
+ * ipvsadm, which resets them.
+ */
+void settings_put(struct nlmsghdr *nlh, const struct request *req)
+{
+	const struct setting *setting;
+
+	for (setting = settings; setting < settings_end; setting++) {
+		if (setting->always || text(setting, req) || req->ipvsadm)
+			mnl_attr_put_u32(nlh, setting->attr,
+					 wanted(setting, req));
+	}
+}
+
+/**
+ * settings_want() - set the settings of a server to those of a request
+ * @server: the server
+ * @req: the request
+ */
+void settings_want(struct server *server, const struct request *req)
+{
+	const struct setting *setting;
+
+	for (setting = settings; setting < settings_end; setting++)
+		*value_of(setting, server) = wanted(setting, req);
+}
+
+/**
+ * settings_decode() - read a server's settings from the attributes of a message
+ * @attrs: the attributes by type
+ * @server: the server
+ *
+ * Return: false if one is missing or has a wrong size.
+ */
+bool settings_decode(const struct nlattr **attrs, struct server *server)
+{
+	const struct setting *setting;
+	const struct nlattr *attr;
+
+	for (setting = settings; setting < settings_end; setting++) {
+		attr = attrs[setting->attr];
+		if (!attr || mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
+			return false;
+		*value_of(setting, server) = mnl_attr_get_u32(attr);
+	}
+	return true;
+}
+
+/**
+ * settings_equal() - compare the settings of two servers
+ * @a: one server
+ * @b: the other
+ *
+ * Return: true if all settings are the same.
+ */
+bool settings_equal(const struct server *a, const struct server *b)
+{
+	const struct setting *setting;
+
+	for (setting = settings; setting < settings_end; setting++) {
+		if (value(setting, a) != value(setting, b))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * settings_save() - write the options that set a server's settings
+ * @out: where to
+ * @is: the server as it is, or NULL for one that is added
+ * @want: the server as it is wanted
+ *
+ * Writes those that differ from @is, or from the usual ones.
+ */
+void settings_save(FILE *out, const struct server *is, const struct server *want)
+{
+	const struct setting *setting;
+	__u32 before;
+
+	for (setting = settings; setting < settings_end; setting++) {
+		before = is ? value(setting, is) : setting->usual;
+		if (setting->always || value(setting, want) != before)
+			fprintf(out, " -%c %u", setting->letter,
+				value(setting, want));
+	}
+}
+
+/**
+ * settings_print() - print a server's settings as words
+ * @server: the server
+ */
+void settings_print(const struct server *server)
+{
+	const struct setting *setting;
+
+	for (setting = settings; setting < settings_end; setting++) {
+		if (setting->always || value(setting, server) != setting->usual)
+			printf(" %s %u", setting->word, value(setting, server));
+	}
+}
+
+/**
+ * settings_members() - add a server's settings to its JSON object
+ * @object: the object
+ * @server: the server
+ */
+void settings_members(json_t *object, const struct server *server)
+{
+	const struct setting *setting;
+
+	for (setting = settings; setting < settings_end; setting++)
+		json_object_set_new(object, setting->json,
+				    json_integer(value(setting, server)));
+}
