@@ -84,14 +84,18 @@ class Refused(Exception):
 class Genl:
     """A socket in the namespace that the calling thread is in."""
 
-    def __init__(self, buffer=None):
+    def __init__(self, buffer=None, port_id=0):
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
         self.sock.settimeout(20)
         for option in (10, 11, 12):     # CAP_ACK, EXT_ACK, GET_STRICT_CHK
             self.sock.setsockopt(270, option, 1)
         if buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        self.sock.bind((0, 0))
+        try:
+            self.sock.bind((port_id, 0))
+        except OSError:
+            self.sock.close()
+            raise
         self.seq = 0
         family = dict(parse(self.ask(16, 3, attr(2, b"lbdr\0"))[0]))
         self.family = struct.unpack("=H", family[1])[0]

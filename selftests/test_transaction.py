@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Also on: bookworm backports uml
 """Transactions: commands that are staged, and done together or not at all."""
+import errno
 import os
 import subprocess
 import threading
@@ -9,7 +10,7 @@ import threading
 import genl
 import net
 from genl import (BATCH_ABORT, BATCH_BEGIN, BATCH_COMMANDS, BATCH_COMMIT, FLUSH,
-                  INFO_SET, NESTED, SERVER_DEL, SERVER_NEW, SERVER_SET,
+                  INFO_SET, NESTED, SERVER_DEL, SERVER_GET, SERVER_NEW, SERVER_SET,
                   SERVER_WEIGHT, SERVICE_DEL, SERVICE_GET, SERVICE_NEW, SERVICE_SET,
                   attr, key, ports, server, settings, u8, u32)
 from net import VIP, ok, seeded, until
@@ -328,6 +329,43 @@ def test_busy():
        "a restore of 60 services beside %d changes of another one succeeds" % during,
        (got.returncode, got.stderr))
     other.do(FLUSH)
+    other.close()
+
+
+def test_port_id():
+    """A port id is free for another socket before the module learns that the first one is
+    closed, so the second one's transaction may be aborted. It is told so; it commits all
+    or nothing, and never what the first socket has staged."""
+    rounds, other, wrong, aborted = 100 if net.SHORT else 300, there(), [], 0
+
+    def bound():
+        while True:
+            try:
+                return there(lambda: Staged(port_id=4242))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+
+    for _ in range(rounds):
+        one = bound().begin()
+        one.stage(SERVICE_NEW, key(port=90))
+        closer = threading.Thread(target=one.close)
+        closer.start()
+        two = bound().begin()
+        answers = [two.stage(SERVICE_NEW, key(port=91)),
+                   two.stage(SERVER_NEW, server("192.168.1.62", key(port=91))),
+                   two.commit(2)]
+        closer.join()
+        there_is = [len(other.dump(SERVICE_GET)), len(other.dump(SERVER_GET))]
+        aborted += answers[2] == "ECANCELED"
+        if there_is != ([0, 0] if answers[2] else [1, 1]) or \
+           set(answers) - {None, "ECANCELED"} or \
+           (answers[2] is None and answers != [None] * 3):
+            wrong.append((answers, there_is))
+        other.do(FLUSH)
+        two.close()
+    ok(not wrong, "of %d transactions whose port id was another one's before, all were "
+       "committed as a whole or aborted (%d)" % (rounds, aborted), wrong[:3])
     other.close()
 
 
