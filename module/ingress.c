@@ -290,6 +290,7 @@ int lbdr_ingress_add(struct lbdr_net *ln, struct net_device *dev)
 	mutex_unlock(&ln->ingress_lock);
 	return ret;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_ingress_add);
 
 /**
  * lbdr_ingress_retain() - Remove all ingress devices except some
