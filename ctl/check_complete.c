@@ -26,6 +26,7 @@ static const struct offer_row offer_rows[] = {
 	{ "-N blue", { "list", "!blue" } },
 	{ "-N blue list", { "--stats", "!list" } },
 	{ "list -n", { "--stats" } },
+	{ "clear", { "--all-namespaces", "--netns", "!--all" } },
 	{ "del-server", { "--drain", "--real-server", "!--stats" } },
 	{ "add-service --refuse", { "icmp", "reset", "drop", "!--refuse" } },
 	{ "add-service --stray", { "pass", "schedule", "!icmp" } },

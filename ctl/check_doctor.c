@@ -247,7 +247,7 @@ static void check_mutilated_rules(void)
 /* %s is the tool's version. */
 static const char as_text[] =
 	"ok       version      module and tool are of version %s\n"
-	"warning  version      the module that is loaded is of version 0.0, this tool of %s; loading another one ends services and connections, so 'lbctl save' comes first; mend: ip netns exec blue sh -c 'rmmod lbdr && modprobe lbdr'\n"
+	"warning  version      the module that is loaded is of version 0.0, this tool of %s; loading another one ends services and connections, so 'lbctl save' comes first; mend: ip netns exec blue sh -c 'lbctl clear --all-namespaces && rmmod lbdr && modprobe lbdr'\n"
 	"problem  arp          192.0.2.63: it is taken; mend on 192.0.2.62: lbctl setup\n"
 	"1 problem, 1 warning.\n";
 
@@ -268,7 +268,7 @@ static const char as_json[] =
 	"    \"vip\": null,\n"
 	"    \"server\": null,\n"
 	"    \"finding\": \"the module that is loaded is of version 0.0, this tool of %s; loading another one ends services and connections, so 'lbctl save' comes first\",\n"
-	"    \"command\": \"ip netns exec blue sh -c 'rmmod lbdr && modprobe lbdr'\",\n"
+	"    \"command\": \"ip netns exec blue sh -c 'lbctl clear --all-namespaces && rmmod lbdr && modprobe lbdr'\",\n"
 	"    \"on\": null\n"
 	"  },\n"
 	"  {\n"

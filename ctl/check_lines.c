@@ -109,6 +109,16 @@ static bool in_blue(const struct request *req)
 	return req->netns && !strcmp(req->netns, "blue");
 }
 
+static bool of_one_namespace(const struct request *req)
+{
+	return !req->all_namespaces && !req->has_service;
+}
+
+static bool of_all_namespaces(const struct request *req)
+{
+	return req->all_namespaces && !req->has_service;
+}
+
 static bool wants_help(const struct request *req)
 {
 	return req->help;
@@ -346,6 +356,10 @@ static const struct command_row command_rows[] = {
 	{ "-Z", true, VERB_ZERO, NULL },
 	{ "-Z -t 192.0.2.63:80", true, VERB_ZERO, has_http },
 	{ "-C", true, VERB_CLEAR, NULL },
+	{ "clear", false, VERB_CLEAR, of_one_namespace },
+	{ "clear --all-namespaces", false, VERB_CLEAR, of_all_namespaces },
+	{ "-C --all-namespaces", true, -1, NULL },
+	{ "zero --all-namespaces", false, -1, NULL },
 	{ "-S", true, VERB_SAVE, NULL },
 	{ "-Sn", true, VERB_SAVE, is_numeric },
 	{ "save", false, VERB_SAVE, NULL },

@@ -195,7 +195,7 @@ void check_version(struct doctor *doctor, const char *version)
 			    "module and tool are of version %s", version);
 	else
 		doctor_tell(doctor, LEVEL_WARNING, "version", none,
-			    mend_here(doctor, "rmmod lbdr && modprobe lbdr"),
+			    mend_here(doctor, RELOAD_MODULE),
 			    "the module that is loaded is of version %s, this tool of %s; loading another one ends services and connections, so 'lbctl save' comes first",
 			    version, LBDR_VERSION);
 }

@@ -9,6 +9,10 @@
 #include "host.h"
 #include "lbctl.h"
 
+/* Loads the module that is installed. The loaded one is in use while it has services. */
+#define RELOAD_MODULE \
+	"lbctl clear --all-namespaces && rmmod lbdr && modprobe lbdr"
+
 enum level {
 	LEVEL_OK,
 	LEVEL_WARNING,

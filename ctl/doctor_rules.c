@@ -91,7 +91,7 @@ static void check_family_hooks(struct doctor *doctor, int family)
 			    strerror(error));
 	} else if (!ours) {
 		doctor_tell(doctor, LEVEL_PROBLEM, "hook", none,
-			    mend_here(doctor, "rmmod lbdr && modprobe lbdr"),
+			    mend_here(doctor, RELOAD_MODULE),
 			    "IPv%d: there are services, and lbdr is not hooked in at %s",
 			    ip, input ? "input" : "prerouting");
 	} else {

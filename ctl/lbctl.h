@@ -211,6 +211,7 @@ struct request {
 	const char *idle_text;
 	const char *recent_text;
 	bool all;
+	bool all_namespaces;
 	bool count;
 	const char *count_by_text;
 	bool kill;

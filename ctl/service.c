@@ -148,7 +148,11 @@ int service_zero(struct nl *nl, const struct request *req)
 
 struct nlmsghdr *service_clear_message(struct nl *nl, const struct request *req)
 {
-	return change_message(nl, req, LBDR_CMD_FLUSH);
+	struct nlmsghdr *nlh = change_message(nl, req, LBDR_CMD_FLUSH);
+
+	if (req->all_namespaces)
+		mnl_attr_put(nlh, LBDR_A_SERVICE_ALL_NAMESPACES, 0, NULL);
+	return nlh;
 }
 
 int service_clear(struct nl *nl, const struct request *req)

@@ -169,7 +169,8 @@ const struct verb verbs[VERBS] = {
 		.run = service_clear,
 		.message = service_clear_message,
 		.summary = "remove every service",
-		.details = "Their servers and connections go with them.",
+		.details = "Their servers and connections go with them. With --all-namespaces, so\n"
+			   "do those of all network namespaces, and the module can be unloaded.",
 		.example = "clear",
 		.ipvsadm_example = "-C",
 	},

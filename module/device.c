@@ -134,10 +134,9 @@ int lbdr_device_init(void)
  * lbdr_device_exit() - Unregister from netdevice events
  *
  * The kernel calls the notifier with NETDEV_UNREGISTER for all devices, which drops all
- * routes and domains. A packet may publish another route afterwards. That route is
- * freed with its server, and the unregistering of its device waits until then.
+ * domains.
  *
- * Context: process.
+ * Context: process, after lbdr_net_stop(): there is no next hop.
  */
 void lbdr_device_exit(void)
 {

@@ -186,6 +186,9 @@ static inline u64 lbdr_changed(struct lbdr_net *ln)
 
 int lbdr_net_init(void);
 void lbdr_net_exit(void);
+int lbdr_net_start(void);
+void lbdr_net_stop(void);
+struct net *lbdr_net_next(struct net *last);
 void lbdr_lock(struct lbdr_net *ln);
 void lbdr_unlock(struct lbdr_net *ln);
 void lbdr_lock_break(struct lbdr_net *ln);

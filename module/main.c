@@ -30,6 +30,9 @@ static int __init lbdr_init(void)
 	err = lbdr_peers_init();
 	if (err)
 		goto err_peers;
+	err = lbdr_net_start();
+	if (err)
+		goto err_start;
 	/* Last: user space can change the configuration from here on. */
 	err = lbdr_netlink_init();
 	if (err)
@@ -37,6 +40,8 @@ static int __init lbdr_init(void)
 	return 0;
 
 err_netlink:
+	lbdr_net_stop();
+err_start:
 	lbdr_peers_exit();
 err_peers:
 	lbdr_device_exit();
@@ -48,12 +53,17 @@ err_net:
 }
 
 /*
- * The reverse of lbdr_init(). The callbacks that lbdr_net_exit() has waited for may have
- * queued others, for example those that free routes: rcu_barrier() waits for these.
+ * The reverse of lbdr_init(). A namespace with services holds a reference to the
+ * module, so there are none, but connections may be left. The notifier of devices is
+ * unregistered after lbdr_net_stop(): no route is cached then, and none can be added
+ * that would keep a device from being removed. The callbacks that lbdr_net_exit() has
+ * waited for may have queued others, for example those that free routes:
+ * rcu_barrier() waits for these.
  */
 static void __exit lbdr_exit(void)
 {
 	lbdr_netlink_exit();
+	lbdr_net_stop();
 	lbdr_peers_exit();
 	lbdr_device_exit();
 	lbdr_net_exit();

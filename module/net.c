@@ -2,12 +2,17 @@
 /*
  * The director of each network namespace: init and exit.
  *
- * Exit, of the namespace or of the module, in this order: pre_exit removes the
+ * There are two sets of pernet operations, since the notifiers of the module, which
+ * read struct lbdr_net, must be unregistered after the one and before the other.
+ *
+ * Stop, of the namespace or of the module, in this order: pre_exit removes the
  * services and with them the hooks. Then the kernel waits for a grace period,
  * after which no packet is in a hook and no packet can add a connection; no dump
  * runs either, since no socket is left in the namespace, or none of the family.
- * exit_batch stops the work items and frees the tables. Before the kernel frees
- * struct lbdr_net, rcu_barrier() waits for RCU callbacks that refer to it.
+ * exit_batch cancels the work items and frees the tables, and rcu_barrier() waits
+ * for the callbacks that free servers. No next hop is left then.
+ *
+ * Exit: frees what the notifiers read.
  */
 #include <net/net_namespace.h>
 
@@ -113,7 +118,23 @@ err_nexthops:
 	return err;
 }
 
-static void __net_exit lbdr_net_ops_pre_exit(struct net *net)
+static void __net_exit lbdr_net_ops_exit(struct net *net)
+{
+	struct lbdr_net *ln = lbdr_net(net);
+
+	lbdr_nexthop_net_exit(ln);
+	lbdr_domain_net_exit(ln);
+	free_percpu(ln->drops);
+}
+
+static struct pernet_operations lbdr_net_ops = {
+	.init		= lbdr_net_ops_init,
+	.exit		= lbdr_net_ops_exit,
+	.id		= &lbdr_net_id,
+	.size		= sizeof(struct lbdr_net),
+};
+
+static void __net_exit lbdr_net_stop_pre_exit(struct net *net)
 {
 	struct lbdr_net *ln = lbdr_net(net);
 
@@ -123,7 +144,7 @@ static void __net_exit lbdr_net_ops_pre_exit(struct net *net)
 	mutex_unlock(&ln->config);
 }
 
-static void __net_exit lbdr_net_ops_exit_batch(struct list_head *nets)
+static void __net_exit lbdr_net_stop_exit_batch(struct list_head *nets)
 {
 	struct net *net;
 
@@ -137,19 +158,11 @@ static void __net_exit lbdr_net_ops_exit_batch(struct list_head *nets)
 		lbdr_conn_table_exit(lbdr_net(net));
 	}
 	rcu_barrier();
-	list_for_each_entry(net, nets, exit_list) {
-		lbdr_nexthop_net_exit(lbdr_net(net));
-		lbdr_domain_net_exit(lbdr_net(net));
-		free_percpu(lbdr_net(net)->drops);
-	}
 }
 
-static struct pernet_operations lbdr_net_ops = {
-	.init		= lbdr_net_ops_init,
-	.pre_exit	= lbdr_net_ops_pre_exit,
-	.exit_batch	= lbdr_net_ops_exit_batch,
-	.id		= &lbdr_net_id,
-	.size		= sizeof(struct lbdr_net),
+static struct pernet_operations lbdr_net_stop_ops = {
+	.pre_exit	= lbdr_net_stop_pre_exit,
+	.exit_batch	= lbdr_net_stop_exit_batch,
 };
 
 /**
@@ -166,9 +179,60 @@ int lbdr_net_init(void)
 /**
  * lbdr_net_exit() - Unregister the directors of all namespaces
  *
- * Context: process, the netlink family is unregistered.
+ * Context: process, after lbdr_net_stop(); the notifiers are unregistered.
  */
 void lbdr_net_exit(void)
 {
 	unregister_pernet_subsys(&lbdr_net_ops);
+}
+
+/**
+ * lbdr_net_start() - Let the exit of a namespace stop its director
+ *
+ * Context: process, after lbdr_net_init().
+ * Return: 0 or a negative error.
+ */
+int lbdr_net_start(void)
+{
+	return register_pernet_subsys(&lbdr_net_stop_ops);
+}
+
+/**
+ * lbdr_net_stop() - Stop the directors of all namespaces
+ *
+ * Services, connections, work items and next hops are gone when this returns.
+ *
+ * Context: process, the netlink family is unregistered.
+ */
+void lbdr_net_stop(void)
+{
+	unregister_pernet_subsys(&lbdr_net_stop_ops);
+}
+
+/**
+ * lbdr_net_next() - Iterate over the namespaces, without a lock
+ * @last: the last namespace, whose reference is dropped, or NULL to begin
+ *
+ * The reference keeps the namespace in the kernel's list, so the iteration finds each
+ * namespace that exists all the time, and none twice.
+ *
+ * Context: process, may sleep.
+ * Return: the next namespace, with a reference, or NULL.
+ */
+struct net *lbdr_net_next(struct net *last)
+{
+	struct net *net = last ?: list_entry(&net_namespace_list, struct net, list);
+	bool found = false;
+
+	rcu_read_lock();
+	list_for_each_entry_continue_rcu(net, &net_namespace_list, list) {
+		/* Not in a namespace that exits. */
+		found = maybe_get_net(net);
+		if (found)
+			break;
+	}
+	rcu_read_unlock();
+	if (last)
+		put_net(last);
+	return found ? net : NULL;
 }

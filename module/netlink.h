@@ -123,7 +123,7 @@ int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 
 /* netlink_server.c */
 int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
-		       struct lbdr_server *server);
+		       struct lbdr_server *server, bool lookup);
 int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 			u8 cmd, const struct lbdr_service *service,
 			struct lbdr_server *server,

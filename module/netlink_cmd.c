@@ -91,6 +91,9 @@ int lbdr_nl_commit(struct lbdr_config *config, struct genl_info *info)
 		GENL_SET_ERR_MSG(info,
 				 "cannot register the hooks of this entry: netfilter at ingress not supported, or no memory");
 		break;
+	case -ESHUTDOWN:
+		GENL_SET_ERR_MSG(info, "the module is being unloaded");
+		break;
 	default:
 		GENL_SET_ERR_MSG(info,
 				 "no memory for the configuration or its hooks");

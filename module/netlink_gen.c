@@ -265,8 +265,9 @@ static const struct nla_policy lbdr_zero_nl_policy[LBDR_A_SERVICE_VRF + 1] = {
 };
 
 /* LBDR_CMD_FLUSH - do */
-static const struct nla_policy lbdr_flush_nl_policy[LBDR_A_SERVICE_BATCH + 1] = {
+static const struct nla_policy lbdr_flush_nl_policy[LBDR_A_SERVICE_ALL_NAMESPACES + 1] = {
 	[LBDR_A_SERVICE_BATCH] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LBDR_A_SERVICE_ALL_NAMESPACES] = { .type = NLA_FLAG, },
 };
 
 /* LBDR_CMD_BATCH_COMMIT - do */
@@ -420,7 +421,7 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.cmd		= LBDR_CMD_FLUSH,
 		.doit		= lbdr_nl_flush_doit,
 		.policy		= lbdr_flush_nl_policy,
-		.maxattr	= LBDR_A_SERVICE_BATCH,
+		.maxattr	= LBDR_A_SERVICE_ALL_NAMESPACES,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{

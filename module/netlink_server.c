@@ -239,18 +239,20 @@ int lbdr_nl_server_del_doit(struct sk_buff *skb, struct genl_info *info)
 	return lbdr_nl_change_server(info, lbdr_nl_stage_server_del);
 }
 
-/* How the server is reached now; looks the route up if there is none. */
-static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server)
+/* How the server is reached now. */
+static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server,
+			     bool lookup)
 {
 	const struct lbdr_route *route;
 	u8 forward = LBDR_FORWARD_DR;
 	u32 ifindex = 0;
 
 	rcu_read_lock();
-	route = lbdr_nexthop_route(server->nexthop);
-	if (route->link || route->local)
+	route = lookup ? lbdr_nexthop_route(server->nexthop) :
+			 lbdr_nexthop_known_route(server->nexthop);
+	if (route && (route->link || route->local))
 		ifindex = dst_dev_rcu(route->dst)->ifindex;
-	if (route->local)
+	if (route && route->local)
 		forward = LBDR_FORWARD_LOCAL;
 	rcu_read_unlock();
 
@@ -263,12 +265,13 @@ static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server)
  * @msg: the message; some attributes may have been put on error
  * @service: its service
  * @server: the server
+ * @lookup: look the route up if none is cached, which allocates memory
  *
  * Context: process, lbdr_net.lock held.
  * Return: 0 or -EMSGSIZE.
  */
 int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
-		       struct lbdr_server *server)
+		       struct lbdr_server *server, bool lookup)
 {
 	struct lbdr_counts counts;
 
@@ -290,9 +293,15 @@ int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
 	    (READ_ONCE(server->overloaded) &&
 	     nla_put_flag(msg, LBDR_A_SERVER_OVERLOADED)) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVER_STATS, &counts) ||
-	    lbdr_nl_put_route(msg, server))
+	    lbdr_nl_put_route(msg, server, lookup))
 		return -EMSGSIZE;
 	return 0;
+}
+
+static bool lbdr_nl_dump_capable(const struct netlink_callback *cb,
+				 const struct lbdr_net *ln)
+{
+	return netlink_ns_capable(cb->skb, ln->net->user_ns, CAP_NET_ADMIN);
 }
 
 /**
@@ -321,7 +330,9 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 		return -EMSGSIZE;
 	if (cb)
 		genl_dump_check_consistent(cb, hdr);
-	if (lbdr_nl_put_server(msg, service, server)) {
+	/* A dump does not require CAP_NET_ADMIN; a route takes memory. */
+	if (lbdr_nl_put_server(msg, service, server,
+			       !cb || lbdr_nl_dump_capable(cb, server->ln))) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}

@@ -352,8 +352,57 @@ int lbdr_nl_service_del_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+/* Listeners of the namespace are notified as of a change without a command. */
+static int lbdr_nl_flush_net(struct lbdr_net *ln, struct lbdr_config *config,
+			     struct genl_info *info)
+{
+	int err;
+
+	if (mutex_lock_killable(&ln->config))
+		return -EINTR;
+	err = lbdr_config_begin(config, ln, true, NULL);
+	if (!err) {
+		lbdr_config_flush(config);
+		err = lbdr_nl_commit(config, info);
+		lbdr_config_end(config);
+	}
+	mutex_unlock(&ln->config);
+	return err;
+}
+
+/*
+ * So that the module can be unloaded whatever other namespaces have configured. The
+ * right to do so is that of unloading, not that of one namespace.
+ */
+static int lbdr_nl_flush_all(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_config *config;
+	struct net *net = NULL;
+	int err = 0;
+
+	if (!netlink_capable(skb, CAP_NET_ADMIN)) {
+		GENL_SET_ERR_MSG(info,
+				 "CAP_NET_ADMIN in the initial user namespace is required with all-namespaces");
+		return -EPERM;
+	}
+	if (info->attrs[LBDR_A_SERVICE_BATCH]) {
+		GENL_SET_ERR_MSG(info,
+				 "all-namespaces not supported in a transaction");
+		return -EINVAL;
+	}
+	config = kmalloc(sizeof(*config), GFP_KERNEL);
+	if (!config)
+		return -ENOMEM;
+	while (!err && (net = lbdr_net_next(net)))
+		err = lbdr_nl_flush_net(lbdr_net(net), config, info);
+	if (net)
+		put_net(net);
+	kfree(config);
+	return err;
+}
+
 /**
- * lbdr_nl_flush_doit() - Remove all services
+ * lbdr_nl_flush_doit() - Remove all services, of one namespace or of all
  * @skb: the request
  * @info: the request
  *
@@ -365,6 +414,8 @@ int lbdr_nl_flush_doit(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_nl_cmd cmd;
 	int err;
 
+	if (info->attrs[LBDR_A_SERVICE_ALL_NAMESPACES])
+		return lbdr_nl_flush_all(skb, info);
 	err = lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVICE_BATCH);
 	if (err)
 		return err;

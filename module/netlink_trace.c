@@ -115,7 +115,7 @@ static int lbdr_nl_nest_server(struct sk_buff *msg, int attr,
 	if (!server)
 		return 0;
 	nest = nla_nest_start(msg, attr);
-	if (!nest || lbdr_nl_put_server(msg, server->service, server))
+	if (!nest || lbdr_nl_put_server(msg, server->service, server, true))
 		return -EMSGSIZE;
 	nla_nest_end(msg, nest);
 	return 0;

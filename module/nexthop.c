@@ -294,6 +294,14 @@ static __always_inline bool lbdr_route_valid6(const struct lbdr_route *route)
 	       cookie == route->genid && !fib6_check_expired(from);
 }
 
+static __always_inline bool lbdr_route_valid(const struct lbdr_net *ln,
+					     const struct lbdr_route *route,
+					     enum lbdr_family family)
+{
+	return family == LBDR_V4 ? route->genid == rt_genid_ipv4(ln->net) :
+				   lbdr_route_valid6(route);
+}
+
 /* lbdr_nexthop_route() for callers that know the family at compile time. */
 static __always_inline const struct lbdr_route *
 lbdr_nexthop_route_of(struct lbdr_net *ln, struct lbdr_nexthop *nexthop,
@@ -301,11 +309,26 @@ lbdr_nexthop_route_of(struct lbdr_net *ln, struct lbdr_nexthop *nexthop,
 {
 	struct lbdr_route *route = rcu_dereference(nexthop->route);
 
-	if (likely(route && (family == LBDR_V4 ?
-			     route->genid == rt_genid_ipv4(ln->net) :
-			     lbdr_route_valid6(route))))
+	if (likely(route && lbdr_route_valid(ln, route, family)))
 		return route;
 	return lbdr_route_renew(nexthop, route);
+}
+
+/**
+ * lbdr_nexthop_known_route() - Get the route of a next hop without a lookup
+ * @nexthop: the next hop
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the cached route, valid under rcu_read_lock(), or NULL if none is cached or
+ * the routing tables have changed since its lookup.
+ */
+const struct lbdr_route *
+lbdr_nexthop_known_route(const struct lbdr_nexthop *nexthop)
+{
+	const struct lbdr_route *route = rcu_dereference(nexthop->route);
+
+	return route && lbdr_route_valid(nexthop->ln, route,
+					 nexthop->key.family) ? route : NULL;
 }
 
 /**

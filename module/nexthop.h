@@ -119,6 +119,8 @@ struct lbdr_nexthop *lbdr_nexthop_lookup(struct lbdr_net *ln,
 					 const void *addr, u16 domain);
 struct lbdr_nexthop *lbdr_nexthop_in_domain(struct lbdr_nexthop *first,
 					    u16 domain);
+const struct lbdr_route *
+lbdr_nexthop_known_route(const struct lbdr_nexthop *nexthop);
 const struct lbdr_route *lbdr_nexthop_route(struct lbdr_nexthop *nexthop);
 void lbdr_nexthop_drop_dev(struct lbdr_net *ln, const struct net_device *dev);
 void lbdr_nexthop_flush_domain(struct lbdr_net *ln, struct lbdr_domain *domain);

@@ -21,6 +21,7 @@
  */
 #include <linux/jhash.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 
 #include "device.h"
 #include "flow.h"
@@ -490,18 +491,30 @@ static void lbdr_service_remove(struct lbdr_net *ln,
 	WRITE_ONCE(ln->n_wide, ln->n_wide - 1);
 }
 
-/* The first service of a family registers the family's hooks. */
+static bool lbdr_service_any(const struct lbdr_net *ln)
+{
+	return ln->n_services[LBDR_V4] || ln->n_services[LBDR_V6];
+}
+
+/*
+ * The first service of a family registers the family's hooks. The first service of all
+ * takes a reference to the module: it cannot be unloaded while it forwards packets.
+ */
 static int lbdr_service_require_hooks(struct lbdr_net *ln,
 				      const struct lbdr_service *service)
 {
 	enum lbdr_family family = service->key.family;
 	bool marked = lbdr_service_key_marked(&service->key);
+	bool first = !lbdr_service_any(ln);
 	int err;
 
+	/* Fails if the module is being unloaded. */
+	if (first && !try_module_get(THIS_MODULE))
+		return -ESHUTDOWN;
 	if (marked && !ln->n_marked[family]) {
 		err = lbdr_hook_register_marked(ln, family);
 		if (err)
-			return err;
+			goto err_marked;
 	}
 	if (!ln->n_services[family]) {
 		err = lbdr_hook_register(ln, family);
@@ -515,6 +528,9 @@ static int lbdr_service_require_hooks(struct lbdr_net *ln,
 err_hook:
 	if (marked && !ln->n_marked[family])
 		lbdr_hook_unregister_marked(ln, family);
+err_marked:
+	if (first)
+		module_put(THIS_MODULE);
 	return err;
 }
 
@@ -522,6 +538,10 @@ err_hook:
  * lbdr_service_release_hooks() - Unregister the hooks that no service needs
  * @ln: the namespace
  * @service: a service that has just been unlinked or unpublished
+ *
+ * Without services the namespace holds no reference to the module. Module exit waits
+ * for the caller: for commands when it unregisters the netlink family, for the exit of
+ * a namespace when it unregisters the pernet operations.
  *
  * Context: process, may sleep; lbdr_net.config held.
  */
@@ -537,6 +557,8 @@ void lbdr_service_release_hooks(struct lbdr_net *ln,
 		lbdr_hook_unregister(ln, family);
 	if (lbdr_service_key_marked(&service->key) && !--ln->n_marked[family])
 		lbdr_hook_unregister_marked(ln, family);
+	if (!lbdr_service_any(ln))
+		module_put(THIS_MODULE);
 }
 
 /**
@@ -545,7 +567,8 @@ void lbdr_service_release_hooks(struct lbdr_net *ln,
  * @service: a new service without a pool
  *
  * Context: process, may sleep; lbdr_net.config held.
- * Return: 0, -ENOMEM, or what registering a hook returns.
+ * Return: 0, -ENOMEM, -ESHUTDOWN if the module is being unloaded, or what registering a
+ * hook returns.
  */
 int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service)
 {

@@ -352,8 +352,9 @@ def test_unload():
     for version in (4, 6):
         configure(version, [("a", 1), ("b", 1)])
         run = Transfer(version)
-        net.run("rmmod", "lbdr")
-        ok(True, "IPv%d: the module is unloaded under traffic" % version)
+        lbctl("clear")
+        ok(until(lambda: net.run("rmmod", "lbdr", check=False).returncode == 0),
+           "IPv%d: the module is unloaded under traffic" % version)
         net.run("insmod", os.environ["LBDR_KO"])
         configure(version, [("a", 1), ("b", 1)])
         run.goes_on("goes on, by a new connection, when it is back")

@@ -90,6 +90,7 @@ send()
 # without_lbdr: and without what it had the kernel load.
 without_lbdr()
 {
+	must "$LBCTL" clear --all-namespaces
 	must rmmod lbdr
 	must modprobe -r nf_defrag_ipv4 nf_defrag_ipv6
 }
