@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * dh and sh: the server of an address, compared with references that assign the
- * buckets again for every flow; and the distribution of clients.
+ * buckets; and the distribution of clients.
  */
 #include <kunit/test.h>
+#include <linux/math64.h>
 
 #include "flow.h"
 #include "pool.h"
@@ -48,19 +49,52 @@ static u32 hash_dh(const struct scheds *s, const struct lbdr_flow *flow,
 	return SCHEDS_NONE;
 }
 
-/* Get the server of a bucket: each in turn has as many buckets as its weight. */
-static u32 hash_sh_owner(const struct scheds *s, u32 bucket)
+/*
+ * The largest number of buckets of each of sh's servers, into scheds.weights. If the
+ * sum of the weights is above 16: its exact share, rounded down, and one more for
+ * those that are furthest below it, until all buckets are given away.
+ */
+static void hash_sh_shares(struct scheds *s)
 {
-	const struct lbdr_pool *pool = scheds_pool(s);
-	u32 i, weight;
+	u64 sum = 0, missing, most;
+	u32 i, left = BUCKETS, at;
 
-	if (!pool->n)
-		return SCHEDS_NONE;
-	for (i = 0; ; i = (i + 1) % pool->n) {
-		weight = pool->entries[i].weight;
-		if (bucket < weight)
-			return pool->entries[i].server - s->servers;
-		bucket -= weight;
+	for (i = 0; i < s->n; i++)
+		sum += s->servers[i].weight;
+	for (i = 0; i < s->n; i++) {
+		s->weights[i] = sum <= 16 ? BUCKETS :
+			div64_u64(BUCKETS * (u64)s->servers[i].weight, sum);
+		left -= s->weights[i];
+	}
+	for (; sum > 16 && left; left--) {
+		for (i = 0, at = 0, most = 0; i < s->n; i++) {
+			missing = BUCKETS * (u64)s->servers[i].weight;
+			if (missing <= s->weights[i] * sum ||
+			    missing - s->weights[i] * sum <= most)
+				continue;
+			most = missing - s->weights[i] * sum;
+			at = i;
+		}
+		s->weights[at]++;
+	}
+}
+
+/*
+ * Assign sh's buckets: to the servers in turn, to each as many in a row as its
+ * weight, unless it has its share.
+ */
+static void hash_sh_assign(struct scheds *s)
+{
+	u32 i, row, bucket = 0;
+
+	if (!scheds_pool(s)->n)
+		return;
+	hash_sh_shares(s);
+	for (i = 0; bucket < BUCKETS; i = (i + 1) % s->n) {
+		row = min(s->servers[i].weight, s->weights[i]);
+		s->weights[i] -= row;
+		for (; row && bucket < BUCKETS; row--)
+			s->order[bucket++] = i;
 	}
 }
 
@@ -71,12 +105,15 @@ static u32 hash_sh(const struct scheds *s, const struct lbdr_flow *flow,
 						   flow->v6.ports.cport);
 	u32 bucket = hash_bucket(flow, false,
 				 flags & LBDR_SCHED_FLAG_PORT ? port : 0);
-	u32 i, at = hash_sh_owner(s, bucket);
+	u32 i, at;
 
-	if (at == SCHEDS_NONE || scheds_is_open(s, at))
+	if (!scheds_pool(s)->n)
+		return SCHEDS_NONE;
+	at = s->order[bucket];
+	if (scheds_is_open(s, at))
 		return at;
 	for (i = 0; flags & LBDR_SCHED_FLAG_FALLBACK && i < BUCKETS; i++) {
-		at = hash_sh_owner(s, (2 * bucket + i) % BUCKETS);
+		at = s->order[(2 * bucket + i) % BUCKETS];
 		if (scheds_is_open(s, at))
 			return at;
 	}
@@ -119,6 +156,7 @@ static void hash_random_test(struct kunit *test)
 		n = i % 64 ? SCHEDS_FEW : 2 * BUCKETS;
 		scheds_add_random(test, &rnd, 1 + lbdr_kunit_below(&rnd, n));
 		scheds_build(test, ops, flags, 0);
+		hash_sh_assign(s);
 		scheds_random_overload(s, &rnd);
 		for (j = 0; j < FLOWS; j++) {
 			flow = scheds_flow(s, &rnd);
@@ -263,11 +301,104 @@ static void hash_fields_test(struct kunit *test)
 	KUNIT_EXPECT_GT(test, by_address, BUCKETS / 2);
 }
 
+/* Numbers of servers and their weights, of random size. */
+static void hash_random_weights(struct kunit *test, struct rnd_state *rnd,
+				u32 kind)
+{
+	struct scheds *s = test->priv;
+	u32 n = 1 + lbdr_kunit_below(rnd, kind % 8 ? 12 : 2 * BUCKETS);
+	u32 equal = 1 + lbdr_kunit_below(rnd, LBDR_WEIGHT_MAX);
+
+	scheds_clear(test, kind % LBDR_FAMILIES);
+	while (s->n < n)
+		scheds_add(s, kind % 3 ? scheds_random_weight(rnd) : equal);
+}
+
+/*
+ * Clients of all buckets are distributed over sh's servers in proportion to their
+ * weights, whatever these are: each server's share of the buckets is off by less than
+ * one bucket, or by less than 1/16.
+ */
+static void hash_weight_test(struct kunit *test)
+{
+	const struct lbdr_sched_ops *sh = scheds_get(test, "sh");
+	u32 i, j, n, at, bucket, above = 0;
+	struct scheds *s = test->priv;
+	DECLARE_BITMAP(seen, BUCKETS);
+	struct lbdr_flow flow;
+	struct rnd_state rnd;
+	u64 sum;
+
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < POOLS / 8; i++) {
+		hash_random_weights(test, &rnd, i);
+		scheds_build(test, sh, 0, 0);
+		if (!scheds_pool(s)->n)
+			continue;
+		for (sum = 0, j = 0; j < s->n; j++)
+			sum += s->servers[j].weight;
+		above += sum > BUCKETS;
+		bitmap_zero(seen, BUCKETS);
+		memset(s->counts, 0, sizeof(s->counts));
+		/* One client of each bucket. */
+		for (n = 0; n < BUCKETS;) {
+			flow = scheds_flow(s, &rnd);
+			bucket = hash_bucket(&flow, false, 0);
+			if (__test_and_set_bit(bucket, seen))
+				continue;
+			at = scheds_pick(s, &flow);
+			KUNIT_ASSERT_LT(test, at, s->n);
+			s->counts[at]++;
+			n++;
+		}
+		for (j = 0; j < s->n; j++)
+			KUNIT_ASSERT_LT_MSG(test,
+					    abs_diff(s->counts[j] * sum,
+						     (u64)BUCKETS * s->servers[j].weight),
+					    max_t(u64, sum,
+						  BUCKETS / 16 * s->servers[j].weight),
+					    "server %u of %u, weight %u of %llu, has %u buckets",
+					    j, s->n, s->servers[j].weight, sum,
+					    s->counts[j]);
+		cond_resched();
+	}
+	KUNIT_EXPECT_GT(test, above, POOLS / 80);
+}
+
+/* Four servers of weight 100 get a quarter of the clients each. */
+static void hash_equal_test(struct kunit *test)
+{
+	static const u32 weights[] = { 100, 100, 100, 100 };
+	struct scheds *s = test->priv;
+	struct lbdr_flow flow;
+	u32 i, at;
+
+	scheds_add_all(test, weights, ARRAY_SIZE(weights));
+	scheds_build(test, scheds_get(test, "sh"), 0, 0);
+	memset(s->counts, 0, sizeof(s->counts));
+	for (i = 0; i < 120; i++) {
+		flow = (struct lbdr_flow) {
+			.family	   = LBDR_V4,
+			.event	   = LBDR_EVENT_SYN,
+			.v4.client = htonl(0xc6336401 + i),
+		};
+		at = scheds_pick(s, &flow);
+		KUNIT_ASSERT_LT(test, at, s->n);
+		s->counts[at]++;
+	}
+	for (i = 0; i < s->n; i++) {
+		KUNIT_EXPECT_GT_MSG(test, s->counts[i], 24, "server %u", i);
+		KUNIT_EXPECT_LT_MSG(test, s->counts[i], 36, "server %u", i);
+	}
+}
+
 static struct kunit_case hash_cases[] = {
 	KUNIT_CASE_PARAM(hash_random_test, hash_gen_params),
 	KUNIT_CASE_PARAM(hash_spread_test, hash_gen_params),
 	KUNIT_CASE_PARAM(hash_overload_test, hash_gen_params),
 	KUNIT_CASE_PARAM(hash_fields_test, hash_gen_params),
+	KUNIT_CASE(hash_weight_test),
+	KUNIT_CASE(hash_equal_test),
 	{}
 };
 

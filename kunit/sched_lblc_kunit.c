@@ -17,6 +17,7 @@
 #define STEPS		200
 #define SERVERS		7
 #define DESTINATIONS	12
+#define FLAPS		100
 /* The default of lblc_max, and locality.c's EXPIRE_NEARLY_FULL */
 #define LBLC_MAX		16384
 #define EXPIRE_NEARLY_FULL	(6 * 60 * HZ)
@@ -389,11 +390,89 @@ static void lblc_gc_test(struct kunit *test)
 	KUNIT_EXPECT_GT(test, expired, 0);
 }
 
+/* Remove a server from the service, as a command does. */
+static void lblc_remove_server(struct scheds *s, struct lbdr_server *server)
+{
+	server->weight = 0;
+	WRITE_ONCE(server->dead, true);
+	scheds_remove_weight0(s);
+}
+
+/* References other than the fixture's, when all RCU callbacks have run. */
+static u32 lblc_references(const struct lbdr_server *server)
+{
+	rcu_barrier();
+	return refcount_read(&server->refs) - 1;
+}
+
+/*
+ * A server of a set is removed and added again, many times, and each time the set
+ * gets the new one. It never has more servers than the service.
+ */
+static void lblc_flap_test(struct kunit *test)
+{
+	static const u32 weights[] = { 1, 1 };
+	const struct lblc *lblc = test->param_value;
+	const struct lbdr_sched_ops *ops = scheds_get(test, lblc->name);
+	struct lbdr_server *stays, *flaps;
+	struct scheds *s = test->priv;
+	u32 i, pinned = 0;
+
+	scheds_add_all(test, weights, ARRAY_SIZE(weights));
+	stays = &s->servers[0];
+	flaps = &s->servers[1];
+	scheds_build(test, ops, 0, 0);
+	KUNIT_ASSERT_EQ(test, lblc_pick(s, 1), 0);
+	/* Above its weight, so that the idle server is chosen. */
+	atomic_set(&stays->active, 2);
+	for (i = 0; i < FLAPS; i++) {
+		KUNIT_ASSERT_EQ(test, lblc_pick(s, 1), s->n - 1);
+		KUNIT_ASSERT_LE(test, lblc_known(s, 1), 2);
+		lblc_remove_server(s, flaps);
+		flaps = scheds_add(s, 1);
+		scheds_build(test, ops, 0, 0);
+	}
+	KUNIT_EXPECT_EQ(test, lblc_pick(s, 1), s->n - 1);
+	for (i = 1; i < s->n - 1; i++)
+		pinned += lblc_references(&s->servers[i]);
+	KUNIT_EXPECT_EQ_MSG(test, pinned, 0, "removed servers are referenced");
+}
+
+/* The collector takes removed servers out of the sets of idle destinations. */
+static void lblc_removed_test(struct kunit *test)
+{
+	static const u32 weights[] = { 1, 1 };
+	const struct lblc *lblc = test->param_value;
+	const struct lbdr_sched_ops *ops = scheds_get(test, lblc->name);
+	struct scheds *s = test->priv;
+
+	scheds_add_all(test, weights, ARRAY_SIZE(weights));
+	scheds_build(test, ops, 0, 0);
+	/* Destination 1 has both servers with lblcr, 2 and 3 have one each. */
+	KUNIT_ASSERT_EQ(test, lblc_pick(s, 1), 0);
+	KUNIT_ASSERT_EQ(test, lblc_pick(s, 2), 0);
+	atomic_set(&s->servers[0].active, 2);
+	KUNIT_ASSERT_EQ(test, lblc_pick(s, 1), 1);
+	KUNIT_ASSERT_EQ(test, lblc_pick(s, 3), 1);
+
+	lblc_remove_server(s, &s->servers[0]);
+	scheds_build(test, ops, 0, 0);
+	lbdr_locality_gc(s->service.sched_state, jiffies);
+	KUNIT_EXPECT_EQ(test, lblc_references(&s->servers[0]), 0);
+	KUNIT_EXPECT_EQ(test, lblc_known(s, 1), 1);
+	KUNIT_EXPECT_EQ(test, lblc_known(s, 2), 0);
+	KUNIT_EXPECT_EQ(test, lblc_known(s, 3), 1);
+	KUNIT_EXPECT_EQ(test, lblc_pick(s, 1), 1);
+	KUNIT_EXPECT_EQ(test, lblc_pick(s, 2), 1);
+}
+
 static struct kunit_case lblc_cases[] = {
 	KUNIT_CASE_PARAM(lblc_random_test, lblc_gen_params),
 	KUNIT_CASE_PARAM(lblc_state_test, lblc_gen_params),
 	KUNIT_CASE_PARAM(lblc_full_test, lblc_gen_params),
 	KUNIT_CASE_PARAM(lblc_gc_test, lblc_gen_params),
+	KUNIT_CASE_PARAM(lblc_flap_test, lblc_gen_params),
+	KUNIT_CASE_PARAM(lblc_removed_test, lblc_gen_params),
 	{}
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * wrr compared with a cycle that a slow reference computes: the server of each
- * slot, each server's share of the cycle and of its prefixes, and the slots of
- * overloaded servers.
+ * wrr: each server's share of the cycle, compared with the weights; the order of the
+ * slots, compared with a slow reference; the shares of the cycle's prefixes; and the
+ * slots of overloaded servers.
  */
 #include <kunit/test.h>
 #include <linux/gcd.h>
@@ -18,35 +18,62 @@
 /* Longest run of slots that wrr skips one by one */
 #define LONG_RUN	63
 
-/*
- * Reduce the weights as described in sched_wrr.c: divide them by their greatest
- * common divisor and scale them if their sum is too large. Return the length of
- * the cycle; @cycle is the length before scaling.
- */
-static u32 wrr_weights(struct scheds *s, u32 *divisor, u64 *cycle)
+/* Get the sum of the weights, divided by their greatest common divisor. */
+static u64 wrr_exact_len(const struct scheds *s)
 {
-	u32 len = 0, i;
-	u64 scaled;
-
-	*divisor = 0;
-	*cycle = 0;
-	for (i = 0; i < s->n; i++) {
-		*divisor = gcd(*divisor, s->servers[i].weight);
-		*cycle += s->servers[i].weight;
-	}
-	*cycle = div_u64(*cycle, *divisor);
+	u32 divisor = 0, i;
+	u64 sum = 0;
 
 	for (i = 0; i < s->n; i++) {
-		s->weights[i] = s->servers[i].weight / *divisor;
-		if (s->weights[i] && *cycle > LBDR_WRR_SLOTS_MAX) {
-			/* Round to the nearest integer, halves up. */
-			scaled = 2ull * LBDR_WRR_SLOTS_MAX * s->weights[i];
-			scaled = div64_u64(scaled + *cycle, 2 * *cycle);
-			s->weights[i] = max_t(u32, scaled, 1);
-		}
-		len += s->weights[i];
+		divisor = gcd(divisor, s->servers[i].weight);
+		sum += s->servers[i].weight;
 	}
-	return len;
+	return div_u64(sum, divisor);
+}
+
+/*
+ * Count the slots of each server in the module's cycle, into scheds.weights, and
+ * compare them with the weights. An exact cycle has exactly the shares. In a longer
+ * one a share of LBDR_WRR_SLOTS_MAX is at most half a slot off, or is one slot.
+ * Return the number of slots.
+ */
+static u32 wrr_shares(struct kunit *test)
+{
+	struct scheds *s = test->priv;
+	const struct lbdr_wrr *wrr = scheds_pool(s)->priv;
+	u64 sum = 0, exact = wrr_exact_len(s), share, actual;
+	u32 i, slot, at = 0;
+
+	memset(s->weights, 0, sizeof(s->weights));
+	for (slot = 0; slot < wrr->len; slot++) {
+		KUNIT_ASSERT_LT(test, wrr->slots[slot], scheds_pool(s)->n);
+		s->weights[wrr->slots[slot]]++;
+	}
+	/* Of pool entries so far; servers of weight 0 have none. */
+	for (i = 0; i < s->n; i++)
+		at += !!s->servers[i].weight;
+	for (i = s->n; i-- > 0;)
+		s->weights[i] = s->servers[i].weight ? s->weights[--at] : 0;
+
+	for (i = 0; i < s->n; i++)
+		sum += s->servers[i].weight;
+	for (i = 0; i < s->n; i++) {
+		share = min_t(u64, exact, LBDR_WRR_SLOTS_MAX) *
+			s->servers[i].weight;
+		actual = s->weights[i] * sum;
+		if (exact <= LBDR_WRR_SLOTS_MAX)
+			KUNIT_ASSERT_EQ(test, actual, share);
+		else if (2 * share >= sum)
+			KUNIT_ASSERT_LE_MSG(test, 2 * abs_diff(actual, share),
+					    sum,
+					    "server %u, weight %u, has %u slots",
+					    i, s->servers[i].weight,
+					    s->weights[i]);
+		else
+			KUNIT_ASSERT_EQ(test, s->weights[i],
+					!!s->servers[i].weight);
+	}
+	return wrr->len;
 }
 
 /*
@@ -82,8 +109,7 @@ static void wrr_order_test(struct kunit *test)
 	const struct lbdr_sched_ops *wrr = scheds_get(test, "wrr");
 	struct scheds *s = test->priv;
 	struct rnd_state rnd;
-	u32 i, len, divisor;
-	u64 cycle;
+	u32 i, len;
 
 	lbdr_kunit_seed(test, &rnd);
 	for (i = 0; i < POOLS; i++) {
@@ -91,7 +117,7 @@ static void wrr_order_test(struct kunit *test)
 		scheds_build(test, wrr, 0, 0);
 		if (!scheds_pool(s)->n)
 			continue;
-		len = wrr_weights(s, &divisor, &cycle);
+		len = wrr_shares(test);
 		wrr_assign(s, len);
 		memcpy(s->order + len, s->order, len * sizeof(*s->order));
 		scheds_expect_order(test, 2 * len);
@@ -133,30 +159,6 @@ static void wrr_expect_fair(struct kunit *test, s64 len)
 				    "server %u in a cycle of %lld", i, len);
 }
 
-/*
- * The error of scaling is at most half a slot, except that a share below half a
- * slot becomes one slot.
- */
-static void wrr_expect_scaled(struct kunit *test, s64 cycle, u32 divisor)
-{
-	struct scheds *s = test->priv;
-	s64 share, actual;
-	u32 i;
-
-	for (i = 0; i < s->n; i++) {
-		share = (s64)LBDR_WRR_SLOTS_MAX *
-			(s->servers[i].weight / divisor);
-		actual = s->counts[i] * cycle;
-		if (share && 2 * share < cycle)
-			KUNIT_ASSERT_EQ(test, s->counts[i], 1);
-		else
-			KUNIT_ASSERT_LE_MSG(test, 2 * abs(actual - share), cycle,
-					    "server %u, weight %u, has %u slots",
-					    i, s->servers[i].weight,
-					    s->counts[i]);
-	}
-}
-
 /* Pools of all sizes: shares, their spread over the cycle, errors of scaling. */
 static void wrr_share_test(struct kunit *test)
 {
@@ -164,8 +166,7 @@ static void wrr_share_test(struct kunit *test)
 	struct scheds *s = test->priv;
 	u32 exact = 0, scaled = 0;
 	struct rnd_state rnd;
-	u32 i, n, divisor;
-	u64 cycle;
+	u32 i, n;
 
 	lbdr_kunit_seed(test, &rnd);
 	for (i = 0; i < POOLS; i++) {
@@ -176,15 +177,11 @@ static void wrr_share_test(struct kunit *test)
 		scheds_build(test, wrr, 0, 0);
 		if (!scheds_pool(s)->n)
 			continue;
-		n = wrr_weights(s, &divisor, &cycle);
-		wrr_expect_fair(test, n);
-		if (cycle > LBDR_WRR_SLOTS_MAX) {
-			wrr_expect_scaled(test, cycle, divisor);
+		wrr_expect_fair(test, wrr_shares(test));
+		if (wrr_exact_len(s) > LBDR_WRR_SLOTS_MAX)
 			scaled++;
-		} else {
-			KUNIT_ASSERT_EQ(test, cycle, n);
+		else
 			exact++;
-		}
 		cond_resched();
 	}
 	/* Both kinds must have been tested. */
@@ -197,25 +194,20 @@ static void wrr_heavy_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *wrr = scheds_get(test, "wrr");
 	struct scheds *s = test->priv;
-	u32 i, n, divisor;
-	u64 cycle;
+	u32 i;
 
 	scheds_clear(test, LBDR_V4);
 	for (i = 0; i < SCHEDS_SERVERS; i++)
 		scheds_add(s, LBDR_WEIGHT_MAX - i % 2);
 	scheds_build(test, wrr, 0, 0);
-	n = wrr_weights(s, &divisor, &cycle);
-	wrr_expect_fair(test, n);
-	wrr_expect_scaled(test, cycle, divisor);
+	wrr_expect_fair(test, wrr_shares(test));
 
 	/* One server of the maximum weight; each of weight 1 still gets a slot. */
 	scheds_clear(test, LBDR_V4);
 	for (i = 0; i < SCHEDS_SERVERS; i++)
 		scheds_add(s, i ? 1 : LBDR_WEIGHT_MAX);
 	scheds_build(test, wrr, 0, 0);
-	n = wrr_weights(s, &divisor, &cycle);
-	wrr_expect_fair(test, n);
-	wrr_expect_scaled(test, cycle, divisor);
+	wrr_expect_fair(test, wrr_shares(test));
 }
 
 /* With equal weights wrr is rr. */
@@ -243,8 +235,7 @@ static void wrr_rebuild_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *wrr = scheds_get(test, "wrr");
 	struct scheds *s = test->priv;
-	u32 drawn, divisor, len;
-	u64 cycle;
+	u32 drawn, len;
 
 	for (drawn = 0; drawn < 8; drawn++) {
 		scheds_clear(test, LBDR_V4);
@@ -267,7 +258,7 @@ static void wrr_rebuild_test(struct kunit *test)
 		/* A new weight. */
 		s->servers[2].weight = 3;
 		scheds_build(test, wrr, 0, 0);
-		len = wrr_weights(s, &divisor, &cycle);
+		len = wrr_shares(test);
 		wrr_assign(s, len);
 		scheds_draw(test, 1);
 		KUNIT_EXPECT_EQ(test, s->drawn[0], s->order[(drawn + 2) % len]);
@@ -295,10 +286,9 @@ static u32 wrr_longest_run(const struct scheds *s, u32 len)
 static void wrr_skip_test(struct kunit *test)
 {
 	const struct lbdr_sched_ops *wrr = scheds_get(test, "wrr");
-	u32 i, t, len, divisor, slot, skipped = 0, checked = 0;
+	u32 i, t, len, slot, skipped = 0, checked = 0;
 	struct scheds *s = test->priv;
 	struct rnd_state rnd;
-	u64 cycle;
 
 	lbdr_kunit_seed(test, &rnd);
 	for (i = 0; i < POOLS; i++) {
@@ -307,7 +297,7 @@ static void wrr_skip_test(struct kunit *test)
 			scheds_add(s, 1 + lbdr_kunit_below(&rnd, 9));
 		scheds_build(test, wrr, 0, 0);
 		scheds_random_overload(s, &rnd);
-		len = wrr_weights(s, &divisor, &cycle);
+		len = wrr_shares(test);
 		wrr_assign(s, len);
 		if (wrr_longest_run(s, len) > LONG_RUN)
 			continue;

@@ -19,6 +19,10 @@
  * Memory is limited by lblc_max entries. Destinations beyond that limit are not
  * added. The collector removes entries that were not used for lblc_expire
  * seconds, or for six minutes while the table is more than three quarters full.
+ *
+ * A server that was removed from the service leaves a set when the set is replaced,
+ * at the latest by the collector, so its memory is not held for longer than
+ * GC_PERIOD.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -118,13 +122,14 @@ static void lbdr_locality_entry_free_rcu(struct rcu_head *rcu)
 
 /*
  * Allocate a set: the servers of @old, which may be NULL, without @del, which is
- * NULL or one of them, and with @add, which is NULL or none of them.
+ * NULL or one of them, and without removed ones, and with @add, which is NULL or
+ * none of them. NULL if no server is left or if there is no memory.
  */
 static struct lbdr_locality_set *
 lbdr_locality_set_alloc(const struct lbdr_locality_set *old,
 			const struct lbdr_server *del, struct lbdr_server *add)
 {
-	u32 i, n = (old ? old->n : 0) - !!del + !!add;
+	u32 i, n = (old ? old->n : 0) + !!add;
 	struct lbdr_locality_set *set;
 
 	set = kmalloc(struct_size(set, servers, n), GFP_ATOMIC | __GFP_NOWARN);
@@ -133,10 +138,14 @@ lbdr_locality_set_alloc(const struct lbdr_locality_set *old,
 	set->n = 0;
 	set->changed = jiffies;
 	for (i = 0; old && i < old->n; i++)
-		if (old->servers[i] != del)
+		if (old->servers[i] != del && !READ_ONCE(old->servers[i]->dead))
 			set->servers[set->n++] = old->servers[i];
 	if (add)
 		set->servers[set->n++] = add;
+	if (!set->n) {
+		kfree(set);
+		return NULL;
+	}
 	for (i = 0; i < set->n; i++)
 		lbdr_server_get(set->servers[i]);
 	return set;
@@ -149,10 +158,11 @@ lbdr_locality_set_alloc(const struct lbdr_locality_set *old,
  * @del: a server of @old to remove, or NULL
  * @add: a server to add that is not in @old, or NULL
  *
- * The set stays as it is if another CPU has replaced @old in the meantime, or if
- * there is no memory.
+ * Servers that were removed from the service are not taken over. The set stays as it
+ * is if another CPU has replaced @old in the meantime, if no server would be left, or
+ * if there is no memory.
  *
- * Context: rcu_read_lock() held, BH disabled.
+ * Context: rcu_read_lock() held.
  */
 void lbdr_locality_update(struct lbdr_locality_entry *entry,
 			  struct lbdr_locality_set *old,
@@ -331,8 +341,33 @@ static void lbdr_locality_unlink(struct lbdr_locality_entry __rcu **bucket,
 	rcu_assign_pointer(prev->next, next);
 }
 
+static u32 lbdr_locality_removed(const struct lbdr_locality_set *set)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < set->n; i++)
+		n += READ_ONCE(set->servers[i]->dead);
+	return n;
+}
+
+/*
+ * Take removed servers out of the set of a destination. Returns false if no other
+ * server is left. A packet that replaces the set at the same time does the same.
+ */
+static bool lbdr_locality_prune(struct lbdr_locality_entry *entry)
+{
+	struct lbdr_locality_set *set = rcu_dereference(entry->set);
+	u32 removed = lbdr_locality_removed(set);
+
+	if (removed == set->n)
+		return false;
+	if (removed)
+		lbdr_locality_update(entry, set, NULL, NULL);
+	return true;
+}
+
 /**
- * lbdr_locality_gc() - Remove expired destinations
+ * lbdr_locality_gc() - Remove expired destinations and removed servers
  * @table: the table
  * @now: the current time, in jiffies
  *
@@ -351,7 +386,8 @@ void lbdr_locality_gc(struct lbdr_locality *table, u32 now)
 		entry = rcu_dereference(table->buckets[i]);
 		for (; entry; entry = next) {
 			next = rcu_dereference(entry->next);
-			if (now - READ_ONCE(entry->used) <= limit)
+			if (now - READ_ONCE(entry->used) <= limit &&
+			    lbdr_locality_prune(entry))
 				continue;
 			lbdr_locality_unlink(&table->buckets[i], entry);
 			call_rcu(&entry->rcu, lbdr_locality_entry_free_rcu);

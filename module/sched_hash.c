@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Hash schedulers with a table of 256 buckets, compatible with ip_vs
+ * Hash schedulers with a table of 256 buckets, hashed as by ip_vs
  * (net/netfilter/ipvs/ip_vs_dh.c, ip_vs_sh.c):
  *
  * dh   destination hashing: the server depends on the VIP. The buckets are
@@ -9,14 +9,21 @@
  *      adding; the other buckets stay with their servers.
  * sh   source hashing: the server depends on the client's address, and with the
  *      flag port also on the client's port. The buckets are assigned to the
- *      servers in turn, to each as many in a row as its weight. If a bucket's
- *      server is not open, none is selected, or with the flag fallback the server
- *      of another bucket.
+ *      servers in turn, to each as many in a row as its weight. ip_vs stops when
+ *      the table is full, so of four servers of weight 100 the last one gets no
+ *      bucket. If the table has room for fewer than SH_ROUNDS rounds, a server
+ *      gets its exact share of the table here, rounded up or down; otherwise the
+ *      buckets are ip_vs's, and the incomplete last round changes a share by less
+ *      than 1/SH_ROUNDS.
+ *      If a bucket's server is not open, none is selected, or with the flag
+ *      fallback the server of another bucket.
  */
 #include <linux/hash.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 
 #include "flow.h"
+#include "heap.h"
 #include "pool.h"
 #include "sched.h"
 #include "server.h"
@@ -24,6 +31,7 @@
 #define BUCKET_BITS	8
 #define BUCKETS	BIT(BUCKET_BITS)
 #define BUCKET_MASK	(BUCKETS - 1)
+#define SH_ROUNDS	16
 
 /* Allocate the buckets: indices of pool entries. */
 static u16 *lbdr_hash_alloc(struct lbdr_pool *pool)
@@ -110,23 +118,69 @@ const struct lbdr_sched_ops lbdr_sched_dh = {
 	.peek		= lbdr_dh_peek,
 };
 
+/*
+ * Compute the shares: the exact share rounded down; the buckets left over go to the
+ * servers of the largest remainders.
+ */
+static int lbdr_sh_shares(const struct lbdr_pool *pool, u32 sum, u16 *shares)
+{
+	u32 i, remainder, left = BUCKETS;
+	struct lbdr_heap heap = {};
+
+	if (lbdr_heap_alloc(&heap, pool->n))
+		return -ENOMEM;
+	for (i = 0; i < pool->n; i++) {
+		shares[i] = div_u64_rem((u64)BUCKETS * pool->entries[i].weight,
+					sum, &remainder);
+		left -= shares[i];
+		/* The heap's smallest key is the largest remainder. */
+		lbdr_heap_push(&heap, sum - remainder, i);
+	}
+	while (left--)
+		shares[lbdr_heap_pop(&heap)]++;
+	lbdr_heap_free(&heap);
+	return 0;
+}
+
+/* Assign the buckets; no server gets more than its share. */
+static void lbdr_sh_assign(struct lbdr_pool *pool, u16 *shares)
+{
+	u32 bucket = 0, index = 0, row;
+	u16 *buckets = pool->priv;
+
+	while (bucket < BUCKETS) {
+		row = min_t(u32, pool->entries[index].weight, shares[index]);
+		shares[index] -= row;
+		for (; row && bucket < BUCKETS; row--)
+			buckets[bucket++] = index;
+		index = index + 1 < pool->n ? index + 1 : 0;
+	}
+}
+
 static int lbdr_sh_pool_init(struct lbdr_pool *pool,
 			     const struct lbdr_pool_config *config)
 {
-	u32 bucket, index = 0, left = pool->entries[0].weight;
-	u16 *buckets;
+	u32 i, sum = 0;
+	int err = 0;
+	u16 *shares;
 
-	buckets = lbdr_hash_alloc(pool);
-	if (!buckets)
+	BUILD_BUG_ON((u64)LBDR_SERVER_MAX * LBDR_WEIGHT_MAX > U32_MAX);
+
+	shares = kvmalloc_array(pool->n, sizeof(*shares), GFP_KERNEL);
+	if (!shares)
 		return -ENOMEM;
-	for (bucket = 0; bucket < BUCKETS; bucket++) {
-		buckets[bucket] = index;
-		if (--left)
-			continue;
-		index = index + 1 < pool->n ? index + 1 : 0;
-		left = pool->entries[index].weight;
+	for (i = 0; i < pool->n; i++) {
+		sum += pool->entries[i].weight;
+		shares[i] = BUCKETS;
 	}
-	return 0;
+	if (sum > BUCKETS / SH_ROUNDS)
+		err = lbdr_sh_shares(pool, sum, shares);
+	if (!err && !lbdr_hash_alloc(pool))
+		err = -ENOMEM;
+	if (!err)
+		lbdr_sh_assign(pool, shares);
+	kvfree(shares);
+	return err;
 }
 
 static __always_inline u32 lbdr_sh_bucket(const struct lbdr_pool *pool,

@@ -28,9 +28,10 @@
  *
  * 5. If W exceeds LBDR_WRR_SLOTS_MAX, the weights are scaled down to that sum,
  *    rounded to the nearest integer and to 1 at least. A server's share of the
- *    table has an error of at most half a slot, except that a share below half a
- *    slot becomes one slot. Rounding up can add at most one slot for each server
- *    to the table.
+ *    table has an error of at most half a slot: with k slots, of up to 1/(2k) of
+ *    its share. A share below half a slot becomes one slot, which can be many
+ *    times the share: 4 times for the weight 1 beside 65,535. Rounding up can add
+ *    at most one slot for each server to the table.
  */
 #include <linux/gcd.h>
 #include <linux/hash.h>
@@ -47,16 +48,6 @@
 
 /* Limit of consecutive slots that pick() skips */
 #define SKIP_MAX	64
-
-/**
- * struct lbdr_wrr - the cycle
- * @len: number of slots
- * @slots: for each slot, the index of a pool entry
- */
-struct lbdr_wrr {
-	u32	len;
-	u16	slots[];
-};
 
 /**
  * struct lbdr_wrr_task - a server while the cycle is built
