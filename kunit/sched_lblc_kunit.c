@@ -9,6 +9,7 @@
 
 #include "flow.h"
 #include "locality.h"
+#include "reclaim.h"
 #include "sched.h"
 #include "scheds.h"
 #include "server.h"
@@ -401,7 +402,7 @@ static void lblc_remove_server(struct scheds *s, struct lbdr_server *server)
 /* References other than the fixture's, when all RCU callbacks have run. */
 static u32 lblc_references(const struct lbdr_server *server)
 {
-	rcu_barrier();
+	lbdr_reclaim_flush();
 	return refcount_read(&server->refs) - 1;
 }
 

@@ -12,6 +12,7 @@
 #include "flow.h"
 #include "lbdr.h"
 #include "pool.h"
+#include "reclaim.h"
 #include "sched.h"
 #include "scheds.h"
 #include "server.h"
@@ -124,7 +125,7 @@ void scheds_exit(struct kunit *test)
 	if (!s)
 		return;
 	scheds_drop(s);
-	rcu_barrier();
+	lbdr_reclaim_flush();
 	for (i = 0; i < SCHEDS_SERVERS; i++)
 		held += refcount_read(&s->servers[i].refs) - 1;
 	KUNIT_EXPECT_EQ_MSG(test, held, 0, "references are left");

@@ -35,6 +35,7 @@
 
 #include "flow.h"
 #include "locality.h"
+#include "reclaim.h"
 #include "server.h"
 
 #define GC_PERIOD		(60 * HZ)
@@ -59,7 +60,7 @@ MODULE_PARM_DESC(lblc_expire,
  * @gc: the garbage collector
  * @refs: number of entries whose memory is not freed yet, plus one for the
  *	service; the table is freed with the last one
- * @rcu: removes all entries after a grace period
+ * @reclaim: removes all entries after a grace period
  * @seed: of the hash
  * @mask: number of @buckets, a power of two, minus one
  * @buckets: heads of the entry lists; RCU, added to by cmpxchg()
@@ -67,7 +68,7 @@ MODULE_PARM_DESC(lblc_expire,
 struct lbdr_locality {
 	struct delayed_work		gc;
 	atomic_t			refs;
-	struct rcu_head			rcu;
+	struct lbdr_reclaim		reclaim;
 	u32				seed;
 	u32				mask;
 	struct lbdr_locality_entry __rcu *buckets[];
@@ -432,12 +433,12 @@ void *lbdr_locality_alloc(void)
 
 /*
  * RCU callbacks run in any order on different CPUs: callbacks of entries that the
- * collector removed can run after this one. The last entry frees the table.
+ * collector removed can run after this function. The last entry frees the table.
  */
-static void lbdr_locality_free_rcu(struct rcu_head *rcu)
+static void lbdr_locality_reclaim(struct lbdr_reclaim *reclaim)
 {
-	struct lbdr_locality *table = container_of(rcu, struct lbdr_locality,
-						   rcu);
+	struct lbdr_locality *table = container_of(reclaim, struct lbdr_locality,
+						   reclaim);
 	struct lbdr_locality_entry *entry, *next;
 	u32 i;
 
@@ -447,6 +448,7 @@ static void lbdr_locality_free_rcu(struct rcu_head *rcu)
 			next = rcu_dereference_protected(entry->next, true);
 			lbdr_locality_entry_free(entry);
 		}
+		cond_resched();
 	}
 	lbdr_locality_put(table);
 }
@@ -462,5 +464,5 @@ void lbdr_locality_free(void *state)
 	struct lbdr_locality *table = state;
 
 	cancel_delayed_work_sync(&table->gc);
-	call_rcu(&table->rcu, lbdr_locality_free_rcu);
+	lbdr_reclaim(&table->reclaim, lbdr_locality_reclaim);
 }

@@ -9,8 +9,8 @@
  * services and with them the hooks. Then the kernel waits for a grace period,
  * after which no packet is in a hook and no packet can add a connection; no dump
  * runs either, since no socket is left in the namespace, or none of the family.
- * exit_batch cancels the work items and frees the tables, and rcu_barrier() waits
- * for the callbacks that free servers. No next hop is left then.
+ * exit_batch cancels the work items and frees the tables, and waits for the callbacks
+ * and the work item that free servers. No next hop is left then.
  *
  * Exit: frees what the notifiers read.
  */
@@ -28,6 +28,7 @@
 #include "nexthop.h"
 #include "peers.h"
 #include "pool.h"
+#include "reclaim.h"
 #include "service.h"
 #include "stats.h"
 
@@ -157,7 +158,7 @@ static void __net_exit lbdr_net_stop_exit_batch(struct list_head *nets)
 		lbdr_service_table_exit(lbdr_net(net));
 		lbdr_conn_table_exit(lbdr_net(net));
 	}
-	rcu_barrier();
+	lbdr_reclaim_flush();
 }
 
 static struct pernet_operations lbdr_net_stop_ops = {

@@ -42,9 +42,9 @@ static void lbdr_pool_free(struct lbdr_pool *pool)
 	kvfree(pool);
 }
 
-static void lbdr_pool_free_cb(struct rcu_head *rcu)
+static void lbdr_pool_reclaim(struct lbdr_reclaim *reclaim)
 {
-	struct lbdr_pool *pool = container_of(rcu, struct lbdr_pool, rcu);
+	struct lbdr_pool *pool = container_of(reclaim, struct lbdr_pool, reclaim);
 
 	if (pool->n && pool->sched.ops->pool_exit)
 		pool->sched.ops->pool_exit(pool);
@@ -59,7 +59,7 @@ static void lbdr_pool_free_cb(struct rcu_head *rcu)
  */
 void lbdr_pool_free_rcu(struct lbdr_pool *pool)
 {
-	call_rcu(&pool->rcu, lbdr_pool_free_cb);
+	lbdr_reclaim(&pool->reclaim, lbdr_pool_reclaim);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_free_rcu);
 

@@ -7,6 +7,7 @@
 
 #include "flow.h"
 #include "lbdr.h"
+#include "reclaim.h"
 #include "server.h"
 #include "service.h"
 
@@ -41,7 +42,7 @@ struct lbdr_pool_config {
  *	or NULL
  * @cursor: the service's running number; atomic, outlives the pool
  * @n: number of entries
- * @rcu: frees it after the last packet that saw it
+ * @reclaim: frees it after the last packet that saw it
  * @entries: the servers of weight above 0 in the order they were added
  */
 struct lbdr_pool {
@@ -50,7 +51,7 @@ struct lbdr_pool {
 	void				*state;
 	atomic64_t			*cursor;
 	u32				n;
-	struct rcu_head			rcu;
+	struct lbdr_reclaim		reclaim;
 	struct lbdr_pool_entry		entries[];
 };
 
