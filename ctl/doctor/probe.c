@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Asks a segment who has an address: ARP requests and neighbour solicitations
- * that are made here, since the kernel asks for no address of its own, and the
- * answers of all machines, not only of the first one. Owns the questions and
- * the answers.
+ * Asks segments which hosts have an address, by ARP requests and neighbour
+ * solicitations that are built here: the kernel sends none for its own
+ * addresses. Collects the answers of all hosts, not only the first one.
  *
- * A question has the device's own address as its sender, never the one that is
- * asked for: it must not teach anyone anything new. Packet sockets do not hear
- * this host answer itself, and frames with a MAC of its own count as its own.
+ * The sender address of a question is an address of the device, never the one
+ * that is asked for, so that no neighbour table changes. Packet sockets do not
+ * receive answers of this host; frames with one of its MACs are ignored.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,30 +17,29 @@
 #include <unistd.h>
 
 #include <linux/filter.h>
-#include <linux/if_addr.h>
 #include <linux/if_packet.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip6.h>
 
-#include "host.h"
+#include "doctor.h"
 
 /*
- * Whoever has answered is not asked again; the others may have missed it. A host
- * that is a proxy takes its time, 0.8 seconds with Linux.
+ * An address that was answered for is not asked for again. A proxy answers with
+ * a delay, up to 0.8 seconds on Linux.
  */
 #define ROUNDS 3
 #define ROUND_MS 200
 #define LISTEN_MS 1000
-/* After so many questions there may be answers that wait. */
+/* After this many questions the answers that wait are read. */
 #define BURST 64
 
-/* The questions of one family on one device, and the socket for them. */
+/* The questions of one family on one device. */
 struct segment {
 	const struct link *link;
 	int family;
 	struct probe_row *first;
 	size_t count;
-	struct endpoint sender;
+	struct addr sender;
 	bool has_sender;
 };
 
@@ -59,7 +57,7 @@ static int compare_rows(const void *a, const void *b)
 
 	if (first->ifindex != second->ifindex)
 		return first->ifindex < second->ifindex ? -1 : 1;
-	return address_compare(&first->at, &second->at);
+	return addr_compare(&first->at, &second->at);
 }
 
 static int compare_answers(const void *a, const void *b)
@@ -71,8 +69,8 @@ static int compare_answers(const void *a, const void *b)
 	return order ? order : memcmp(first->mac, second->mac, ETH_ALEN);
 }
 
-/* Remembers a question for the next probe_run(). */
-void probe_ask(struct probe *probe, __u32 ifindex, const struct endpoint *at)
+/* Add a question for the next probe_run(). */
+void probe_add(struct probe *probe, __u32 ifindex, const struct addr *at)
 {
 	struct probe_row *row;
 
@@ -82,8 +80,13 @@ void probe_ask(struct probe *probe, __u32 ifindex, const struct endpoint *at)
 	memset(row, 0, sizeof(*row));
 	row->ifindex = ifindex;
 	row->at = *at;
-	row->at.port = 0;
-	row->at.last_port = 0;
+	}
+
+void probe_add_answer(struct probe *probe, const struct probe_row *row)
+{
+	probe->answers = grow(probe->answers, &probe->room_answers,
+			      probe->nr_answers, sizeof(*row));
+	probe->answers[probe->nr_answers++] = *row;
 }
 
 void probe_drop(struct probe *probe)
@@ -93,16 +96,14 @@ void probe_drop(struct probe *probe)
 	memset(probe, 0, sizeof(*probe));
 }
 
-/* The next answer about an address, behind @after; each MAC comes once. */
+/* The next answer for an address, after @after; one for each MAC. */
 const struct probe_row *probe_answer(const struct probe *probe, __u32 ifindex,
-				     const struct endpoint *at,
+				     const struct addr *at,
 				     const struct probe_row *after)
 {
 	struct probe_row key = { .ifindex = ifindex, .at = *at };
 	size_t low = 0, high = probe->nr_answers, middle;
 
-	key.at.port = 0;
-	key.at.last_port = 0;
 	if (after) {
 		low = after + 1 - probe->answers;
 	} else {
@@ -120,7 +121,7 @@ const struct probe_row *probe_answer(const struct probe *probe, __u32 ifindex,
 	return &probe->answers[low];
 }
 
-/* No two questions, and no two answers, are the same. */
+/* Sorts rows and removes duplicates; returns the new count. */
 static size_t sort_unique(struct probe_row *rows, size_t count,
 			  int (*compare)(const void *a, const void *b))
 {
@@ -137,19 +138,18 @@ static size_t sort_unique(struct probe_row *rows, size_t count,
 }
 
 /*
- * An address of the device that is not asked about: with IPv4, of a network
- * rather than a single one, for these are VIPs; with IPv6, a link-local one
- * rather than another. Without any the question is one of duplicate address
- * detection, which is answered just as well.
+ * The sender is an address of the device that is not asked for. IPv4: preferably
+ * not a /32, which may be a VIP. IPv6: preferably a link-local one. A question
+ * without a sender is one of duplicate address detection, which is answered too.
  */
-static bool better(const struct address *new, const struct address *old)
+static bool is_better(const struct address *new, const struct address *old)
 {
 	if (!old)
 		return true;
 	if (new->at.family == AF_INET)
 		return new->prefix < old->prefix;
-	return IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)new->at.address) &&
-	       !IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)old->at.address);
+	return IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)new->at.bytes) &&
+	       !IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)old->at.bytes);
 }
 
 static void choose_sender(struct segment *segment, const struct host *host)
@@ -161,12 +161,12 @@ static void choose_sender(struct segment *segment, const struct host *host)
 	     address < host->addresses + host->nr_addresses; address++) {
 		key.ifindex = segment->link->ifindex;
 		key.at = address->at;
-		if (address->ifindex == segment->link->ifindex &&
+		if (address->link == segment->link &&
 		    address->at.family == segment->family &&
-		    !(address->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) &&
+		    !address->tentative && !address->dad_failed &&
 		    !bsearch(&key, segment->first, segment->count, sizeof(key),
 			     compare_rows) &&
-		    better(address, best))
+		    is_better(address, best))
 			best = address;
 	}
 	segment->has_sender = best;
@@ -174,8 +174,8 @@ static void choose_sender(struct segment *segment, const struct host *host)
 		segment->sender = best->at;
 }
 
-/* Of all IPv6 on the device, neighbour advertisements alone. */
-static int listen_to_answers(int fd)
+/* Of IPv6 the socket receives only neighbour advertisements. */
+static int filter_answers(int fd)
 {
 	static struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
@@ -195,7 +195,7 @@ static int listen_to_answers(int fd)
 			  sizeof(filter));
 }
 
-/* Bound at last, so that nothing comes that was not filtered. */
+/* Bound last, so that every frame was filtered. */
 static int segment_open(const struct segment *segment)
 {
 	struct sockaddr_ll here = {
@@ -210,7 +210,7 @@ static int segment_open(const struct segment *segment)
 
 	if (fd < 0)
 		return -1;
-	if ((segment->family == AF_INET || !listen_to_answers(fd)) &&
+	if ((segment->family == AF_INET || !filter_answers(fd)) &&
 	    !bind(fd, (struct sockaddr *)&here, sizeof(here)))
 		return fd;
 	error = errno;
@@ -235,9 +235,9 @@ static bool send_frame(int fd, const struct segment *segment, __u16 protocol,
 }
 
 static bool send_arp(int fd, const struct segment *segment,
-		     const struct endpoint *at)
+		     const struct addr *at)
 {
-	static const __u8 everybody[ETH_ALEN] = {
+	static const __u8 broadcast[ETH_ALEN] = {
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff
 	};
 	struct ether_arp arp = {
@@ -252,9 +252,9 @@ static bool send_arp(int fd, const struct segment *segment,
 
 	memcpy(arp.arp_sha, segment->link->mac, ETH_ALEN);
 	if (segment->has_sender)
-		memcpy(arp.arp_spa, segment->sender.address, 4);
-	memcpy(arp.arp_tpa, at->address, 4);
-	return send_frame(fd, segment, ETH_P_ARP, everybody, &arp, sizeof(arp));
+		memcpy(arp.arp_spa, segment->sender.bytes, 4);
+	memcpy(arp.arp_tpa, at->bytes, 4);
+	return send_frame(fd, segment, ETH_P_ARP, broadcast, &arp, sizeof(arp));
 }
 
 static __u16 checksum(const __u8 *data, size_t size, __u32 sum)
@@ -269,7 +269,7 @@ static __u16 checksum(const __u8 *data, size_t size, __u32 sum)
 }
 
 static bool send_ns(int fd, const struct segment *segment,
-		    const struct endpoint *at)
+		    const struct addr *at)
 {
 	__u8 group[ETH_ALEN] = { 0x33, 0x33, 0xff };
 	struct solicitation frame = {
@@ -287,18 +287,18 @@ static bool send_ns(int fd, const struct segment *segment,
 	size_t size = sizeof(frame.ns);
 	__u8 *to = frame.ip.ip6_dst.s6_addr;
 
-	/* The group that all addresses with these last three bytes are in. */
-	memcpy(group + 3, at->address + 13, 3);
+	/* The solicited-node multicast group of the address. */
+	memcpy(group + 3, at->bytes + 13, 3);
 	memcpy(to, "\xff\x02\0\0\0\0\0\0\0\0\0\1\xff", 13);
-	memcpy(to + 13, at->address + 13, 3);
-	memcpy(&frame.ns.nd_ns_target, at->address, 16);
+	memcpy(to + 13, at->bytes + 13, 3);
+	memcpy(&frame.ns.nd_ns_target, at->bytes, 16);
 	if (segment->has_sender) {
-		memcpy(&frame.ip.ip6_src, segment->sender.address, 16);
+		memcpy(&frame.ip.ip6_src, segment->sender.bytes, 16);
 		memcpy(frame.mac, segment->link->mac, ETH_ALEN);
 		size += sizeof(frame.option) + ETH_ALEN;
 	}
 	frame.ip.ip6_plen = htons(size);
-	/* Addresses are summed up where they are, length and protocol here. */
+	/* The pseudo header: addresses of the frame, length and protocol. */
 	frame.ns.nd_ns_cksum = htons(checksum((__u8 *)&frame.ip.ip6_src,
 					      32 + size,
 					      size + IPPROTO_ICMPV6));
@@ -311,7 +311,7 @@ static bool is_own(const struct host *host, const __u8 *mac)
 	size_t i;
 
 	for (i = 0; i < host->nr_links; i++) {
-		if (host->links[i].has_mac &&
+		if (host->links[i].ethernet &&
 		    !memcmp(host->links[i].mac, mac, ETH_ALEN))
 			return true;
 	}
@@ -319,17 +319,17 @@ static bool is_own(const struct host *host, const __u8 *mac)
 }
 
 /**
- * probe_hear() - whom a frame tells of
- * @family: AF_INET for ARP, where a request claims its sender as an answer does;
- *	AF_INET6 for neighbour discovery
- * @frame: from behind the Ethernet header on; anybody may have sent it
+ * probe_parse() - read an answer
+ * @family: AF_INET for ARP, of which requests count too; AF_INET6 for neighbour
+ *	advertisements
+ * @frame: without the Ethernet header, from any host
  * @size: of it
  * @from: the MAC that sent it
  * @row: gets address and MAC
  *
- * Return: false when it tells of nobody.
+ * Return: false if it is not an answer.
  */
-bool probe_hear(int family, const __u8 *frame, size_t size, const __u8 *from,
+bool probe_parse(int family, const __u8 *frame, size_t size, const __u8 *from,
 		struct probe_row *row)
 {
 	const struct nd_opt_hdr *option;
@@ -346,15 +346,15 @@ bool probe_hear(int family, const __u8 *frame, size_t size, const __u8 *from,
 		if (arp.ea_hdr.ar_pro != htons(ETH_P_IP) ||
 		    arp.ea_hdr.ar_hln != ETH_ALEN || arp.ea_hdr.ar_pln != 4)
 			return false;
-		memcpy(row->at.address, arp.arp_spa, 4);
+		memcpy(row->at.bytes, arp.arp_spa, 4);
 		memcpy(row->mac, arp.arp_sha, ETH_ALEN);
 		return true;
 	}
 	if (size < sizeof(struct ip6_hdr) + sizeof(na))
 		return false;
 	memcpy(&na, frame + sizeof(struct ip6_hdr), sizeof(na));
-	memcpy(row->at.address, &na.nd_na_target, 16);
-	/* Its option may name another MAC than the one that sent it. */
+	memcpy(row->at.bytes, &na.nd_na_target, 16);
+	/* The option may name another MAC than the sender's. */
 	frame += sizeof(struct ip6_hdr) + sizeof(na);
 	size -= sizeof(struct ip6_hdr) + sizeof(na);
 	option = (const void *)frame;
@@ -364,7 +364,7 @@ bool probe_hear(int family, const __u8 *frame, size_t size, const __u8 *from,
 	return true;
 }
 
-/* Everything that waits on a socket. */
+/* Read all answers that wait on a socket. */
 static void collect(struct probe *probe, const struct host *host, int fd,
 		    const struct segment *segment)
 {
@@ -383,7 +383,7 @@ static void collect(struct probe *probe, const struct host *host, int fd,
 			return;
 		if (from.sll_pkttype == PACKET_OUTGOING ||
 		    from.sll_halen != ETH_ALEN ||
-		    !probe_hear(segment->family, frame, size, from.sll_addr,
+		    !probe_parse(segment->family, frame, size, from.sll_addr,
 				&row) || is_own(host, row.mac))
 			continue;
 		question = bsearch(&row, segment->first, segment->count,
@@ -391,9 +391,7 @@ static void collect(struct probe *probe, const struct host *host, int fd,
 		if (!question)
 			continue;
 		question->answered = true;
-		probe->answers = grow(probe->answers, &probe->room_answers,
-				      probe->nr_answers, sizeof(row));
-		probe->answers[probe->nr_answers++] = row;
+		probe_add_answer(probe, &row);
 	}
 }
 
@@ -457,7 +455,7 @@ static int ask_and_listen(struct probe *probe, const struct host *host,
 	return 0;
 }
 
-/* Questions are sorted, so those of a segment are neighbours. */
+/* Questions are sorted by device and family. */
 static size_t find_segments(struct probe *probe, const struct host *host,
 			    struct segment *segments)
 {
@@ -484,12 +482,11 @@ static size_t find_segments(struct probe *probe, const struct host *host,
 }
 
 /**
- * probe_run() - ask all questions at once, and wait for the answers
- * @probe: with questions, each about a device that link_is_nic() and is up
- * @host: whose devices and addresses these are
+ * probe_run() - send all questions and wait for the answers
+ * @probe: with questions, each on a device that is up and link_is_nic()
+ * @host: the host
  *
- * Takes LISTEN_MS, whoever answers: the second answer to a question is the one
- * that matters.
+ * Always takes LISTEN_MS: a second answer to a question is what matters.
  *
  * Return: 0, or -1 and errno.
  */

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The command line of lbdr-doctor. lbctl passes its own one on, for the verbs
+ * doctor and setup-realserver.
+ */
+#include <getopt.h>
+#include <string.h>
+
+#include "doctor.h"
+
+enum {
+	OPT_REALSERVER = 256,
+	OPT_UNDO,
+	OPT_DRY_RUN,
+	OPT_VERBOSE,
+	OPT_SCTP,
+	OPT_VRF,
+};
+
+static const struct option longs[] = {
+	{ "realserver", no_argument, NULL, OPT_REALSERVER },
+	{ "undo", no_argument, NULL, OPT_UNDO },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ "verbose", no_argument, NULL, OPT_VERBOSE },
+	{ "json", no_argument, NULL, 'j' },
+	{ "pretty", no_argument, NULL, 'p' },
+	{ "netns", required_argument, NULL, 'N' },
+	{ "tcp-service", required_argument, NULL, 't' },
+	{ "udp-service", required_argument, NULL, 'u' },
+	{ "sctp-service", required_argument, NULL, OPT_SCTP },
+	{ "fwmark-service", required_argument, NULL, 'f' },
+	{ "ipv6", no_argument, NULL, '6' },
+	{ "vrf", required_argument, NULL, OPT_VRF },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char usage[] =
+	"Usage: lbdr-doctor [SERVICE] [--verbose] [-j [-p]] [-N NETNS]\n"
+	"       lbdr-doctor --realserver VIP... [--verbose] [-j [-p]] [-N NETNS]\n"
+	"       lbdr-doctor setup-realserver VIP... [--undo] [--dry-run] [-N NETNS]\n";
+
+static const char help[] =
+	"\n"
+	"Diagnose problems of a deployment by direct routing and suggest fixes: on the\n"
+	"director, or with --realserver on a real server. setup-realserver makes this\n"
+	"host a real server of the VIPs.\n"
+	"\n"
+	"SERVICE is -t|-u|--sctp-service HOST:PORT or -f MARK [-6], and --vrf NAME.\n"
+	"\n"
+	"      --realserver  check this host as a real server of the VIPs\n"
+	"      --verbose     also print checks that found no problem\n"
+	"  -j, --json        print a JSON array\n"
+	"  -p, --pretty      with -j, indented\n"
+	"      --undo        revert what setup-realserver changed\n"
+	"      --dry-run     print the commands, change nothing\n"
+	"  -N, --netns NAME  in this network namespace\n"
+	"  -h, --help        print this text\n"
+	"  -V, --version     print the version\n"
+	"\n"
+	"Exit status: 0 no problem, or done; 1 wrong usage; 2 failed; 4 problems found.\n";
+
+static int wrong(const char *format, const char *word)
+{
+	complain(format, word);
+	fputs(usage, stderr);
+	return EXIT_USAGE;
+}
+
+static void add_service(struct options *options, const char *option,
+			const char *value)
+{
+	if (options->nr_service + 2 > SERVICE_WORDS_MAX)
+		return;
+	options->service[options->nr_service++] = option;
+	if (value)
+		options->service[options->nr_service++] = value;
+}
+
+static void read_option(struct options *options, int letter)
+{
+	switch (letter) {
+	case OPT_REALSERVER:
+		options->realserver = true;
+		break;
+	case OPT_UNDO:
+		options->undo = true;
+		break;
+	case OPT_DRY_RUN:
+		options->dry_run = true;
+		break;
+	case OPT_VERBOSE:
+		options->verbose = true;
+		break;
+	case 'j':
+		options->json = true;
+		break;
+	case 'p':
+		options->pretty = true;
+		break;
+	case 'N':
+		options->netns = optarg;
+		break;
+	case 't':
+		add_service(options, "-t", optarg);
+		break;
+	case 'u':
+		add_service(options, "-u", optarg);
+		break;
+	case 'f':
+		add_service(options, "-f", optarg);
+		break;
+	case '6':
+		add_service(options, "-6", NULL);
+		break;
+	case OPT_SCTP:
+		add_service(options, "--sctp-service", optarg);
+		break;
+	case OPT_VRF:
+		add_service(options, "--vrf", optarg);
+		break;
+	}
+}
+
+static int read_vip(struct options *options, const char *word)
+{
+	size_t length = strlen(word);
+	char text[ADDR_TEXT];
+
+	if (options->nr_vips == VIPS_MAX)
+		return wrong("more than 64 VIPs", NULL);
+	/* IPv6 may be in brackets, as in the name of a service. */
+	if (*word == '[' && word[length - 1] == ']' && strchr(word, ':'))
+		snprintf(text, sizeof(text), "%.*s", (int)length - 2, word + 1);
+	else
+		snprintf(text, sizeof(text), "%s", word);
+	if (!addr_parse(text, &options->vips[options->nr_vips++]))
+		return wrong("invalid VIP '%s': must be an IPv4 or IPv6 address",
+			     word);
+	return EXIT_DONE;
+}
+
+static int check_options(const struct options *options)
+{
+	if (options->setup && (options->realserver || options->nr_service ||
+			       options->json || options->pretty ||
+			       options->verbose))
+		return wrong("setup-realserver takes only VIPs, --undo, --dry-run and -N",
+			     NULL);
+	if (!options->setup && (options->undo || options->dry_run))
+		return wrong("--undo and --dry-run require setup-realserver",
+			     NULL);
+	if (options->realserver && options->nr_service)
+		return wrong("--realserver takes VIPs, not services", NULL);
+	if ((options->setup || options->realserver) && !options->nr_vips)
+		return wrong("a VIP is required", NULL);
+	if (!options->setup && !options->realserver && options->nr_vips)
+		return wrong("VIPs require --realserver", NULL);
+	return EXIT_DONE;
+}
+
+/**
+ * options_read() - read the command line
+ * @argc: of main()
+ * @argv: of main()
+ * @options: gets it
+ *
+ * Return: EXIT_DONE, EXIT_USAGE after a message, -1 if help was printed.
+ */
+int options_read(int argc, char **argv, struct options *options)
+{
+	int status = EXIT_DONE;
+	int letter;
+	int i;
+
+	memset(options, 0, sizeof(*options));
+	optind = 0;
+	while ((letter = getopt_long(argc, argv, "jpN:t:u:f:6hV", longs,
+				     NULL)) >= 0) {
+		if (letter == 'h') {
+			fputs(usage, stdout);
+			fputs(help, stdout);
+			return -1;
+		}
+		if (letter == 'V') {
+			puts("lbdr-doctor " LBDR_VERSION);
+			return -1;
+		}
+		if (letter == '?') {
+			fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+		read_option(options, letter);
+	}
+	for (i = optind; i < argc && !status; i++) {
+		if (i == optind && !strcmp(argv[i], "setup-realserver"))
+			options->setup = true;
+		else if (i > optind || strcmp(argv[i], "doctor"))
+			status = read_vip(options, argv[i]);
+	}
+	return status ? status : check_options(options);
+}
