@@ -220,9 +220,9 @@ const struct verb verbs[VERBS] = {
 		.words = "[--realserver VIP...]",
 		.run = doctor_run,
 		.summary = "diagnose problems and suggest fixes",
-		.details = "On the director, check services, VIPs and servers, and ask the segments\n"
-			   "which hosts answer for them; with --realserver, check this host as a real\n"
-			   "server of the VIPs. Runs lbdr-doctor(8).\n"
+		.details = "On the director, check services, VIPs and servers, and ask segments\n"
+			   "which hosts answer for them; with --realserver, check this host as a\n"
+			   "real server of the VIPs. Runs lbdr-doctor(8).\n"
 			   "Exit status 4: at least one problem was found.",
 		.example = "doctor",
 	},

@@ -132,7 +132,7 @@ int config_read(struct config *config, const struct options *options)
 	if (!status)
 		config_parse(config, info, list);
 	else if (status == RUN_NOT_FOUND)
-		complain("lbctl not found: install it on a director; on a real server use --realserver VIP");
+		complain("lbctl not found; on a real server use --realserver VIP");
 	else if (status < 0)
 		complain("malformed output of lbctl (lbctl and lbdr-doctor versions differ?)");
 	json_decref(info);

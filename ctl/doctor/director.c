@@ -14,21 +14,20 @@
 
 static void check_version(struct doctor *doctor)
 {
-	struct findings *findings = &doctor->findings;
 	const char *version = doctor->config.version;
 
 	if (!strcmp(version, LBDR_VERSION))
-		find(findings, LEVEL_OK, "version", NULL, NULL,
+		find(LEVEL_OK, "version", NULL, NULL,
 		     "module and tool have version %s", version);
 	else
-		hint(find(findings, LEVEL_WARNING, "version", NULL, NULL,
+		hint(find(LEVEL_WARNING, "version", NULL, NULL,
 			  "the loaded module has version %s, the tool %s",
 			  version, LBDR_VERSION),
 		     "reloading the module ends services and connections: 'lbctl save' first");
 }
 
 /* For a service of both, ip_vs gets only packets that lbdr does not take. */
-static void check_ipvs(struct doctor *doctor)
+static void check_ipvs(void)
 {
 	FILE *file = root_open("/proc/net/ip_vs");
 	unsigned int count = 0;
@@ -42,13 +41,12 @@ static void check_ipvs(struct doctor *doctor)
 	if (file)
 		fclose(file);
 	if (count)
-		hint(find(&doctor->findings, LEVEL_WARNING, "ip_vs", NULL, NULL,
+		hint(find(LEVEL_WARNING, "ip_vs", NULL, NULL,
 			  "ip_vs has %u service%s: new connections of a service that lbdr has too go to lbdr",
 			  count, count == 1 ? "" : "s"),
 		     "list them with: ipvsadm -Ln");
 	else
-		find(&doctor->findings, LEVEL_OK, "ip_vs", NULL, NULL,
-		     "ip_vs has no services");
+		find(LEVEL_OK, "ip_vs", NULL, NULL, "ip_vs has no services");
 }
 
 /* Warns at the limit of the module's flood handling: 1/16 of the room left. */
@@ -65,16 +63,16 @@ static void check_conns(struct doctor *doctor)
 		limit = "conn_max_all";
 	}
 	if (conns > max - max / 16 || conns >= max)
-		hint(find(&doctor->findings, conns >= max ? LEVEL_PROBLEM :
-							    LEVEL_WARNING,
+		hint(find(conns >= max ? LEVEL_PROBLEM : LEVEL_WARNING,
 			  "connections", NULL, NULL,
 			  "%lld connections, limit %lld (%s): %s",
 			  (long long)conns, (long long)max, limit,
-			  conns >= max ? "new connections are dropped" :
-					 "nearly full, flood handling is active"),
+			  conns >= max ?
+				  "new connections are dropped" :
+				  "nearly full, flood handling is active"),
 		     "if this is normal load, raise %s: see lbdr(4)", limit);
 	else
-		find(&doctor->findings, LEVEL_OK, "connections", NULL, NULL,
+		find(LEVEL_OK, "connections", NULL, NULL,
 		     "%lld connections, limit %lld (%s)", (long long)conns,
 		     (long long)max, limit);
 }
@@ -96,9 +94,7 @@ static void check_lro(struct doctor *doctor)
 
 	for (i = 0; fd >= 0 && i < host->nr_links; i++) {
 		if (host->links[i].up && has_lro(fd, &host->links[i]))
-			fix(&doctor->findings,
-			    find(&doctor->findings, LEVEL_WARNING, "lro", NULL,
-				 NULL,
+			fix(find(LEVEL_WARNING, "lro", NULL, NULL,
 				 "%s merges packets (LRO), which cannot be forwarded; the module disables LRO with the first service",
 				 host->links[i].name),
 			    "ethtool -K %s lro off", host->links[i].name);
@@ -120,20 +116,19 @@ static void check_links(struct doctor *doctor)
 		    (i && host->addresses[i - 1].link == link))
 			continue;
 		if (link->up)
-			hint(find(&doctor->findings, LEVEL_PROBLEM, "link",
-				  NULL, NULL, "%s has no carrier", link->name),
+			hint(find(LEVEL_PROBLEM, "link", NULL, NULL,
+				  "%s has no carrier", link->name),
 			     "check cable and switch port of %s", link->name);
 		else
-			fix(&doctor->findings,
-			    find(&doctor->findings, LEVEL_PROBLEM, "link",
-				 NULL, NULL, "%s is down", link->name),
+			fix(find(LEVEL_PROBLEM, "link", NULL, NULL,
+				 "%s is down", link->name),
 			    "ip link set %s up", link->name);
 	}
 }
 
 /**
  * source_filter_check() - check whether rp_filter drops clients of a device
- * @doctor: whose findings
+ * @doctor: the diagnosis
  * @link: the device
  *
  * A strict filter drops packets whose way back is another device. For clients
@@ -150,14 +145,12 @@ void source_filter_check(struct doctor *doctor, const struct link *link)
 	for (i = 0; i < doctor->host.nr_exits; i++)
 		is_exit |= doctor->host.exits[i] == link->ifindex;
 	if (value == 1 && !is_exit)
-		fix(&doctor->findings,
-		    find(&doctor->findings, LEVEL_PROBLEM, "rp_filter", NULL,
-			 NULL,
+		fix(find(LEVEL_PROBLEM, "rp_filter", NULL, NULL,
 			 "rp_filter is 1 on %s, which is not the device of the default route: packets of remote clients are dropped",
 			 link->name),
 		    "sysctl -w %s=2", conf_name(link->name, "rp_filter", name));
 	else
-		find(&doctor->findings, LEVEL_OK, "rp_filter", NULL, NULL,
+		find(LEVEL_OK, "rp_filter", NULL, NULL,
 		     "rp_filter is %ld on %s", value, link->name);
 }
 
@@ -166,8 +159,9 @@ static void check_source_filters(struct doctor *doctor)
 	size_t i;
 
 	/* The other entries are before the check of source addresses. */
-	for (i = 0; !strcmp(doctor->config.entry, "input") &&
-		    i < doctor->host.nr_links; i++) {
+	if (strcmp(doctor->config.entry, "input"))
+		return;
+	for (i = 0; i < doctor->host.nr_links; i++) {
 		if (link_is_nic(&doctor->host.links[i]) &&
 		    doctor->host.links[i].up)
 			source_filter_check(doctor, &doctor->host.links[i]);
@@ -176,7 +170,7 @@ static void check_source_filters(struct doctor *doctor)
 
 /**
  * director_check() - all checks of a director
- * @doctor: whose findings
+ * @doctor: the diagnosis
  *
  * Return: the exit status; not EXIT_DONE if the state could not be read.
  */
@@ -185,9 +179,8 @@ int director_check(struct doctor *doctor)
 	int status;
 
 	if (!root_has("/sys/module/lbdr")) {
-		fix(&doctor->findings,
-		    find(&doctor->findings, LEVEL_PROBLEM, "version", NULL,
-			 NULL, "the module lbdr is not loaded"),
+		fix(find(LEVEL_PROBLEM, "version", NULL, NULL,
+			 "the module lbdr is not loaded"),
 		    "modprobe lbdr");
 		return EXIT_DONE;
 	}
@@ -197,7 +190,7 @@ int director_check(struct doctor *doctor)
 	if (status)
 		return status;
 	check_version(doctor);
-	check_ipvs(doctor);
+	check_ipvs();
 	check_conns(doctor);
 	check_lro(doctor);
 	check_links(doctor);
@@ -219,16 +212,16 @@ int doctor_run(const struct options *options,
 {
 	struct doctor doctor = {
 		.options = options,
-		.findings.netns = options->netns,
 		.ask = ask,
 	};
 	int status;
 
+	findings.netns = options->netns;
 	status = options->realserver ? realserver_check(&doctor) :
 				       director_check(&doctor);
 	if (!status)
-		status = findings_print(&doctor.findings, options);
-	findings_drop(&doctor.findings);
+		status = findings_print(options);
+	findings_drop();
 	config_drop(&doctor.config);
 	host_drop(&doctor.host);
 	rules_drop(&doctor.rules);

@@ -137,18 +137,17 @@ struct findings {
 	size_t standby;		/* VIPs that another director holds */
 };
 
-struct finding *find(struct findings *findings, enum level level,
-		     const char *check, const struct addr *vip,
-		     const struct addr *server, const char *format, ...)
-	__printf(6, 7);
-void fix(struct findings *findings, struct finding *finding,
-	 const char *format, ...) __printf(3, 4);
+extern struct findings findings;	/* of this run */
+
+struct finding *find(enum level level, const char *check,
+		     const struct addr *vip, const struct addr *server,
+		     const char *format, ...) __printf(5, 6);
+void fix(struct finding *finding, const char *format, ...) __printf(2, 3);
 void fix_on(struct finding *finding, const char *host, const char *format, ...)
 	__printf(3, 4);
 void hint(struct finding *finding, const char *format, ...) __printf(2, 3);
-int findings_print(const struct findings *findings,
-		   const struct options *options);
-void findings_drop(struct findings *findings);
+int findings_print(const struct options *options);
+void findings_drop(void);
 
 /* rules.c: rules of nf_tables */
 struct rules {
@@ -191,7 +190,6 @@ const char *rules_text(const json_t *base, const json_t *rule, char *text);
 
 struct doctor {
 	const struct options *options;
-	struct findings findings;
 	struct config config;
 	struct host host;
 	struct rules rules;

@@ -14,10 +14,9 @@
 
 /* The walk of one base chain. */
 struct scan {
-	struct doctor *doctor;
-	bool accepted;		/* a rule accepts packets of some service */
-	bool invalid;		/* a rule drops packets of ct state invalid */
-	char rule[RULE_TEXT];	/* that rule */
+	bool accepted; /* a rule accepts packets of some service */
+	bool invalid; /* a rule drops packets of ct state invalid */
+	char rule[RULE_TEXT]; /* that rule */
 };
 
 static void hint_chain(struct finding *finding, const json_t *chain,
@@ -30,7 +29,7 @@ static void hint_chain(struct finding *finding, const json_t *chain,
 
 static const char *names_what(const struct match *match)
 {
-	return match->vip ? "names a VIP" :
+	return match->vip  ? "names a VIP" :
 	       match->port ? "names the port of a service" :
 			     "matches every packet";
 }
@@ -50,7 +49,7 @@ static void scan_before(const json_t *base, const json_t *rule,
 		return;
 	level = match->other || (all && scan->accepted) ? LEVEL_OK :
 							  LEVEL_WARNING;
-	hint_chain(find(&scan->doctor->findings, level, "rules", NULL, NULL,
+	hint_chain(find(level, "rules", NULL, NULL,
 			"rule %s drops before lbdr (%s, priority %d) and %s%s",
 			rules_text(base, rule, text), word_of(base, "hook"),
 			(int)number_of(base, "prio"), names_what(match),
@@ -60,36 +59,33 @@ static void scan_before(const json_t *base, const json_t *rule,
 
 static void check_before(struct doctor *doctor, const json_t *base)
 {
-	struct scan scan = { .doctor = doctor };
+	struct scan scan = { .accepted = false };
 	char text[RULE_TEXT];
 	struct finding *finding;
-	bool drops = !strcmp(word_of(base, "policy"), "drop");
+	const char *policy = word_of(base, "policy");
+	bool drops;
 
 	rules_walk(&doctor->rules, base, &doctor->config, scan_before, &scan);
-	finding = find(&doctor->findings,
-		       drops && !scan.accepted ? LEVEL_WARNING : LEVEL_OK,
-		       "rules", NULL, NULL,
+	policy = *policy ? policy : "accept";
+	drops = !strcmp(policy, "drop") && !scan.accepted;
+	finding = find(drops ? LEVEL_WARNING : LEVEL_OK, "rules", NULL, NULL,
 		       "chain %s sees packets before lbdr (%s, priority %d, policy %s)%s",
 		       rules_text(base, NULL, text), word_of(base, "hook"),
-		       (int)number_of(base, "prio"),
-		       *word_of(base, "policy") ? word_of(base, "policy") :
-						  "accept",
-		       drops && !scan.accepted ?
-		       ", and no rule accepts the VIP or port of a service" :
-		       "");
+		       (int)number_of(base, "prio"), policy,
+		       drops ? ", and no rule accepts the VIP or port of a service" : "");
 	hint_chain(finding, base, "name");
 }
 
 static void scan_input(const json_t *base, const json_t *rule,
 		       const struct match *match, void *data)
 {
-	struct scan *scan = data;
 	char text[RULE_TEXT];
 
+	(void)data;
 	if (match->verdict != VERDICT_DROP || match->other_service ||
 	    (!match->vip && !match->port))
 		return;
-	hint(find(&scan->doctor->findings, LEVEL_WARNING, "input", NULL, NULL,
+	hint(find(LEVEL_WARNING, "input", NULL, NULL,
 		  "rule %s in INPUT %s, but lbdr takes packets of services before INPUT",
 		  rules_text(base, rule, text), names_what(match)),
 	     "move the rule to raw PREROUTING, or 'lbctl set-entry input'");
@@ -114,8 +110,9 @@ static const struct link *find_bridge(const struct doctor *doctor, int family)
 	size_t i;
 
 	root_number(family == AF_INET ?
-		    "/proc/sys/net/bridge/bridge-nf-call-iptables" :
-		    "/proc/sys/net/bridge/bridge-nf-call-ip6tables", &call);
+			    "/proc/sys/net/bridge/bridge-nf-call-iptables" :
+			    "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+		    &call);
 	for (i = 0; i < doctor->config.nr_servers; i++) {
 		link = host_link(&doctor->host,
 				 doctor->config.servers[i].ifindex);
@@ -163,15 +160,18 @@ static void check_forward(struct doctor *doctor, int family)
 {
 	const struct link *bridge = find_bridge(doctor, family);
 	char vips[NOTRACK_MAX * (ADDR_TEXT + 2)];
-	struct scan scan = { .doctor = doctor };
+	struct scan scan = { .accepted = false };
+	const char *version = family == AF_INET ? "IPv4" : "IPv6";
 	const char *ip = family == AF_INET ? "ip" : "ip6";
+	struct finding *finding;
 	const json_t *base;
 	char text[RULE_TEXT];
 	size_t i;
 
 	if (!bridge || !tracked_vips(doctor, family, vips))
 		return;
-	json_array_foreach(doctor->rules.bases, i, base) {
+	json_array_foreach(doctor->rules.bases, i, base)
+	{
 		const char *of = word_of(base, "family");
 
 		if (strcmp(word_of(base, "hook"), "forward") ||
@@ -179,35 +179,34 @@ static void check_forward(struct doctor *doctor, int family)
 			continue;
 		rules_walk(&doctor->rules, base, &doctor->config, scan_forward,
 			   &scan);
-		if (!strcmp(word_of(base, "policy"), "drop"))
-			hint_chain(find(&doctor->findings, LEVEL_WARNING,
-					"forward", NULL, NULL,
-					"%s answers of servers pass chain %s (policy drop) on bridge %s: br_netfilter is enabled",
-					family == AF_INET ? "IPv4" : "IPv6",
-					rules_text(base, NULL, text),
-					bridge->name), base, "name");
+		if (strcmp(word_of(base, "policy"), "drop"))
+			continue;
+		finding = find(LEVEL_WARNING, "forward", NULL, NULL,
+			       "%s answers of servers pass chain %s (policy drop) on bridge %s: br_netfilter is enabled",
+			       version, rules_text(base, NULL, text),
+			       bridge->name);
+		hint_chain(finding, base, "name");
 	}
 	if (!scan.invalid)
 		return;
-	fix(&doctor->findings,
-	    find(&doctor->findings, LEVEL_PROBLEM, "forward", NULL, NULL,
+	fix(find(LEVEL_PROBLEM, "forward", NULL, NULL,
 		 "%s answers of servers are dropped on bridge %s: br_netfilter is enabled, conntrack sees only the answers, and rule %s drops ct state invalid",
-		 family == AF_INET ? "IPv4" : "IPv6", bridge->name, scan.rule),
+		 version, bridge->name, scan.rule),
 	    "nft \"add table " TABLE_NOTRACK "; add chain " TABLE_NOTRACK
-	    " raw { type filter hook prerouting priority raw; }; add rule "
-	    TABLE_NOTRACK " raw %s saddr { %s } notrack\"", ip, vips);
+	    " raw { type filter hook prerouting priority raw; }; add rule " TABLE_NOTRACK
+	    " raw %s saddr { %s } notrack\"",
+	    ip, vips);
 }
 
-static void check_legacy(struct doctor *doctor, const char *path,
-			 const char *tool)
+static void check_legacy(const char *path, const char *tool)
 {
 	FILE *file = root_open(path);
 	char name[64];
 
 	if (file && fscanf(file, "%63s", name) == 1)
-		hint(find(&doctor->findings, LEVEL_WARNING, "rules", NULL,
-			  NULL, "rules of %s exist, which nft does not list",
-			  tool), "check table raw with: %s-save", tool);
+		hint(find(LEVEL_WARNING, "rules", NULL, NULL,
+			  "rules of %s exist, which nft does not list", tool),
+		     "check table raw with: %s-save", tool);
 	if (file)
 		fclose(file);
 }
@@ -228,12 +227,11 @@ static void check_ingress(struct doctor *doctor)
 	if (strcmp(doctor->config.entry, "ingress"))
 		return;
 	if (*doctor->config.devices)
-		find(&doctor->findings, LEVEL_OK, "rules", NULL, NULL,
+		find(LEVEL_OK, "rules", NULL, NULL,
 		     "packets of connections are taken at ingress of%s: rules of raw do not apply to them",
 		     doctor->config.devices);
 	else
-		fix(&doctor->findings,
-		    find(&doctor->findings, LEVEL_WARNING, "rules", NULL, NULL,
+		fix(find(LEVEL_WARNING, "rules", NULL, NULL,
 			 "the entry is ingress, but none of its devices exists"),
 		    "lbctl set-entry prerouting");
 }
@@ -244,22 +242,22 @@ void filter_check(struct doctor *doctor)
 	const char *entry = doctor->config.entry;
 	bool marked = has_services(&doctor->config, true);
 	bool plain = has_services(&doctor->config, false);
-	struct scan scan = { .doctor = doctor };
+	struct scan scan = { .accepted = false };
 	int status = rules_read(&doctor->rules);
 	const json_t *base;
 	size_t i;
 
 	check_ingress(doctor);
 	if (status == RUN_NOT_FOUND)
-		fix(&doctor->findings,
-		    find(&doctor->findings, LEVEL_UNCHECKED, "rules", NULL,
-			 NULL, "rules not checked: nft not found"),
+		fix(find(LEVEL_UNCHECKED, "rules", NULL, NULL,
+			 "rules not checked: nft not found"),
 		    "apt install nftables");
 	else if (status)
-		hint(find(&doctor->findings, LEVEL_UNCHECKED, "rules", NULL,
-			  NULL, "rules not checked: nft failed"),
+		hint(find(LEVEL_UNCHECKED, "rules", NULL, NULL,
+			  "rules not checked: nft failed"),
 		     "see the error of: nft -j list ruleset");
-	json_array_foreach(doctor->rules.bases, i, base) {
+	json_array_foreach(doctor->rules.bases, i, base)
+	{
 		if ((plain && rules_before(base, entry, false)) ||
 		    (marked && rules_before(base, entry, true)))
 			check_before(doctor, base);
@@ -270,6 +268,6 @@ void filter_check(struct doctor *doctor)
 	}
 	check_forward(doctor, AF_INET);
 	check_forward(doctor, AF_INET6);
-	check_legacy(doctor, "/proc/net/ip_tables_names", "iptables-legacy");
-	check_legacy(doctor, "/proc/net/ip6_tables_names", "ip6tables-legacy");
+	check_legacy("/proc/net/ip_tables_names", "iptables-legacy");
+	check_legacy("/proc/net/ip6_tables_names", "ip6tables-legacy");
 }

@@ -8,6 +8,8 @@
 
 #include "doctor.h"
 
+struct findings findings;
+
 static const char *const level_words[LEVELS] = {
 	[LEVEL_OK] = "ok",
 	[LEVEL_UNCHECKED] = "unchecked",
@@ -28,7 +30,6 @@ static char *format_text(const char *format, va_list args)
 
 /**
  * find() - add a finding
- * @findings: to which
  * @level: how serious it is
  * @check: name of the check
  * @vip: the VIP that it is about, or NULL
@@ -37,9 +38,9 @@ static char *format_text(const char *format, va_list args)
  *
  * Return: the finding, for fix() and hint().
  */
-struct finding *find(struct findings *findings, enum level level,
-		     const char *check, const struct addr *vip,
-		     const struct addr *server, const char *format, ...)
+struct finding *find(enum level level, const char *check,
+		     const struct addr *vip, const struct addr *server,
+		     const char *format, ...)
 {
 	struct finding *finding = calloc(1, sizeof(*finding));
 	va_list args;
@@ -50,7 +51,7 @@ struct finding *find(struct findings *findings, enum level level,
 	}
 	finding->level = level;
 	finding->check = check;
-	finding->order = findings->count;
+	finding->order = findings.count;
 	if (vip)
 		finding->vip = *vip;
 	if (server)
@@ -58,15 +59,14 @@ struct finding *find(struct findings *findings, enum level level,
 	va_start(args, format);
 	finding->text = format_text(format, args);
 	va_end(args);
-	findings->all = grow(findings->all, &findings->room, findings->count,
-			     sizeof(*findings->all));
-	findings->all[findings->count++] = finding;
+	findings.all = grow(findings.all, &findings.room, findings.count,
+			    sizeof(*findings.all));
+	findings.all[findings.count++] = finding;
 	return finding;
 }
 
 /* The command that fixes the problem, to run on this host. */
-void fix(struct findings *findings, struct finding *finding,
-	 const char *format, ...)
+void fix(struct finding *finding, const char *format, ...)
 {
 	va_list args;
 	char *text;
@@ -76,11 +76,11 @@ void fix(struct findings *findings, struct finding *finding,
 	va_end(args);
 	finding->fix = text;
 	/* In the namespace that was diagnosed. */
-	if (!findings->netns)
+	if (!findings.netns)
 		return;
 	if (asprintf(&finding->fix, strstr(text, " && ") ?
 		     "ip netns exec %s sh -c '%s'" : "ip netns exec %s %s",
-		     findings->netns, text) < 0)
+		     findings.netns, text) < 0)
 		finding->fix = NULL;
 	free(text);
 }
@@ -130,17 +130,16 @@ static bool is_shown(const struct finding *finding,
 	return options->verbose || finding->level != LEVEL_OK;
 }
 
-static void print_json(const struct findings *findings,
-		       const struct options *options)
+static void print_json(const struct options *options)
 {
 	const char *separator = "[";
 	json_t *object;
 	size_t i;
 
-	for (i = 0; i < findings->count; i++) {
-		if (!is_shown(findings->all[i], options))
+	for (i = 0; i < findings.count; i++) {
+		if (!is_shown(findings.all[i], options))
 			continue;
-		object = finding_json(findings->all[i]);
+		object = finding_json(findings.all[i]);
 		fputs(separator, stdout);
 		json_dumpf(object, stdout, options->pretty ? JSON_INDENT(2) :
 							     JSON_COMPACT);
@@ -176,18 +175,17 @@ static int compare_hosts(const void *a, const void *b)
 	return order ? order : (*first)->order < (*second)->order ? -1 : 1;
 }
 
-static void print_text(const struct findings *findings,
-		       const struct options *options)
+static void print_text(const struct options *options)
 {
 	const struct finding *finding, *last = NULL;
 	char at[ADDR_TEXT];
 	size_t i;
 
-	if (findings->count)
-		qsort(findings->all, findings->count, sizeof(*findings->all),
+	if (findings.count)
+		qsort(findings.all, findings.count, sizeof(*findings.all),
 		      compare_hosts);
-	for (i = 0; i < findings->count; i++) {
-		finding = findings->all[i];
+	for (i = 0; i < findings.count; i++) {
+		finding = findings.all[i];
 		if (!is_shown(finding, options))
 			continue;
 		if (!last || !addr_same(&last->server, &finding->server))
@@ -206,23 +204,21 @@ static const char *plural(size_t count)
 
 /**
  * findings_print() - print all findings
- * @findings: of the checks
  * @options: --verbose, --json
  *
  * Return: the exit status.
  */
-int findings_print(const struct findings *findings,
-		   const struct options *options)
+int findings_print(const struct options *options)
 {
 	size_t counts[LEVELS] = { 0 };
 	size_t i;
 
-	for (i = 0; i < findings->count; i++)
-		counts[findings->all[i]->level]++;
+	for (i = 0; i < findings.count; i++)
+		counts[findings.all[i]->level]++;
 	if (options->json) {
-		print_json(findings, options);
+		print_json(options);
 	} else {
-		print_text(findings, options);
+		print_text(options);
 		if (counts[LEVEL_PROBLEM] || counts[LEVEL_WARNING])
 			printf("%zu problem%s, %zu warning%s",
 			       counts[LEVEL_PROBLEM],
@@ -235,25 +231,25 @@ int findings_print(const struct findings *findings,
 			printf(", %zu check%s not possible",
 			       counts[LEVEL_UNCHECKED],
 			       plural(counts[LEVEL_UNCHECKED]));
-		if (findings->standby)
+		if (findings.standby)
 			printf(" (standby director: another director holds %zu VIP%s)",
-			       findings->standby, plural(findings->standby));
+			       findings.standby, plural(findings.standby));
 		puts(".");
 	}
 	return counts[LEVEL_PROBLEM] ? EXIT_PROBLEM : EXIT_DONE;
 }
 
-void findings_drop(struct findings *findings)
+void findings_drop(void)
 {
 	size_t i;
 
-	for (i = 0; i < findings->count; i++) {
-		free(findings->all[i]->text);
-		free(findings->all[i]->fix);
-		free(findings->all[i]->on);
-		free(findings->all[i]->hint);
-		free(findings->all[i]);
+	for (i = 0; i < findings.count; i++) {
+		free(findings.all[i]->text);
+		free(findings.all[i]->fix);
+		free(findings.all[i]->on);
+		free(findings.all[i]->hint);
+		free(findings.all[i]);
 	}
-	free(findings->all);
-	memset(findings, 0, sizeof(*findings));
+	free(findings.all);
+	memset(&findings, 0, sizeof(findings));
 }

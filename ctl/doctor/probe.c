@@ -4,11 +4,10 @@
  * solicitations that are built here: the kernel sends none for its own
  * addresses. Collects the answers of all hosts, not only the first one.
  *
- * The sender address of a question is an address of the device, never the one
- * that is asked for, so that no neighbour table changes. Packet sockets do not
- * receive answers of this host; frames with one of its MACs are ignored.
+ * The sender address of a question is an address of the device, never one that is
+ * asked for, so that no neighbour table changes. Packet sockets do not receive
+ * answers of this host; frames with one of its MACs are ignored.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -33,14 +32,11 @@
 /* After this many questions the answers that wait are read. */
 #define BURST 64
 
-/* The questions of one family on one device. */
-struct segment {
-	const struct link *link;
-	int family;
-	struct probe_row *first;
-	size_t count;
-	struct addr sender;
-	bool has_sender;
+/* Sockets of both families, for all devices. */
+enum {
+	ARP,
+	ND,
+	SOCKETS,
 };
 
 struct solicitation {
@@ -80,7 +76,7 @@ void probe_add(struct probe *probe, __u32 ifindex, const struct addr *at)
 	memset(row, 0, sizeof(*row));
 	row->ifindex = ifindex;
 	row->at = *at;
-	}
+}
 
 void probe_add_answer(struct probe *probe, const struct probe_row *row)
 {
@@ -102,23 +98,16 @@ const struct probe_row *probe_answer(const struct probe *probe, __u32 ifindex,
 				     const struct probe_row *after)
 {
 	struct probe_row key = { .ifindex = ifindex, .at = *at };
-	size_t low = 0, high = probe->nr_answers, middle;
+	const struct probe_row *row = after ? after + 1 : NULL;
 
-	if (after) {
-		low = after + 1 - probe->answers;
-	} else {
-		while (low < high) {
-			middle = low + (high - low) / 2;
-			if (compare_rows(&probe->answers[middle], &key) < 0)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-	}
-	if (low == probe->nr_answers ||
-	    compare_rows(&probe->answers[low], &key))
-		return NULL;
-	return &probe->answers[low];
+	if (!after && probe->nr_answers)
+		row = bsearch(&key, probe->answers, probe->nr_answers,
+			      sizeof(key), compare_rows);
+	while (!after && row && row > probe->answers &&
+	       !compare_rows(row - 1, &key))
+		row--;
+	return row && row < probe->answers + probe->nr_answers &&
+	       !compare_rows(row, &key) ? row : NULL;
 }
 
 /* Sorts rows and removes duplicates; returns the new count. */
@@ -137,46 +126,45 @@ static size_t sort_unique(struct probe_row *rows, size_t count,
 	return kept;
 }
 
+static struct probe_row *find_question(const struct probe *probe,
+				       const struct probe_row *key)
+{
+	return bsearch(key, probe->questions, probe->nr_questions, sizeof(*key),
+		       compare_rows);
+}
+
 /*
  * The sender is an address of the device that is not asked for. IPv4: preferably
  * not a /32, which may be a VIP. IPv6: preferably a link-local one. A question
  * without a sender is one of duplicate address detection, which is answered too.
  */
-static bool is_better(const struct address *new, const struct address *old)
-{
-	if (!old)
-		return true;
-	if (new->at.family == AF_INET)
-		return new->prefix < old->prefix;
-	return IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)new->at.bytes) &&
-	       !IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)old->at.bytes);
-}
-
-static void choose_sender(struct segment *segment, const struct host *host)
+static const struct addr *choose_sender(const struct probe *probe,
+					const struct host *host,
+					const struct probe_row *question)
 {
 	const struct address *address, *best = NULL;
-	struct probe_row key;
+	struct probe_row key = { .ifindex = question->ifindex };
 
 	for (address = host->addresses;
 	     address < host->addresses + host->nr_addresses; address++) {
-		key.ifindex = segment->link->ifindex;
 		key.at = address->at;
-		if (address->link == segment->link &&
-		    address->at.family == segment->family &&
-		    !address->tentative && !address->dad_failed &&
-		    !bsearch(&key, segment->first, segment->count, sizeof(key),
-			     compare_rows) &&
-		    is_better(address, best))
+		if (address->link->ifindex != question->ifindex ||
+		    key.at.family != question->at.family ||
+		    address->tentative || address->dad_failed ||
+		    find_question(probe, &key))
+			continue;
+		if (!best || (key.at.family == AF_INET ?
+			      address->prefix < best->prefix :
+			      IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)
+						    key.at.bytes)))
 			best = address;
 	}
-	segment->has_sender = best;
-	if (best)
-		segment->sender = best->at;
+	return best ? &best->at : NULL;
 }
 
-/* Of IPv6 the socket receives only neighbour advertisements. */
-static int filter_answers(int fd)
+static int open_socket(int family)
 {
+	/* Of IPv6 the socket receives only neighbour advertisements. */
 	static struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
 			 offsetof(struct ip6_hdr, ip6_nxt)),
@@ -186,32 +174,20 @@ static int filter_answers(int fd)
 		BPF_STMT(BPF_RET | BPF_K, ~0U),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
-	struct sock_fprog filter = {
-		.len = ARRAY_SIZE(code),
-		.filter = code,
-	};
-
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-			  sizeof(filter));
-}
-
-/* Bound last, so that every frame was filtered. */
-static int segment_open(const struct segment *segment)
-{
+	static const struct sock_fprog filter = { ARRAY_SIZE(code), code };
 	struct sockaddr_ll here = {
 		.sll_family = AF_PACKET,
-		.sll_ifindex = segment->link->ifindex,
-		.sll_protocol = htons(segment->family == AF_INET ? ETH_P_ARP :
-								   ETH_P_IPV6),
+		.sll_protocol = htons(family == ARP ? ETH_P_ARP : ETH_P_IPV6),
 	};
 	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			0);
 	int error;
 
-	if (fd < 0)
-		return -1;
-	if ((segment->family == AF_INET || !filter_answers(fd)) &&
-	    !bind(fd, (struct sockaddr *)&here, sizeof(here)))
+	/* Bound last, so that every frame was filtered. */
+	if (fd < 0 ||
+	    ((family == ARP || !setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER,
+					   &filter, sizeof(filter))) &&
+	     !bind(fd, (struct sockaddr *)&here, sizeof(here))))
 		return fd;
 	error = errno;
 	close(fd);
@@ -219,12 +195,12 @@ static int segment_open(const struct segment *segment)
 	return -1;
 }
 
-static bool send_frame(int fd, const struct segment *segment, __u16 protocol,
-		       const __u8 *to, const void *frame, size_t size)
+static bool send_frame(int fd, __u32 ifindex, __u16 protocol, const __u8 *to,
+		       const void *frame, size_t size)
 {
 	struct sockaddr_ll there = {
 		.sll_family = AF_PACKET,
-		.sll_ifindex = segment->link->ifindex,
+		.sll_ifindex = ifindex,
 		.sll_protocol = htons(protocol),
 		.sll_halen = ETH_ALEN,
 	};
@@ -234,8 +210,8 @@ static bool send_frame(int fd, const struct segment *segment, __u16 protocol,
 		      sizeof(there)) >= 0;
 }
 
-static bool send_arp(int fd, const struct segment *segment,
-		     const struct addr *at)
+static bool send_arp(int fd, const struct link *link, const struct addr *at,
+		     const struct addr *sender)
 {
 	static const __u8 broadcast[ETH_ALEN] = {
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff
@@ -250,11 +226,12 @@ static bool send_arp(int fd, const struct segment *segment,
 		},
 	};
 
-	memcpy(arp.arp_sha, segment->link->mac, ETH_ALEN);
-	if (segment->has_sender)
-		memcpy(arp.arp_spa, segment->sender.bytes, 4);
+	memcpy(arp.arp_sha, link->mac, ETH_ALEN);
+	if (sender)
+		memcpy(arp.arp_spa, sender->bytes, 4);
 	memcpy(arp.arp_tpa, at->bytes, 4);
-	return send_frame(fd, segment, ETH_P_ARP, broadcast, &arp, sizeof(arp));
+	return send_frame(fd, link->ifindex, ETH_P_ARP, broadcast, &arp,
+			  sizeof(arp));
 }
 
 static __u16 checksum(const __u8 *data, size_t size, __u32 sum)
@@ -268,8 +245,8 @@ static __u16 checksum(const __u8 *data, size_t size, __u32 sum)
 	return ~sum;
 }
 
-static bool send_ns(int fd, const struct segment *segment,
-		    const struct addr *at)
+static bool send_ns(int fd, const struct link *link, const struct addr *at,
+		    const struct addr *sender)
 {
 	__u8 group[ETH_ALEN] = { 0x33, 0x33, 0xff };
 	struct solicitation frame = {
@@ -292,9 +269,9 @@ static bool send_ns(int fd, const struct segment *segment,
 	memcpy(to, "\xff\x02\0\0\0\0\0\0\0\0\0\1\xff", 13);
 	memcpy(to + 13, at->bytes + 13, 3);
 	memcpy(&frame.ns.nd_ns_target, at->bytes, 16);
-	if (segment->has_sender) {
-		memcpy(&frame.ip.ip6_src, segment->sender.bytes, 16);
-		memcpy(frame.mac, segment->link->mac, ETH_ALEN);
+	if (sender) {
+		memcpy(&frame.ip.ip6_src, sender->bytes, 16);
+		memcpy(frame.mac, link->mac, ETH_ALEN);
 		size += sizeof(frame.option) + ETH_ALEN;
 	}
 	frame.ip.ip6_plen = htons(size);
@@ -302,20 +279,8 @@ static bool send_ns(int fd, const struct segment *segment,
 	frame.ns.nd_ns_cksum = htons(checksum((__u8 *)&frame.ip.ip6_src,
 					      32 + size,
 					      size + IPPROTO_ICMPV6));
-	return send_frame(fd, segment, ETH_P_IPV6, group, &frame,
+	return send_frame(fd, link->ifindex, ETH_P_IPV6, group, &frame,
 			  sizeof(frame.ip) + size);
-}
-
-static bool is_own(const struct host *host, const __u8 *mac)
-{
-	size_t i;
-
-	for (i = 0; i < host->nr_links; i++) {
-		if (host->links[i].ethernet &&
-		    !memcmp(host->links[i].mac, mac, ETH_ALEN))
-			return true;
-	}
-	return false;
 }
 
 /**
@@ -330,8 +295,10 @@ static bool is_own(const struct host *host, const __u8 *mac)
  * Return: false if it is not an answer.
  */
 bool probe_parse(int family, const __u8 *frame, size_t size, const __u8 *from,
-		struct probe_row *row)
+		 struct probe_row *row)
 {
+	const size_t fixed = sizeof(struct ip6_hdr) +
+			     sizeof(struct nd_neighbor_advert);
 	const struct nd_opt_hdr *option;
 	struct nd_neighbor_advert na;
 	struct ether_arp arp;
@@ -343,34 +310,42 @@ bool probe_parse(int family, const __u8 *frame, size_t size, const __u8 *from,
 		if (size < sizeof(arp))
 			return false;
 		memcpy(&arp, frame, sizeof(arp));
-		if (arp.ea_hdr.ar_pro != htons(ETH_P_IP) ||
-		    arp.ea_hdr.ar_hln != ETH_ALEN || arp.ea_hdr.ar_pln != 4)
-			return false;
 		memcpy(row->at.bytes, arp.arp_spa, 4);
 		memcpy(row->mac, arp.arp_sha, ETH_ALEN);
-		return true;
+		return arp.ea_hdr.ar_pro == htons(ETH_P_IP) &&
+		       arp.ea_hdr.ar_hln == ETH_ALEN && arp.ea_hdr.ar_pln == 4;
 	}
-	if (size < sizeof(struct ip6_hdr) + sizeof(na))
+	if (size < fixed)
 		return false;
 	memcpy(&na, frame + sizeof(struct ip6_hdr), sizeof(na));
 	memcpy(row->at.bytes, &na.nd_na_target, 16);
 	/* The option may name another MAC than the sender's. */
-	frame += sizeof(struct ip6_hdr) + sizeof(na);
-	size -= sizeof(struct ip6_hdr) + sizeof(na);
-	option = (const void *)frame;
-	if (size >= sizeof(*option) + ETH_ALEN &&
+	option = (const void *)(frame + fixed);
+	if (size >= fixed + sizeof(*option) + ETH_ALEN &&
 	    option->nd_opt_type == ND_OPT_TARGET_LINKADDR)
-		memcpy(row->mac, frame + sizeof(*option), ETH_ALEN);
+		memcpy(row->mac, option + 1, ETH_ALEN);
 	return true;
 }
 
-/* Read all answers that wait on a socket. */
-static void collect(struct probe *probe, const struct host *host, int fd,
-		    const struct segment *segment)
+static bool is_own(const struct host *host, const __u8 *mac)
 {
-	struct probe_row row = { .ifindex = segment->link->ifindex };
+	size_t i;
+
+	for (i = 0; i < host->nr_links; i++) {
+		if (host->links[i].ethernet &&
+		    !memcmp(host->links[i].mac, mac, ETH_ALEN))
+			return true;
+	}
+	return false;
+}
+
+/* Read all answers that wait on a socket. */
+static void collect(struct probe *probe, const struct host *host, int family,
+		    int fd)
+{
 	struct probe_row *question;
 	struct sockaddr_ll from;
+	struct probe_row row;
 	socklen_t length;
 	__u8 frame[256];
 	ssize_t size;
@@ -381,18 +356,49 @@ static void collect(struct probe *probe, const struct host *host, int fd,
 				(struct sockaddr *)&from, &length);
 		if (size < 0)
 			return;
+		memset(&row, 0, sizeof(row));
+		row.ifindex = from.sll_ifindex;
 		if (from.sll_pkttype == PACKET_OUTGOING ||
 		    from.sll_halen != ETH_ALEN ||
-		    !probe_parse(segment->family, frame, size, from.sll_addr,
-				&row) || is_own(host, row.mac))
+		    !probe_parse(family == ARP ? AF_INET : AF_INET6, frame,
+				 size, from.sll_addr, &row) ||
+		    is_own(host, row.mac))
 			continue;
-		question = bsearch(&row, segment->first, segment->count,
-				   sizeof(row), compare_rows);
+		question = find_question(probe, &row);
 		if (!question)
 			continue;
 		question->answered = true;
 		probe_add_answer(probe, &row);
 	}
+}
+
+static int ask(struct probe *probe, const struct host *host,
+	       const struct pollfd *fds)
+{
+	const struct probe_row *row;
+	size_t sent = 0;
+	bool good;
+
+	for (row = probe->questions;
+	     row < probe->questions + probe->nr_questions; row++) {
+		const struct link *link = host_link(host, row->ifindex);
+		const struct addr *sender = choose_sender(probe, host, row);
+		int family = row->at.family == AF_INET ? ARP : ND;
+
+		do {
+			good = row->answered ||
+			       (family == ARP ?
+				send_arp(fds[ARP].fd, link, &row->at, sender) :
+				send_ns(fds[ND].fd, link, &row->at, sender));
+			if (!good && errno != EAGAIN && errno != ENOBUFS)
+				return -1;
+			if (!good || ++sent % BURST == 0) {
+				poll(NULL, 0, 1);
+				collect(probe, host, family, fds[family].fd);
+			}
+		} while (!good);
+	}
+	return 0;
 }
 
 static long now_ms(void)
@@ -403,82 +409,26 @@ static long now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int ask_segment(struct probe *probe, const struct host *host, int fd,
-		       const struct segment *segment)
-{
-	const struct probe_row *row;
-	size_t sent = 0;
-	bool good;
-
-	for (row = segment->first; row < segment->first + segment->count;
-	     row++) {
-		if (row->answered)
-			continue;
-		do {
-			good = segment->family == AF_INET ?
-			       send_arp(fd, segment, &row->at) :
-			       send_ns(fd, segment, &row->at);
-			if (!good && errno != EAGAIN && errno != ENOBUFS)
-				return -1;
-			if (!good || ++sent % BURST == 0) {
-				poll(NULL, 0, 1);
-				collect(probe, host, fd, segment);
-			}
-		} while (!good);
-	}
-	return 0;
-}
-
 static int ask_and_listen(struct probe *probe, const struct host *host,
-			  const struct segment *segments, struct pollfd *fds,
-			  size_t count)
+			  struct pollfd *fds)
 {
 	long begun = now_ms();
 	long end, left;
-	size_t i;
 	int round;
 
 	for (round = 0; round < ROUNDS; round++) {
-		for (i = 0; i < count; i++) {
-			if (ask_segment(probe, host, fds[i].fd, &segments[i]))
-				return -1;
-		}
+		if (ask(probe, host, fds))
+			return -1;
 		end = round == ROUNDS - 1 ? begun + LISTEN_MS :
 					    now_ms() + ROUND_MS;
 		while ((left = end - now_ms()) > 0) {
-			if (poll(fds, count, left) < 0 && errno != EINTR)
+			if (poll(fds, SOCKETS, left) < 0 && errno != EINTR)
 				return -1;
-			for (i = 0; i < count; i++)
-				collect(probe, host, fds[i].fd, &segments[i]);
+			collect(probe, host, ARP, fds[ARP].fd);
+			collect(probe, host, ND, fds[ND].fd);
 		}
 	}
 	return 0;
-}
-
-/* Questions are sorted by device and family. */
-static size_t find_segments(struct probe *probe, const struct host *host,
-			    struct segment *segments)
-{
-	struct segment *segment = NULL;
-	size_t count = 0;
-	size_t i;
-
-	for (i = 0; i < probe->nr_questions; i++) {
-		struct probe_row *row = &probe->questions[i];
-
-		if (!segment || segment->first->ifindex != row->ifindex ||
-		    segment->family != row->at.family) {
-			segment = &segments[count++];
-			memset(segment, 0, sizeof(*segment));
-			segment->link = host_link(host, row->ifindex);
-			segment->family = row->at.family;
-			segment->first = row;
-		}
-		segment->count++;
-	}
-	for (i = 0; i < count; i++)
-		choose_sender(&segments[i], host);
-	return count;
 }
 
 /**
@@ -492,9 +442,8 @@ static size_t find_segments(struct probe *probe, const struct host *host,
  */
 int probe_run(struct probe *probe, const struct host *host)
 {
-	struct segment *segments;
-	size_t count, opened;
-	struct pollfd *fds;
+	struct pollfd fds[SOCKETS] = { { .events = POLLIN },
+				       { .events = POLLIN } };
 	int status = -1;
 	int error;
 
@@ -502,27 +451,13 @@ int probe_run(struct probe *probe, const struct host *host)
 					  compare_rows);
 	if (!probe->nr_questions)
 		return 0;
-	segments = calloc(probe->nr_questions, sizeof(*segments));
-	fds = calloc(probe->nr_questions, sizeof(*fds));
-	if (!segments || !fds) {
-		free(segments);
-		free(fds);
-		return -1;
-	}
-	count = find_segments(probe, host, segments);
-	for (opened = 0; opened < count; opened++) {
-		fds[opened].fd = segment_open(&segments[opened]);
-		fds[opened].events = POLLIN;
-		if (fds[opened].fd < 0)
-			break;
-	}
-	if (opened == count)
-		status = ask_and_listen(probe, host, segments, fds, count);
+	fds[ARP].fd = open_socket(ARP);
+	fds[ND].fd = fds[ARP].fd < 0 ? -1 : open_socket(ND);
+	if (fds[ND].fd >= 0)
+		status = ask_and_listen(probe, host, fds);
 	error = errno;
-	while (opened)
-		close(fds[--opened].fd);
-	free(segments);
-	free(fds);
+	close(fds[ARP].fd);
+	close(fds[ND].fd);
 	probe->nr_answers = sort_unique(probe->answers, probe->nr_answers,
 					compare_answers);
 	errno = error;

@@ -22,7 +22,6 @@ bool arp_ignores_lo(long value)
 
 static void check_place(struct doctor *doctor, const struct addr *vip)
 {
-	struct findings *findings = &doctor->findings;
 	const struct address *address = NULL;
 	const struct link *placed = NULL;
 	char text[ADDR_TEXT];
@@ -32,43 +31,40 @@ static void check_place(struct doctor *doctor, const struct addr *vip)
 		const struct link *link = address->link;
 
 		if (link->loopback && address->prefix != addr_bits(vip))
-			fix(findings, find(findings, LEVEL_PROBLEM, "vip", vip,
-					   NULL, "VIP is on %s with prefix length %u: the host takes all addresses of that network as its own",
-					   link->name, address->prefix),
+			fix(find(LEVEL_PROBLEM, "vip", vip, NULL,
+				 "VIP is on %s with prefix length %u: the host takes all addresses of that network as its own",
+				 link->name, address->prefix),
 			    "lbdr-doctor setup-realserver %s", text);
 		else if (link_is_nic(link))
-			fix(findings, find(findings, LEVEL_PROBLEM, "vip", vip,
-					   NULL, "VIP is on %s, where this host answers for it",
-					   link->name),
+			fix(find(LEVEL_PROBLEM, "vip", vip, NULL,
+				 "VIP is on %s, where this host answers for it",
+				 link->name),
 			    "lbdr-doctor setup-realserver %s", text);
 		else if (link->up)
 			placed = link;
 	}
 	if (placed)
-		find(findings, LEVEL_OK, "vip", vip, NULL, "VIP is on %s",
-		     placed->name);
+		find(LEVEL_OK, "vip", vip, NULL, "VIP is on %s", placed->name);
 	else
-		fix(findings, find(findings, LEVEL_PROBLEM, "vip", vip, NULL,
-				   "VIP is not on lo: this host does not accept packets for it"),
+		fix(find(LEVEL_PROBLEM, "vip", vip, NULL,
+			 "VIP is not on lo: this host does not accept packets for it"),
 		    "lbdr-doctor setup-realserver %s", text);
 }
 
-static void check_arp_setting(struct doctor *doctor, const struct link *link,
-			      const char *setting, bool good, int best,
-			      const char *effect)
+static void check_arp_setting(const struct link *link, const char *setting,
+			      bool good, int best, const char *effect)
 {
-	struct findings *findings = &doctor->findings;
 	char name[CONF_NAME];
 	const char *whose;
 	long value = conf_max(link->name, setting, &whose);
 
 	if (good)
-		find(findings, LEVEL_OK, setting, NULL, NULL, "%s is %ld on %s",
-		     setting, value, link->name);
+		find(LEVEL_OK, setting, NULL, NULL, "%s is %ld on %s", setting,
+		     value, link->name);
 	else
-		fix(findings, find(findings, LEVEL_PROBLEM, setting, NULL, NULL,
-				   "%s is %ld on %s: %s", setting, value,
-				   link->name, effect),
+		fix(find(LEVEL_PROBLEM, setting, NULL, NULL,
+			 "%s is %ld on %s: %s", setting, value, link->name,
+			 effect),
 		    "sysctl -w %s=%d", conf_name(whose, setting, name), best);
 }
 
@@ -83,9 +79,8 @@ static void check_proxies(struct doctor *doctor, const struct addr *vip)
 	     neigh < host->neighbours + host->nr_neighbours; neigh++) {
 		link = host_link(host, neigh->ifindex);
 		if (neigh->proxy && addr_same(&neigh->at, vip) && link)
-			fix(&doctor->findings,
-			    find(&doctor->findings, LEVEL_PROBLEM, "proxy", vip,
-				 NULL, "this host answers for the VIP as a proxy on %s",
+			fix(find(LEVEL_PROBLEM, "proxy", vip, NULL,
+				 "this host answers for the VIP as a proxy on %s",
 				 link->name),
 			    "ip neigh del proxy %s dev %s",
 			    addr_text(vip, text), link->name);
@@ -117,11 +112,11 @@ int realserver_check(struct doctor *doctor)
 		link = &doctor->host.links[i];
 		if (!link_is_nic(link) || !link->up)
 			continue;
-		check_arp_setting(doctor, link, "arp_ignore",
+		check_arp_setting(link, "arp_ignore",
 				  arp_ignores_lo(conf_max(link->name,
 							  "arp_ignore", NULL)),
 				  1, "this host answers ARP for the VIP");
-		check_arp_setting(doctor, link, "arp_announce",
+		check_arp_setting(link, "arp_announce",
 				  conf_max(link->name, "arp_announce", NULL) >=
 				  ARP_ANNOUNCE_BEST, ARP_ANNOUNCE_BEST,
 				  "ARP requests of this host may contain the VIP");

@@ -300,11 +300,9 @@ static void look_left(const struct look *look, const json_t *rule,
 	else if (!strcmp(field, "dport"))
 		look_target(look, rule, right, strcmp(protocol, "th") ?
 			    protocol : "", inverted, &match->port, match);
-	else if (!strcmp(field, "protocol") || !strcmp(field, "nexthdr") ||
-		 !strcmp(key, "l4proto") || !strcmp(key, "protocol") ||
-		 !strcmp(key, "nfproto"))
-		return;
-	else
+	else if (strcmp(field, "protocol") && strcmp(field, "nexthdr") &&
+		 strcmp(key, "l4proto") && strcmp(key, "protocol") &&
+		 strcmp(key, "nfproto"))
 		match->other = true;
 	match->invalid |= !inverted &&
 			  !strcmp(word_of(json_object_get(left, "ct"), "key"),
@@ -395,20 +393,21 @@ static bool is_neutral(const json_t *statement)
 
 static void look_rule(const struct look *look, const json_t *rule)
 {
-	const json_t *statement, *part, *xt;
+	const json_t *statement, *part, *map, *xt;
 	struct match match = look->match;
 	size_t i;
 
 	json_array_foreach(json_object_get(rule, "expr"), i, statement) {
 		match.verdict = verdict_of(statement);
 		part = json_object_get(statement, "match");
+		map = json_object_get(statement, "vmap");
 		xt = json_object_get(statement, "xt");
 		if (part) {
 			look_left(look, rule, json_object_get(part, "left"),
 				  json_object_get(part, "right"),
 				  !strcmp(word_of(part, "op"), "!="), &match);
-		} else if ((part = json_object_get(statement, "vmap"))) {
-			look_map(look, rule, part, &match);
+		} else if (map) {
+			look_map(look, rule, map, &match);
 		} else if (!match.verdict && !is_neutral(statement)) {
 			match.other = true;
 			match.invalid |= !strcmp(word_of(xt, "name"),

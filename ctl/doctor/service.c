@@ -19,16 +19,16 @@ struct vip {
 	const struct link **nics;
 	size_t nr_nics;
 	size_t room_nics;
-	const struct link *widest;	/* the NIC with the largest MTU */
-	bool answered;			/* by another host */
+	const struct link *widest; /* the NIC with the largest MTU */
+	bool answered; /* by another host */
 	bool by_server;
 };
 
 struct census {
-	struct vip *vips;		/* sorted */
+	struct vip *vips; /* sorted */
 	size_t nr_vips;
 	size_t room_vips;
-	const struct server **servers;	/* sorted by address */
+	const struct server **servers; /* sorted by address */
 	size_t nr_servers;
 };
 
@@ -96,8 +96,8 @@ static void take_vips(const struct doctor *doctor, struct census *census)
 		qsort(census->vips, census->nr_vips, sizeof(*vip),
 		      compare_vips);
 	for (i = 0; i < census->nr_vips; i++) {
-		if (!kept || compare_vips(&census->vips[kept - 1],
-					  &census->vips[i]))
+		if (!kept ||
+		    compare_vips(&census->vips[kept - 1], &census->vips[i]))
 			census->vips[kept++] = census->vips[i];
 	}
 	census->nr_vips = kept;
@@ -127,8 +127,7 @@ static size_t group_size(const struct census *census, size_t from)
 	size_t end = from + 1;
 
 	while (end < census->nr_servers &&
-	       addr_same(&census->servers[end]->at,
-			 &census->servers[from]->at))
+	       addr_same(&census->servers[end]->at, &census->servers[from]->at))
 		end++;
 	return end - from;
 }
@@ -170,7 +169,7 @@ static void ask_all(struct doctor *doctor, const struct census *census)
 	}
 	if (doctor->ask(&doctor->probe, &doctor->host)) {
 		doctor->probe_error = errno;
-		find(&doctor->findings, LEVEL_UNCHECKED, "arp", NULL, NULL,
+		find(LEVEL_UNCHECKED, "arp", NULL, NULL,
 		     "VIPs and servers not probed: %s",
 		     strerror(doctor->probe_error));
 	}
@@ -224,8 +223,8 @@ static void tell_answer(struct doctor *doctor, const struct census *census,
 			struct vip *vip, const struct probe_row *answer,
 			const struct link *nic)
 {
-	const char *what = vip->at.family == AF_INET ? "ARP" :
-						       "neighbour solicitations";
+	const char *what =
+		vip->at.family == AF_INET ? "ARP" : "neighbour solicitations";
 	char mac[MAC_TEXT], text[ADDR_TEXT], other[ADDR_TEXT + 4];
 	const struct addr *server = find_server(doctor, census, answer);
 	char at[ADDR_TEXT];
@@ -236,19 +235,19 @@ static void tell_answer(struct doctor *doctor, const struct census *census,
 	vip->answered = true;
 	if (server) {
 		vip->by_server = true;
-		fix_on(find(&doctor->findings, LEVEL_PROBLEM, "arp", &vip->at,
-			    server, "server answers %s for the VIP (%s on %s)",
-			    what, mac, nic->name),
+		fix_on(find(LEVEL_PROBLEM, "arp", &vip->at, server,
+			    "server answers %s for the VIP (%s on %s)", what,
+			    mac, nic->name),
 		       addr_text(server, at), "lbdr-doctor setup-realserver %s",
 		       text);
 	} else if (is_held(doctor, vip)) {
-		hint(find(&doctor->findings, LEVEL_PROBLEM, "arp", &vip->at,
-			  NULL, "another host answers %s for the VIP: %s%s on %s",
+		hint(find(LEVEL_PROBLEM, "arp", &vip->at, NULL,
+			  "another host answers %s for the VIP: %s%s on %s",
 			  what, mac, other, nic->name),
 		     "if it is a real server, run there: lbdr-doctor setup-realserver %s; if it is a director, two directors are active",
 		     text);
 	} else {
-		find(&doctor->findings, LEVEL_OK, "standby", &vip->at, NULL,
+		find(LEVEL_OK, "standby", &vip->at, NULL,
 		     "VIP held by another director: %s%s on %s", mac, other,
 		     nic->name);
 	}
@@ -261,7 +260,7 @@ static void check_arp(struct doctor *doctor, const struct census *census,
 	size_t i;
 
 	if (!vip->nr_nics)
-		find(&doctor->findings, LEVEL_UNCHECKED, "arp", &vip->at, NULL,
+		find(LEVEL_UNCHECKED, "arp", &vip->at, NULL,
 		     "not probed: on no segment of this host that is up");
 	for (i = 0; i < vip->nr_nics && !doctor->probe_error; i++) {
 		row = NULL;
@@ -273,53 +272,51 @@ static void check_arp(struct doctor *doctor, const struct census *census,
 	if (!vip->nr_nics || doctor->probe_error)
 		return;
 	if (!vip->answered)
-		find(&doctor->findings, LEVEL_OK, "arp", &vip->at, NULL,
+		find(LEVEL_OK, "arp", &vip->at, NULL,
 		     "no other host answers for the VIP");
 	else if (!vip->by_server && !is_held(doctor, vip))
-		doctor->findings.standby++;
+		findings.standby++;
 }
 
-static void fix_add(struct doctor *doctor, struct finding *finding,
-		    const struct addr *at, const char *dev)
+static void fix_add(struct finding *finding, const struct addr *at,
+		    const char *dev)
 {
 	char text[ADDR_TEXT];
 
-	fix(&doctor->findings, finding, "ip addr add %s/%u dev %s%s",
-	    addr_text(at, text), addr_bits(at), dev,
-	    at->family == AF_INET6 ? " nodad" : "");
+	fix(finding, "ip addr add %s/%u dev %s%s", addr_text(at, text),
+	    addr_bits(at), dev, at->family == AF_INET6 ? " nodad" : "");
 }
 
 static void tell_missing(struct doctor *doctor, const struct vip *vip)
 {
 	const struct link *nic = vip->nr_nics ? vip->nics[0] : NULL;
-	struct findings *findings = &doctor->findings;
 	const struct link *down = host_segment(&doctor->host, &vip->at);
 	bool input = !strcmp(doctor->config.entry, "input");
 
 	/* Adding the VIP beside another holder is a split brain. */
 	if (vip->by_server)
-		hint(find(findings, LEVEL_PROBLEM, "vip", &vip->at, NULL,
+		hint(find(LEVEL_PROBLEM, "vip", &vip->at, NULL,
 			  "VIP not configured on this host, and a server answers for it"),
 		     "if that server is the active director, nothing is wrong; otherwise fix the server first");
 	else if (vip->answered)
 		return;
 	else if (nic && doctor->probe_error)
-		find(findings, LEVEL_UNCHECKED, "vip", &vip->at, NULL,
+		find(LEVEL_UNCHECKED, "vip", &vip->at, NULL,
 		     "VIP not configured on this host; whether this is a standby director is not known");
 	else if (nic)
-		fix_add(doctor, find(findings, LEVEL_PROBLEM, "vip", &vip->at,
-				     NULL,
-				     "VIP not configured on this host (segment %s)",
-				     nic->name), &vip->at, nic->name);
+		fix_add(find(LEVEL_PROBLEM, "vip", &vip->at, NULL,
+			     "VIP not configured on this host (segment %s)",
+			     nic->name),
+			&vip->at, nic->name);
 	else if (down)
-		find(findings, LEVEL_UNCHECKED, "vip", &vip->at, NULL,
+		find(LEVEL_UNCHECKED, "vip", &vip->at, NULL,
 		     "VIP not configured on this host; %s is down", down->name);
 	else
-		fix_add(doctor, find(findings,
-				     input ? LEVEL_PROBLEM : LEVEL_WARNING,
-				     "vip", &vip->at, NULL,
-				     input ? "VIP not configured on this host: required with the entry input" :
-					     "VIP not configured on this host: packets arrive only if a router sends them here"),
+		fix_add(find(input ? LEVEL_PROBLEM : LEVEL_WARNING, "vip",
+			     &vip->at, NULL,
+			     "VIP not configured on this host: %s", input ?
+			     "required with the entry input" :
+			     "packets arrive only if a router sends them here"),
 			&vip->at, "lo");
 }
 
@@ -332,43 +329,39 @@ static bool is_silent(const struct vip *vip, const struct link *holder)
 		if (vip->nics[i] == holder)
 			return false;
 	}
-	return vip->nr_nics &&
-	       (vip->at.family == AF_INET6 ||
-		arp_ignores_lo(conf_max(vip->nics[0]->name, "arp_ignore",
-					NULL)));
+	return vip->nr_nics && (vip->at.family == AF_INET6 ||
+				arp_ignores_lo(conf_max(vip->nics[0]->name,
+							"arp_ignore", NULL)));
 }
 
-static void tell_held(struct doctor *doctor, const struct vip *vip,
-		      const struct address *address)
+static void tell_held(const struct vip *vip, const struct address *address)
 {
-	struct findings *findings = &doctor->findings;
 	const char *name = address->link->name;
 	char text[ADDR_TEXT];
 
 	addr_text(&vip->at, text);
 	if (!address->link->up)
-		fix(findings, find(findings, LEVEL_PROBLEM, "vip", &vip->at,
-				   NULL, "VIP is on %s, which is down", name),
+		fix(find(LEVEL_PROBLEM, "vip", &vip->at, NULL,
+			 "VIP is on %s, which is down", name),
 		    "ip link set %s up", name);
 	else if (address->dad_failed)
-		hint(find(findings, LEVEL_PROBLEM, "vip", &vip->at, NULL,
+		hint(find(LEVEL_PROBLEM, "vip", &vip->at, NULL,
 			  "VIP on %s is not used: duplicate address detection failed",
 			  name),
 		     "find the other host first, then: ip addr change %s/%u dev %s nodad",
 		     text, address->prefix, name);
 	else if (address->tentative)
-		hint(find(findings, LEVEL_WARNING, "vip", &vip->at, NULL,
+		hint(find(LEVEL_WARNING, "vip", &vip->at, NULL,
 			  "VIP on %s is tentative: duplicate address detection is running",
-			  name), "run lbdr-doctor again in some seconds");
+			  name),
+		     "run lbdr-doctor again in some seconds");
 	else if (is_silent(vip, address->link))
-		fix_add(doctor, find(findings, LEVEL_PROBLEM, "vip", &vip->at,
-				     NULL,
-				     "VIP is on %s: this host does not answer for it on segment %s",
-				     name, vip->nics[0]->name),
+		fix_add(find(LEVEL_PROBLEM, "vip", &vip->at, NULL,
+			     "VIP is on %s: this host does not answer for it on segment %s",
+			     name, vip->nics[0]->name),
 			&vip->at, vip->nics[0]->name);
 	else
-		find(findings, LEVEL_OK, "vip", &vip->at, NULL,
-		     "VIP is on %s", name);
+		find(LEVEL_OK, "vip", &vip->at, NULL, "VIP is on %s", name);
 }
 
 /* Of several places the one on a segment of the VIP counts. */
@@ -381,9 +374,9 @@ static void check_vip(struct doctor *doctor, const struct vip *vip)
 			best = address;
 	}
 	if (best)
-		tell_held(doctor, vip, best);
+		tell_held(vip, best);
 	else if (is_held(doctor, vip))
-		find(&doctor->findings, LEVEL_OK, "vip", &vip->at, NULL,
+		find(LEVEL_OK, "vip", &vip->at, NULL,
 		     "VIP is local by a route");
 	else
 		tell_missing(doctor, vip);
@@ -393,30 +386,30 @@ static void tell_off_link(struct doctor *doctor, const struct addr *at)
 {
 	const struct route *route = host_route(&doctor->host, at);
 	const struct link *nic = host_segment(&doctor->host, at);
-	struct findings *findings = &doctor->findings;
 	char text[ADDR_TEXT], via[ADDR_TEXT];
 	struct finding *finding;
 
 	if (nic && !(nic->up && nic->carrier)) {
-		find(findings, LEVEL_UNCHECKED, "on-link", NULL, at,
+		find(LEVEL_UNCHECKED, "on-link", NULL, at,
 		     "not reachable while %s is down", nic->name);
 		return;
 	}
 	if (!route)
-		finding = find(findings, LEVEL_PROBLEM, "on-link", NULL, at,
+		finding = find(LEVEL_PROBLEM, "on-link", NULL, at,
 			       "no route to the server");
 	else if (route->via.family)
-		finding = find(findings, LEVEL_PROBLEM, "on-link", NULL, at,
+		finding = find(LEVEL_PROBLEM, "on-link", NULL, at,
 			       "server is behind router %s",
 			       addr_text(&route->via, via));
 	else
-		finding = find(findings, LEVEL_PROBLEM, "on-link", NULL, at,
+		finding = find(LEVEL_PROBLEM, "on-link", NULL, at,
 			       "the module has no route to the server");
 	if (nic && route)
-		fix(findings, finding, "ip route replace %s/%u dev %s",
+		fix(finding, "ip route replace %s/%u dev %s",
 		    addr_text(at, text), addr_bits(at), nic->name);
 	else
-		hint(finding, "direct routing requires the server on a segment of this host: check its address and the routes");
+		hint(finding,
+		     "direct routing requires the server on a segment of this host: check its address and the routes");
 }
 
 static void tell_silent(struct doctor *doctor,
@@ -432,15 +425,16 @@ static void tell_silent(struct doctor *doctor,
 
 	for (i = 0; i < count && !open; i++)
 		open = servers[i]->open ? servers[i] : NULL;
-	finding = find(&doctor->findings,
-		       open ? LEVEL_PROBLEM : LEVEL_WARNING, "neighbour", NULL,
-		       at, "no reply on %s: the host is down, or on another segment (used by %zu service%s)",
+	finding = find(open ? LEVEL_PROBLEM : LEVEL_WARNING, "neighbour", NULL,
+		       at,
+		       "no reply on %s: the host is down, or on another segment (used by %zu service%s)",
 		       nic->name, count, count == 1 ? "" : "s");
 	if (open)
-		hint(finding, at->family == AF_INET ?
-		     "repair the host; no new connections until then: lbctl edit-server %s -r %s -w 0" :
-		     "repair the host; no new connections until then: lbctl edit-server %s -r [%s] -w 0",
-		     services[open->service].option, addr_text(at, text));
+		hint(finding,
+		     "repair the host; no new connections until then: lbctl edit-server %s -r %s%s%s -w 0",
+		     services[open->service].option,
+		     at->family == AF_INET ? "" : "[", addr_text(at, text),
+		     at->family == AF_INET ? "" : "]");
 }
 
 static void check_neighbour(struct doctor *doctor,
@@ -448,11 +442,10 @@ static void check_neighbour(struct doctor *doctor,
 			    const struct link *nic)
 {
 	const struct addr *at = &servers[0]->at;
-	const struct neighbour *known = host_neighbour(&doctor->host,
-						       nic->ifindex, at);
+	const struct neighbour *known =
+		host_neighbour(&doctor->host, nic->ifindex, at);
 	const struct probe_row *first, *second, *row;
 	char mac[MAC_TEXT], other[MAC_TEXT], text[ADDR_TEXT];
-	struct findings *findings = &doctor->findings;
 	bool valid = known && known->valid;
 	bool match = false;
 
@@ -467,23 +460,23 @@ static void check_neighbour(struct doctor *doctor,
 		match |= !memcmp(row->mac, known->mac, ETH_ALEN);
 	mac_text(first->mac, mac);
 	if (valid && !match)
-		fix(findings, find(findings, LEVEL_PROBLEM, "neighbour", NULL,
-				   at, "server is %s on %s, but the neighbour table has %s (%s)",
-				   mac, nic->name, mac_text(known->mac, other),
-				   known->state),
+		fix(find(LEVEL_PROBLEM, "neighbour", NULL, at,
+			 "server is %s on %s, but the neighbour table has %s (%s)",
+			 mac, nic->name, mac_text(known->mac, other),
+			 known->state),
 		    "ip neigh del %s dev %s", addr_text(at, text), nic->name);
 	else if (second)
-		hint(find(findings, LEVEL_WARNING, "neighbour", NULL, at,
+		hint(find(LEVEL_WARNING, "neighbour", NULL, at,
 			  "two MACs answer on %s: %s and %s", nic->name, mac,
 			  mac_text(second->mac, other)),
 		     "check for a duplicate address, or two NICs of one host on the segment");
 	else if (valid && !known->permanent)
-		find(findings, LEVEL_OK, "neighbour", NULL, at,
+		find(LEVEL_OK, "neighbour", NULL, at,
 		     "%s on %s, %s, confirmed %u s ago", mac, nic->name,
 		     known->state, known->confirmed_s);
 	else
-		find(findings, LEVEL_OK, "neighbour", NULL, at, "%s on %s, %s",
-		     mac, nic->name, valid ? known->state : "not resolved yet");
+		find(LEVEL_OK, "neighbour", NULL, at, "%s on %s, %s", mac,
+		     nic->name, valid ? known->state : "not resolved yet");
 }
 
 /* The NIC with the largest MTU that clients of the server arrive on. */
@@ -514,22 +507,20 @@ static void check_mtu(struct doctor *doctor, const struct addr *at,
 	const struct route *route = host_route(&doctor->host, at);
 	__u32 mtu = route && route->mtu && route->mtu < out->mtu ? route->mtu :
 								   out->mtu;
-	struct findings *findings = &doctor->findings;
 	struct finding *finding;
 	char text[ADDR_TEXT];
 
 	if (!in || mtu >= in->mtu) {
-		find(findings, LEVEL_OK, "mtu", NULL, at, "MTU is %u", mtu);
+		find(LEVEL_OK, "mtu", NULL, at, "MTU is %u", mtu);
 		return;
 	}
-	finding = find(findings, LEVEL_WARNING, "mtu", NULL, at,
+	finding = find(LEVEL_WARNING, "mtu", NULL, at,
 		       "MTU to the server is %u, but %u on %s, where clients arrive: larger packets are refused with ICMP",
 		       mtu, in->mtu, in->name);
 	if (mtu == out->mtu)
-		fix(findings, finding, "ip link set %s mtu %u", out->name,
-		    in->mtu);
+		fix(finding, "ip link set %s mtu %u", out->name, in->mtu);
 	else
-		fix(findings, finding, "ip route replace %s/%u dev %s mtu %u",
+		fix(finding, "ip route replace %s/%u dev %s mtu %u",
 		    addr_text(at, text), addr_bits(at), out->name, in->mtu);
 }
 
@@ -537,25 +528,22 @@ static void check_server(struct doctor *doctor, const struct census *census,
 			 const struct server *const *servers, size_t count)
 {
 	const struct link *link = host_link(&doctor->host, servers[0]->ifindex);
-	struct findings *findings = &doctor->findings;
 	const struct addr *at = &servers[0]->at;
 
 	if (servers[0]->local) {
-		find(findings, LEVEL_OK, "on-link", NULL, at,
-		     "server is this host");
+		find(LEVEL_OK, "on-link", NULL, at, "server is this host");
 		return;
 	}
 	if (!link) {
 		tell_off_link(doctor, at);
 		return;
 	}
-	find(findings, LEVEL_OK, "on-link", NULL, at, "on-link on %s",
-	     link->name);
+	find(LEVEL_OK, "on-link", NULL, at, "on-link on %s", link->name);
 	if (!link_is_nic(link))
-		find(findings, LEVEL_OK, "neighbour", NULL, at,
-		     "no MAC is needed on %s", link->name);
+		find(LEVEL_OK, "neighbour", NULL, at, "no MAC is needed on %s",
+		     link->name);
 	else if (!is_ready(link))
-		find(findings, LEVEL_UNCHECKED, "neighbour", NULL, at,
+		find(LEVEL_UNCHECKED, "neighbour", NULL, at,
 		     "not probed: %s is down or has no carrier", link->name);
 	else if (!doctor->probe_error)
 		check_neighbour(doctor, servers, count, link);
@@ -585,7 +573,7 @@ static void check_open(struct doctor *doctor, bool empty)
 	}
 	if (!count)
 		return;
-	hint(find(&doctor->findings, LEVEL_PROBLEM, "services", NULL, NULL,
+	hint(find(LEVEL_PROBLEM, "services", NULL, NULL,
 		  "%zu service%s %s: %s%s", count, count == 1 ? "" : "s",
 		  empty ? "without servers" :
 			  "with no server of weight above 0 (or all draining)",
@@ -605,8 +593,8 @@ void services_check(struct doctor *doctor)
 	size_t count, i;
 
 	if (!doctor->config.nr_services)
-		hint(find(&doctor->findings, LEVEL_WARNING, "services", NULL,
-			  NULL, "no services"), "see: lbctl help add-service");
+		hint(find(LEVEL_WARNING, "services", NULL, NULL, "no services"),
+		     "see: lbctl help add-service");
 	check_open(doctor, true);
 	check_open(doctor, false);
 	take_vips(doctor, &census);

@@ -46,7 +46,7 @@ static int refuse_director(const struct options *options)
 			if (!addr_same(&config.services[i].vip,
 				       &options->vips[vip]))
 				continue;
-			complain("this host is the director of %s: run setup-realserver on the real servers",
+			complain("this host is the director of %s; run this on its real servers",
 				 addr_text(&options->vips[vip], at));
 			status = EXIT_REFUSED;
 		}
@@ -97,7 +97,7 @@ static int refuse_vip(const struct host *host, const struct options *options,
 	while (!options->undo && (address = host_address(host, vip, address))) {
 		if (is_placed(address) || stands_alone(host, address))
 			continue;
-		complain("%s on %s cannot be moved: removing it removes the other addresses of its network",
+		complain("%s on %s cannot be moved: other addresses of its network go with it",
 			 at, address->link->name);
 		return EXIT_REFUSED;
 	}
@@ -185,7 +185,7 @@ static int set(const struct options *options, const char *dev,
 		error = errno;
 	if (!error)
 		return EXIT_DONE;
-	complain("cannot set %s: %s", text, error == EACCES || error == EPERM ?
+	complain("cannot write %s: %s", text, error == EACCES || error == EPERM ?
 		 "root (CAP_NET_ADMIN) is required" : strerror(error));
 	return EXIT_REFUSED;
 }
