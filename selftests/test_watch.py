@@ -128,7 +128,8 @@ def test_json():
                             "conns -j": ["fwmark", "vrf"],
                             "conns --count-by service -j": ["fwmark", "last_port",
                                                             "vrf"],
-                            "doctor -j": ["vip", "server", "command", "on"]}
+                            "doctor -j": ["vip", "server", "command", "on",
+                                          "hint"]}
                            .get(title, ()))
         ok(not wrong, "%s: what is printed is what is documented" % title,
            "\n".join(wrong))

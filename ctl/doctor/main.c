@@ -9,9 +9,12 @@
 
 int main(int argc, char **argv)
 {
+	/* A reader that goes away does not interrupt a setup. */
+	static char buffer[1 << 18];
 	struct options options;
 	int status;
 
+	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	status = options_read(argc, argv, &options);
 	if (status)
 		return status < 0 ? EXIT_DONE : status;

@@ -22,6 +22,7 @@ void complain(const char *format, ...)
 {
 	va_list args;
 
+	fflush(stdout);
 	va_start(args, format);
 	fprintf(stderr, "%s: ", program);
 	vfprintf(stderr, format, args);
@@ -129,7 +130,6 @@ static char *run_real(const char *const *command, const char *input,
 			fclose(file);
 		return NULL;
 	}
-	fflush(stdout);
 	pid = fork();
 	if (!pid)
 		run_child(command, file, ends[1]);
