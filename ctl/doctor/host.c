@@ -453,3 +453,20 @@ const struct link *host_segment(const struct host *host, const struct addr *at)
 	}
 	return NULL;
 }
+
+/*
+ * The NIC without a link that may be why @at is not reachable: that of its network,
+ * or any one with addresses, as IPv6 addresses do not survive "down".
+ */
+const struct link *host_down(const struct host *host, const struct addr *at)
+{
+	const struct link *link = host_segment(host, at);
+	size_t i;
+
+	for (i = 0; !link && i < host->nr_addresses; i++) {
+		link = host->addresses[i].link;
+		if (!link_is_nic(link) || (link->up && link->carrier))
+			link = NULL;
+	}
+	return link && !(link->up && link->carrier) ? link : NULL;
+}

@@ -109,6 +109,7 @@ const struct neighbour *host_neighbour(const struct host *host, __u32 ifindex,
 				       const struct addr *at);
 const struct route *host_route(const struct host *host, const struct addr *at);
 const struct link *host_segment(const struct host *host, const struct addr *at);
+const struct link *host_down(const struct host *host, const struct addr *at);
 
 bool addr_parse(const char *text, struct addr *at);
 const char *addr_text(const struct addr *at, char *text);

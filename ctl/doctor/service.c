@@ -290,7 +290,7 @@ static void fix_add(struct finding *finding, const struct addr *at,
 static void tell_missing(struct doctor *doctor, const struct vip *vip)
 {
 	const struct link *nic = vip->nr_nics ? vip->nics[0] : NULL;
-	const struct link *down = host_segment(&doctor->host, &vip->at);
+	const struct link *down = host_down(&doctor->host, &vip->at);
 	bool input = !strcmp(doctor->config.entry, "input");
 
 	/* Adding the VIP beside another holder is a split brain. */
@@ -386,12 +386,13 @@ static void tell_off_link(struct doctor *doctor, const struct addr *at)
 {
 	const struct route *route = host_route(&doctor->host, at);
 	const struct link *nic = host_segment(&doctor->host, at);
+	const struct link *down = host_down(&doctor->host, at);
 	char text[ADDR_TEXT], via[ADDR_TEXT];
 	struct finding *finding;
 
-	if (nic && !(nic->up && nic->carrier)) {
+	if (down) {
 		find(LEVEL_UNCHECKED, "on-link", NULL, at,
-		     "not reachable while %s is down", nic->name);
+		     "not reachable while %s is down", down->name);
 		return;
 	}
 	if (!route)
