@@ -84,7 +84,7 @@ static const struct {
 	  { "VIP held by another director: 02:00:00:00:00:99 on eth0", "!no other host" } },
 	{ "the VIP is missing and a server answers for it",
 	  { .addr = STANDBY, .routes = "", .answers = A "," B ",192.0.2.63 02:00:00:00:00:61" }, 4, "",
-	  { "server 192.0.2.61:\n  problem   arp          192.0.2.63: server answers ARP for the VIP (02:00:00:00:00:61 on eth0)\n             fix on 192.0.2.61: lbdr-doctor setup-realserver 192.0.2.63\n",
+	  { "VIP not configured on this host, and a server answers for it\n", "server 192.0.2.61:\n  problem   arp          192.0.2.63: server answers ARP for the VIP (02:00:00:00:00:61 on eth0)\n             fix on 192.0.2.61: lbdr-doctor setup-realserver 192.0.2.63\n",
 	    "!ip addr add" } },
 	{ "the VIP is missing and no segment can be asked",
 	  { .addr = STANDBY, .routes = "", .probe_error = EPERM }, 0, "",

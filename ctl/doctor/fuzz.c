@@ -56,7 +56,6 @@ static void read_host(json_t *document)
 	host_parse_neighbours(&host, document);
 	host_parse_exits(&host, document);
 	host_parse_route(&host, document);
-	host_sort(&host);
 	host_drop(&host);
 	json_decref(document);
 }

@@ -245,36 +245,6 @@ void host_parse_route(struct host *host, const json_t *list)
 	route->mtu = number_of(metrics, "mtu");
 }
 
-static int compare_neighbours(const void *a, const void *b)
-{
-	const struct neighbour *first = a;
-	const struct neighbour *second = b;
-
-	if (first->ifindex != second->ifindex)
-		return first->ifindex < second->ifindex ? -1 : 1;
-	if (first->proxy != second->proxy)
-		return first->proxy ? 1 : -1;
-	return addr_compare(&first->at, &second->at);
-}
-
-static int compare_routes(const void *a, const void *b)
-{
-	const struct route *first = a;
-	const struct route *second = b;
-
-	return addr_compare(&first->at, &second->at);
-}
-
-void host_sort(struct host *host)
-{
-	if (host->nr_neighbours)
-		qsort(host->neighbours, host->nr_neighbours,
-		      sizeof(*host->neighbours), compare_neighbours);
-	if (host->nr_routes)
-		qsort(host->routes, host->nr_routes, sizeof(*host->routes),
-		      compare_routes);
-}
-
 static int read_list(struct host *host, const char *line,
 		     void (*parse)(struct host *host, const json_t *list))
 {
@@ -323,7 +293,6 @@ int host_read(struct host *host)
 	memset(host, 0, sizeof(*host));
 	for (i = 0; !status && i < ARRAY_SIZE(lists); i++)
 		status = read_list(host, lists[i].command, lists[i].parse);
-	host_sort(host);
 	return status;
 }
 
@@ -363,7 +332,6 @@ void host_read_routes(struct host *host, const struct addr *to, size_t count)
 	}
 	free(text);
 	free(input);
-	host_sort(host);
 }
 
 void host_drop(struct host *host)
@@ -423,20 +391,26 @@ const struct address *host_address(const struct host *host,
 const struct neighbour *host_neighbour(const struct host *host, __u32 ifindex,
 				       const struct addr *at)
 {
-	struct neighbour key = { .ifindex = ifindex, .at = *at };
+	const struct neighbour *neigh;
 
-	return host->nr_neighbours ?
-	       bsearch(&key, host->neighbours, host->nr_neighbours,
-		       sizeof(key), compare_neighbours) : NULL;
+	for (neigh = host->neighbours;
+	     neigh < host->neighbours + host->nr_neighbours; neigh++) {
+		if (neigh->ifindex == ifindex && !neigh->proxy &&
+		    addr_same(&neigh->at, at))
+			return neigh;
+	}
+	return NULL;
 }
 
 const struct route *host_route(const struct host *host, const struct addr *at)
 {
-	struct route key = { .at = *at };
+	size_t i;
 
-	return host->nr_routes ?
-	       bsearch(&key, host->routes, host->nr_routes, sizeof(key),
-		       compare_routes) : NULL;
+	for (i = 0; i < host->nr_routes; i++) {
+		if (addr_same(&host->routes[i].at, at))
+			return &host->routes[i];
+	}
+	return NULL;
 }
 
 /* The NIC, up or down, that has an address of the network of @at. */

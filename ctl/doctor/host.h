@@ -79,10 +79,10 @@ struct host {
 	struct address *addresses;
 	size_t nr_addresses;
 	size_t room_addresses;
-	struct neighbour *neighbours;	/* sorted */
+	struct neighbour *neighbours;
 	size_t nr_neighbours;
 	size_t room_neighbours;
-	struct route *routes;		/* of the addresses asked for, sorted */
+	struct route *routes;		/* of the addresses asked for */
 	size_t nr_routes;
 	size_t room_routes;
 	__u32 *exits;	/* devices of default routes of IPv4 */
@@ -97,7 +97,6 @@ void host_parse_links(struct host *host, const json_t *list);
 void host_parse_neighbours(struct host *host, const json_t *list);
 void host_parse_exits(struct host *host, const json_t *list);
 void host_parse_route(struct host *host, const json_t *list);
-void host_sort(struct host *host);
 void host_drop(struct host *host);
 const struct link *host_link(const struct host *host, __u32 ifindex);
 const struct link *host_link_named(const struct host *host, const char *name);

@@ -4,24 +4,22 @@
  * doctor and setup-realserver.
  */
 #include <getopt.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "doctor.h"
 
-enum {
-	OPT_REALSERVER = 256,
-	OPT_UNDO,
-	OPT_DRY_RUN,
-	OPT_VERBOSE,
-	OPT_SCTP,
-	OPT_VRF,
-};
+/* The value of a long option without a letter: the member that it sets. */
+#define FLAG(text, member) { text, no_argument, NULL, \
+			     256 + offsetof(struct options, member) }
+#define OPT_SCTP 1
+#define OPT_VRF 2
 
 static const struct option longs[] = {
-	{ "realserver", no_argument, NULL, OPT_REALSERVER },
-	{ "undo", no_argument, NULL, OPT_UNDO },
-	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
-	{ "verbose", no_argument, NULL, OPT_VERBOSE },
+	FLAG("realserver", realserver),
+	FLAG("undo", undo),
+	FLAG("dry-run", dry_run),
+	FLAG("verbose", verbose),
 	{ "json", no_argument, NULL, 'j' },
 	{ "pretty", no_argument, NULL, 'p' },
 	{ "netns", required_argument, NULL, 'N' },
@@ -68,6 +66,7 @@ static int wrong(const char *format, const char *word)
 	return EXIT_USAGE;
 }
 
+/* The words that name a service go to lbctl as they are. */
 static void add_service(struct options *options, const char *option,
 			const char *value)
 {
@@ -80,47 +79,22 @@ static void add_service(struct options *options, const char *option,
 
 static void read_option(struct options *options, int letter)
 {
-	switch (letter) {
-	case OPT_REALSERVER:
-		options->realserver = true;
-		break;
-	case OPT_UNDO:
-		options->undo = true;
-		break;
-	case OPT_DRY_RUN:
-		options->dry_run = true;
-		break;
-	case OPT_VERBOSE:
-		options->verbose = true;
-		break;
-	case 'j':
+	if (letter >= 256)
+		*((bool *)options + letter - 256) = true;
+	else if (letter == 'j')
 		options->json = true;
-		break;
-	case 'p':
+	else if (letter == 'p')
 		options->pretty = true;
-		break;
-	case 'N':
+	else if (letter == 'N')
 		options->netns = optarg;
-		break;
-	case 't':
-		add_service(options, "-t", optarg);
-		break;
-	case 'u':
-		add_service(options, "-u", optarg);
-		break;
-	case 'f':
-		add_service(options, "-f", optarg);
-		break;
-	case '6':
-		add_service(options, "-6", NULL);
-		break;
-	case OPT_SCTP:
+	else if (letter == OPT_SCTP)
 		add_service(options, "--sctp-service", optarg);
-		break;
-	case OPT_VRF:
+	else if (letter == OPT_VRF)
 		add_service(options, "--vrf", optarg);
-		break;
-	}
+	else
+		add_service(options, letter == 't' ? "-t" : letter == 'u' ?
+			    "-u" : letter == 'f' ? "-f" : "-6",
+			    letter == '6' ? NULL : optarg);
 }
 
 static int read_vip(struct options *options, const char *word)

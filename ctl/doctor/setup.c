@@ -323,8 +323,9 @@ static bool is_asked_for(const struct options *options, const struct addr *at)
 /* An IPv4 address that may be another VIP, or one that stays. */
 static const struct address *find_other(const struct host *host,
 					const struct options *options,
-					const json_t *before)
+					const json_t *record)
 {
+	const json_t *list = json_object_get(record, "addresses");
 	const struct address *address;
 	char at[ADDR_TEXT];
 
@@ -336,8 +337,8 @@ static const struct address *find_other(const struct host *host,
 		addr_text(&address->at, at);
 		if (!is_asked_for(options, &address->at) ||
 		    !address->link->loopback ||
-		    record_find(before, "address", at, address->link->name) ==
-		    json_array_size(before))
+		    record_find(list, "address", at, address->link->name) ==
+		    json_array_size(list))
 			return address;
 	}
 	return NULL;
@@ -371,8 +372,7 @@ static int reset(const struct options *options, json_t *record)
 static int undo(const struct options *options, const struct host *host,
 		json_t *record)
 {
-	json_t *before = json_deep_copy(json_object_get(record, "addresses"));
-	const struct address *other = find_other(host, options, before);
+	const struct address *other = find_other(host, options, record);
 	int status = EXIT_DONE;
 	char at[ADDR_TEXT];
 	size_t i;
@@ -385,7 +385,6 @@ static int undo(const struct options *options, const struct host *host,
 		       addr_text(&other->at, at), other->link->name);
 	else if (!status && !other)
 		status = reset(options, record);
-	json_decref(before);
 	return status;
 }
 
