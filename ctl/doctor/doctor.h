@@ -152,7 +152,7 @@ void findings_drop(void);
 /* rules.c: rules of nf_tables */
 struct rules {
 	json_t *root;		/* the document of nft */
-	json_t *bases;		/* active base chains, by priority */
+	json_t *bases;		/* active base chains, in the order of packets */
 	json_t *chains;		/* "FAMILY TABLE CHAIN": its rules */
 	json_t *sets;		/* "FAMILY TABLE SET": its elements */
 };

@@ -35,7 +35,7 @@
 /* Sockets of both families, for all devices. */
 enum {
 	ARP,
-	ND,
+	NDISC,
 	SOCKETS,
 };
 
@@ -383,13 +383,13 @@ static int ask(struct probe *probe, const struct host *host,
 	     row < probe->questions + probe->nr_questions; row++) {
 		const struct link *link = host_link(host, row->ifindex);
 		const struct addr *sender = choose_sender(probe, host, row);
-		int family = row->at.family == AF_INET ? ARP : ND;
+		int family = row->at.family == AF_INET ? ARP : NDISC;
 
 		do {
 			good = row->answered ||
 			       (family == ARP ?
 				send_arp(fds[ARP].fd, link, &row->at, sender) :
-				send_ns(fds[ND].fd, link, &row->at, sender));
+				send_ns(fds[NDISC].fd, link, &row->at, sender));
 			if (!good && errno != EAGAIN && errno != ENOBUFS)
 				return -1;
 			if (!good || ++sent % BURST == 0) {
@@ -425,7 +425,7 @@ static int ask_and_listen(struct probe *probe, const struct host *host,
 			if (poll(fds, SOCKETS, left) < 0 && errno != EINTR)
 				return -1;
 			collect(probe, host, ARP, fds[ARP].fd);
-			collect(probe, host, ND, fds[ND].fd);
+			collect(probe, host, NDISC, fds[NDISC].fd);
 		}
 	}
 	return 0;
@@ -452,12 +452,12 @@ int probe_run(struct probe *probe, const struct host *host)
 	if (!probe->nr_questions)
 		return 0;
 	fds[ARP].fd = open_socket(ARP);
-	fds[ND].fd = fds[ARP].fd < 0 ? -1 : open_socket(ND);
-	if (fds[ND].fd >= 0)
+	fds[NDISC].fd = fds[ARP].fd < 0 ? -1 : open_socket(NDISC);
+	if (fds[NDISC].fd >= 0)
 		status = ask_and_listen(probe, host, fds);
 	error = errno;
 	close(fds[ARP].fd);
-	close(fds[ND].fd);
+	close(fds[NDISC].fd);
 	probe->nr_answers = sort_unique(probe->answers, probe->nr_answers,
 					compare_answers);
 	errno = error;

@@ -45,13 +45,27 @@ static bool is_dormant(const json_t *table)
 	return false;
 }
 
-/* Base chains are kept in the order of their priorities. */
+/* Where packets meet a base chain: its hook, then its priority. */
+static json_int_t place_of(const json_t *base)
+{
+	static const char *const hooks[] = {
+		"ingress", "prerouting", "input", "forward",
+	};
+	json_int_t i = 0;
+
+	while (i < (json_int_t)ARRAY_SIZE(hooks) &&
+	       strcmp(hooks[i], word_of(base, "hook")))
+		i++;
+	return (i << 32) + (__s32)number_of(base, "prio");
+}
+
+/* Base chains are kept in the order in which packets meet them. */
 static void add_base(struct rules *rules, json_t *base)
 {
 	size_t at = json_array_size(rules->bases);
 
-	while (at && number_of(json_array_get(rules->bases, at - 1), "prio") >
-		     number_of(base, "prio"))
+	while (at && place_of(json_array_get(rules->bases, at - 1)) >
+		     place_of(base))
 		at--;
 	json_array_insert(rules->bases, at, base);
 }
