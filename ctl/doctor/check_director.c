@@ -99,7 +99,7 @@ static const struct {
 	  { .addr = HOST("", NIC_OF("eth0", "", "1500", "", OWN HELD)), .routes = "", .answers = "",
 	    .list = "[" SERVICE_OF("192.0.2.63", "80", SERVERS("1", "null")) "]" }, 4, "",
 	  { "  problem   link         eth0 is down\n             fix: ip link set eth0 up\n", "unchecked on-link      not reachable while eth0 is down",
-	    "!del-server", "!lbctl" } },
+	    "!del-server", "!lbctl", "\n1 problem, 0 warnings" } },
 	{ "the link is down, and the addresses of IPv6 are gone",
 	  { .addr = HOST("", NIC_OF("eth0", "", "1500", "", OWN)), .routes = "", .answers = "",
 	    .list = "[{'family':'ipv6','protocol':'tcp','address':'2001:db8::63','port':80,'servers':[{'address':'2001:db8::61','weight':1,'forward':'dr','ifindex':null}]}]" }, 4, "",

@@ -340,7 +340,10 @@ static void tell_held(const struct vip *vip, const struct address *address)
 	char text[ADDR_TEXT];
 
 	addr_text(&vip->at, text);
-	if (!address->link->up)
+	if (!address->link->up && link_is_nic(address->link))
+		find(LEVEL_UNCHECKED, "vip", &vip->at, NULL,
+		     "VIP is on %s, which is down", name);
+	else if (!address->link->up)
 		fix(find(LEVEL_PROBLEM, "vip", &vip->at, NULL,
 			 "VIP is on %s, which is down", name),
 		    "ip link set %s up", name);
