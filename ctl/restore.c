@@ -29,10 +29,6 @@ int restore_read(struct nl *nl, struct file *file, bool ipvsadm,
 		if (file_request(file, ipvsadm, &req))
 			break;
 		batch_add(batch, req.verb->message(nl, &req), file->line);
-		if (req.verb != &verbs[VERB_ADD_SERVICE] || batch->adds)
-			continue;
-		batch->adds = true;
-		batch->added = req.service;
 	}
 	if (!more)
 		return EXIT_DONE;
@@ -71,8 +67,6 @@ int restore_run(struct nl *nl, const struct request *req)
 	status = restore_read(nl, &file, req->ipvsadm, &batch);
 	if (!status)
 		status = send_batch(nl, &file, &batch);
-	if (!status && batch.adds)
-		rules_warn(nl, req, &batch.added, false);
 	batch_drop(&batch);
 	file_close(&file);
 	return status;

@@ -89,11 +89,7 @@ struct nlmsghdr *service_add_message(struct nl *nl, const struct request *req)
 
 int service_add(struct nl *nl, const struct request *req)
 {
-	int status = send_settings(nl, req, service_add_message(nl, req));
-
-	if (!status)
-		rules_warn(nl, req, &req->service, true);
-	return status;
+	return send_settings(nl, req, service_add_message(nl, req));
 }
 
 struct nlmsghdr *service_edit_message(struct nl *nl, const struct request *req)
