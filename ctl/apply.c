@@ -25,6 +25,7 @@ struct wanted {
 	size_t room_servers;
 	struct service *by_key;
 	struct timeouts timeouts;
+	bool begun;		/* there was a command */
 	bool has_entry;
 	__u8 entry;
 	char devices[INGRESS_MAX][16];
@@ -109,7 +110,16 @@ static void want_entry(struct wanted *wanted, const struct request *req)
 
 static int want(struct wanted *wanted, const struct request *req, size_t line)
 {
+	bool first = !wanted->begun;
+
+	wanted->begun = true;
 	switch (req->verb - verbs) {
+	case VERB_CLEAR:
+		/* What is not in the file is removed anyway. */
+		if (first)
+			return 0;
+		return fault("%s must be the first command of the file",
+			     req->verb->name);
 	case VERB_ADD_SERVICE:
 		want_service(wanted, req, line);
 		return 0;
@@ -219,16 +229,24 @@ static int check_wanted(struct wanted *wanted, unsigned int *line)
 	return 0;
 }
 
-static int read_wanted(struct file *file, bool ipvsadm, struct wanted *wanted)
+static int read_wanted(struct file *file, const struct request *apply,
+		       struct wanted *wanted)
 {
 	unsigned int line = 0;
 	struct request req;
 	int more;
 
 	while ((more = file_next(file)) > 0) {
-		if (file_request(file, ipvsadm, &req) ||
+		if (file_request(file, apply->ipvsadm, &req) ||
 		    want(wanted, &req, file->line))
 			break;
+	}
+	/* More likely a lost file than the wish to have no service. */
+	if (!more && !wanted->begun && !apply->allow_empty) {
+		complain("%s has no commands; nothing was changed\n"
+			 "hint: --allow-empty removes every service",
+			 file->name);
+		return EXIT_USAGE;
 	}
 	if (more)
 		line = file->line;
@@ -534,7 +552,7 @@ int apply_run(struct nl *nl, const struct request *req)
 	status = file_open(&file, req->word);
 	if (status)
 		return status;
-	status = read_wanted(&file, req->ipvsadm, &wanted);
+	status = read_wanted(&file, req, &wanted);
 	for (i = 0; !status && batch_again(&answer) && i < RESTORE_TRIES; i++)
 		status = try(nl, req, &wanted, &answer);
 	if (!status && answer.error)

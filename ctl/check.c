@@ -460,6 +460,7 @@ int main(int argc, char **argv)
 	check_trace();
 	check_bounds();
 	check_questions();
+	check_verbs();
 	printf("# %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed ? 1 : 0;
 }

@@ -184,15 +184,15 @@ int entry_set(struct nl *nl, const struct request *req)
 	return nl_verdict(&answer, "entry");
 }
 
-/* What is not as it is at first; the lines come before those of services. */
+/* The lines of save that are about the director, before those of services. */
 static bool read_saved(const struct nlmsghdr *nlh, void *data)
 {
 	char text[TIMEOUTS_TEXT];
+	FILE *out = data;
 	struct info info;
 	__u8 state;
 	int i;
 
-	(void)data;
 	if (!decode_info(nlh, &info, NULL, NULL))
 		return false;
 	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
@@ -200,22 +200,22 @@ static bool read_saved(const struct nlmsghdr *nlh, void *data)
 			info.timeouts.given[state] = false;
 	}
 	if (*timeouts_text(&info.timeouts, text))
-		printf("set-timeout %s\n", text);
+		fprintf(out, "set-timeout %s\n", text);
 	if (info.entry == LBDR_ENTRY_PREROUTING)
 		return true;
-	printf("set-entry %s", entry_word(info.entry));
+	fprintf(out, "set-entry %s", entry_word(info.entry));
 	for (i = 0; i < info.n_devices; i++)
-		printf(" %s", info.devices[i]);
-	putchar('\n');
+		fprintf(out, " %s", info.devices[i]);
+	fputc('\n', out);
 	return true;
 }
 
 /* Anyone may see the services; the director as a whole is for root. */
-int director_save(struct nl *nl)
+int director_save(FILE *out, struct nl *nl)
 {
 	struct nl_answer answer;
 
-	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_saved, NULL,
+	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_saved, out,
 	       &answer);
 	if (answer.error == EPERM) {
 		complain("set-timeout and set-entry are left out: only root may see them");

@@ -6,9 +6,12 @@
  * comment.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lbctl.h"
 
@@ -165,4 +168,127 @@ void file_complain(const struct file *file, unsigned int line,
 {
 	complain("%s, line %u: %s; nothing was changed", file->name, line,
 		 sentence);
+}
+
+static bool write_all(int fd, const char *text, size_t size)
+{
+	ssize_t written;
+
+	while (size) {
+		written = write(fd, text, size);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return false;
+		text += written;
+		size -= written;
+	}
+	return true;
+}
+
+/* The entry of a directory is on the disk after this, where that is possible. */
+static void sync_directory(char *name)
+{
+	char *slash = strrchr(name, '/');
+	int fd;
+
+	if (slash && slash != name)
+		*slash = '\0';
+	fd = open(!slash ? "." : slash == name ? "/" : name,
+		  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	fsync(fd);
+	close(fd);
+}
+
+/* Owner and mode of the file that is replaced, or those of a new file. */
+static bool set_owner(int fd, const struct stat *old)
+{
+	mode_t mask;
+
+	if (old)
+		return !fchmod(fd, old->st_mode & 07777) &&
+		       (!fchown(fd, old->st_uid, old->st_gid) || errno == EPERM);
+	mask = umask(0);
+	umask(mask);
+	return !fchmod(fd, 0666 & ~mask);
+}
+
+/* Writes a file beside @name, and renames it; false with errno. */
+static bool replace(char *name, const struct stat *old, const char *text,
+		    size_t size)
+{
+	char *beside;
+	bool done;
+	int fd, error;
+
+	if (asprintf(&beside, "%s.XXXXXX", name) < 0)
+		return false;
+	fd = mkostemp(beside, O_CLOEXEC);
+	if (fd < 0) {
+		free(beside);
+		return false;
+	}
+	done = set_owner(fd, old) && write_all(fd, text, size) && !fsync(fd);
+	error = errno;
+	if (close(fd) && done) {
+		error = errno;
+		done = false;
+	}
+	if (done && rename(beside, name)) {
+		error = errno;
+		done = false;
+	}
+	if (!done)
+		unlink(beside);
+	else
+		sync_directory(name);
+	free(beside);
+	errno = error;
+	return done;
+}
+
+static bool write_device(const char *name, const char *text, size_t size)
+{
+	int fd = open(name, O_WRONLY | O_CLOEXEC);
+	bool done;
+
+	if (fd < 0)
+		return false;
+	done = write_all(fd, text, size);
+	return !close(fd) && done;
+}
+
+/**
+ * file_replace() - write a file as a whole
+ * @name: the file; a symbolic link is followed
+ * @text: its new contents
+ * @size: of them
+ *
+ * The file has either the old contents or the new ones at any time, also after a
+ * crash of the machine. What is no regular file is only written to.
+ *
+ * Return: the exit status, the error has been told.
+ */
+int file_replace(const char *name, const char *text, size_t size)
+{
+	struct stat old;
+	char *target;
+	bool done, there;
+
+	target = realpath(name, NULL);
+	there = target && !stat(target, &old);
+	if (!target)
+		target = strdup(name);
+	if (!target)
+		done = false;
+	else if (there && !S_ISREG(old.st_mode))
+		done = write_device(target, text, size);
+	else
+		done = replace(target, there ? &old : NULL, text, size);
+	if (!done)
+		complain("cannot write '%s': %s", name, strerror(errno));
+	free(target);
+	return done ? EXIT_DONE : EXIT_REFUSED;
 }

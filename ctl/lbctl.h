@@ -206,6 +206,7 @@ struct request {
 	bool direct;
 	bool drain;
 	bool dry_run;
+	bool allow_empty;
 	const char *client_text;
 	const char *state_text;
 	const char *idle_text;
@@ -543,6 +544,7 @@ int file_next(struct file *file);
 int file_split(char *text, char **words, int *count);
 int file_request(struct file *file, bool ipvsadm, struct request *req);
 void file_close(struct file *file);
+int file_replace(const char *name, const char *text, size_t size);
 void file_complain(const struct file *file, unsigned int line,
 		   const char *sentence);
 
@@ -590,18 +592,23 @@ void snapshot_drop(struct snapshot *shot);
 int service_key_compare(const struct service_key *a,
 			const struct service_key *b);
 void list_print(const struct snapshot *shot, const struct request *req);
-void save_print(const struct snapshot *shot, const struct request *req);
+bool service_masked(const struct service *service);
+
+/* save.c */
 #define SAVE_KEY_TEXT (ENDPOINT_TEXT + 56)
+void save_print(FILE *out, const struct snapshot *shot,
+		const struct request *req);
 const char *save_key(const struct service_key *key, bool numeric, char *text);
 void save_service(FILE *out, const struct service *service, const char *text,
 		  bool ipvsadm);
 void save_server(FILE *out, const struct server *server, const char *text,
 		 bool numeric);
-int director_save(struct nl *nl);
+int save_run(struct nl *nl, const struct request *req);
+
+int director_save(FILE *out, struct nl *nl);
 void conn_print(const struct conn *conn, const struct request *req);
 json_t *conn_json(const struct conn *conn);
 int list_run(struct nl *nl, const struct request *req);
-int save_run(struct nl *nl, const struct request *req);
 int conns_list(struct nl *nl, const struct request *req);
 int conns_del(struct nl *nl, const struct request *req);
 int conns_run(struct nl *nl, const struct request *req);

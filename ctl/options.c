@@ -157,6 +157,8 @@ static const struct option options[] = {
 	  .help = "let its connections end first; it gets no new ones" },
 	{ .name = "dry-run", .verbs = ON(APPLY), TO(dry_run), .ours = true,
 	  .help = "print what would be done, and do nothing" },
+	{ .name = "allow-empty", .verbs = ON(APPLY), TO(allow_empty), .ours = true,
+	  .help = "accept a file without commands: remove everything" },
 	{ .letter = 'n', .name = "numeric",
 	  .verbs = ON(LIST) | ON(SAVE) | ON(CONNS) | ON(TRACE),
 	  TO(numeric), .help = "numbers instead of names" },
@@ -677,7 +679,7 @@ void options_usage(FILE *out, const struct verb *verb, bool ipvsadm)
 	if (verb->needs & NEEDS_SERVER)
 		fputs(" -r HOST[:PORT]", out);
 	/* Of several forms the first one is ipvsadm's. */
-	if (verb->words)
+	if (verb->words && !(ipvsadm && verb == &verbs[VERB_SAVE]))
 		fprintf(out, " %.*s", (int)strcspn(verb->words,
 						   ipvsadm ? "|" : ""),
 			verb->words);

@@ -300,6 +300,8 @@ static int read_words(struct request *req, const char *const *words,
 		return read_entry(req, words, count);
 	if (count > 1)
 		return fault("unexpected argument '%s'", words[1]);
+	if (count && req->ipvsadm && req->verb == &verbs[VERB_SAVE])
+		return fault("unexpected argument '%s'", words[0]);
 	if ((needs & TAKES_WORD) && count)
 		req->word = words[0];
 	return 0;

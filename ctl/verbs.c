@@ -177,10 +177,13 @@ const struct verb verbs[VERBS] = {
 		.name = "save",
 		.letters = "S",
 		.longname = "save",
+		.needs = TAKES_WORD,
+		.words = "[FILE]",
 		.run = save_run,
-		.summary = "write the configuration as ipvsadm's commands",
-		.details = "In the order of adding, numbers instead of names.",
-		.example = "save",
+		.summary = "write the configuration as commands, to be restored",
+		.details = "In the order of adding, numbers instead of names. A file is written\n"
+			   "beside the old one, synced and renamed.",
+		.example = "save /etc/lbdr.rules",
 		.ipvsadm_example = "-S -n",
 	},
 	[VERB_RESTORE] = {
@@ -204,7 +207,8 @@ const struct verb verbs[VERBS] = {
 		.run = apply_run,
 		.summary = "make services and servers those of a file",
 		.details = "As 'save' writes it. Prints the commands that it takes, and does them\n"
-			   "together. What is in the file already stays with its connections.",
+			   "together. What is in the file already stays with its connections. A\n"
+			   "file without commands is refused, see --allow-empty.",
 		.example = "apply --dry-run /etc/lbdr.rules",
 	},
 	[VERB_LIST_SCHEDULERS] = {

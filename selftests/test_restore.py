@@ -14,6 +14,9 @@ from servers import exchange
 from transactions import everything, there
 
 
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
 def saved(*how):
     return lbctl("save", *how).stdout
 
@@ -195,6 +198,60 @@ def test_failing_line():
     done = restore("-A -t 10.0.0.1:80", "restore", "/nonexistent", check=False)
     ok(done.returncode == 1 and "/nonexistent" in done.stderr,
        "a file that is not there is named", done.stderr)
+    afresh()
+
+
+def test_empty():
+    """A file without commands is a mistake; save replaces a file as a whole."""
+    afresh()
+    restore("-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 10.0.0.2 -w 0\n")
+    before = saved()
+    for text in ("", "# nothing\n\n"):
+        done = restore(text, "apply", check=False)
+        ok(done.returncode == 1 and "--allow-empty" in done.stderr and
+           saved() == before, "apply of a file without commands changes nothing",
+           done.stderr)
+    name = "/run/lbdr-saved"
+    lbctl("save", name)
+    with open(name, encoding="ascii") as rules:
+        ok(rules.read() == before, "save FILE writes what save prints")
+    # A file system that is full.
+    room = "/run/lbdr-full"
+    os.makedirs(room, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", room], check=True)
+    with open(room + "/rules", "w", encoding="ascii") as rules:
+        rules.write(before)
+    done = lbctl("save", room + "/rules", check=False)
+    with open(room + "/rules", encoding="ascii") as rules:
+        ok(done.returncode == 2 and rules.read() == before and
+           os.listdir(room) == ["rules"], "save to a full disk keeps the old file",
+           done.stderr)
+    subprocess.run(["umount", room], check=True)
+    ok(restore("", "apply", "--allow-empty").returncode == 0 and not saved(),
+       "apply --allow-empty removes everything")
+    os.unlink(name)
+    afresh()
+
+
+def test_unit():
+    """What the systemd unit runs keeps connections, however often it is run."""
+    with open(os.path.join(TOP, "packaging", "lbdr.service"), encoding="ascii") as unit:
+        lines = [line.split("=", 1) for line in unit.read().splitlines() if "=" in line]
+    words = dict(lines)
+    ok("ExecStop" not in words and words["ExecStart"] == words["ExecReload"],
+       "stopping the unit changes nothing, and a restart is a reload")
+    how = words["ExecStart"].split()[1:-1]
+    afresh()
+    rules = "-A -t %s:80 -s rr\n-a -t %s:80 -r 192.168.1.62\n" % (VIP[4], VIP[4])
+    other = there()
+    for line in ("", "-A -t 10.0.0.1:80\n"):
+        restore(line + rules, *how)
+    ok(len(other.dump(SERVICE_GET)) == 2, "start makes the file true")
+    restore(rules, *how)
+    ok(len(other.dump(SERVICE_GET)) == 1 and
+       saved() == rules.replace("62\n", "62:80 -g -w 1\n"),
+       "and a restart, what the file says then", saved())
+    other.close()
     afresh()
 
 

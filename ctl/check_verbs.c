@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of whole commands: what they change, and what they print, against the
+ * director of check_kernel.c.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "lbctl.h"
+
+static char dir[] = "/tmp/check-lbctl-XXXXXX";
+
+/* Writes a file of the test's directory. */
+static const char *file_with(const char *text)
+{
+	static char name[64];
+	FILE *out;
+
+	snprintf(name, sizeof(name), "%s/rules", dir);
+	out = fopen(name, "w");
+	if (!out)
+		abort();
+	fputs(text, out);
+	fclose(out);
+	return name;
+}
+
+static void configure(const char *text)
+{
+	char line[128];
+
+	kernel_reset();
+	snprintf(line, sizeof(line), "restore %s", file_with(text));
+	if (run_quiet(line))
+		abort();
+}
+
+/* The commands `save` prints are @text. */
+static void saves(const char *text, const char *what)
+{
+	struct run run;
+	bool same;
+
+	run_line("lbctl", "save", &run);
+	same = !run.status && !strcmp(run.out, text);
+	result(same, "%s", what);
+	if (!same)
+		printf("--- expected\n%s--- saved\n%s%s", text, run.out, run.err);
+	run_free(&run);
+}
+
+static const char two_servers[] =
+	"-A -t 192.0.2.1:80 -s rr -p 60\n"
+	"-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 0 -x 9 -y 3\n"
+	"-a -t 192.0.2.1:80 -r 192.0.2.3:80 -g -w 5\n";
+
+/* A file without commands is a mistake, and does not remove the configuration. */
+static void check_empty(void)
+{
+	static const char *const empty[] = { "", "\n", "# nothing\n\n" };
+	char line[128];
+	struct run run;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(empty); i++) {
+		configure(two_servers);
+		snprintf(line, sizeof(line), "apply %s", file_with(empty[i]));
+		run_line("lbctl", line, &run);
+		result(run.status == EXIT_USAGE && !kernel.removed &&
+		       strstr(run.err, "--allow-empty"),
+		       "apply of the empty file %zu is refused (%d, %u removed)",
+		       i, run.status, kernel.removed);
+		run_free(&run);
+		saves(two_servers, "and the configuration stays");
+	}
+	snprintf(line, sizeof(line), "apply --allow-empty %s/rules", dir);
+	result(!run_quiet(line), "apply --allow-empty takes it");
+	saves("", "and removes everything");
+}
+
+static bool same_file(const char *name, const char *text)
+{
+	char got[1024];
+	size_t size;
+	FILE *in = fopen(name, "r");
+
+	if (!in)
+		return false;
+	size = fread(got, 1, sizeof(got) - 1, in);
+	got[size] = '\0';
+	fclose(in);
+	return !strcmp(got, text);
+}
+
+static unsigned int files_in(void)
+{
+	struct stat status;
+	char command[128];
+	unsigned int count = 0;
+	FILE *list;
+
+	if (stat(dir, &status))
+		return 0;
+	snprintf(command, sizeof(command), "ls -A %s | wc -l", dir);
+	list = popen(command, "r");
+	if (!list || fscanf(list, "%u", &count) != 1)
+		abort();
+	pclose(list);
+	return count;
+}
+
+/* save FILE replaces the whole file, or leaves the one that was there. */
+static void check_save_file(void)
+{
+	struct rlimit small = { 16, RLIM_INFINITY }, before;
+	struct stat status;
+	char line[128];
+	char name[64];
+	struct run run;
+
+	configure(two_servers);
+	snprintf(name, sizeof(name), "%s", file_with("# before\n"));
+	chmod(name, 0640);
+	snprintf(line, sizeof(line), "save %s", name);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	small.rlim_max = before.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &small);
+	run_line("lbctl", line, &run);
+	setrlimit(RLIMIT_FSIZE, &before);
+	signal(SIGXFSZ, SIG_DFL);
+	result(run.status == EXIT_REFUSED && same_file(name, "# before\n") &&
+	       files_in() == 1,
+	       "save to a full disk keeps the file as it was (%d: %s)",
+	       run.status, run.err);
+	run_free(&run);
+
+	run_line("lbctl", line, &run);
+	result(!run.status && !*run.out && same_file(name, two_servers) &&
+	       !stat(name, &status) && (status.st_mode & 0777) == 0640 &&
+	       files_in() == 1,
+	       "save FILE replaces the file and keeps its mode (%d: %s)",
+	       run.status, run.err);
+	run_free(&run);
+
+	snprintf(line, sizeof(line), "save %s/link", dir);
+	if (symlink(name, line + 5))
+		abort();
+	file_with("# before\n");
+	result(!run_quiet(line) && same_file(name, two_servers) &&
+	       !lstat(line + 5, &status) && S_ISLNK(status.st_mode),
+	       "save to a symbolic link replaces what it points to");
+	unlink(line + 5);
+	run_line("lbctl", "save /dev/null", &run);
+	result(!run.status && !stat("/dev/null", &status) &&
+	       S_ISCHR(status.st_mode), "save /dev/null keeps the device");
+	run_free(&run);
+	run_line("ipvsadm", "-S /tmp/rules", &run);
+	result(run.status == EXIT_USAGE, "ipvsadm -S takes no file");
+	run_free(&run);
+}
+
+void check_verbs(void)
+{
+	char name[64];
+
+	if (!mkdtemp(dir))
+		abort();
+	check_empty();
+	check_save_file();
+	snprintf(name, sizeof(name), "%s/rules", dir);
+	unlink(name);
+	rmdir(dir);
+}
