@@ -336,7 +336,7 @@ static void write_change(FILE *out, const struct service *is,
 		return;
 	}
 	if (size)
-		fprintf(out, "-E %s%s\n", key, options);
+		fprintf(out, "edit-service %s%s\n", key, options);
 	free(options);
 }
 
@@ -351,7 +351,7 @@ static void write_server_change(FILE *out, const struct server *is,
 	}
 	if (settings_equal(is, want))
 		return;
-	fprintf(out, "-e %s -r %s -g", key,
+	fprintf(out, "edit-server %s -r %s", key,
 		endpoint_text(&want->at, want->service.protocol, true, at));
 	settings_save(out, is, want);
 	fputc('\n', out);

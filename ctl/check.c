@@ -267,7 +267,7 @@ static void check_servers(void)
 			       row->service);
 			continue;
 		}
-		if (parse_server(row->text, &key, &at))
+		if (parse_server(row->text, &key, false, &at))
 			good = !row->reads;
 		else
 			good = row->reads &&

@@ -168,7 +168,7 @@ static bool has_mark6(const struct request *req)
 static bool persists(const struct request *req)
 {
 	return req->persist_text && !req->netmask_text &&
-	       req->persist == (req->ipvsadm ? 360 : 300);
+	       req->persist == (req->letters ? 360 : 300);
 }
 
 static bool persists_600(const struct request *req)
@@ -188,7 +188,8 @@ static bool persists_wrr(const struct request *req)
 
 static bool persists_24(const struct request *req)
 {
-	return req->persist == 300 && req->netmask_text && req->prefix == 24;
+	return req->persist == (req->letters ? 360 : 300) &&
+	       req->netmask_text && req->prefix == 24;
 }
 
 static bool masks_24(const struct request *req)
@@ -329,7 +330,8 @@ static const struct command_row command_rows[] = {
 	  has_all_ports },
 	{ "-A -t 192.0.2.63", true, -1, NULL },
 	{ "-D -t 192.0.2.63", true, VERB_DEL_SERVICE, has_all_ports },
-	{ "-D -t 192.0.2.63", false, -1, NULL },
+	{ "-D -t 192.0.2.63", false, VERB_DEL_SERVICE, has_all_ports },
+	{ "del-service -t 192.0.2.63", false, -1, NULL },
 	{ "-A -t 192.0.2.63:80 -s sh -b flag-1,flag-2", true, VERB_ADD_SERVICE,
 	  has_flags },
 	{ "-A -t 192.0.2.63:80 -s sh -b flag-3", true, -1, NULL },
@@ -486,11 +488,16 @@ static const struct command_row command_rows[] = {
 	{ "-A -f 0x1g", true, -1, NULL },
 	{ "-A -f 1a", true, -1, NULL },
 	{ "-A -f -1", true, -1, NULL },
-	{ "-a -f 1 -r 192.0.2.62:80", true, -1, NULL },
+	{ "-a -f 1 -r 192.0.2.62:80", true, VERB_ADD_SERVER, NULL },
+	{ "add-server -f 1 -r 192.0.2.62:80", false, -1, NULL },
 	{ "-a -f 1 -r [2001:db8::62]", true, -1, NULL },
 	{ "-a -f 1 -6 -r 192.0.2.62", true, -1, NULL },
-	{ "-a -t 192.0.2.63:0 -r 192.0.2.62:80", true, -1, NULL },
-	{ "-a -t 192.0.2.63:8000-8999 -r 192.0.2.62:8000", false, -1, NULL },
+	{ "-a -t 192.0.2.63:0 -r 192.0.2.62:80", true, VERB_ADD_SERVER, NULL },
+	{ "-a -t 192.0.2.63:8000-8999 -r 192.0.2.62:8000", false,
+	  VERB_ADD_SERVER, serves_range },
+	{ "add-server -t 192.0.2.63:0 -r 192.0.2.62:80", false, -1, NULL },
+	{ "add-server -t 192.0.2.63:8000-8999 -r 192.0.2.62:8000", false, -1,
+	  NULL },
 	{ "-A -t 192.0.2.63:80 -p 3x", true, -1, NULL },
 	{ "-A -t 192.0.2.63:80 -p x", true, -1, NULL },
 	{ "-A -t 192.0.2.63:80 -p -3", true, -1, NULL },

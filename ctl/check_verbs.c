@@ -167,6 +167,105 @@ static void check_save_file(void)
 	run_free(&run);
 }
 
+/*
+ * A command on the configuration two_servers, and what `save` writes then for the
+ * service and for the first server; NULL where it is refused.
+ */
+struct edit_row {
+	const char *name;
+	const char *line;
+	const char *service;
+	const char *server;
+};
+
+#define SERVICE "-A -t 192.0.2.1:80 -s rr -p 60\n"
+#define SERVER "-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 0 -x 9 -y 3\n"
+
+static const struct edit_row edit_rows[] = {
+	/* Verbs keep what they do not name. */
+	{ "lbctl", "edit-server -t 192.0.2.1:80 -r 192.0.2.2 -x 5000", SERVICE,
+	  "-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 0 -x 5000 -y 3\n" },
+	{ "lbctl", "edit-server -t 192.0.2.1:80 -r 192.0.2.2 -w 7", SERVICE,
+	  "-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 7 -x 9 -y 3\n" },
+	{ "lbctl", "edit-service -t 192.0.2.1:80 -s sh", 
+	  "-A -t 192.0.2.1:80 -s sh -p 60\n", SERVER },
+	{ "lbctl", "edit-service -t 192.0.2.1:80 -M 24",
+	  "-A -t 192.0.2.1:80 -s rr -p 60 -M 255.255.255.0\n", SERVER },
+	/* Letters and long commands set all that ipvsadm knows. */
+	{ "lbctl", "-e -t 192.0.2.1:80 -r 192.0.2.2 -x 5000", SERVICE,
+	  "-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 1 -x 5000\n" },
+	{ "ipvsadm", "-e -t 192.0.2.1:80 -r 192.0.2.2 -x 5000", SERVICE,
+	  "-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 1 -x 5000\n" },
+	{ "lbctl", "--edit-server -t 192.0.2.1:80 -r 192.0.2.2 -w 4", SERVICE,
+	  "-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 4\n" },
+	{ "lbctl", "-E -t 192.0.2.1:80 -s wrr",
+	  "-A -t 192.0.2.1:80 -s wrr\n", SERVER },
+	{ "ipvsadm", "-E -t 192.0.2.1:80 -s wrr",
+	  "-A -t 192.0.2.1:80 -s wrr\n", SERVER },
+	{ "lbctl", "-E -t 192.0.2.1:80 -p",
+	  "-A -t 192.0.2.1:80 -s wlc -p 360\n", SERVER },
+	{ "ipvsadm", "-E -t 192.0.2.1:80 -p",
+	  "-A -t 192.0.2.1:80 -s wlc -p 360\n", SERVER },
+	{ "lbctl", "edit-service -t 192.0.2.1:80 -p",
+	  "-A -t 192.0.2.1:80 -s rr -p 300\n", SERVER },
+	/* Another port: an error for verbs, the service's port for ipvsadm. */
+	{ "lbctl", "edit-server -t 192.0.2.1:80 -r 192.0.2.2:8080 -w 7", NULL,
+	  NULL },
+	{ "lbctl", "del-server -t 192.0.2.1:80 -r 192.0.2.2:8080", NULL, NULL },
+	{ "lbctl", "-e -t 192.0.2.1:80 -r 192.0.2.2:8080 -w 7", SERVICE,
+	  "-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 7\n" },
+	{ "ipvsadm", "-e -t 192.0.2.1:80 -r 192.0.2.2:8080 -w 7 -g", SERVICE,
+	  "-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 7\n" },
+};
+
+static void check_edits(void)
+{
+	const struct edit_row *row;
+	char wanted[512];
+	char what[256];
+	struct run run;
+
+	for (row = edit_rows; row < edit_rows + ARRAY_SIZE(edit_rows); row++) {
+		configure(two_servers);
+		run_line(row->name, row->line, &run);
+		result(!run.status == !!row->service, "%s %s: status %d",
+		       row->name, row->line, run.status);
+		run_free(&run);
+		snprintf(wanted, sizeof(wanted), "%s%s%s",
+			 row->service ? row->service : SERVICE,
+			 row->server ? row->server : SERVER,
+			 "-a -t 192.0.2.1:80 -r 192.0.2.3:80 -g -w 5\n");
+		snprintf(what, sizeof(what), "%s %s: sets what it names",
+			 row->name, row->line);
+		saves(wanted, what);
+	}
+}
+
+/* What apply prints makes the configuration that of the file, as it says. */
+static void check_apply(void)
+{
+	static const char wanted[] =
+		"-A -t 192.0.2.1:80 -s wlc -p 60 -M 255.255.255.0\n"
+		"-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 0 -x 20 -y 3\n"
+		"-a -t 192.0.2.1:80 -r 192.0.2.3:80 -g -w 6\n";
+	char line[128];
+	struct run run;
+
+	configure(two_servers);
+	snprintf(line, sizeof(line), "apply %s", file_with(wanted));
+	run_line("lbctl", line, &run);
+	result(!run.status && !strcmp(run.out,
+	       "edit-service -t 192.0.2.1:80 -s wlc -M 255.255.255.0\n"
+	       "edit-server -t 192.0.2.1:80 -r 192.0.2.2:80 -x 20\n"
+	       "edit-server -t 192.0.2.1:80 -r 192.0.2.3:80 -w 6\n"),
+	       "apply names only what differs: %s", run.out);
+	run_free(&run);
+	saves(wanted, "and the configuration is the file's");
+	run_line("lbctl", line, &run);
+	result(!run.status && !*run.out, "then there is nothing to do");
+	run_free(&run);
+}
+
 void check_verbs(void)
 {
 	char name[64];
@@ -175,6 +274,8 @@ void check_verbs(void)
 		abort();
 	check_empty();
 	check_save_file();
+	check_edits();
+	check_apply();
 	snprintf(name, sizeof(name), "%s/rules", dir);
 	unlink(name);
 	rmdir(dir);

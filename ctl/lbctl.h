@@ -178,6 +178,7 @@ struct info {
 struct request {
 	const struct verb *verb;
 	bool ipvsadm;		/* called by that name: its grammar alone */
+	bool letters;		/* the command is one of ipvsadm's, under either name */
 	bool help;
 	const char *word;	/* what help is asked for */
 	const char *netns;
@@ -365,7 +366,7 @@ int parse_service(const char *text, __u8 protocol, bool all_ports,
 		  struct service_key *key);
 int parse_fwmark(const char *text, bool ipv6, struct service_key *key);
 int parse_server(const char *text, const struct service_key *service,
-		 struct endpoint *server);
+		 bool any_port, struct endpoint *server);
 int parse_any_server(const char *text, struct endpoint *server);
 int parse_client(const char *text, struct endpoint *client, __u8 *prefix);
 int parse_vip(const char *text, struct endpoint *vip);
@@ -516,7 +517,7 @@ int server_del(struct nl *nl, const struct request *req);
 
 /* setting.c: the settings of a server */
 int settings_read(struct request *req);
-void settings_put(struct nlmsghdr *nlh, const struct request *req);
+void settings_put(struct nlmsghdr *nlh, const struct request *req, bool adds);
 void settings_want(struct server *server, const struct request *req);
 bool settings_decode(const struct nlattr **attrs, struct server *server);
 bool settings_equal(const struct server *a, const struct server *b);

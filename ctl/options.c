@@ -105,7 +105,7 @@ static const struct option options[] = {
 	  .help = "of this service alone; 0 takes one back" },
 	{ .letter = 'r', .name = "real-server", .argument = "HOST[:PORT]",
 	  .verbs = SERVER_VERBS, TO(server_text),
-	  .help = "the server; its port is the service's" },
+	  .help = "the server; its port is the service port" },
 	{ .letter = 'r', .name = "real-server", .argument = "HOST[:PORT]",
 	  .verbs = FILTER_VERBS, TO(server_text), .ours = true,
 	  .help = "connections to this server" },
@@ -146,7 +146,7 @@ static const struct option options[] = {
 	  .help = "direct routing, which is the only method and the default" },
 	{ .letter = 'w', .name = "weight", .argument = "WEIGHT",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(weight_text),
-	  .help = "share of new connections, 0 for none, 1 when left out" },
+	  .help = "share of new connections, 0 for none; add-server: 1" },
 	{ .letter = 'x', .name = "u-threshold", .argument = "CONNS",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(upper_text),
 	  .help = "connections at which it gets no new ones, 0 for no limit" },
@@ -476,6 +476,7 @@ static int find_verb(struct command_line *line, struct request *req)
 	const char *word = line->words[0];
 	size_t i;
 
+	req->letters = line->verb || req->ipvsadm;
 	if (line->verb) {
 		req->verb = line->verb;
 		return 0;

@@ -273,8 +273,17 @@ static bool same_ports(const struct endpoint *a, const struct endpoint *b)
 	return a->port == b->port && a->last_port == b->last_port;
 }
 
+/**
+ * parse_server() - read the server of a service
+ * @text: HOST or HOST:PORT
+ * @service: the service
+ * @any_port: take another port than the service's, as ipvsadm does with -g
+ * @server: the address, with the service's ports
+ *
+ * Return: 0 or -1.
+ */
 int parse_server(const char *text, const struct service_key *service,
-		 struct endpoint *server)
+		 bool any_port, struct endpoint *server)
 {
 	const struct endpoint *at = &service->at;
 	char copy[PARTS_TEXT];
@@ -288,8 +297,8 @@ int parse_server(const char *text, const struct service_key *service,
 			     text, at->family == AF_INET ? 4 : 6);
 	if (port && parse_port(port, service->protocol, server))
 		return -1;
-	if (port && !same_ports(server, at))
-		return fault("server '%s' has another port, and direct routing changes none",
+	if (port && !any_port && !same_ports(server, at))
+		return fault("server '%s' has another port: the server port must equal the service port with direct routing",
 			     text);
 	server->port = at->port;
 	server->last_port = at->last_port;

@@ -18,7 +18,7 @@ static int read_at(struct request *req, const char *text, __u8 protocol)
 {
 	bool setting = req->verb == &verbs[VERB_ADD_SERVICE] ||
 		       req->verb == &verbs[VERB_EDIT_SERVICE];
-	bool all = req->ipvsadm && (!setting || req->persist_text);
+	bool all = req->letters && (!setting || req->persist_text);
 
 	return parse_service(text, protocol, all, &req->service);
 }
@@ -72,7 +72,8 @@ static int read_server(struct request *req)
 	/* As a filter of connections it stands alone, too. */
 	if (!req->has_service)
 		return parse_any_server(req->server_text, &req->server);
-	return parse_server(req->server_text, &req->service, &req->server);
+	return parse_server(req->server_text, &req->service, req->letters,
+			    &req->server);
 }
 
 static int read_scheduling(struct request *req)
@@ -92,7 +93,7 @@ static int read_scheduling(struct request *req)
 /* ipvsadm's manual says 300, and it does 360. */
 static int read_persistence(struct request *req)
 {
-	req->persist = req->ipvsadm ? 360 : 300;
+	req->persist = req->letters ? 360 : 300;
 	if (!strcmp(req->persist_text, PERSIST_USUAL))
 		return 0;
 	return parse_number("persistence", req->persist_text, 0,

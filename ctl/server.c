@@ -35,7 +35,7 @@ static struct nlmsghdr *settings_message(struct nl *nl, const struct request *re
 {
 	struct nlmsghdr *nlh = server_request(nl, req, command);
 
-	settings_put(nlh, req);
+	settings_put(nlh, req, command == LBDR_CMD_SERVER_NEW);
 	if (req->direct)
 		mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD, LBDR_FORWARD_DR);
 	return nlh;

@@ -67,8 +67,8 @@ const struct verb verbs[VERBS] = {
 		.run = server_edit,
 		.message = server_edit_message,
 		.summary = "change a real server",
-		.details = "Weight 0 takes no new connection and keeps the open ones.\n"
-			   "Without -w the weight becomes 1, as with ipvsadm. Thresholds stay.",
+		.details = "Weight 0 takes no new connection and keeps the open ones. What is not\n"
+			   "named stays; -e sets weight 1 and no thresholds, as ipvsadm does.",
 		.example = "edit-server -t 192.0.2.63:80 -r 192.0.2.62 -w 0",
 		.ipvsadm_example = "-e -t 192.0.2.63:80 -r 192.0.2.62 -g -w 0",
 	},

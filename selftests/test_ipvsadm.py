@@ -92,9 +92,11 @@ GENERAL = """
 -a --sctp-service V4:95 -r R4:95
 -A --sctp-service [V6]:95 -s wlc
 -e -t V4:80 -r SPARE:80 -w 65535
+-e -t V4:80 -r SPARE:8080 -w 65534
 -e -u V4:82 -r R4 -w 7
 -E -t V4:89 -s wrr
 -E -t V4:87 -p 30 -s rr
+-E -t V4:88 -p 30
 -A -t V4:97 -s rr
 -D -t V4:97
 -d -t V4:80 -r DIRECTOR
@@ -161,7 +163,6 @@ REFUSED = """
 -a -t V4:80 -r 192.168.9.9 --ipip --tun-type gue --tun-port 6080
 -a -t V4:80 -r 192.168.9.9 -i --tun-type gre --tun-csum
 -a -t V4:80 -r 192.168.9.9 -g -w 70000
--a -t V4:80 -r SPARE:8080 -g
 -A -u V4:5060 -p 60 --pe sip
 -A -t V4:98 -s rr -b flag-1
 --start-daemon master --mcast-interface=eth0 --syncid 3
