@@ -22,6 +22,7 @@ void check_trace(void);
 void check_bounds(void);
 void check_questions(void);
 void check_verbs(void);
+void check_roundtrip(void);
 
 /* check_lines.c */
 /*

@@ -220,7 +220,8 @@ struct request {
 	const char *mac_text;
 	bool data;
 
-	bool numeric;
+	bool numeric;		/* --numeric; at last: print no names */
+	bool resolve;
 	bool connections;
 	bool stats;
 	bool rate;

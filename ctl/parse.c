@@ -89,21 +89,23 @@ static int parse_range(const char *text, const char *hyphen,
 static int parse_port(const char *text, __u8 protocol, struct endpoint *at)
 {
 	const char *hyphen = strchr(text, '-');
+	const char *word = protocol_word(protocol);
 	const struct servent *entry;
-	const char *word;
 	__u32 number;
 
 	if (!*text)
 		return fault("a port is missing after the colon");
-	if (isalpha((unsigned char)*text)) {
-		word = protocol_word(protocol);
+	/* Some names begin with a digit. */
+	if (!all_digits(text)) {
 		entry = getservbyname(text, word);
-		if (!entry)
-			return fault("port '%s' is neither a number nor a %s service by name",
-				     text, word);
-		at->port = ntohs(entry->s_port);
-		return 0;
+		if (entry)
+			at->port = ntohs(entry->s_port);
+		if (entry)
+			return 0;
 	}
+	if (isalpha((unsigned char)*text))
+		return fault("port '%s' is neither a number nor a %s service by name",
+			     text, word);
 	if (hyphen && hyphen != text)
 		return parse_range(text, hyphen, at);
 	if (parse_number("port", text, 0, 65535, &number))
@@ -153,11 +155,14 @@ static int parse_host(const char *what, const char *host, bool bracketed,
 	int why;
 
 	if (bracketed) {
-		if (inet_pton(AF_INET6, host, at->address) != 1)
-			return fault("%s '[%s]' is not an IPv6 address", what,
-				     host);
 		at->family = AF_INET6;
-		return 0;
+		if (inet_pton(AF_INET6, host, at->address) == 1)
+			return 0;
+		/* ipvsadm writes names of IPv6 addresses in brackets. */
+		if (!strchr(host, ':') && !ends_in_number(host) &&
+		    resolve(host, AF_INET6, at, &why))
+			return 0;
+		return fault("%s '[%s]' is not an IPv6 address", what, host);
 	}
 	if (inet_pton(AF_INET, host, at->address) == 1) {
 		at->family = AF_INET;

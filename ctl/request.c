@@ -158,7 +158,8 @@ static int read_conns(struct request *req, bool chosen)
 	    parse_count_by(req->count_by_text, &req->count_by))
 		return -1;
 	if (req->kill &&
-	    (req->count || req->count_by_text || req->json || req->numeric))
+	    (req->count || req->count_by_text || req->json ||
+	     req->numeric || req->resolve))
 		return fault("--kill tells how many it ended, and goes with no other listing");
 	if (req->all && !req->kill && !chosen)
 		return fault("--all goes with --kill; without a choice, all connections are meant");
@@ -308,6 +309,15 @@ static int read_words(struct request *req, const char *const *words,
 	return 0;
 }
 
+/* Names are asked for, but by ipvsadm. */
+static int read_numeric(struct request *req)
+{
+	if (req->numeric && req->resolve)
+		return fault("-n and --resolve exclude each other");
+	req->numeric = req->numeric || (!req->ipvsadm && !req->resolve);
+	return 0;
+}
+
 static int check_together(const struct request *req)
 {
 	bool table = req->stats || req->rate || req->thresholds ||
@@ -346,7 +356,7 @@ int request_read(struct request *req, const char *const *words, size_t count)
 	if (read_words(req, words, count) || read_service(req) ||
 	    read_server(req) || read_scheduling(req) || read_settings(req) ||
 	    settings_read(req) || read_filter(req) || read_interval(req) ||
-	    read_flow(req))
+	    read_flow(req) || read_numeric(req))
 		return -1;
 	if (req->netns && parse_netns(req->netns))
 		return -1;

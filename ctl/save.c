@@ -9,6 +9,26 @@
 
 #include "lbctl.h"
 
+/* A name may be of several addresses or ports, or no word of a file. */
+static bool reads_as(const char *text, __u8 protocol, const struct endpoint *at)
+{
+	struct service_key key;
+
+	return !strpbrk(text, " \t\"'#") &&
+	       !parse_service(text, protocol, true, &key) &&
+	       !memcmp(&key.at, at, sizeof(*at));
+}
+
+/* Names only where they are read as the same address and port again. */
+static const char *save_endpoint(const struct endpoint *at, __u8 protocol,
+				 bool numeric, char *text)
+{
+	endpoint_text(at, protocol, numeric, text);
+	if (!numeric && !reads_as(text, protocol, at))
+		endpoint_text(at, protocol, true, text);
+	return text;
+}
+
 /**
  * save_key() - the options that name a service
  * @key: the service's
@@ -30,7 +50,7 @@ const char *save_key(const struct service_key *key, bool numeric, char *text)
 		snprintf(text, SAVE_KEY_TEXT, "%s %s%s%s",
 			 key->protocol == IPPROTO_TCP ? "-t" :
 			 key->protocol == IPPROTO_UDP ? "-u" : "--sctp-service",
-			 endpoint_text(&key->at, key->protocol, numeric, at),
+			 save_endpoint(&key->at, key->protocol, numeric, at),
 			 vrf, key->vrf);
 	return text;
 }
@@ -89,7 +109,7 @@ void save_server(FILE *out, const struct server *server, const char *text,
 	char at[ENDPOINT_TEXT];
 
 	fprintf(out, "-a %s -r %s -g", text,
-		endpoint_text(&server->at, server->service.protocol, numeric,
+		save_endpoint(&server->at, server->service.protocol, numeric,
 			      at));
 	settings_save(out, NULL, server);
 	fputc('\n', out);
@@ -111,23 +131,18 @@ static void save_servers(FILE *out, const struct snapshot *shot,
 	}
 }
 
-/*
- * Numeric, for a name may mean another address tomorrow, but for ipvsadm, which
- * does as it is told.
- */
 void save_print(FILE *out, const struct snapshot *shot,
 		const struct request *req)
 {
-	bool numeric = req->numeric || !req->ipvsadm;
 	const struct service *service;
 	char text[SAVE_KEY_TEXT];
 	size_t i;
 
 	for (i = 0; i < shot->nr_services; i++) {
 		service = &shot->services[i];
-		save_key(&service->key, numeric, text);
+		save_key(&service->key, req->numeric, text);
 		save_service(out, service, text, req->ipvsadm);
-		save_servers(out, shot, service, text, numeric);
+		save_servers(out, shot, service, text, req->numeric);
 	}
 }
 

@@ -94,7 +94,7 @@ const struct verb verbs[VERBS] = {
 		.summary = "list services, connections, time-outs or drops",
 		.details = "With a service, only that one is listed. -r, --client, --state,\n"
 			   "--idle and --recent choose connections of -c.",
-		.example = "list -n --stats",
+		.example = "list --stats",
 		.ipvsadm_example = "-L -n --stats",
 	},
 	[VERB_CONNS] = {
