@@ -234,26 +234,21 @@ static int read_wanted(struct file *file, const struct request *apply,
 {
 	unsigned int line = 0;
 	struct request req;
-	int more;
 
-	while ((more = file_next(file)) > 0) {
-		if (file_request(file, apply->ipvsadm, &req) ||
-		    want(wanted, &req, file->line))
-			break;
+	while (file_command(file, apply, &req)) {
+		if (want(wanted, &req, file->line))
+			file_fault(file, file->line, fault_text());
 	}
 	/* More likely a lost file than the wish to have no service. */
-	if (!more && !wanted->begun && !apply->allow_empty) {
+	if (!file->commands && !apply->allow_empty) {
 		complain("%s has no commands; nothing was changed\n"
 			 "hint: --allow-empty removes every service",
 			 file->name);
 		return EXIT_USAGE;
 	}
-	if (more)
-		line = file->line;
-	else if (!check_wanted(wanted, &line))
-		return EXIT_DONE;
-	file_complain(file, line, fault_text());
-	return EXIT_USAGE;
+	if (!file->errors && check_wanted(wanted, &line))
+		file_fault(file, line, fault_text());
+	return file_verdict(file);
 }
 
 static void write_timeouts(FILE *out, const struct service *is,
@@ -483,6 +478,9 @@ static void complain_of(const char *script, unsigned int line,
 					     strerror(answer->error));
 }
 
+/* The script is in lbctl's grammar, whatever that of the file was. */
+static const struct request script_request;
+
 /* Does a script; EXIT_DONE with batch_again() of @answer when it is outdated. */
 static int run_script(struct nl *nl, const struct request *req, char *script,
 		      size_t size, struct nl_answer *answer)
@@ -500,7 +498,7 @@ static int run_script(struct nl *nl, const struct request *req, char *script,
 		complain("out of memory");
 		return EXIT_REFUSED;
 	}
-	status = restore_read(nl, &file, false, &batch);
+	status = restore_read(nl, &file, &script_request, &batch);
 	if (!status) {
 		line = batch_commit(nl, &batch, answer);
 		if (answer->error && !batch_again(answer)) {
@@ -557,6 +555,8 @@ int apply_run(struct nl *nl, const struct request *req)
 		status = try(nl, req, &wanted, &answer);
 	if (!status && answer.error)
 		status = nl_verdict(&answer, "transaction");
+	if (!status && file.skipped)
+		status = EXIT_PARTLY;
 	free(wanted.by_key);
 	snapshot_drop(&wanted.shot);
 	file_close(&file);

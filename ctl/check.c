@@ -473,6 +473,7 @@ int main(int argc, char **argv)
 	check_questions();
 	check_verbs();
 	check_roundtrip();
+	check_import();
 	printf("# %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed ? 1 : 0;
 }

@@ -23,6 +23,7 @@ void check_bounds(void);
 void check_questions(void);
 void check_verbs(void);
 void check_roundtrip(void);
+void check_import(void);
 
 /* check_lines.c */
 /*
@@ -45,6 +46,7 @@ struct kernel {
 	unsigned int removed;	/* services and servers, each by a command */
 	unsigned int commits;
 	unsigned int aborts;
+	bool ipvs;		/* ip_vs is asked */
 };
 
 extern struct kernel kernel;
@@ -54,6 +56,9 @@ struct run {
 	char *err;
 	int status;
 };
+
+/* check_import.c */
+int ipvs_ask(const struct nlmsghdr *nlh, nl_reader reader, void *data);
 
 void kernel_reset(void);
 void run_line(const char *name, const char *line, struct run *run);

@@ -239,7 +239,7 @@ static void refuses(const char *line, const char *value, const char *says,
 	int status = read_value(line, value, ipvsadm);
 	const char *told = status ? fault_text() : "it is taken";
 
-	result(status == -1 && strstr(told, says), "%s%s: '%s' is refused: %s",
+	result(status && strstr(told, says), "%s%s: '%s' is refused: %s",
 	       ipvsadm ? "ipvsadm's " : "", line, value, told);
 }
 

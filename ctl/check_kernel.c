@@ -356,6 +356,10 @@ void __wrap_nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader,
 
 	(void)nl;
 	memset(answer, 0, sizeof(*answer));
+	if (kernel.ipvs) {
+		answer->error = ipvs_ask(nlh, reader, data);
+		return;
+	}
 	switch (genl->cmd) {
 	case LBDR_CMD_SERVICE_GET:
 		sane = tell_services(nlh, reader, data, &answer->error);

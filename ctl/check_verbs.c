@@ -3,7 +3,9 @@
  * Tests of whole commands: what they change, and what they print, against the
  * director of check_kernel.c.
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,6 +268,128 @@ static void check_apply(void)
 	run_free(&run);
 }
 
+/* Text that is in what a command said, by bars. */
+static bool says_all(const char *said, const char *words)
+{
+	char copy[512];
+	char *rest = copy;
+	char *word;
+
+	snprintf(copy, sizeof(copy), "%s", words);
+	while ((word = strsep(&rest, "|"))) {
+		if (!strstr(said, word))
+			return false;
+	}
+	return true;
+}
+
+static size_t lines_of(const char *text)
+{
+	size_t lines = 0;
+
+	for (; *text; text++)
+		lines += *text == '\n';
+	return lines;
+}
+
+/* As a file from ip_vs may be: line 1 and 7 are good. */
+static const char migrated[] =
+	"-A -t 192.0.2.1:80 -s rr\n"
+	"-a -t 192.0.2.1:80 -r 192.0.2.2:80 -m -w 1\n"
+	"-a -t 192.0.2.1:80 -r 127.0.0.1:80 -g -w 1\n"
+	"-A -t 192.0.2.9:80 -s rr -p 300 -M 0.0.0.0\n"
+	"-a -t 192.0.2.9:80 -r 192.0.2.3:80 -g -w 1\n"
+	"-A -t [2001:db8::1]:80 -s rr\n"
+	"-a -t 192.0.2.1:80 -r 192.0.2.3:8080 -g -w 1\n"
+	"-a -t [2001:db8::1]:80 -r [::1]:80 -g -w 1\n"
+	"-A -u 192.0.2.7:5060 -s rr -p 60 --pe sip\n"
+	"-a -u 192.0.2.7:5060 -r 192.0.2.3:5060 -i\n"
+	"-A -f 7 -s rr\n"
+	"-a -f 7 -r 192.0.2.3:80 -g -w 1\n";
+
+static void check_migration(void)
+{
+	char line[128];
+	struct run run;
+
+	kernel_reset();
+	snprintf(line, sizeof(line), "restore %s", file_with(migrated));
+	run_line("lbctl", line, &run);
+	result(run.status == EXIT_USAGE && !kernel.changes &&
+	       says_all(run.err, "line 2: |line 3: |line 4: |line 8: |line 9: |line 10: |nothing was changed") &&
+	       !strstr(run.err, "line 5") && lines_of(run.err) == 6,
+	       "all errors of a file are told at once: %s", run.err);
+	run_free(&run);
+	snprintf(line, sizeof(line), "restore --skip-unsupported %s/rules", dir);
+	run_line("lbctl", line, &run);
+	result(run.status == EXIT_PARTLY &&
+	       says_all(run.err, "line 2 skipped: |line 3 skipped: |line 4 skipped: |line 5 skipped: |line 8 skipped: |line 9 skipped: |line 10 skipped: ") &&
+	       lines_of(run.err) == 7,
+	       "--skip-unsupported skips them, and what needs them (%d): %s",
+	       run.status, run.err);
+	run_free(&run);
+	saves("-A -t 192.0.2.1:80 -s rr\n"
+	      "-a -t 192.0.2.1:80 -r 192.0.2.3:80 -g -w 1\n"
+	      "-A -t [2001:db8::1]:80 -s rr\n"
+	      "-A -f 7 -s rr\n"
+	      "-a -f 7 -r 192.0.2.3:0 -g -w 1\n", "and does the rest");
+	kernel_reset();
+	file_with("-A -t 192.0.2.1:80 -s nonsense,\n-A -t 192.0.2.1:99999\n-L\n");
+	run_line("lbctl", line, &run);
+	result(run.status == EXIT_USAGE && !kernel.changes &&
+	       says_all(run.err, "line 2: |line 3: "),
+	       "a wrong line is an error also then: %s", run.err);
+	run_free(&run);
+}
+
+static void check_set(void)
+{
+	kernel_reset();
+	run_quiet("set-timeout established=7200 syn_recv=30");
+	saves("--set 7200 0 0\nset-timeout syn_recv=30\n",
+	      "save writes the time-outs that ipvsadm knows as --set");
+	run_quiet("set-timeout established=900");
+	saves("set-timeout syn_recv=30\n", "and the others as set-timeout");
+}
+
+/* Devices of the test program are one with the subnet 192.0.2.0/24. */
+int __wrap_getifaddrs(struct ifaddrs **list);
+
+int __wrap_getifaddrs(struct ifaddrs **list)
+{
+	static struct sockaddr_in broadcast = { .sin_family = AF_INET };
+	static struct ifaddrs device = {
+		.ifa_flags = IFF_BROADCAST,
+		.ifa_broadaddr = (struct sockaddr *)&broadcast,
+	};
+
+	broadcast.sin_addr.s_addr = htonl(0xc00002ff);
+	*list = &device;
+	return 0;
+}
+
+static void check_broadcast(void)
+{
+	struct run run;
+	char line[128];
+
+	kernel_reset();
+	run_line("lbctl", "add-service -t 192.0.2.255:80", &run);
+	result(!run.status && strstr(run.err, "broadcast"),
+	       "a broadcast address as VIP gets a warning: %s", run.err);
+	run_free(&run);
+	run_line("lbctl", "add-service -t 192.0.2.254:80", &run);
+	result(!run.status && !strstr(run.err, "broadcast"),
+	       "another address gets none");
+	run_free(&run);
+	snprintf(line, sizeof(line), "restore %s",
+		 file_with("-A -u 192.0.2.255:53\n"));
+	run_line("lbctl", line, &run);
+	result(!run.status && strstr(run.err, "broadcast"),
+	       "also in a file: %s", run.err);
+	run_free(&run);
+}
+
 void check_verbs(void)
 {
 	char name[64];
@@ -276,6 +400,9 @@ void check_verbs(void)
 	check_save_file();
 	check_edits();
 	check_apply();
+	check_migration();
+	check_set();
+	check_broadcast();
 	snprintf(name, sizeof(name), "%s/rules", dir);
 	unlink(name);
 	rmdir(dir);

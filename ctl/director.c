@@ -184,6 +184,32 @@ int entry_set(struct nl *nl, const struct request *req)
 	return nl_verdict(&answer, "entry");
 }
 
+/*
+ * The three time-outs that ipvsadm knows in a line that it reads, in which 0 stands
+ * for one that is as usual.
+ */
+static void save_set(FILE *out, struct timeouts *timeouts)
+{
+	static const __u8 states[] = {
+		LBDR_CONN_STATE_ESTABLISHED, LBDR_CONN_STATE_FIN_WAIT,
+		LBDR_CONN_STATE_UDP,
+	};
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(states); i++)
+		any |= timeouts->given[states[i]];
+	if (!any)
+		return;
+	fputs("--set", out);
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		fprintf(out, " %u", timeouts->given[states[i]] ?
+			timeouts->seconds[states[i]] : 0);
+		timeouts->given[states[i]] = false;
+	}
+	fputc('\n', out);
+}
+
 /* The lines of save that are about the director, before those of services. */
 static bool read_saved(const struct nlmsghdr *nlh, void *data)
 {
@@ -199,6 +225,7 @@ static bool read_saved(const struct nlmsghdr *nlh, void *data)
 		if (info.timeouts.seconds[state] == usual_timeouts[state])
 			info.timeouts.given[state] = false;
 	}
+	save_set(out, &info.timeouts);
 	if (*timeouts_text(&info.timeouts, text))
 		fprintf(out, "set-timeout %s\n", text);
 	if (info.entry == LBDR_ENTRY_PREROUTING)

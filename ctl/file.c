@@ -46,6 +46,7 @@ void file_close(struct file *file)
 	if (file->in && file->in != stdin)
 		fclose(file->in);
 	free(file->text);
+	free(file->without);
 	memset(file, 0, sizeof(*file));
 }
 
@@ -123,7 +124,7 @@ int file_next(struct file *file)
 		errno = 0;
 		size = getline(&file->text, &file->room, file->in);
 		if (size < 0 && !feof(file->in))
-			return fault("cannot read on: %s",
+			return fault("cannot read: %s",
 				     strerror(errno ? errno : EIO));
 		if (size < 0)
 			return 0;
@@ -146,20 +147,134 @@ int file_next(struct file *file)
  * @ipvsadm: by ipvsadm's grammar alone
  * @req: what is asked for; texts point into the line
  *
- * Return: 0, or -1 and then fault_text() tells more.
+ * Return: 0; -1 for wrong usage, 1 for what lbdr does not support, and then
+ * fault_text() tells more.
  */
 int file_request(struct file *file, bool ipvsadm, struct request *req)
 {
+	int status;
+
 	memset(req, 0, sizeof(*req));
 	req->ipvsadm = ipvsadm;
-	if (options_read(file->count + 1, file->words, req))
-		return -1;
+	status = options_read(file->count + 1, file->words, req);
+	if (status)
+		return status;
 	if (!req->verb->message || req->help)
 		return fault("%s is no command for a file, it changes nothing there",
 			     req->verb->name);
 	if (req->netns)
 		return fault("-N belongs to the command that reads the file, and is for all of it");
 	return 0;
+}
+
+/* Further errors are only counted: the file is another one than was meant. */
+#define ERRORS_MAX 20
+
+/**
+ * file_fault() - note that a line is wrong
+ * @file: the file
+ * @line: its line
+ * @sentence: what is wrong
+ *
+ * The last one is told by file_verdict().
+ */
+void file_fault(struct file *file, unsigned int line, const char *sentence)
+{
+	if (file->errors && file->errors < ERRORS_MAX)
+		complain("%s, line %u: %s", file->name, file->error_line,
+			 file->error);
+	if (file->errors++ >= ERRORS_MAX)
+		return;
+	file->error_line = line;
+	snprintf(file->error, sizeof(file->error), "%s", sentence);
+}
+
+/**
+ * file_verdict() - tell whether all lines were commands
+ * @file: the file, read to its end
+ *
+ * Return: EXIT_DONE, or EXIT_USAGE when the errors have been told.
+ */
+int file_verdict(struct file *file)
+{
+	if (!file->errors)
+		return EXIT_DONE;
+	if (file->errors <= ERRORS_MAX) {
+		file_complain(file, file->error_line, file->error);
+		return EXIT_USAGE;
+	}
+	complain("%s, line %u: %s", file->name, file->error_line, file->error);
+	complain("%s has %u more errors; nothing was changed", file->name,
+		 file->errors - ERRORS_MAX);
+	return EXIT_USAGE;
+}
+
+static void skip(struct file *file, const char *sentence)
+{
+	complain("warning: %s, line %u skipped: %s", file->name, file->line,
+		 sentence);
+	file->skipped++;
+}
+
+/* What is about a service that is not added cannot be done either. */
+static void skip_service(struct file *file, struct request *req)
+{
+	bool ipvsadm = req->ipvsadm;
+
+	skip(file, fault_text());
+	memset(req, 0, sizeof(*req));
+	req->ipvsadm = ipvsadm;
+	if (!options_service(file->count + 1, file->words, req) ||
+	    req->verb != &verbs[VERB_ADD_SERVICE])
+		return;
+	file->without = grow(file->without, &file->room_without,
+			     file->nr_without, sizeof(*file->without));
+	file->without[file->nr_without++] = req->service;
+}
+
+static bool is_without(const struct file *file, const struct request *req)
+{
+	size_t i;
+
+	for (i = 0; req->has_service && i < file->nr_without; i++) {
+		if (!service_key_compare(&file->without[i], &req->service))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * file_command() - read the next command
+ * @file: the file
+ * @how: the request whose file it is
+ * @req: the command
+ *
+ * Lines that are wrong are noted, and left out; so are those that lbdr does not
+ * support, as @how wants.
+ *
+ * Return: false at the end; then see file_verdict().
+ */
+bool file_command(struct file *file, const struct request *how,
+		  struct request *req)
+{
+	int more, status;
+
+	while ((more = file_next(file))) {
+		file->commands++;
+		status = more < 0 ? -1 : file_request(file, how->ipvsadm, req);
+		if (status > 0 && how->skip_unsupported) {
+			skip_service(file, req);
+		} else if (status) {
+			file_fault(file, file->line, fault_text());
+			if (ferror(file->in))
+				return false;
+		} else if (is_without(file, req)) {
+			skip(file, "its service was skipped");
+		} else {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* The lines are one thing: where one is wrong, all are left undone. */

@@ -208,6 +208,7 @@ struct request {
 	bool drain;
 	bool dry_run;
 	bool allow_empty;
+	bool skip_unsupported;
 	const char *client_text;
 	const char *state_text;
 	const char *idle_text;
@@ -323,6 +324,7 @@ enum verb_id {
 	VERB_SAVE,
 	VERB_RESTORE,
 	VERB_APPLY,
+	VERB_IMPORT,
 	VERB_LIST_SCHEDULERS,
 	VERB_DOCTOR,
 	VERB_SETUP_REALSERVER,
@@ -343,6 +345,7 @@ extern const struct verb verbs[VERBS];
 int options_read(int argc, char **argv, struct request *req);
 void options_usage(FILE *out, const struct verb *verb, bool ipvsadm);
 void options_explain(FILE *out, const struct verb *verb, bool ipvsadm);
+bool options_service(int argc, char **argv, struct request *req);
 bool options_consistent(void);
 int options_partial(char *const *words, size_t count, struct request *req,
 		    const char **wants, const char **argument);
@@ -350,6 +353,7 @@ void options_offer(const struct verb *verb);
 
 /* request.c */
 int request_read(struct request *req, const char *const *words, size_t count);
+int request_service(struct request *req);
 
 /* help.c */
 void help_general(FILE *out, bool ipvsadm);
@@ -360,6 +364,8 @@ int version_run(struct nl *nl, const struct request *req);
 
 /* parse.c: 0 or -1, and then fault_text() is the sentence to show. */
 int fault(const char *format, ...) __printf(1, 2);
+int lacks(const char *format, ...) __printf(1, 2);
+bool fault_unsupported(void);
 const char *fault_text(void);
 int parse_number(const char *what, const char *text, __u32 min, __u32 max,
 		 __u32 *number);
@@ -436,7 +442,10 @@ struct nl_answer {
 typedef bool (*nl_reader)(const struct nlmsghdr *nlh, void *data);
 
 int netns_enter(const char *name);
+struct ifaddrs;
+int netns_addresses(const char *netns, struct ifaddrs **list);
 int nl_open(struct nl **nl, const char *netns);
+int nl_open_ipvs(struct nl **nl, const char *netns);
 void nl_close(struct nl *nl);
 struct nlmsghdr *nl_request(struct nl *nl, __u8 command);
 struct nlmsghdr *nl_dump_request(struct nl *nl, __u8 command);
@@ -500,6 +509,7 @@ void json_list_add(struct json_list *list, json_t *object);
 void json_list_end(struct json_list *list);
 
 /* service.c and server.c */
+void service_warn(const struct request *req, const struct service_key *key);
 int service_add(struct nl *nl, const struct request *req);
 int service_edit(struct nl *nl, const struct request *req);
 int service_del(struct nl *nl, const struct request *req);
@@ -539,12 +549,24 @@ struct file {
 	size_t room;
 	char *words[FILE_WORDS + 2];	/* the program's name, and NULL */
 	int count;
+	unsigned int commands;	/* read so far, also wrong ones */
+	unsigned int errors;
+	unsigned int error_line;	/* of the last one, and its sentence */
+	char error[512];
+	unsigned int skipped;		/* lines */
+	struct service_key *without;	/* services whose line was skipped */
+	size_t nr_without;
+	size_t room_without;
 };
 
 int file_open(struct file *file, const char *name);
 int file_next(struct file *file);
 int file_split(char *text, char **words, int *count);
 int file_request(struct file *file, bool ipvsadm, struct request *req);
+bool file_command(struct file *file, const struct request *how,
+		  struct request *req);
+void file_fault(struct file *file, unsigned int line, const char *sentence);
+int file_verdict(struct file *file);
 void file_close(struct file *file);
 int file_replace(const char *name, const char *text, size_t size);
 void file_complain(const struct file *file, unsigned int line,
@@ -572,10 +594,15 @@ void batch_drop(struct batch *batch);
 /* restore.c and apply.c */
 #define RESTORE_TRIES 10
 
-int restore_read(struct nl *nl, struct file *file, bool ipvsadm,
+int restore_read(struct nl *nl, struct file *file, const struct request *how,
 		 struct batch *batch);
+int restore_file(struct nl *nl, struct file *file, const struct request *how);
 int restore_run(struct nl *nl, const struct request *req);
 int apply_run(struct nl *nl, const struct request *req);
+
+/* import.c */
+int import_run(struct nl *nl, const struct request *req);
+int import_write(struct nl *ipvs, FILE *out);
 
 /* list.c, snapshot.c, conns.c and director.c */
 struct snapshot {

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include <linux/genetlink.h>
+#include <linux/ip_vs.h>
 
 #include "lbctl.h"
 
@@ -78,33 +80,52 @@ err_errno:
 }
 
 /*
- * A socket belongs to the namespace it was made in for good. The process goes
- * back to where it was, so that names are looked up with the resolver of
- * whoever called.
+ * Runs a function in a namespace. The process goes back to where it was, so that
+ * names are looked up with the resolver of whoever called. Returns what the function
+ * returns, or -1 when the error has been told.
  */
-static struct mnl_socket *socket_in(const char *netns)
+static int call_in(const char *netns, int (*call)(void *data), void *data)
 {
-	struct mnl_socket *sock = NULL;
+	int status = -1;
 	int home;
 
 	if (!netns)
-		return socket_here();
+		return call(data);
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (home < 0) {
 		complain("cannot open /proc/self/ns/net: %s", strerror(errno));
-		return NULL;
+		return -1;
 	}
 	if (!netns_enter(netns)) {
-		sock = socket_here();
-		if (sock && setns(home, CLONE_NEWNET)) {
+		status = call(data);
+		if (setns(home, CLONE_NEWNET)) {
 			complain("cannot leave the network namespace '%s': %s",
 				 netns, strerror(errno));
-			mnl_socket_close(sock);
-			sock = NULL;
+			status = -1;
 		}
 	}
 	close(home);
-	return sock;
+	return status;
+}
+
+/* A socket belongs to the namespace it was made in for good. */
+static int call_socket(void *data)
+{
+	struct mnl_socket **sock = data;
+
+	*sock = socket_here();
+	return *sock ? 0 : -1;
+}
+
+static int call_addresses(void *data)
+{
+	return getifaddrs(data);
+}
+
+/* The addresses of a namespace's devices; 0 or -1. */
+int netns_addresses(const char *netns, struct ifaddrs **list)
+{
+	return call_in(netns, call_addresses, list);
 }
 
 static struct nlmsghdr *begin(struct nl *nl, __u16 family, __u8 command,
@@ -313,37 +334,51 @@ static bool read_family(const struct nlmsghdr *nlh, void *data)
 	return decode_family(nlh, data);
 }
 
-static int find_family(struct nl *nl)
+static int find_family(struct nl *nl, const char *name, const char *missing)
 {
 	struct nl_answer answer;
 	struct nlmsghdr *nlh;
 
 	nlh = begin(nl, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, NLM_F_ACK);
-	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, LBDR_FAMILY_NAME);
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, name);
 	nl_ask(nl, nlh, read_family, &nl->family, &answer);
 	if (answer.error == ENOENT) {
-		complain("the lbdr module is not loaded: try 'modprobe lbdr' or 'insmod lbdr.ko'");
+		complain("%s", missing);
 		return EXIT_REFUSED;
 	}
 	return nl_verdict(&answer, "netlink family");
 }
 
-int nl_open(struct nl **nl, const char *netns)
+static int open_family(struct nl **nl, const char *netns, const char *name,
+		       const char *missing)
 {
-	int status;
+	int status = EXIT_REFUSED;
 
 	*nl = calloc(1, sizeof(**nl));
 	if (!*nl) {
 		complain("out of memory");
 		return EXIT_REFUSED;
 	}
-	(*nl)->socket = socket_in(netns);
-	status = (*nl)->socket ? find_family(*nl) : EXIT_REFUSED;
+	if (!call_in(netns, call_socket, &(*nl)->socket))
+		status = find_family(*nl, name, missing);
 	if (status) {
 		nl_close(*nl);
 		*nl = NULL;
 	}
 	return status;
+}
+
+int nl_open(struct nl **nl, const char *netns)
+{
+	return open_family(nl, netns, LBDR_FAMILY_NAME,
+			   "the lbdr module is not loaded: try 'modprobe lbdr' or 'insmod lbdr.ko'");
+}
+
+/* The family of ip_vs; its version is 1, as lbdr's is. */
+int nl_open_ipvs(struct nl **nl, const char *netns)
+{
+	return open_family(nl, netns, IPVS_GENL_NAME,
+			   "ip_vs is not loaded: nothing to import");
 }
 
 void nl_close(struct nl *nl)

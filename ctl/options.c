@@ -159,6 +159,12 @@ static const struct option options[] = {
 	  .help = "print what would be done, and do nothing" },
 	{ .name = "allow-empty", .verbs = ON(APPLY), TO(allow_empty), .ours = true,
 	  .help = "accept a file without commands: remove everything" },
+	{ .name = "dry-run", .verbs = ON(IMPORT), TO(dry_run), .ours = true,
+	  .help = "print the commands, and do nothing" },
+	{ .name = "skip-unsupported",
+	  .verbs = ON(RESTORE) | ON(APPLY) | ON(IMPORT), TO(skip_unsupported),
+	  .ours = true,
+	  .help = "skip lines that lbdr does not support, with a warning" },
 	{ .letter = 'n', .name = "numeric",
 	  .verbs = ON(LIST) | ON(SAVE) | ON(CONNS) | ON(TRACE),
 	  TO(numeric), .help = "numbers instead of names, the default of lbctl" },
@@ -444,10 +450,10 @@ static int refuse(const struct token *token, const struct option *row)
 	char text[SPELLING];
 
 	if (token->letter)
-		fault("option %s (--%s) is refused: %s", spelling(token, text),
+		lacks("option %s (--%s) is refused: %s", spelling(token, text),
 		      row->name, row->refusal);
 	else
-		fault("option %s is refused: %s", spelling(token, text),
+		lacks("option %s is refused: %s", spelling(token, text),
 		      row->refusal);
 	return 1;
 }
@@ -576,7 +582,33 @@ int options_read(int argc, char **argv, struct request *req)
 		return 0;
 	if (line.nr_words && !req->verb->words)
 		return fault("unexpected argument '%s'", line.words[0]);
-	return request_read(req, line.words, line.nr_words);
+	status = request_read(req, line.words, line.nr_words);
+	return status && fault_unsupported() ? 1 : status;
+}
+
+/**
+ * options_service() - which service a command is about that is not supported
+ * @argc: as options_read() got it
+ * @argv: as options_read() got it
+ * @req: in: ipvsadm; out: verb and service
+ *
+ * Return: true if there is one.
+ */
+bool options_service(int argc, char **argv, struct request *req)
+{
+	struct command_line line = { .nr_tokens = 0 };
+	const struct option *row;
+	size_t i;
+
+	if (read_words(&line, argv + !!argc, req->ipvsadm) ||
+	    find_verb(&line, req))
+		return false;
+	for (i = 0; i < line.nr_tokens; i++) {
+		row = next_row(NULL, &line.tokens[i], req->ipvsadm);
+		if (!row || !row->refusal)
+			apply(&line.tokens[i], req);
+	}
+	return !request_service(req) && req->has_service;
 }
 
 /*

@@ -17,6 +17,7 @@
 #include "lbctl.h"
 
 static char sentence[512];
+static bool unsupported;
 
 /* Returns -1, so that a parser can return its complaint. */
 int fault(const char *format, ...)
@@ -26,7 +27,25 @@ int fault(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
+	unsupported = false;
 	return -1;
+}
+
+/* The same for what ip_vs does and lbdr does not. */
+int lacks(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(sentence, sizeof(sentence), format, args);
+	va_end(args);
+	unsupported = true;
+	return -1;
+}
+
+bool fault_unsupported(void)
+{
+	return unsupported;
 }
 
 const char *fault_text(void)
@@ -273,6 +292,14 @@ int parse_fwmark(const char *text, bool ipv6, struct service_key *key)
 	return 0;
 }
 
+static bool is_loopback(const struct endpoint *at)
+{
+	static const struct in6_addr loopback = IN6ADDR_LOOPBACK_INIT;
+
+	return at->family == AF_INET ? at->address[0] == 127 :
+		       !memcmp(at->address, &loopback, sizeof(loopback));
+}
+
 static bool same_ports(const struct endpoint *a, const struct endpoint *b)
 {
 	return a->port == b->port && a->last_port == b->last_port;
@@ -302,6 +329,9 @@ int parse_server(const char *text, const struct service_key *service,
 			     text, at->family == AF_INET ? 4 : 6);
 	if (port && parse_port(port, service->protocol, server))
 		return -1;
+	if (is_loopback(server))
+		return lacks("server '%s' not supported: for local delivery use another address of the director",
+			     text);
 	if (port && !any_port && !same_ports(server, at))
 		return fault("server '%s' has another port: the server port must equal the service port with direct routing",
 			     text);
@@ -411,7 +441,7 @@ int parse_netmask(const char *text, int family, __u8 *prefix)
 				     text);
 		number = ntohl(mask.s_addr);
 		if (!number)
-			return fault("mask '%s' makes all clients one, at least one bit must count",
+			return lacks("mask '%s' (all clients as one) not supported: at least one bit must count",
 				     text);
 		/* From the left ones, then zeros: its complement ends in ones. */
 		if (~number & (~number + 1))

@@ -48,7 +48,7 @@ static int read_key(struct request *req)
 }
 
 /* A part of the service's key; without a service, where connections are. */
-static int read_service(struct request *req)
+int request_service(struct request *req)
 {
 	bool filter = req->verb == &verbs[VERB_CONNS] ||
 		      req->verb == &verbs[VERB_DEL_CONN] || req->connections;
@@ -353,7 +353,7 @@ static int check_together(const struct request *req)
  */
 int request_read(struct request *req, const char *const *words, size_t count)
 {
-	if (read_words(req, words, count) || read_service(req) ||
+	if (read_words(req, words, count) || request_service(req) ||
 	    read_server(req) || read_scheduling(req) || read_settings(req) ||
 	    settings_read(req) || read_filter(req) || read_interval(req) ||
 	    read_flow(req) || read_numeric(req))

@@ -14,30 +14,27 @@
  * restore_read() - understand a file
  * @nl: the connection with the kernel
  * @file: the file
- * @ipvsadm: by ipvsadm's grammar alone
+ * @how: the request whose file it is
  * @batch: gets its commands
  *
- * Return: the exit status, the error has been told.
+ * Return: the exit status, the errors have been told.
  */
-int restore_read(struct nl *nl, struct file *file, bool ipvsadm,
+int restore_read(struct nl *nl, struct file *file, const struct request *how,
 		 struct batch *batch)
 {
 	struct request req;
-	int more;
 
-	while ((more = file_next(file)) > 0) {
-		if (file_request(file, ipvsadm, &req))
-			break;
+	while (file_command(file, how, &req)) {
 		batch_add(batch, req.verb->message(nl, &req), file->line);
-		if (req.verb != &verbs[VERB_ADD_SERVICE] || batch->adds)
+		if (req.verb != &verbs[VERB_ADD_SERVICE])
+			continue;
+		service_warn(how, &req.service);
+		if (batch->adds)
 			continue;
 		batch->adds = true;
 		batch->added = req.service;
 	}
-	if (!more)
-		return EXIT_DONE;
-	file_complain(file, file->line, fault_text());
-	return EXIT_USAGE;
+	return file_verdict(file);
 }
 
 static int send_batch(struct nl *nl, const struct file *file,
@@ -59,21 +56,39 @@ static int send_batch(struct nl *nl, const struct file *file,
 	return EXIT_REFUSED;
 }
 
-int restore_run(struct nl *nl, const struct request *req)
+/**
+ * restore_file() - do the commands of a file
+ * @nl: the connection with the kernel
+ * @file: the file
+ * @how: the request whose file it is
+ *
+ * Return: the exit status, the error has been told.
+ */
+int restore_file(struct nl *nl, struct file *file, const struct request *how)
 {
 	struct batch batch = { .count = 0 };
+	int status;
+
+	status = restore_read(nl, file, how, &batch);
+	if (!status)
+		status = send_batch(nl, file, &batch);
+	if (!status && batch.adds)
+		rules_warn(nl, how, &batch.added, false);
+	if (!status && file->skipped)
+		status = EXIT_PARTLY;
+	batch_drop(&batch);
+	return status;
+}
+
+int restore_run(struct nl *nl, const struct request *req)
+{
 	struct file file;
 	int status;
 
 	status = file_open(&file, req->word);
 	if (status)
 		return status;
-	status = restore_read(nl, &file, req->ipvsadm, &batch);
-	if (!status)
-		status = send_batch(nl, &file, &batch);
-	if (!status && batch.adds)
-		rules_warn(nl, req, &batch.added, false);
-	batch_drop(&batch);
+	status = restore_file(nl, &file, req);
 	file_close(&file);
 	return status;
 }

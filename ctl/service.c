@@ -3,7 +3,10 @@
  * The verbs that change services: one request each, and the kernel's verdict.
  */
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lbctl.h"
 
@@ -87,10 +90,50 @@ struct nlmsghdr *service_add_message(struct nl *nl, const struct request *req)
 	return nlh;
 }
 
+/* Routers and clients would send to all hosts of the subnet, and hosts answer. */
+static bool is_broadcast(const struct ifaddrs *list, const struct endpoint *at)
+{
+	const struct sockaddr_in *address;
+
+	for (; list; list = list->ifa_next) {
+		address = (const struct sockaddr_in *)list->ifa_broadaddr;
+		if ((list->ifa_flags & IFF_BROADCAST) && address &&
+		    address->sin_family == AF_INET &&
+		    !memcmp(&address->sin_addr, at->address, 4))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * service_warn() - warn of a service that is added but cannot work
+ * @req: the request; its namespace is the service's
+ * @key: the service
+ *
+ * The addresses of devices are read once.
+ */
+void service_warn(const struct request *req, const struct service_key *key)
+{
+	static struct ifaddrs *list;
+	static bool read;
+	char text[ENDPOINT_TEXT];
+
+	if (key->fwmark || key->at.family != AF_INET)
+		return;
+	if (!read && netns_addresses(req->netns, &list))
+		list = NULL;
+	read = true;
+	if (is_broadcast(list, &key->at))
+		complain("warning: VIP %s is the broadcast address of a subnet of this host",
+			 address_text(&key->at, text));
+}
+
 int service_add(struct nl *nl, const struct request *req)
 {
-	int status = send_settings(nl, req, service_add_message(nl, req));
+	int status;
 
+	service_warn(req, &req->service);
+	status = send_settings(nl, req, service_add_message(nl, req));
 	if (!status)
 		rules_warn(nl, req, &req->service, true);
 	return status;

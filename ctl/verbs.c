@@ -211,6 +211,15 @@ const struct verb verbs[VERBS] = {
 			   "file without commands is refused, see --allow-empty.",
 		.example = "apply --dry-run /etc/lbdr.rules",
 	},
+	[VERB_IMPORT] = {
+		.name = "import",
+		.needs = OFFLINE,
+		.run = import_run,
+		.summary = "add the services and servers of a running ip_vs",
+		.details = "All of them or none, and its time-outs; connections stay with ip_vs.\n"
+			   "--dry-run prints the commands, to be changed and restored.",
+		.example = "import --dry-run",
+	},
 	[VERB_LIST_SCHEDULERS] = {
 		.name = "list-schedulers",
 		.run = schedulers_run,

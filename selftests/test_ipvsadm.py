@@ -283,6 +283,47 @@ def test_lines():
            "%s: counters and services go" % side.name, said)
 
 
+IMPORTED = """
+-A -t V4:80 -s rr -p 300 -M 255.255.255.0
+-a -t V4:80 -r R4 -w 3 -g
+-a -t V4:80 -r SPARE -w 0 -g
+-A -t [V6]:80 -s wlc -p 200 -M 64
+-a -t [V6]:80 -r [R6]:80 -g -w 7
+-A -u V4:53 -s sh -b sh-port,sh-fallback -o
+-A -f 7 -6 -s lc
+--set 800 0 200
+""".strip().splitlines()
+
+
+@only("trixie")
+def test_import():
+    """Everything that ip_vs has, read by its netlink family."""
+    stock, own = twins()
+    for side in (own, stock):
+        side.call("-C")
+    said = configure(stock, IMPORTED)
+    ok(not said, "ip_vs is configured", "\n".join(said))
+    done = net.lbctl("import", check=False)
+    ok(done.returncode == 0 and not done.stderr, "lbctl import takes all of it",
+       done.stderr)
+    for line in ("-Ln", "-L --timeout"):
+        wrong = differences(line, stock.list(line), own.list(line))
+        ok(not wrong, "ipvsadm %s: the same as before" % line, wrong)
+    saved = own.list("-S -n")
+    configure(stock, ["-a -t V4:80 -r 192.168.9.9:8080 -m"])
+    own.call("-C")
+    done = net.lbctl("import", check=False)
+    ok(done.returncode == 1 and "-m" in done.stderr and
+       "nothing was changed" in done.stderr and not own.list("-S -n"),
+       "NAT is not supported", done.stderr)
+    done = net.lbctl("import", "--skip-unsupported", check=False)
+    ok(done.returncode == 3 and "skipped" in done.stderr and
+       sorted(own.list("-S -n").splitlines()) == sorted(saved.splitlines()),
+       "--skip-unsupported imports the rest", done.stderr)
+    for side in (own, stock):
+        side.call("-C")
+
+
 TRAFFIC = """
 -A -t V4:80 -s rr -p 300 -M 255.255.255.0
 -a -t V4:80 -r R4 -w 3
