@@ -474,6 +474,7 @@ int main(int argc, char **argv)
 	check_verbs();
 	check_roundtrip();
 	check_import();
+	check_schemas();
 	printf("# %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed ? 1 : 0;
 }

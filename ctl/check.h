@@ -24,6 +24,7 @@ void check_questions(void);
 void check_verbs(void);
 void check_roundtrip(void);
 void check_import(void);
+void check_schemas(void);
 
 /* check_lines.c */
 /*

@@ -120,6 +120,8 @@ static bool tell_server(const struct server *server, nl_reader reader,
 	mnl_attr_nest_end(nlh, nest);
 	nl_put_address(nlh, LBDR_A_SERVER_ADDRESS, &server->at);
 	mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(server->at.port));
+	if (server->draining)
+		mnl_attr_put(nlh, LBDR_A_SERVER_DRAIN, 0, NULL);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_WEIGHT, server->weight);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_UPPER, server->upper);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_LOWER, server->lower);
@@ -261,6 +263,11 @@ static int change_server(const struct nlmsghdr *nlh, __u8 command)
 	}
 	if (!server)
 		return ENOENT;
+	/* It has connections for ever. */
+	if (attrs[LBDR_A_SERVER_DRAIN]) {
+		server->draining = true;
+		return 0;
+	}
 	if (command == LBDR_CMD_SERVER_DEL) {
 		kernel.removed++;
 		service->servers--;

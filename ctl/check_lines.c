@@ -247,7 +247,8 @@ static bool sets_two(const struct request *req)
 
 static bool drains(const struct request *req)
 {
-	return req->drain && req->server.address[3] == 62;
+	return req->drain_text && !req->drain_s &&
+	       req->server.address[3] == 62;
 }
 
 static bool enters_input(const struct request *req)
@@ -517,6 +518,7 @@ static const struct command_row command_rows[] = {
 	{ "-E -u 192.0.2.63:53 --no-ops", true, -1, NULL },
 	{ "-E -t 192.0.2.63:80 --stray drop", true, -1, NULL },
 	{ "-E -t 192.0.2.63:80 --timeouts close=5", true, -1, NULL },
+	{ "del-server -t 192.0.2.63:80 --drain=0 -r 192.0.2.62", false, -1, NULL },
 	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 --drain", true, -1, NULL },
 	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 --drain", false, -1, NULL },
 	{ "-A -t 192.0.2.63:80 --stray away", false, -1, NULL },

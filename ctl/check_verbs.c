@@ -390,6 +390,49 @@ static void check_broadcast(void)
 	run_free(&run);
 }
 
+static void check_drain(void)
+{
+	static const char line[] = "del-server -t 192.0.2.1:80 -r 192.0.2.2";
+	char words[128];
+	struct run run;
+	double begun;
+
+	configure(two_servers);
+	snprintf(words, sizeof(words), "%s --drain", line);
+	result(!run_quiet(words) && !kernel.removed,
+	       "--drain leaves a server with its connections");
+	snprintf(words, sizeof(words), "%s --drain=1", line);
+	begun = seconds_now();
+	run_line("lbctl", words, &run);
+	result(!run.status && kernel.removed == 1 &&
+	       seconds_now() - begun >= 1,
+	       "--drain=1 removes it after a second (%u)", kernel.removed);
+	run_free(&run);
+}
+
+/* Sentences about what went wrong elsewhere. */
+static void check_sentences(void)
+{
+	static const struct nl_answer unloaded = { .error = ENOENT };
+	FILE *err = stderr;
+	char *said = NULL;
+	struct run run;
+	size_t size;
+
+	stderr = open_memstream(&said, &size);
+	nl_verdict(&unloaded, "service");
+	fclose(stderr);
+	stderr = err;
+	result(strstr(said, "unloaded"), "a module that was unloaded: %s", said);
+	free(said);
+	kernel_reset();
+	run_line("lbctl", "restore /tmp", &run);
+	result(run.status == EXIT_USAGE && !strstr(run.err, "line") &&
+	       strstr(run.err, "'/tmp': Is a directory"),
+	       "restore of a directory: %s", run.err);
+	run_free(&run);
+}
+
 void check_verbs(void)
 {
 	char name[64];
@@ -403,6 +446,8 @@ void check_verbs(void)
 	check_migration();
 	check_set();
 	check_broadcast();
+	check_drain();
+	check_sentences();
 	snprintf(name, sizeof(name), "%s/rules", dir);
 	unlink(name);
 	rmdir(dir);

@@ -27,6 +27,8 @@
  */
 int file_open(struct file *file, const char *name)
 {
+	struct stat status;
+
 	memset(file, 0, sizeof(*file));
 	if (!name || !strcmp(name, "-")) {
 		file->in = stdin;
@@ -35,6 +37,12 @@ int file_open(struct file *file, const char *name)
 	}
 	file->name = name;
 	file->in = fopen(name, "re");
+	if (file->in && !fstat(fileno(file->in), &status) &&
+	    S_ISDIR(status.st_mode)) {
+		fclose(file->in);
+		file->in = NULL;
+		errno = EISDIR;
+	}
 	if (file->in)
 		return EXIT_DONE;
 	complain("cannot read '%s': %s", name, strerror(errno));
@@ -162,6 +170,8 @@ int file_request(struct file *file, bool ipvsadm, struct request *req)
 	if (!req->verb->message || req->help)
 		return fault("%s is no command for a file, it changes nothing there",
 			     req->verb->name);
+	if (req->drain_s)
+		return fault("--drain=SECONDS waits, and is no option in a file");
 	if (req->netns)
 		return fault("-N belongs to the command that reads the file, and is for all of it");
 	return 0;

@@ -97,8 +97,16 @@ int help_run(struct nl *nl, const struct request *req)
 
 int version_run(struct nl *nl, const struct request *req)
 {
+	struct json_list list;
+
 	(void)nl;
-	(void)req;
-	puts("lbctl " LBDR_VERSION);
+	if (!req->json) {
+		puts("lbctl " LBDR_VERSION);
+		return EXIT_DONE;
+	}
+	json_list_begin(&list, req->pretty);
+	json_list_add(&list, json_pack("{s:s, s:i}", "version", LBDR_VERSION,
+				       "json_version", JSON_VERSION));
+	json_list_end(&list);
 	return EXIT_DONE;
 }

@@ -205,7 +205,7 @@ struct request {
 	const char *upper_text;
 	const char *lower_text;
 	bool direct;
-	bool drain;
+	const char *drain_text;
 	bool dry_run;
 	bool allow_empty;
 	bool skip_unsupported;
@@ -270,6 +270,7 @@ struct request {
 	__u32 upper;
 	__u32 lower;
 	__u32 interval;		/* seconds */
+	__u32 drain_s;		/* 0: no end */
 };
 
 struct nl;
@@ -386,6 +387,9 @@ int parse_vrf(const char *text, char *vrf);
 /* What -p without a number is read as; it depends on the program's name. */
 #define PERSIST_USUAL "usual"
 
+/* What --drain without a number is read as. */
+#define DRAIN_ENDLESS "endless"
+
 /* words.c: parsers return as those of parse.c do. */
 #define MH_SIZE_DEFAULT 65537
 #define FLAGS_TEXT 80
@@ -441,6 +445,8 @@ struct nl_answer {
 /* Returns false when the message makes no sense. */
 typedef bool (*nl_reader)(const struct nlmsghdr *nlh, void *data);
 
+extern const char *netns_directory;
+
 int netns_enter(const char *name);
 struct ifaddrs;
 int netns_addresses(const char *netns, struct ifaddrs **list);
@@ -484,6 +490,9 @@ int decode_run(const void *datagram, size_t size, unsigned int asker,
 	       unsigned int seq, mnl_cb_t hear, void *data);
 void decode_verdict(const struct nlmsghdr *nlh, struct nl_answer *answer);
 
+/* Of the schema in Documentation/json.md; changes when a field goes. */
+#define JSON_VERSION 1
+
 /* print.c */
 #define ENDPOINT_TEXT (NI_MAXHOST + NI_MAXSERV + 4)
 #define NUMBER_TEXT 24
@@ -493,6 +502,7 @@ extern const char *program;
 struct json_list {
 	bool pretty;
 	bool begun;
+	bool row_begun;
 };
 
 void complain(const char *format, ...) __printf(1, 2);
@@ -507,6 +517,11 @@ const char *number_text(__u64 number, bool exact, char *text);
 void json_list_begin(struct json_list *list, bool pretty);
 void json_list_add(struct json_list *list, json_t *object);
 void json_list_end(struct json_list *list);
+void json_row_begin(struct json_list *list);
+void json_row_text(struct json_list *list, const char *name, const char *text);
+void json_row_number(struct json_list *list, const char *name, __u32 number,
+		     bool there);
+void json_row_end(struct json_list *list);
 
 /* service.c and server.c */
 void service_warn(const struct request *req, const struct service_key *key);
@@ -636,7 +651,7 @@ int save_run(struct nl *nl, const struct request *req);
 
 int director_save(FILE *out, struct nl *nl);
 void conn_print(const struct conn *conn, const struct request *req);
-json_t *conn_json(const struct conn *conn);
+void conn_json(struct json_list *list, const struct conn *conn);
 int list_run(struct nl *nl, const struct request *req);
 int conns_list(struct nl *nl, const struct request *req);
 int conns_del(struct nl *nl, const struct request *req);

@@ -31,6 +31,8 @@ struct nl {
 	__u16 family;
 };
 
+const char *netns_directory = "/run/netns";
+
 /* Moves the whole process there; 0, or -1 when that has been complained of. */
 int netns_enter(const char *name)
 {
@@ -38,7 +40,7 @@ int netns_enter(const char *name)
 	int status = -1;
 	int fd;
 
-	snprintf(path, sizeof(path), "/run/netns/%s", name);
+	snprintf(path, sizeof(path), "%s/%s", netns_directory, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		complain("there is no network namespace '%s': 'ip netns' lists them",
@@ -404,7 +406,8 @@ static void complain_errno(int error, const char *object)
 		complain("there is no such service");
 		break;
 	case ENOENT:
-		complain("there is no such %s", object);
+		/* Objects that are not found come with a sentence. */
+		complain("the lbdr module was unloaded");
 		break;
 	case EINVAL:
 	case ERANGE:

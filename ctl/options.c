@@ -23,7 +23,8 @@
 #define FILTER_VERBS (ON(LIST) | ON(CONNS) | ON(DEL_CONN))
 #define SERVER_VERBS (ON(ADD_SERVER) | ON(EDIT_SERVER) | ON(DEL_SERVER))
 #define JSON_VERBS                                                          \
-	(ON(LIST) | ON(CONNS) | ON(TRACE) | ON(LIST_SCHEDULERS) | ON(DOCTOR))
+	(ON(LIST) | ON(CONNS) | ON(TRACE) | ON(LIST_SCHEDULERS) |          \
+	 ON(DOCTOR) | ON(VERSION))
 #define MAX_TOKENS 64
 #define LEFT_WIDTH 32		/* of an option in the help */
 
@@ -153,8 +154,9 @@ static const struct option options[] = {
 	{ .letter = 'y', .name = "l-threshold", .argument = "CONNS",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(lower_text),
 	  .help = "below as many it gets new ones again, 0 for 3/4 of -x" },
-	{ .name = "drain", .verbs = ON(DEL_SERVER), TO(drain), .ours = true,
-	  .help = "let its connections end first; it gets no new ones" },
+	{ .name = "drain", .argument = "[SECONDS]", .otherwise = DRAIN_ENDLESS,
+	  .verbs = ON(DEL_SERVER), TO(drain_text), .ours = true,
+	  .help = "let its connections end first, wait for them at most so long" },
 	{ .name = "dry-run", .verbs = ON(APPLY), TO(dry_run), .ours = true,
 	  .help = "print what would be done, and do nothing" },
 	{ .name = "allow-empty", .verbs = ON(APPLY), TO(allow_empty), .ours = true,
@@ -649,6 +651,8 @@ int options_partial(char *const *words, size_t count, struct request *req,
 	if (!line.verb && line.nr_words && line.words[0] != unwritten &&
 	    find_verb(&line, req))
 		return -1;
+	if (req->verb && line.nr_words && line.words[0] != unwritten)
+		req->word = line.words[0];
 	for (i = 0; i < line.nr_tokens; i++) {
 		struct token *token = &line.tokens[i];
 

@@ -124,6 +124,14 @@ static int read_settings(struct request *req)
 	return 0;
 }
 
+static int read_drain(struct request *req)
+{
+	if (!req->drain_text || !strcmp(req->drain_text, DRAIN_ENDLESS))
+		return 0;
+	return parse_number("time to drain", req->drain_text, 1,
+			    LBDR_TIMEOUT_MAX, &req->drain_s);
+}
+
 static int read_interval(struct request *req)
 {
 	req->interval = 1;
@@ -356,6 +364,7 @@ int request_read(struct request *req, const char *const *words, size_t count)
 	if (read_words(req, words, count) || request_service(req) ||
 	    read_server(req) || read_scheduling(req) || read_settings(req) ||
 	    settings_read(req) || read_filter(req) || read_interval(req) ||
+	    read_drain(req) ||
 	    read_flow(req) || read_numeric(req))
 		return -1;
 	if (req->netns && parse_netns(req->netns))
