@@ -239,13 +239,8 @@ static int read_wanted(struct file *file, const struct request *apply,
 		if (want(wanted, &req, file->line))
 			file_fault(file, file->line, fault_text());
 	}
-	/* More likely a lost file than the wish to have no service. */
-	if (!file->commands && !apply->allow_empty) {
-		complain("%s has no commands; nothing was changed\n"
-			 "hint: --allow-empty removes every service",
-			 file->name);
+	if (file_is_empty(file, apply))
 		return EXIT_USAGE;
-	}
 	if (!file->errors && check_wanted(wanted, &line))
 		file_fault(file, line, fault_text());
 	return file_verdict(file);
@@ -500,7 +495,7 @@ static int run_script(struct nl *nl, const struct request *req, char *script,
 	}
 	status = restore_read(nl, &file, &script_request, &batch);
 	if (!status) {
-		line = batch_commit(nl, &batch, answer);
+		line = batch_send(nl, &batch, true, answer);
 		if (answer->error && !batch_again(answer)) {
 			if (line)
 				complain_of(script, line, answer);

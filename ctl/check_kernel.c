@@ -341,6 +341,29 @@ static bool tell_servers(nl_reader reader, void *data)
 	return sane;
 }
 
+/* Keeps the configuration as it is, or takes it back. */
+static void hold(bool keep)
+{
+	static struct service old_services[ROOM];
+	static struct server old_servers[ROOM];
+	static struct timeouts old_timeouts;
+	static size_t nr_old_services, nr_old_servers;
+
+	memcpy(keep ? old_services : services, keep ? services : old_services,
+	       sizeof(services));
+	memcpy(keep ? old_servers : servers, keep ? servers : old_servers,
+	       sizeof(servers));
+	if (keep) {
+		old_timeouts = timeouts;
+		nr_old_services = nr_services;
+		nr_old_servers = nr_servers;
+	} else {
+		timeouts = old_timeouts;
+		nr_services = nr_old_services;
+		nr_servers = nr_old_servers;
+	}
+}
+
 static bool tell_batch(nl_reader reader, void *data)
 {
 	__u64 buffer[64];
@@ -378,12 +401,14 @@ void __wrap_nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader,
 		sane = tell_info(reader, data);
 		break;
 	case LBDR_CMD_BATCH_BEGIN:
+		hold(true);
 		sane = tell_batch(reader, data);
 		break;
 	case LBDR_CMD_BATCH_COMMIT:
 		kernel.commits++;
 		break;
 	case LBDR_CMD_BATCH_ABORT:
+		hold(false);
 		kernel.aborts++;
 		break;
 	default:

@@ -342,6 +342,42 @@ static void check_migration(void)
 	run_free(&run);
 }
 
+/* A file is checked against the module, and nothing is changed. */
+static void check_check(void)
+{
+	static const struct {
+		const char *text;
+		int status;
+		const char *says;
+	} rows[] = {
+		{ two_servers, EXIT_DONE, "" },
+		{ "--set 5 0 0\n-A -t 192.0.2.1:80\n", EXIT_DONE, "" },
+		{ "", EXIT_USAGE, "no commands" },
+		{ "-A -t 192.0.2.1:80\n-A -t 192.0.2.1:80\n", EXIT_REFUSED,
+		  "line 2: " },
+		{ "-a -t 192.0.2.1:80 -r 192.0.2.9\n", EXIT_REFUSED, "line 1: " },
+		{ "-A -t 192.0.2.1:80\n-A -t 192.0.2.1:99999\n-L\n",
+		  EXIT_USAGE, "line 2: |line 3: " },
+	};
+	char line[128];
+	struct run run;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		configure(two_servers);
+		kernel.commits = 0;
+		snprintf(line, sizeof(line), "check %s",
+			 file_with(rows[i].text));
+		run_line("lbctl", line, &run);
+		result(run.status == rows[i].status && !kernel.commits &&
+		       !*run.out && says_all(run.err, rows[i].says),
+		       "check of file %zu ends with %d, %d is expected: %s", i,
+		       run.status, rows[i].status, run.err);
+		run_free(&run);
+		saves(two_servers, "and changes nothing");
+	}
+}
+
 static void check_set(void)
 {
 	kernel_reset();
@@ -444,6 +480,7 @@ void check_verbs(void)
 	check_edits();
 	check_apply();
 	check_migration();
+	check_check();
 	check_set();
 	check_broadcast();
 	check_drain();

@@ -287,6 +287,16 @@ bool file_command(struct file *file, const struct request *how,
 	return false;
 }
 
+/* More likely a lost file than the wish to have no service; that has been told. */
+bool file_is_empty(const struct file *file, const struct request *how)
+{
+	if (file->commands || how->allow_empty)
+		return false;
+	complain("%s has no commands; nothing was changed\n"
+		 "hint: --allow-empty removes every service", file->name);
+	return true;
+}
+
 /* The lines are one thing: where one is wrong, all are left undone. */
 void file_complain(const struct file *file, unsigned int line,
 		   const char *sentence)

@@ -325,6 +325,7 @@ enum verb_id {
 	VERB_SAVE,
 	VERB_RESTORE,
 	VERB_APPLY,
+	VERB_CHECK,
 	VERB_IMPORT,
 	VERB_LIST_SCHEDULERS,
 	VERB_DOCTOR,
@@ -601,8 +602,8 @@ struct batch {
 
 void batch_add(struct batch *batch, const struct nlmsghdr *nlh,
 	       unsigned int line);
-unsigned int batch_commit(struct nl *nl, struct batch *batch,
-			  struct nl_answer *answer);
+unsigned int batch_send(struct nl *nl, struct batch *batch, bool commit,
+			struct nl_answer *answer);
 bool batch_again(const struct nl_answer *answer);
 void batch_drop(struct batch *batch);
 
@@ -613,6 +614,8 @@ int restore_read(struct nl *nl, struct file *file, const struct request *how,
 		 struct batch *batch);
 int restore_file(struct nl *nl, struct file *file, const struct request *how);
 int restore_run(struct nl *nl, const struct request *req);
+int check_run(struct nl *nl, const struct request *req);
+bool file_is_empty(const struct file *file, const struct request *how);
 int apply_run(struct nl *nl, const struct request *req);
 
 /* import.c */

@@ -38,14 +38,14 @@ int restore_read(struct nl *nl, struct file *file, const struct request *how,
 }
 
 static int send_batch(struct nl *nl, const struct file *file,
-		      struct batch *batch)
+		      struct batch *batch, bool commit)
 {
 	struct nl_answer answer;
 	unsigned int line = 0;
 	int i;
 
 	for (i = 0; i < RESTORE_TRIES; i++) {
-		line = batch_commit(nl, batch, &answer);
+		line = batch_send(nl, batch, commit, &answer);
 		if (!batch_again(&answer))
 			break;
 	}
@@ -71,7 +71,7 @@ int restore_file(struct nl *nl, struct file *file, const struct request *how)
 
 	status = restore_read(nl, file, how, &batch);
 	if (!status)
-		status = send_batch(nl, file, &batch);
+		status = send_batch(nl, file, &batch, true);
 	if (!status && batch.adds)
 		rules_warn(nl, how, &batch.added, false);
 	if (!status && file->skipped)
@@ -89,6 +89,42 @@ int restore_run(struct nl *nl, const struct request *req)
 	if (status)
 		return status;
 	status = restore_file(nl, &file, req);
+	file_close(&file);
+	return status;
+}
+
+/*
+ * The file as the whole configuration, as apply takes it: after a clear, which goes
+ * into the same transaction, so that what there is does not matter.
+ */
+static int check_file(struct nl *nl, struct file *file,
+		      const struct request *how)
+{
+	static const struct request everything;
+	struct batch batch = { .count = 0 };
+	int status;
+
+	batch_add(&batch, service_clear_message(nl, &everything), 0);
+	status = restore_read(nl, file, how, &batch);
+	if (!status && file_is_empty(file, how))
+		status = EXIT_USAGE;
+	if (!status)
+		status = send_batch(nl, file, &batch, false);
+	if (!status && file->skipped)
+		status = EXIT_PARTLY;
+	batch_drop(&batch);
+	return status;
+}
+
+int check_run(struct nl *nl, const struct request *req)
+{
+	struct file file;
+	int status;
+
+	status = file_open(&file, req->word);
+	if (status)
+		return status;
+	status = check_file(nl, &file, req);
 	file_close(&file);
 	return status;
 }

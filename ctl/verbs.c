@@ -211,6 +211,16 @@ const struct verb verbs[VERBS] = {
 			   "file without commands is refused, see --allow-empty.",
 		.example = "apply --dry-run /etc/lbdr.rules",
 	},
+	[VERB_CHECK] = {
+		.name = "check",
+		.needs = TAKES_WORD,
+		.words = "[FILE]",
+		.run = check_run,
+		.summary = "check a file, and change nothing",
+		.details = "Every line is read, and the module checks the commands in a transaction\n"
+			   "that is aborted, as the whole configuration that apply would make.",
+		.example = "check /etc/lbdr.rules",
+	},
 	[VERB_IMPORT] = {
 		.name = "import",
 		.needs = OFFLINE,

@@ -233,6 +233,27 @@ def test_empty():
     afresh()
 
 
+def test_check():
+    """A file is checked by the module, and nothing is changed."""
+    afresh()
+    restore("-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 10.0.0.2 -w 0\n")
+    before = saved()
+    other = there()
+    state = everything(other)
+    for text, status, words in (
+            (before, 0, ""), ("", 1, "no commands"),
+            ("-A -t 10.0.0.1:80 -s nonsense\n", 2, "line 1: scheduler not found"),
+            ("set-timeout udp=9\n-A -t 10.0.0.1:80\n-A -t 10.0.0.1:80\n", 2,
+             "line 3: service exists already"),
+            ("-A -t 10.0.0.1:99999\n-L\n", 1, "line 2: ")):
+        done = restore(text, "check", check=False)
+        ok(done.returncode == status and words in done.stderr and not done.stdout and
+           everything(other) == state,
+           "check of a file: status %d, nothing is changed" % status, done.stderr)
+    other.close()
+    afresh()
+
+
 def test_unit():
     """What the systemd unit runs keeps connections, however often it is run."""
     with open(os.path.join(TOP, "packaging", "lbdr.service"), encoding="ascii") as unit:
