@@ -133,7 +133,7 @@ static int want(struct wanted *wanted, const struct request *req, size_t line)
 		want_entry(wanted, req);
 		return 0;
 	default:
-		return fault("a file for apply says what there is to be, and %s does not",
+		return fault("%s not supported by apply: its file has add-service, add-server, set-timeout and set-entry",
 			     req->verb->name);
 	}
 }
@@ -209,7 +209,7 @@ static int check_wanted(struct wanted *wanted, unsigned int *line)
 		*line = wanted->by_key[i].order;
 		if (!service_key_compare(&wanted->by_key[i - 1].key,
 					 &wanted->by_key[i].key))
-			return fault("the service is there already");
+			return fault("duplicate service");
 	}
 	if (shot->nr_servers)
 		qsort(shot->servers, shot->nr_servers, sizeof(*shot->servers),
@@ -222,9 +222,9 @@ static int check_wanted(struct wanted *wanted, unsigned int *line)
 			at = i;
 		service = find_service(wanted->by_key, count, &first->service);
 		if (!service || service->order > first->order)
-			return fault("there is no such service before");
+			return fault("service not found: add-service must come first");
 		if (find_server(&shot->servers[at], i - at, first))
-			return fault("the service has this server already");
+			return fault("duplicate server");
 	}
 	return 0;
 }

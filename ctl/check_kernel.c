@@ -475,10 +475,13 @@ void run_line(const char *name, const char *line, struct run *run)
 	stdout = open_memstream(&run->out, &size_out);
 	stderr = open_memstream(&run->err, &size_err);
 	run->status = EXIT_USAGE;
-	if (options_read(count + 1, words, &req))
+	if (options_read(count + 1, words, &req)) {
 		complain("%s", fault_text());
-	else
+		if (fault_kind() == FAULT_LOOKUP)
+			run->status = EXIT_REFUSED;
+	} else {
 		run->status = req.verb->run(nl, &req);
+	}
 	fclose(stdout);
 	fclose(stderr);
 	stdout = out;

@@ -259,6 +259,18 @@ static void check_lookups(void)
 	run_free(&run);
 }
 
+/* A name that is not found is no wrong usage. */
+static void check_unknown(void)
+{
+	struct run run;
+
+	run_line("lbctl", "add-service -t nobody.invalid:80", &run);
+	result(run.status == EXIT_REFUSED && strstr(run.err, "cannot resolve"),
+	       "a name that is not found has the status %d: %s", run.status,
+	       run.err);
+	run_free(&run);
+}
+
 void check_roundtrip(void)
 {
 	known = true;
@@ -275,5 +287,6 @@ void check_roundtrip(void)
 	check_hosts();
 	check_ports();
 	check_lookups();
+	check_unknown();
 	known = false;
 }

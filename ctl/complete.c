@@ -31,8 +31,10 @@ static void offer_verbs(void)
 {
 	size_t i;
 
-	for (i = 0; i < VERBS; i++)
-		puts(verbs[i].name);
+	for (i = 0; i < VERBS; i++) {
+		if (!verbs[i].hidden)
+			puts(verbs[i].name);
+	}
 }
 
 /* Of "one|other FILE" one and other: what is not in capitals is to be written. */

@@ -176,7 +176,7 @@ static bool read_conn(const struct nlmsghdr *nlh, void *data)
 
 void conns_warn(void)
 {
-	complain("warning: the table changed meanwhile, some may be missing or double");
+	complain("warning: the connection table changed during the dump: entries may be missing or listed twice");
 }
 
 int conns_list(struct nl *nl, const struct request *req)

@@ -104,12 +104,12 @@ int file_split(char *text, char **words, int *count)
 		if (!*text || *text == '#')
 			break;
 		if (*count == FILE_WORDS)
-			return fault("there are more than %d words",
+			return fault("more than %d words",
 				     FILE_WORDS);
 		words[*count] = text;
 		text = split_word(text);
 		if (!text)
-			return fault("a quote is not closed");
+			return fault("unterminated quote");
 		(*count)++;
 	}
 	words[*count] = NULL;
@@ -138,10 +138,10 @@ int file_next(struct file *file)
 			return 0;
 		file->line++;
 		if (size > LINE_MAX_SIZE)
-			return fault("the line is longer than %d bytes",
+			return fault("line longer than %d bytes",
 				     LINE_MAX_SIZE);
 		if (strlen(file->text) != (size_t)size)
-			return fault("the line has a zero byte");
+			return fault("line contains a zero byte");
 		if (file_split(file->text, file->words + 1, &file->count))
 			return -1;
 		if (file->count)
@@ -168,12 +168,12 @@ int file_request(struct file *file, bool ipvsadm, struct request *req)
 	if (status)
 		return status;
 	if (!req->verb->message || req->help)
-		return fault("%s is no command for a file, it changes nothing there",
+		return fault("%s not supported in a file of commands",
 			     req->verb->name);
 	if (req->drain_s)
-		return fault("--drain=SECONDS waits, and is no option in a file");
+		return fault("--drain=SECONDS not supported in a file of commands");
 	if (req->netns)
-		return fault("-N belongs to the command that reads the file, and is for all of it");
+		return fault("-N not supported in a file of commands: give it to the command that reads the file");
 	return 0;
 }
 
@@ -203,20 +203,22 @@ void file_fault(struct file *file, unsigned int line, const char *sentence)
  * file_verdict() - tell whether all lines were commands
  * @file: the file, read to its end
  *
- * Return: EXIT_DONE, or EXIT_USAGE when the errors have been told.
+ * Return: the exit status, the errors have been told.
  */
 int file_verdict(struct file *file)
 {
+	int status = file->unresolved ? EXIT_REFUSED : EXIT_USAGE;
+
 	if (!file->errors)
 		return EXIT_DONE;
 	if (file->errors <= ERRORS_MAX) {
 		file_complain(file, file->error_line, file->error);
-		return EXIT_USAGE;
+		return status;
 	}
 	complain("%s, line %u: %s", file->name, file->error_line, file->error);
 	complain("%s has %u more errors; nothing was changed", file->name,
 		 file->errors - ERRORS_MAX);
-	return EXIT_USAGE;
+	return status;
 }
 
 static void skip(struct file *file, const char *sentence)
@@ -272,9 +274,11 @@ bool file_command(struct file *file, const struct request *how,
 	while ((more = file_next(file))) {
 		file->commands++;
 		status = more < 0 ? -1 : file_request(file, how->ipvsadm, req);
-		if (status > 0 && how->skip_unsupported) {
+		if (status > 0 && how->skip_unsupported &&
+		    fault_kind() == FAULT_UNSUPPORTED) {
 			skip_service(file, req);
 		} else if (status) {
+			file->unresolved |= fault_kind() == FAULT_LOOKUP;
 			file_fault(file, file->line, fault_text());
 			if (ferror(file->in))
 				return false;

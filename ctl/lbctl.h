@@ -296,6 +296,7 @@ struct verb {
 	const char *name;
 	const char *letters;	/* ipvsadm's, the first is the one to teach */
 	const char *longname;	/* ipvsadm's */
+	bool hidden;		/* the help does not list it */
 	unsigned int needs;
 	const char *words;	/* what stands there without an option's name */
 	int (*run)(struct nl *nl, const struct request *req);
@@ -364,10 +365,16 @@ void help_verb(FILE *out, const struct verb *verb, bool ipvsadm);
 int help_run(struct nl *nl, const struct request *req);
 int version_run(struct nl *nl, const struct request *req);
 
+enum fault_kind {
+	FAULT_USAGE,
+	FAULT_UNSUPPORTED,	/* ip_vs does it */
+	FAULT_LOOKUP,		/* the resolver failed */
+};
+
 /* parse.c: 0 or -1, and then fault_text() is the sentence to show. */
 int fault(const char *format, ...) __printf(1, 2);
 int lacks(const char *format, ...) __printf(1, 2);
-bool fault_unsupported(void);
+enum fault_kind fault_kind(void);
 const char *fault_text(void);
 int parse_number(const char *what, const char *text, __u32 min, __u32 max,
 		 __u32 *number);
@@ -569,6 +576,7 @@ struct file {
 	unsigned int errors;
 	unsigned int error_line;	/* of the last one, and its sentence */
 	char error[512];
+	bool unresolved;	/* one of them at least: a name */
 	unsigned int skipped;		/* lines */
 	struct service_key *without;	/* services whose line was skipped */
 	size_t nr_without;

@@ -43,7 +43,7 @@ int netns_enter(const char *name)
 	snprintf(path, sizeof(path), "%s/%s", netns_directory, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
-		complain("there is no network namespace '%s': 'ip netns' lists them",
+		complain("network namespace '%s' not found: 'ip netns' lists them",
 			 name);
 	else if (fd < 0 || setns(fd, CLONE_NEWNET))
 		complain("cannot enter the network namespace '%s': %s", name,
@@ -397,13 +397,13 @@ static void complain_errno(int error, const char *object)
 	switch (error) {
 	case EPERM:
 	case EACCES:
-		complain("permission denied: this needs root (CAP_NET_ADMIN)");
+		complain("permission denied: this requires root (CAP_NET_ADMIN)");
 		break;
 	case EEXIST:
-		complain("the %s already exists", object);
+		complain("%s exists already", object);
 		break;
 	case ESRCH:
-		complain("there is no such service");
+		complain("service not found");
 		break;
 	case ENOENT:
 		/* Objects that are not found come with a sentence. */
@@ -411,28 +411,28 @@ static void complain_errno(int error, const char *object)
 		break;
 	case EINVAL:
 	case ERANGE:
-		complain("the kernel takes a value of the %s for malformed or out of range",
+		complain("the kernel rejected a value of the %s: malformed or out of range",
 			 object);
 		break;
 	case EOPNOTSUPP:
-		complain("the loaded module lacks this command: is it older than %s %s?",
+		complain("the loaded module does not support this command (older than %s %s?)",
 			 program, LBDR_VERSION);
 		break;
 	case EAFNOSUPPORT:
-		complain("the kernel does not support this address family");
+		complain("address family not supported by the kernel");
 		break;
 	case EBADMSG:
-		complain("the answer makes no sense: do module and %s %s belong together?",
+		complain("malformed reply (module and tool versions differ? this is %s %s)",
 			 program, LBDR_VERSION);
 		break;
 	case EAGAIN:
-		complain("somebody else keeps changing the configuration: try again");
+		complain("the configuration keeps changing: try again");
 		break;
 	case ENOMEM:
 		complain("the kernel is out of memory");
 		break;
 	case ENOSPC:
-		complain("there is no room for another %s", object);
+		complain("no room for another %s", object);
 		break;
 	default:
 		complain("the kernel refused the %s: %s", object,
@@ -478,7 +478,7 @@ int nl_listen(struct nl *nl)
 	for (i = 0; i < ARRAY_SIZE(groups); i++) {
 		if (mnl_socket_setsockopt(nl->socket, NETLINK_ADD_MEMBERSHIP,
 					  &groups[i], sizeof(groups[i])) < 0) {
-			complain("cannot listen to changes: %s",
+			complain("cannot subscribe to notifications: %s",
 				 strerror(errno));
 			return EXIT_REFUSED;
 		}

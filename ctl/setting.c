@@ -83,7 +83,7 @@ int settings_read(struct request *req)
 			return -1;
 	}
 	if (req->upper_text && req->lower_text && req->lower > req->upper)
-		return fault("the lower threshold %u is above the upper one, %u",
+		return fault("invalid lower threshold %u: must not be above the upper one, %u",
 			     req->lower, req->upper);
 	return 0;
 }

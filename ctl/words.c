@@ -165,12 +165,12 @@ int parse_sched_flags(const char *text, const char *scheduler, __u32 *flags)
 			owner = read_numbered_flag(word, length, scheduler,
 						   flags);
 		if (!owner)
-			return fault("'%.*s' is none of sh-port, sh-fallback, mh-port, mh-fallback",
+			return fault("invalid flag '%.*s': must be sh-port, sh-fallback, mh-port or mh-fallback",
 				     (int)length, word);
 		if (!scheduler)
 			scheduler = owner;
 		if (strcmp(owner, scheduler))
-			return fault("flag '%.*s' is the scheduler %s's, and does not go with %s",
+			return fault("flag '%.*s' of scheduler %s not supported with %s",
 				     (int)length, word, owner, scheduler);
 		if (!word[length])
 			return 0;
@@ -204,7 +204,7 @@ int parse_mh_size(const char *text, const char *scheduler, __u32 *size)
 	__u32 below, above;
 
 	if (scheduler && strcmp(scheduler, "mh"))
-		return fault("--mh-size is about the scheduler mh, and does not go with %s",
+		return fault("--mh-size not supported with scheduler %s: it is an option of mh",
 			     scheduler);
 	if (parse_number("size", text, LBDR_SCHED_SIZE_MIN, LBDR_SCHED_SIZE_MAX,
 			 size))
@@ -215,7 +215,7 @@ int parse_mh_size(const char *text, const char *scheduler, __u32 *size)
 	for (above = *size; !is_prime(above); above++)
 		;
 	if (below != above)
-		return fault("size '%s' is not a prime number, the next ones are %u and %u",
+		return fault("invalid size '%s': must be a prime, the next ones are %u and %u",
 			     text, below, above);
 	return 0;
 }
@@ -243,7 +243,7 @@ const char *choice_word(__u8 choice, const char *const *words, size_t count)
 int parse_refuse(const char *text, __u8 *refuse)
 {
 	if (parse_choice(text, refuse_words, ARRAY_SIZE(refuse_words), refuse))
-		return fault("refusal '%s' is none of icmp, reset and drop",
+		return fault("invalid refusal '%s': must be icmp, reset or drop",
 			     text);
 	return 0;
 }
@@ -256,7 +256,7 @@ const char *refuse_word(__u8 refuse)
 int parse_stray(const char *text, __u8 *stray)
 {
 	if (parse_choice(text, stray_words, ARRAY_SIZE(stray_words), stray))
-		return fault("'%s' for stray packets is none of pass, drop, reset and schedule",
+		return fault("invalid action '%s' on stray packets: must be pass, drop, reset or schedule",
 			     text);
 	return 0;
 }
@@ -269,7 +269,7 @@ const char *stray_word(__u8 stray)
 int parse_entry(const char *text, __u8 *entry)
 {
 	if (parse_choice(text, entry_words, ARRAY_SIZE(entry_words), entry))
-		return fault("entry '%s' is neither prerouting nor input nor ingress",
+		return fault("invalid entry '%s': must be prerouting, input or ingress",
 			     text);
 	return 0;
 }
@@ -283,7 +283,7 @@ int parse_yes(const char *option, const char *text, bool *yes)
 {
 	*yes = !strcmp(text, "yes");
 	if (!*yes && strcmp(text, "no"))
-		return fault("'%s' of %s is neither yes nor no", text, option);
+		return fault("invalid value '%s' of %s: must be yes or no", text, option);
 	return 0;
 }
 
@@ -301,7 +301,7 @@ static const char *const count_words[] = {
 int parse_count_by(const char *text, __u8 *by)
 {
 	if (parse_choice(text, count_words, ARRAY_SIZE(count_words), by))
-		return fault("connections are counted by service, server or state, not by '%s'",
+		return fault("invalid key '%s': must be service, server or state",
 			     text);
 	return 0;
 }
@@ -332,7 +332,7 @@ static int state_fault(const char *word, size_t length, size_t count)
 	for (i = 1; i < count; i++)
 		used += snprintf(list + used, sizeof(list) - used, "%s%s",
 				 i > 1 ? ", " : "", state_words[i]);
-	return fault("'%.*s' is none of the states %s", (int)length, word, list);
+	return fault("invalid state '%.*s': must be one of %s", (int)length, word, list);
 }
 
 int parse_state(const char *text, __u8 *state)
@@ -346,7 +346,7 @@ static int set_timeout(const char *state_name, __u8 state, const char *seconds,
 		       struct timeouts *timeouts)
 {
 	if (timeouts->given[state])
-		return fault("the time-out of state %s is given twice",
+		return fault("time-out of state %s given twice",
 			     state_words[state]);
 	timeouts->given[state] = true;
 	return parse_number(state_name, seconds, 0, LBDR_TIMEOUT_MAX,
@@ -362,13 +362,13 @@ static int parse_timeout(const char *word, size_t length,
 	__u8 state;
 
 	if (name >= length)
-		return fault("time-out '%.*s' is not of the form STATE=SECONDS",
+		return fault("invalid time-out '%.*s': must be STATE=SECONDS",
 			     (int)length, word);
 	/* Persistence has an option of its own. */
 	if (!find_state(word, name, LBDR_A_TIMEOUT_MAX + 1, &state))
 		return state_fault(word, name, LBDR_A_TIMEOUT_MAX + 1);
 	if (length - name > sizeof(seconds))
-		return fault("time-out '%.*s' has too many digits",
+		return fault("invalid time-out '%.*s': too many digits",
 			     (int)length, word);
 	snprintf(seconds, sizeof(seconds), "%.*s", (int)(length - name - 1),
 		 word + name + 1);
@@ -397,7 +397,7 @@ int parse_timeouts(const char *text, struct timeouts *timeouts)
 
 static int set_fault(bool ipvsadm)
 {
-	return fault("the time-outs are three numbers, TCP TCPFIN UDP%s",
+	return fault("three time-outs are required, TCP TCPFIN UDP%s",
 		     ipvsadm ? "" : ", or STATE=SECONDS...");
 }
 
@@ -418,8 +418,7 @@ int parse_set(const char *const *words, size_t count, bool ipvsadm,
 		LBDR_CONN_STATE_UDP,
 	};
 	static const char *const names[] = {
-		"the time-out of tcp", "the time-out of tcpfin",
-		"the time-out of udp",
+		"time-out of tcp", "time-out of tcpfin", "time-out of udp",
 	};
 	size_t i;
 

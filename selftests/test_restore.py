@@ -160,8 +160,8 @@ def test_failing_line():
            ("-A -t 10.0.0.6:80 -s nonsense", 2, "scheduler not found"),
            ("-A -t 127.0.0.1:80", 2, "loopback"),
            ("set-entry ingress nodevice", 2, "device not found"),
-           ("-A -t 10.0.0.1:99999", 1, "out of range"),
-           ("-L", 1, "is no command for a file")]
+           ("-A -t 10.0.0.1:99999", 1, "must be 0 to 65535"),
+           ("-L", 1, "not supported in a file")]
     restore("-A -t 10.0.0.8:80\n-A -t 10.0.0.9:80\n-a -t 10.0.0.9:80 -r 10.0.0.3\n")
     sock, wrong = there(), []
     before = everything(sock)
@@ -391,12 +391,12 @@ def test_apply():
        "each change is a command", done.stdout)
     before = saved()
     for text, line, words in (
-            ("-A -t 10.0.0.1:80\n-A -t 10.0.0.1:80\n", 2, "already"),
-            ("-a -t 10.0.0.1:80 -r 10.0.0.2\n-A -t 10.0.0.1:80\n", 1, "no such"),
+            ("-A -t 10.0.0.1:80\n-A -t 10.0.0.1:80\n", 2, "duplicate"),
+            ("-a -t 10.0.0.1:80 -r 10.0.0.2\n-A -t 10.0.0.1:80\n", 1, "service not found"),
             ("-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r 10.0.0.2\n"
-             "-a -t 10.0.0.1:80 -r 10.0.0.2\n", 3, "already"),
-            ("-C\n", 1, "clear does not"),
-            ("-A -t 10.0.0.1:80\n-D -t 10.0.0.1:80\n", 2, "del-service does not")):
+             "-a -t 10.0.0.1:80 -r 10.0.0.2\n", 3, "duplicate"),
+            ("-A -t 10.0.0.1:80\n-C\n", 2, "first command"),
+            ("-A -t 10.0.0.1:80\n-D -t 10.0.0.1:80\n", 2, "del-service not supported")):
         done = restore(text, "apply", check=False)
         ok(done.returncode == 1 and words in done.stderr and
            "line %d:" % line in done.stderr and saved() == before,

@@ -196,7 +196,7 @@ EVENTS = [
     ("service_removed", "service removed: FWM  7 IPv6 wlc persistent 300"),
     ("service_removed",
      "service removed: TCP  192.168.1.63:8000-8099 mh (mh-port)"),
-    ("cleared", "cleared: no service is left"),
+    ("cleared", "cleared: all services removed"),
 ]
 
 
