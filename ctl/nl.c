@@ -190,33 +190,72 @@ void nl_put_timeouts(struct nlmsghdr *nlh, __u16 type,
 	mnl_attr_nest_end(nlh, nest);
 }
 
-/* Reads one datagram's messages; true when the last one was among them. */
-static bool read_batch(struct nl *nl, const struct nlmsghdr *nlh, int left,
-		       __u16 family, nl_reader reader, void *data,
-		       struct nl_answer *answer)
+/* What is expected from the kernel, and where it goes. */
+struct answers {
+	__u32 first;		/* sequence number of the first request */
+	__u32 last;
+	__u16 family;
+	nl_reader reader;
+	void *data;
+	struct nl_answer *answer;
+	size_t failed;		/* the first request that was refused */
+};
+
+/* Reads a message; true when it was the last one. */
+static bool read_message(const struct nlmsghdr *nlh, struct answers *answers)
+{
+	struct nl_answer *answer = answers->answer;
+	__u32 at = nlh->nlmsg_seq - answers->first;
+
+	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+		answer->torn = true;
+	if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE) {
+		/* The first refusal counts; others may only follow from it. */
+		if (!answer->error)
+			decode_verdict(nlh, answer);
+		if (answer->error && answers->failed > at)
+			answers->failed = at;
+		return nlh->nlmsg_seq == answers->last;
+	}
+	if (nlh->nlmsg_type < NLMSG_MIN_TYPE)
+		return false;
+	if (nlh->nlmsg_type == answers->family && answers->reader &&
+	    answers->reader(nlh, answers->data))
+		return false;
+	answer->error = EBADMSG;
+	return true;
+}
+
+/* Receives until the last request was answered. */
+static void receive(struct nl *nl, struct answers *answers)
 {
 	unsigned int portid = mnl_socket_get_portid(nl->socket);
+	const struct nlmsghdr *nlh;
+	ssize_t size;
+	int left;
 
-	for (; decode_next(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-		if (!mnl_nlmsg_portid_ok(nlh, portid) ||
-		    !mnl_nlmsg_seq_ok(nlh, nl->seq))
+	for (;;) {
+		/* The libmnl call refuses a datagram that was cut. */
+		size = mnl_socket_recvfrom(nl->socket, nl->answer,
+					   sizeof(nl->answer));
+		if (size < 0 && errno == EINTR)
 			continue;
-		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
-			answer->torn = true;
-		if (nlh->nlmsg_type == NLMSG_ERROR ||
-		    nlh->nlmsg_type == NLMSG_DONE) {
-			decode_verdict(nlh, answer);
-			return true;
+		if (size <= 0) {
+			answers->answer->error = size ? errno : EBADMSG;
+			answers->failed = 0;
+			return;
 		}
-		if (nlh->nlmsg_type < NLMSG_MIN_TYPE)
-			continue;
-		if (nlh->nlmsg_type != family || !reader ||
-		    !reader(nlh, data)) {
-			answer->error = EBADMSG;
-			return true;
+		nlh = (const void *)nl->answer;
+		left = size;
+		for (; decode_next(nlh, left);
+		     nlh = mnl_nlmsg_next(nlh, &left)) {
+			if (mnl_nlmsg_portid_ok(nlh, portid) &&
+			    nlh->nlmsg_seq - answers->first <=
+			    answers->last - answers->first &&
+			    read_message(nlh, answers))
+				return;
 		}
 	}
-	return false;
 }
 
 /**
@@ -230,53 +269,18 @@ static bool read_batch(struct nl *nl, const struct nlmsghdr *nlh, int left,
 void nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader, void *data,
 	    struct nl_answer *answer)
 {
-	__u16 family = nlh->nlmsg_type;
-	ssize_t size;
+	struct answers answers = {
+		.first = ++nl->seq, .last = nl->seq,
+		.family = nlh->nlmsg_type, .reader = reader, .data = data,
+		.answer = answer,
+	};
 
 	memset(answer, 0, sizeof(*answer));
-	nlh->nlmsg_seq = ++nl->seq;
-	if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0) {
+	nlh->nlmsg_seq = nl->seq;
+	if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0)
 		answer->error = errno;
-		return;
-	}
-	for (;;) {
-		/* The libmnl call refuses a datagram that was cut. */
-		size = mnl_socket_recvfrom(nl->socket, nl->answer,
-					   sizeof(nl->answer));
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size <= 0) {
-			answer->error = size ? errno : EBADMSG;
-			return;
-		}
-		if (read_batch(nl, (const void *)nl->answer, size, family,
-			       reader, data, answer))
-			return;
-	}
-}
-
-/* What one datagram says of the messages from @first to @last. */
-static bool read_verdicts(struct nl *nl, const struct nlmsghdr *nlh, int left,
-			  unsigned int first, unsigned int last,
-			  struct nl_answer *answer, size_t *failed)
-{
-	unsigned int portid = mnl_socket_get_portid(nl->socket);
-	unsigned int at;
-
-	for (; decode_next(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-		at = nlh->nlmsg_seq - first;
-		if (!mnl_nlmsg_portid_ok(nlh, portid) ||
-		    nlh->nlmsg_type != NLMSG_ERROR || at > last - first)
-			continue;
-		/* The first refusal counts; others may only follow from it. */
-		if (!answer->error)
-			decode_verdict(nlh, answer);
-		if (answer->error && *failed > at)
-			*failed = at;
-		if (nlh->nlmsg_seq == last)
-			return true;
-	}
-	return false;
+	else
+		receive(nl, &answers);
 }
 
 /**
@@ -294,41 +298,28 @@ static bool read_verdicts(struct nl *nl, const struct nlmsghdr *nlh, int left,
 size_t nl_ask_many(struct nl *nl, struct nlmsghdr *messages, size_t size,
 		   struct nl_answer *answer)
 {
-	unsigned int first = nl->seq + 1;
+	struct answers answers = { .first = nl->seq + 1, .answer = answer };
 	struct nlmsghdr *nlh = messages;
 	struct nlmsghdr *end = NULL;
-	size_t count = 0, failed;
 	int left = size;
-	ssize_t got;
 
 	for (; decode_next(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		nlh->nlmsg_seq = ++nl->seq;
 		nlh->nlmsg_flags &= ~NLM_F_ACK;
 		end = nlh;
-		count++;
+		answers.failed++;
 	}
 	memset(answer, 0, sizeof(*answer));
-	if (!count)
+	if (!end)
 		return 0;
 	end->nlmsg_flags |= NLM_F_ACK;
-	failed = count;
+	answers.last = nl->seq;
 	if (mnl_socket_sendto(nl->socket, messages, size) < 0) {
 		answer->error = errno;
 		return 0;
 	}
-	for (;;) {
-		got = mnl_socket_recvfrom(nl->socket, nl->answer,
-					  sizeof(nl->answer));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0) {
-			answer->error = got ? errno : EBADMSG;
-			return 0;
-		}
-		if (read_verdicts(nl, (const void *)nl->answer, got, first,
-				  nl->seq, answer, &failed))
-			return failed;
-	}
+	receive(nl, &answers);
+	return answers.failed;
 }
 
 static bool read_family(const struct nlmsghdr *nlh, void *data)

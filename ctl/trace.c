@@ -9,16 +9,12 @@
 #include <string.h>
 
 #include "lbctl.h"
-
-static const char *const verdict_words[] = {
-	[LBDR_TRACE_VERDICT_PASS] = "pass",
-	[LBDR_TRACE_VERDICT_DROP] = "drop",
-	[LBDR_TRACE_VERDICT_FORWARD] = "forward",
-};
+#include "names_gen.h"
 
 static const char *verdict_word(__u8 verdict)
 {
-	return choice_word(verdict, verdict_words, ARRAY_SIZE(verdict_words));
+	return choice_word(verdict, trace_verdict_names,
+			   ARRAY_SIZE(trace_verdict_names));
 }
 
 static const char *const by_words[] = {
@@ -32,16 +28,10 @@ static const char *by_word(__u8 by)
 	return choice_word(by, by_words, ARRAY_SIZE(by_words));
 }
 
-static const char *const keep_words[] = {
-	[LBDR_TRACE_KEEP_CONNECTION] = "connection",
-	[LBDR_TRACE_KEEP_EVICT] = "evict",
-	[LBDR_TRACE_KEEP_STATELESS] = "stateless",
-	[LBDR_TRACE_KEEP_ONE_PACKET] = "one_packet",
-};
-
 static const char *keep_word(__u8 keep)
 {
-	return choice_word(keep, keep_words, ARRAY_SIZE(keep_words));
+	return choice_word(keep, trace_keep_names,
+			   ARRAY_SIZE(trace_keep_names));
 }
 
 static const char *const keep_sentences[] = {
