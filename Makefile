@@ -35,7 +35,7 @@ soak:
 check-races:
 	T='path packets change services persist fragments races churn' selftests/check kcsan
 
-# lbdr-dkms and lbctl for Debian, in build/deb, and whether they install.
+# lbdr-dkms, lbctl and lbdr-doctor for Debian, in build/deb, and whether they install.
 deb:
 	packaging/deb
 
@@ -57,7 +57,7 @@ bench:
 	selftests/bench/bench
 
 help:
-	@echo 'make            the module for this kernel (KDIR=... for another) and ctl/lbctl'
+	@echo 'make            the module for this kernel (KDIR=... for another), ctl/lbctl and ctl/lbdr-doctor'
 	@echo 'make install    both, with the man pages'
 	@echo 'make demo       the reference deployment in a virtual machine, as root'
 	@echo 'make check      all the tests, each where it can find something, as root'
@@ -66,7 +66,7 @@ help:
 	@echo 'make soak       the random tests with new seeds (SOAK_MINUTES=60), as root'
 	@echo 'make check-races  selftests on a kernel that looks for data races, as root'
 	@echo 'make bench      what a packet costs, beside ip_vs and others, as root'
-	@echo 'make deb        Debian packages of the module, by DKMS, and of lbctl'
+	@echo 'make deb        Debian packages of the module, by DKMS, and of the tools'
 	@echo 'make check-deb  whether they install and remove, as root'
 	@echo 'make fuzz       what lbctl reads, under a fuzzer (FUZZ_SECONDS=60 for each)'
 	@echo 'make valgrind   the tests of the tool under valgrind'

@@ -477,8 +477,8 @@ static void complain_of(const char *script, unsigned int line,
 static const struct request script_request;
 
 /* Does a script; EXIT_DONE with batch_again() of @answer when it is outdated. */
-static int run_script(struct nl *nl, const struct request *req, char *script,
-		      size_t size, struct nl_answer *answer)
+static int run_script(struct nl *nl, char *script, size_t size,
+		      struct nl_answer *answer)
 {
 	struct file file = { .name = "apply" };
 	struct batch batch = { .count = 0 };
@@ -504,8 +504,6 @@ static int run_script(struct nl *nl, const struct request *req, char *script,
 			status = EXIT_REFUSED;
 		}
 	}
-	if (!status && !answer->error && batch.adds)
-		rules_warn(nl, req, &batch.added, false);
 	batch_drop(&batch);
 	file_close(&file);
 	return status;
@@ -528,7 +526,7 @@ static int try(struct nl *nl, const struct request *req,
 		status = EXIT_REFUSED;
 	}
 	if (!status && !req->dry_run)
-		status = run_script(nl, req, script, size, answer);
+		status = run_script(nl, script, size, answer);
 	if (!status && !answer->error && size)
 		fwrite(script, 1, size, stdout);
 	free(script);

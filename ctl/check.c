@@ -4,9 +4,9 @@
  * addresses, in check_lines.c and check_questions.c the grammar, in
  * check_bounds.c what options take, in check_words.c the words of settings, in
  * check_lists.c the listings, in check_messages.c the decoding of messages, in
- * check_doctor.c what the doctor makes of rules, and in check_watch.c what
- * watches. Built with the address and undefined-behaviour sanitizers. Takes the
- * seed of its random messages as an argument, and prints the one it used.
+ * check_watch.c what watches. Built with the address and undefined-behaviour
+ * sanitizers. Takes the seed of its random messages as an argument, and prints
+ * the one it used.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -465,7 +465,6 @@ int main(int argc, char **argv)
 	check_words();
 	check_lists();
 	check_messages();
-	check_doctor();
 	check_watch();
 	check_complete();
 	check_trace();

@@ -14,7 +14,6 @@ void check_files(void);
 void check_lines(void);
 void check_lists(void);
 void check_words(void);
-void check_doctor(void);
 void check_messages(void);
 void check_watch(void);
 void check_complete(void);

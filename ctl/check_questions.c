@@ -83,6 +83,16 @@ static bool examines_two(const struct request *req)
 	       req->vips[1].address[15] == 0x63;
 }
 
+static bool examines_all(const struct request *req)
+{
+	return req->verbose && req->json;
+}
+
+static bool tries(const struct request *req)
+{
+	return req->dry_run && req->nr_vips == 1;
+}
+
 static bool takes_back(const struct request *req)
 {
 	return req->undo && req->nr_vips == 1;
@@ -111,6 +121,10 @@ static const struct command_row command_rows[] = {
 	{ "doctor 192.0.2.63", false, -1, NULL },
 	{ "doctor --realserver", false, -1, NULL },
 	{ "doctor --realserver -t 192.0.2.63:80 192.0.2.63", false, -1, NULL },
+	{ "doctor --verbose -j", false, VERB_DOCTOR, examines_all },
+	{ "setup-realserver 192.0.2.63 --dry-run", false, VERB_SETUP_REALSERVER, tries },
+	{ "setup-realserver 192.0.2.63 --verbose", false, -1, NULL },
+	{ "doctor --dry-run", false, -1, NULL },
 	{ "doctor --undo", false, -1, NULL },
 	{ "setup-realserver", false, -1, NULL },
 	{ "setup-realserver 192.0.2.63:80", false, -1, NULL },

@@ -238,6 +238,7 @@ struct request {
 	bool pretty;
 	bool realserver;
 	bool undo;
+	bool verbose;
 	bool textfile;
 	const char *interval_text;
 
@@ -604,8 +605,6 @@ struct batch {
 	unsigned int *lines;	/* that the messages come from */
 	size_t count;
 	size_t room_lines;
-	bool adds;		/* a service at least, of which this is the first */
-	struct service_key added;
 };
 
 void batch_add(struct batch *batch, const struct nlmsghdr *nlh,
@@ -696,11 +695,10 @@ void trace_print(const struct trace *trace, const struct request *req);
 json_t *trace_json(const struct trace *trace, const struct request *req);
 int trace_run(struct nl *nl, const struct request *req);
 
-/* doctor.c, doctor_rules.c and realserver.c */
+/* doctor.c */
+extern char **program_words;
+
 int doctor_run(struct nl *nl, const struct request *req);
-void rules_warn(struct nl *nl, const struct request *req,
-		const struct service_key *key, bool alone);
-int realserver_run(struct nl *nl, const struct request *req);
 
 /* What listings and watching share: list.c, director.c and snapshot.c. */
 #define SERVICE_TEXT (ENDPOINT_TEXT + 32)

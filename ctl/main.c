@@ -34,6 +34,7 @@ int main(int argc, char **argv)
 	const char *slash;
 	int status;
 
+	program_words = argv;
 	if (argc > 0) {
 		slash = strrchr(argv[0], '/');
 		program = slash ? slash + 1 : argv[0];

@@ -26,13 +26,8 @@ int restore_read(struct nl *nl, struct file *file, const struct request *how,
 
 	while (file_command(file, how, &req)) {
 		batch_add(batch, req.verb->message(nl, &req), file->line);
-		if (req.verb != &verbs[VERB_ADD_SERVICE])
-			continue;
-		service_warn(how, &req.service);
-		if (batch->adds)
-			continue;
-		batch->adds = true;
-		batch->added = req.service;
+		if (req.verb == &verbs[VERB_ADD_SERVICE])
+			service_warn(how, &req.service);
 	}
 	return file_verdict(file);
 }
@@ -72,8 +67,6 @@ int restore_file(struct nl *nl, struct file *file, const struct request *how)
 	status = restore_read(nl, file, how, &batch);
 	if (!status)
 		status = send_batch(nl, file, &batch, true);
-	if (!status && batch.adds)
-		rules_warn(nl, how, &batch.added, false);
 	if (!status && file->skipped)
 		status = EXIT_PARTLY;
 	batch_drop(&batch);

@@ -130,13 +130,8 @@ void service_warn(const struct request *req, const struct service_key *key)
 
 int service_add(struct nl *nl, const struct request *req)
 {
-	int status;
-
 	service_warn(req, &req->service);
-	status = send_settings(nl, req, service_add_message(nl, req));
-	if (!status)
-		rules_warn(nl, req, &req->service, true);
-	return status;
+	return send_settings(nl, req, service_add_message(nl, req));
 }
 
 struct nlmsghdr *service_edit_message(struct nl *nl, const struct request *req)

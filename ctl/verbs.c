@@ -239,21 +239,21 @@ const struct verb verbs[VERBS] = {
 		.words = "[--realserver VIP...]",
 		.run = doctor_run,
 		.summary = "diagnose problems and suggest fixes",
-		.details = "On the director it checks services and servers, and asks segments who\n"
-			   "answers for them; with --realserver, whether this host is a real server\n"
-			   "of the VIPs as it should be. Each check is a line: ok, warning, problem.\n"
-			   "Exit status 4: there is a problem.",
+		.details = "On the director, check services, VIPs and servers, and ask segments\n"
+			   "which hosts answer for them; with --realserver, check this host as a\n"
+			   "real server of the VIPs. Runs lbdr-doctor(8).\n"
+			   "Exit status 4: at least one problem was found.",
 		.example = "doctor",
 	},
 	[VERB_SETUP_REALSERVER] = {
 		.name = "setup-realserver",
 		.needs = TAKES_VIPS | OFFLINE,
 		.words = "VIP...",
-		.run = realserver_run,
+		.run = doctor_run,
 		.summary = "make this host a real server of the VIPs",
-		.details = "Each VIP goes to lo, as a single address, and this host no longer\n"
-			   "answers ARP for it. Tells what it changed, and what makes it last.\n"
-			   "Needs no module.",
+		.details = "Add each VIP to lo and stop answering ARP for it. Prints the commands\n"
+			   "and the files that make them permanent. No module is required. Runs\n"
+			   "lbdr-doctor(8).",
 		.example = "setup-realserver 192.0.2.63 2001:db8::63",
 	},
 	[VERB_METRICS] = {

@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
-"""`lbctl doctor` and `lbctl setup-realserver`. Faults are planted, several at a
-time that have nothing to do with each other; exactly their lines are to appear.
-The commands of the lines are run as they are printed, and the next doctor is to
-find nothing."""
+"""`lbctl doctor` and `lbctl setup-realserver`, which run lbdr-doctor. Independent
+faults are planted, several at a time; exactly their findings are expected. The fixes
+are run as they are printed, and then the doctor finds nothing but what a test undoes
+itself."""
 import json
 import os
 import subprocess
@@ -15,18 +15,18 @@ from servers import which
 from test_entry import nft
 
 ARP = "/proc/sys/net/ipv4/conf/%s/%s"
-HEALTHY = {"version", "ip_vs", "lro", "rp_filter", "hook", "rules", "vip", "arp",
-           "on-link", "neighbour", "mtu"}
+HEALTHY = {"version", "ip_vs", "connections", "vip", "arp", "on-link", "neighbour",
+           "mtu"}
 # What is printed is to be run by whoever has the tool on the path.
 os.environ["PATH"] = os.path.dirname(LBCTL) + ":" + os.environ["PATH"]
-MENDED = "what they print is run as it is, and the next doctor finds nothing"
+FIXED = "the fixes are run as they are printed, and the next doctor finds nothing"
 
 
 class Look:
     """One run of the doctor, of the real server's kind with VIPs."""
 
-    def __init__(self, *vips, host="director", more=()):
-        words = ["doctor", *more, *(["--realserver", *vips] if vips else [])]
+    def __init__(self, *vips, host="director"):
+        words = ["doctor", "--verbose", *(["--realserver", *vips] if vips else [])]
         done = run(LBCTL, "-N", host, *words, "-j", check=False)
         self.status, self.stderr = done.returncode, done.stderr
         self.rows = json.loads(done.stdout or "[]")
@@ -50,25 +50,34 @@ def named(address):
     return [host for host in net.HOSTS if address in (addr(host), addr(host, 6))][0]
 
 
-def mend(look):
-    """Run every command, on the host that it is for; what went wrong."""
+def fix(look):
+    """Run every fix, on the host that it is for; what failed. Nothing deletes."""
     wrong = []
     for row in look.faults:
+        command = row["command"]
+        if not command:
+            continue
         where = ["ip", "netns", "exec", named(row["on"])] if row["on"] else []
-        done = subprocess.run([*where, "sh", "-c", row["command"] or "false"],
-                              capture_output=True, text=True)
-        if done.returncode:
-            wrong.append((row["command"], done.stderr))
+        done = subprocess.run([*where, "sh", "-c", command], capture_output=True,
+                              text=True)
+        if done.returncode or "lbctl del-" in command or "delete" in command:
+            wrong.append((command, done.stderr))
     return wrong
 
 
-def mended(what, look, *lines):
-    """Just these faults are found, and mended; the doctor's last word."""
+def found(what, look, *lines):
+    """Exactly these faults are found."""
     status = 4 if any(line[0] == "problem" for line in lines) else 0
     ok(look.lines() == sorted(lines) and look.status == status,
-       what + ": just that is found, and the status tells", look)
-    wrong, after = mend(look), Look()
-    ok(not wrong and after.well(), what + ": " + MENDED, "%s\n%s" % (wrong, after))
+       what + ": exactly that is found, with its status", look)
+
+
+def fixed(what, look, *lines, left=()):
+    """Exactly these faults are found, and fixed but for those that are left."""
+    found(what, look, *lines)
+    wrong, after = fix(look), Look()
+    ok(not wrong and after.lines() == sorted(left), what + ": " + FIXED,
+       "%s\n%s" % (wrong, after))
     return after
 
 
@@ -103,13 +112,11 @@ def test_healthy():
     ages = [row["finding"] for row in look.rows if row["check"] == "neighbour"]
     ok(any("confirmed" in text and " s ago" in text for text in ages),
        "a neighbour's age is told", ages)
-    one = [row for row in look.rows if row["check"] != "hook" and
-           all(":" not in (row[key] or "") for key in ("vip", "server"))]
-    lines = lbctl("doctor", "-t", VIP[4] + ":80").stdout.splitlines()
-    lines = [line for line in lines if line.split()[1] != "hook"]
-    ok(lines[-1] == "All is well." and [line.split()[:2] for line in lines[:-1]] ==
-       [[row["level"], row["check"]] for row in one], "as text it is a line for each "
-       "check; with a service, of that one alone", lines)
+    text = lbctl("doctor").stdout
+    ok(text == "No problems found.\n", "as text only problems are printed", text)
+    text = lbctl("doctor", "-t", VIP[4] + ":80", "--verbose").stdout
+    ok("server %s:\n" % addr("a") in text and VIP[6] not in text,
+       "with a service, of that one only, grouped by host", text)
 
 
 def by_iptables(*words):
@@ -118,17 +125,16 @@ def by_iptables(*words):
 
 @only("trixie", "uml")
 def test_all_at_once():
-    """The VIP of IPv4 is missing here. The server a answers for both VIPs, without
-    the ARP settings and with one on its NIC; its route has a small MTU. The
-    neighbour table has a wrong MAC of b, whose route of IPv6 leads by a router. One
-    more server is elsewhere. ip_vs has the same services. In raw, nft drops the one
-    VIP and iptables the other, beside a guard."""
+    """The server a answers for both VIPs, without the ARP settings and with one on its
+    NIC; its route has a small MTU. The neighbour table has a wrong MAC of b, whose route
+    of IPv6 leads by a router. One more server is elsewhere. ip_vs has services. In raw,
+    nft drops the one VIP and iptables the other, beside a guard; a dormant table
+    drops everything."""
     deploy()
     with within("a"):
         write(ARP % ("all", "arp_ignore"), "0")
     batch("a", ["addr add %s/128 dev eth0 nodad" % VIP[6]])
-    batch("director", ["addr del %s/32 dev eth0" % VIP[4],
-                       "route add %s/32 dev eth0 mtu 1400" % addr("a"),
+    batch("director", ["route add %s/32 dev eth0 mtu 1400" % addr("a"),
                        "neigh replace %s lladdr 02:00:00:00:00:01 dev eth0 nud "
                        "permanent" % addr("b"),
                        "route add %s/128 via fe80::101 dev eth0" % addr("b", 6)])
@@ -143,52 +149,148 @@ table inet guard {
 		ip6 daddr %s tcp dport { 22, 80 } counter drop
 		ip daddr %s ip saddr 198.51.100.0/24 drop
 	}
+}
+table inet asleep {
+	flags dormant
+	chain raw {
+		type filter hook prerouting priority raw; policy drop
+		drop
+	}
 }""" % (VIP[6], VIP[4]))
     for address in ("198.51.100.1", VIP[4]):
         by_iptables("-t", "raw", "-A", "PREROUTING", "-d", address, "-j", "DROP")
     look = Look()
-    thieves = [row for row in look.faults if row["check"] == "arp"]
-    ok([row["on"] for row in thieves] == [addr("a"), addr("a", 6)] and
-       all(net.mac("a").hex(":") in row["finding"] for row in thieves),
-       "who answers for a VIP is named by its MAC and as the server that it is", look)
-    words = [row["command"] for row in look.faults
-             if (row["check"], row["vip"]) == ("rules", VIP[4])]
-    ok(words == ["ip netns exec director iptables -t raw -D PREROUTING 2"],
-       "a rule of iptables is mended by iptables", look)
-    look = mended("many things at once", look, ("problem", "vip", VIP[4]),
-                  ("problem", "arp", VIP[4]), ("problem", "arp", VIP[6]),
-                  ("warning", "mtu", addr("a")), ("problem", "neighbour", addr("b")),
-                  ("problem", "on-link", addr("b", 6)),
-                  ("problem", "on-link", VIP[4]), ("warning", "ip_vs", VIP[4]),
-                  ("warning", "ip_vs", VIP[6]), ("problem", "rules", VIP[4]),
-                  ("problem", "rules", VIP[6]))
-    some = [row["finding"] for row in look.rows
-            if row["check"] == "rules" and row["vip"] == VIP[4]]
-    ok(len(some) == 1 and "some packets" in some[0], "a guard that drops some packets "
-       "of a VIP is told of, and is well", some)
+    answers = [row for row in look.faults if row["check"] == "arp"]
+    ok([row["on"] for row in answers] == [addr("a"), addr("a", 6)] and
+       all(net.mac("a").hex(":") in row["finding"] for row in answers),
+       "a server that answers for a VIP is named, with its MAC", look)
+    left = [("warning", "ip_vs", None), ("warning", "rules", None),
+            ("warning", "rules", None), ("problem", "on-link", "10.77.0.1")]
+    look = fixed("many things at once", look, ("problem", "arp", VIP[4]),
+                 ("problem", "arp", VIP[6]), ("warning", "mtu", addr("a")),
+                 ("problem", "neighbour", addr("b")),
+                 ("problem", "on-link", addr("b", 6)), *left, left=left)
+    rules = [row for row in look.rows if row["check"] == "rules"]
+    ok(any("further conditions" in row["finding"] and row["level"] == "ok"
+           for row in rules) and not any("asleep" in str(row) for row in rules),
+       "a guard is listed with --verbose, a dormant table is not", rules)
     by_ipvs("-C")
+    lbctl("del-server", "-t", VIP[4] + ":80", "-r", "10.77.0.1")
     nft("delete table inet guard")
+    nft("delete table inet asleep")
     nft("delete table ip raw")
     batch("director", ["route del %s/128 dev eth0" % addr("b", 6),
                        "route del %s/32 dev eth0" % addr("a")])
+    ok(Look().well(), "without them all is well", Look())
+
+
+@only("trixie", "uml")
+def test_standby():
+    """A director without the VIP: nobody has it; another director has it; a real
+    server answers for it. A second VIP is added only where nobody has it."""
+    deploy()
+    ip("director", "addr", "del", VIP[4] + "/32", "dev", "eth0")
+    with within("a"):
+        write(ARP % ("all", "arp_ignore"), "0")
+    look = Look()
+    found("a server answers for a missing VIP", look, ("problem", "vip", VIP[4]),
+          ("problem", "arp", VIP[4]))
+    ok(not any("addr add" in (row["command"] or "") for row in look.faults),
+       "adding the VIP is not suggested then", look)
+    with within("a"):
+        write(ARP % ("all", "arp_ignore"), "1")
+    ip("client", "addr", "add", VIP[4] + "/32", "dev", "eth0")
+    look = Look()
+    held = [row["finding"] for row in look.rows if row["check"] == "standby"]
+    ok(look.well() and len(held) == 1 and net.mac("client").hex(":") in held[0],
+       "with the VIP on another director, this one is a standby director", look)
+    text = lbctl("doctor").stdout
+    ok(text == "No problems found (standby director: another director holds 1 VIP).\n",
+       "the last line says so", text)
+    ip("client", "addr", "del", VIP[4] + "/32", "dev", "eth0")
+    fixed("a VIP that nobody has", Look(), ("problem", "vip", VIP[4]))
+
+
+@only("trixie", "uml")
+def test_services():
+    """Services without servers, and with servers of weight 0."""
+    deploy()
+    for port in (81, 82):
+        lbctl("add-service", "-t", "%s:%d" % (VIP[4], port))
+    lbctl("add-server", "-t", VIP[4] + ":82", "-r", addr("a"), "-w", "0")
+    look = Look()
+    found("two services without open servers", look, ("problem", "services", None),
+          ("problem", "services", None))
+    ok([VIP[4] + ":%d" % port in row["finding"] for row, port in
+        zip(look.faults, (81, 82))] == [True, True], "each is named", look)
+
+
+@only("trixie", "uml")
+def test_link():
+    """The director's own link is down: nothing else is blamed for it."""
+    deploy()
+    ip("director", "link", "set", "eth0", "down")
+    look = Look()
+    problems = [row for row in look.faults if row["level"] == "problem"]
+    ok([row["check"] for row in problems] == ["link"] and look.status == 4 and
+       not any("lbctl" in (row["command"] or "") for row in look.faults),
+       "a link that is down is the only problem, and no server is to be removed", look)
+    wrong = fix(look)
+    net.address("director")
+    net.until(lambda: Look().well())
+    ok(not wrong and Look().well(), "its fix is run, and all is well", Look())
+
+
+@only("trixie")
+def test_bridge():
+    """A bridge of the director leads to the servers, with br_netfilter."""
+    deploy()
+    run("modprobe", "br_netfilter")
+    batch("director", ["link add name br7 type bridge nf_call_iptables 1",
+                       "link add mem0 type veth peer name mem1", "link set mem1 up",
+                       "link set mem0 master br7 up", "link set br7 up",
+                       "addr add 10.88.0.1/24 dev br7"])
+    lbctl("add-service", "-t", "10.88.0.1:80")
+    lbctl("add-server", "-t", "10.88.0.1:80", "-r", "10.88.0.2")
+    nft("""
+table inet filter {
+	chain forward {
+		type filter hook forward priority filter
+		ct state invalid drop
+	}
+}""")
+    look = Look()
+    want = [("problem", "forward", None), ("problem", "neighbour", "10.88.0.2")]
+    found("ct state invalid drop on a bridge with br_netfilter", look, *want)
+    wrong, look = fix(look), Look()
+    # Each VIP is exempted; the server is not there.
+    ok(not wrong and look.lines() == want[1:], "the fix exempts VIPs from conntrack",
+       "%s\n%s" % (wrong, look))
+    nft("delete table inet filter")
+    nft("delete table inet lbdr_notrack")
+    lbctl("del-service", "-t", "10.88.0.1:80")
+    ip("director", "link", "del", "mem0")
+    ip("director", "link", "del", "br7")
+    run("modprobe", "-r", "br_netfilter")
 
 
 @only("bookworm", "backports")
-def test_thief():
+def test_arp():
     """A server without the ARP settings, as every kernel has it."""
     deploy()
     with within("a"):
         write(ARP % ("all", "arp_ignore"), "0")
-    mended("a real server lacks the ARP settings", Look(), ("problem", "arp", VIP[4]))
+    fixed("a real server lacks the ARP settings", Look(), ("problem", "arp", VIP[4]))
 
 
 @only("trixie", "uml")
 def test_input():
-    """What INPUT does not do, and what it does when lbdr stands there; and a device
-    with a larger MTU that clients come by."""
+    """Rules of INPUT have no effect, and with the entry input they have; a device with
+    a larger MTU that clients arrive on."""
     deploy()
     batch("director", ["link add wide mtu 2000 type veth peer name other mtu 2000",
-                       "link set wide up", "addr add 203.0.113.9/32 dev wide"])
+                       "link set wide up", "link set other up",
+                       "addr add 203.0.113.9/32 dev wide"])
     lbctl("add-service", "-u", "203.0.113.9:80")
     lbctl("add-server", "-u", "203.0.113.9:80", "-r", addr("a"))
     nft("""
@@ -206,49 +308,34 @@ table ip6 filter {
 		ip6 daddr %s ip6 saddr 2001:db8:bad::/48 drop
 	}
 }""" % VIP[6])
-    mended("a policy of INPUT that drops, a rule there that names a VIP, one that drops "
-           "a whole service, and an MTU that is larger", Look(),
-           ("warning", "input", VIP[4]), ("warning", "input", VIP[6]),
-           ("warning", "input", "203.0.113.9"), ("warning", "mtu", addr("a")))
-    entry = json.loads(lbctl("list", "--info", "-j").stdout)[0]["entry"]
-    ok(entry == "input" and which(4) and which(6), "by that the entry is input now, "
-       "and the services still serve", entry)
-    nft("add rule ip6 filter in ip6 daddr %s drop" % VIP[6])
+    left = [("warning", "input", None), ("warning", "input", None)]
+    fixed("rules of INPUT that name a VIP and a port, and an MTU that is larger", Look(),
+          *left, ("warning", "mtu", addr("a")), left=left)
+    lbctl("set-entry", "input")
+    look = Look()
+    found("with the entry input, the rule and the policy are to be checked", look,
+          ("warning", "rules", None), ("warning", "rules", None))
+    nft("insert rule ip filter in tcp dport 80 accept")
+    ok(which(4) and which(6), "with a rule that accepts the services serve")
+    found("and the policy is no longer listed", Look(), ("warning", "rules", None))
+    nft("delete table ip filter")
+    nft("delete table ip6 filter")
     ip("director", "link", "del", "wide")
     lbctl("del-service", "-u", "203.0.113.9:80")
     ip("director", "link", "set", "eth0", "mtu", "1500")
     batch("director", ["link add out type veth peer name other", "link set out up",
-                       "addr add 10.9.0.1/24 dev out",
+                       "link set other up", "addr add 10.9.0.1/24 dev out",
                        "route add default via 10.9.0.2 dev out"])
     with within("director"):
         write(ARP % ("eth0", "rp_filter"), "1")
         write(ARP % ("all", "rp_filter"), "0")
-    mended("at input a rule there drops a VIP, and rp_filter drops clients", Look(),
-           ("problem", "rules", VIP[6]), ("problem", "rp_filter", None))
+    fixed("at input rp_filter drops clients", Look(), ("problem", "rp_filter", None))
     ip("director", "link", "del", "out")
-    lbctl("clear")
     lbctl("set-entry", "ingress", "eth0")
-    told = [row["finding"] for row in Look().rows if row["check"] == "hook"]
-    ok(any("rules at raw do not apply" in text for text in told),
+    told = [row["finding"] for row in Look().rows if row["check"] == "rules"]
+    ok(any("rules of raw do not apply" in text for text in told),
        "at ingress it says that raw does not apply", told)
     lbctl("set-entry", "prerouting")
-    words = ("add-service", "-t", VIP[4] + ":81")
-    first = lbctl(*words)
-    again = lbctl("add-service", "-t", VIP[4] + ":82")
-    ok("warning" in first.stderr and "ip filter in" in first.stderr and
-       not again.stderr, "add-service warns of INPUT, once",
-       (first.stderr, again.stderr))
-    for verb in ("restore", "apply"):
-        lbctl("clear")
-        done = subprocess.run([net.LBCTL, "-N", "director", verb], check=True,
-                              text=True, capture_output=True,
-                              input="-A -t %s:81\n-A -t %s:82\n" % (VIP[4], VIP[4]))
-        ok(done.stderr.count("warning") == 1 and "ip filter in" in done.stderr,
-           "so does %s, once for a file" % verb, done.stderr)
-    nft("delete table ip filter")
-    nft("delete table ip6 filter")
-    lbctl("clear")
-    ok(not lbctl(*words).stderr, "and does not without such rules")
 
 
 @only("trixie", "uml")
@@ -256,31 +343,29 @@ def test_down():
     """A server that is down."""
     deploy()
     ip("b", "link", "set", "eth0", "down")
+    want = [("problem", "neighbour", addr("b")), ("problem", "neighbour", addr("b", 6))]
     look = Look()
-    want = [("problem", "neighbour", VIP[4]), ("problem", "neighbour", VIP[6])]
-    ok(look.lines() == want and look.status == 4, "a server is down: just that is "
-       "found", look)
-    wrong, look = mend(look), Look()
-    ok(not wrong and look.status == 0 and look.lines() ==
-       [("warning",) + line[1:] for line in want], "what it prints keeps clients "
-       "from it, and makes it a warning", look)
+    found("a server is down", look, *want)
+    for version in (4, 6):
+        service = ["-t", ("%s:80" if version == 4 else "[%s]:80") % VIP[version]]
+        host = addr("b", version)
+        lbctl("edit-server", *service, "-r", "[%s]" % host if version == 6 else host,
+              "-w", "0")
+    look = Look()
+    found("with weight 0 a warning", look, *[("warning",) + line[1:] for line in want])
     ip("b", "link", "set", "eth0", "up")
     net.address("b")
 
 
 def test_lro():
-    """Without services, for with them the module has it off at once."""
+    """Without services: with them the module disables LRO at once."""
     lbctl("clear")
     ip("director", "link", "add", "bond7", "type", "bond")
     ip("director", "link", "set", "bond7", "up")
     run("ip", "netns", "exec", "director", "ethtool", "-K", "bond7", "lro", "on")
-    look = Look()
-    ok(look.lines() == [("warning", "lro", None), ("warning", "services", None)] and
-       look.status == 0, "LRO is on, and there is no service: just that is found",
-       look)
-    wrong, look = mend(look), Look()
-    ok(not wrong and look.lines() == [("warning", "services", None)],
-       "what it prints ends LRO", "%s\n%s" % (wrong, look))
+    services = ("warning", "services", None)
+    fixed("LRO is on, and there is no service", Look(), ("warning", "lro", None),
+          services, left=[services])
     ip("director", "link", "del", "bond7")
     # Its list of bonds looks like one more device.
     run("modprobe", "-r", "bonding")
@@ -295,34 +380,54 @@ def test_realserver():
     vips = [VIP[4], VIP[6]]
     ok(Look(*vips, host="a").well(), "a real server is well")
     done = own("a", "setup-realserver", *vips)
-    ok(done.returncode == 0 and done.stdout.startswith("\nTo have it back"),
+    ok(done.returncode == 0 and done.stdout.startswith("\n# To make it permanent"),
        "setup-realserver changes nothing where all is set", done.stdout)
+
+    def state():
+        with within("a"):
+            return [open(ARP % ("all", name)).read().strip()
+                    for name in ("arp_ignore", "arp_announce")] + \
+                   [vip in run("ip", "-n", "a", "addr").stdout for vip in vips]
+
     done = own("a", "setup-realserver", *vips, "--undo")
-    with within("a"):
-        values = [open(ARP % ("all", name)).read().strip()
-                  for name in ("arp_ignore", "arp_announce")]
-    left = run("ip", "-n", "a", "addr", "show", "lo").stdout
-    ok(done.returncode == 0 and values == ["0", "0"] and
-       not any(vip in left for vip in vips), "--undo takes VIPs and settings away",
-       (done, values, left))
-    again = own("a", "setup-realserver", *vips, "--undo")
-    ok(again.returncode == 0 and not again.stdout, "and nothing when there is nothing",
-       again)
-    look = Look(*vips, host="a")
-    want = [("problem", "arp_announce", None), ("problem", "arp_ignore", None),
-            ("problem", "vip", VIP[4]), ("problem", "vip", VIP[6])]
-    ok(look.lines() == want and look.status == 4, "doctor --realserver finds what is "
-       "missing", look)
-    ok(not mend(look) and Look(*vips, host="a").well() and
-       {which(4) for _ in range(2)} == {"a", "b"} == {which(6) for _ in range(2)},
-       "what it prints makes it a real server again, that serves", look)
-    # As a user would have it who knows no better; lo with a network.
-    batch("a", ["addr del %s/32 dev lo" % VIP[4], "addr del %s/128 dev lo" % VIP[6],
-                "addr add %s/24 dev eth0" % VIP[4],
-                "addr add %s/64 dev eth0 nodad" % VIP[6]])
+    ok(done.returncode == 0 and done.stdout.count("was not added") == 2 and
+       state() == ["1", "2", True, True], "--undo leaves what somebody else set up",
+       (done, state()))
+    batch("a", ["addr del %s/32 dev lo" % VIP[4], "addr del %s/128 dev lo" % VIP[6]])
     with within("a"):
         for name in ("arp_ignore", "arp_announce"):
             write(ARP % ("all", name), "0")
+    look = Look(*vips, host="a")
+    want = [("problem", "arp_announce", None), ("problem", "arp_ignore", None),
+            ("problem", "vip", VIP[4]), ("problem", "vip", VIP[6])]
+    found("doctor --realserver of a host that is none", look, *want)
+    done = own("a", "setup-realserver", *vips, "--dry-run")
+    ok(done.returncode == 0 and "ip addr add %s/32 dev lo\n" % VIP[4] in done.stdout and
+       Look(*vips, host="a").lines() == look.lines(), "--dry-run changes nothing", done)
+    own("a", "setup-realserver", *vips, check=True)
+    done = own("a", "setup-realserver", *vips, "--undo")
+    ok(done.returncode == 0 and state() == ["0", "0", False, False],
+       "--undo reverts what setup did", (done, state()))
+    ok(not fix(look) and Look(*vips, host="a").well() and
+       {which(4) for _ in range(2)} == {"a", "b"} == {which(6) for _ in range(2)},
+       "the fixes make it a real server, that serves", Look(*vips, host="a"))
+    # A VIP on a dummy device stays there, and what keeps it silent too.
+    batch("a", ["link add dummy0 type dummy", "link set dummy0 up",
+                "addr add 192.168.1.77/32 dev dummy0"])
+    done = own("a", "setup-realserver", "192.168.1.77")
+    there = run("ip", "-n", "a", "addr", "show", "dummy0").stdout
+    ok(done.returncode == 0 and "192.168.1.77/32" in there,
+       "a VIP on a dummy device stays there", (done, there))
+    done = own("a", "setup-realserver", VIP[4], "--undo")
+    ok(done.returncode == 0 and "192.168.1.77 is on dummy0" in done.stdout and
+       state()[:2] == ["1", "2"], "--undo of another leaves the settings", done)
+    ip("a", "link", "del", "dummy0")
+    done = own("a", "setup-realserver", VIP[6], "--undo")
+    ok(done.returncode == 0 and state() == ["0", "0", False, False],
+       "and with the last one they are reverted", (done, state()))
+    # VIPs on the NIC, and later lo with a network.
+    batch("a", ["addr add %s/24 dev eth0" % VIP[4],
+                "addr add %s/64 dev eth0 nodad" % VIP[6]])
     done = own("a", "setup-realserver", *vips)
     ok(done.returncode == 0 and Look(*vips, host="a").well() and Look().well(),
        "VIPs on the NIC are moved to lo, and the settings are set", done)
@@ -338,10 +443,9 @@ def test_realserver():
     look = Look(*vips, host="a")
     want = [("problem", "arp_ignore", None), ("problem", "proxy", VIP[6]),
             ("problem", "vip", VIP[4]), ("problem", "vip", VIP[4])]
-    ok(look.lines() == want, "a network on lo, a proxy, a NIC that answers by scope: "
-       "just that is found", look)
-    wrong, look = mend(look), Look(*vips, host="a")
-    ok(not wrong and look.well(), "and mended", "%s\n%s" % (wrong, look))
+    found("a network on lo, a proxy, a NIC that answers by scope", look, *want)
+    wrong, look = fix(look), Look(*vips, host="a")
+    ok(not wrong and look.well(), "and fixed", "%s\n%s" % (wrong, look))
     with within("a"):
         write(ARP % ("eth0", "arp_ignore"), "0")
         for name in ("proxy_ndp", "forwarding"):
@@ -364,7 +468,7 @@ def test_refusals():
              ("setup-realserver", VIP[4])),
             ("without a VIP", 1, "needs a VIP", ("setup-realserver",)),
             ("with a name", 1, "neither an IPv4", ("setup-realserver", "vip.test")),
-            ("with 127.0.0.1", 2, "cannot be the address",
+            ("with 127.0.0.1", 2, "cannot be a VIP",
              ("setup-realserver", "127.0.0.1")),
             ("doctor with a VIP alone", 1, "--realserver", ("doctor", VIP[4])),
             ("doctor --realserver with a service", 1, "no services",
@@ -375,14 +479,14 @@ def test_refusals():
     batch("client", ["addr add 10.5.0.1/24 dev eth0", "addr add 10.5.0.2/24 dev eth0"])
     done = own("client", "setup-realserver", "10.5.0.1")
     left = run("ip", "-n", "client", "addr").stdout
-    ok(done.returncode == 2 and "cannot go alone" in done.stderr and
+    ok(done.returncode == 2 and "cannot be moved" in done.stderr and
        "10.5.0.1/24" in left and "10.5.0.1/32" not in left, "an address that others "
        "hang on is not moved, and nothing is changed", (done, left))
     batch("client", ["addr del 10.5.0.1/24 dev eth0"])
 
 
 def test_no_module():
-    """The last of the tests."""
+    """The last of the tests: the module is removed."""
     lbctl("clear")
     net.until(lambda: run("rmmod", "lbdr", check=False).returncode == 0)
     look = Look()

@@ -43,7 +43,7 @@ VARIES = (
      r"\1<n>"),
     ("number of a device", r'("ifindex": ?)\d+', r"\1<n>"),
     ("what the kernel knows of a neighbour",
-     r"(?:reachable|stale|delay|probe), confirmed \d+ s ago",
+     r"(?:REACHABLE|STALE|DELAY|PROBE), confirmed \d+ s ago",
      "<state>, confirmed <n> s ago"),
 )
 

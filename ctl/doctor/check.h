@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the unit tests of lbdr-doctor share: a host made of texts in place of
+ * commands, files and segments.
+ */
+#ifndef LBDR_DOCTOR_CHECK_H
+#define LBDR_DOCTOR_CHECK_H
+
+#include "doctor.h"
+
+/* Outputs of commands, with ' for "; NULL: that of the healthy director. */
+struct world {
+	const char *addr;	/* ip -d -j addr show */
+	const char *neigh;	/* ip -s -j neigh show */
+	const char *proxy;	/* ip -4 -j neigh show proxy */
+	const char *exits;	/* ip -4 -j route show default */
+	const char *routes;	/* ip -j -batch */
+	const char *info;	/* lbctl list --info -j */
+	const char *list;	/* lbctl list -n -j */
+	const char *nft;	/* nft -j list ruleset; "" : nft not found */
+	/* Answers: "ADDRESS MAC", separated by commas, all on device 2. */
+	const char *answers;
+	const char *files;	/* "PATH=CONTENT", separated by commas */
+	int probe_error;
+};
+
+extern const struct world *world;
+extern char world_log[4096];	/* ip commands that change something */
+
+void result(bool good, const char *format, ...) __printf(2, 3);
+json_t *quoted_json(const char *text);
+void world_begin(const struct world *of);
+char *world_run(int (*run)(const struct options *options), const char *line,
+		int *status);
+void world_end(void);
+int world_doctor(const struct options *options);
+
+void check_director(void);
+void check_setup(void);
+
+#endif

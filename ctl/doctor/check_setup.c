@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Runs of setup-realserver on hosts that are texts, where the settings are files:
+ * what it changes, and that --undo reverts just that.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+#define HOST(lo, dummy, nic)                                                 \
+	"[{'ifindex':1,'ifname':'lo','flags':['LOOPBACK','UP','LOWER_UP'],"  \
+	"'mtu':65536,'link_type':'loopback','addr_info':[{'family':'inet','local':'127.0.0.1','prefixlen':8}" \
+	lo "]},"                                                             \
+	"{'ifindex':3,'ifname':'dummy0','flags':['UP','LOWER_UP','NOARP'],'mtu':1500,'link_type':'ether','address':'02:00:00:00:00:07','linkinfo':{'info_kind':'dummy'},'addr_info':[" \
+	dummy "]},"                                                          \
+	"{'ifindex':2,'ifname':'eth0','flags':['UP','LOWER_UP'],'mtu':1500,'link_type':'ether','address':'02:00:00:00:00:61','addr_info':[" \
+	"{'family':'inet','local':'192.0.2.61','prefixlen':24}" nic "]}]"
+#define VIP(prefix) "{'family':'inet','local':'192.0.2.63','prefixlen':" prefix "}"
+#define OTHER "{'family':'inet','local':'192.0.2.64','prefixlen':32}"
+#define IGNORE(dev) "/proc/sys/net/ipv4/conf/" dev "/arp_ignore"
+#define ANNOUNCE(dev) "/proc/sys/net/ipv4/conf/" dev "/arp_announce"
+#define FILES(ignore, announce) \
+	IGNORE("all") "=" ignore "," ANNOUNCE("all") "=" announce "," \
+	IGNORE("eth0") "=0"
+
+static long setting(const char *path)
+{
+	long value = -1;
+
+	root_number(path, &value);
+	return value;
+}
+
+/* Runs a line on a host; what it printed, to be freed. */
+static char *run_on(const char *addr, const char *line, int *status)
+{
+	static struct world next;
+
+	next = *world;
+	next.addr = addr;
+	world = &next;
+	*world_log = '\0';
+	return world_run(setup_run, line, status);
+}
+
+static void check_round(void)
+{
+	const struct world plain = { .files = FILES("0", "1") };
+	char *text;
+	int status;
+
+	world_begin(&plain);
+	text = run_on(HOST("", "", ""), "setup-realserver 192.0.2.63 --dry-run",
+		      &status);
+	result(!status && !strncmp(text,
+				   "sysctl -w net.ipv4.conf.all.arp_ignore=1\n"
+				   "sysctl -w net.ipv4.conf.all.arp_announce=2\n"
+				   "ip addr add 192.0.2.63/32 dev lo\n", 116) &&
+	       !*world_log && setting(IGNORE("all")) == 0,
+	       "setup --dry-run prints the commands and changes nothing");
+	free(text);
+	text = run_on(HOST("", "", ""), "setup-realserver 192.0.2.63", &status);
+	result(!status && setting(IGNORE("all")) == 1 &&
+	       setting(ANNOUNCE("all")) == 2 &&
+	       !strcmp(world_log, "ip addr add 192.0.2.63/32 dev lo\n"),
+	       "setup adds the VIP to lo, with the settings");
+	free(text);
+	text = run_on(HOST("," VIP("32"), "", ""),
+		      "setup-realserver 192.0.2.63", &status);
+	result(!status && !*world_log && !strncmp(text, "\n# To make it", 12),
+	       "a second setup changes nothing");
+	free(text);
+	text = run_on(HOST("," VIP("32"), "", ""),
+		      "setup-realserver --undo 192.0.2.63 --dry-run", &status);
+	result(!status && !*world_log && setting(IGNORE("all")) == 1 &&
+	       strstr(text, "ip addr del 192.0.2.63/32 dev lo\n"),
+	       "undo --dry-run changes nothing");
+	free(text);
+	text = run_on(HOST("," VIP("32"), "", ""),
+		      "setup-realserver --undo 192.0.2.63", &status);
+	result(!status && setting(IGNORE("all")) == 0 &&
+	       setting(ANNOUNCE("all")) == 1 &&
+	       !strcmp(world_log, "ip addr del 192.0.2.63/32 dev lo\n"),
+	       "undo restores the values from before setup");
+	free(text);
+	text = run_on(HOST("", "", ""), "setup-realserver --undo 192.0.2.63",
+		      &status);
+	result(!status && !*world_log &&
+	       !strcmp(text, "# 192.0.2.63 was not added by setup-realserver: unchanged\n"),
+	       "a second undo changes nothing");
+	free(text);
+	world_end();
+}
+
+/* Settings and addresses that somebody else made. */
+static void check_others(void)
+{
+	const struct world set = { .files = FILES("1", "2") };
+	const struct world plain = { .files = FILES("0", "0") };
+	char *text;
+	int status;
+
+	world_begin(&set);
+	text = run_on(HOST("", OTHER, ""), "setup-realserver 192.0.2.63",
+		      &status);
+	free(text);
+	text = run_on(HOST("," VIP("32"), OTHER, ""),
+		      "setup-realserver --undo 192.0.2.63", &status);
+	result(!status && setting(IGNORE("all")) == 1 &&
+	       setting(ANNOUNCE("all")) == 2,
+	       "undo leaves settings that setup did not make");
+	free(text);
+	text = run_on(HOST("," VIP("32"), "", ""),
+		      "setup-realserver --undo 192.0.2.63", &status);
+	result(!status && !*world_log,
+	       "undo leaves a VIP that setup did not add");
+	free(text);
+	world_end();
+
+	world_begin(&plain);
+	text = run_on(HOST("", OTHER, ""), "setup-realserver 192.0.2.63",
+		      &status);
+	free(text);
+	text = run_on(HOST("," VIP("32"), OTHER, ""),
+		      "setup-realserver --undo 192.0.2.63", &status);
+	result(!status && setting(IGNORE("all")) == 1 &&
+	       strstr(text, "# arp_ignore and arp_announce unchanged: 192.0.2.64 is on dummy0\n"),
+	       "undo leaves the settings while dummy0 has another VIP");
+	free(text);
+	world_end();
+
+	world_begin(&plain);
+	text = run_on(HOST("", VIP("32"), ""), "setup-realserver 192.0.2.63",
+		      &status);
+	result(!status && !*world_log && setting(IGNORE("all")) == 1,
+	       "a VIP on dummy0 stays there");
+	free(text);
+	text = run_on(HOST("", VIP("32"), ""),
+		      "setup-realserver --undo 192.0.2.63", &status);
+	result(!status && !*world_log && setting(IGNORE("all")) == 1,
+	       "undo leaves it there, and the settings that keep it silent");
+	free(text);
+	world_end();
+}
+
+static void check_places(void)
+{
+	const struct world plain = { .files = FILES("0", "0") };
+	char *text;
+	int status;
+
+	world_begin(&plain);
+	text = run_on(HOST("", "", "," VIP("24")),
+		      "setup-realserver 192.0.2.63", &status);
+	result(status == EXIT_REFUSED && !*world_log && !setting(IGNORE("all")) &&
+	       strstr(text, "cannot be moved"),
+	       "an address that others depend on is not moved");
+	free(text);
+	text = run_on(HOST("", "", "," VIP("32")),
+		      "setup-realserver 192.0.2.63", &status);
+	result(!status && !strcmp(world_log,
+				  "ip addr add 192.0.2.63/32 dev lo\n"
+				  "ip addr del 192.0.2.63/32 dev eth0\n"),
+	       "a VIP on a NIC is moved to lo");
+	free(text);
+	text = run_on(HOST("", "", ""), "setup-realserver 127.0.0.1", &status);
+	result(status == EXIT_REFUSED && strstr(text, "cannot be a VIP"),
+	       "a loopback address is refused");
+	free(text);
+	world_end();
+}
+
+/* The NIC's own greater value answers ARP; and the director is refused. */
+static void check_director_and_nic(void)
+{
+	const struct world own = {
+		.files = IGNORE("all") "=1," ANNOUNCE("all") "=2,"
+			 IGNORE("eth0") "=3",
+	};
+	const struct world director = { .files = "/sys/module/lbdr/x=1" };
+	char *text;
+	int status;
+
+	world_begin(&own);
+	text = run_on(HOST("", "", ""), "setup-realserver 192.0.2.63", &status);
+	result(!status && setting(IGNORE("eth0")) == 1 &&
+	       setting(IGNORE("all")) == 1, "a NIC that answers by scope is set");
+	free(text);
+	text = run_on(HOST("," VIP("32"), "", ""),
+		      "setup-realserver --undo 192.0.2.63", &status);
+	result(!status && setting(IGNORE("eth0")) == 3 &&
+	       setting(IGNORE("all")) == 1, "and reset by undo");
+	free(text);
+	world_end();
+	world_begin(&director);
+	text = run_on(HOST("", "", ""), "setup-realserver 192.0.2.63", &status);
+	result(status == EXIT_REFUSED &&
+	       strstr(text, "this host is the director of 192.0.2.63"),
+	       "the director of the VIP is refused");
+	free(text);
+	world_end();
+}
+
+void check_setup(void)
+{
+	check_round();
+	check_others();
+	check_places();
+	check_director_and_nic();
+}

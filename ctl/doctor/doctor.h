@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * lbdr-doctor: diagnoses a deployment by direct routing. main.c reads the
+ * command line; host.c, config.c and rules.c read the state of the host from
+ * the JSON of ip, lbctl and nft; probe.c asks the segments; director.c,
+ * service.c, filter.c and realserver.c compare, and add findings; finding.c
+ * prints them. setup.c configures a real server.
+ */
+#ifndef LBDR_DOCTOR_H
+#define LBDR_DOCTOR_H
+
+#include <jansson.h>
+
+#include "host.h"
+
+#ifndef LBDR_VERSION
+#error "the Makefile defines LBDR_VERSION"
+#endif
+
+/* The exit status, as of lbctl. */
+enum {
+	EXIT_DONE = 0,
+	EXIT_USAGE = 1,
+	EXIT_REFUSED = 2,
+	EXIT_PROBLEM = 4,	/* at least one problem was found */
+};
+
+#define VIPS_MAX 64
+#define SERVICE_WORDS_MAX 12
+
+/* The command line. */
+struct options {
+	bool setup;		/* setup-realserver, else doctor */
+	bool realserver;
+	bool undo;
+	bool dry_run;
+	bool verbose;
+	bool json;
+	bool pretty;
+	const char *netns;
+	/* The service to check, passed on to lbctl. */
+	const char *service[SERVICE_WORDS_MAX];
+	size_t nr_service;
+	struct addr vips[VIPS_MAX];
+	size_t nr_vips;
+};
+
+/* run.c: commands and files, replaced by unit tests. */
+typedef char *(*run_fn)(const char *const *command, const char *input,
+			int *status);
+
+#define RUN_NOT_FOUND 127
+
+extern run_fn run_command;
+extern const char *root;
+extern const char *program;
+
+int run_json(const char *const *command, json_t **document);
+bool run_loud(bool dry_run, const char *format, ...) __printf(2, 3);
+FILE *root_open(const char *path);
+bool root_has(const char *path);
+bool root_number(const char *path, long *number);
+int netns_enter(const char *name);
+void complain(const char *format, ...) __printf(1, 2);
+void *grow(void *array, size_t *room, size_t used, size_t size);
+const char *word_of(const json_t *object, const char *key);
+json_int_t number_of(const json_t *object, const char *key);
+
+/* config.c: services and servers of lbdr, as lbctl lists them */
+#define OPTION_TEXT 128
+
+struct service {
+	struct addr vip;	/* family 0: a service by firewall mark */
+	int family;
+	json_int_t fwmark;
+	json_int_t port;
+	json_int_t last_port;
+	char protocol[8];
+	char option[OPTION_TEXT];	/* of lbctl: "-t 192.0.2.63:80" */
+	size_t first;		/* of its servers */
+	size_t nr_servers;
+};
+
+struct server {
+	struct addr at;
+	size_t service;
+	__u32 ifindex;		/* 0: the module has no route on a segment */
+	bool local;
+	bool open;		/* gets new connections */
+};
+
+struct config {
+	char version[64];
+	char entry[16];
+	json_int_t conns;
+	json_int_t conn_max;
+	char devices[16 * IFNAMSIZ];	/* of the entry ingress */
+	struct service *services;
+	size_t nr_services;
+	size_t room_services;
+	struct server *servers;
+	size_t nr_servers;
+	size_t room_servers;
+};
+
+int config_read(struct config *config, const struct options *options);
+void config_parse(struct config *config, const json_t *info,
+		  const json_t *list);
+void config_drop(struct config *config);
+
+/* finding.c */
+enum level {
+	LEVEL_OK,
+	LEVEL_UNCHECKED,	/* could not be checked */
+	LEVEL_WARNING,
+	LEVEL_PROBLEM,
+	LEVELS,
+};
+
+struct finding {
+	enum level level;
+	const char *check;
+	struct addr vip;	/* family 0: none */
+	struct addr server;
+	char *text;
+	char *fix;
+	char *on;		/* the host to run fix on, NULL: this one */
+	char *hint;
+	size_t order;
+};
+
+struct findings {
+	const char *netns;
+	struct finding **all;
+	size_t count;
+	size_t room;
+	size_t standby;		/* VIPs that another director holds */
+};
+
+extern struct findings findings;	/* of this run */
+
+struct finding *find(enum level level, const char *check,
+		     const struct addr *vip, const struct addr *server,
+		     const char *format, ...) __printf(5, 6);
+void fix(struct finding *finding, const char *format, ...) __printf(2, 3);
+void fix_on(struct finding *finding, const char *host, const char *format, ...)
+	__printf(3, 4);
+void hint(struct finding *finding, const char *format, ...) __printf(2, 3);
+int findings_print(const struct options *options);
+void findings_drop(void);
+
+/* rules.c: rules of nf_tables */
+struct rules {
+	json_t *root;		/* the document of nft */
+	json_t *bases;		/* active base chains, in the order of packets */
+	json_t *chains;		/* "FAMILY TABLE CHAIN": its rules */
+	json_t *sets;		/* "FAMILY TABLE SET": its elements */
+};
+
+int rules_read(struct rules *rules);
+bool rules_index(struct rules *rules, json_t *document);
+void rules_drop(struct rules *rules);
+
+/* What is known of one drop or reject, accept, or notrack rule. */
+enum verdict {
+	VERDICT_NONE,
+	VERDICT_DROP,
+	VERDICT_ACCEPT,
+	VERDICT_NOTRACK,
+};
+
+struct match {
+	enum verdict verdict;
+	bool vip;		/* names the VIP of a service */
+	bool port;		/* names the port of a service */
+	bool other;		/* limited to some packets by another match */
+	bool other_service;	/* names addresses or ports of no service */
+	bool invalid;		/* ct state invalid, or unknown ct match */
+};
+
+typedef void (*rules_fn)(const json_t *base, const json_t *rule,
+			 const struct match *match, void *data);
+
+bool rules_before(const json_t *base, const char *entry, bool marked);
+void rules_walk(const struct rules *rules, const json_t *base,
+		const struct config *config, rules_fn each, void *data);
+bool rules_untracked(const struct rules *rules, const struct addr *vip);
+const char *rules_text(const json_t *base, const json_t *rule, char *text);
+#define RULE_TEXT 700
+
+struct doctor {
+	const struct options *options;
+	struct config config;
+	struct host host;
+	struct rules rules;
+	struct probe probe;
+	int probe_error;	/* an errno; no segment was asked */
+	/* probe_run(), or that of a unit test */
+	int (*ask)(struct probe *probe, const struct host *host);
+};
+
+/* director.c, filter.c, service.c and realserver.c */
+int director_check(struct doctor *doctor);
+void source_filter_check(struct doctor *doctor, const struct link *link);
+void filter_check(struct doctor *doctor);
+void services_check(struct doctor *doctor);
+int realserver_check(struct doctor *doctor);
+bool arp_ignores_lo(long value);
+#define ARP_ANNOUNCE_BEST 2
+
+int doctor_run(const struct options *options,
+	       int (*ask)(struct probe *probe, const struct host *host));
+
+/* setup.c */
+int setup_run(const struct options *options);
+
+/* main.c */
+int options_read(int argc, char **argv, struct options *options);
+
+#endif
