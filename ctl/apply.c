@@ -25,6 +25,7 @@ struct wanted {
 	size_t room_servers;
 	struct service *by_key;
 	struct timeouts timeouts;
+	bool begun;		/* there was a command */
 	bool has_entry;
 	__u8 entry;
 	char devices[INGRESS_MAX][16];
@@ -109,7 +110,16 @@ static void want_entry(struct wanted *wanted, const struct request *req)
 
 static int want(struct wanted *wanted, const struct request *req, size_t line)
 {
+	bool first = !wanted->begun;
+
+	wanted->begun = true;
 	switch (req->verb - verbs) {
+	case VERB_CLEAR:
+		/* What is not in the file is removed anyway. */
+		if (first)
+			return 0;
+		return fault("%s must be the first command of the file",
+			     req->verb->name);
 	case VERB_ADD_SERVICE:
 		want_service(wanted, req, line);
 		return 0;
@@ -123,7 +133,7 @@ static int want(struct wanted *wanted, const struct request *req, size_t line)
 		want_entry(wanted, req);
 		return 0;
 	default:
-		return fault("a file for apply says what there is to be, and %s does not",
+		return fault("%s not supported by apply: its file has add-service, add-server, set-timeout and set-entry",
 			     req->verb->name);
 	}
 }
@@ -199,7 +209,7 @@ static int check_wanted(struct wanted *wanted, unsigned int *line)
 		*line = wanted->by_key[i].order;
 		if (!service_key_compare(&wanted->by_key[i - 1].key,
 					 &wanted->by_key[i].key))
-			return fault("the service is there already");
+			return fault("duplicate service");
 	}
 	if (shot->nr_servers)
 		qsort(shot->servers, shot->nr_servers, sizeof(*shot->servers),
@@ -212,30 +222,28 @@ static int check_wanted(struct wanted *wanted, unsigned int *line)
 			at = i;
 		service = find_service(wanted->by_key, count, &first->service);
 		if (!service || service->order > first->order)
-			return fault("there is no such service before");
+			return fault("service not found: add-service must come first");
 		if (find_server(&shot->servers[at], i - at, first))
-			return fault("the service has this server already");
+			return fault("duplicate server");
 	}
 	return 0;
 }
 
-static int read_wanted(struct file *file, bool ipvsadm, struct wanted *wanted)
+static int read_wanted(struct file *file, const struct request *apply,
+		       struct wanted *wanted)
 {
 	unsigned int line = 0;
 	struct request req;
-	int more;
 
-	while ((more = file_next(file)) > 0) {
-		if (file_request(file, ipvsadm, &req) ||
-		    want(wanted, &req, file->line))
-			break;
+	while (file_command(file, apply, &req)) {
+		if (want(wanted, &req, file->line))
+			file_fault(file, file->line, fault_text());
 	}
-	if (more)
-		line = file->line;
-	else if (!check_wanted(wanted, &line))
-		return EXIT_DONE;
-	file_complain(file, line, fault_text());
-	return EXIT_USAGE;
+	if (file_is_empty(file, apply))
+		return EXIT_USAGE;
+	if (!file->errors && check_wanted(wanted, &line))
+		file_fault(file, line, fault_text());
+	return file_verdict(file);
 }
 
 static void write_timeouts(FILE *out, const struct service *is,
@@ -318,7 +326,7 @@ static void write_change(FILE *out, const struct service *is,
 		return;
 	}
 	if (size)
-		fprintf(out, "-E %s%s\n", key, options);
+		fprintf(out, "edit-service %s%s\n", key, options);
 	free(options);
 }
 
@@ -333,7 +341,7 @@ static void write_server_change(FILE *out, const struct server *is,
 	}
 	if (settings_equal(is, want))
 		return;
-	fprintf(out, "-e %s -r %s -g", key,
+	fprintf(out, "edit-server %s -r %s", key,
 		endpoint_text(&want->at, want->service.protocol, true, at));
 	settings_save(out, is, want);
 	fputc('\n', out);
@@ -465,6 +473,9 @@ static void complain_of(const char *script, unsigned int line,
 					     strerror(answer->error));
 }
 
+/* The script is in lbctl's grammar, whatever that of the file was. */
+static const struct request script_request;
+
 /* Does a script; EXIT_DONE with batch_again() of @answer when it is outdated. */
 static int run_script(struct nl *nl, char *script, size_t size,
 		      struct nl_answer *answer)
@@ -482,9 +493,9 @@ static int run_script(struct nl *nl, char *script, size_t size,
 		complain("out of memory");
 		return EXIT_REFUSED;
 	}
-	status = restore_read(nl, &file, false, &batch);
+	status = restore_read(nl, &file, &script_request, &batch);
 	if (!status) {
-		line = batch_commit(nl, &batch, answer);
+		line = batch_send(nl, &batch, true, answer);
 		if (answer->error && !batch_again(answer)) {
 			if (line)
 				complain_of(script, line, answer);
@@ -532,11 +543,13 @@ int apply_run(struct nl *nl, const struct request *req)
 	status = file_open(&file, req->word);
 	if (status)
 		return status;
-	status = read_wanted(&file, req->ipvsadm, &wanted);
+	status = read_wanted(&file, req, &wanted);
 	for (i = 0; !status && batch_again(&answer) && i < RESTORE_TRIES; i++)
 		status = try(nl, req, &wanted, &answer);
 	if (!status && answer.error)
 		status = nl_verdict(&answer, "transaction");
+	if (!status && file.skipped)
+		status = EXIT_PARTLY;
 	free(wanted.by_key);
 	snapshot_drop(&wanted.shot);
 	file_close(&file);

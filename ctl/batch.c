@@ -41,7 +41,7 @@ static __u16 id_attr(const struct nlmsghdr *nlh)
  * batch_add() - add a command
  * @batch: the batch, zeroed at first
  * @nlh: the message, copied
- * @line: what batch_commit() returns if the kernel rejects the command
+ * @line: what batch_send() returns if the kernel rejects the command
  *
  * The id of the transaction is known when the batch is sent: the copy ends in the
  * attribute, with room for the id.
@@ -120,7 +120,7 @@ static bool read_id(const struct nlmsghdr *nlh, void *data)
 
 /**
  * batch_again() - is it worth to send the batch once more?
- * @answer: from batch_commit()
+ * @answer: from batch_send()
  *
  * Return: true if the configuration was changed meanwhile, or the kernel has
  * aborted the transaction.
@@ -131,9 +131,10 @@ bool batch_again(const struct nl_answer *answer)
 }
 
 /**
- * batch_commit() - send a batch as one transaction
+ * batch_send() - send a batch as one transaction
  * @nl: the connection with the kernel
  * @batch: the commands
+ * @commit: commit the transaction, else abort it when all commands were accepted
  * @answer: how the transaction ended
  *
  * The kernel aborts a transaction that is still open when the socket closes.
@@ -141,8 +142,8 @@ bool batch_again(const struct nl_answer *answer)
  * Return: the line of the command that was rejected, or 0 if it was none of
  * them.
  */
-unsigned int batch_commit(struct nl *nl, struct batch *batch,
-			  struct nl_answer *answer)
+unsigned int batch_send(struct nl *nl, struct batch *batch, bool commit,
+			struct nl_answer *answer)
 {
 	struct nl_answer ignored;
 	size_t at, size, first = 0, failed;
@@ -167,9 +168,11 @@ unsigned int batch_commit(struct nl *nl, struct batch *batch,
 		}
 		first += count_many(batch->messages + at, size);
 	}
-	nlh = nl_request(nl, LBDR_CMD_BATCH_COMMIT);
+	nlh = nl_request(nl, commit ? LBDR_CMD_BATCH_COMMIT :
+				      LBDR_CMD_BATCH_ABORT);
 	mnl_attr_put_u32(nlh, LBDR_A_BATCH_ID, id);
-	mnl_attr_put_u32(nlh, LBDR_A_BATCH_COMMANDS, batch->count);
+	if (commit)
+		mnl_attr_put_u32(nlh, LBDR_A_BATCH_COMMANDS, batch->count);
 	nl_ask(nl, nlh, NULL, NULL, answer);
 	return 0;
 }

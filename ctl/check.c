@@ -99,15 +99,25 @@ static bool knows_http(void)
 	return getservbyname("http", "tcp");
 }
 
-static bool knows_localhost(void)
+static bool knows_family(int family)
 {
-	struct addrinfo hints = { .ai_family = AF_INET };
+	struct addrinfo hints = { .ai_family = family };
 	struct addrinfo *list;
 
 	if (getaddrinfo("localhost", NULL, &hints, &list))
 		return false;
 	freeaddrinfo(list);
 	return true;
+}
+
+static bool knows_localhost(void)
+{
+	return knows_family(AF_INET);
+}
+
+static bool knows_localhost6(void)
+{
+	return knows_family(AF_INET6);
 }
 
 static const struct service_row service_rows[] = {
@@ -173,7 +183,8 @@ static const struct service_row service_rows[] = {
 	{ "[2001:db8::g]:80", NULL, NULL },
 	{ "[fe80::1%lo]:80", NULL, NULL },
 	{ "[192.0.2.63]:80", NULL, NULL },
-	{ "[localhost]:80", NULL, NULL },
+	{ "[localhost]:80", "[::1]:80", knows_localhost6 },
+	{ "[no-such-host.invalid]:80", NULL, NULL },
 	{ "[]:80", NULL, NULL },
 	{ "[", NULL, NULL },
 	{ "]:80", NULL, NULL },
@@ -267,7 +278,7 @@ static void check_servers(void)
 			       row->service);
 			continue;
 		}
-		if (parse_server(row->text, &key, &at))
+		if (parse_server(row->text, &key, false, &at))
 			good = !row->reads;
 		else
 			good = row->reads &&
@@ -459,6 +470,11 @@ int main(int argc, char **argv)
 	check_trace();
 	check_bounds();
 	check_questions();
+	check_verbs();
+	check_roundtrip();
+	check_import();
+	check_schemas();
+	check_help();
 	printf("# %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed ? 1 : 0;
 }

@@ -20,6 +20,11 @@ void check_complete(void);
 void check_trace(void);
 void check_bounds(void);
 void check_questions(void);
+void check_verbs(void);
+void check_roundtrip(void);
+void check_import(void);
+void check_schemas(void);
+void check_help(void);
 
 /* check_lines.c */
 /*
@@ -34,6 +39,32 @@ struct command_row {
 };
 
 void check_command(const struct command_row *row);
+
+/* check_kernel.c */
+/* What commands did to the director of the test since kernel_reset(). */
+struct kernel {
+	unsigned int changes;
+	unsigned int removed;	/* services and servers, each by a command */
+	unsigned int commits;
+	unsigned int aborts;
+	bool ipvs;		/* ip_vs is asked */
+};
+
+extern struct kernel kernel;
+
+struct run {
+	char *out;
+	char *err;
+	int status;
+};
+
+/* check_import.c */
+int ipvs_ask(const struct nlmsghdr *nlh, nl_reader reader, void *data);
+
+void kernel_reset(void);
+void run_line(const char *name, const char *line, struct run *run);
+void run_free(struct run *run);
+int run_quiet(const char *line);
 
 /* check_messages.c: a message as the kernel sends it, by the name of its kind. */
 #define MESSAGE_ROOM 2048

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -35,6 +36,16 @@ static const struct offer_row offer_rows[] = {
 	{ "list -c --state", { "established", "sctp_init", "template",
 			       "!unknown" } },
 	{ "set-entry", { "prerouting", "input", "ingress", "!DEV..." } },
+	{ "set-entry ingress", { "lo", "!prerouting" } },
+	{ "set-entry ingress lo", { "lo" } },
+	{ "set-entry input", { "!lo", "!prerouting" } },
+	{ "list -N", { "blue", "!list" } },
+	{ "-N", { "blue" } },
+	{ "restore", { ":files", "--skip-unsupported" } },
+	{ "apply --dry-run", { ":files" } },
+	{ "save", { ":files" } },
+	{ "restore /etc/rules", { "!:files" } },
+	{ "list", { "!:files" } },
 	{ "set-timeout", { "--netns", "!TCP" } },
 	{ "add-service -p", { "--netmask" } },
 	{ "add-service -t", { NULL } },
@@ -173,12 +184,39 @@ static void check_example(const struct verb *verb, const char *example,
 	free(line);
 }
 
+/* The network namespaces of the test. */
+static void make_netns(char *dir)
+{
+	char name[64];
+	FILE *blue;
+
+	if (!mkdtemp(dir))
+		abort();
+	snprintf(name, sizeof(name), "%s/blue", dir);
+	blue = fopen(name, "w");
+	if (!blue || fclose(blue))
+		abort();
+	netns_directory = dir;
+}
+
+static void remove_netns(const char *dir)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s/blue", dir);
+	unlink(name);
+	rmdir(dir);
+}
+
 void check_complete(void)
 {
+	char dir[] = "/tmp/check-netns-XXXXXX";
 	size_t i;
 
+	make_netns(dir);
 	for (i = 0; i < ARRAY_SIZE(offer_rows); i++)
 		check_offer(&offer_rows[i]);
+	remove_netns(dir);
 	check_objects();
 	for (i = 0; i < VERBS; i++) {
 		check_example(&verbs[i], verbs[i].example, false);

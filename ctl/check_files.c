@@ -103,6 +103,7 @@ static const struct file_row file_rows[] = {
 	{ "-C\n-A -u 192.0.2.63:80\n-D -u 192.0.2.63:80\n", 0, false, 3, 0 },
 	{ "-E -t 192.0.2.63:80 -s rr\n-e -t 192.0.2.63:80 -r 192.0.2.62\n"
 	  "-d -t 192.0.2.63:80 -r 192.0.2.62 --drain\n", 0, false, 3, 0 },
+	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 --drain=9\n", 0, false, 0, 1 },
 	{ "set-timeout udp=5\nset-entry input\n--set 1 2 3\n", 0, false, 3, 0 },
 	{ "--set 1 2 3\n", 0, true, 1, 0 },
 	{ "-C\n-L\n", 0, false, 1, 2 },

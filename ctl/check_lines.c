@@ -178,7 +178,7 @@ static bool has_mark6(const struct request *req)
 static bool persists(const struct request *req)
 {
 	return req->persist_text && !req->netmask_text &&
-	       req->persist == (req->ipvsadm ? 360 : 300);
+	       req->persist == (req->letters ? 360 : 300);
 }
 
 static bool persists_600(const struct request *req)
@@ -198,7 +198,8 @@ static bool persists_wrr(const struct request *req)
 
 static bool persists_24(const struct request *req)
 {
-	return req->persist == 300 && req->netmask_text && req->prefix == 24;
+	return req->persist == (req->letters ? 360 : 300) &&
+	       req->netmask_text && req->prefix == 24;
 }
 
 static bool masks_24(const struct request *req)
@@ -256,7 +257,8 @@ static bool sets_two(const struct request *req)
 
 static bool drains(const struct request *req)
 {
-	return req->drain && req->server.address[3] == 62;
+	return req->drain_text && !req->drain_s &&
+	       req->server.address[3] == 62;
 }
 
 static bool enters_input(const struct request *req)
@@ -339,7 +341,8 @@ static const struct command_row command_rows[] = {
 	  has_all_ports },
 	{ "-A -t 192.0.2.63", true, -1, NULL },
 	{ "-D -t 192.0.2.63", true, VERB_DEL_SERVICE, has_all_ports },
-	{ "-D -t 192.0.2.63", false, -1, NULL },
+	{ "-D -t 192.0.2.63", false, VERB_DEL_SERVICE, has_all_ports },
+	{ "del-service -t 192.0.2.63", false, -1, NULL },
 	{ "-A -t 192.0.2.63:80 -s sh -b flag-1,flag-2", true, VERB_ADD_SERVICE,
 	  has_flags },
 	{ "-A -t 192.0.2.63:80 -s sh -b flag-3", true, -1, NULL },
@@ -500,11 +503,16 @@ static const struct command_row command_rows[] = {
 	{ "-A -f 0x1g", true, -1, NULL },
 	{ "-A -f 1a", true, -1, NULL },
 	{ "-A -f -1", true, -1, NULL },
-	{ "-a -f 1 -r 192.0.2.62:80", true, -1, NULL },
+	{ "-a -f 1 -r 192.0.2.62:80", true, VERB_ADD_SERVER, NULL },
+	{ "add-server -f 1 -r 192.0.2.62:80", false, -1, NULL },
 	{ "-a -f 1 -r [2001:db8::62]", true, -1, NULL },
 	{ "-a -f 1 -6 -r 192.0.2.62", true, -1, NULL },
-	{ "-a -t 192.0.2.63:0 -r 192.0.2.62:80", true, -1, NULL },
-	{ "-a -t 192.0.2.63:8000-8999 -r 192.0.2.62:8000", false, -1, NULL },
+	{ "-a -t 192.0.2.63:0 -r 192.0.2.62:80", true, VERB_ADD_SERVER, NULL },
+	{ "-a -t 192.0.2.63:8000-8999 -r 192.0.2.62:8000", false,
+	  VERB_ADD_SERVER, serves_range },
+	{ "add-server -t 192.0.2.63:0 -r 192.0.2.62:80", false, -1, NULL },
+	{ "add-server -t 192.0.2.63:8000-8999 -r 192.0.2.62:8000", false, -1,
+	  NULL },
 	{ "-A -t 192.0.2.63:80 -p 3x", true, -1, NULL },
 	{ "-A -t 192.0.2.63:80 -p x", true, -1, NULL },
 	{ "-A -t 192.0.2.63:80 -p -3", true, -1, NULL },
@@ -524,6 +532,7 @@ static const struct command_row command_rows[] = {
 	{ "-E -u 192.0.2.63:53 --no-ops", true, -1, NULL },
 	{ "-E -t 192.0.2.63:80 --stray drop", true, -1, NULL },
 	{ "-E -t 192.0.2.63:80 --timeouts close=5", true, -1, NULL },
+	{ "del-server -t 192.0.2.63:80 --drain=0 -r 192.0.2.62", false, -1, NULL },
 	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 --drain", true, -1, NULL },
 	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 --drain", false, -1, NULL },
 	{ "-A -t 192.0.2.63:80 --stray away", false, -1, NULL },

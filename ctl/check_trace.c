@@ -40,7 +40,7 @@ static const struct server b = {
 };
 
 #define PACKET "packet       TCP 198.51.100.7:40000 -> 192.0.2.63:80\n"
-#define SERVICE "service      TCP  192.0.2.63:80, by its very port\n"
+#define SERVICE "service      TCP  192.0.2.63:80, exact port match\n"
 #define NO_CONN "connection   none\n"
 #define SERVERS "servers      2: 1 open, 1 overloaded\n"
 #define AT_A "server       192.0.2.62:80, open, weight 10, 3 active, 4 inactive, device 2\n"
@@ -65,7 +65,7 @@ static const struct trace_row trace_rows[] = {
 	{ "a packet that no service has",
 	  { .verdict = LBDR_TRACE_VERDICT_PASS },
 	  PACKET "service      none\n"
-	  "result       not forwarded: no service has it, the director's own stack does\n",
+	  "result       not forwarded: no service matches, passed to the local stack\n",
 	  "{\"verdict\": \"pass\", \"reason\": null, \"service\": null, \"servers\": null,\n"
 	  "\"match\": null, \"server\": null, \"connection\": null}",
 	  NULL, NULL, NULL },
@@ -74,9 +74,9 @@ static const struct trace_row trace_rows[] = {
 	    .by = LBDR_TRACE_BY_SCHEDULER, .scheduler = "wlc",
 	    .has_keep = true },
 	  PACKET SERVICE NO_CONN
-	  "scheduler    wlc: the server with the fewest connections for its weight\n"
+	  "scheduler    wlc: the server with the fewest connections relative to its weight\n"
 	  SERVERS AT_A
-	  "result       to 192.0.2.62:80, and a connection begins\n",
+	  "result       to 192.0.2.62:80, new connection\n",
 	  "{\"verdict\": \"forward\", \"by\": \"scheduler\", \"scheduler\": \"wlc\",\n"
 	  "\"keep\": \"connection\", \"match\": \"port\", \"random\": false, \"first\": null}",
 	  NULL, NULL, &a },
@@ -85,11 +85,11 @@ static const struct trace_row trace_rows[] = {
 	    .reason = "no-server", .has_refuse = true,
 	    .refuse = LBDR_REFUSE_RESET, .by = LBDR_TRACE_BY_SCHEDULER,
 	    .scheduler = "sh" },
-	  PACKET SERVICE NO_CONN "scheduler    sh: by a hash of the client's address\n"
-	  "meant first  192.0.2.64:80, overloaded, weight 5, 9 active, 0 inactive, not on-link\n"
+	  PACKET SERVICE NO_CONN "scheduler    sh: by a hash of the client address\n"
+	  "first choice 192.0.2.64:80, overloaded, weight 5, 9 active, 0 inactive, not on-link\n"
 	  SERVERS
-	  "result       not forwarded, no-server: no server takes new connections; the client was told as the service says\n"
-	  "client       is told by RST\n",
+	  "result       not forwarded, no-server: no server is available; the client was answered as --refuse says\n"
+	  "client       gets a TCP RST\n",
 	  "{\"verdict\": \"drop\", \"reason\": \"no-server\", \"refuse\": \"reset\",\n"
 	  "\"server\": null, \"keep\": null}",
 	  NULL, &b, NULL },
@@ -97,7 +97,7 @@ static const struct trace_row trace_rows[] = {
 	  { .verdict = LBDR_TRACE_VERDICT_FORWARD, SERVED, .has_by = true,
 	    .persist = 300, .by = LBDR_TRACE_BY_CONNECTION,
 	    .state = LBDR_CONN_STATE_ESTABLISHED, .expires_ms = 899999 },
-	  PACKET SERVICE "connection   ESTABLISHED, forgotten in 899 s\n" SERVERS
+	  PACKET SERVICE "connection   ESTABLISHED, expires in 899 s\n" SERVERS
 	  AT_A "result       to 192.0.2.62:80\n",
 	  "{\"by\": \"connection\", \"connection\": {\"state\": \"established\",\n"
 	  "\"expires_ms\": 899999, \"over\": false}, \"keep\": null}",
@@ -109,9 +109,9 @@ static const struct trace_row trace_rows[] = {
 	    .remembered_ms = 299000, .has_keep = true,
 	    .keep = LBDR_TRACE_KEEP_EVICT },
 	  PACKET SERVICE
-	  "connection   FIN_WAIT, forgotten in 5 s; it is over, and this begins another\n"
-	  "persistence  192.0.2.62:80, forgotten in 299 s\n" SERVERS AT_A
-	  "result       to 192.0.2.62:80, and a connection begins in the place of a half-open one: there are too many\n",
+	  "connection   FIN_WAIT, expires in 5 s; closing: the packet starts a new one\n"
+	  "persistence  192.0.2.62:80, expires in 299 s\n" SERVERS AT_A
+	  "result       to 192.0.2.62:80, new connection in place of a half-open one (conn_max)\n",
 	  "{\"by\": \"persistence\", \"remembered_expires_ms\": 299000,\n"
 	  "\"persistent_s\": 300, \"keep\": \"evict\"}",
 	  &a, NULL, &a },
@@ -121,11 +121,11 @@ static const struct trace_row trace_rows[] = {
 	    .random = true, .has_keep = true,
 	    .keep = LBDR_TRACE_KEEP_STATELESS, .remembered_ms = 1 },
 	  PACKET SERVICE NO_CONN
-	  "persistence  192.0.2.64:80, forgotten in 0 s; it is not to be used\n"
-	  "scheduler    twos: the better of two servers drawn at random by weight\n"
-	  "             the choice is drawn, and may be another one next time\n"
+	  "persistence  192.0.2.64:80, expires in 0 s; not used\n"
+	  "scheduler    twos: the better of two servers chosen at random by weight\n"
+	  "             random: the next packet may get another server\n"
 	  SERVERS AT_A
-	  "result       to 192.0.2.62:80, without a connection: there are too many\n",
+	  "result       to 192.0.2.62:80, without a connection (conn_max)\n",
 	  "{\"random\": true, \"keep\": \"stateless\", \"remembered\": {\"address\":\n"
 	  "\"192.0.2.64\", \"port\": 80, \"state\": \"overloaded\", \"local\": false,\n"
 	  "\"weight\": 5, \"active_connections\": 9, \"inactive_connections\": 0,\n"
@@ -136,9 +136,9 @@ static const struct trace_row trace_rows[] = {
 	    .has_refuse = true,
 	    .refuse = LBDR_REFUSE_DROP, .persist = 300 },
 	  PACKET SERVICE NO_CONN
-	  "persistence  nothing remembered of this client\n" SERVERS
-	  "result       not forwarded, stray: packet of no connection, dropped or answered by RST as its service says\n"
-	  "client       is told nothing\n",
+	  "persistence  no entry for this client\n" SERVERS
+	  "result       not forwarded, stray: stray packet (no connection), handled as --stray says\n"
+	  "client       gets no reply\n",
 	  "{\"reason\": \"stray\", \"refuse\": \"drop\", \"by\": null}",
 	  NULL, NULL, NULL },
 };
@@ -215,13 +215,13 @@ static void check_more(void)
 	capture_end(&capture);
 	same_text(&capture,
 		  "packet       TCP 198.51.100.7 -> 192.0.2.63:80, mark 7, from 02:00:5e:10:00:01, vrf red, data\n"
-		  "service      FWM  7, by its mark\n"
-		  "connection   a new one, of any port\n"
+		  "service      FWM  7, mark match\n"
+		  "connection   new, any client port\n"
 		  "scheduler    newest\n"
-		  "             the client's port counts, and was not given: --client ADDR:PORT\n"
+		  "             hashes the client port, which was not given: --client ADDR:PORT\n"
 		  "servers      4: 1 open, 2 quiesced, 1 draining\n"
 		  "server       192.0.2.62, open, weight 10, 3 active, 4 inactive, this host\n"
-		  "result       to this host's own stack, without a connection: each datagram is scheduled\n",
+		  "result       to this host (local delivery), without a connection (one-packet scheduling)\n",
 		  "a packet with a mark in a VRF, of a client without a port");
 }
 

@@ -219,19 +219,19 @@ static const struct line_row line_rows[] = {
 		"\"counters_zeroed\",\"service\":null,\"settings\":null,\"server\":null,\"director\":null}\n",
 	}, {
 		"message without attributes", LBDR_CMD_FLUSH_NTF,
-		WHEN "cleared: no service is left\n",
+		WHEN "cleared: all services removed\n",
 		JSON_WHEN
 		"\"cleared\",\"service\":null,\"settings\":null,\"server\":null,\"director\":null}\n",
 	}, {
 		"service", LBDR_CMD_SERVICE_NEW,
 		WHEN
-		"unknown: something changed that this lbctl is too old to know\n",
+		"unknown: a change that this version of lbctl does not know\n",
 		JSON_WHEN
 		"\"unknown\",\"service\":null,\"settings\":null,\"server\":null,\"director\":null}\n",
 	}, {
 		"service", 255,
 		WHEN
-		"unknown: something changed that this lbctl is too old to know\n",
+		"unknown: a change that this version of lbctl does not know\n",
 		JSON_WHEN
 		"\"unknown\",\"service\":null,\"settings\":null,\"server\":null,\"director\":null}\n",
 	},
@@ -334,7 +334,7 @@ static void check_screens(void)
 		  "  -> [2001:db8::62]:8000-8999  65535o       0       3     100   40.0M ##########\n"
 		  "FWM  7 IPv6                       rr        0       0       0       0|\n"
 		  "\n"
-		  "q quit  s by bits  arrows  1-6 of 6  d drains o overloaded ! not on-link\n",
+		  "q quit  s by bits  arrows  1-6 of 6  d draining o overloaded ! not on-link\n",
 		  "a screen with rates, bars and marks");
 	check_top(busiest, &before,
 		  "lbdr: 3 services, 3 servers, 34579 connections of 1048576 at\n"
@@ -343,7 +343,7 @@ static void check_screens(void)
 		  "  -> [2001:~ 65535o       0       3     100   40.0M ########\n"
 		  "TCP  192.0.~   wlc    34.6k      24    2.0k   10.0M ##\n"
 		  "  -> 192.0.~     1d   34.6k      10     500    1.0M #\n"
-		  "q quit  s by address  arrows  2-4 of 6  d drains o overloade\n",
+		  "q quit  s by address  arrows  2-4 of 6  d draining o overloa\n",
 		  "a narrow screen, the busiest first, a line further down");
 	check_top(behind, NULL,
 		  "lbdr: 3 services, 3 servers, 34579 connections of 1048576 at most\n"
@@ -351,7 +351,7 @@ static void check_screens(void)
 		  "\033[7mService, -> server                               Weight   Conns   New/s  Pkts/s  Bits/s            |\n"
 		  "  -> [2001:db8::62]:8000-8999                    65535o       0       -       -       -|\n"
 		  "FWM  7 IPv6                                         rr        0       -       -       -|\n"
-		  "q quit  s by bits  arrows  5-6 of 6  d drains o overloaded ! not on-link\n",
+		  "q quit  s by bits  arrows  5-6 of 6  d draining o overloaded ! not on-link\n",
 		  "without rates, and from the end no further");
 	check_top(tiny, NULL,
 		  "lbdr: 3|\n"

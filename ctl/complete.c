@@ -4,9 +4,12 @@
  * tables, words out of the lists that read them, schedulers, services and servers
  * from the kernel. A shell hands over the words before the one that is being
  * written, and chooses itself from the lines that are printed here. No line is
- * wrong: where there is nothing to offer, nothing is printed.
+ * wrong: where there is nothing to offer, nothing is printed. The line ":files"
+ * stands for the names of files, which the shell knows.
  */
 #include <ctype.h>
+#include <dirent.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,8 +31,10 @@ static void offer_verbs(void)
 {
 	size_t i;
 
-	for (i = 0; i < VERBS; i++)
-		puts(verbs[i].name);
+	for (i = 0; i < VERBS; i++) {
+		if (!verbs[i].hidden)
+			puts(verbs[i].name);
+	}
 }
 
 /* Of "one|other FILE" one and other: what is not in capitals is to be written. */
@@ -51,6 +56,52 @@ static void offer_words(const char *(*word)(__u8), unsigned int first,
 {
 	for (; first <= last; first++)
 		puts(word(first));
+}
+
+static void offer_netns(void)
+{
+	const struct dirent *entry;
+	DIR *dir = opendir(netns_directory);
+
+	while (dir && (entry = readdir(dir))) {
+		if (*entry->d_name != '.')
+			puts(entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* In the caller's namespace, as -N may not be entered without root. */
+static void offer_devices(void)
+{
+	struct if_nameindex *list = if_nameindex();
+	const struct if_nameindex *device;
+
+	for (device = list; device && device->if_name; device++)
+		puts(device->if_name);
+	if (list)
+		if_freenameindex(list);
+}
+
+static bool takes_file(const struct verb *verb)
+{
+	return verb->words && strstr(verb->words, "FILE");
+}
+
+/* What stands behind the verb without an option's name. */
+static void offer_arguments(const struct offer *offer)
+{
+	const char *first = offer->req.word;
+
+	if (offer->verb == &verbs[VERB_HELP])
+		offer_verbs();
+	else if (takes_file(offer->verb) && !first)
+		puts(":files");
+	else if (offer->verb == &verbs[VERB_SET_ENTRY] && first &&
+		 !strcmp(first, entry_word(LBDR_ENTRY_INGRESS)))
+		offer_devices();
+	else if (!takes_file(offer->verb) && !first)
+		offer_alternatives(offer->verb->words);
 }
 
 static void offer_flags(void)
@@ -224,6 +275,8 @@ int complete_run(char *const *words, size_t count)
 	} else if (is_option(&offer, "state")) {
 		offer_words(state_word, LBDR_CONN_STATE_SYN_RECV,
 			    LBDR_CONN_STATE_TEMPLATE);
+	} else if (is_option(&offer, "netns")) {
+		offer_netns();
 	} else if (is_option(&offer, "sched-flags")) {
 		offer_flags();
 	} else if (offer.wants) {
@@ -231,10 +284,7 @@ int complete_run(char *const *words, size_t count)
 	} else if (!offer.verb) {
 		offer_verbs();
 	} else {
-		if (offer.verb == &verbs[VERB_HELP])
-			offer_verbs();
-		else
-			offer_alternatives(offer.verb->words);
+		offer_arguments(&offer);
 		options_offer(offer.verb);
 	}
 	return EXIT_DONE;

@@ -75,29 +75,29 @@ void conn_print(const struct conn *conn, const struct request *req)
 	       req->ipvsadm ? "" : conn->vrf);
 }
 
-json_t *conn_json(const struct conn *conn)
+void conn_json(struct json_list *list, const struct conn *conn)
 {
-	char virtual[ENDPOINT_TEXT];
-	char client[ENDPOINT_TEXT];
-	char server[ENDPOINT_TEXT];
-	bool marked = conn->service.fwmark;
+	const struct service_key *key = &conn->service;
+	bool marked = key->fwmark;
+	char text[ENDPOINT_TEXT];
 
-	return json_pack("{s:s?, s:o, s:I, s:I, s:s, s:s, s:i, s:s?, s:o, s:s, s:i, s:s?}",
-			 "protocol", protocol_word(conn->service.protocol),
-			 "fwmark", marked ? json_integer(conn->service.fwmark) :
-					    json_null(),
-			 "expires_ms", (json_int_t)conn->expires_ms,
-			 "idle_ms", (json_int_t)conn->idle_ms,
-			 "state", state_word(conn->state),
-			 "client_address", address_text(&conn->client, client),
-			 "client_port", conn->client.port,
-			 "virtual_address", marked ? NULL :
-			 address_text(&conn->service.at, virtual),
-			 "virtual_port",
-			 port_json(conn->service.at.port, !marked),
-			 "server_address", address_text(&conn->server, server),
-			 "server_port", conn->server.port,
-			 "vrf", *conn->vrf ? conn->vrf : NULL);
+	json_row_begin(list);
+	json_row_text(list, "protocol", protocol_word(key->protocol));
+	json_row_number(list, "fwmark", key->fwmark, marked);
+	json_row_number(list, "expires_ms", conn->expires_ms, true);
+	json_row_number(list, "idle_ms", conn->idle_ms, true);
+	json_row_text(list, "state", state_word(conn->state));
+	json_row_text(list, "client_address",
+		      address_text(&conn->client, text));
+	json_row_number(list, "client_port", conn->client.port, true);
+	json_row_text(list, "virtual_address",
+		      marked ? NULL : address_text(&key->at, text));
+	json_row_number(list, "virtual_port", key->at.port, !marked);
+	json_row_text(list, "server_address",
+		      address_text(&conn->server, text));
+	json_row_number(list, "server_port", conn->server.port, true);
+	json_row_text(list, "vrf", *conn->vrf ? conn->vrf : NULL);
+	json_row_end(list);
 }
 
 /* Only when there is an answer: a refusal stands alone. */
@@ -168,7 +168,7 @@ static bool read_conn(const struct nlmsghdr *nlh, void *data)
 		return false;
 	print_title(listing);
 	if (req->json)
-		json_list_add(&listing->json, conn_json(&conn));
+		conn_json(&listing->json, &conn);
 	else
 		conn_print(&conn, req);
 	return true;
@@ -176,7 +176,7 @@ static bool read_conn(const struct nlmsghdr *nlh, void *data)
 
 void conns_warn(void)
 {
-	complain("warning: the table changed meanwhile, some may be missing or double");
+	complain("warning: the connection table changed during the dump: entries may be missing or listed twice");
 }
 
 int conns_list(struct nl *nl, const struct request *req)

@@ -184,41 +184,68 @@ int entry_set(struct nl *nl, const struct request *req)
 	return nl_verdict(&answer, "entry");
 }
 
-/* What is not as it is at first; the lines come before those of services. */
+/*
+ * The three time-outs that ipvsadm knows in a line that it reads, in which 0 stands
+ * for one that is as usual.
+ */
+static void save_set(FILE *out, struct timeouts *timeouts)
+{
+	static const __u8 states[] = {
+		LBDR_CONN_STATE_ESTABLISHED, LBDR_CONN_STATE_FIN_WAIT,
+		LBDR_CONN_STATE_UDP,
+	};
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(states); i++)
+		any |= timeouts->given[states[i]];
+	if (!any)
+		return;
+	fputs("--set", out);
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		fprintf(out, " %u", timeouts->given[states[i]] ?
+			timeouts->seconds[states[i]] : 0);
+		timeouts->given[states[i]] = false;
+	}
+	fputc('\n', out);
+}
+
+/* The lines of save that are about the director, before those of services. */
 static bool read_saved(const struct nlmsghdr *nlh, void *data)
 {
 	char text[TIMEOUTS_TEXT];
+	FILE *out = data;
 	struct info info;
 	__u8 state;
 	int i;
 
-	(void)data;
 	if (!decode_info(nlh, &info, NULL, NULL))
 		return false;
 	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
 		if (info.timeouts.seconds[state] == usual_timeouts[state])
 			info.timeouts.given[state] = false;
 	}
+	save_set(out, &info.timeouts);
 	if (*timeouts_text(&info.timeouts, text))
-		printf("set-timeout %s\n", text);
+		fprintf(out, "set-timeout %s\n", text);
 	if (info.entry == LBDR_ENTRY_PREROUTING)
 		return true;
-	printf("set-entry %s", entry_word(info.entry));
+	fprintf(out, "set-entry %s", entry_word(info.entry));
 	for (i = 0; i < info.n_devices; i++)
-		printf(" %s", info.devices[i]);
-	putchar('\n');
+		fprintf(out, " %s", info.devices[i]);
+	fputc('\n', out);
 	return true;
 }
 
 /* Anyone may see the services; the director as a whole is for root. */
-int director_save(struct nl *nl)
+int director_save(FILE *out, struct nl *nl)
 {
 	struct nl_answer answer;
 
-	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_saved, NULL,
+	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_saved, out,
 	       &answer);
 	if (answer.error == EPERM) {
-		complain("set-timeout and set-entry are left out: only root may see them");
+		complain("warning: set-timeout and set-entry are not saved: this requires root (CAP_NET_ADMIN)");
 		return EXIT_PARTLY;
 	}
 	return nl_verdict(&answer, "director");

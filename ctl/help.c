@@ -13,9 +13,11 @@ void help_general(FILE *out, bool ipvsadm)
 	size_t i;
 
 	fprintf(out, "Usage: %s COMMAND [OPTION]...\n\n", program);
-	fputs("Configures the lbdr director, which spreads connections over real servers by\n"
-	      "direct routing.\n\nCommands:\n", out);
+	fputs("Configures the lbdr director, a load balancer that forwards by direct routing.\n"
+	      "\nCommands:\n", out);
 	for (i = 0; i < VERBS; i++) {
+		if (verbs[i].hidden)
+			continue;
 		if (ipvsadm && verbs[i].letters)
 			fprintf(out, "  -%c, --%-18s", verbs[i].letters[0],
 				verbs[i].longname);
@@ -32,8 +34,8 @@ void help_general(FILE *out, bool ipvsadm)
 	}
 	fprintf(out, "\n'%s %s' explains a command's options with an example.\n",
 		program, ipvsadm ? "-A -h" : "help COMMAND");
-	fputs("Exit status: 0 done, 1 wrong usage, 2 refused by the kernel, 4 doctor found a\n"
-	      "problem.\n", out);
+	fputs("Exit status: 0 done, 1 usage error, 2 refused or failed, 3 partly done, 4 doctor\n"
+	      "found a problem.\n", out);
 }
 
 /*
@@ -90,15 +92,23 @@ int help_run(struct nl *nl, const struct request *req)
 			return EXIT_DONE;
 		}
 	}
-	complain("there is no command '%s'", req->word);
+	complain("unknown command '%s'", req->word);
 	help_usage(stderr, NULL, req->ipvsadm);
 	return EXIT_USAGE;
 }
 
 int version_run(struct nl *nl, const struct request *req)
 {
+	struct json_list list;
+
 	(void)nl;
-	(void)req;
-	puts("lbctl " LBDR_VERSION);
+	if (!req->json) {
+		puts("lbctl " LBDR_VERSION);
+		return EXIT_DONE;
+	}
+	json_list_begin(&list, req->pretty);
+	json_list_add(&list, json_pack("{s:s, s:i}", "version", LBDR_VERSION,
+				       "json_version", JSON_VERSION));
+	json_list_end(&list);
 	return EXIT_DONE;
 }

@@ -178,6 +178,7 @@ struct info {
 struct request {
 	const struct verb *verb;
 	bool ipvsadm;		/* called by that name: its grammar alone */
+	bool letters;		/* the command is one of ipvsadm's, under either name */
 	bool help;
 	const char *word;	/* what help is asked for */
 	const char *netns;
@@ -204,8 +205,10 @@ struct request {
 	const char *upper_text;
 	const char *lower_text;
 	bool direct;
-	bool drain;
+	const char *drain_text;
 	bool dry_run;
+	bool allow_empty;
+	bool skip_unsupported;
 	const char *client_text;
 	const char *state_text;
 	const char *idle_text;
@@ -219,7 +222,8 @@ struct request {
 	const char *mac_text;
 	bool data;
 
-	bool numeric;
+	bool numeric;		/* --numeric; at last: print no names */
+	bool resolve;
 	bool connections;
 	bool stats;
 	bool rate;
@@ -268,6 +272,7 @@ struct request {
 	__u32 upper;
 	__u32 lower;
 	__u32 interval;		/* seconds */
+	__u32 drain_s;		/* 0: no end */
 };
 
 struct nl;
@@ -293,6 +298,7 @@ struct verb {
 	const char *name;
 	const char *letters;	/* ipvsadm's, the first is the one to teach */
 	const char *longname;	/* ipvsadm's */
+	bool hidden;		/* the help does not list it */
 	unsigned int needs;
 	const char *words;	/* what stands there without an option's name */
 	int (*run)(struct nl *nl, const struct request *req);
@@ -322,6 +328,8 @@ enum verb_id {
 	VERB_SAVE,
 	VERB_RESTORE,
 	VERB_APPLY,
+	VERB_CHECK,
+	VERB_IMPORT,
 	VERB_LIST_SCHEDULERS,
 	VERB_DOCTOR,
 	VERB_SETUP_REALSERVER,
@@ -342,6 +350,7 @@ extern const struct verb verbs[VERBS];
 int options_read(int argc, char **argv, struct request *req);
 void options_usage(FILE *out, const struct verb *verb, bool ipvsadm);
 void options_explain(FILE *out, const struct verb *verb, bool ipvsadm);
+bool options_service(int argc, char **argv, struct request *req);
 bool options_consistent(void);
 int options_partial(char *const *words, size_t count, struct request *req,
 		    const char **wants, const char **argument);
@@ -349,6 +358,7 @@ void options_offer(const struct verb *verb);
 
 /* request.c */
 int request_read(struct request *req, const char *const *words, size_t count);
+int request_service(struct request *req);
 
 /* help.c */
 void help_general(FILE *out, bool ipvsadm);
@@ -357,8 +367,16 @@ void help_verb(FILE *out, const struct verb *verb, bool ipvsadm);
 int help_run(struct nl *nl, const struct request *req);
 int version_run(struct nl *nl, const struct request *req);
 
+enum fault_kind {
+	FAULT_USAGE,
+	FAULT_UNSUPPORTED,	/* ip_vs does it */
+	FAULT_LOOKUP,		/* the resolver failed */
+};
+
 /* parse.c: 0 or -1, and then fault_text() is the sentence to show. */
 int fault(const char *format, ...) __printf(1, 2);
+int lacks(const char *format, ...) __printf(1, 2);
+enum fault_kind fault_kind(void);
 const char *fault_text(void);
 int parse_number(const char *what, const char *text, __u32 min, __u32 max,
 		 __u32 *number);
@@ -366,7 +384,7 @@ int parse_service(const char *text, __u8 protocol, bool all_ports,
 		  struct service_key *key);
 int parse_fwmark(const char *text, bool ipv6, struct service_key *key);
 int parse_server(const char *text, const struct service_key *service,
-		 struct endpoint *server);
+		 bool any_port, struct endpoint *server);
 int parse_any_server(const char *text, struct endpoint *server);
 int parse_client(const char *text, struct endpoint *client, __u8 *prefix);
 int parse_vip(const char *text, struct endpoint *vip);
@@ -378,6 +396,9 @@ int parse_vrf(const char *text, char *vrf);
 
 /* What -p without a number is read as; it depends on the program's name. */
 #define PERSIST_USUAL "usual"
+
+/* What --drain without a number is read as. */
+#define DRAIN_ENDLESS "endless"
 
 /* words.c: parsers return as those of parse.c do. */
 #define MH_SIZE_DEFAULT 65537
@@ -434,8 +455,13 @@ struct nl_answer {
 /* Returns false when the message makes no sense. */
 typedef bool (*nl_reader)(const struct nlmsghdr *nlh, void *data);
 
+extern const char *netns_directory;
+
 int netns_enter(const char *name);
+struct ifaddrs;
+int netns_addresses(const char *netns, struct ifaddrs **list);
 int nl_open(struct nl **nl, const char *netns);
+int nl_open_ipvs(struct nl **nl, const char *netns);
 void nl_close(struct nl *nl);
 struct nlmsghdr *nl_request(struct nl *nl, __u8 command);
 struct nlmsghdr *nl_dump_request(struct nl *nl, __u8 command);
@@ -474,6 +500,9 @@ int decode_run(const void *datagram, size_t size, unsigned int asker,
 	       unsigned int seq, mnl_cb_t hear, void *data);
 void decode_verdict(const struct nlmsghdr *nlh, struct nl_answer *answer);
 
+/* Of the schema in Documentation/json.md; changes when a field goes. */
+#define JSON_VERSION 1
+
 /* print.c */
 #define ENDPOINT_TEXT (NI_MAXHOST + NI_MAXSERV + 4)
 #define NUMBER_TEXT 24
@@ -483,6 +512,7 @@ extern const char *program;
 struct json_list {
 	bool pretty;
 	bool begun;
+	bool row_begun;
 };
 
 void complain(const char *format, ...) __printf(1, 2);
@@ -497,8 +527,14 @@ const char *number_text(__u64 number, bool exact, char *text);
 void json_list_begin(struct json_list *list, bool pretty);
 void json_list_add(struct json_list *list, json_t *object);
 void json_list_end(struct json_list *list);
+void json_row_begin(struct json_list *list);
+void json_row_text(struct json_list *list, const char *name, const char *text);
+void json_row_number(struct json_list *list, const char *name, __u32 number,
+		     bool there);
+void json_row_end(struct json_list *list);
 
 /* service.c and server.c */
+void service_warn(const struct request *req, const struct service_key *key);
 int service_add(struct nl *nl, const struct request *req);
 int service_edit(struct nl *nl, const struct request *req);
 int service_del(struct nl *nl, const struct request *req);
@@ -517,7 +553,7 @@ int server_del(struct nl *nl, const struct request *req);
 
 /* setting.c: the settings of a server */
 int settings_read(struct request *req);
-void settings_put(struct nlmsghdr *nlh, const struct request *req);
+void settings_put(struct nlmsghdr *nlh, const struct request *req, bool adds);
 void settings_want(struct server *server, const struct request *req);
 bool settings_decode(const struct nlattr **attrs, struct server *server);
 bool settings_equal(const struct server *a, const struct server *b);
@@ -538,13 +574,27 @@ struct file {
 	size_t room;
 	char *words[FILE_WORDS + 2];	/* the program's name, and NULL */
 	int count;
+	unsigned int commands;	/* read so far, also wrong ones */
+	unsigned int errors;
+	unsigned int error_line;	/* of the last one, and its sentence */
+	char error[512];
+	bool unresolved;	/* one of them at least: a name */
+	unsigned int skipped;		/* lines */
+	struct service_key *without;	/* services whose line was skipped */
+	size_t nr_without;
+	size_t room_without;
 };
 
 int file_open(struct file *file, const char *name);
 int file_next(struct file *file);
 int file_split(char *text, char **words, int *count);
 int file_request(struct file *file, bool ipvsadm, struct request *req);
+bool file_command(struct file *file, const struct request *how,
+		  struct request *req);
+void file_fault(struct file *file, unsigned int line, const char *sentence);
+int file_verdict(struct file *file);
 void file_close(struct file *file);
+int file_replace(const char *name, const char *text, size_t size);
 void file_complain(const struct file *file, unsigned int line,
 		   const char *sentence);
 
@@ -560,18 +610,25 @@ struct batch {
 
 void batch_add(struct batch *batch, const struct nlmsghdr *nlh,
 	       unsigned int line);
-unsigned int batch_commit(struct nl *nl, struct batch *batch,
-			  struct nl_answer *answer);
+unsigned int batch_send(struct nl *nl, struct batch *batch, bool commit,
+			struct nl_answer *answer);
 bool batch_again(const struct nl_answer *answer);
 void batch_drop(struct batch *batch);
 
 /* restore.c and apply.c */
 #define RESTORE_TRIES 10
 
-int restore_read(struct nl *nl, struct file *file, bool ipvsadm,
+int restore_read(struct nl *nl, struct file *file, const struct request *how,
 		 struct batch *batch);
+int restore_file(struct nl *nl, struct file *file, const struct request *how);
 int restore_run(struct nl *nl, const struct request *req);
+int check_run(struct nl *nl, const struct request *req);
+bool file_is_empty(const struct file *file, const struct request *how);
 int apply_run(struct nl *nl, const struct request *req);
+
+/* import.c */
+int import_run(struct nl *nl, const struct request *req);
+int import_write(struct nl *ipvs, FILE *out);
 
 /* list.c, snapshot.c, conns.c and director.c */
 struct snapshot {
@@ -590,18 +647,23 @@ void snapshot_drop(struct snapshot *shot);
 int service_key_compare(const struct service_key *a,
 			const struct service_key *b);
 void list_print(const struct snapshot *shot, const struct request *req);
-void save_print(const struct snapshot *shot, const struct request *req);
+bool service_masked(const struct service *service);
+
+/* save.c */
 #define SAVE_KEY_TEXT (ENDPOINT_TEXT + 56)
+void save_print(FILE *out, const struct snapshot *shot,
+		const struct request *req);
 const char *save_key(const struct service_key *key, bool numeric, char *text);
 void save_service(FILE *out, const struct service *service, const char *text,
 		  bool ipvsadm);
 void save_server(FILE *out, const struct server *server, const char *text,
 		 bool numeric);
-int director_save(struct nl *nl);
-void conn_print(const struct conn *conn, const struct request *req);
-json_t *conn_json(const struct conn *conn);
-int list_run(struct nl *nl, const struct request *req);
 int save_run(struct nl *nl, const struct request *req);
+
+int director_save(FILE *out, struct nl *nl);
+void conn_print(const struct conn *conn, const struct request *req);
+void conn_json(struct json_list *list, const struct conn *conn);
+int list_run(struct nl *nl, const struct request *req);
 int conns_list(struct nl *nl, const struct request *req);
 int conns_del(struct nl *nl, const struct request *req);
 int conns_run(struct nl *nl, const struct request *req);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The listings of services and servers: ipvsadm's tables to the column, JSON,
- * and the saved form. Scripts cut these columns out, so the widths stay.
+ * The listings of services and servers: ipvsadm's tables to the column, and JSON.
+ * Scripts cut these columns out, so the widths stay.
  */
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static const char *forward_word(__u8 forward)
 	return forward == LBDR_FORWARD_LOCAL ? "local" : "dr";
 }
 
-static bool is_masked(const struct service *service)
+bool service_masked(const struct service *service)
 {
 	return service->prefix != (service->key.at.family == AF_INET ? 32 : 128);
 }
@@ -84,7 +84,7 @@ static void print_settings(const struct service *service)
 		printf(" (%s)", flags);
 	if (service->persist)
 		printf(" persistent %u", service->persist);
-	if (service->persist && is_masked(service))
+	if (service->persist && service_masked(service))
 		printf(" mask %s", mask_text(family, service->prefix, mask));
 	if (service->flags & LBDR_SERVICE_FLAG_ONE_PACKET)
 		printf(" ops");
@@ -348,144 +348,4 @@ int list_run(struct nl *nl, const struct request *req)
 	if (req->rate && !req->stats)
 		return rates_list(nl, req);
 	return services_list(nl, req);
-}
-
-/**
- * save_key() - the options that name a service
- * @key: the service's
- * @numeric: no names of hosts and ports
- * @text: of SAVE_KEY_TEXT bytes
- *
- * Return: @text.
- */
-const char *save_key(const struct service_key *key, bool numeric, char *text)
-{
-	const char *vrf = *key->vrf ? " --vrf " : "";
-	char at[ENDPOINT_TEXT];
-
-	if (key->fwmark)
-		snprintf(text, SAVE_KEY_TEXT, "-f %u%s%s%s", key->fwmark,
-			 key->at.family == AF_INET6 ? " -6" : "", vrf,
-			 key->vrf);
-	else
-		snprintf(text, SAVE_KEY_TEXT, "%s %s%s%s",
-			 key->protocol == IPPROTO_TCP ? "-t" :
-			 key->protocol == IPPROTO_UDP ? "-u" : "--sctp-service",
-			 endpoint_text(&key->at, key->protocol, numeric, at),
-			 vrf, key->vrf);
-	return text;
-}
-
-/* The options that restore a service, those alone that are not usual. */
-static void save_settings(FILE *out, const struct service *service)
-{
-	int family = service->key.at.family;
-	char flags[FLAGS_TEXT];
-	char mask[MASK_TEXT];
-
-	fprintf(out, " -s %s", service->scheduler);
-	if (service->persist)
-		fprintf(out, " -p %u", service->persist);
-	if (service->persist && is_masked(service))
-		fprintf(out, " -M %s",
-			mask_text(family, service->prefix, mask));
-	if (service->flags & LBDR_SERVICE_FLAG_ONE_PACKET)
-		fprintf(out, " -o");
-	if (*sched_flags_text(service, flags))
-		fprintf(out, " -b %s", flags);
-}
-
-/* Which ipvsadm would not read again. */
-static void save_own_settings(FILE *out, const struct service *service)
-{
-	char text[TIMEOUTS_TEXT];
-
-	if (service->mh_size && service->mh_size != MH_SIZE_DEFAULT)
-		fprintf(out, " --mh-size %u", service->mh_size);
-	if (service->refuse != LBDR_REFUSE_ICMP)
-		fprintf(out, " --refuse %s", refuse_word(service->refuse));
-	if (service->stray != LBDR_STRAY_PASS)
-		fprintf(out, " --stray %s", stray_word(service->stray));
-	if (service->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
-		fprintf(out, " --expire-quiescent yes");
-	if (*timeouts_text(&service->timeouts, text))
-		fprintf(out, " --timeouts %s", text);
-}
-
-/* The command that adds a service, whose key is @text. */
-void save_service(FILE *out, const struct service *service, const char *text,
-		  bool ipvsadm)
-{
-	fprintf(out, "-A %s", text);
-	save_settings(out, service);
-	if (!ipvsadm)
-		save_own_settings(out, service);
-	fputc('\n', out);
-}
-
-/* The command that adds a server to the service whose key is @text. */
-void save_server(FILE *out, const struct server *server, const char *text,
-		 bool numeric)
-{
-	char at[ENDPOINT_TEXT];
-
-	fprintf(out, "-a %s -r %s -g", text,
-		endpoint_text(&server->at, server->service.protocol, numeric,
-			      at));
-	settings_save(out, NULL, server);
-	fputc('\n', out);
-}
-
-static void save_servers(const struct snapshot *shot,
-			 const struct service *service, const char *text,
-			 bool numeric)
-{
-	const struct server *servers;
-	size_t count;
-	size_t i;
-
-	servers = snapshot_servers(shot, service, &count);
-	for (i = 0; i < count; i++) {
-		/* One that drains has been removed, and is on its way. */
-		if (!servers[i].draining)
-			save_server(stdout, &servers[i], text, numeric);
-	}
-}
-
-/*
- * Numeric, for a name may mean another address tomorrow, but for ipvsadm, which
- * does as it is told.
- */
-void save_print(const struct snapshot *shot, const struct request *req)
-{
-	bool numeric = req->numeric || !req->ipvsadm;
-	const struct service *service;
-	char text[SAVE_KEY_TEXT];
-	size_t i;
-
-	for (i = 0; i < shot->nr_services; i++) {
-		service = &shot->services[i];
-		save_key(&service->key, numeric, text);
-		save_service(stdout, service, text, req->ipvsadm);
-		save_servers(shot, service, text, numeric);
-	}
-}
-
-/*
- * In the order of adding: the first server is some schedulers' first choice,
- * and a restored director is to choose as the saved one did. Under the name
- * ipvsadm in the order that ipvsadm has, and without what it does not know.
- */
-int save_run(struct nl *nl, const struct request *req)
-{
-	struct snapshot shot;
-	int status, told = EXIT_DONE;
-
-	status = snapshot_take(nl, req, req->ipvsadm, &shot);
-	if (!status && !req->ipvsadm)
-		told = director_save(nl);
-	if (!status)
-		save_print(&shot, req);
-	snapshot_drop(&shot);
-	return status ? status : told;
 }

@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 		complain("%s", fault_text());
 		if (status < 0)
 			help_usage(stderr, req.verb, req.ipvsadm);
-		return EXIT_USAGE;
+		return fault_kind() == FAULT_LOOKUP ? EXIT_REFUSED : EXIT_USAGE;
 	}
 	status = run(&req);
 	/* A listing that did not reach its file is not done. */

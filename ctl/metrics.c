@@ -95,7 +95,7 @@ static const struct metric build_info = {
 
 static const struct metric entry_state = {
 	.name = "lbdr_entry",
-	.help = "1 for the place where packets are taken.",
+	.help = "1 for the hook at which packets enter the director.",
 };
 
 static const struct metric timeout_seconds = {
@@ -115,7 +115,7 @@ static const struct metric service_info = {
 
 static const struct metric server_reachable = {
 	.name = "lbdr_server_reachable",
-	.help = "1 where the server is on a link of the director's.",
+	.help = "1 if the server is on-link.",
 };
 
 static __u64 number_of(const void *object, const struct metric *metric)

@@ -57,23 +57,23 @@ static const struct event events[LBDR_CMD_MAX + 1] = {
 		ABOUT_COUNTERS, "counters_zeroed", "counters zeroed",
 	},
 	[LBDR_CMD_FLUSH_NTF] = {
-		ABOUT_NOTHING, "cleared", "cleared: no service is left",
+		ABOUT_NOTHING, "cleared", "cleared: all services removed",
 	},
 };
 
 /* What is no notification of the module's. */
 static const struct event listening = {
-	ABOUT_NOTHING, "listening", "listening: each change from now on",
+	ABOUT_NOTHING, "listening", "listening: changes from now on",
 };
 
 static const struct event lost = {
 	ABOUT_NOTHING, "lost",
-	"lost: more came than there was room for, some are missing above; 'lbctl list' has all",
+	"lost: the receive buffer was full, changes are missing above; see 'lbctl list'",
 };
 
 static const struct event unknown = {
 	ABOUT_NOTHING, "unknown",
-	"unknown: something changed that this lbctl is too old to know",
+	"unknown: a change that this version of lbctl does not know",
 };
 
 /* RFC 3339, with the distance of the local time. */
@@ -287,11 +287,11 @@ static int read_datagram(struct nl *nl, const struct request *req, bool *gap)
 		complain("the lbdr module was unloaded");
 		return EXIT_REFUSED;
 	case -EBADMSG:
-		complain("a notification makes no sense: do module and lbctl %s belong together?",
+		complain("malformed notification (module and tool versions differ? this is lbctl %s)",
 			 LBDR_VERSION);
 		return EXIT_REFUSED;
 	default:
-		complain("cannot hear of changes: %s", strerror(-error));
+		complain("cannot receive notifications: %s", strerror(-error));
 		return EXIT_REFUSED;
 	}
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include <linux/genetlink.h>
+#include <linux/ip_vs.h>
 
 #include "lbctl.h"
 
@@ -29,6 +31,8 @@ struct nl {
 	__u16 family;
 };
 
+const char *netns_directory = "/run/netns";
+
 /* Moves the whole process there; 0, or -1 when that has been complained of. */
 int netns_enter(const char *name)
 {
@@ -36,10 +40,10 @@ int netns_enter(const char *name)
 	int status = -1;
 	int fd;
 
-	snprintf(path, sizeof(path), "/run/netns/%s", name);
+	snprintf(path, sizeof(path), "%s/%s", netns_directory, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
-		complain("there is no network namespace '%s': 'ip netns' lists them",
+		complain("network namespace '%s' not found: 'ip netns' lists them",
 			 name);
 	else if (fd < 0 || setns(fd, CLONE_NEWNET))
 		complain("cannot enter the network namespace '%s': %s", name,
@@ -78,33 +82,52 @@ err_errno:
 }
 
 /*
- * A socket belongs to the namespace it was made in for good. The process goes
- * back to where it was, so that names are looked up with the resolver of
- * whoever called.
+ * Runs a function in a namespace. The process goes back to where it was, so that
+ * names are looked up with the resolver of whoever called. Returns what the function
+ * returns, or -1 when the error has been told.
  */
-static struct mnl_socket *socket_in(const char *netns)
+static int call_in(const char *netns, int (*call)(void *data), void *data)
 {
-	struct mnl_socket *sock = NULL;
+	int status = -1;
 	int home;
 
 	if (!netns)
-		return socket_here();
+		return call(data);
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (home < 0) {
 		complain("cannot open /proc/self/ns/net: %s", strerror(errno));
-		return NULL;
+		return -1;
 	}
 	if (!netns_enter(netns)) {
-		sock = socket_here();
-		if (sock && setns(home, CLONE_NEWNET)) {
+		status = call(data);
+		if (setns(home, CLONE_NEWNET)) {
 			complain("cannot leave the network namespace '%s': %s",
 				 netns, strerror(errno));
-			mnl_socket_close(sock);
-			sock = NULL;
+			status = -1;
 		}
 	}
 	close(home);
-	return sock;
+	return status;
+}
+
+/* A socket belongs to the namespace it was made in for good. */
+static int call_socket(void *data)
+{
+	struct mnl_socket **sock = data;
+
+	*sock = socket_here();
+	return *sock ? 0 : -1;
+}
+
+static int call_addresses(void *data)
+{
+	return getifaddrs(data);
+}
+
+/* The addresses of a namespace's devices; 0 or -1. */
+int netns_addresses(const char *netns, struct ifaddrs **list)
+{
+	return call_in(netns, call_addresses, list);
 }
 
 static struct nlmsghdr *begin(struct nl *nl, __u16 family, __u8 command,
@@ -167,33 +190,72 @@ void nl_put_timeouts(struct nlmsghdr *nlh, __u16 type,
 	mnl_attr_nest_end(nlh, nest);
 }
 
-/* Reads one datagram's messages; true when the last one was among them. */
-static bool read_batch(struct nl *nl, const struct nlmsghdr *nlh, int left,
-		       __u16 family, nl_reader reader, void *data,
-		       struct nl_answer *answer)
+/* What is expected from the kernel, and where it goes. */
+struct answers {
+	__u32 first;		/* sequence number of the first request */
+	__u32 last;
+	__u16 family;
+	nl_reader reader;
+	void *data;
+	struct nl_answer *answer;
+	size_t failed;		/* the first request that was refused */
+};
+
+/* Reads a message; true when it was the last one. */
+static bool read_message(const struct nlmsghdr *nlh, struct answers *answers)
+{
+	struct nl_answer *answer = answers->answer;
+	__u32 at = nlh->nlmsg_seq - answers->first;
+
+	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+		answer->torn = true;
+	if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE) {
+		/* The first refusal counts; others may only follow from it. */
+		if (!answer->error)
+			decode_verdict(nlh, answer);
+		if (answer->error && answers->failed > at)
+			answers->failed = at;
+		return nlh->nlmsg_seq == answers->last;
+	}
+	if (nlh->nlmsg_type < NLMSG_MIN_TYPE)
+		return false;
+	if (nlh->nlmsg_type == answers->family && answers->reader &&
+	    answers->reader(nlh, answers->data))
+		return false;
+	answer->error = EBADMSG;
+	return true;
+}
+
+/* Receives until the last request was answered. */
+static void receive(struct nl *nl, struct answers *answers)
 {
 	unsigned int portid = mnl_socket_get_portid(nl->socket);
+	const struct nlmsghdr *nlh;
+	ssize_t size;
+	int left;
 
-	for (; decode_next(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-		if (!mnl_nlmsg_portid_ok(nlh, portid) ||
-		    !mnl_nlmsg_seq_ok(nlh, nl->seq))
+	for (;;) {
+		/* The libmnl call refuses a datagram that was cut. */
+		size = mnl_socket_recvfrom(nl->socket, nl->answer,
+					   sizeof(nl->answer));
+		if (size < 0 && errno == EINTR)
 			continue;
-		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
-			answer->torn = true;
-		if (nlh->nlmsg_type == NLMSG_ERROR ||
-		    nlh->nlmsg_type == NLMSG_DONE) {
-			decode_verdict(nlh, answer);
-			return true;
+		if (size <= 0) {
+			answers->answer->error = size ? errno : EBADMSG;
+			answers->failed = 0;
+			return;
 		}
-		if (nlh->nlmsg_type < NLMSG_MIN_TYPE)
-			continue;
-		if (nlh->nlmsg_type != family || !reader ||
-		    !reader(nlh, data)) {
-			answer->error = EBADMSG;
-			return true;
+		nlh = (const void *)nl->answer;
+		left = size;
+		for (; decode_next(nlh, left);
+		     nlh = mnl_nlmsg_next(nlh, &left)) {
+			if (mnl_nlmsg_portid_ok(nlh, portid) &&
+			    nlh->nlmsg_seq - answers->first <=
+			    answers->last - answers->first &&
+			    read_message(nlh, answers))
+				return;
 		}
 	}
-	return false;
 }
 
 /**
@@ -207,53 +269,18 @@ static bool read_batch(struct nl *nl, const struct nlmsghdr *nlh, int left,
 void nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader, void *data,
 	    struct nl_answer *answer)
 {
-	__u16 family = nlh->nlmsg_type;
-	ssize_t size;
+	struct answers answers = {
+		.first = ++nl->seq, .last = nl->seq,
+		.family = nlh->nlmsg_type, .reader = reader, .data = data,
+		.answer = answer,
+	};
 
 	memset(answer, 0, sizeof(*answer));
-	nlh->nlmsg_seq = ++nl->seq;
-	if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0) {
+	nlh->nlmsg_seq = nl->seq;
+	if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0)
 		answer->error = errno;
-		return;
-	}
-	for (;;) {
-		/* The libmnl call refuses a datagram that was cut. */
-		size = mnl_socket_recvfrom(nl->socket, nl->answer,
-					   sizeof(nl->answer));
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size <= 0) {
-			answer->error = size ? errno : EBADMSG;
-			return;
-		}
-		if (read_batch(nl, (const void *)nl->answer, size, family,
-			       reader, data, answer))
-			return;
-	}
-}
-
-/* What one datagram says of the messages from @first to @last. */
-static bool read_verdicts(struct nl *nl, const struct nlmsghdr *nlh, int left,
-			  unsigned int first, unsigned int last,
-			  struct nl_answer *answer, size_t *failed)
-{
-	unsigned int portid = mnl_socket_get_portid(nl->socket);
-	unsigned int at;
-
-	for (; decode_next(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-		at = nlh->nlmsg_seq - first;
-		if (!mnl_nlmsg_portid_ok(nlh, portid) ||
-		    nlh->nlmsg_type != NLMSG_ERROR || at > last - first)
-			continue;
-		/* The first refusal counts; others may only follow from it. */
-		if (!answer->error)
-			decode_verdict(nlh, answer);
-		if (answer->error && *failed > at)
-			*failed = at;
-		if (nlh->nlmsg_seq == last)
-			return true;
-	}
-	return false;
+	else
+		receive(nl, &answers);
 }
 
 /**
@@ -271,41 +298,28 @@ static bool read_verdicts(struct nl *nl, const struct nlmsghdr *nlh, int left,
 size_t nl_ask_many(struct nl *nl, struct nlmsghdr *messages, size_t size,
 		   struct nl_answer *answer)
 {
-	unsigned int first = nl->seq + 1;
+	struct answers answers = { .first = nl->seq + 1, .answer = answer };
 	struct nlmsghdr *nlh = messages;
 	struct nlmsghdr *end = NULL;
-	size_t count = 0, failed;
 	int left = size;
-	ssize_t got;
 
 	for (; decode_next(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		nlh->nlmsg_seq = ++nl->seq;
 		nlh->nlmsg_flags &= ~NLM_F_ACK;
 		end = nlh;
-		count++;
+		answers.failed++;
 	}
 	memset(answer, 0, sizeof(*answer));
-	if (!count)
+	if (!end)
 		return 0;
 	end->nlmsg_flags |= NLM_F_ACK;
-	failed = count;
+	answers.last = nl->seq;
 	if (mnl_socket_sendto(nl->socket, messages, size) < 0) {
 		answer->error = errno;
 		return 0;
 	}
-	for (;;) {
-		got = mnl_socket_recvfrom(nl->socket, nl->answer,
-					  sizeof(nl->answer));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0) {
-			answer->error = got ? errno : EBADMSG;
-			return 0;
-		}
-		if (read_verdicts(nl, (const void *)nl->answer, got, first,
-				  nl->seq, answer, &failed))
-			return failed;
-	}
+	receive(nl, &answers);
+	return answers.failed;
 }
 
 static bool read_family(const struct nlmsghdr *nlh, void *data)
@@ -313,37 +327,51 @@ static bool read_family(const struct nlmsghdr *nlh, void *data)
 	return decode_family(nlh, data);
 }
 
-static int find_family(struct nl *nl)
+static int find_family(struct nl *nl, const char *name, const char *missing)
 {
 	struct nl_answer answer;
 	struct nlmsghdr *nlh;
 
 	nlh = begin(nl, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, NLM_F_ACK);
-	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, LBDR_FAMILY_NAME);
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, name);
 	nl_ask(nl, nlh, read_family, &nl->family, &answer);
 	if (answer.error == ENOENT) {
-		complain("the lbdr module is not loaded: try 'modprobe lbdr' or 'insmod lbdr.ko'");
+		complain("%s", missing);
 		return EXIT_REFUSED;
 	}
 	return nl_verdict(&answer, "netlink family");
 }
 
-int nl_open(struct nl **nl, const char *netns)
+static int open_family(struct nl **nl, const char *netns, const char *name,
+		       const char *missing)
 {
-	int status;
+	int status = EXIT_REFUSED;
 
 	*nl = calloc(1, sizeof(**nl));
 	if (!*nl) {
 		complain("out of memory");
 		return EXIT_REFUSED;
 	}
-	(*nl)->socket = socket_in(netns);
-	status = (*nl)->socket ? find_family(*nl) : EXIT_REFUSED;
+	if (!call_in(netns, call_socket, &(*nl)->socket))
+		status = find_family(*nl, name, missing);
 	if (status) {
 		nl_close(*nl);
 		*nl = NULL;
 	}
 	return status;
+}
+
+int nl_open(struct nl **nl, const char *netns)
+{
+	return open_family(nl, netns, LBDR_FAMILY_NAME,
+			   "the lbdr module is not loaded: try 'modprobe lbdr' or 'insmod lbdr.ko'");
+}
+
+/* The family of ip_vs; its version is 1, as lbdr's is. */
+int nl_open_ipvs(struct nl **nl, const char *netns)
+{
+	return open_family(nl, netns, IPVS_GENL_NAME,
+			   "ip_vs is not loaded: nothing to import");
 }
 
 void nl_close(struct nl *nl)
@@ -360,41 +388,42 @@ static void complain_errno(int error, const char *object)
 	switch (error) {
 	case EPERM:
 	case EACCES:
-		complain("permission denied: this needs root (CAP_NET_ADMIN)");
+		complain("permission denied: this requires root (CAP_NET_ADMIN)");
 		break;
 	case EEXIST:
-		complain("the %s already exists", object);
+		complain("%s exists already", object);
 		break;
 	case ESRCH:
-		complain("there is no such service");
+		complain("service not found");
 		break;
 	case ENOENT:
-		complain("there is no such %s", object);
+		/* Objects that are not found come with a sentence. */
+		complain("the lbdr module was unloaded");
 		break;
 	case EINVAL:
 	case ERANGE:
-		complain("the kernel takes a value of the %s for malformed or out of range",
+		complain("the kernel rejected a value of the %s: malformed or out of range",
 			 object);
 		break;
 	case EOPNOTSUPP:
-		complain("the loaded module lacks this command: is it older than %s %s?",
+		complain("the loaded module does not support this command (older than %s %s?)",
 			 program, LBDR_VERSION);
 		break;
 	case EAFNOSUPPORT:
-		complain("the kernel does not support this address family");
+		complain("address family not supported by the kernel");
 		break;
 	case EBADMSG:
-		complain("the answer makes no sense: do module and %s %s belong together?",
+		complain("malformed reply (module and tool versions differ? this is %s %s)",
 			 program, LBDR_VERSION);
 		break;
 	case EAGAIN:
-		complain("somebody else keeps changing the configuration: try again");
+		complain("the configuration keeps changing: try again");
 		break;
 	case ENOMEM:
 		complain("the kernel is out of memory");
 		break;
 	case ENOSPC:
-		complain("there is no room for another %s", object);
+		complain("no room for another %s", object);
 		break;
 	default:
 		complain("the kernel refused the %s: %s", object,
@@ -440,7 +469,7 @@ int nl_listen(struct nl *nl)
 	for (i = 0; i < ARRAY_SIZE(groups); i++) {
 		if (mnl_socket_setsockopt(nl->socket, NETLINK_ADD_MEMBERSHIP,
 					  &groups[i], sizeof(groups[i])) < 0) {
-			complain("cannot listen to changes: %s",
+			complain("cannot subscribe to notifications: %s",
 				 strerror(errno));
 			return EXIT_REFUSED;
 		}

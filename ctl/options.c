@@ -23,9 +23,11 @@
 #define FILTER_VERBS (ON(LIST) | ON(CONNS) | ON(DEL_CONN))
 #define SERVER_VERBS (ON(ADD_SERVER) | ON(EDIT_SERVER) | ON(DEL_SERVER))
 #define JSON_VERBS                                                          \
-	(ON(LIST) | ON(CONNS) | ON(TRACE) | ON(LIST_SCHEDULERS) | ON(DOCTOR))
+	(ON(LIST) | ON(CONNS) | ON(TRACE) | ON(LIST_SCHEDULERS) |          \
+	 ON(DOCTOR) | ON(VERSION))
 #define MAX_TOKENS 64
 #define LEFT_WIDTH 32		/* of an option in the help */
+#define HELP_WIDTH 80
 
 /*
  * A row of the table. A row that has a refusal is an option of ipvsadm's that
@@ -54,58 +56,58 @@ struct option {
 static const struct option options[] = {
 	{ .letter = 't', .name = "tcp-service", .argument = "HOST:PORT",
 	  .verbs = PACKET_VERBS, TO(tcp_text),
-	  .help = "the TCP service here; ports as 80, 8000-8999, 0 for all" },
+	  .help = "TCP service: port 80, range 8000-8999, or 0 for all ports" },
 	{ .letter = 'u', .name = "udp-service", .argument = "HOST:PORT",
 	  .verbs = PACKET_VERBS, TO(udp_text),
-	  .help = "the UDP service here" },
+	  .help = "UDP service" },
 	{ .name = "sctp-service", .argument = "HOST:PORT",
 	  .verbs = PACKET_VERBS, TO(sctp_text),
-	  .help = "the SCTP service here" },
+	  .help = "SCTP service" },
 	{ .letter = 'f', .name = "fwmark-service", .argument = "MARK",
 	  .verbs = SERVICE_VERBS, TO(mark_text),
-	  .help = "the service of packets with this mark, as 1 or 0x1" },
+	  .help = "service by firewall mark, as 1 or 0x1" },
 	{ .letter = '6', .name = "ipv6", .verbs = SERVICE_VERBS, TO(ipv6),
-	  .help = "with -f, that of IPv6 packets" },
+	  .help = "with -f: IPv6 packets" },
 	{ .name = "vrf", .argument = "VRF", .verbs = PACKET_VERBS,
 	  TO(vrf_text), .ours = true,
-	  .help = "packets that arrive by this VRF, else by any" },
+	  .help = "only packets received in this VRF; default: any L3 domain" },
 	{ .letter = 's', .name = "scheduler", .argument = "SCHEDULER",
 	  .verbs = SETTING_VERBS, TO(scheduler),
-	  .help = "how new connections are shared out, see list-schedulers" },
+	  .help = "scheduler of new connections, see list-schedulers" },
 	{ .letter = 'b', .name = "sched-flags", .argument = "FLAG,...",
 	  .verbs = SETTING_VERBS, TO(flags_text),
 	  .help = "sh-port, sh-fallback, mh-port, mh-fallback, or none" },
 	{ .name = "mh-size", .argument = "PRIME",
 	  .verbs = SETTING_VERBS, TO(mh_size_text),
 	  .ours = true,
-	  .help = "slots in mh's table, 251 to 262139, else 65537" },
+	  .help = "slots of the table of mh, 251 to 262139; default 65537" },
 	{ .name = "refuse", .argument = "HOW",
 	  .verbs = SETTING_VERBS, TO(refuse_text),
 	  .ours = true,
-	  .help = "what clients get when no server is open: icmp, reset, drop" },
+	  .help = "answer to clients if no server is available: icmp, reset, drop" },
 	{ .name = "stray", .argument = "HOW", .verbs = SETTING_VERBS,
 	  TO(stray_text), .ours = true,
-	  .help = "packets of no connection: pass, drop, reset, schedule" },
+	  .help = "action on packets without connection: pass, drop, reset, schedule" },
 	{ .letter = 'p', .name = "persistent", .argument = "[SECONDS]",
 	  .otherwise = PERSIST_USUAL, .verbs = SETTING_VERBS, TO(persist_text),
-	  .help = "clients come back to their server; 0 for not" },
+	  .help = "persistence timeout, 0 disables" },
 	{ .letter = 'M', .name = "netmask", .argument = "MASK|PREFIX",
 	  .verbs = SETTING_VERBS, TO(netmask_text),
-	  .help = "clients of a network are one to -p: 255.255.255.0, 64" },
+	  .help = "persistence netmask: 255.255.255.0, or a prefix length" },
 	{ .name = "expire-quiescent", .argument = "yes|no",
 	  .verbs = SETTING_VERBS, TO(quiescent_text), .ours = true,
-	  .help = "do not come back to a server of weight 0" },
+	  .help = "persistence ignores servers of weight 0" },
 	{ .letter = 'o', .name = "ops", .verbs = SETTING_VERBS,
 	  TO(one_packet),
-	  .help = "UDP: a server for each packet, no connections" },
+	  .help = "one-packet scheduling (UDP): every datagram is scheduled" },
 	{ .name = "no-ops", .verbs = SETTING_VERBS, TO(no_one_packet),
-	  .ours = true, .help = "a server for each connection again" },
+	  .ours = true, .help = "disable one-packet scheduling" },
 	{ .name = "timeouts", .argument = "STATE=SECONDS,...",
 	  .verbs = SETTING_VERBS, TO(timeouts_text), .ours = true,
-	  .help = "of this service alone; 0 takes one back" },
+	  .help = "time-outs of this service; 0 resets to the director's" },
 	{ .letter = 'r', .name = "real-server", .argument = "HOST[:PORT]",
 	  .verbs = SERVER_VERBS, TO(server_text),
-	  .help = "the server; its port is the service's" },
+	  .help = "real server; its port is the service port" },
 	{ .letter = 'r', .name = "real-server", .argument = "HOST[:PORT]",
 	  .verbs = FILTER_VERBS, TO(server_text), .ours = true,
 	  .help = "connections to this server" },
@@ -117,87 +119,100 @@ static const struct option options[] = {
 	  .help = "connections in this state, as in 'list -c'" },
 	{ .name = "idle", .argument = "SECONDS", .verbs = FILTER_VERBS,
 	  TO(idle_text), .ours = true,
-	  .help = "connections without a packet for so long, or longer" },
+	  .help = "connections idle for at least this time" },
 	{ .name = "recent", .argument = "SECONDS", .verbs = FILTER_VERBS,
 	  TO(recent_text), .ours = true,
-	  .help = "connections with a packet in the last so many" },
+	  .help = "connections idle for at most this time" },
 	{ .name = "all", .verbs = ON(DEL_CONN) | ON(CONNS), TO(all),
 	  .ours = true, .help = "every connection" },
 	{ .name = "all-namespaces", .verbs = ON(CLEAR), TO(all_namespaces),
 	  .ours = true,
 	  .help = "in every network namespace; for root of the host" },
 	{ .name = "count", .verbs = ON(CONNS), TO(count), .ours = true,
-	  .help = "tell how many they are, and no more" },
+	  .help = "print only the count" },
 	{ .name = "count-by", .argument = "service|server|state",
 	  .verbs = ON(CONNS), TO(count_by_text), .ours = true,
-	  .help = "tell how many each has, the most first" },
+	  .help = "print the count for each, the highest first" },
 	{ .name = "kill", .verbs = ON(CONNS), TO(kill), .ours = true,
-	  .help = "end them, as del-conn does" },
+	  .help = "end the connections" },
 	{ .name = "client", .argument = "ADDR[:PORT]", .verbs = ON(TRACE),
 	  TO(client_text), .ours = true,
-	  .help = "where the packet comes from; no port: a new connection" },
+	  .help = "source of the packet; without port: a new connection" },
 	{ .name = "mark", .argument = "MARK", .verbs = ON(TRACE),
 	  TO(packet_mark_text), .ours = true,
-	  .help = "the mark that a firewall gives the packet" },
+	  .help = "firewall mark of the packet" },
 	{ .name = "mac", .argument = "MAC", .verbs = ON(TRACE), TO(mac_text),
 	  .ours = true,
-	  .help = "source of its frame, to see whether it is a server's" },
+	  .help = "source MAC of the packet, to detect packets from a server" },
 	{ .name = "data", .verbs = ON(TRACE), TO(data), .ours = true,
-	  .help = "a packet of data, not the first one of a connection" },
+	  .help = "a data packet, not the first packet of a connection" },
 	{ .letter = 'g', .name = "gatewaying",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(direct),
-	  .help = "direct routing, which is the only method and the default" },
+	  .help = "direct routing, the default and only method" },
 	{ .letter = 'w', .name = "weight", .argument = "WEIGHT",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(weight_text),
-	  .help = "share of new connections, 0 for none, 1 when left out" },
+	  .help = "share of new connections, 0 for none; add-server: 1" },
 	{ .letter = 'x', .name = "u-threshold", .argument = "CONNS",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(upper_text),
-	  .help = "connections at which it gets no new ones, 0 for no limit" },
+	  .help = "upper threshold: no new connections at this number, 0 for no limit" },
 	{ .letter = 'y', .name = "l-threshold", .argument = "CONNS",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(lower_text),
-	  .help = "below as many it gets new ones again, 0 for 3/4 of -x" },
-	{ .name = "drain", .verbs = ON(DEL_SERVER), TO(drain), .ours = true,
-	  .help = "let its connections end first; it gets no new ones" },
-	{ .name = "dry-run", .verbs = ON(APPLY) | ON(SETUP_REALSERVER), TO(dry_run), .ours = true,
-	  .help = "print what would be done, and do nothing" },
+	  .help = "lower threshold: new connections again below it, 0 for 3/4 of -x" },
+	{ .name = "drain", .argument = "[SECONDS]", .otherwise = DRAIN_ENDLESS,
+	  .verbs = ON(DEL_SERVER), TO(drain_text), .ours = true,
+	  .help = "remove the server when its connections have ended; with SECONDS, wait, and remove it then at the latest" },
+	{ .name = "allow-empty", .verbs = ON(APPLY) | ON(CHECK),
+	  TO(allow_empty), .ours = true,
+	  .help = "accept a file without commands: remove everything" },
+	{ .name = "dry-run", .verbs = ON(APPLY) | ON(IMPORT) | ON(SETUP_REALSERVER),
+	  TO(dry_run), .ours = true,
+	  .help = "print the commands, change nothing" },
+	{ .name = "skip-unsupported",
+	  .verbs = ON(RESTORE) | ON(APPLY) | ON(CHECK) | ON(IMPORT),
+	  TO(skip_unsupported),
+	  .ours = true,
+	  .help = "skip lines that lbdr does not support, with a warning" },
 	{ .letter = 'n', .name = "numeric",
 	  .verbs = ON(LIST) | ON(SAVE) | ON(CONNS) | ON(TRACE),
-	  TO(numeric), .help = "numbers instead of names" },
+	  TO(numeric), .help = "numbers in place of names, the default of lbctl" },
+	{ .name = "resolve", .verbs = ON(LIST) | ON(CONNS) | ON(TRACE),
+	  TO(resolve), .ours = true,
+	  .help = "names of hosts and ports in place of numbers" },
 	{ .letter = 'c', .name = "connection", .verbs = ON(LIST),
 	  TO(connections), .help = "list the connections" },
 	{ .name = "stats", .verbs = ON(LIST), TO(stats),
 	  .help = "list connections, packets and bytes" },
 	{ .name = "rate", .verbs = ON(LIST), TO(rate),
-	  .help = "list what comes each second, after a second of looking" },
+	  .help = "list rates per second, measured for one second" },
 	{ .name = "thresholds", .verbs = ON(LIST), TO(thresholds),
 	  .help = "list each server's thresholds and connections" },
 	{ .name = "persistent-conn", .verbs = ON(LIST), TO(persistent),
-	  .help = "list how many clients persistence leads to each server" },
+	  .help = "list the number of persistent clients of each server" },
 	{ .name = "timeout", .verbs = ON(LIST), TO(timeout),
 	  .help = "list the time-outs; with -j, of every state" },
 	{ .name = "info", .verbs = ON(LIST), TO(info), .ours = true,
 	  .help = "list version, limits, entry and all time-outs" },
 	{ .name = "drops", .verbs = ON(LIST), TO(drops), .ours = true,
-	  .help = "list why packets were not forwarded, and how many" },
+	  .help = "list the reasons why packets were not forwarded, with counters" },
 	{ .name = "exact", .verbs = ON(LIST), TO(exact),
-	  .help = "large numbers in full" },
+	  .help = "print exact numbers" },
 	{ .name = "sort", .verbs = ON(LIST), TO(sort),
-	  .help = "in the order of addresses, which is the default" },
+	  .help = "sort by address, the default" },
 	{ .name = "nosort", .verbs = ON(LIST), TO(nosort),
-	  .help = "in the order of adding" },
+	  .help = "do not sort: in the order of adding" },
 	{ .letter = 'j', .name = "json",
 	  .verbs = JSON_VERBS, TO(json), .ours = true,
 	  .help = "as a JSON array" },
 	{ .letter = 'j', .name = "json", .verbs = ON(MONITOR), TO(json),
 	  .ours = true, .help = "each line as a JSON object" },
 	{ .name = "textfile", .verbs = ON(METRICS), TO(textfile), .ours = true,
-	  .help = "in Prometheus' older text, for node_exporter" },
+	  .help = "Prometheus text format, for node_exporter" },
 	{ .name = "interval", .argument = "SECONDS",
 	  .verbs = ON(TOP) | ON(LIST), TO(interval_text), .ours = true,
-	  .help = "from one look of top or --rate to the next, else 1" },
+	  .help = "interval of top and --rate; default 1" },
 	{ .letter = 'p', .name = "pretty",
 	  .verbs = JSON_VERBS, TO(pretty), .ours = true,
-	  .help = "with -j, indented for the eye" },
+	  .help = "with -j: indented" },
 	{ .name = "realserver", .verbs = ON(DOCTOR), TO(realserver), .ours = true,
 	  .help = "check this host as a real server of the VIPs" },
 	{ .name = "undo", .verbs = ON(SETUP_REALSERVER), TO(undo), .ours = true,
@@ -207,44 +222,44 @@ static const struct option options[] = {
 	{ .letter = 'N', .name = "netns", .argument = "NETNS",
 	  .verbs = EVERY_VERB & ~(ON(HELP) | ON(VERSION)), TO(netns),
 	  .ours = true,
-	  .help = "in this network namespace, as 'ip netns' names it" },
+	  .help = "network namespace, as listed by 'ip netns'" },
 	{ .letter = 'h', .name = "help", .verbs = EVERY_VERB, TO(help),
-	  .help = "this text" },
+	  .help = "print this help" },
 
 	REFUSED('m', "masquerading", NULL, EVERY_VERB,
-		"NAT is not done, lbdr forwards by direct routing (-g)"),
+		"lbdr forwards by direct routing (-g), not by NAT"),
 	REFUSED('i', "ipip", NULL, EVERY_VERB,
-		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
+		"lbdr forwards by direct routing (-g), not by tunnels"),
 	REFUSED('\0', "pe", NULL, EVERY_VERB,
-		"persistence engines are not done"),
+		"lbdr has no persistence engines"),
 	REFUSED('\0', "start-daemon", NULL, EVERY_VERB,
-		"the directors are not synchronised yet"),
+		"lbdr does not synchronise directors"),
 	REFUSED('\0', "stop-daemon", NULL, EVERY_VERB,
-		"the directors are not synchronised yet"),
+		"lbdr does not synchronise directors"),
 	REFUSED('\0', "daemon", NULL, EVERY_VERB,
-		"the directors are not synchronised yet"),
+		"lbdr does not synchronise directors"),
 	REFUSED('\0', "syncid", NULL, EVERY_VERB,
-		"the directors are not synchronised yet"),
+		"lbdr does not synchronise directors"),
 	REFUSED('\0', "sync-maxlen", NULL, EVERY_VERB,
-		"the directors are not synchronised yet"),
+		"lbdr does not synchronise directors"),
 	REFUSED('\0', "mcast-interface", NULL, EVERY_VERB,
-		"the directors are not synchronised yet"),
+		"lbdr does not synchronise directors"),
 	REFUSED('\0', "mcast-group", NULL, EVERY_VERB,
-		"the directors are not synchronised yet"),
+		"lbdr does not synchronise directors"),
 	REFUSED('\0', "mcast-port", NULL, EVERY_VERB,
-		"the directors are not synchronised yet"),
+		"lbdr does not synchronise directors"),
 	REFUSED('\0', "mcast-ttl", NULL, EVERY_VERB,
-		"the directors are not synchronised yet"),
+		"lbdr does not synchronise directors"),
 	REFUSED('\0', "tun-type", NULL, EVERY_VERB,
-		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
+		"lbdr forwards by direct routing (-g), not by tunnels"),
 	REFUSED('\0', "tun-port", NULL, EVERY_VERB,
-		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
+		"lbdr forwards by direct routing (-g), not by tunnels"),
 	REFUSED('\0', "tun-nocsum", NULL, EVERY_VERB,
-		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
+		"lbdr forwards by direct routing (-g), not by tunnels"),
 	REFUSED('\0', "tun-csum", NULL, EVERY_VERB,
-		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
+		"lbdr forwards by direct routing (-g), not by tunnels"),
 	REFUSED('\0', "tun-remcsum", NULL, EVERY_VERB,
-		"tunnelling is not done yet, lbdr forwards by direct routing (-g)"),
+		"lbdr forwards by direct routing (-g), not by tunnels"),
 };
 
 /* An option as it was written: by its letter, or by its name. */
@@ -323,7 +338,7 @@ static int add_token(struct command_line *line, const struct token *token)
 		return fault("too many options");
 	line->tokens[line->nr_tokens] = *token;
 	if (verb && line->verb)
-		return fault("%s and %s are two commands, give one",
+		return fault("%s and %s are two commands: give one",
 			     spelling(line->verb_token, first),
 			     spelling(token, second));
 	if (verb) {
@@ -350,12 +365,12 @@ static int take_argument(struct token *token, const struct option *row,
 
 	if (!inside) {
 		if (!word)
-			return fault("option %s lacks its argument %s",
+			return fault("option %s requires an argument: %s",
 				     spelling(token, text), argument);
 		/* The next option, or a number below zero? */
 		if (word[0] == '-' &&
 		    (isalpha((unsigned char)word[1]) || word[1] == '-'))
-			return fault("option %s lacks its argument %s, '%s' comes next",
+			return fault("option %s requires an argument: %s, not '%s'",
 				     spelling(token, text), argument, word);
 		(*next)++;
 	}
@@ -375,7 +390,7 @@ static int read_long(struct command_line *line, const char *word, char ***next,
 			     token.name + token.length + 1 : NULL;
 
 	if (!row && !token_verb(&token))
-		return fault("there is no option '%s'", word);
+		return fault("unknown option '%s'", word);
 	if (row && row->argument) {
 		if (inside)
 			token.argument = inside;
@@ -399,7 +414,7 @@ static int read_letters(struct command_line *line, const char *word,
 
 		row = next_row(NULL, &token, ipvsadm);
 		if (!row && !token_verb(&token))
-			return fault("there is no option '-%c'", *letter);
+			return fault("unknown option '-%c'", *letter);
 		if (row && row->argument) {
 			if (take_argument(&token, row,
 					  letter[1] ? letter + 1 : NULL, next))
@@ -444,10 +459,10 @@ static int refuse(const struct token *token, const struct option *row)
 	char text[SPELLING];
 
 	if (token->letter)
-		fault("option %s (--%s) is refused: %s", spelling(token, text),
+		lacks("option %s (--%s) not supported: %s", spelling(token, text),
 		      row->name, row->refusal);
 	else
-		fault("option %s is refused: %s", spelling(token, text),
+		lacks("option %s not supported: %s", spelling(token, text),
 		      row->refusal);
 	return 1;
 }
@@ -479,6 +494,15 @@ static int find_verb(struct command_line *line, struct request *req)
 	const char *word = line->words[0];
 	size_t i;
 
+	req->letters = line->verb || req->ipvsadm;
+	/* As in `help -A`. */
+	if (line->verb && line->nr_words && !req->ipvsadm &&
+	    !strcmp(word, verbs[VERB_HELP].name)) {
+		req->word = line->verb->name;
+		req->verb = &verbs[VERB_HELP];
+		line->nr_words--;
+		return 0;
+	}
 	if (line->verb) {
 		req->verb = line->verb;
 		return 0;
@@ -490,7 +514,7 @@ static int find_verb(struct command_line *line, struct request *req)
 	if (req->ipvsadm || !line->nr_words) {
 		/* Only -h makes sense alone; any other option needs a verb. */
 		if (!line->nr_tokens || !is_help(&line->tokens[0]))
-			return fault("a command is missing");
+			return fault("a command is required");
 		req->verb = &verbs[VERB_HELP];
 		return 0;
 	}
@@ -503,7 +527,7 @@ static int find_verb(struct command_line *line, struct request *req)
 			line->nr_words * sizeof(line->words[0]));
 		return 0;
 	}
-	return fault("there is no command '%s'", word);
+	return fault("unknown command '%s'", word);
 }
 
 static int apply(const struct token *token, struct request *req)
@@ -522,19 +546,19 @@ static int apply(const struct token *token, struct request *req)
 	if (!any)
 		return 0;	/* the verb itself */
 	if (!row)
-		return fault("option %s does not go with %s",
+		return fault("option %s not supported with %s",
 			     spelling(token, text), req->verb->name);
 	if (row->refusal)
 		return refuse(token, row);
 	member = (char *)req + row->offset;
 	if (row->argument) {
 		if (*(const char **)member)
-			return fault("option %s is given twice",
+			return fault("option %s given twice",
 				     spelling(token, text));
 		*(const char **)member = token->argument ? token->argument :
 							   row->otherwise;
 	} else if (token->argument) {
-		return fault("option %s takes no argument, as '%s' would be",
+		return fault("option %s takes no argument: '%s'",
 			     spelling(token, text), token->argument);
 	} else {
 		*(bool *)member = true;
@@ -549,8 +573,8 @@ static int apply(const struct token *token, struct request *req)
  * @req: in: ipvsadm; out: all
  *
  * Return: 0; -1 for wrong usage, then req->verb is set when the command line
- * got as far as that; 1 for an option that is known and not done. In both
- * cases fault_text() tells more.
+ * got as far as that; 1 for what is known and not supported, or a name
+ * that was not resolved. In both cases fault_text() tells more.
  */
 int options_read(int argc, char **argv, struct request *req)
 {
@@ -575,7 +599,33 @@ int options_read(int argc, char **argv, struct request *req)
 		return 0;
 	if (line.nr_words && !req->verb->words)
 		return fault("unexpected argument '%s'", line.words[0]);
-	return request_read(req, line.words, line.nr_words);
+	status = request_read(req, line.words, line.nr_words);
+	return status && fault_kind() != FAULT_USAGE ? 1 : status;
+}
+
+/**
+ * options_service() - which service a command is about that is not supported
+ * @argc: as options_read() got it
+ * @argv: as options_read() got it
+ * @req: in: ipvsadm; out: verb and service
+ *
+ * Return: true if there is one.
+ */
+bool options_service(int argc, char **argv, struct request *req)
+{
+	struct command_line line = { .nr_tokens = 0 };
+	const struct option *row;
+	size_t i;
+
+	if (read_words(&line, argv + !!argc, req->ipvsadm) ||
+	    find_verb(&line, req))
+		return false;
+	for (i = 0; i < line.nr_tokens; i++) {
+		row = next_row(NULL, &line.tokens[i], req->ipvsadm);
+		if (!row || !row->refusal)
+			apply(&line.tokens[i], req);
+	}
+	return !request_service(req) && req->has_service;
 }
 
 /*
@@ -616,6 +666,8 @@ int options_partial(char *const *words, size_t count, struct request *req,
 	if (!line.verb && line.nr_words && line.words[0] != unwritten &&
 	    find_verb(&line, req))
 		return -1;
+	if (req->verb && line.nr_words && line.words[0] != unwritten)
+		req->word = line.words[0];
 	for (i = 0; i < line.nr_tokens; i++) {
 		struct token *token = &line.tokens[i];
 
@@ -645,6 +697,27 @@ void options_offer(const struct verb *verb)
 	}
 }
 
+/* Breaks a text at the width of a terminal; @column is where it begins. */
+static void put_wrapped(FILE *out, const char *text, int column)
+{
+	int at = column;
+	int length;
+
+	while (*text) {
+		length = strcspn(text, " ");
+		if (at > column && at + 1 + length > HELP_WIDTH) {
+			fprintf(out, "\n%*s", column, "");
+			at = column;
+		}
+		if (at > column)
+			fputc(' ', out);
+		fprintf(out, "%.*s", length, text);
+		at += length + (at > column);
+		text += length + strspn(text + length, " ");
+	}
+	fputc('\n', out);
+}
+
 static void usage_option(FILE *out, const struct option *row)
 {
 	char left[48];
@@ -659,34 +732,39 @@ static void usage_option(FILE *out, const struct option *row)
 	fprintf(out, "  %-*s", LEFT_WIDTH, left);
 	if (strlen(left) > LEFT_WIDTH)
 		fprintf(out, "\n  %*s", LEFT_WIDTH, "");
-	fprintf(out, " %s\n", row->help);
+	fputc(' ', out);
+	put_wrapped(out, row->help, LEFT_WIDTH + 3);
 }
 
-/* The command on one line. */
+/* The command on one line, and what SERVICE stands for. */
 void options_usage(FILE *out, const struct verb *verb, bool ipvsadm)
 {
+	unsigned int service = verb->needs & (NEEDS_SERVICE | TAKES_SERVICE |
+					      NEEDS_FLOW);
+
 	if (ipvsadm && verb->letters)
 		fprintf(out, "Usage: %s -%c", program, verb->letters[0]);
 	else if (ipvsadm && verb->longname)
 		fprintf(out, "Usage: %s --%s", program, verb->longname);
 	else
 		fprintf(out, "Usage: %s %s", program, verb->name);
-	if (verb->needs & (NEEDS_SERVICE | TAKES_SERVICE))
-		fputs(verb->needs & NEEDS_SERVICE ?
-				" -t|-u|--sctp-service HOST:PORT|-f MARK" :
-				" [-t|-u|--sctp-service HOST:PORT|-f MARK]",
-		      out);
+	if (verb->needs & (NEEDS_SERVICE | NEEDS_FLOW))
+		fputs(" SERVICE", out);
+	else if (service)
+		fputs(" [SERVICE]", out);
 	if (verb->needs & NEEDS_FLOW)
-		fputs(" -t|-u|--sctp-service HOST:PORT --client ADDR[:PORT]",
-		      out);
+		fputs(" --client ADDR[:PORT]", out);
 	if (verb->needs & NEEDS_SERVER)
 		fputs(" -r HOST[:PORT]", out);
 	/* Of several forms the first one is ipvsadm's. */
-	if (verb->words)
+	if (verb->words && !(ipvsadm && verb == &verbs[VERB_SAVE]))
 		fprintf(out, " %.*s", (int)strcspn(verb->words,
 						   ipvsadm ? "|" : ""),
 			verb->words);
 	fputs(" [OPTION]...\n", out);
+	if (service)
+		fprintf(out, "SERVICE is -t|-u|--sctp-service HOST:PORT%s.\n",
+			verb->needs & NEEDS_FLOW ? "" : " or -f MARK");
 }
 
 /* Its options, a line each. */

@@ -17,6 +17,13 @@
 #include "lbctl.h"
 
 static char sentence[512];
+static enum fault_kind kind;
+
+static void set_fault(enum fault_kind is, const char *format, va_list args)
+{
+	vsnprintf(sentence, sizeof(sentence), format, args);
+	kind = is;
+}
 
 /* Returns -1, so that a parser can return its complaint. */
 int fault(const char *format, ...)
@@ -24,9 +31,38 @@ int fault(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(sentence, sizeof(sentence), format, args);
+	set_fault(FAULT_USAGE, format, args);
 	va_end(args);
 	return -1;
+}
+
+/* The same for what ip_vs does and lbdr does not. */
+int lacks(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	set_fault(FAULT_UNSUPPORTED, format, args);
+	va_end(args);
+	return -1;
+}
+
+/* The same for what is right, and could not be found out. */
+static int unresolved(const char *format, ...) __printf(1, 2);
+
+static int unresolved(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	set_fault(FAULT_LOOKUP, format, args);
+	va_end(args);
+	return -1;
+}
+
+enum fault_kind fault_kind(void)
+{
+	return kind;
 }
 
 const char *fault_text(void)
@@ -52,13 +88,13 @@ int parse_number(const char *what, const char *text, __u32 min, __u32 max,
 	const char *digit;
 
 	if (!all_digits(text))
-		return fault("%s '%s' is not a whole number from %u to %u",
+		return fault("invalid %s '%s': must be %u to %u",
 			     what, text, min, max);
 	/* Stops at the first digit that is too many, so it cannot overflow. */
 	for (digit = text; *digit && value <= max; digit++)
 		value = value * 10 + (*digit - '0');
 	if (value < min || value > max)
-		return fault("%s '%s' is out of range, it goes from %u to %u",
+		return fault("invalid %s '%s': must be %u to %u",
 			     what, text, min, max);
 	*number = value;
 	return 0;
@@ -72,7 +108,7 @@ static int parse_range(const char *text, const char *hyphen,
 	__u32 number;
 
 	if ((size_t)(hyphen - text) >= sizeof(first))
-		return fault("range '%s' has too many digits", text);
+		return fault("invalid range '%s': too many digits", text);
 	snprintf(first, sizeof(first), "%.*s", (int)(hyphen - text), text);
 	if (parse_number("first port", first, 1, 65535, &number))
 		return -1;
@@ -81,7 +117,7 @@ static int parse_range(const char *text, const char *hyphen,
 		return -1;
 	at->last_port = number;
 	if (at->last_port <= at->port)
-		return fault("the last port of '%s' must be above the first one",
+		return fault("invalid range '%s': the last port must be above the first one",
 			     text);
 	return 0;
 }
@@ -89,21 +125,23 @@ static int parse_range(const char *text, const char *hyphen,
 static int parse_port(const char *text, __u8 protocol, struct endpoint *at)
 {
 	const char *hyphen = strchr(text, '-');
+	const char *word = protocol_word(protocol);
 	const struct servent *entry;
-	const char *word;
 	__u32 number;
 
 	if (!*text)
-		return fault("a port is missing after the colon");
-	if (isalpha((unsigned char)*text)) {
-		word = protocol_word(protocol);
+		return fault("a port is required after the colon");
+	/* Some names begin with a digit. */
+	if (!all_digits(text)) {
 		entry = getservbyname(text, word);
-		if (!entry)
-			return fault("port '%s' is neither a number nor a %s service by name",
-				     text, word);
-		at->port = ntohs(entry->s_port);
-		return 0;
+		if (entry)
+			at->port = ntohs(entry->s_port);
+		if (entry)
+			return 0;
 	}
+	if (isalpha((unsigned char)*text))
+		return fault("invalid port '%s': neither a number nor the name of a %s service",
+			     text, word);
 	if (hyphen && hyphen != text)
 		return parse_range(text, hyphen, at);
 	if (parse_number("port", text, 0, 65535, &number))
@@ -153,25 +191,29 @@ static int parse_host(const char *what, const char *host, bool bracketed,
 	int why;
 
 	if (bracketed) {
-		if (inet_pton(AF_INET6, host, at->address) != 1)
-			return fault("%s '[%s]' is not an IPv6 address", what,
-				     host);
 		at->family = AF_INET6;
-		return 0;
+		if (inet_pton(AF_INET6, host, at->address) == 1)
+			return 0;
+		/* ipvsadm writes names of IPv6 addresses in brackets. */
+		if (!strchr(host, ':') && !ends_in_number(host) &&
+		    resolve(host, AF_INET6, at, &why))
+			return 0;
+		return fault("invalid %s '[%s]': not an IPv6 address", what,
+			     host);
 	}
 	if (inet_pton(AF_INET, host, at->address) == 1) {
 		at->family = AF_INET;
 		return 0;
 	}
 	if (ends_in_number(host))
-		return fault("%s '%s' is not an IPv4 address (four numbers from 0 to 255)",
+		return fault("invalid %s '%s': not an IPv4 address (four numbers, 0 to 255)",
 			     what, host);
 	if (family != AF_INET6 && resolve(host, AF_INET, at, &why))
 		return 0;
 	if (family != AF_INET && resolve(host, AF_INET6, at, &why))
 		return 0;
-	return fault("%s '%s' has no address: %s", what, host,
-		     gai_strerror(why));
+	return unresolved("cannot resolve %s '%s': %s", what, host,
+			  gai_strerror(why));
 }
 
 /*
@@ -191,16 +233,16 @@ static int parse_parts(const char *what, char *text, int family,
 		host++;
 		rest = strchr(host, ']');
 		if (!rest)
-			return fault("%s '%s' lacks the closing bracket", what,
+			return fault("invalid %s '%s': closing bracket missing", what,
 				     text);
 		if (rest[1] && rest[1] != ':' && !(length && rest[1] == '/'))
-			return fault("%s '%s' has something other than a port after the bracket",
+			return fault("invalid %s '%s': only a port may follow the bracket",
 				     what, text);
 		*rest++ = '\0';
 	} else {
 		rest = host + strcspn(host, length ? ":/" : ":");
 		if (*rest == ':' && strchr(rest + 1, ':'))
-			return fault("%s '%s' is ambiguous: write IPv6 as in [2001:db8::1]:80",
+			return fault("invalid %s '%s': IPv6 addresses require brackets, as in [2001:db8::1]:80",
 				     what, text);
 	}
 	if (length) {
@@ -215,7 +257,7 @@ static int parse_parts(const char *what, char *text, int family,
 		*port = rest + 1;
 	}
 	if (!*host)
-		return fault("%s has no address", what);
+		return fault("invalid %s: an address is required", what);
 	return parse_host(what, host, bracketed, family, at);
 }
 
@@ -225,7 +267,7 @@ static int parse_parts(const char *what, char *text, int family,
 static int copy_parts(const char *what, const char *text, char *copy)
 {
 	if (strlen(text) >= PARTS_TEXT)
-		return fault("%s has a name that is too long", what);
+		return fault("invalid %s: name too long", what);
 	strcpy(copy, text);
 	return 0;
 }
@@ -244,7 +286,7 @@ int parse_service(const char *text, __u8 protocol, bool all_ports,
 	if (!port && all_ports)
 		return 0;
 	if (!port)
-		return fault("service '%s' has no port: write %s:PORT, or %s:0 for all ports",
+		return fault("a port is required in service '%s': write %s:PORT, or %s:0 for all ports",
 			     text, text, text);
 	return parse_port(port, protocol, &key->at);
 }
@@ -262,10 +304,18 @@ int parse_fwmark(const char *text, bool ipv6, struct service_key *key)
 	/* Ten letters at most, so it cannot overflow. */
 	mark = isxdigit((unsigned char)text[2]) ? strtoul(text, &end, 16) : 0;
 	if (!mark || *end || strlen(text) > 10)
-		return fault("mark '%s' is not a number from 0x1 to 0xffffffff",
+		return fault("invalid mark '%s': must be 0x1 to 0xffffffff",
 			     text);
 	key->fwmark = mark;
 	return 0;
+}
+
+static bool is_loopback(const struct endpoint *at)
+{
+	static const struct in6_addr loopback = IN6ADDR_LOOPBACK_INIT;
+
+	return at->family == AF_INET ? at->address[0] == 127 :
+		       !memcmp(at->address, &loopback, sizeof(loopback));
 }
 
 static bool same_ports(const struct endpoint *a, const struct endpoint *b)
@@ -273,8 +323,17 @@ static bool same_ports(const struct endpoint *a, const struct endpoint *b)
 	return a->port == b->port && a->last_port == b->last_port;
 }
 
+/**
+ * parse_server() - read the server of a service
+ * @text: HOST or HOST:PORT
+ * @service: the service
+ * @any_port: take another port than the service's, as ipvsadm does with -g
+ * @server: the address, with the service's ports
+ *
+ * Return: 0 or -1.
+ */
 int parse_server(const char *text, const struct service_key *service,
-		 struct endpoint *server)
+		 bool any_port, struct endpoint *server)
 {
 	const struct endpoint *at = &service->at;
 	char copy[PARTS_TEXT];
@@ -284,12 +343,15 @@ int parse_server(const char *text, const struct service_key *service,
 	    parse_parts("server", copy, at->family, server, NULL, &port))
 		return -1;
 	if (server->family != at->family)
-		return fault("server '%s' is not of the service's family, which is IPv%d",
+		return fault("invalid server '%s': must be IPv%d, as the service",
 			     text, at->family == AF_INET ? 4 : 6);
 	if (port && parse_port(port, service->protocol, server))
 		return -1;
-	if (port && !same_ports(server, at))
-		return fault("server '%s' has another port, and direct routing changes none",
+	if (is_loopback(server))
+		return lacks("server '%s' not supported: for local delivery use another address of the director",
+			     text);
+	if (port && !any_port && !same_ports(server, at))
+		return fault("invalid server '%s': the server port must equal the service port with direct routing",
 			     text);
 	server->port = at->port;
 	server->last_port = at->last_port;
@@ -310,7 +372,7 @@ int parse_any_server(const char *text, struct endpoint *server)
 	if (parse_port(port, IPPROTO_TCP, server))
 		return -1;
 	if (server->last_port)
-		return fault("server '%s' has a range of ports, give one or none",
+		return fault("invalid server '%s': must have one port or none",
 			     text);
 	return 0;
 }
@@ -371,7 +433,7 @@ int parse_mac(const char *text, __u8 *mac)
 	if (strlen(text) != 17 ||
 	    strspn(text, "0123456789abcdefABCDEF:") != 17 ||
 	    !ether_aton_r(text, &address))
-		return fault("MAC '%s' is not of the form 02:00:5e:10:00:01",
+		return fault("invalid MAC '%s': must be as 02:00:5e:10:00:01",
 			     text);
 	memcpy(mac, &address, sizeof(address));
 	return 0;
@@ -393,15 +455,15 @@ int parse_netmask(const char *text, int family, __u8 *prefix)
 
 	if (family == AF_INET && strchr(text, '.')) {
 		if (inet_pton(AF_INET, text, &mask) != 1)
-			return fault("mask '%s' is not four numbers from 0 to 255",
+			return fault("invalid mask '%s': must be four numbers, 0 to 255",
 				     text);
 		number = ntohl(mask.s_addr);
 		if (!number)
-			return fault("mask '%s' makes all clients one, at least one bit must count",
+			return lacks("mask '%s' (all clients as one) not supported: at least one bit must be set",
 				     text);
 		/* From the left ones, then zeros: its complement ends in ones. */
 		if (~number & (~number + 1))
-			return fault("mask '%s' has a hole, only leading bits can count",
+			return fault("invalid mask '%s': only leading bits may be set",
 				     text);
 		*prefix = __builtin_popcount(number);
 		return 0;
@@ -417,13 +479,13 @@ int parse_scheduler(const char *text)
 	const char *letter;
 
 	if (!*text)
-		return fault("the scheduler's name is empty");
+		return fault("invalid scheduler: empty name");
 	if (strlen(text) >= LBDR_SCHED_NAME_LEN)
-		return fault("scheduler '%s' has too long a name, %d letters are the most",
+		return fault("invalid scheduler '%s': at most %d characters",
 			     text, LBDR_SCHED_NAME_LEN - 1);
 	for (letter = text; *letter; letter++) {
 		if (!isgraph((unsigned char)*letter))
-			return fault("scheduler '%s' has a letter that no scheduler has",
+			return fault("invalid scheduler '%s': invalid character",
 				     text);
 	}
 	return 0;
@@ -440,7 +502,7 @@ int parse_vrf(const char *text, char *vrf)
 			break;
 	}
 	if (!*text || *letter || strlen(text) >= IFNAMSIZ)
-		return fault("'%s' cannot be the name of a VRF device", text);
+		return fault("invalid name of a VRF device: '%s'", text);
 	strcpy(vrf, text);
 	return 0;
 }
@@ -449,7 +511,7 @@ int parse_netns(const char *text)
 {
 	if (!*text || strchr(text, '/') || !strcmp(text, ".") ||
 	    !strcmp(text, ".."))
-		return fault("'%s' cannot be the name of a network namespace",
+		return fault("invalid name of a network namespace: '%s'",
 			     text);
 	return 0;
 }

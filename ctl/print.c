@@ -197,3 +197,55 @@ void json_list_end(struct json_list *list)
 		putchar('[');
 	puts(list->begun && list->pretty ? "\n]" : "]");
 }
+
+/* Objects with few members, of which there may be a million: no memory is taken. */
+void json_row_begin(struct json_list *list)
+{
+	putchar(list->begun ? ',' : '[');
+	if (list->begun || list->pretty)
+		putchar('\n');
+	list->begun = true;
+	list->row_begun = false;
+	fputs(list->pretty ? "  {" : "{", stdout);
+}
+
+static void put_name(struct json_list *list, const char *name)
+{
+	if (list->row_begun)
+		putchar(',');
+	list->row_begun = true;
+	printf(list->pretty ? "\n    \"%s\": " : "\"%s\":", name);
+}
+
+void json_row_number(struct json_list *list, const char *name, __u32 number,
+		     bool there)
+{
+	put_name(list, name);
+	if (there)
+		printf("%u", number);
+	else
+		fputs("null", stdout);
+}
+
+/* NULL is null. Names of devices may have any byte but a few. */
+void json_row_text(struct json_list *list, const char *name, const char *text)
+{
+	put_name(list, name);
+	if (!text) {
+		fputs("null", stdout);
+		return;
+	}
+	putchar('"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\' || *text < ' ' || *text > '~')
+			printf("\\u%04x", (unsigned char)*text);
+		else
+			putchar(*text);
+	}
+	putchar('"');
+}
+
+void json_row_end(struct json_list *list)
+{
+	fputs(list->pretty ? "\n  }" : "}", stdout);
+}

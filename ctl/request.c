@@ -18,7 +18,7 @@ static int read_at(struct request *req, const char *text, __u8 protocol)
 {
 	bool setting = req->verb == &verbs[VERB_ADD_SERVICE] ||
 		       req->verb == &verbs[VERB_EDIT_SERVICE];
-	bool all = req->ipvsadm && (!setting || req->persist_text);
+	bool all = req->letters && (!setting || req->persist_text);
 
 	return parse_service(text, protocol, all, &req->service);
 }
@@ -29,13 +29,13 @@ static int read_key(struct request *req)
 			     !!req->sctp_text + !!req->mark_text;
 
 	if (count > 1)
-		return fault("-t, -u, --sctp-service and -f name one service each, give one");
+		return fault("-t, -u, --sctp-service and -f exclude each other");
 	req->has_service = count;
 	if (!count && (req->verb->needs & NEEDS_SERVICE))
-		return fault("%s needs a service: -t, -u or --sctp-service HOST:PORT, or -f MARK",
+		return fault("a service is required with %s: -t, -u or --sctp-service HOST:PORT, or -f MARK",
 			     req->verb->name);
 	if (req->ipv6 && !req->mark_text)
-		return fault("-6 goes with -f; an address tells its family itself");
+		return fault("-f is required with -6");
 	if (req->tcp_text)
 		return read_at(req, req->tcp_text, IPPROTO_TCP);
 	if (req->udp_text)
@@ -48,7 +48,7 @@ static int read_key(struct request *req)
 }
 
 /* A part of the service's key; without a service, where connections are. */
-static int read_service(struct request *req)
+int request_service(struct request *req)
 {
 	bool filter = req->verb == &verbs[VERB_CONNS] ||
 		      req->verb == &verbs[VERB_DEL_CONN] || req->connections;
@@ -65,14 +65,15 @@ static int read_service(struct request *req)
 static int read_server(struct request *req)
 {
 	if (!req->server_text && (req->verb->needs & NEEDS_SERVER))
-		return fault("%s needs a server: -r HOST[:PORT]",
+		return fault("a server is required with %s: -r HOST[:PORT]",
 			     req->verb->name);
 	if (!req->server_text)
 		return 0;
 	/* As a filter of connections it stands alone, too. */
 	if (!req->has_service)
 		return parse_any_server(req->server_text, &req->server);
-	return parse_server(req->server_text, &req->service, &req->server);
+	return parse_server(req->server_text, &req->service, req->letters,
+			    &req->server);
 }
 
 static int read_scheduling(struct request *req)
@@ -92,7 +93,7 @@ static int read_scheduling(struct request *req)
 /* ipvsadm's manual says 300, and it does 360. */
 static int read_persistence(struct request *req)
 {
-	req->persist = req->ipvsadm ? 360 : 300;
+	req->persist = req->letters ? 360 : 300;
 	if (!strcmp(req->persist_text, PERSIST_USUAL))
 		return 0;
 	return parse_number("persistence", req->persist_text, 0,
@@ -123,6 +124,14 @@ static int read_settings(struct request *req)
 	return 0;
 }
 
+static int read_drain(struct request *req)
+{
+	if (!req->drain_text || !strcmp(req->drain_text, DRAIN_ENDLESS))
+		return 0;
+	return parse_number("time to drain", req->drain_text, 1,
+			    LBDR_TIMEOUT_MAX, &req->drain_s);
+}
+
 static int read_interval(struct request *req)
 {
 	req->interval = 1;
@@ -143,7 +152,7 @@ static int read_idle(struct request *req)
 			 &req->recent))
 		return -1;
 	if (req->idle_text && req->recent_text && req->idle > req->recent)
-		return fault("no connection is idle for %u seconds and had a packet in the last %u",
+		return fault("--idle %u and --recent %u exclude each other",
 			     req->idle, req->recent);
 	return 0;
 }
@@ -152,15 +161,16 @@ static int read_idle(struct request *req)
 static int read_conns(struct request *req, bool chosen)
 {
 	if (req->count && req->count_by_text)
-		return fault("--count and --count-by are two answers, give one");
+		return fault("--count and --count-by exclude each other");
 	if (req->count_by_text &&
 	    parse_count_by(req->count_by_text, &req->count_by))
 		return -1;
 	if (req->kill &&
-	    (req->count || req->count_by_text || req->json || req->numeric))
-		return fault("--kill tells how many it ended, and goes with no other listing");
+	    (req->count || req->count_by_text || req->json ||
+	     req->numeric || req->resolve))
+		return fault("--kill not supported with the options of listings");
 	if (req->all && !req->kill && !chosen)
-		return fault("--all goes with --kill; without a choice, all connections are meant");
+		return fault("--kill is required with --all");
 	return 0;
 }
 
@@ -183,7 +193,7 @@ static int read_filter(struct request *req)
 		return -1;
 	if (!deletes && !conns && !req->connections) {
 		if (chosen && req->verb == &verbs[VERB_LIST])
-			return fault("%s choose lines of -c, give it",
+			return fault("-c is required with %s",
 				     "-r, --client, --state, --idle and --recent");
 		return 0;
 	}
@@ -192,13 +202,13 @@ static int read_filter(struct request *req)
 	else if (req->server_text)
 		family = req->server.family;
 	if (req->client_text && family && family != req->client.family)
-		return fault("client '%s' is not of the others' family, which is IPv%d",
+		return fault("invalid client '%s': must be IPv%d, as service and server",
 			     req->client_text, family == AF_INET ? 4 : 6);
 	chosen = chosen || req->has_service;
 	if (req->all && chosen)
-		return fault("--all is every connection, and goes with no choice of them");
+		return fault("--all not supported with filters");
 	if (deletes && !req->all && !chosen)
-		return fault("choose which ones, by service, -r, --client, ..., or give --all");
+		return fault("a filter is required: a service, -r, --client, ..., or --all");
 	return conns ? read_conns(req, chosen) : 0;
 }
 
@@ -211,18 +221,18 @@ static int read_flow(struct request *req)
 	if (!(req->verb->needs & NEEDS_FLOW))
 		return 0;
 	if (!req->has_service)
-		return fault("%s needs where the packet goes: -t, -u or --sctp-service HOST:PORT",
+		return fault("a destination is required with %s: -t, -u or --sctp-service HOST:PORT",
 			     req->verb->name);
 	if (!at->port || at->last_port)
-		return fault("a packet goes to one port, give that in place of all or a range");
+		return fault("invalid destination: must have one port");
 	if (!req->client_text)
-		return fault("%s needs where the packet comes from: --client ADDR[:PORT]",
+		return fault("a source is required with %s: --client ADDR[:PORT]",
 			     req->verb->name);
 	if (req->client.family != at->family)
-		return fault("client '%s' is not of the service's family, which is IPv%d",
+		return fault("invalid client '%s': must be IPv%d, as the destination",
 			     req->client_text, at->family == AF_INET ? 4 : 6);
 	if (req->client_prefix != (at->family == AF_INET ? 32 : 128))
-		return fault("a packet comes from one address, and '%s' is a network",
+		return fault("invalid client '%s': must be one address",
 			     req->client_text);
 	if (req->packet_mark_text) {
 		if (parse_fwmark(req->packet_mark_text, false, &mark))
@@ -242,7 +252,7 @@ static int read_entry(struct request *req, const char *const *words,
 	size_t i;
 
 	if (!count)
-		return fault("%s needs an entry: prerouting, input or ingress",
+		return fault("an entry is required with %s: prerouting, input or ingress",
 			     req->verb->name);
 	if (parse_entry(words[0], &req->entry))
 		return -1;
@@ -250,13 +260,13 @@ static int read_entry(struct request *req, const char *const *words,
 		return count > 1 ? fault("unexpected argument '%s'", words[1]) :
 				   0;
 	if (count == 1)
-		return fault("the entry ingress needs devices");
+		return fault("devices are required with the entry ingress");
 	if (count - 1 > INGRESS_MAX)
-		return fault("the entry ingress takes %d devices at most",
+		return fault("the entry ingress supports %d devices at most",
 			     INGRESS_MAX);
 	for (i = 1; i < count; i++) {
 		if (!*words[i] || strlen(words[i]) >= IFNAMSIZ)
-			return fault("'%s' is no name of a device", words[i]);
+			return fault("invalid name of a device: '%s'", words[i]);
 		req->devices[req->n_devices++] = words[i];
 	}
 	return 0;
@@ -273,7 +283,7 @@ static int read_vips(struct request *req, const char *const *words,
 				     words[0]) : 0;
 	if (doctor && (req->tcp_text || req->udp_text || req->sctp_text ||
 		       req->mark_text))
-		return fault("a real server knows no services, give its VIPs alone");
+		return fault("services not supported with --realserver: give VIPs");
 	if (!count)
 		return fault("%s needs a VIP", doctor ? "--realserver" :
 							req->verb->name);
@@ -300,8 +310,19 @@ static int read_words(struct request *req, const char *const *words,
 		return read_entry(req, words, count);
 	if (count > 1)
 		return fault("unexpected argument '%s'", words[1]);
+	if (count && req->ipvsadm && req->verb == &verbs[VERB_SAVE])
+		return fault("unexpected argument '%s'", words[0]);
 	if ((needs & TAKES_WORD) && count)
 		req->word = words[0];
+	return 0;
+}
+
+/* Names are asked for, but by ipvsadm. */
+static int read_numeric(struct request *req)
+{
+	if (req->numeric && req->resolve)
+		return fault("-n and --resolve exclude each other");
+	req->numeric = req->numeric || (!req->ipvsadm && !req->resolve);
 	return 0;
 }
 
@@ -316,17 +337,17 @@ static int check_together(const struct request *req)
 				       req->thresholds + req->persistent);
 
 	if (listings > 1)
-		return fault("these are two listings, give one (-c, --stats, --info, ...)");
+		return fault("listings exclude each other: give one (-c, --stats, --info, ...)");
 	if (req->sort && req->nosort && !req->ipvsadm)
 		return fault("--sort and --nosort exclude each other");
 	if (req->interval_text && req->verb == &verbs[VERB_LIST] && !req->rate)
-		return fault("--interval goes with --rate here");
+		return fault("--rate is required with --interval");
 	if ((req->drops || req->info || req->timeout) && req->has_service)
-		return fault("%s is about all services together, give none",
+		return fault("a service is not supported with %s",
 			     req->drops ? "--drops" :
 			     req->info ? "--info" : "--timeout");
 	if (req->pretty && !req->json)
-		return fault("-p shapes JSON, give -j as well");
+		return fault("-j is required with -p");
 	return 0;
 }
 
@@ -340,10 +361,11 @@ static int check_together(const struct request *req)
  */
 int request_read(struct request *req, const char *const *words, size_t count)
 {
-	if (read_words(req, words, count) || read_service(req) ||
+	if (read_words(req, words, count) || request_service(req) ||
 	    read_server(req) || read_scheduling(req) || read_settings(req) ||
 	    settings_read(req) || read_filter(req) || read_interval(req) ||
-	    read_flow(req))
+	    read_drain(req) ||
+	    read_flow(req) || read_numeric(req))
 		return -1;
 	if (req->netns && parse_netns(req->netns))
 		return -1;

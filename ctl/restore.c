@@ -14,37 +14,33 @@
  * restore_read() - understand a file
  * @nl: the connection with the kernel
  * @file: the file
- * @ipvsadm: by ipvsadm's grammar alone
+ * @how: the request whose file it is
  * @batch: gets its commands
  *
- * Return: the exit status, the error has been told.
+ * Return: the exit status, the errors have been told.
  */
-int restore_read(struct nl *nl, struct file *file, bool ipvsadm,
+int restore_read(struct nl *nl, struct file *file, const struct request *how,
 		 struct batch *batch)
 {
 	struct request req;
-	int more;
 
-	while ((more = file_next(file)) > 0) {
-		if (file_request(file, ipvsadm, &req))
-			break;
+	while (file_command(file, how, &req)) {
 		batch_add(batch, req.verb->message(nl, &req), file->line);
+		if (req.verb == &verbs[VERB_ADD_SERVICE])
+			service_warn(how, &req.service);
 	}
-	if (!more)
-		return EXIT_DONE;
-	file_complain(file, file->line, fault_text());
-	return EXIT_USAGE;
+	return file_verdict(file);
 }
 
 static int send_batch(struct nl *nl, const struct file *file,
-		      struct batch *batch)
+		      struct batch *batch, bool commit)
 {
 	struct nl_answer answer;
 	unsigned int line = 0;
 	int i;
 
 	for (i = 0; i < RESTORE_TRIES; i++) {
-		line = batch_commit(nl, batch, &answer);
+		line = batch_send(nl, batch, commit, &answer);
 		if (!batch_again(&answer))
 			break;
 	}
@@ -55,19 +51,73 @@ static int send_batch(struct nl *nl, const struct file *file,
 	return EXIT_REFUSED;
 }
 
-int restore_run(struct nl *nl, const struct request *req)
+/**
+ * restore_file() - do the commands of a file
+ * @nl: the connection with the kernel
+ * @file: the file
+ * @how: the request whose file it is
+ *
+ * Return: the exit status, the error has been told.
+ */
+int restore_file(struct nl *nl, struct file *file, const struct request *how)
 {
 	struct batch batch = { .count = 0 };
+	int status;
+
+	status = restore_read(nl, file, how, &batch);
+	if (!status)
+		status = send_batch(nl, file, &batch, true);
+	if (!status && file->skipped)
+		status = EXIT_PARTLY;
+	batch_drop(&batch);
+	return status;
+}
+
+int restore_run(struct nl *nl, const struct request *req)
+{
 	struct file file;
 	int status;
 
 	status = file_open(&file, req->word);
 	if (status)
 		return status;
-	status = restore_read(nl, &file, req->ipvsadm, &batch);
+	status = restore_file(nl, &file, req);
+	file_close(&file);
+	return status;
+}
+
+/*
+ * The file as the whole configuration, as apply takes it: after a clear, which goes
+ * into the same transaction, so that what there is does not matter.
+ */
+static int check_file(struct nl *nl, struct file *file,
+		      const struct request *how)
+{
+	static const struct request everything;
+	struct batch batch = { .count = 0 };
+	int status;
+
+	batch_add(&batch, service_clear_message(nl, &everything), 0);
+	status = restore_read(nl, file, how, &batch);
+	if (!status && file_is_empty(file, how))
+		status = EXIT_USAGE;
 	if (!status)
-		status = send_batch(nl, &file, &batch);
+		status = send_batch(nl, file, &batch, false);
+	if (!status && file->skipped)
+		status = EXIT_PARTLY;
 	batch_drop(&batch);
+	return status;
+}
+
+int check_run(struct nl *nl, const struct request *req)
+{
+	struct file file;
+	int status;
+
+	status = file_open(&file, req->word);
+	if (status)
+		return status;
+	status = check_file(nl, &file, req);
 	file_close(&file);
 	return status;
 }

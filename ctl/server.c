@@ -2,8 +2,11 @@
 /*
  * The verbs that change the servers of a service.
  */
-#include <stdio.h>
 #include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 #include "lbctl.h"
 
@@ -35,7 +38,7 @@ static struct nlmsghdr *settings_message(struct nl *nl, const struct request *re
 {
 	struct nlmsghdr *nlh = server_request(nl, req, command);
 
-	settings_put(nlh, req);
+	settings_put(nlh, req, command == LBDR_CMD_SERVER_NEW);
 	if (req->direct)
 		mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD, LBDR_FORWARD_DR);
 	return nlh;
@@ -65,12 +68,83 @@ struct nlmsghdr *server_del_message(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = server_request(nl, req, LBDR_CMD_SERVER_DEL);
 
-	if (req->drain)
+	if (req->drain_text)
 		mnl_attr_put(nlh, LBDR_A_SERVER_DRAIN, 0, NULL);
 	return nlh;
 }
 
+struct drain {
+	const struct endpoint *at;
+	bool present;
+	bool draining;
+};
+
+static bool read_drain(const struct nlmsghdr *nlh, void *data)
+{
+	struct drain *drain = data;
+	struct server server;
+
+	if (!decode_server(nlh, &server))
+		return false;
+	if (memcmp(server.at.address, drain->at->address,
+		   sizeof(server.at.address)))
+		return true;
+	drain->present = true;
+	drain->draining = server.draining;
+	return true;
+}
+
+static int ask_drain(struct nl *nl, const struct request *req,
+		     struct drain *drain)
+{
+	struct nlmsghdr *nlh = nl_dump_request(nl, LBDR_CMD_SERVER_GET);
+	struct nl_answer answer;
+	struct nlattr *nest;
+
+	drain->at = &req->server;
+	drain->present = false;
+	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
+	nl_put_service(nlh, &req->service);
+	mnl_attr_nest_end(nlh, nest);
+	nl_ask(nl, nlh, read_drain, drain, &answer);
+	/* The service was removed. */
+	if (answer.error == ESRCH)
+		return EXIT_DONE;
+	return nl_verdict(&answer, "server");
+}
+
+/* How often to ask whether a server has drained. */
+#define DRAIN_LOOK_MS 200
+
+/*
+ * Waits until the server was removed, or the time is over: then removes it with the
+ * connections that it still has.
+ */
+static int wait_drained(struct nl *nl, const struct request *req)
+{
+	const struct timespec look = { .tv_nsec = DRAIN_LOOK_MS * 1000000L };
+	double end = seconds_now() + req->drain_s;
+	struct drain drain;
+	int status;
+
+	for (;;) {
+		status = ask_drain(nl, req, &drain);
+		if (status || !drain.present)
+			return status;
+		if (!drain.draining) {
+			complain("the server was added again while it drained");
+			return EXIT_REFUSED;
+		}
+		if (seconds_now() >= end)
+			break;
+		nanosleep(&look, NULL);
+	}
+	return verdict(nl, server_request(nl, req, LBDR_CMD_SERVER_DEL));
+}
+
 int server_del(struct nl *nl, const struct request *req)
 {
-	return verdict(nl, server_del_message(nl, req));
+	int status = verdict(nl, server_del_message(nl, req));
+
+	return status || !req->drain_s ? status : wait_drained(nl, req);
 }

@@ -3,20 +3,23 @@
  * The verbs that change services: one request each, and the kernel's verdict.
  */
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lbctl.h"
 
 /*
- * What is left out stays as it is. Called as ipvsadm, options of a scheduler
- * that is named are taken off where they are not named, as ipvsadm does.
+ * Verbs keep what they do not name. ipvsadm's letters set all that ipvsadm knows:
+ * without -s the scheduler is wlc, without -b it has no flags.
  */
 static void put_settings(struct nlmsghdr *nlh, const struct request *req)
 {
-	if (req->scheduler)
+	if (req->scheduler || req->letters)
 		mnl_attr_put_strz(nlh, LBDR_A_SERVICE_SCHEDULER,
-				  req->scheduler);
-	if (req->flags_text || (req->ipvsadm && req->scheduler))
+				  req->scheduler ? req->scheduler : "wlc");
+	if (req->flags_text || req->letters)
 		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_FLAGS,
 				 req->sched_flags);
 	if (req->mh_size_text)
@@ -29,7 +32,7 @@ static void put_settings(struct nlmsghdr *nlh, const struct request *req)
 		nl_put_timeouts(nlh, LBDR_A_SERVICE_TIMEOUT, &req->timeouts);
 }
 
-/* ipvsadm's -E knows a persistent service only by its -p and -M. */
+/* Without -p and -M, ipvsadm's -E ends persistence. */
 static void put_persistence(struct nlmsghdr *nlh, const struct request *req,
 			    bool whole)
 {
@@ -42,12 +45,12 @@ static void put_persistence(struct nlmsghdr *nlh, const struct request *req,
 				req->netmask_text ? req->prefix : all);
 }
 
-/* Options that are named, and what they are to be; ipvsadm's -o is always named. */
+/* ipvsadm's letters always set -o, or reset it. */
 static void put_flags(struct nlmsghdr *nlh, const struct request *req)
 {
 	__u32 flags = 0, mask = 0;
 
-	if (req->one_packet || req->no_one_packet || req->ipvsadm)
+	if (req->one_packet || req->no_one_packet || req->letters)
 		mask |= LBDR_SERVICE_FLAG_ONE_PACKET;
 	if (req->one_packet)
 		flags |= LBDR_SERVICE_FLAG_ONE_PACKET;
@@ -87,8 +90,47 @@ struct nlmsghdr *service_add_message(struct nl *nl, const struct request *req)
 	return nlh;
 }
 
+/* Routers and clients would send to all hosts of the subnet, and hosts answer. */
+static bool is_broadcast(const struct ifaddrs *list, const struct endpoint *at)
+{
+	const struct sockaddr_in *address;
+
+	for (; list; list = list->ifa_next) {
+		address = (const struct sockaddr_in *)list->ifa_broadaddr;
+		if ((list->ifa_flags & IFF_BROADCAST) && address &&
+		    address->sin_family == AF_INET &&
+		    !memcmp(&address->sin_addr, at->address, 4))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * service_warn() - warn of a service that is added but cannot work
+ * @req: the request; its namespace is the service's
+ * @key: the service
+ *
+ * The addresses of devices are read once.
+ */
+void service_warn(const struct request *req, const struct service_key *key)
+{
+	static struct ifaddrs *list;
+	static bool read;
+	char text[ENDPOINT_TEXT];
+
+	if (key->fwmark || key->at.family != AF_INET)
+		return;
+	if (!read && netns_addresses(req->netns, &list))
+		list = NULL;
+	read = true;
+	if (is_broadcast(list, &key->at))
+		complain("warning: VIP %s is the broadcast address of a subnet of this host",
+			 address_text(&key->at, text));
+}
+
 int service_add(struct nl *nl, const struct request *req)
 {
+	service_warn(req, &req->service);
 	return send_settings(nl, req, service_add_message(nl, req));
 }
 
@@ -98,7 +140,7 @@ struct nlmsghdr *service_edit_message(struct nl *nl, const struct request *req)
 
 	nl_put_service(nlh, &req->service);
 	put_settings(nlh, req);
-	put_persistence(nlh, req, req->ipvsadm);
+	put_persistence(nlh, req, req->letters);
 	put_flags(nlh, req);
 	return nlh;
 }

@@ -14,7 +14,7 @@ struct setting {
 	const char *word;	/* in the output of monitor */
 	const char *json;	/* the member in JSON */
 	char letter;		/* the option in saved commands */
-	bool always;		/* part of each command and line, also when it is usual */
+	bool always;		/* written also when it is usual */
 	__u16 attr;		/* of type u32 */
 	__u32 max;
 	__u32 usual;		/* the value without the option */
@@ -27,7 +27,6 @@ struct setting {
 #define IN_REQUEST(member) offsetof(struct request, member)
 
 static const struct setting settings[] = {
-	/* Sent with a change too: ipvsadm's -e without -w sets the weight 1. */
 	{ "weight", "weight", "weight", 'w', true, LBDR_A_SERVER_WEIGHT,
 	  LBDR_WEIGHT_MAX, 1, IN_SERVER(weight), IN_REQUEST(weight),
 	  IN_REQUEST(weight_text) },
@@ -84,7 +83,7 @@ int settings_read(struct request *req)
 			return -1;
 	}
 	if (req->upper_text && req->lower_text && req->lower > req->upper)
-		return fault("the lower threshold %u is above the upper one, %u",
+		return fault("invalid lower threshold %u: must not be above the upper one, %u",
 			     req->lower, req->upper);
 	return 0;
 }
@@ -93,16 +92,18 @@ int settings_read(struct request *req)
  * settings_put() - put a server's settings into a message
  * @nlh: the message
  * @req: the request
+ * @adds: the message adds the server
  *
- * Settings without a text are left out and stay as they are, except under the name
- * ipvsadm, which resets them.
+ * Settings without a text stay as they are. A server that is added has a weight, and
+ * ipvsadm's letters set all settings.
  */
-void settings_put(struct nlmsghdr *nlh, const struct request *req)
+void settings_put(struct nlmsghdr *nlh, const struct request *req, bool adds)
 {
 	const struct setting *setting;
 
 	for (setting = settings; setting < settings_end; setting++) {
-		if (setting->always || text(setting, req) || req->ipvsadm)
+		if (text(setting, req) || req->letters ||
+		    (adds && setting->always))
 			mnl_attr_put_u32(nlh, setting->attr,
 					 wanted(setting, req));
 	}
@@ -175,7 +176,7 @@ void settings_save(FILE *out, const struct server *is, const struct server *want
 
 	for (setting = settings; setting < settings_end; setting++) {
 		before = is ? value(setting, is) : setting->usual;
-		if (setting->always || value(setting, want) != before)
+		if (value(setting, want) != before || (!is && setting->always))
 			fprintf(out, " -%c %u", setting->letter,
 				value(setting, want));
 	}

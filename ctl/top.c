@@ -235,7 +235,7 @@ static void put_footer(FILE *out, const struct view *view, size_t last,
 	char line[256];
 
 	snprintf(line, sizeof(line),
-		 "q quit  s by %s  arrows  %zu-%zu of %zu  d drains o overloaded ! not on-link",
+		 "q quit  s by %s  arrows  %zu-%zu of %zu  d draining o overloaded ! not on-link",
 		 view->busiest ? "address" : "bits", lines ? view->first + 1 : 0,
 		 last, lines);
 	fprintf(out, "%.*s", view->size.columns, line);
@@ -469,7 +469,7 @@ int top_run(struct nl *nl, const struct request *req)
 	int signals, status;
 
 	if (!screen_possible()) {
-		complain("top needs a terminal; 'list --stats' and 'metrics' need none");
+		complain("top requires a terminal; 'list --stats' and 'metrics' do not");
 		return EXIT_REFUSED;
 	}
 	signals = wait_begin(true);

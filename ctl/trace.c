@@ -9,16 +9,12 @@
 #include <string.h>
 
 #include "lbctl.h"
-
-static const char *const verdict_words[] = {
-	[LBDR_TRACE_VERDICT_PASS] = "pass",
-	[LBDR_TRACE_VERDICT_DROP] = "drop",
-	[LBDR_TRACE_VERDICT_FORWARD] = "forward",
-};
+#include "names_gen.h"
 
 static const char *verdict_word(__u8 verdict)
 {
-	return choice_word(verdict, verdict_words, ARRAY_SIZE(verdict_words));
+	return choice_word(verdict, trace_verdict_names,
+			   ARRAY_SIZE(trace_verdict_names));
 }
 
 static const char *const by_words[] = {
@@ -32,26 +28,20 @@ static const char *by_word(__u8 by)
 	return choice_word(by, by_words, ARRAY_SIZE(by_words));
 }
 
-static const char *const keep_words[] = {
-	[LBDR_TRACE_KEEP_CONNECTION] = "connection",
-	[LBDR_TRACE_KEEP_EVICT] = "evict",
-	[LBDR_TRACE_KEEP_STATELESS] = "stateless",
-	[LBDR_TRACE_KEEP_ONE_PACKET] = "one_packet",
-};
-
 static const char *keep_word(__u8 keep)
 {
-	return choice_word(keep, keep_words, ARRAY_SIZE(keep_words));
+	return choice_word(keep, trace_keep_names,
+			   ARRAY_SIZE(trace_keep_names));
 }
 
 static const char *const keep_sentences[] = {
-	[LBDR_TRACE_KEEP_CONNECTION] = ", and a connection begins",
+	[LBDR_TRACE_KEEP_CONNECTION] = ", new connection",
 	[LBDR_TRACE_KEEP_EVICT] =
-		", and a connection begins in the place of a half-open one: there are too many",
+		", new connection in place of a half-open one (conn_max)",
 	[LBDR_TRACE_KEEP_STATELESS] =
-		", without a connection: there are too many",
+		", without a connection (conn_max)",
 	[LBDR_TRACE_KEEP_ONE_PACKET] =
-		", without a connection: each datagram is scheduled",
+		", without a connection (one-packet scheduling)",
 };
 
 static const char *keep_sentence(__u8 keep)
@@ -60,9 +50,9 @@ static const char *keep_sentence(__u8 keep)
 }
 
 static const char *const refuse_sentences[] = {
-	[LBDR_REFUSE_ICMP] = "is told by ICMP, port unreachable",
-	[LBDR_REFUSE_RESET] = "is told by RST",
-	[LBDR_REFUSE_DROP] = "is told nothing",
+	[LBDR_REFUSE_ICMP] = "gets ICMP port unreachable",
+	[LBDR_REFUSE_RESET] = "gets a TCP RST",
+	[LBDR_REFUSE_DROP] = "gets no reply",
 };
 
 static const char *refuse_sentence(__u8 refuse)
@@ -83,10 +73,10 @@ static const char *match_word(const struct service_key *key)
 static const char *match_sentence(const struct service_key *key)
 {
 	if (key->fwmark)
-		return "by its mark";
+		return "mark match";
 	if (key->at.last_port)
-		return "by its range of ports";
-	return key->at.port ? "by its very port" : "by all ports";
+		return "port range match";
+	return key->at.port ? "exact port match" : "all ports match";
 }
 
 /* Whether it gets new connections. */
@@ -145,26 +135,26 @@ static void print_known(const struct trace *trace, const struct request *req)
 	char state[STATE_TEXT];
 
 	if (trace->state)
-		printf("%-12s %s, forgotten in %u s%s\n", "connection",
+		printf("%-12s %s, expires in %u s%s\n", "connection",
 		       state_name(trace->state, false, state),
 		       trace->expires_ms / 1000,
-		       trace->over ? "; it is over, and this begins another" :
+		       trace->over ? "; closing: the packet starts a new one" :
 				     "");
 	else if (req->client.port)
 		printf("%-12s none\n", "connection");
 	else
-		printf("%-12s a new one, of any port\n", "connection");
+		printf("%-12s new, any client port\n", "connection");
 	if (!trace->persist || (trace->state && !trace->over))
 		return;
 	if (!there(&trace->remembered))
-		printf("%-12s nothing remembered of this client\n",
+		printf("%-12s no entry for this client\n",
 		       "persistence");
 	else
-		printf("%-12s %s, forgotten in %u s%s\n", "persistence",
+		printf("%-12s %s, expires in %u s%s\n", "persistence",
 		       server_text(&trace->remembered, req->numeric, text),
 		       trace->remembered_ms / 1000,
 		       trace->by == LBDR_TRACE_BY_TEMPLATE ?
-		       "" : "; it is not to be used");
+		       "" : "; not used");
 }
 
 /* A name of the module's, and what it means if that is known. */
@@ -182,13 +172,13 @@ static void print_choice(const struct trace *trace, const struct request *req)
 	print_named("scheduler", "", trace->scheduler,
 		    scheduler_summary(trace->scheduler));
 	if (trace->random)
-		printf("%-12s the choice is drawn, and may be another one next time\n",
+		printf("%-12s random: the next packet may get another server\n",
 		       "");
 	if (trace->hashes_port && !req->client.port)
-		printf("%-12s the client's port counts, and was not given: --client ADDR:PORT\n",
+		printf("%-12s hashes the client port, which was not given: --client ADDR:PORT\n",
 		       "");
 	if (there(&trace->first) && !same_server(&trace->first, &trace->server))
-		print_server("meant first", &trace->first, req);
+		print_server("first choice", &trace->first, req);
 }
 
 static void print_tally(const struct trace *trace)
@@ -212,14 +202,14 @@ static void print_result(const struct trace *trace, bool numeric)
 	if (trace->verdict == LBDR_TRACE_VERDICT_FORWARD)
 		printf("%-12s to %s%s\n", "result",
 		       trace->server.forward == LBDR_FORWARD_LOCAL ?
-		       "this host's own stack" :
+		       "this host (local delivery)" :
 		       server_text(&trace->server, numeric, text),
 		       trace->has_keep ? keep_sentence(trace->keep) : "");
 	else if (trace->reason)
 		print_named("result", "not forwarded, ", trace->reason,
 			    drop_summary(trace->reason));
 	else
-		printf("%-12s not forwarded: no service has it, the director's own stack does\n",
+		printf("%-12s not forwarded: no service matches, passed to the local stack\n",
 		       "result");
 	if (trace->has_refuse)
 		printf("%-12s %s\n", "client",
@@ -434,6 +424,6 @@ int trace_run(struct nl *nl, const struct request *req)
 	status = nl_verdict(&answer, "packet");
 	if (status || report.told)
 		return status;
-	complain("the module has not answered the question");
+	complain("no reply from the module");
 	return EXIT_REFUSED;
 }

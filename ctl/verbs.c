@@ -16,9 +16,8 @@ const struct verb verbs[VERBS] = {
 		.run = service_add,
 		.message = service_add_message,
 		.summary = "add a virtual service",
-		.details = "Without -s the scheduler is wlc: least connections, by weight.\n"
-			   "A packet's service is that of its very port; else of a range of\n"
-			   "ports, of all ports (0), of its firewall mark.",
+		.details = "The default scheduler is wlc (weighted least connections). A packet matches\n"
+			   "a service by exact port, else by port range, all ports (0), or mark.",
 		.example = "add-service -t 192.0.2.63:80 -s rr",
 		.ipvsadm_example = "-A -t 192.0.2.63:80 -s rr",
 	},
@@ -30,8 +29,8 @@ const struct verb verbs[VERBS] = {
 		.run = service_edit,
 		.message = service_edit_message,
 		.summary = "change a virtual service",
-		.details = "What is not named stays, and so do open connections. With another\n"
-			   "scheduler, -b and --mh-size begin anew.",
+		.details = "Settings that are not named are kept, and so are connections. Changing the\n"
+			   "scheduler resets -b and --mh-size. -E resets settings as ipvsadm does.",
 		.example = "edit-service -t 192.0.2.63:80 -s wrr",
 		.ipvsadm_example = "-E -t 192.0.2.63:80 -s wrr",
 	},
@@ -43,7 +42,7 @@ const struct verb verbs[VERBS] = {
 		.run = service_del,
 		.message = service_del_message,
 		.summary = "remove a virtual service",
-		.details = "Its servers and connections go with it.",
+		.details = "Its servers and connections are removed, too.",
 		.example = "del-service -t 192.0.2.63:80",
 		.ipvsadm_example = "-D -t 192.0.2.63:80",
 	},
@@ -55,7 +54,8 @@ const struct verb verbs[VERBS] = {
 		.run = server_add,
 		.message = server_add_message,
 		.summary = "add a real server to a service",
-		.details = "The server must be on the same segment and hold the service's address.",
+		.details = "The server must be on-link, with the VIP configured and ARP for it disabled:\n"
+			   "see setup-realserver.",
 		.example = "add-server -t 192.0.2.63:80 -r 192.0.2.62 -w 10",
 		.ipvsadm_example = "-a -t 192.0.2.63:80 -r 192.0.2.62 -g -w 10",
 	},
@@ -67,8 +67,8 @@ const struct verb verbs[VERBS] = {
 		.run = server_edit,
 		.message = server_edit_message,
 		.summary = "change a real server",
-		.details = "Weight 0 takes no new connection and keeps the open ones.\n"
-			   "Without -w the weight becomes 1, as with ipvsadm. Thresholds stay.",
+		.details = "Weight 0 quiesces: no new connections, existing ones are kept. Settings that\n"
+			   "are not named are kept; -e resets them as ipvsadm does.",
 		.example = "edit-server -t 192.0.2.63:80 -r 192.0.2.62 -w 0",
 		.ipvsadm_example = "-e -t 192.0.2.63:80 -r 192.0.2.62 -g -w 0",
 	},
@@ -80,8 +80,8 @@ const struct verb verbs[VERBS] = {
 		.run = server_del,
 		.message = server_del_message,
 		.summary = "remove a real server from a service",
-		.details = "Its connections end, but with --drain, which lets them end by\n"
-			   "themselves and removes the server then.",
+		.details = "Its connections are ended. With --drain the server is removed when its last\n"
+			   "connection has ended.",
 		.example = "del-server -t 192.0.2.63:80 -r 192.0.2.62",
 		.ipvsadm_example = "-d -t 192.0.2.63:80 -r 192.0.2.62",
 	},
@@ -92,9 +92,8 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_SERVICE,
 		.run = list_run,
 		.summary = "list services, connections, time-outs or drops",
-		.details = "With a service, only that one is listed. -r, --client, --state,\n"
-			   "--idle and --recent choose connections of -c.",
-		.example = "list -n --stats",
+		.details = "With a service, only that one is listed.",
+		.example = "list --stats",
 		.ipvsadm_example = "-L -n --stats",
 	},
 	[VERB_CONNS] = {
@@ -102,26 +101,26 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_SERVICE,
 		.run = conns_run,
 		.summary = "list, count or end connections",
-		.details = "All of them, or those that all given options agree with. --kill needs\n"
-			   "one of them, or --all. A connection is as old as its last packet.",
+		.details = "All connections, or those that match all filters. --kill requires a filter\n"
+			   "or --all.",
 		.example = "conns -r 192.0.2.62 --idle 60 --count-by state",
 	},
 	[VERB_DEL_CONN] = {
 		.name = "del-conn",
+		.hidden = true,
 		.needs = TAKES_SERVICE,
 		.run = conns_del,
-		.summary = "end the connections that all given options agree with",
-		.details = "Says how many they were. Further packets of theirs are strays, see\n"
-			   "--stray. 'list -c' with the same options shows them.",
+		.summary = "end connections: the same as conns --kill",
+		.details = "A filter or --all is required.",
 		.example = "del-conn -t 192.0.2.63:80 -r 192.0.2.62",
 	},
 	[VERB_TRACE] = {
 		.name = "trace",
 		.needs = NEEDS_FLOW,
 		.run = trace_run,
-		.summary = "tell which server a client would get, and why",
-		.details = "Asks what would become of a packet from the network at this moment.\n"
-			   "Nothing is sent, made or counted. A service by mark has --mark as well.",
+		.summary = "show which server a client would get, and why",
+		.details = "The lookup of a packet received now, in steps. No packet is sent, no\n"
+			   "connection is created. For a service by mark, give --mark.",
 		.example = "trace -t 192.0.2.63:80 --client 198.51.100.7",
 	},
 	[VERB_SET_TIMEOUT] = {
@@ -131,9 +130,9 @@ const struct verb verbs[VERBS] = {
 		.words = "TCP TCPFIN UDP|STATE=SECONDS...",
 		.run = timeouts_set,
 		.message = timeouts_message,
-		.summary = "set how long connections may idle, in seconds",
-		.details = "Of the three numbers, 0 keeps what is. 'list --info' tells the\n"
-			   "states, and --timeouts of add-service sets them for one service.",
+		.summary = "set the time-outs of connections, in seconds",
+		.details = "In the form of three numbers, 0 keeps a time-out. 'list --info' lists the\n"
+			   "states; --timeouts of add-service sets time-outs of one service.",
 		.example = "set-timeout established=7200 fin_wait=60",
 		.ipvsadm_example = "--set 7200 0 0",
 	},
@@ -143,12 +142,11 @@ const struct verb verbs[VERBS] = {
 		.words = "prerouting|input|ingress DEV...",
 		.run = entry_set,
 		.message = entry_message,
-		.summary = "choose where packets are taken",
-		.details = "At prerouting, the default, they go around conntrack, routing and the\n"
-			   "firewall behind it; at input they come to the director only after the\n"
-			   "filter table's INPUT chain. At ingress, packets of connections that come\n"
-			   "by one of the devices are taken before the rules at raw, too; all others\n"
-			   "as at prerouting. Connections stay.",
+		.summary = "set the hook at which packets enter the director",
+		.details = "prerouting, the default, bypasses conntrack, routing and later hooks. input is\n"
+			   "behind the INPUT chain of the filter table. ingress is, for packets of\n"
+			   "connections received on these devices, before the raw table; other packets\n"
+			   "enter at prerouting. Connections are kept.",
 		.example = "set-entry input",
 	},
 	[VERB_ZERO] = {
@@ -157,8 +155,8 @@ const struct verb verbs[VERBS] = {
 		.longname = "zero",
 		.needs = TAKES_SERVICE,
 		.run = service_zero,
-		.summary = "set the counters of a service, or of all, to 0",
-		.details = "Configuration and connections stay.",
+		.summary = "reset the counters of a service, or of all",
+		.details = "Configuration and connections are kept.",
 		.example = "zero -t 192.0.2.63:80",
 		.ipvsadm_example = "-Z -t 192.0.2.63:80",
 	},
@@ -168,9 +166,9 @@ const struct verb verbs[VERBS] = {
 		.longname = "clear",
 		.run = service_clear,
 		.message = service_clear_message,
-		.summary = "remove every service",
-		.details = "Their servers and connections go with them. With --all-namespaces, so\n"
-			   "do those of all network namespaces, and the module can be unloaded.",
+		.summary = "remove all services",
+		.details = "Their servers and connections are removed, too. With --all-namespaces,\n"
+			   "so are those of all network namespaces, and the module can be unloaded.",
 		.example = "clear",
 		.ipvsadm_example = "-C",
 	},
@@ -178,10 +176,12 @@ const struct verb verbs[VERBS] = {
 		.name = "save",
 		.letters = "S",
 		.longname = "save",
+		.needs = TAKES_WORD,
+		.words = "[FILE]",
 		.run = save_run,
-		.summary = "write the configuration as ipvsadm's commands",
-		.details = "In the order of adding, numbers instead of names.",
-		.example = "save",
+		.summary = "write the configuration as commands",
+		.details = "In the order of adding, for restore and apply. A file is replaced as a whole.",
+		.example = "save /etc/lbdr.rules",
 		.ipvsadm_example = "-S -n",
 	},
 	[VERB_RESTORE] = {
@@ -191,10 +191,9 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_WORD,
 		.words = "[FILE]",
 		.run = restore_run,
-		.summary = "do the commands of a file, all of them or none",
-		.details = "Without a file, those of standard input. They add to what is there; a\n"
-			   "file that begins with -C replaces it. Whatever is there before and\n"
-			   "after stays with its connections.",
+		.summary = "run the commands of a file in one transaction",
+		.details = "Default: standard input. The commands add to the configuration; -C as first\n"
+			   "command replaces it. What exists before and after keeps its connections.",
 		.example = "restore /etc/lbdr.rules",
 		.ipvsadm_example = "-R <rules",
 	},
@@ -203,16 +202,36 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_WORD,
 		.words = "[FILE]",
 		.run = apply_run,
-		.summary = "make services and servers those of a file",
-		.details = "As 'save' writes it. Prints the commands that it takes, and does them\n"
-			   "together. What is in the file already stays with its connections.",
+		.summary = "change the configuration to that of a file",
+		.details = "A file as save writes it. Prints the commands, and runs them in one\n"
+			   "transaction. What does not change keeps its connections. A file without\n"
+			   "commands is refused, see --allow-empty.",
 		.example = "apply --dry-run /etc/lbdr.rules",
+	},
+	[VERB_CHECK] = {
+		.name = "check",
+		.needs = TAKES_WORD,
+		.words = "[FILE]",
+		.run = check_run,
+		.summary = "check a file without changing anything",
+		.details = "The file is checked as for apply: syntax by lbctl, then all commands by the\n"
+			   "module, in a transaction that is aborted.",
+		.example = "check /etc/lbdr.rules",
+	},
+	[VERB_IMPORT] = {
+		.name = "import",
+		.needs = OFFLINE,
+		.run = import_run,
+		.summary = "add the services and servers of a running ip_vs",
+		.details = "In one transaction, with its time-outs. Connections stay in ip_vs. --dry-run\n"
+			   "prints the commands, for restore.",
+		.example = "import --dry-run",
 	},
 	[VERB_LIST_SCHEDULERS] = {
 		.name = "list-schedulers",
 		.run = schedulers_run,
-		.summary = "list the schedulers that the module has",
-		.details = "What -s of add-service takes.",
+		.summary = "list the schedulers of the module",
+		.details = "The values of -s of add-service.",
 		.example = "list-schedulers",
 	},
 	[VERB_DOCTOR] = {
@@ -241,26 +260,26 @@ const struct verb verbs[VERBS] = {
 	[VERB_METRICS] = {
 		.name = "metrics",
 		.run = metrics_run,
-		.summary = "write counters and states for Prometheus",
-		.details = "In OpenMetrics' text, whole when its last line is '# EOF'. The\n"
-			   "textfile collector of node_exporter reads that of --textfile.",
+		.summary = "print metrics for Prometheus",
+		.details = "In the OpenMetrics format; complete if the last line is '# EOF'. --textfile is\n"
+			   "for the textfile collector of node_exporter.",
 		.example = "metrics --textfile",
 	},
 	[VERB_MONITOR] = {
 		.name = "monitor",
 		.run = monitor_run,
-		.summary = "tell changes of the configuration as they come",
-		.details = "A line each, with its time, until Ctrl-C, whoever made the change.\n"
-			   "Where more come at once than there is room for, a line says so.",
+		.summary = "print changes of the configuration as they happen",
+		.details = "One line for each change, with its time, until Ctrl-C. If notifications were\n"
+			   "lost, a line says so.",
 		.example = "monitor -j",
 	},
 	[VERB_TOP] = {
 		.name = "top",
 		.run = top_run,
-		.summary = "watch services and servers on a live screen",
-		.details = "Connections, and what comes each second: new ones, packets, bits.\n"
-			   "A bar compares the bits with the busiest service's, or server's.\n"
-			   "q leaves, s sorts by bits, the arrows and page keys move.",
+		.summary = "show services and servers on a live screen",
+		.details = "Connections, and rates: new connections, packets, bits. A bar compares bits\n"
+			   "with the busiest service or server. q quits, s sorts by bits, arrow and page\n"
+			   "keys scroll.",
 		.example = "top --interval 5",
 	},
 	[VERB_HELP] = {
@@ -269,7 +288,7 @@ const struct verb verbs[VERBS] = {
 		.words = "[COMMAND]",
 		.run = help_run,
 		.summary = "explain a command",
-		.details = "Without a command, all of them in brief.",
+		.details = "Without a command, lists all commands. COMMAND may be a letter, as -A.",
 		.example = "help add-service",
 	},
 	[VERB_VERSION] = {
@@ -278,8 +297,8 @@ const struct verb verbs[VERBS] = {
 		.longname = "version",
 		.needs = OFFLINE,
 		.run = version_run,
-		.summary = "tell this tool's version",
-		.details = "The first line of list tells the module's.",
+		.summary = "print the version of lbctl",
+		.details = "The first line of list has the version of the module.",
 		.example = "version",
 		.ipvsadm_example = "--version",
 	},

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lbctl.h"
+#include "names_gen.h"
 
 /*
  * By bit, LBDR_SCHED_FLAG_...; before each stands the name of a scheduler, as
@@ -20,39 +21,8 @@ const char *const sched_flag_words[] = { "fallback", "port", NULL };
 /* The schedulers that have all of these flags. */
 static const char *const flagged[] = { "sh", "mh" };
 
-static const char *const refuse_words[] = {
-	[LBDR_REFUSE_ICMP] = "icmp",
-	[LBDR_REFUSE_RESET] = "reset",
-	[LBDR_REFUSE_DROP] = "drop",
-};
-
-static const char *const stray_words[] = {
-	[LBDR_STRAY_PASS] = "pass",
-	[LBDR_STRAY_DROP] = "drop",
-	[LBDR_STRAY_RESET] = "reset",
-	[LBDR_STRAY_SCHEDULE] = "schedule",
-};
-
-static const char *const entry_words[] = {
-	[LBDR_ENTRY_PREROUTING] = "prerouting",
-	[LBDR_ENTRY_INPUT] = "input",
-	[LBDR_ENTRY_INGRESS] = "ingress",
-};
-
-/* Time-outs have the numbers of their states. NONE and DEAD are no one's. */
-static const char *const state_words[] = {
-	[LBDR_CONN_STATE_SYN_RECV] = "syn_recv",
-	[LBDR_CONN_STATE_ESTABLISHED] = "established",
-	[LBDR_CONN_STATE_FIN_WAIT] = "fin_wait",
-	[LBDR_CONN_STATE_TIME_WAIT] = "time_wait",
-	[LBDR_CONN_STATE_CLOSE] = "close",
-	[LBDR_CONN_STATE_UDP] = "udp",
-	[LBDR_CONN_STATE_SCTP_INIT] = "sctp_init",
-	[LBDR_CONN_STATE_SCTP_ESTABLISHED] = "sctp_established",
-	[LBDR_CONN_STATE_SCTP_SHUTDOWN] = "sctp_shutdown",
-	[LBDR_CONN_STATE_SCTP_CLOSED] = "sctp_closed",
-	[LBDR_CONN_STATE_TEMPLATE] = "template",
-};
+/* States of connections that are listed; the first one, none, is not. */
+#define STATES (LBDR_CONN_STATE_TEMPLATE + 1)
 
 /* Those that the module begins with, by state. */
 const __u32 usual_timeouts[LBDR_A_TIMEOUT_MAX + 1] = {
@@ -165,12 +135,12 @@ int parse_sched_flags(const char *text, const char *scheduler, __u32 *flags)
 			owner = read_numbered_flag(word, length, scheduler,
 						   flags);
 		if (!owner)
-			return fault("'%.*s' is none of sh-port, sh-fallback, mh-port, mh-fallback",
+			return fault("invalid flag '%.*s': must be sh-port, sh-fallback, mh-port or mh-fallback",
 				     (int)length, word);
 		if (!scheduler)
 			scheduler = owner;
 		if (strcmp(owner, scheduler))
-			return fault("flag '%.*s' is the scheduler %s's, and does not go with %s",
+			return fault("flag '%.*s' of scheduler %s not supported with %s",
 				     (int)length, word, owner, scheduler);
 		if (!word[length])
 			return 0;
@@ -204,7 +174,7 @@ int parse_mh_size(const char *text, const char *scheduler, __u32 *size)
 	__u32 below, above;
 
 	if (scheduler && strcmp(scheduler, "mh"))
-		return fault("--mh-size is about the scheduler mh, and does not go with %s",
+		return fault("--mh-size not supported with scheduler %s: it is an option of mh",
 			     scheduler);
 	if (parse_number("size", text, LBDR_SCHED_SIZE_MIN, LBDR_SCHED_SIZE_MAX,
 			 size))
@@ -215,7 +185,7 @@ int parse_mh_size(const char *text, const char *scheduler, __u32 *size)
 	for (above = *size; !is_prime(above); above++)
 		;
 	if (below != above)
-		return fault("size '%s' is not a prime number, the next ones are %u and %u",
+		return fault("invalid size '%s': must be a prime, the next ones are %u and %u",
 			     text, below, above);
 	return 0;
 }
@@ -242,54 +212,55 @@ const char *choice_word(__u8 choice, const char *const *words, size_t count)
 
 int parse_refuse(const char *text, __u8 *refuse)
 {
-	if (parse_choice(text, refuse_words, ARRAY_SIZE(refuse_words), refuse))
-		return fault("refusal '%s' is none of icmp, reset and drop",
+	if (parse_choice(text, refuse_names, ARRAY_SIZE(refuse_names), refuse))
+		return fault("invalid refusal '%s': must be icmp, reset or drop",
 			     text);
 	return 0;
 }
 
 const char *refuse_word(__u8 refuse)
 {
-	return choice_word(refuse, refuse_words, ARRAY_SIZE(refuse_words));
+	return choice_word(refuse, refuse_names, ARRAY_SIZE(refuse_names));
 }
 
 int parse_stray(const char *text, __u8 *stray)
 {
-	if (parse_choice(text, stray_words, ARRAY_SIZE(stray_words), stray))
-		return fault("'%s' for stray packets is none of pass, drop, reset and schedule",
+	if (parse_choice(text, stray_names, ARRAY_SIZE(stray_names), stray))
+		return fault("invalid action '%s' on stray packets: must be pass, drop, reset or schedule",
 			     text);
 	return 0;
 }
 
 const char *stray_word(__u8 stray)
 {
-	return choice_word(stray, stray_words, ARRAY_SIZE(stray_words));
+	return choice_word(stray, stray_names, ARRAY_SIZE(stray_names));
 }
 
 int parse_entry(const char *text, __u8 *entry)
 {
-	if (parse_choice(text, entry_words, ARRAY_SIZE(entry_words), entry))
-		return fault("entry '%s' is neither prerouting nor input nor ingress",
+	if (parse_choice(text, entry_names, ARRAY_SIZE(entry_names), entry))
+		return fault("invalid entry '%s': must be prerouting, input or ingress",
 			     text);
 	return 0;
 }
 
 const char *entry_word(__u8 entry)
 {
-	return choice_word(entry, entry_words, ARRAY_SIZE(entry_words));
+	return choice_word(entry, entry_names, ARRAY_SIZE(entry_names));
 }
 
 int parse_yes(const char *option, const char *text, bool *yes)
 {
 	*yes = !strcmp(text, "yes");
 	if (!*yes && strcmp(text, "no"))
-		return fault("'%s' of %s is neither yes nor no", text, option);
+		return fault("invalid value '%s' of %s: must be yes or no", text, option);
 	return 0;
 }
 
 const char *state_word(__u8 state)
 {
-	return choice_word(state, state_words, ARRAY_SIZE(state_words));
+	/* Without a state there is no word. */
+	return state ? choice_word(state, conn_state_names, STATES) : "unknown";
 }
 
 static const char *const count_words[] = {
@@ -301,7 +272,7 @@ static const char *const count_words[] = {
 int parse_count_by(const char *text, __u8 *by)
 {
 	if (parse_choice(text, count_words, ARRAY_SIZE(count_words), by))
-		return fault("connections are counted by service, server or state, not by '%s'",
+		return fault("invalid key '%s': must be service, server or state",
 			     text);
 	return 0;
 }
@@ -313,8 +284,8 @@ static bool find_state(const char *word, size_t length, size_t count,
 	size_t i;
 
 	for (i = 1; i < count; i++) {
-		if (strlen(state_words[i]) == length &&
-		    !strncasecmp(word, state_words[i], length)) {
+		if (strlen(conn_state_names[i]) == length &&
+		    !strncasecmp(word, conn_state_names[i], length)) {
 			*state = i;
 			return true;
 		}
@@ -331,14 +302,14 @@ static int state_fault(const char *word, size_t length, size_t count)
 
 	for (i = 1; i < count; i++)
 		used += snprintf(list + used, sizeof(list) - used, "%s%s",
-				 i > 1 ? ", " : "", state_words[i]);
-	return fault("'%.*s' is none of the states %s", (int)length, word, list);
+				 i > 1 ? ", " : "", conn_state_names[i]);
+	return fault("invalid state '%.*s': must be one of %s", (int)length, word, list);
 }
 
 int parse_state(const char *text, __u8 *state)
 {
-	if (!find_state(text, strlen(text), ARRAY_SIZE(state_words), state))
-		return state_fault(text, strlen(text), ARRAY_SIZE(state_words));
+	if (!find_state(text, strlen(text), STATES, state))
+		return state_fault(text, strlen(text), STATES);
 	return 0;
 }
 
@@ -346,8 +317,8 @@ static int set_timeout(const char *state_name, __u8 state, const char *seconds,
 		       struct timeouts *timeouts)
 {
 	if (timeouts->given[state])
-		return fault("the time-out of state %s is given twice",
-			     state_words[state]);
+		return fault("time-out of state %s given twice",
+			     conn_state_names[state]);
 	timeouts->given[state] = true;
 	return parse_number(state_name, seconds, 0, LBDR_TIMEOUT_MAX,
 			    &timeouts->seconds[state]);
@@ -362,13 +333,13 @@ static int parse_timeout(const char *word, size_t length,
 	__u8 state;
 
 	if (name >= length)
-		return fault("time-out '%.*s' is not of the form STATE=SECONDS",
+		return fault("invalid time-out '%.*s': must be STATE=SECONDS",
 			     (int)length, word);
 	/* Persistence has an option of its own. */
 	if (!find_state(word, name, LBDR_A_TIMEOUT_MAX + 1, &state))
 		return state_fault(word, name, LBDR_A_TIMEOUT_MAX + 1);
 	if (length - name > sizeof(seconds))
-		return fault("time-out '%.*s' has too many digits",
+		return fault("invalid time-out '%.*s': too many digits",
 			     (int)length, word);
 	snprintf(seconds, sizeof(seconds), "%.*s", (int)(length - name - 1),
 		 word + name + 1);
@@ -397,7 +368,7 @@ int parse_timeouts(const char *text, struct timeouts *timeouts)
 
 static int set_fault(bool ipvsadm)
 {
-	return fault("the time-outs are three numbers, TCP TCPFIN UDP%s",
+	return fault("three time-outs are required, TCP TCPFIN UDP%s",
 		     ipvsadm ? "" : ", or STATE=SECONDS...");
 }
 
@@ -418,8 +389,7 @@ int parse_set(const char *const *words, size_t count, bool ipvsadm,
 		LBDR_CONN_STATE_UDP,
 	};
 	static const char *const names[] = {
-		"the time-out of tcp", "the time-out of tcpfin",
-		"the time-out of udp",
+		"time-out of tcp", "time-out of tcpfin", "time-out of udp",
 	};
 	size_t i;
 
@@ -456,7 +426,8 @@ const char *timeouts_text(const struct timeouts *timeouts, char *text)
 		if (timeouts->given[i])
 			used += snprintf(text + used, TIMEOUTS_TEXT - used,
 					 "%s%s=%u", used ? "," : "",
-					 state_words[i], timeouts->seconds[i]);
+					 conn_state_names[i],
+					 timeouts->seconds[i]);
 	}
 	return text;
 }
@@ -468,7 +439,7 @@ json_t *timeouts_json(const struct timeouts *timeouts)
 
 	for (i = 1; i <= LBDR_A_TIMEOUT_MAX; i++) {
 		if (timeouts->given[i])
-			json_object_set_new(object, state_words[i],
+			json_object_set_new(object, conn_state_names[i],
 					    json_integer(timeouts->seconds[i]));
 	}
 	return object;

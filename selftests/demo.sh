@@ -216,8 +216,9 @@ expect 'the open one is ESTABLISHED, the others are in FIN_WAIT' \
 	test "$(grep -c ESTABLISHED <<<"$shown") $(($(grep -c FIN_WAIT <<<"$shown") > 8))" = '1 1'
 
 title '9. Counters'
-echo '(rates are not there yet)'
-must lbctl list -n --stats
+must lbctl list --stats
+must lbctl list --rate
+expect 'rates list the service' test "$(grep -c "$VIP" <<<"$shown")" -ge 1
 must lbctl zero
 must lbctl list -n --stats
 expect 'the counters are 0' \
@@ -238,16 +239,13 @@ expect 'nothing is left' test "$(grep -c $VIP <<<"$shown")" = 0
 drop_kept
 
 title '11. Save, and read back'
-echo '(restore is not there yet: line by line)'
 must lbctl add-service -t $SERVICE -s wrr
 must lbctl add-server -t $SERVICE -r $RIP_A -w 10
 must lbctl add-server -t $SERVICE -r $RIP_B -w 20
 must lbctl save
 saved=$shown
 must lbctl clear
-while read -ra line; do
-	must lbctl "${line[@]}"
-done <<<"$saved"
+lbctl restore <<<"$saved"
 must lbctl save
 expect 'the second save is the first' test "$shown" = "$saved"
 

@@ -267,25 +267,25 @@ def test_tool_trace():
         client = ("%s:%d" if version == 4 else "[%s]:%d") % (one.client, one.sport)
         ok(answer == """\
 packet       TCP %s -> %s
-service      TCP  %s, by its very port
+service      TCP  %s, exact port match
 connection   none
-persistence  nothing remembered of this client
-scheduler    sh: by a hash of the client's address
+persistence  no entry for this client
+scheduler    sh: by a hash of the client address
 servers      2: 1 open, 1 quiesced
 server       %s, open, weight 1, 0 active, 0 inactive, device %d
-result       to %s, and a connection begins
+result       to %s, new connection
 """ % (client, at, at, server, index, server), name + "a new connection, to the "
            "letter", answer)
         wire.send(one.tcp(SYN))
         answer = lbctl(*packet(one)).stdout
         objects += rows_of(*packet(one))
-        ok("connection   SYN_RECV, forgotten in 59 s\n" in answer and
+        ok("connection   SYN_RECV, expires in 59 s\n" in answer and
            answer.endswith("result       to %s\n" % server) and
            "scheduler" not in answer, name + "a connection", answer)
         again = flow(version)
         answer = lbctl(*packet(again)).stdout
         objects += rows_of(*packet(again))
-        ok("persistence  %s, forgotten in 59 s\n" % server in answer,
+        ok("persistence  %s, expires in 59 s\n" % server in answer,
            name + "a client that comes back", answer)
         wire.send(one.tcp(ACK), one.tcp(FIN | ACK))
         answer = lbctl(*packet(one)).stdout
@@ -298,9 +298,9 @@ result       to %s, and a connection begins
         wire.send(flow(version).tcp(SYN))
         answer = lbctl(*packet(again)).stdout
         objects += rows_of(*packet(again))
-        ok("meant first  %s, overloaded" % server in answer and
+        ok("first choice %s, overloaded" % server in answer and
            "result       not forwarded, no-server: " in answer and
-           "client       is told by ICMP, port unreachable\n" in answer,
+           "client       gets ICMP port unreachable\n" in answer,
            name + "a hash that meets an overloaded server", answer)
         answer = lbctl(*packet(again, "--data")).stdout
         objects += rows_of(*packet(again, "--data"))
@@ -314,7 +314,7 @@ result       to %s, and a connection begins
                  "0x7"]
         answer = lbctl(*words, "-n").stdout
         objects += rows_of(*words) + rows_of(*packet(flow(version, port=81)))
-        ok("service      FWM  7%s, by its mark\n" % (" IPv6" * (version == 6)) in
+        ok("service      FWM  7%s, mark match\n" % (" IPv6" * (version == 6)) in
            answer and "the choice is drawn" in answer and "of any port" in answer,
            name + "a packet with a mark", answer)
         director.clear()

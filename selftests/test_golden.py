@@ -38,7 +38,7 @@ VARIES = (
     ("time of an event", r"\d{4}-\d\d-\d\dT[\d:.]+[+-]\d\d:\d\d", "<time>"),
     ("what is left of a connection's time",
      r"(?m)^((?:TCP|UDP|SCTP|IP) +)\d\d:\d\d", r"\1<m:s>"),
-    ("the same of a trace", r"forgotten in \d+ s", "forgotten in <n> s"),
+    ("the same of a trace", r"expires in \d+ s", "expires in <n> s"),
     ("the same in JSON", r'("(?:expires|idle|remembered_expires)_ms": ?)\d+',
      r"\1<n>"),
     ("number of a device", r'("ifindex": ?)\d+', r"\1<n>"),

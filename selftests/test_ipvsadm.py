@@ -92,9 +92,11 @@ GENERAL = """
 -a --sctp-service V4:95 -r R4:95
 -A --sctp-service [V6]:95 -s wlc
 -e -t V4:80 -r SPARE:80 -w 65535
+-e -t V4:80 -r SPARE:8080 -w 65534
 -e -u V4:82 -r R4 -w 7
 -E -t V4:89 -s wrr
 -E -t V4:87 -p 30 -s rr
+-E -t V4:88 -p 30
 -A -t V4:97 -s rr
 -D -t V4:97
 -d -t V4:80 -r DIRECTOR
@@ -161,7 +163,6 @@ REFUSED = """
 -a -t V4:80 -r 192.168.9.9 --ipip --tun-type gue --tun-port 6080
 -a -t V4:80 -r 192.168.9.9 -i --tun-type gre --tun-csum
 -a -t V4:80 -r 192.168.9.9 -g -w 70000
--a -t V4:80 -r SPARE:8080 -g
 -A -u V4:5060 -p 60 --pe sip
 -A -t V4:98 -s rr -b flag-1
 --start-daemon master --mcast-interface=eth0 --syncid 3
@@ -280,6 +281,47 @@ def test_lines():
         said = configure(side, ["-Z", "-Zt V4:80", "--zero -f 7 -6", "-C", "--clear"])
         ok(not said and "->" not in side.list("-Ln").split("ActiveConn")[1],
            "%s: counters and services go" % side.name, said)
+
+
+IMPORTED = """
+-A -t V4:80 -s rr -p 300 -M 255.255.255.0
+-a -t V4:80 -r R4 -w 3 -g
+-a -t V4:80 -r SPARE -w 0 -g
+-A -t [V6]:80 -s wlc -p 200 -M 64
+-a -t [V6]:80 -r [R6]:80 -g -w 7
+-A -u V4:53 -s sh -b sh-port,sh-fallback -o
+-A -f 7 -6 -s lc
+--set 800 0 200
+""".strip().splitlines()
+
+
+@only("trixie")
+def test_import():
+    """Everything that ip_vs has, read by its netlink family."""
+    stock, own = twins()
+    for side in (own, stock):
+        side.call("-C")
+    said = configure(stock, IMPORTED)
+    ok(not said, "ip_vs is configured", "\n".join(said))
+    done = net.lbctl("import", check=False)
+    ok(done.returncode == 0 and not done.stderr, "lbctl import takes all of it",
+       done.stderr)
+    for line in ("-Ln", "-L --timeout"):
+        wrong = differences(line, stock.list(line), own.list(line))
+        ok(not wrong, "ipvsadm %s: the same as before" % line, wrong)
+    saved = own.list("-S -n")
+    configure(stock, ["-a -t V4:80 -r 192.168.9.9:8080 -m"])
+    own.call("-C")
+    done = net.lbctl("import", check=False)
+    ok(done.returncode == 1 and "-m" in done.stderr and
+       "nothing was changed" in done.stderr and not own.list("-S -n"),
+       "NAT is not supported", done.stderr)
+    done = net.lbctl("import", "--skip-unsupported", check=False)
+    ok(done.returncode == 3 and "skipped" in done.stderr and
+       sorted(own.list("-S -n").splitlines()) == sorted(saved.splitlines()),
+       "--skip-unsupported imports the rest", done.stderr)
+    for side in (own, stock):
+        side.call("-C")
 
 
 TRAFFIC = """

@@ -199,7 +199,7 @@ def test_removal():
         told = True
     except OSError:
         told = False
-    ok(told, "a client of the removed server is told by RST")
+    ok(told, "a client of the removed server gets a TCP RST")
     ok("a" in [which() for _ in range(2)], "the server that was added again serves")
 
 

@@ -14,6 +14,9 @@ from servers import exchange
 from transactions import everything, there
 
 
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
 def saved(*how):
     return lbctl("save", *how).stdout
 
@@ -157,8 +160,8 @@ def test_failing_line():
            ("-A -t 10.0.0.6:80 -s nonsense", 2, "scheduler not found"),
            ("-A -t 127.0.0.1:80", 2, "loopback"),
            ("set-entry ingress nodevice", 2, "device not found"),
-           ("-A -t 10.0.0.1:99999", 1, "out of range"),
-           ("-L", 1, "is no command for a file")]
+           ("-A -t 10.0.0.1:99999", 1, "must be 0 to 65535"),
+           ("-L", 1, "not supported in a file")]
     restore("-A -t 10.0.0.8:80\n-A -t 10.0.0.9:80\n-a -t 10.0.0.9:80 -r 10.0.0.3\n")
     sock, wrong = there(), []
     before = everything(sock)
@@ -195,6 +198,81 @@ def test_failing_line():
     done = restore("-A -t 10.0.0.1:80", "restore", "/nonexistent", check=False)
     ok(done.returncode == 1 and "/nonexistent" in done.stderr,
        "a file that is not there is named", done.stderr)
+    afresh()
+
+
+def test_empty():
+    """A file without commands is a mistake; save replaces a file as a whole."""
+    afresh()
+    restore("-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 10.0.0.2 -w 0\n")
+    before = saved()
+    for text in ("", "# nothing\n\n"):
+        done = restore(text, "apply", check=False)
+        ok(done.returncode == 1 and "--allow-empty" in done.stderr and
+           saved() == before, "apply of a file without commands changes nothing",
+           done.stderr)
+    name = "/run/lbdr-saved"
+    lbctl("save", name)
+    with open(name, encoding="ascii") as rules:
+        ok(rules.read() == before, "save FILE writes what save prints")
+    # A file system that is full.
+    room = "/run/lbdr-full"
+    os.makedirs(room, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", room], check=True)
+    with open(room + "/rules", "w", encoding="ascii") as rules:
+        rules.write(before)
+    done = lbctl("save", room + "/rules", check=False)
+    with open(room + "/rules", encoding="ascii") as rules:
+        ok(done.returncode == 2 and rules.read() == before and
+           os.listdir(room) == ["rules"], "save to a full disk keeps the old file",
+           done.stderr)
+    subprocess.run(["umount", room], check=True)
+    ok(restore("", "apply", "--allow-empty").returncode == 0 and not saved(),
+       "apply --allow-empty removes everything")
+    os.unlink(name)
+    afresh()
+
+
+def test_check():
+    """A file is checked by the module, and nothing is changed."""
+    afresh()
+    restore("-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 10.0.0.2 -w 0\n")
+    before = saved()
+    other = there()
+    state = everything(other)
+    for text, status, words in (
+            (before, 0, ""), ("", 1, "no commands"),
+            ("-A -t 10.0.0.1:80 -s nonsense\n", 2, "line 1: scheduler not found"),
+            ("set-timeout udp=9\n-A -t 10.0.0.1:80\n-A -t 10.0.0.1:80\n", 2,
+             "line 3: service exists already"),
+            ("-A -t 10.0.0.1:99999\n-L\n", 1, "line 2: ")):
+        done = restore(text, "check", check=False)
+        ok(done.returncode == status and words in done.stderr and not done.stdout and
+           everything(other) == state,
+           "check of a file: status %d, nothing is changed" % status, done.stderr)
+    other.close()
+    afresh()
+
+
+def test_unit():
+    """What the systemd unit runs keeps connections, however often it is run."""
+    with open(os.path.join(TOP, "packaging", "lbdr.service"), encoding="ascii") as unit:
+        lines = [line.split("=", 1) for line in unit.read().splitlines() if "=" in line]
+    words = dict(lines)
+    ok("ExecStop" not in words and words["ExecStart"] == words["ExecReload"],
+       "stopping the unit changes nothing, and a restart is a reload")
+    how = words["ExecStart"].split()[1:-1]
+    afresh()
+    rules = "-A -t %s:80 -s rr\n-a -t %s:80 -r 192.168.1.62\n" % (VIP[4], VIP[4])
+    other = there()
+    for line in ("", "-A -t 10.0.0.1:80\n"):
+        restore(line + rules, *how)
+    ok(len(other.dump(SERVICE_GET)) == 2, "start makes the file true")
+    restore(rules, *how)
+    ok(len(other.dump(SERVICE_GET)) == 1 and
+       saved() == rules.replace("62\n", "62:80 -g -w 1\n"),
+       "and a restart, what the file says then", saved())
+    other.close()
     afresh()
 
 
@@ -306,19 +384,19 @@ def test_apply():
                    "-a -t 10.0.0.1:80 -r 10.0.0.2 -w 5\n"
                    "-a -t 10.0.0.1:80 -r 10.0.0.4\nset-timeout udp=9\n", "apply")
     ok(done.stdout == "set-timeout udp=9\n-D -u 10.0.0.1:53\n"
-       "-E -t 10.0.0.1:80 -s mh -b mh-port --refuse icmp -p 0 --timeouts udp=3\n"
+       "edit-service -t 10.0.0.1:80 -s mh -b mh-port --refuse icmp -p 0 --timeouts udp=3\n"
        "-d -t 10.0.0.1:80 -r 10.0.0.3:80\n"
-       "-e -t 10.0.0.1:80 -r 10.0.0.2:80 -g -w 5 -x 0\n"
+       "edit-server -t 10.0.0.1:80 -r 10.0.0.2:80 -w 5 -x 0\n"
        "-a -t 10.0.0.1:80 -r 10.0.0.4:80 -g -w 1\n",
        "each change is a command", done.stdout)
     before = saved()
     for text, line, words in (
-            ("-A -t 10.0.0.1:80\n-A -t 10.0.0.1:80\n", 2, "already"),
-            ("-a -t 10.0.0.1:80 -r 10.0.0.2\n-A -t 10.0.0.1:80\n", 1, "no such"),
+            ("-A -t 10.0.0.1:80\n-A -t 10.0.0.1:80\n", 2, "duplicate"),
+            ("-a -t 10.0.0.1:80 -r 10.0.0.2\n-A -t 10.0.0.1:80\n", 1, "service not found"),
             ("-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r 10.0.0.2\n"
-             "-a -t 10.0.0.1:80 -r 10.0.0.2\n", 3, "already"),
-            ("-C\n", 1, "clear does not"),
-            ("-A -t 10.0.0.1:80\n-D -t 10.0.0.1:80\n", 2, "del-service does not")):
+             "-a -t 10.0.0.1:80 -r 10.0.0.2\n", 3, "duplicate"),
+            ("-A -t 10.0.0.1:80\n-C\n", 2, "first command"),
+            ("-A -t 10.0.0.1:80\n-D -t 10.0.0.1:80\n", 2, "del-service not supported")):
         done = restore(text, "apply", check=False)
         ok(done.returncode == 1 and words in done.stderr and
            "line %d:" % line in done.stderr and saved() == before,

@@ -470,7 +470,7 @@ def test_clients_see():
             ok(heard == want and exchange(socks[b"b"], 20000),
                "IPv%d: strays %s: the removed server's client %s; the other's "
                "goes on" % (version, stray, "hears nothing" if want is None
-                            else "is told by RST"), heard)
+                            else "gets a TCP RST"), heard)
             for sock in socks.values():
                 sock.close()
             director.clear()

@@ -316,7 +316,7 @@ def test_tool_connections():
         told = dead[0].recv(10) == b""
     except ConnectionResetError:
         told = True
-    ok(told, "a client whose connection was ended is told by RST")
+    ok(told, "a client whose connection was ended gets a TCP RST")
     for sock in socks:
         sock.close()
 

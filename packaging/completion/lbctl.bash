@@ -17,6 +17,14 @@ _lbctl()
 	[[ $COMP_WORDBREAKS != *:* ]] || cut=${current%"${current##*:}"}
 	COMPREPLY=()
 	while IFS= read -r word; do
+		# It stands for names of files.
+		if [[ $word == :files ]]; then
+			compopt -o filenames 2>/dev/null
+			while IFS= read -r word; do
+				COMPREPLY+=("${word#"$cut"}")
+			done < <(compgen -f -- "$current")
+			continue
+		fi
 		[[ $word != "$current"* ]] || COMPREPLY+=("${word#"$cut"}")
 	done < <("$1" complete "${words[@]:1}" 2>/dev/null)
 }

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The saved form of the configuration: a file of commands that add what there is,
+ * see file.c. `apply` writes its commands with the same functions.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lbctl.h"
+
+/* A name may be of several addresses or ports, or no word of a file. */
+static bool reads_as(const char *text, __u8 protocol, const struct endpoint *at)
+{
+	struct service_key key;
+
+	return !strpbrk(text, " \t\"'#") &&
+	       !parse_service(text, protocol, true, &key) &&
+	       !memcmp(&key.at, at, sizeof(*at));
+}
+
+/* Names only where they are read as the same address and port again. */
+static const char *save_endpoint(const struct endpoint *at, __u8 protocol,
+				 bool numeric, char *text)
+{
+	endpoint_text(at, protocol, numeric, text);
+	if (!numeric && !reads_as(text, protocol, at))
+		endpoint_text(at, protocol, true, text);
+	return text;
+}
+
+/**
+ * save_key() - the options that name a service
+ * @key: the service's
+ * @numeric: no names of hosts and ports
+ * @text: of SAVE_KEY_TEXT bytes
+ *
+ * Return: @text.
+ */
+const char *save_key(const struct service_key *key, bool numeric, char *text)
+{
+	const char *vrf = *key->vrf ? " --vrf " : "";
+	char at[ENDPOINT_TEXT];
+
+	if (key->fwmark)
+		snprintf(text, SAVE_KEY_TEXT, "-f %u%s%s%s", key->fwmark,
+			 key->at.family == AF_INET6 ? " -6" : "", vrf,
+			 key->vrf);
+	else
+		snprintf(text, SAVE_KEY_TEXT, "%s %s%s%s",
+			 key->protocol == IPPROTO_TCP ? "-t" :
+			 key->protocol == IPPROTO_UDP ? "-u" : "--sctp-service",
+			 save_endpoint(&key->at, key->protocol, numeric, at),
+			 vrf, key->vrf);
+	return text;
+}
+
+/* The options that restore a service, those alone that are not usual. */
+static void save_settings(FILE *out, const struct service *service)
+{
+	int family = service->key.at.family;
+	char flags[FLAGS_TEXT];
+	char mask[MASK_TEXT];
+
+	fprintf(out, " -s %s", service->scheduler);
+	if (service->persist)
+		fprintf(out, " -p %u", service->persist);
+	if (service->persist && service_masked(service))
+		fprintf(out, " -M %s",
+			mask_text(family, service->prefix, mask));
+	if (service->flags & LBDR_SERVICE_FLAG_ONE_PACKET)
+		fprintf(out, " -o");
+	if (*sched_flags_text(service, flags))
+		fprintf(out, " -b %s", flags);
+}
+
+/* Which ipvsadm would not read again. */
+static void save_own_settings(FILE *out, const struct service *service)
+{
+	char text[TIMEOUTS_TEXT];
+
+	if (service->mh_size && service->mh_size != MH_SIZE_DEFAULT)
+		fprintf(out, " --mh-size %u", service->mh_size);
+	if (service->refuse != LBDR_REFUSE_ICMP)
+		fprintf(out, " --refuse %s", refuse_word(service->refuse));
+	if (service->stray != LBDR_STRAY_PASS)
+		fprintf(out, " --stray %s", stray_word(service->stray));
+	if (service->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
+		fprintf(out, " --expire-quiescent yes");
+	if (*timeouts_text(&service->timeouts, text))
+		fprintf(out, " --timeouts %s", text);
+}
+
+/* The command that adds a service, whose key is @text. */
+void save_service(FILE *out, const struct service *service, const char *text,
+		  bool ipvsadm)
+{
+	fprintf(out, "-A %s", text);
+	save_settings(out, service);
+	if (!ipvsadm)
+		save_own_settings(out, service);
+	fputc('\n', out);
+}
+
+/* The command that adds a server to the service whose key is @text. */
+void save_server(FILE *out, const struct server *server, const char *text,
+		 bool numeric)
+{
+	char at[ENDPOINT_TEXT];
+
+	fprintf(out, "-a %s -r %s -g", text,
+		save_endpoint(&server->at, server->service.protocol, numeric,
+			      at));
+	settings_save(out, NULL, server);
+	fputc('\n', out);
+}
+
+static void save_servers(FILE *out, const struct snapshot *shot,
+			 const struct service *service, const char *text,
+			 bool numeric)
+{
+	const struct server *servers;
+	size_t count;
+	size_t i;
+
+	servers = snapshot_servers(shot, service, &count);
+	for (i = 0; i < count; i++) {
+		/* One that drains has been removed, and is on its way. */
+		if (!servers[i].draining)
+			save_server(out, &servers[i], text, numeric);
+	}
+}
+
+void save_print(FILE *out, const struct snapshot *shot,
+		const struct request *req)
+{
+	const struct service *service;
+	char text[SAVE_KEY_TEXT];
+	size_t i;
+
+	for (i = 0; i < shot->nr_services; i++) {
+		service = &shot->services[i];
+		save_key(&service->key, req->numeric, text);
+		save_service(out, service, text, req->ipvsadm);
+		save_servers(out, shot, service, text, req->numeric);
+	}
+}
+
+static int save_to(FILE *out, struct nl *nl, const struct request *req)
+{
+	struct snapshot shot;
+	int status, director = EXIT_DONE;
+
+	status = snapshot_take(nl, req, req->ipvsadm, &shot);
+	if (!status && !req->ipvsadm)
+		director = director_save(out, nl);
+	if (!status)
+		save_print(out, &shot, req);
+	snapshot_drop(&shot);
+	return status ? status : director;
+}
+
+/*
+ * In the order of adding: the first server is some schedulers' first choice,
+ * and a restored director is to choose as the saved one did. Under the name
+ * ipvsadm in the order that ipvsadm has, and without what it does not know.
+ *
+ * A file is replaced as a whole, after everything was read from the kernel.
+ */
+int save_run(struct nl *nl, const struct request *req)
+{
+	char *text = NULL;
+	size_t size = 0;
+	int status;
+	FILE *out;
+
+	if (!req->word)
+		return save_to(stdout, nl, req);
+	out = open_memstream(&text, &size);
+	if (!out) {
+		complain("out of memory");
+		return EXIT_REFUSED;
+	}
+	status = save_to(out, nl, req);
+	if (fclose(out)) {
+		complain("out of memory");
+		status = EXIT_REFUSED;
+	}
+	/* A file without set-timeout and set-entry is not the configuration. */
+	if (!status)
+		status = file_replace(req->word, text, size);
+	free(text);
+	return status;
+}
