@@ -175,7 +175,7 @@ static void ask_all(struct doctor *doctor, const struct census *census)
 	}
 }
 
-/* The server that answered with the MAC for its own address: its address of the family, if any. */
+/* The server that has the MAC; preferably by its address of the same family. */
 static const struct addr *find_server(const struct doctor *doctor,
 				      const struct census *census,
 				      const struct probe_row *answer)
