@@ -271,7 +271,8 @@ table inet filter {
     lbctl("del-service", "-t", "10.88.0.1:80")
     ip("director", "link", "del", "mem0")
     ip("director", "link", "del", "br7")
-    run("modprobe", "-r", "br_netfilter")
+    # modprobe -r would remove the module bridge, too, and with it every bridge.
+    run("rmmod", "br_netfilter")
 
 
 @only("bookworm", "backports")

@@ -321,6 +321,23 @@ static void check_options(void)
 	stderr = stderr_before;
 }
 
+static void check_help(void)
+{
+	size_t longest = 0;
+	char *text, *line, *rest;
+	int status;
+
+	text = world_run(world_doctor, "--help", &status);
+	rest = text;
+	while ((line = strsep(&rest, "\n"))) {
+		if (strlen(line) > longest)
+			longest = strlen(line);
+	}
+	result(status == -1 && longest > 40 && longest <= 80,
+	       "help fits into 80 columns: %zu", longest);
+	free(text);
+}
+
 /*
  * The hosts that are texts.
  */
@@ -488,6 +505,7 @@ int main(int argc, char **argv)
 	printf("# seed %u\n", seed);
 	srand(seed);
 	check_options();
+	check_help();
 	check_conf_names();
 	check_prefixes();
 	check_before();

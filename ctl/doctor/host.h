@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The host: devices, addresses, neighbours and routes as ip(8) lists them
- * (host.c), net.ipv4.conf (sysctl.c), and answers from its segments (probe.c).
+ * The host: devices, addresses, neighbours and routes as ip(8) lists them, and
+ * net.ipv4.conf (host.c), and answers from its segments (probe.c).
  */
 #ifndef LBDR_HOST_H
 #define LBDR_HOST_H
@@ -118,7 +118,7 @@ bool addr_in(const struct addr *at, const struct addr *net, unsigned int prefix)
 __u8 addr_bits(const struct addr *at);
 const char *mac_text(const __u8 *mac, char *text);
 
-/* sysctl.c: net.ipv4.conf */
+/* net.ipv4.conf */
 #define CONF_NAME 80
 
 const char *conf_name(const char *dev, const char *name, char *text);

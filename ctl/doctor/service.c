@@ -175,23 +175,26 @@ static void ask_all(struct doctor *doctor, const struct census *census)
 	}
 }
 
-/* The server that answered with the MAC for its own address. */
+/* The server that has the MAC; preferably by its address of the same family. */
 static const struct addr *find_server(const struct doctor *doctor,
 				      const struct census *census,
 				      const struct probe_row *answer)
 {
+	const struct addr *at, *found = NULL;
 	const struct probe_row *row;
 	size_t i;
 
 	for (i = 0; i < census->nr_servers; i += group_size(census, i)) {
+		at = &census->servers[i]->at;
 		row = NULL;
-		while ((row = probe_answer(&doctor->probe, answer->ifindex,
-					   &census->servers[i]->at, row))) {
-			if (!memcmp(row->mac, answer->mac, ETH_ALEN))
-				return &census->servers[i]->at;
+		while ((row = probe_answer(&doctor->probe, answer->ifindex, at,
+					   row))) {
+			if (!memcmp(row->mac, answer->mac, ETH_ALEN) &&
+			    (!found || at->family == answer->at.family))
+				found = at;
 		}
 	}
-	return NULL;
+	return found;
 }
 
 /* The neighbour with the MAC, as " (ADDRESS)", or "". */
