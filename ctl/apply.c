@@ -45,22 +45,22 @@ static void want_service(struct wanted *wanted, const struct request *req,
 	memset(service, 0, sizeof(*service));
 	service->key = req->service;
 	snprintf(service->scheduler, sizeof(service->scheduler), "%s",
-		 req->scheduler ? req->scheduler : "wlc");
-	service->sched_flags = req->sched_flags;
+		 req->settings.scheduler ? req->settings.scheduler : "wlc");
+	service->sched_flags = req->settings.sched_flags;
 	if (!strcmp(service->scheduler, "mh"))
-		service->mh_size = req->mh_size ? req->mh_size :
+		service->mh_size = req->settings.mh_size ? req->settings.mh_size :
 						  MH_SIZE_DEFAULT;
-	service->refuse = req->refuse;
-	service->stray = req->stray;
-	if (req->one_packet)
+	service->refuse = req->settings.refuse;
+	service->stray = req->settings.stray;
+	if (req->settings.one_packet)
 		service->flags |= LBDR_SERVICE_FLAG_ONE_PACKET;
-	if (req->expire_quiescent)
+	if (req->settings.expire_quiescent)
 		service->flags |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
-	service->persist = req->persist_text ? req->persist : 0;
+	service->persist = req->settings.persist_text ? req->settings.persist : 0;
 	service->prefix = req->service.at.family == AF_INET ? 32 : 128;
-	if (req->netmask_text)
-		service->prefix = req->prefix;
-	service->timeouts = req->timeouts;
+	if (req->settings.netmask_text)
+		service->prefix = req->settings.prefix;
+	service->timeouts = req->director.timeouts;
 	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
 		if (!service->timeouts.seconds[state])
 			service->timeouts.given[state] = false;
@@ -80,7 +80,7 @@ static void want_server(struct wanted *wanted, const struct request *req,
 	memset(server, 0, sizeof(*server));
 	server->service = req->service;
 	server->at = req->server;
-	settings_want(server, req);
+	settings_want(server, &req->real);
 	server->order = line;
 }
 
@@ -89,10 +89,10 @@ static void want_timeouts(struct wanted *wanted, const struct request *req)
 	__u8 state;
 
 	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
-		if (!req->timeouts.given[state])
+		if (!req->director.timeouts.given[state])
 			continue;
 		wanted->timeouts.given[state] = true;
-		wanted->timeouts.seconds[state] = req->timeouts.seconds[state];
+		wanted->timeouts.seconds[state] = req->director.timeouts.seconds[state];
 	}
 }
 
@@ -101,11 +101,11 @@ static void want_entry(struct wanted *wanted, const struct request *req)
 	int i;
 
 	wanted->has_entry = true;
-	wanted->entry = req->entry;
-	wanted->n_devices = req->n_devices;
-	for (i = 0; i < req->n_devices; i++)
+	wanted->entry = req->director.entry;
+	wanted->n_devices = req->director.n_devices;
+	for (i = 0; i < req->director.n_devices; i++)
 		snprintf(wanted->devices[i], sizeof(wanted->devices[i]), "%s",
-			 req->devices[i]);
+			 req->director.devices[i]);
 }
 
 static int want(struct wanted *wanted, const struct request *req, size_t line)
@@ -525,7 +525,7 @@ static int try(struct nl *nl, const struct request *req,
 		complain("out of memory");
 		status = EXIT_REFUSED;
 	}
-	if (!status && !req->dry_run)
+	if (!status && !req->file.dry_run)
 		status = run_script(nl, script, size, answer);
 	if (!status && !answer->error && size)
 		fwrite(script, 1, size, stdout);

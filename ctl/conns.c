@@ -120,7 +120,7 @@ void conns_filter(struct nlmsghdr *nlh, const struct request *req)
 						       &req->server;
 	bool wide = req->has_service && (!at->port || at->last_port);
 	int family = req->has_service || req->server_text ? at->family :
-		     req->client_text ? req->client.family : 0;
+		     req->conns.client_text ? req->conns.client.family : 0;
 	struct nlattr *nest;
 
 	if (family)
@@ -142,20 +142,20 @@ void conns_filter(struct nlmsghdr *nlh, const struct request *req)
 		mnl_attr_put_strz(nlh, LBDR_A_CONN_VRF, req->service.vrf);
 	if (req->server_text)
 		nl_put_address(nlh, LBDR_A_CONN_SERVER_ADDRESS, &req->server);
-	if (req->client_text) {
-		nl_put_address(nlh, LBDR_A_CONN_CLIENT_ADDRESS, &req->client);
+	if (req->conns.client_text) {
+		nl_put_address(nlh, LBDR_A_CONN_CLIENT_ADDRESS, &req->conns.client);
 		mnl_attr_put_u8(nlh, LBDR_A_CONN_CLIENT_PREFIX,
-				req->client_prefix);
+				req->conns.client_prefix);
 	}
-	if (req->client.port)
+	if (req->conns.client.port)
 		mnl_attr_put_u16(nlh, LBDR_A_CONN_CLIENT_PORT,
-				 htons(req->client.port));
-	if (req->state)
-		mnl_attr_put_u8(nlh, LBDR_A_CONN_STATE, req->state);
-	if (req->idle_text)
-		mnl_attr_put_u32(nlh, LBDR_A_CONN_IDLE_MIN, req->idle * 1000);
-	if (req->recent_text)
-		mnl_attr_put_u32(nlh, LBDR_A_CONN_IDLE_MAX, req->recent * 1000);
+				 htons(req->conns.client.port));
+	if (req->conns.state)
+		mnl_attr_put_u8(nlh, LBDR_A_CONN_STATE, req->conns.state);
+	if (req->conns.idle_text)
+		mnl_attr_put_u32(nlh, LBDR_A_CONN_IDLE_MIN, req->conns.idle * 1000);
+	if (req->conns.recent_text)
+		mnl_attr_put_u32(nlh, LBDR_A_CONN_IDLE_MAX, req->conns.recent * 1000);
 }
 
 static bool read_conn(const struct nlmsghdr *nlh, void *data)
@@ -223,11 +223,11 @@ int conns_del(struct nl *nl, const struct request *req)
 
 int conns_run(struct nl *nl, const struct request *req)
 {
-	if (req->kill)
+	if (req->conns.kill)
 		return conns_del(nl, req);
-	if (req->count)
+	if (req->conns.count)
 		return tally_count(nl, req);
-	if (req->count_by_text)
+	if (req->conns.count_by_text)
 		return tally_groups(nl, req);
 	return conns_list(nl, req);
 }

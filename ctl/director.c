@@ -153,7 +153,7 @@ struct nlmsghdr *timeouts_message(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_INFO_SET);
 
-	nl_put_timeouts(nlh, LBDR_A_INFO_TIMEOUT, &req->timeouts);
+	nl_put_timeouts(nlh, LBDR_A_INFO_TIMEOUT, &req->director.timeouts);
 	return nlh;
 }
 
@@ -170,9 +170,9 @@ struct nlmsghdr *entry_message(struct nl *nl, const struct request *req)
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_INFO_SET);
 	int i;
 
-	mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, req->entry);
-	for (i = 0; i < req->n_devices; i++)
-		mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, req->devices[i]);
+	mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, req->director.entry);
+	for (i = 0; i < req->director.n_devices; i++)
+		mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, req->director.devices[i]);
 	return nlh;
 }
 

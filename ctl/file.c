@@ -170,7 +170,7 @@ int file_request(struct file *file, bool ipvsadm, struct request *req)
 	if (!req->verb->message || req->help)
 		return fault("%s not supported in a file of commands",
 			     req->verb->name);
-	if (req->drain_s)
+	if (req->real.drain_s)
 		return fault("--drain=SECONDS not supported in a file of commands");
 	if (req->netns)
 		return fault("-N not supported in a file of commands: give it to the command that reads the file");
@@ -274,7 +274,7 @@ bool file_command(struct file *file, const struct request *how,
 	while ((more = file_next(file))) {
 		file->commands++;
 		status = more < 0 ? -1 : file_request(file, how->ipvsadm, req);
-		if (status > 0 && how->skip_unsupported &&
+		if (status > 0 && how->file.skip_unsupported &&
 		    fault_kind() == FAULT_UNSUPPORTED) {
 			skip_service(file, req);
 		} else if (status) {
@@ -294,7 +294,7 @@ bool file_command(struct file *file, const struct request *how,
 /* More likely a lost file than the wish to have no service; that has been told. */
 bool file_is_empty(const struct file *file, const struct request *how)
 {
-	if (file->commands || how->allow_empty)
+	if (file->commands || how->file.allow_empty)
 		return false;
 	complain("%s has no commands; nothing was changed\n"
 		 "hint: --allow-empty removes every service", file->name);

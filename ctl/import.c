@@ -331,7 +331,7 @@ int import_run(struct nl *nl, const struct request *req)
 		status = EXIT_REFUSED;
 	}
 	nl_close(ipvs);
-	if (!status && req->dry_run)
+	if (!status && req->file.dry_run)
 		fwrite(text, 1, size, stdout);
 	else if (!status)
 		status = restore_text(req, text, size);

@@ -174,22 +174,13 @@ struct info {
 /* Addresses that one call sets up on a real server, at most. */
 #define VIPS_MAX 64
 
-/* A command line, understood. Each option writes one member. */
-struct request {
-	const struct verb *verb;
-	bool ipvsadm;		/* called by that name: its grammar alone */
-	bool letters;		/* the command is one of ipvsadm's, under either name */
-	bool help;
-	const char *word;	/* what help is asked for */
-	const char *netns;
+/*
+ * A command line, understood: an argument struct for each object. Each option writes
+ * one member; members ..._text are read into those behind them, by request.c.
+ */
 
-	const char *tcp_text;
-	const char *udp_text;
-	const char *sctp_text;
-	const char *mark_text;
-	bool ipv6;
-	const char *vrf_text;
-	const char *server_text;
+/* Of add-service and edit-service. */
+struct service_args {
 	const char *scheduler;
 	const char *flags_text;
 	const char *mh_size_text;
@@ -197,33 +188,67 @@ struct request {
 	const char *stray_text;
 	const char *persist_text;
 	const char *netmask_text;
-	bool one_packet;
-	bool no_one_packet;
 	const char *quiescent_text;
 	const char *timeouts_text;
+	bool one_packet;
+	bool no_one_packet;
+
+	__u32 sched_flags;
+	__u32 mh_size;
+	__u8 refuse;
+	__u8 stray;
+	__u32 persist;
+	__u8 prefix;
+	bool expire_quiescent;
+};
+
+/* Of add-server, edit-server and del-server. */
+struct server_args {
 	const char *weight_text;
 	const char *upper_text;
 	const char *lower_text;
-	bool direct;
 	const char *drain_text;
-	bool dry_run;
-	bool allow_empty;
-	bool skip_unsupported;
-	const char *client_text;
+	bool direct;
+
+	__u32 weight;
+	__u32 upper;
+	__u32 lower;
+	__u32 drain_s;		/* 0: no end */
+};
+
+/* Which connections, and what to do with them. */
+struct conns_args {
+	const char *client_text;	/* of trace, too */
 	const char *state_text;
 	const char *idle_text;
 	const char *recent_text;
+	const char *count_by_text;
 	bool all;
 	bool all_namespaces;
 	bool count;
-	const char *count_by_text;
 	bool kill;
-	const char *packet_mark_text;
+
+	struct endpoint client;
+	__u8 client_prefix;
+	__u8 state;		/* LBDR_CONN_STATE_..., 0: any */
+	__u32 idle;		/* seconds */
+	__u32 recent;
+	__u8 count_by;		/* COUNT_BY_... */
+};
+
+/* The packet of trace. */
+struct packet_args {
+	const char *mark_text;
 	const char *mac_text;
 	bool data;
 
-	bool numeric;		/* --numeric; at last: print no names */
-	bool resolve;
+	__u32 mark;
+	__u8 mac[6];
+};
+
+/* Of list, metrics and top. */
+struct list_args {
+	const char *interval_text;
 	bool connections;
 	bool stats;
 	bool rate;
@@ -235,44 +260,63 @@ struct request {
 	bool exact;
 	bool sort;
 	bool nosort;
-	bool json;
-	bool pretty;
-	bool realserver;
-	bool undo;
-	bool verbose;
 	bool textfile;
-	const char *interval_text;
 
-	/* Read from the texts above; what has no text there is 0. */
-	bool has_service;
-	struct service_key service;
-	__u32 sched_flags;
-	__u32 mh_size;
-	__u8 refuse;
-	__u8 stray;
-	__u32 persist;
-	__u8 prefix;
-	bool expire_quiescent;
+	__u32 interval;		/* seconds */
+};
+
+/* Of files of commands. */
+struct file_args {
+	bool dry_run;
+	bool allow_empty;
+	bool skip_unsupported;
+};
+
+/* Of set-timeout, of --timeouts of a service, and of set-entry. */
+struct director_args {
 	struct timeouts timeouts;
 	__u8 entry;
 	const char *devices[INGRESS_MAX];	/* of the entry ingress */
 	int n_devices;
+};
+
+struct request {
+	const struct verb *verb;
+	bool ipvsadm;		/* called by that name: its grammar alone */
+	bool letters;		/* the command is one of ipvsadm's, under either name */
+	bool help;
+	const char *word;	/* behind the verb: a command, a file */
+	const char *netns;
+	bool numeric;		/* --numeric; at last: print no names */
+	bool resolve;
+	bool json;
+	bool pretty;
+
+	const char *tcp_text;
+	const char *udp_text;
+	const char *sctp_text;
+	const char *mark_text;
+	const char *vrf_text;
+	bool ipv6;
+	bool has_service;
+	struct service_key service;
+	const char *server_text;
 	struct endpoint server;
-	struct endpoint client;
-	__u8 client_prefix;
-	__u8 state;		/* LBDR_CONN_STATE_..., 0: any */
-	__u32 idle;		/* seconds */
-	__u32 recent;
-	__u8 count_by;		/* COUNT_BY_... */
-	__u32 packet_mark;
-	__u8 mac[6];
+
+	struct service_args settings;
+	struct server_args real;
+	struct conns_args conns;
+	struct packet_args packet;
+	struct list_args list;
+	struct file_args file;
+	struct director_args director;
+
+	/* Of doctor and setup-realserver, which lbdr-doctor reads. */
+	bool realserver;
+	bool undo;
+	bool verbose;
 	struct endpoint vips[VIPS_MAX];		/* of a real server */
 	size_t nr_vips;
-	__u32 weight;
-	__u32 upper;
-	__u32 lower;
-	__u32 interval;		/* seconds */
-	__u32 drain_s;		/* 0: no end */
 };
 
 struct nl;
@@ -552,9 +596,10 @@ int server_edit(struct nl *nl, const struct request *req);
 int server_del(struct nl *nl, const struct request *req);
 
 /* setting.c: the settings of a server */
-int settings_read(struct request *req);
-void settings_put(struct nlmsghdr *nlh, const struct request *req, bool adds);
-void settings_want(struct server *server, const struct request *req);
+int settings_read(struct server_args *args);
+void settings_put(struct nlmsghdr *nlh, const struct server_args *args,
+		  bool all, bool adds);
+void settings_want(struct server *server, const struct server_args *args);
 bool settings_decode(const struct nlattr **attrs, struct server *server);
 bool settings_equal(const struct server *a, const struct server *b);
 void settings_save(FILE *out, const struct server *is, const struct server *want);

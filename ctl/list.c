@@ -32,17 +32,17 @@ bool service_masked(const struct service *service)
 
 static void print_title(const struct request *req)
 {
-	if (req->stats)
+	if (req->list.stats)
 		printf("%-33s %8s %8s %8s %8s %8s\n"
 		       "  -> RemoteAddress:Port\n",
 		       "Prot LocalAddress:Port", "Conns", "InPkts", "OutPkts",
 		       "InBytes", "OutBytes");
-	else if (req->thresholds)
+	else if (req->list.thresholds)
 		printf("%-33s %-10s %-10s %-10s %-10s\n"
 		       "  -> RemoteAddress:Port\n",
 		       "Prot LocalAddress:Port", "Uthreshold", "Lthreshold",
 		       "ActiveConn", "InActConn");
-	else if (req->persistent)
+	else if (req->list.persistent)
 		printf("%-33s %-9s %-11s %-10s %-10s\n"
 		       "  -> RemoteAddress:Port\n",
 		       "Prot LocalAddress:Port", "Weight", "PersistConn",
@@ -134,9 +134,9 @@ void service_print(const struct service *service, const struct request *req)
 	char column[SERVICE_TEXT];
 
 	service_column(&service->key, req->numeric, column, sizeof(column));
-	if (req->stats) {
+	if (req->list.stats) {
 		printf("%-*s", SERVICE_COLUMN, column);
-		print_counters(&service->stats, req->exact);
+		print_counters(&service->stats, req->list.exact);
 	} else {
 		printf("%s %s", column, service->scheduler);
 		print_settings(service);
@@ -160,13 +160,13 @@ static void print_server(const struct server *server, const struct request *req)
 
 	server_column(server, req->numeric, text);
 	printf("  -> %-*s", SERVER_COLUMN, text);
-	if (req->stats) {
-		print_counters(&server->stats, req->exact);
+	if (req->list.stats) {
+		print_counters(&server->stats, req->list.exact);
 		return;
 	}
-	if (req->thresholds)
+	if (req->list.thresholds)
 		printf(" %-10u %-10u", server->upper, server->lower);
-	else if (req->persistent)
+	else if (req->list.persistent)
 		printf(" %-9u %-11u", server->weight, server->persistent);
 	else
 		printf(" %-7s %-6u", forward_name(server->forward),
@@ -325,7 +325,7 @@ static int services_list(struct nl *nl, const struct request *req)
 	struct snapshot shot;
 	int status;
 
-	status = snapshot_take(nl, req, !req->nosort, &shot);
+	status = snapshot_take(nl, req, !req->list.nosort, &shot);
 	/* ipvsadm begins with it only when it lists all. */
 	if (!status && !req->json && !(req->ipvsadm && req->has_service))
 		status = info_headline(nl, req);
@@ -337,15 +337,15 @@ static int services_list(struct nl *nl, const struct request *req)
 
 int list_run(struct nl *nl, const struct request *req)
 {
-	if (req->drops)
+	if (req->list.drops)
 		return drops_list(nl, req);
-	if (req->info)
+	if (req->list.info)
 		return info_list(nl, req);
-	if (req->timeout)
+	if (req->list.timeout)
 		return timeouts_list(nl, req);
-	if (req->connections)
+	if (req->list.connections)
 		return conns_list(nl, req);
-	if (req->rate && !req->stats)
+	if (req->list.rate && !req->list.stats)
 		return rates_list(nl, req);
 	return services_list(nl, req);
 }

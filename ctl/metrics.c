@@ -329,7 +329,7 @@ static bool print_all(const struct nlmsghdr *nlh, void *data)
 	if (!decode_info(nlh, &info, add_drop, gathering))
 		return false;
 	metrics_print(&info, gathering->drops, gathering->nr_drops,
-		      &gathering->shot, gathering->req->textfile);
+		      &gathering->shot, gathering->req->list.textfile);
 	return true;
 }
 

@@ -198,14 +198,14 @@ void rates_print(const struct snapshot *now, const struct snapshot *before,
 			       sizeof(column));
 		rates = rates_service(before, service, seconds);
 		printf("%-33s", column);
-		print_rates(&rates, req->exact);
+		print_rates(&rates, req->list.exact);
 		servers = snapshot_servers(now, service, &count);
 		for (j = 0; j < count; j++) {
 			server_column(&servers[j], req->numeric, column);
 			rates = rates_server(before, service, &servers[j],
 					     seconds);
 			printf("  -> %-28s", column);
-			print_rates(&rates, req->exact);
+			print_rates(&rates, req->list.exact);
 		}
 	}
 }
@@ -234,8 +234,8 @@ int rates_list(struct nl *nl, const struct request *req)
 	status = snapshot_take(nl, req, true, &before);
 	begun = seconds_now();
 	if (!status) {
-		sleep_until(begun + req->interval);
-		status = snapshot_take(nl, req, !req->nosort, &now);
+		sleep_until(begun + req->list.interval);
+		status = snapshot_take(nl, req, !req->list.nosort, &now);
 	}
 	seconds = seconds_now() - begun;
 	/* ipvsadm begins with it only when it lists all. */

@@ -18,7 +18,7 @@ static int read_at(struct request *req, const char *text, __u8 protocol)
 {
 	bool setting = req->verb == &verbs[VERB_ADD_SERVICE] ||
 		       req->verb == &verbs[VERB_EDIT_SERVICE];
-	bool all = req->letters && (!setting || req->persist_text);
+	bool all = req->letters && (!setting || req->settings.persist_text);
 
 	return parse_service(text, protocol, all, &req->service);
 }
@@ -51,7 +51,7 @@ static int read_key(struct request *req)
 int request_service(struct request *req)
 {
 	bool filter = req->verb == &verbs[VERB_CONNS] ||
-		      req->verb == &verbs[VERB_DEL_CONN] || req->connections;
+		      req->verb == &verbs[VERB_DEL_CONN] || req->list.connections;
 
 	if (read_key(req))
 		return -1;
@@ -78,14 +78,16 @@ static int read_server(struct request *req)
 
 static int read_scheduling(struct request *req)
 {
-	if (req->scheduler && parse_scheduler(req->scheduler))
+	struct service_args *args = &req->settings;
+
+	if (args->scheduler && parse_scheduler(args->scheduler))
 		return -1;
-	if (req->flags_text &&
-	    parse_sched_flags(req->flags_text, req->scheduler,
-			      &req->sched_flags))
+	if (args->flags_text &&
+	    parse_sched_flags(args->flags_text, args->scheduler,
+			      &args->sched_flags))
 		return -1;
-	if (req->mh_size_text &&
-	    parse_mh_size(req->mh_size_text, req->scheduler, &req->mh_size))
+	if (args->mh_size_text &&
+	    parse_mh_size(args->mh_size_text, args->scheduler, &args->mh_size))
 		return -1;
 	return 0;
 }
@@ -93,83 +95,93 @@ static int read_scheduling(struct request *req)
 /* ipvsadm's manual says 300, and it does 360. */
 static int read_persistence(struct request *req)
 {
-	req->persist = req->letters ? 360 : 300;
-	if (!strcmp(req->persist_text, PERSIST_USUAL))
+	struct service_args *args = &req->settings;
+
+	args->persist = req->letters ? 360 : 300;
+	if (!strcmp(args->persist_text, PERSIST_USUAL))
 		return 0;
-	return parse_number("persistence", req->persist_text, 0,
-			    LBDR_TIMEOUT_MAX, &req->persist);
+	return parse_number("persistence", args->persist_text, 0,
+			    LBDR_TIMEOUT_MAX, &args->persist);
 }
 
 static int read_settings(struct request *req)
 {
-	if (req->refuse_text && parse_refuse(req->refuse_text, &req->refuse))
+	struct service_args *args = &req->settings;
+
+	if (args->refuse_text && parse_refuse(args->refuse_text, &args->refuse))
 		return -1;
-	if (req->stray_text && parse_stray(req->stray_text, &req->stray))
+	if (args->stray_text && parse_stray(args->stray_text, &args->stray))
 		return -1;
-	if (req->persist_text && read_persistence(req))
+	if (args->persist_text && read_persistence(req))
 		return -1;
-	if (req->netmask_text &&
-	    parse_netmask(req->netmask_text, req->service.at.family,
-			  &req->prefix))
+	if (args->netmask_text &&
+	    parse_netmask(args->netmask_text, req->service.at.family,
+			  &args->prefix))
 		return -1;
-	if (req->quiescent_text &&
-	    parse_yes("--expire-quiescent", req->quiescent_text,
-		      &req->expire_quiescent))
+	if (args->quiescent_text &&
+	    parse_yes("--expire-quiescent", args->quiescent_text,
+		      &args->expire_quiescent))
 		return -1;
-	if (req->timeouts_text &&
-	    parse_timeouts(req->timeouts_text, &req->timeouts))
+	if (args->timeouts_text &&
+	    parse_timeouts(args->timeouts_text, &req->director.timeouts))
 		return -1;
-	if (req->one_packet && req->no_one_packet)
+	if (args->one_packet && args->no_one_packet)
 		return fault("--ops and --no-ops exclude each other");
 	return 0;
 }
 
 static int read_drain(struct request *req)
 {
-	if (!req->drain_text || !strcmp(req->drain_text, DRAIN_ENDLESS))
+	struct server_args *args = &req->real;
+
+	if (!args->drain_text || !strcmp(args->drain_text, DRAIN_ENDLESS))
 		return 0;
-	return parse_number("time to drain", req->drain_text, 1,
-			    LBDR_TIMEOUT_MAX, &req->drain_s);
+	return parse_number("time to drain", args->drain_text, 1,
+			    LBDR_TIMEOUT_MAX, &args->drain_s);
 }
 
 static int read_interval(struct request *req)
 {
-	req->interval = 1;
-	if (!req->interval_text)
+	req->list.interval = 1;
+	if (!req->list.interval_text)
 		return 0;
-	return parse_number("interval", req->interval_text, 1, 3600,
-			    &req->interval);
+	return parse_number("interval", req->list.interval_text, 1, 3600,
+			    &req->list.interval);
 }
 
 static int read_idle(struct request *req)
 {
-	if (req->idle_text &&
-	    parse_number("idle time", req->idle_text, 0, LBDR_TIMEOUT_MAX,
-			 &req->idle))
+	struct conns_args *args = &req->conns;
+
+	if (args->idle_text &&
+	    parse_number("idle time", args->idle_text, 0, LBDR_TIMEOUT_MAX,
+			 &args->idle))
 		return -1;
-	if (req->recent_text &&
-	    parse_number("recent time", req->recent_text, 0, LBDR_TIMEOUT_MAX,
-			 &req->recent))
+	if (args->recent_text &&
+	    parse_number("recent time", args->recent_text, 0, LBDR_TIMEOUT_MAX,
+			 &args->recent))
 		return -1;
-	if (req->idle_text && req->recent_text && req->idle > req->recent)
+	if (args->idle_text && args->recent_text && args->idle > args->recent)
 		return fault("--idle %u and --recent %u exclude each other",
-			     req->idle, req->recent);
+			     args->idle, args->recent);
 	return 0;
 }
 
 /* What the verb conns is to do with those that are chosen. */
 static int read_conns(struct request *req, bool chosen)
 {
-	if (req->count && req->count_by_text)
+	struct conns_args *args = &req->conns;
+
+	if (args->count && args->count_by_text)
 		return fault("--count and --count-by exclude each other");
-	if (req->count_by_text &&
-	    parse_count_by(req->count_by_text, &req->count_by))
+	if (args->count_by_text &&
+	    parse_count_by(args->count_by_text, &args->count_by))
 		return -1;
-	if (req->kill &&
-	    (req->count || req->count_by_text || req->json ||
+	if (args->kill &&
+	    (args->count || args->count_by_text || req->json ||
 	     req->numeric || req->resolve))
 		return fault("--kill not supported with the options of listings");
-	if (req->all && !req->kill && !chosen)
+	if (args->all && !args->kill && !chosen)
 		return fault("--kill is required with --all");
 	return 0;
 }
@@ -177,21 +189,22 @@ static int read_conns(struct request *req, bool chosen)
 /* Which connections are meant, by list -c, conns and del-conn. */
 static int read_filter(struct request *req)
 {
-	bool chosen = req->server_text || req->client_text ||
-		      req->state_text || req->idle_text || req->recent_text ||
+	struct conns_args *args = &req->conns;
+	bool chosen = req->server_text || args->client_text ||
+		      args->state_text || args->idle_text || args->recent_text ||
 		      (req->vrf_text && !req->has_service);
-	bool deletes = req->verb == &verbs[VERB_DEL_CONN] || req->kill;
+	bool deletes = req->verb == &verbs[VERB_DEL_CONN] || args->kill;
 	bool conns = req->verb == &verbs[VERB_CONNS];
 	int family = 0;
 
-	if (req->client_text &&
-	    parse_client(req->client_text, &req->client, &req->client_prefix))
+	if (args->client_text &&
+	    parse_client(args->client_text, &args->client, &args->client_prefix))
 		return -1;
-	if (req->state_text && parse_state(req->state_text, &req->state))
+	if (args->state_text && parse_state(args->state_text, &args->state))
 		return -1;
 	if (read_idle(req))
 		return -1;
-	if (!deletes && !conns && !req->connections) {
+	if (!deletes && !conns && !req->list.connections) {
 		if (chosen && req->verb == &verbs[VERB_LIST])
 			return fault("-c is required with %s",
 				     "-r, --client, --state, --idle and --recent");
@@ -201,13 +214,13 @@ static int read_filter(struct request *req)
 		family = req->service.at.family;
 	else if (req->server_text)
 		family = req->server.family;
-	if (req->client_text && family && family != req->client.family)
+	if (args->client_text && family && family != args->client.family)
 		return fault("invalid client '%s': must be IPv%d, as service and server",
-			     req->client_text, family == AF_INET ? 4 : 6);
+			     args->client_text, family == AF_INET ? 4 : 6);
 	chosen = chosen || req->has_service;
-	if (req->all && chosen)
+	if (args->all && chosen)
 		return fault("--all not supported with filters");
-	if (deletes && !req->all && !chosen)
+	if (deletes && !args->all && !chosen)
 		return fault("a filter is required: a service, -r, --client, ..., or --all");
 	return conns ? read_conns(req, chosen) : 0;
 }
@@ -225,23 +238,23 @@ static int read_flow(struct request *req)
 			     req->verb->name);
 	if (!at->port || at->last_port)
 		return fault("invalid destination: must have one port");
-	if (!req->client_text)
+	if (!req->conns.client_text)
 		return fault("a source is required with %s: --client ADDR[:PORT]",
 			     req->verb->name);
-	if (req->client.family != at->family)
+	if (req->conns.client.family != at->family)
 		return fault("invalid client '%s': must be IPv%d, as the destination",
-			     req->client_text, at->family == AF_INET ? 4 : 6);
-	if (req->client_prefix != (at->family == AF_INET ? 32 : 128))
+			     req->conns.client_text, at->family == AF_INET ? 4 : 6);
+	if (req->conns.client_prefix != (at->family == AF_INET ? 32 : 128))
 		return fault("invalid client '%s': must be one address",
-			     req->client_text);
-	if (req->packet_mark_text) {
-		if (parse_fwmark(req->packet_mark_text, false, &mark))
+			     req->conns.client_text);
+	if (req->packet.mark_text) {
+		if (parse_fwmark(req->packet.mark_text, false, &mark))
 			return -1;
-		req->packet_mark = mark.fwmark;
+		req->packet.mark = mark.fwmark;
 	}
-	if (req->mac_text && parse_mac(req->mac_text, req->mac))
+	if (req->packet.mac_text && parse_mac(req->packet.mac_text, req->packet.mac))
 		return -1;
-	if (req->data && req->udp_text)
+	if (req->packet.data && req->udp_text)
 		return fault("--data not supported with --udp: it is an option for TCP and SCTP");
 	return 0;
 }
@@ -249,14 +262,15 @@ static int read_flow(struct request *req)
 static int read_entry(struct request *req, const char *const *words,
 		      size_t count)
 {
+	struct director_args *args = &req->director;
 	size_t i;
 
 	if (!count)
 		return fault("an entry is required with %s: prerouting, input or ingress",
 			     req->verb->name);
-	if (parse_entry(words[0], &req->entry))
+	if (parse_entry(words[0], &args->entry))
 		return -1;
-	if (req->entry != LBDR_ENTRY_INGRESS)
+	if (args->entry != LBDR_ENTRY_INGRESS)
 		return count > 1 ? fault("unexpected argument '%s'", words[1]) :
 				   0;
 	if (count == 1)
@@ -267,7 +281,7 @@ static int read_entry(struct request *req, const char *const *words,
 	for (i = 1; i < count; i++) {
 		if (!*words[i] || strlen(words[i]) >= IFNAMSIZ)
 			return fault("invalid name of a device: '%s'", words[i]);
-		req->devices[req->n_devices++] = words[i];
+		args->devices[args->n_devices++] = words[i];
 	}
 	return 0;
 }
@@ -303,7 +317,7 @@ static int read_words(struct request *req, const char *const *words,
 	unsigned int needs = req->verb->needs;
 
 	if (needs & TAKES_TIMEOUTS)
-		return parse_set(words, count, req->ipvsadm, &req->timeouts);
+		return parse_set(words, count, req->ipvsadm, &req->director.timeouts);
 	if (needs & TAKES_VIPS)
 		return read_vips(req, words, count);
 	if (needs & TAKES_ENTRY)
@@ -328,24 +342,24 @@ static int read_numeric(struct request *req)
 
 static int check_together(const struct request *req)
 {
-	bool table = req->stats || req->rate || req->thresholds ||
-		     req->persistent;
+	bool table = req->list.stats || req->list.rate || req->list.thresholds ||
+		     req->list.persistent;
 	/* ipvsadm has an order in which its tables go before each other. */
-	int listings = req->connections + req->timeout + req->info +
-		       req->drops +
-		       (req->ipvsadm ? table : req->stats + req->rate +
-				       req->thresholds + req->persistent);
+	int listings = req->list.connections + req->list.timeout + req->list.info +
+		       req->list.drops +
+		       (req->ipvsadm ? table : req->list.stats + req->list.rate +
+				       req->list.thresholds + req->list.persistent);
 
 	if (listings > 1)
 		return fault("listings exclude each other: give one (-c, --stats, --info, ...)");
-	if (req->sort && req->nosort && !req->ipvsadm)
+	if (req->list.sort && req->list.nosort && !req->ipvsadm)
 		return fault("--sort and --nosort exclude each other");
-	if (req->interval_text && req->verb == &verbs[VERB_LIST] && !req->rate)
+	if (req->list.interval_text && req->verb == &verbs[VERB_LIST] && !req->list.rate)
 		return fault("--rate is required with --interval");
-	if ((req->drops || req->info || req->timeout) && req->has_service)
+	if ((req->list.drops || req->list.info || req->list.timeout) && req->has_service)
 		return fault("a service is not supported with %s",
-			     req->drops ? "--drops" :
-			     req->info ? "--info" : "--timeout");
+			     req->list.drops ? "--drops" :
+			     req->list.info ? "--info" : "--timeout");
 	if (req->pretty && !req->json)
 		return fault("-j is required with -p");
 	return 0;
@@ -363,7 +377,7 @@ int request_read(struct request *req, const char *const *words, size_t count)
 {
 	if (read_words(req, words, count) || request_service(req) ||
 	    read_server(req) || read_scheduling(req) || read_settings(req) ||
-	    settings_read(req) || read_filter(req) || read_interval(req) ||
+	    settings_read(&req->real) || read_filter(req) || read_interval(req) ||
 	    read_drain(req) ||
 	    read_flow(req) || read_numeric(req))
 		return -1;

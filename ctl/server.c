@@ -38,8 +38,9 @@ static struct nlmsghdr *settings_message(struct nl *nl, const struct request *re
 {
 	struct nlmsghdr *nlh = server_request(nl, req, command);
 
-	settings_put(nlh, req, command == LBDR_CMD_SERVER_NEW);
-	if (req->direct)
+	settings_put(nlh, &req->real, req->letters,
+		     command == LBDR_CMD_SERVER_NEW);
+	if (req->real.direct)
 		mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD, LBDR_FORWARD_DR);
 	return nlh;
 }
@@ -68,7 +69,7 @@ struct nlmsghdr *server_del_message(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = server_request(nl, req, LBDR_CMD_SERVER_DEL);
 
-	if (req->drain_text)
+	if (req->real.drain_text)
 		mnl_attr_put(nlh, LBDR_A_SERVER_DRAIN, 0, NULL);
 	return nlh;
 }
@@ -123,7 +124,7 @@ static int ask_drain(struct nl *nl, const struct request *req,
 static int wait_drained(struct nl *nl, const struct request *req)
 {
 	const struct timespec look = { .tv_nsec = DRAIN_LOOK_MS * 1000000L };
-	double end = seconds_now() + req->drain_s;
+	double end = seconds_now() + req->real.drain_s;
 	struct drain drain;
 	int status;
 
@@ -146,5 +147,5 @@ int server_del(struct nl *nl, const struct request *req)
 {
 	int status = verdict(nl, server_del_message(nl, req));
 
-	return status || !req->drain_s ? status : wait_drained(nl, req);
+	return status || !req->real.drain_s ? status : wait_drained(nl, req);
 }

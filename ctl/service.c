@@ -16,20 +16,20 @@
  */
 static void put_settings(struct nlmsghdr *nlh, const struct request *req)
 {
-	if (req->scheduler || req->letters)
+	if (req->settings.scheduler || req->letters)
 		mnl_attr_put_strz(nlh, LBDR_A_SERVICE_SCHEDULER,
-				  req->scheduler ? req->scheduler : "wlc");
-	if (req->flags_text || req->letters)
+				  req->settings.scheduler ? req->settings.scheduler : "wlc");
+	if (req->settings.flags_text || req->letters)
 		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_FLAGS,
-				 req->sched_flags);
-	if (req->mh_size_text)
-		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_SIZE, req->mh_size);
-	if (req->refuse_text)
-		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_REFUSE, req->refuse);
-	if (req->stray_text)
-		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_STRAY, req->stray);
-	if (req->timeouts_text)
-		nl_put_timeouts(nlh, LBDR_A_SERVICE_TIMEOUT, &req->timeouts);
+				 req->settings.sched_flags);
+	if (req->settings.mh_size_text)
+		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_SIZE, req->settings.mh_size);
+	if (req->settings.refuse_text)
+		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_REFUSE, req->settings.refuse);
+	if (req->settings.stray_text)
+		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_STRAY, req->settings.stray);
+	if (req->settings.timeouts_text)
+		nl_put_timeouts(nlh, LBDR_A_SERVICE_TIMEOUT, &req->director.timeouts);
 }
 
 /* Without -p and -M, ipvsadm's -E ends persistence. */
@@ -38,11 +38,11 @@ static void put_persistence(struct nlmsghdr *nlh, const struct request *req,
 {
 	__u8 all = req->service.at.family == AF_INET ? 32 : 128;
 
-	if (req->persist_text || whole)
-		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_PERSIST, req->persist);
-	if (req->netmask_text || whole)
+	if (req->settings.persist_text || whole)
+		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_PERSIST, req->settings.persist);
+	if (req->settings.netmask_text || whole)
 		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_PERSIST_PREFIX,
-				req->netmask_text ? req->prefix : all);
+				req->settings.netmask_text ? req->settings.prefix : all);
 }
 
 /* ipvsadm's letters always set -o, or reset it. */
@@ -50,13 +50,13 @@ static void put_flags(struct nlmsghdr *nlh, const struct request *req)
 {
 	__u32 flags = 0, mask = 0;
 
-	if (req->one_packet || req->no_one_packet || req->letters)
+	if (req->settings.one_packet || req->settings.no_one_packet || req->letters)
 		mask |= LBDR_SERVICE_FLAG_ONE_PACKET;
-	if (req->one_packet)
+	if (req->settings.one_packet)
 		flags |= LBDR_SERVICE_FLAG_ONE_PACKET;
-	if (req->quiescent_text)
+	if (req->settings.quiescent_text)
 		mask |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
-	if (req->quiescent_text && req->expire_quiescent)
+	if (req->settings.quiescent_text && req->settings.expire_quiescent)
 		flags |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
 	if (!mask)
 		return;
@@ -72,7 +72,7 @@ static int send_settings(struct nl *nl, const struct request *req,
 	int status;
 
 	nl_ask(nl, nlh, NULL, NULL, &answer);
-	unknown = req->scheduler && answer.error == ENOENT;
+	unknown = req->settings.scheduler && answer.error == ENOENT;
 	status = nl_verdict(&answer, unknown ? "scheduler" : "service");
 	if (unknown)
 		schedulers_name(nl, stderr);

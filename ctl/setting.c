@@ -2,7 +2,7 @@
 /*
  * The settings of a server: numbers with an option, an attribute and a JSON member
  * each. A row of the table is what the tool knows of a setting, so that a new one is a
- * row here, an option in options.c and its members in struct request and struct server.
+ * row here, an option in options.c and its members in struct server_args and struct server.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,23 +19,23 @@ struct setting {
 	__u32 max;
 	__u32 usual;		/* the value without the option */
 	size_t value;		/* __u32 in struct server */
-	size_t wanted;		/* __u32 in struct request */
-	size_t text;		/* of the option, in struct request */
+	size_t wanted;		/* __u32 in struct server_args */
+	size_t text;		/* of the option, in struct server_args */
 };
 
 #define IN_SERVER(member) offsetof(struct server, member)
-#define IN_REQUEST(member) offsetof(struct request, member)
+#define IN_ARGS(member) offsetof(struct server_args, member)
 
 static const struct setting settings[] = {
 	{ "weight", "weight", "weight", 'w', true, LBDR_A_SERVER_WEIGHT,
-	  LBDR_WEIGHT_MAX, 1, IN_SERVER(weight), IN_REQUEST(weight),
-	  IN_REQUEST(weight_text) },
+	  LBDR_WEIGHT_MAX, 1, IN_SERVER(weight), IN_ARGS(weight),
+	  IN_ARGS(weight_text) },
 	{ "upper threshold", "upper", "upper_threshold", 'x', false,
-	  LBDR_A_SERVER_UPPER, ~0U, 0, IN_SERVER(upper), IN_REQUEST(upper),
-	  IN_REQUEST(upper_text) },
+	  LBDR_A_SERVER_UPPER, ~0U, 0, IN_SERVER(upper), IN_ARGS(upper),
+	  IN_ARGS(upper_text) },
 	{ "lower threshold", "lower", "lower_threshold", 'y', false,
-	  LBDR_A_SERVER_LOWER, ~0U, 0, IN_SERVER(lower), IN_REQUEST(lower),
-	  IN_REQUEST(lower_text) },
+	  LBDR_A_SERVER_LOWER, ~0U, 0, IN_SERVER(lower), IN_ARGS(lower),
+	  IN_ARGS(lower_text) },
 };
 
 static const struct setting *const settings_end = settings + ARRAY_SIZE(settings);
@@ -50,76 +50,78 @@ static __u32 value(const struct setting *setting, const struct server *server)
 	return *(const __u32 *)((const char *)server + setting->value);
 }
 
-static __u32 *wanted_of(const struct setting *setting, struct request *req)
+static __u32 *wanted_of(const struct setting *setting, struct server_args *args)
 {
-	return (__u32 *)((char *)req + setting->wanted);
+	return (__u32 *)((char *)args + setting->wanted);
 }
 
-static __u32 wanted(const struct setting *setting, const struct request *req)
+static __u32 wanted(const struct setting *setting, const struct server_args *args)
 {
-	return *(const __u32 *)((const char *)req + setting->wanted);
+	return *(const __u32 *)((const char *)args + setting->wanted);
 }
 
-static const char *text(const struct setting *setting, const struct request *req)
+static const char *text(const struct setting *setting, const struct server_args *args)
 {
-	return *(const char *const *)((const char *)req + setting->text);
+	return *(const char *const *)((const char *)args + setting->text);
 }
 
 /**
  * settings_read() - read the texts of a server's settings
- * @req: the request
+ * @args: what the command line says
  *
  * Return: 0; -1 for wrong usage, and then fault_text() tells more.
  */
-int settings_read(struct request *req)
+int settings_read(struct server_args *args)
 {
 	const struct setting *setting;
 
 	for (setting = settings; setting < settings_end; setting++) {
-		*wanted_of(setting, req) = setting->usual;
-		if (text(setting, req) &&
-		    parse_number(setting->name, text(setting, req), 0,
-				 setting->max, wanted_of(setting, req)))
+		*wanted_of(setting, args) = setting->usual;
+		if (text(setting, args) &&
+		    parse_number(setting->name, text(setting, args), 0,
+				 setting->max, wanted_of(setting, args)))
 			return -1;
 	}
-	if (req->upper_text && req->lower_text && req->lower > req->upper)
+	if (args->upper_text && args->lower_text && args->lower > args->upper)
 		return fault("invalid lower threshold %u: must not be above the upper one, %u",
-			     req->lower, req->upper);
+			     args->lower, args->upper);
 	return 0;
 }
 
 /**
  * settings_put() - put a server's settings into a message
  * @nlh: the message
- * @req: the request
+ * @args: what the command line says
+ * @all: put all of them, as ipvsadm's letters do
  * @adds: the message adds the server
  *
- * Settings without a text stay as they are. A server that is added has a weight, and
- * ipvsadm's letters set all settings.
+ * Settings without a text stay as they are. A server that is added has a
+ * weight.
  */
-void settings_put(struct nlmsghdr *nlh, const struct request *req, bool adds)
+void settings_put(struct nlmsghdr *nlh, const struct server_args *args,
+		  bool all, bool adds)
 {
 	const struct setting *setting;
 
 	for (setting = settings; setting < settings_end; setting++) {
-		if (text(setting, req) || req->letters ||
+		if (text(setting, args) || all ||
 		    (adds && setting->always))
 			mnl_attr_put_u32(nlh, setting->attr,
-					 wanted(setting, req));
+					 wanted(setting, args));
 	}
 }
 
 /**
  * settings_want() - set the settings of a server to those of a request
  * @server: the server
- * @req: the request
+ * @args: what the command line says
  */
-void settings_want(struct server *server, const struct request *req)
+void settings_want(struct server *server, const struct server_args *args)
 {
 	const struct setting *setting;
 
 	for (setting = settings; setting < settings_end; setting++)
-		*value_of(setting, server) = wanted(setting, req);
+		*value_of(setting, server) = wanted(setting, args);
 }
 
 /**

@@ -193,12 +193,12 @@ void tally_end(struct tally *tally)
 int tally_groups(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_dump_request(nl, LBDR_CMD_CONN_GET);
-	struct tally *tally = tally_begin(req->count_by);
+	struct tally *tally = tally_begin(req->conns.count_by);
 	struct nl_answer answer;
 	int status;
 
 	conns_filter(nlh, req);
-	if (req->count_by == COUNT_BY_SERVICE)
+	if (req->conns.count_by == COUNT_BY_SERVICE)
 		mnl_attr_put(nlh, LBDR_A_CONN_WITH_SERVICE, 0, NULL);
 	nl_ask(nl, nlh, tally_read, tally, &answer);
 	status = nl_verdict(&answer, "connection");

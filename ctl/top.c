@@ -465,7 +465,7 @@ static bool watch(int signals, const struct sample *now,
 int top_run(struct nl *nl, const struct request *req)
 {
 	struct sample now = { .when = 0 }, before = { .when = 0 };
-	struct view view = { .interval = req->interval };
+	struct view view = { .interval = req->list.interval };
 	int signals, status;
 
 	if (!screen_possible()) {

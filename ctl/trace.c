@@ -140,7 +140,7 @@ static void print_known(const struct trace *trace, const struct request *req)
 		       trace->expires_ms / 1000,
 		       trace->over ? "; closing: the packet starts a new one" :
 				     "");
-	else if (req->client.port)
+	else if (req->conns.client.port)
 		printf("%-12s none\n", "connection");
 	else
 		printf("%-12s new, any client port\n", "connection");
@@ -174,7 +174,7 @@ static void print_choice(const struct trace *trace, const struct request *req)
 	if (trace->random)
 		printf("%-12s random: the next packet may get another server\n",
 		       "");
-	if (trace->hashes_port && !req->client.port)
+	if (trace->hashes_port && !req->conns.client.port)
 		printf("%-12s hashes the client port, which was not given: --client ADDR:PORT\n",
 		       "");
 	if (there(&trace->first) && !same_server(&trace->first, &trace->server))
@@ -218,7 +218,7 @@ static void print_result(const struct trace *trace, bool numeric)
 
 static void print_packet(const struct request *req)
 {
-	struct endpoint client = req->client;
+	struct endpoint client = req->conns.client;
 	char to[ENDPOINT_TEXT];
 	char from[ENDPOINT_TEXT];
 
@@ -231,13 +231,13 @@ static void print_packet(const struct request *req)
 		address_text(&client, from);
 	printf("%-12s %s %s -> %s", "packet",
 	       protocol_name(req->service.protocol), from, to);
-	if (req->packet_mark)
-		printf(", mark %u", req->packet_mark);
-	if (req->mac_text)
-		printf(", from %s", req->mac_text);
+	if (req->packet.mark)
+		printf(", mark %u", req->packet.mark);
+	if (req->packet.mac_text)
+		printf(", from %s", req->packet.mac_text);
 	if (req->vrf_text)
 		printf(", vrf %s", req->vrf_text);
-	puts(req->data ? ", data" : "");
+	puts(req->packet.data ? ", data" : "");
 }
 
 void trace_print(const struct trace *trace, const struct request *req)
@@ -287,15 +287,15 @@ static json_t *packet_json(const struct request *req)
 
 	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:o, s:s?, s:b, s:s?}",
 			 "protocol", protocol_word(req->service.protocol),
-			 "client_address", address_text(&req->client, client),
-			 "client_port", port_json(req->client.port,
-						  req->client.port),
+			 "client_address", address_text(&req->conns.client, client),
+			 "client_port", port_json(req->conns.client.port,
+						  req->conns.client.port),
 			 "virtual_address", address_text(&req->service.at, to),
 			 "virtual_port", req->service.at.port,
-			 "fwmark", req->packet_mark ?
-				       json_integer(req->packet_mark) :
+			 "fwmark", req->packet.mark ?
+				       json_integer(req->packet.mark) :
 				       json_null(),
-			 "mac", req->mac_text, "data", req->data,
+			 "mac", req->packet.mac_text, "data", req->packet.data,
 			 "vrf", req->vrf_text);
 }
 
@@ -396,17 +396,17 @@ static void put_packet(struct nlmsghdr *nlh, const struct request *req)
 
 	mnl_attr_put_u8(nlh, LBDR_A_TRACE_FAMILY, at->family);
 	mnl_attr_put_u8(nlh, LBDR_A_TRACE_PROTOCOL, req->service.protocol);
-	nl_put_address(nlh, LBDR_A_TRACE_CLIENT_ADDRESS, &req->client);
-	if (req->client.port)
+	nl_put_address(nlh, LBDR_A_TRACE_CLIENT_ADDRESS, &req->conns.client);
+	if (req->conns.client.port)
 		mnl_attr_put_u16(nlh, LBDR_A_TRACE_CLIENT_PORT,
-				 htons(req->client.port));
+				 htons(req->conns.client.port));
 	nl_put_address(nlh, LBDR_A_TRACE_VIRTUAL_ADDRESS, at);
 	mnl_attr_put_u16(nlh, LBDR_A_TRACE_VIRTUAL_PORT, htons(at->port));
-	if (req->packet_mark)
-		mnl_attr_put_u32(nlh, LBDR_A_TRACE_MARK, req->packet_mark);
-	if (req->mac_text)
-		mnl_attr_put(nlh, LBDR_A_TRACE_MAC, sizeof(req->mac), req->mac);
-	if (req->data)
+	if (req->packet.mark)
+		mnl_attr_put_u32(nlh, LBDR_A_TRACE_MARK, req->packet.mark);
+	if (req->packet.mac_text)
+		mnl_attr_put(nlh, LBDR_A_TRACE_MAC, sizeof(req->packet.mac), req->packet.mac);
+	if (req->packet.data)
 		mnl_attr_put(nlh, LBDR_A_TRACE_DATA, 0, NULL);
 	if (req->vrf_text)
 		mnl_attr_put_strz(nlh, LBDR_A_TRACE_VRF, req->vrf_text);

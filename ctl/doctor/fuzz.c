@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../fuzz.h"
+#include "../tests/fuzz.h"
 #include "doctor.h"
 
 static void read_frame(int family, const __u8 *data, size_t size)

@@ -28,9 +28,9 @@ make_parsers()
 dir=$(cached parsers "metrics-$(hash_of "${packages[@]}" \
 	"$(declare -f make_parsers)")" make_parsers) || exit 1
 status=0
-"$dir/usr/bin/promtool" check metrics <"$TOP/ctl/check_metrics.prom" || status=1
+"$dir/usr/bin/promtool" check metrics <"$TOP/ctl/tests/check_metrics.prom" || status=1
 PYTHONPATH=$dir/usr/lib/python3/dist-packages /usr/bin/python3 - \
-	"$TOP/ctl/check_metrics.om" <<-'END' || status=1
+	"$TOP/ctl/tests/check_metrics.om" <<-'END' || status=1
 	import sys
 	from prometheus_client.openmetrics import parser
 

@@ -24,79 +24,79 @@ static bool has_udp(const struct request *req)
 
 static bool has_wrr(const struct request *req)
 {
-	return has_http(req) && req->scheduler && !strcmp(req->scheduler, "wrr");
+	return has_http(req) && req->settings.scheduler && !strcmp(req->settings.scheduler, "wrr");
 }
 
 static bool no_scheduler(const struct request *req)
 {
-	return !req->scheduler;
+	return !req->settings.scheduler;
 }
 
 static bool weighs_one(const struct request *req)
 {
-	return req->weight == 1 && req->server.port == 80;
+	return req->real.weight == 1 && req->server.port == 80;
 }
 
 static bool weighs_five(const struct request *req)
 {
-	return req->weight == 5 && req->direct && req->server.port == 80;
+	return req->real.weight == 5 && req->real.direct && req->server.port == 80;
 }
 
 static bool lists_rate(const struct request *req)
 {
-	return req->rate && !req->stats && req->interval;
+	return req->list.rate && !req->list.stats && req->list.interval;
 }
 
 static bool has_flags(const struct request *req)
 {
-	return req->flags_text &&
-	       req->sched_flags == (LBDR_SCHED_FLAG_PORT |
+	return req->settings.flags_text &&
+	       req->settings.sched_flags == (LBDR_SCHED_FLAG_PORT |
 				    LBDR_SCHED_FLAG_FALLBACK);
 }
 
 static bool has_no_flags(const struct request *req)
 {
-	return req->flags_text && !req->sched_flags;
+	return req->settings.flags_text && !req->settings.sched_flags;
 }
 
 static bool has_size(const struct request *req)
 {
-	return req->mh_size == 1009;
+	return req->settings.mh_size == 1009;
 }
 
 static bool resets(const struct request *req)
 {
-	return req->refuse_text && req->refuse == LBDR_REFUSE_RESET;
+	return req->settings.refuse_text && req->settings.refuse == LBDR_REFUSE_RESET;
 }
 
 static bool is_limited(const struct request *req)
 {
-	return req->upper == 10 && req->lower == 5 && req->weight == 1;
+	return req->real.upper == 10 && req->real.lower == 5 && req->real.weight == 1;
 }
 
 static bool is_unlimited(const struct request *req)
 {
-	return req->upper_text && !req->upper && !req->lower_text;
+	return req->real.upper_text && !req->real.upper && !req->real.lower_text;
 }
 
 static bool lists_thresholds(const struct request *req)
 {
-	return req->numeric && req->thresholds && !req->stats;
+	return req->numeric && req->list.thresholds && !req->list.stats;
 }
 
 static bool is_numeric(const struct request *req)
 {
-	return req->numeric && !req->connections && !req->has_service;
+	return req->numeric && !req->list.connections && !req->has_service;
 }
 
 static bool lists_connections(const struct request *req)
 {
-	return req->numeric && req->connections;
+	return req->numeric && req->list.connections;
 }
 
 static bool lists_stats(const struct request *req)
 {
-	return req->stats && req->exact && req->nosort;
+	return req->list.stats && req->list.exact && req->list.nosort;
 }
 
 static bool is_pretty(const struct request *req)
@@ -131,7 +131,7 @@ static bool names_rules(const struct request *req)
 
 static bool tries_rules(const struct request *req)
 {
-	return req->dry_run && names_rules(req);
+	return req->file.dry_run && names_rules(req);
 }
 
 static bool about_list(const struct request *req)
@@ -177,18 +177,18 @@ static bool has_mark6(const struct request *req)
 
 static bool persists(const struct request *req)
 {
-	return req->persist_text && !req->netmask_text &&
-	       req->persist == (req->letters ? 360 : 300);
+	return req->settings.persist_text && !req->settings.netmask_text &&
+	       req->settings.persist == (req->letters ? 360 : 300);
 }
 
 static bool persists_600(const struct request *req)
 {
-	return req->persist_text && req->persist == 600;
+	return req->settings.persist_text && req->settings.persist == 600;
 }
 
 static bool persists_no_more(const struct request *req)
 {
-	return req->persist_text && !req->persist;
+	return req->settings.persist_text && !req->settings.persist;
 }
 
 static bool persists_wrr(const struct request *req)
@@ -198,43 +198,43 @@ static bool persists_wrr(const struct request *req)
 
 static bool persists_24(const struct request *req)
 {
-	return req->persist == (req->letters ? 360 : 300) &&
-	       req->netmask_text && req->prefix == 24;
+	return req->settings.persist == (req->letters ? 360 : 300) &&
+	       req->settings.netmask_text && req->settings.prefix == 24;
 }
 
 static bool masks_24(const struct request *req)
 {
-	return req->netmask_text && req->prefix == 24 && !req->persist_text;
+	return req->settings.netmask_text && req->settings.prefix == 24 && !req->settings.persist_text;
 }
 
 static bool is_one_packet(const struct request *req)
 {
-	return req->one_packet && !req->no_one_packet && has_udp(req);
+	return req->settings.one_packet && !req->settings.no_one_packet && has_udp(req);
 }
 
 static bool is_no_one_packet(const struct request *req)
 {
-	return req->no_one_packet && !req->one_packet;
+	return req->settings.no_one_packet && !req->settings.one_packet;
 }
 
 static bool schedules_strays(const struct request *req)
 {
-	return req->stray_text && req->stray == LBDR_STRAY_SCHEDULE;
+	return req->settings.stray_text && req->settings.stray == LBDR_STRAY_SCHEDULE;
 }
 
 static bool expires_quiescent(const struct request *req)
 {
-	return req->quiescent_text && req->expire_quiescent;
+	return req->settings.quiescent_text && req->settings.expire_quiescent;
 }
 
 static bool keeps_quiescent(const struct request *req)
 {
-	return req->quiescent_text && !req->expire_quiescent;
+	return req->settings.quiescent_text && !req->settings.expire_quiescent;
 }
 
 static bool has_timeouts(const struct request *req)
 {
-	const struct timeouts *timeouts = &req->timeouts;
+	const struct timeouts *timeouts = &req->director.timeouts;
 
 	return timeouts->given[LBDR_CONN_STATE_ESTABLISHED] &&
 	       timeouts->seconds[LBDR_CONN_STATE_ESTABLISHED] == 7200 &&
@@ -246,7 +246,7 @@ static bool has_timeouts(const struct request *req)
 /* Three numbers, of which the second keeps what is. */
 static bool sets_two(const struct request *req)
 {
-	const struct timeouts *timeouts = &req->timeouts;
+	const struct timeouts *timeouts = &req->director.timeouts;
 
 	return timeouts->seconds[LBDR_CONN_STATE_ESTABLISHED] == 7200 &&
 	       timeouts->given[LBDR_CONN_STATE_ESTABLISHED] &&
@@ -257,30 +257,30 @@ static bool sets_two(const struct request *req)
 
 static bool drains(const struct request *req)
 {
-	return req->drain_text && !req->drain_s &&
+	return req->real.drain_text && !req->real.drain_s &&
 	       req->server.address[3] == 62;
 }
 
 static bool enters_input(const struct request *req)
 {
-	return req->entry == LBDR_ENTRY_INPUT && !req->n_devices;
+	return req->director.entry == LBDR_ENTRY_INPUT && !req->director.n_devices;
 }
 
 static bool enters_ingress(const struct request *req)
 {
-	return req->entry == LBDR_ENTRY_INGRESS && req->n_devices == 2 &&
-	       !strcmp(req->devices[0], "eth0") &&
-	       !strcmp(req->devices[1], "eth1");
+	return req->director.entry == LBDR_ENTRY_INGRESS && req->director.n_devices == 2 &&
+	       !strcmp(req->director.devices[0], "eth0") &&
+	       !strcmp(req->director.devices[1], "eth1");
 }
 
 static bool lists_persistent(const struct request *req)
 {
-	return req->persistent && !req->persist_text;
+	return req->list.persistent && !req->settings.persist_text;
 }
 
 static bool lists_timeout(const struct request *req)
 {
-	return req->timeout && !req->timeouts_text;
+	return req->list.timeout && !req->settings.timeouts_text;
 }
 
 static const struct command_row command_rows[] = {

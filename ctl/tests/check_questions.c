@@ -10,14 +10,14 @@
 
 static bool of_client(const struct request *req)
 {
-	return req->client.family == AF_INET && req->client_prefix == 24 &&
-	       !req->client.port && req->connections;
+	return req->conns.client.family == AF_INET && req->conns.client_prefix == 24 &&
+	       !req->conns.client.port && req->list.connections;
 }
 
 static bool of_port(const struct request *req)
 {
-	return req->client.family == AF_INET6 && req->client_prefix == 128 &&
-	       req->client.port == 40000;
+	return req->conns.client.family == AF_INET6 && req->conns.client_prefix == 128 &&
+	       req->conns.client.port == 40000;
 }
 
 static bool of_server(const struct request *req)
@@ -28,46 +28,46 @@ static bool of_server(const struct request *req)
 
 static bool of_state(const struct request *req)
 {
-	return req->state == LBDR_CONN_STATE_SYN_RECV;
+	return req->conns.state == LBDR_CONN_STATE_SYN_RECV;
 }
 
 static bool is_idle(const struct request *req)
 {
-	return req->idle_text && req->idle == 60 && req->recent_text &&
-	       req->recent == 3600;
+	return req->conns.idle_text && req->conns.idle == 60 && req->conns.recent_text &&
+	       req->conns.recent == 3600;
 }
 
 static bool counts(const struct request *req)
 {
-	return req->count && !req->kill && req->service.at.port == 80;
+	return req->conns.count && !req->conns.kill && req->service.at.port == 80;
 }
 
 static bool counts_by_state(const struct request *req)
 {
-	return req->count_by_text && req->count_by == COUNT_BY_STATE &&
+	return req->conns.count_by_text && req->conns.count_by == COUNT_BY_STATE &&
 	       req->json;
 }
 
 static bool kills(const struct request *req)
 {
-	return req->kill && req->state == LBDR_CONN_STATE_SYN_RECV;
+	return req->conns.kill && req->conns.state == LBDR_CONN_STATE_SYN_RECV;
 }
 
 static bool traces(const struct request *req)
 {
-	return req->service.at.port == 80 && req->client.port == 40000 &&
-	       req->client.address[3] == 7 && !req->packet_mark && !req->data;
+	return req->service.at.port == 80 && req->conns.client.port == 40000 &&
+	       req->conns.client.address[3] == 7 && !req->packet.mark && !req->packet.data;
 }
 
 static bool traces_all(const struct request *req)
 {
-	return !req->client.port && req->packet_mark == 16 && req->data &&
-	       req->mac_text && req->mac[0] == 2 && req->mac[5] == 0xfe;
+	return !req->conns.client.port && req->packet.mark == 16 && req->packet.data &&
+	       req->packet.mac_text && req->packet.mac[0] == 2 && req->packet.mac[5] == 0xfe;
 }
 
 static bool of_all(const struct request *req)
 {
-	return req->all && !req->has_service;
+	return req->conns.all && !req->has_service;
 }
 
 static bool examines(const struct request *req)
@@ -90,7 +90,7 @@ static bool examines_all(const struct request *req)
 
 static bool tries(const struct request *req)
 {
-	return req->dry_run && req->nr_vips == 1;
+	return req->file.dry_run && req->nr_vips == 1;
 }
 
 static bool takes_back(const struct request *req)
@@ -100,17 +100,17 @@ static bool takes_back(const struct request *req)
 
 static bool in_older_text(const struct request *req)
 {
-	return req->textfile;
+	return req->list.textfile;
 }
 
 static bool looks_each_second(const struct request *req)
 {
-	return req->interval == 1;
+	return req->list.interval == 1;
 }
 
 static bool looks_each_hour(const struct request *req)
 {
-	return req->interval == 3600;
+	return req->list.interval == 3600;
 }
 
 static const struct command_row command_rows[] = {

@@ -204,6 +204,10 @@ static void check_ports(void)
 
 	key.at.address[0] = 192;
 	count = read_ports();
+	if (!count) {
+		printf("skip - names of ports (the machine has no database of them)\n");
+		return;
+	}
 	for (i = 0; i < count; i++) {
 		key.protocol = ports[i].protocol;
 		key.at.port = ports[i].port;
@@ -216,7 +220,7 @@ static void check_ports(void)
 			snprintf(first, sizeof(first), "%s: %s", text,
 				 fault_text());
 	}
-	result(count > 100 && !wrong && !unread,
+	result(!wrong && !unread,
 	       "each of %u names of ports is read as it is written (%u, %u are not: %s)",
 	       count, wrong, unread, first);
 }

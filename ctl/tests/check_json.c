@@ -128,7 +128,7 @@ static void check_schema(void)
 		fprintf(out, "%s\n", row);
 	fclose(in);
 	fclose(out);
-	snprintf(name, sizeof(name), "json-%d.txt", JSON_VERSION);
+	snprintf(name, sizeof(name), "tests/json-%d.txt", JSON_VERSION);
 	in = fopen(name, "r");
 	while (in && fgets(row, sizeof(row), in)) {
 		row[strcspn(row, "\n")] = '\0';

@@ -396,9 +396,9 @@ static void check_keys(void)
 
 void check_watch(void)
 {
-	check_metrics("check_metrics.om", false,
+	check_metrics("tests/check_metrics.om", false,
 		      "the metrics are what check_metrics.om says");
-	check_metrics("check_metrics.prom", true,
+	check_metrics("tests/check_metrics.prom", true,
 		      "with --textfile, what check_metrics.prom says");
 	check_monitor();
 	check_screens();

@@ -263,7 +263,7 @@ static void check_tables(void)
 	const struct request list = { .ipvsadm = true, .numeric = true };
 	const struct request own = { .numeric = true };
 	const struct request persistent = {
-		.ipvsadm = true, .numeric = true, .persistent = true,
+		.ipvsadm = true, .numeric = true, .list.persistent = true,
 	};
 
 	compare(list_print, &list, &shot, table,
@@ -286,7 +286,7 @@ static void check_ranges(void)
 		.servers = (struct server *)range_servers,
 		.nr_servers = ARRAY_SIZE(range_servers),
 	};
-	const struct request own = { .persistent = true };
+	const struct request own = { .list.persistent = true };
 
 	compare(list_print, &own, &shot,
 		"Prot LocalAddress:Port            Weight    PersistConn ActiveConn InActConn|\n"

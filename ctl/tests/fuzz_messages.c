@@ -24,7 +24,7 @@ static void decode(const struct nlmsghdr *nlh)
 	static const struct request packet = {
 		.service = { .protocol = IPPROTO_TCP,
 			     .at = { .family = AF_INET, .port = 80 } },
-		.client = { .family = AF_INET }, .numeric = true,
+		.conns.client = { .family = AF_INET }, .numeric = true,
 	};
 	static const struct timespec never;
 	struct service_key key;

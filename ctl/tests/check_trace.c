@@ -20,7 +20,7 @@ static const struct request question = {
 	.has_service = true,
 	.service = { .protocol = IPPROTO_TCP,
 		     .at = { IPV4(192, 0, 2, 63), .port = 80 } },
-	.client = { IPV4(198, 51, 100, 7), .port = 40000 },
+	.conns.client = { IPV4(198, 51, 100, 7), .port = 40000 },
 	.numeric = true,
 	.netns = "blue",
 };
@@ -203,11 +203,11 @@ static void check_more(void)
 	};
 	struct capture capture;
 
-	req.client.port = 0;
-	req.packet_mark = 7;
-	req.mac_text = "02:00:5e:10:00:01";
+	req.conns.client.port = 0;
+	req.packet.mark = 7;
+	req.packet.mac_text = "02:00:5e:10:00:01";
 	req.vrf_text = "red";
-	req.data = true;
+	req.packet.data = true;
 	trace.server.at.port = 0;
 	trace.server.forward = LBDR_FORWARD_LOCAL;
 	capture_begin(&capture);
