@@ -30,6 +30,7 @@
 #include "pool.h"
 #include "service.h"
 #include "stats.h"
+#include "vip.h"
 
 unsigned int lbdr_net_id __read_mostly;
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_net_id);
@@ -87,6 +88,7 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 	ln->net = net;
 	mutex_init(&ln->config);
 	mutex_init(&ln->lock);
+	lbdr_vips_net_init(ln);
 	lbdr_hook_net_init(ln);
 	lbdr_ingress_net_init(ln);
 	lbdr_domain_net_init(ln);
