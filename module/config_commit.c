@@ -28,6 +28,7 @@
 #include "config.h"
 #include "device.h"
 #include "hook.h"
+#include "limit.h"
 #include "notify.h"
 #include "range.h"
 #include "sched.h"
@@ -146,6 +147,8 @@ static int lbdr_staged_append_added(struct lbdr_net *ln,
 		/* A new server has no connections to wait for. */
 		if (change->settings.drain)
 			continue;
+		if (lbdr_limit_servers(ln))
+			return -EDQUOT;
 		server = lbdr_server_alloc(ln, service, &change->addr,
 					   &change->settings);
 		if (!server)
@@ -690,7 +693,9 @@ static void lbdr_config_publish(struct lbdr_config *config)
  * Context: process, may sleep; lbdr_net.config held, lbdr_net.lock not held.
  * Return: 0, -EAGAIN if what staging relied on has changed, -ENODEV if a device
  * of the entry ingress does not exist, -EOPNOTSUPP if the hooks of the entry
- * cannot be registered, -ENOMEM, or what registering a hook returns.
+ * cannot be registered, -ENOMEM, -EDQUOT if the namespace may not have as many services
+ * or servers, -ESHUTDOWN if the module is being unloaded, or what registering a hook
+ * returns.
  */
 int lbdr_config_commit(struct lbdr_config *config)
 {

@@ -65,7 +65,12 @@ enum lbdr_hook {
  * @n_wide: services of the VIPs in @wide; WRITE_ONCE() under @config
  * @nexthops: next hops of the servers, see nexthop.h
  * @domains: VRFs, see domain.h
+ * @user: not owned by the initial user namespace, see limit.c; immutable
+ * @memcg: the cgroup that memory is charged to if @user, or NULL; set once under
+ *	@config
  * @n_conns: allocated connections, including those that wait to be freed; atomic
+ * @n_servers: allocated servers; atomic
+ * @n_destinations: allocated destinations of lblc and lblcr; atomic
  * @rate_count: new connections since @rate_start; atomic
  * @rate_start: jiffies when the current one-second interval began; cmpxchg()
  * @stateless_at: jiffies when a packet was last forwarded without a connection, 0 for
@@ -116,8 +121,12 @@ struct lbdr_net {
 	u32			n_wide;
 	struct lbdr_nexthops	nexthops;
 	struct lbdr_domains	domains;
+	bool			user;
+	struct mem_cgroup	*memcg;
 
 	atomic_t		n_conns ____cacheline_aligned_in_smp;
+	atomic_t		n_servers;
+	atomic_t		n_destinations;
 	atomic_t		rate_count;
 	u32			rate_start;
 	unsigned long		stateless_at;

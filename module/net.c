@@ -25,6 +25,7 @@
 #include "ingress.h"
 #include "lbdr.h"
 #include "lbdr_trace.h"
+#include "limit.h"
 #include "nexthop.h"
 #include "peers.h"
 #include "pool.h"
@@ -88,6 +89,7 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 	ln->net = net;
 	mutex_init(&ln->config);
 	mutex_init(&ln->lock);
+	lbdr_limit_net_init(ln);
 	lbdr_vips_net_init(ln);
 	lbdr_hook_net_init(ln);
 	lbdr_ingress_net_init(ln);
@@ -126,6 +128,7 @@ static void __net_exit lbdr_net_ops_exit(struct net *net)
 
 	lbdr_nexthop_net_exit(ln);
 	lbdr_domain_net_exit(ln);
+	lbdr_limit_net_exit(ln);
 	free_percpu(ln->drops);
 }
 

@@ -27,6 +27,7 @@
 #include "flow.h"
 #include "hook.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "pool.h"
 #include "range.h"
 #include "sched.h"
@@ -442,8 +443,8 @@ void lbdr_service_release_hooks(struct lbdr_net *ln,
  * @service: a new service without a pool
  *
  * Context: process, may sleep; lbdr_net.config held.
- * Return: 0, -ENOMEM, -ESHUTDOWN if the module is being unloaded, or what registering a
- * hook returns.
+ * Return: 0, -ENOMEM, -EDQUOT if the namespace may not have another service, -ESHUTDOWN
+ * if the module is being unloaded, or what registering a hook returns.
  */
 int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service)
 {
@@ -451,6 +452,9 @@ int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service)
 
 	lockdep_assert_held(&ln->config);
 
+	if (lbdr_limit_services(ln))
+		return -EDQUOT;
+	lbdr_limit_find_memcg(ln);
 	err = lbdr_service_insert(ln, service);
 	if (err)
 		return err;
