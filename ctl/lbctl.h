@@ -224,7 +224,6 @@ struct conns_args {
 	const char *recent_text;
 	const char *count_by_text;
 	bool all;
-	bool all_namespaces;
 	bool count;
 	bool kill;
 
@@ -289,6 +288,7 @@ struct request {
 	const char *netns;
 	bool numeric;		/* --numeric; at last: print no names */
 	bool resolve;
+	bool all_namespaces;	/* of clear */
 	bool json;
 	bool pretty;
 

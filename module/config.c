@@ -33,6 +33,7 @@
 
 #include "config.h"
 #include "notify.h"
+#include "range.h"
 
 static unsigned int batch_max = 1 << 20;
 module_param(batch_max, uint, 0644);
@@ -322,8 +323,7 @@ bool lbdr_config_overlaps(struct lbdr_config *config,
 		if (staged->present && !lbdr_service_key_equal(&staged->key, key) &&
 		    lbdr_service_overlap(&staged->key, key))
 			return true;
-	return lbdr_service_overlapping(config->ln, key, lbdr_config_keeps,
-					config);
+	return lbdr_range_overlapping(config->ln, key, lbdr_config_keeps, config);
 }
 
 /**

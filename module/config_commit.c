@@ -28,8 +28,11 @@
 #include "config.h"
 #include "device.h"
 #include "hook.h"
+#include "limit.h"
 #include "notify.h"
+#include "range.h"
 #include "sched.h"
+#include "vip.h"
 
 /* Servers that are reported with one hold of lbdr_net.lock */
 #define SERVERS_PER_HOLD	64
@@ -144,6 +147,8 @@ static int lbdr_staged_append_added(struct lbdr_net *ln,
 		/* A new server has no connections to wait for. */
 		if (change->settings.drain)
 			continue;
+		if (lbdr_limit_servers(ln))
+			return -EDQUOT;
 		server = lbdr_server_alloc(ln, service, &change->addr,
 					   &change->settings);
 		if (!server)
@@ -289,28 +294,58 @@ static void lbdr_config_unlink(struct lbdr_config *config)
 {
 	struct lbdr_staged_service *staged;
 
+	lbdr_range_cancel(config->ln);
 	list_for_each_entry(staged, &config->services, list)
 		if (staged->linked)
 			lbdr_service_unlink(config->ln, staged->service);
 }
 
+/* The services of many ports that lbdr_config_remove_services() removes. */
+static void lbdr_config_leave_ranges(struct lbdr_config *config)
+{
+	struct lbdr_net *ln = config->ln;
+	struct lbdr_staged_service *staged;
+	struct lbdr_service *service;
+
+	list_for_each_entry(staged, &config->services, list)
+		if (!staged->present && staged->service &&
+		    lbdr_service_key_wide(&staged->key))
+			lbdr_range_leave(ln, staged->service);
+	if (!config->flush)
+		return;
+	list_for_each_entry(service, &ln->service_list, list)
+		if (lbdr_service_key_wide(&service->key) &&
+		    !lbdr_config_keeps(service, config))
+			lbdr_range_leave(ln, service);
+}
+
 static int lbdr_config_link(struct lbdr_config *config)
 {
 	struct lbdr_staged_service *staged;
+	u32 n[LBDR_FAMILIES] = {};
 	int err;
 
 	list_for_each_entry(staged, &config->services, list) {
 		if (!staged->created)
 			continue;
 		err = lbdr_service_link(config->ln, staged->service);
-		if (err) {
-			lbdr_config_unlink(config);
-			return err;
-		}
+		if (err)
+			goto err;
 		staged->linked = true;
+		n[staged->key.family] += !lbdr_service_key_marked(&staged->key);
 		cond_resched();
 	}
+	lbdr_config_leave_ranges(config);
+	err = lbdr_range_prepare(config->ln) ?:
+	      lbdr_vips_reserve(config->ln, LBDR_V4, n[LBDR_V4]) ?:
+	      lbdr_vips_reserve(config->ln, LBDR_V6, n[LBDR_V6]);
+	if (err)
+		goto err;
 	return 0;
+
+err:
+	lbdr_config_unlink(config);
+	return err;
 }
 
 /* Devices by name, with a reference each. */
@@ -576,7 +611,8 @@ static void lbdr_config_remove_service(struct lbdr_net *ln,
 	cond_resched();
 }
 
-static void lbdr_config_remove_services(struct lbdr_config *config)
+/* Returns true if services were removed. */
+static bool lbdr_config_remove_services(struct lbdr_config *config)
 {
 	struct lbdr_net *ln = config->ln;
 	struct lbdr_staged_service *staged;
@@ -596,8 +632,7 @@ static void lbdr_config_remove_services(struct lbdr_config *config)
 							   config->origin);
 				any = true;
 			}
-	if (any)
-		lbdr_service_prune_vips(ln);
+	return any;
 }
 
 static void lbdr_config_publish_net(struct lbdr_config *config)
@@ -643,7 +678,8 @@ static void lbdr_config_publish(struct lbdr_config *config)
 		kvfree(staged->entries);
 		cond_resched();
 	}
-	lbdr_config_remove_services(config);
+	lbdr_range_publish(ln);
+	lbdr_vips_update(ln, lbdr_config_remove_services(config));
 	lbdr_lock(ln);
 	lbdr_config_publish_net(config);
 	ln->publishing = false;
@@ -657,7 +693,9 @@ static void lbdr_config_publish(struct lbdr_config *config)
  * Context: process, may sleep; lbdr_net.config held, lbdr_net.lock not held.
  * Return: 0, -EAGAIN if what staging relied on has changed, -ENODEV if a device
  * of the entry ingress does not exist, -EOPNOTSUPP if the hooks of the entry
- * cannot be registered, -ENOMEM, or what registering a hook returns.
+ * cannot be registered, -ENOMEM, -EDQUOT if the namespace may not have as many services
+ * or servers, -ESHUTDOWN if the module is being unloaded, or what registering a hook
+ * returns.
  */
 int lbdr_config_commit(struct lbdr_config *config)
 {
@@ -702,8 +740,9 @@ void lbdr_config_clear(struct lbdr_net *ln)
 
 	lockdep_assert_held(&ln->config);
 
+	lbdr_range_clear(ln);
 	list_for_each_entry_safe(service, next, &ln->service_list, list)
 		lbdr_config_remove_service(ln, service, NULL);
-	lbdr_service_prune_vips(ln);
+	lbdr_vips_update(ln, true);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_clear);

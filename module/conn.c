@@ -18,10 +18,11 @@
  * process context: RCU callbacks for many thousands of connections in one softirq
  * would delay the reception of packets.
  *
- * Memory is limited by conn_max for each namespace and by conn_max_all for all
- * namespaces. A connection counts until its memory is freed, not until it is
- * unlinked; otherwise a flood could allocate faster than grace periods end. flood.c
- * handles new connections when the table is nearly full.
+ * Memory is limited by conn_max for each namespace and by conn_max_all for all. Users'
+ * namespaces (limit.c) are also limited by conn_max_user each, and get no connection once
+ * all hold half of conn_max_all: the rest is the host's. A connection counts until its
+ * memory is freed, not until it is unlinked; otherwise a flood could allocate faster than
+ * grace periods end. flood.c handles new connections when the table is nearly full.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -34,6 +35,7 @@
 #include "flow.h"
 #include "lbdr.h"
 #include "lbdr_trace.h"
+#include "limit.h"
 #include "persist.h"
 #include "server.h"
 #include "service.h"
@@ -71,6 +73,11 @@ static unsigned int conn_max_all;
 module_param(conn_max_all, uint, 0644);
 MODULE_PARM_DESC(conn_max_all,
 		 "connections that all network namespaces may hold together (default: twice conn_max's default)");
+
+static unsigned int conn_max_user;
+module_param(conn_max_user, uint, 0644);
+MODULE_PARM_DESC(conn_max_user,
+		 "connections that a network namespace of another user namespace may hold (default: 1/16 of conn_max_all's default)");
 
 /* Connections of all namespaces. Reads miss the latest changes of each CPU. */
 static struct percpu_counter lbdr_conn_total;
@@ -149,6 +156,23 @@ u32 lbdr_conn_max(void)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_max);
 
+/**
+ * lbdr_conn_limit() - Get the number of connections that a namespace may hold
+ * @ln: the namespace
+ *
+ * Context: any.
+ */
+u32 lbdr_conn_limit(const struct lbdr_net *ln)
+{
+	return min(lbdr_conn_max(), ln->user ? READ_ONCE(conn_max_user) : U32_MAX);
+}
+
+/* The number of connections of all namespaces at which this one gets no new ones. */
+static u32 lbdr_conn_limit_all(const struct lbdr_net *ln)
+{
+	return READ_ONCE(conn_max_all) / (unlikely(ln->user) ? 2 : 1);
+}
+
 static bool lbdr_conn_above(u32 n, u32 max)
 {
 	return n > max - max / NEAR_LIMIT;
@@ -158,32 +182,28 @@ static bool lbdr_conn_above(u32 n, u32 max)
  * lbdr_conn_near_limit() - Check whether the connection table is nearly full
  * @ln: the namespace
  *
- * Both conn_max and conn_max_all are checked.
- *
  * Context: any.
  * Return: true if fewer than 1/NEAR_LIMIT of the entries are free.
  */
 bool lbdr_conn_near_limit(struct lbdr_net *ln)
 {
-	return lbdr_conn_above(atomic_read(&ln->n_conns), lbdr_conn_max()) ||
+	return lbdr_conn_above(atomic_read(&ln->n_conns), lbdr_conn_limit(ln)) ||
 	       lbdr_conn_above(percpu_counter_read_positive(&lbdr_conn_total),
-			       READ_ONCE(conn_max_all));
+			       lbdr_conn_limit_all(ln));
 }
 
 /**
  * lbdr_conn_full() - Check whether the connection table is full
  * @ln: the namespace
  *
- * Both conn_max and conn_max_all are checked.
- *
  * Context: any.
  * Return: true if no connection can be added.
  */
 bool lbdr_conn_full(const struct lbdr_net *ln)
 {
-	return (u32)atomic_read(&ln->n_conns) >= lbdr_conn_max() ||
+	return (u32)atomic_read(&ln->n_conns) >= lbdr_conn_limit(ln) ||
 	       percpu_counter_read_positive(&lbdr_conn_total) >=
-	       READ_ONCE(conn_max_all);
+	       lbdr_conn_limit_all(ln);
 }
 
 /**
@@ -502,22 +522,18 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 	int n;
 
 	n = atomic_inc_return(&ln->n_conns);
-	if (unlikely((u32)n > lbdr_conn_max())) {
-		pr_notice_once("a connection table is full, conn_max is %u: new connections are dropped and counted as conn-max (logged once)\n",
-			       lbdr_conn_max());
-		*why = LBDR_DROP_CONN_MAX;
-		goto err_count;
-	}
-	if (unlikely(percpu_counter_read_positive(&lbdr_conn_total) >=
-		     READ_ONCE(conn_max_all))) {
-		pr_notice_once("the connection tables of all network namespaces hold conn_max_all connections, %u: new connections are dropped and counted as conn-max (logged once)\n",
-			       READ_ONCE(conn_max_all));
+	if (unlikely((u32)n > lbdr_conn_limit(ln) ||
+		     percpu_counter_read_positive(&lbdr_conn_total) >=
+		     lbdr_conn_limit_all(ln))) {
+		/* Users must not use up the one line. */
+		if (!ln->user)
+			pr_notice_once("a connection table is full (conn_max: %u, conn_max_all: %u): new connections are dropped and counted as conn-max (logged once)\n",
+				       lbdr_conn_max(), READ_ONCE(conn_max_all));
 		*why = LBDR_DROP_CONN_MAX;
 		goto err_count;
 	}
 
-	conn = kmem_cache_alloc(lbdr_conn_cache[flow->family],
-				GFP_ATOMIC | __GFP_NOWARN);
+	conn = lbdr_limit_cache_alloc(ln, lbdr_conn_cache[flow->family]);
 	if (unlikely(!conn)) {
 		*why = LBDR_DROP_CONN_MEMORY;
 		goto err_count;
@@ -746,6 +762,8 @@ int lbdr_conn_init(void)
 		conn_max = default_max;
 	if (!conn_max_all)
 		conn_max_all = max(2 * default_max, conn_max);
+	if (!conn_max_user)
+		conn_max_user = max(2 * default_max, conn_max) / 16;
 
 	err = percpu_counter_init(&lbdr_conn_total, 0, GFP_KERNEL);
 	if (err)

@@ -67,6 +67,7 @@ bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn);
 bool lbdr_conn_reap(struct lbdr_net *ln, struct lbdr_conn *conn);
 long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn);
 u32 lbdr_conn_max(void);
+u32 lbdr_conn_limit(const struct lbdr_net *ln);
 bool lbdr_conn_near_limit(struct lbdr_net *ln);
 bool lbdr_conn_full(const struct lbdr_net *ln);
 bool lbdr_conn_free_pending(const struct lbdr_net *ln);

@@ -56,6 +56,7 @@
 #include "state.h"
 #include "stats.h"
 #include "symbols.h"
+#include "vip.h"
 #include "xmit.h"
 
 /*
@@ -345,10 +346,8 @@ static __always_inline bool lbdr_hook_vip(const struct lbdr_net *ln,
 					  const struct sk_buff *skb,
 					  enum lbdr_family family)
 {
-	u32 bit = family == LBDR_V4 ? lbdr_vip_hash4(ip_hdr(skb)->daddr) :
-				      lbdr_vip_hash6(&ipv6_hdr(skb)->daddr);
-
-	return test_bit(bit, ln->vips[family]);
+	return family == LBDR_V4 ? lbdr_vips_has4(ln, ip_hdr(skb)->daddr) :
+				   lbdr_vips_has6(ln, &ipv6_hdr(skb)->daddr);
 }
 
 static unsigned int lbdr_hook4(void *priv, struct sk_buff *skb,

@@ -45,14 +45,6 @@
 
 #define LBDR_MODULE_VERSION	"0.1"
 
-/*
- * Filter of destination addresses: one bit for each hash value, set if a VIP has this
- * hash. A packet whose bit is clear has no VIP as its destination. A set bit may be a
- * false positive, which costs lookups only. 4096 bits take 512 bytes; with several
- * thousand VIPs most bits are set.
- */
-#define LBDR_VIP_BITS		12
-
 /* Hooks of a family: LBDR_ENTRY_PREROUTING, LBDR_ENTRY_INPUT, and two more */
 enum lbdr_hook {
 	LBDR_HOOK_LOCAL = LBDR_ENTRY_INPUT + 1,
@@ -62,19 +54,23 @@ enum lbdr_hook {
 
 /**
  * struct lbdr_net - the director of one network namespace
- * @vips: filter of destination addresses; bits set under @config and @lock, cleared
- *	under @config
+ * @vips: filters of destination addresses, see vip.h; RCU, replaced under @config
  * @conns: connection tables; RCU
- * @services: services of one port and fwmark services, by key; RCU, changed under
- *	@config
- * @wide: services of a range of ports or all ports, by address and protocol; RCU,
+ * @services: services by key; RCU, changed under @config
+ * @wide: VIPs that have services of a range of ports or of all ports, see range.c; RCU,
  *	changed under @config
+ * @wide_changed: VIPs of @wide that the present commit changes; @config
  * @drops: counters by enum lbdr_drop; per CPU, written with BH off
  * @timeout: time-out of connections in seconds, by state; WRITE_ONCE() under @lock
- * @n_wide: services in @wide; WRITE_ONCE() under @config
+ * @n_wide: services of the VIPs in @wide; WRITE_ONCE() under @config
  * @nexthops: next hops of the servers, see nexthop.h
  * @domains: VRFs, see domain.h
+ * @user: not owned by the initial user namespace, see limit.c; immutable
+ * @memcg: the cgroup that memory is charged to if @user, or NULL; set once under
+ *	@config
  * @n_conns: allocated connections, including those that wait to be freed; atomic
+ * @n_servers: allocated servers; atomic
+ * @n_destinations: allocated destinations of lblc and lblcr; atomic
  * @rate_count: new connections since @rate_start; atomic
  * @rate_start: jiffies when the current one-second interval began; cmpxchg()
  * @stateless_at: jiffies when a packet was last forwarded without a connection, 0 for
@@ -115,17 +111,22 @@ enum lbdr_hook {
  * @n_staged: services and servers that all open transactions have staged; @lock
  */
 struct lbdr_net {
-	unsigned long		vips[LBDR_FAMILIES][BITS_TO_LONGS(1 << LBDR_VIP_BITS)];
+	struct lbdr_vips __rcu	*vips[LBDR_FAMILIES];
 	struct rhashtable	conns[LBDR_FAMILIES];
 	struct rhashtable	services;
-	struct rhltable		wide;
+	struct rhashtable	wide;
+	struct list_head	wide_changed;
 	u64 __percpu		*drops;
 	u32			timeout[LBDR_CONN_STATES];
 	u32			n_wide;
 	struct lbdr_nexthops	nexthops;
 	struct lbdr_domains	domains;
+	bool			user;
+	struct mem_cgroup	*memcg;
 
 	atomic_t		n_conns ____cacheline_aligned_in_smp;
+	atomic_t		n_servers;
+	atomic_t		n_destinations;
 	atomic_t		rate_count;
 	u32			rate_start;
 	unsigned long		stateless_at;

@@ -16,7 +16,9 @@
  *   gets that one connection.
  * - Only the garbage collector removes entries.
  *
- * Memory is limited by lblc_max entries. Destinations beyond that limit are not
+ * Memory is limited by lblc_max entries of a namespace and lblc_max_all entries of all
+ * namespaces, of which namespaces that are not owned by the initial user namespace may
+ * use one half. Destinations beyond that limit are not
  * added. The collector removes entries that were not used for lblc_expire
  * seconds, or for six minutes while the table is more than three quarters full.
  *
@@ -34,6 +36,7 @@
 #include <net/ipv6.h>
 
 #include "flow.h"
+#include "limit.h"
 #include "locality.h"
 #include "reclaim.h"
 #include "server.h"
@@ -48,7 +51,15 @@
 static unsigned int lblc_max = 16384;
 module_param(lblc_max, uint, 0644);
 MODULE_PARM_DESC(lblc_max,
-		 "maximum number of destinations in the table of a service with lblc or lblcr (default: 16384)");
+		 "maximum number of destinations in the tables of a network namespace's services with lblc or lblcr (default: 16384)");
+
+static unsigned int lblc_max_all = 1 << 19;
+module_param(lblc_max_all, uint, 0644);
+MODULE_PARM_DESC(lblc_max_all,
+		 "maximum number of destinations in the tables of all network namespaces (default: 524288)");
+
+/* Entries of all namespaces whose memory is not freed yet */
+static atomic_t lbdr_locality_total;
 
 static unsigned int lblc_expire = 24 * 3600;
 module_param(lblc_expire, uint, 0644);
@@ -60,6 +71,7 @@ MODULE_PARM_DESC(lblc_expire,
  * @gc: the garbage collector
  * @refs: number of entries whose memory is not freed yet, plus one for the
  *	service; the table is freed with the last one
+ * @ln: the namespace; set when the first entry is added
  * @reclaim: removes all entries after a grace period
  * @seed: of the hash
  * @mask: number of @buckets, a power of two, minus one
@@ -68,6 +80,7 @@ MODULE_PARM_DESC(lblc_expire,
 struct lbdr_locality {
 	struct delayed_work		gc;
 	atomic_t			refs;
+	struct lbdr_net			*ln;
 	struct lbdr_reclaim		reclaim;
 	u32				seed;
 	u32				mask;
@@ -107,9 +120,32 @@ static void lbdr_locality_put(struct lbdr_locality *table)
 		kvfree(table);
 }
 
+static void lbdr_locality_uncharge(struct lbdr_net *ln)
+{
+	atomic_dec(&lbdr_locality_total);
+	atomic_dec(&ln->n_destinations);
+}
+
+/* Counts an entry. Returns false if the namespace may not have another one. */
+static bool lbdr_locality_charge(struct lbdr_net *ln)
+{
+	u32 max = READ_ONCE(lblc_max), max_all = READ_ONCE(lblc_max_all);
+	u32 n = atomic_inc_return(&ln->n_destinations);
+	u32 n_all = atomic_inc_return(&lbdr_locality_total);
+
+	if (n <= max && n_all <= (ln->user ? max_all / 2 : max_all))
+		return true;
+	if (!ln->user)
+		pr_notice_once("the destination tables of lblc and lblcr are full (lblc_max: %u, lblc_max_all: %u): new destinations are not added (logged once)\n",
+			       max, max_all);
+	lbdr_locality_uncharge(ln);
+	return false;
+}
+
 /* No reader is left, so that the set cannot be replaced any more. */
 static void lbdr_locality_entry_free(struct lbdr_locality_entry *entry)
 {
+	lbdr_locality_uncharge(entry->table->ln);
 	lbdr_locality_set_free(rcu_dereference_protected(entry->set, true));
 	lbdr_locality_put(entry->table);
 	kfree(entry);
@@ -130,10 +166,11 @@ static struct lbdr_locality_set *
 lbdr_locality_set_alloc(const struct lbdr_locality_set *old,
 			const struct lbdr_server *del, struct lbdr_server *add)
 {
+	const struct lbdr_net *ln = add ? add->ln : old->servers[0]->ln;
 	u32 i, n = (old ? old->n : 0) + !!add;
 	struct lbdr_locality_set *set;
 
-	set = kmalloc(struct_size(set, servers, n), GFP_ATOMIC | __GFP_NOWARN);
+	set = lbdr_limit_alloc(ln, struct_size(set, servers, n));
 	if (!set)
 		return NULL;
 	set->n = 0;
@@ -257,18 +294,18 @@ lbdr_locality_entry_alloc(struct lbdr_locality *table,
 			  const struct in6_addr *addr,
 			  struct lbdr_server *server)
 {
+	struct lbdr_net *ln = server->ln;
 	struct lbdr_locality_entry *entry;
 	struct lbdr_locality_set *set;
 
-	/* One reference is the service's. */
-	if (atomic_inc_return(&table->refs) - 1 > READ_ONCE(lblc_max)) {
-		pr_notice_once("destination table of lblc or lblcr is full (lblc_max: %u): new destinations are not added (logged once)\n",
-			       READ_ONCE(lblc_max));
+	atomic_inc(&table->refs);
+	/* Always the same value */
+	WRITE_ONCE(table->ln, ln);
+	if (!lbdr_locality_charge(ln))
 		goto err_put;
-	}
-	entry = kmalloc(sizeof(*entry), GFP_ATOMIC | __GFP_NOWARN);
+	entry = lbdr_limit_alloc(ln, sizeof(*entry));
 	if (!entry)
-		goto err_put;
+		goto err_uncharge;
 	set = lbdr_locality_set_alloc(NULL, NULL, server);
 	if (!set)
 		goto err_free;
@@ -280,6 +317,8 @@ lbdr_locality_entry_alloc(struct lbdr_locality *table,
 
 err_free:
 	kfree(entry);
+err_uncharge:
+	lbdr_locality_uncharge(ln);
 err_put:
 	lbdr_locality_put(table);
 	return NULL;
@@ -377,9 +416,11 @@ static bool lbdr_locality_prune(struct lbdr_locality_entry *entry)
 void lbdr_locality_gc(struct lbdr_locality *table, u32 now)
 {
 	struct lbdr_locality_entry *entry, *next;
+	const struct lbdr_net *ln = READ_ONCE(table->ln);
 	u32 i, limit = lbdr_locality_expire();
 
-	if (atomic_read(&table->refs) > READ_ONCE(lblc_max) / 4 * 3)
+	/* Without @ln no entry was added yet. */
+	if (ln && atomic_read(&ln->n_destinations) > READ_ONCE(lblc_max) / 4 * 3)
 		limit = min_t(u32, limit, EXPIRE_NEARLY_FULL);
 
 	for (i = 0; i <= table->mask; i++) {

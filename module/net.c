@@ -25,12 +25,14 @@
 #include "ingress.h"
 #include "lbdr.h"
 #include "lbdr_trace.h"
+#include "limit.h"
 #include "nexthop.h"
 #include "peers.h"
 #include "pool.h"
 #include "reclaim.h"
 #include "service.h"
 #include "stats.h"
+#include "vip.h"
 
 unsigned int lbdr_net_id __read_mostly;
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_net_id);
@@ -88,6 +90,8 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 	ln->net = net;
 	mutex_init(&ln->config);
 	mutex_init(&ln->lock);
+	lbdr_limit_net_init(ln);
+	lbdr_vips_net_init(ln);
 	lbdr_hook_net_init(ln);
 	lbdr_ingress_net_init(ln);
 	lbdr_domain_net_init(ln);
@@ -125,6 +129,7 @@ static void __net_exit lbdr_net_ops_exit(struct net *net)
 
 	lbdr_nexthop_net_exit(ln);
 	lbdr_domain_net_exit(ln);
+	lbdr_limit_net_exit(ln);
 	free_percpu(ln->drops);
 }
 

@@ -91,6 +91,10 @@ int lbdr_nl_commit(struct lbdr_config *config, struct genl_info *info)
 		GENL_SET_ERR_MSG(info,
 				 "cannot register the hooks of this entry: netfilter at ingress not supported, or no memory");
 		break;
+	case -EDQUOT:
+		GENL_SET_ERR_MSG(info,
+				 "this user's network namespace has as many services or servers as it may have: see user_services_max, user_servers_max");
+		break;
 	case -ESHUTDOWN:
 		GENL_SET_ERR_MSG(info, "the module is being unloaded");
 		break;

@@ -25,6 +25,7 @@
 #include "service.h"
 #include "state.h"
 #include "stats.h"
+#include "vip.h"
 
 /* Sets the final verdict. */
 static void lbdr_peek_end(struct lbdr_peek_result *result, u8 verdict,
@@ -220,10 +221,8 @@ static bool lbdr_peek_walk(struct lbdr_net *ln,
 static bool lbdr_peek_vip(const struct lbdr_net *ln,
 			  const struct lbdr_flow *flow)
 {
-	u32 bit = flow->family == LBDR_V4 ? lbdr_vip_hash4(flow->v4.vip) :
-					    lbdr_vip_hash6(&flow->v6.vip);
-
-	return test_bit(bit, ln->vips[flow->family]);
+	return flow->family == LBDR_V4 ? lbdr_vips_has4(ln, flow->v4.vip) :
+					 lbdr_vips_has6(ln, &flow->v6.vip);
 }
 
 /**

@@ -134,6 +134,7 @@ lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
 	server->lower = settings->lower;
 	refcount_set(&server->refs, 1);
 	spin_lock_init(&server->lock);
+	atomic_inc(&ln->n_servers);
 	return server;
 
 err_nexthop:
@@ -153,6 +154,7 @@ void lbdr_server_put(struct lbdr_server *server)
 {
 	if (!refcount_dec_and_test(&server->refs))
 		return;
+	atomic_dec(&server->ln->n_servers);
 	lbdr_nexthop_put(server->nexthop);
 	free_percpu(server->stats);
 	kfree_rcu(server, rcu);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The tables of virtual services, and the filter of VIPs in front of them.
+ * The tables of virtual services.
  *
  * A packet without a connection looks its service up in this order: services of
- * one port, by (family, protocol, L3 domain, VIP, port); wide services, by (family,
- * protocol, L3 domain, VIP), where a range that contains the port comes before port
- * 0; and, at the hook behind the mangle table, services of a fwmark. A packet in a
- * VRF looks for services bound to that VRF first.
+ * one port, by (family, protocol, L3 domain, VIP, port); services of many ports, by
+ * (family, protocol, L3 domain, VIP) and then the port, where a range that contains
+ * the port comes before port 0 (range.c); and, at the hook behind the mangle table,
+ * services of a fwmark. A packet in a VRF looks for services bound to that VRF first.
  *
  * Packets read the tables under rcu_read_lock(). A list has all services in the
  * order of adding. Only transactions change tables and list (config_commit.c),
@@ -27,11 +27,14 @@
 #include "flow.h"
 #include "hook.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "pool.h"
+#include "range.h"
 #include "sched.h"
 #include "server.h"
 #include "service.h"
 #include "stats.h"
+#include "vip.h"
 
 /*
  * Every first packet of a connection looks a service up, so this hashes less than
@@ -66,14 +69,6 @@ static const struct rhashtable_params lbdr_service_params = {
 	.automatic_shrinking	= true,
 };
 
-/* The key up to the ports: the services of one address share a list. */
-static const struct rhashtable_params lbdr_service_wide_params = {
-	.head_offset		= offsetof(struct lbdr_service, wide),
-	.key_offset		= offsetof(struct lbdr_service, key),
-	.key_len		= offsetof(struct lbdr_service_key, port),
-	.automatic_shrinking	= true,
-};
-
 /**
  * lbdr_service_table_init() - Allocate the tables of a namespace
  * @ln: the namespace
@@ -91,7 +86,7 @@ int lbdr_service_table_init(struct lbdr_net *ln)
 	err = rhashtable_init(&ln->services, &lbdr_service_params);
 	if (err)
 		return err;
-	err = rhltable_init(&ln->wide, &lbdr_service_wide_params);
+	err = lbdr_range_net_init(ln);
 	if (err)
 		rhashtable_destroy(&ln->services);
 	return err;
@@ -105,50 +100,8 @@ int lbdr_service_table_init(struct lbdr_net *ln)
  */
 void lbdr_service_table_exit(struct lbdr_net *ln)
 {
-	rhltable_destroy(&ln->wide);
+	lbdr_range_net_exit(ln);
 	rhashtable_destroy(&ln->services);
-}
-
-static u32 lbdr_vip_hash(const struct lbdr_service_key *key)
-{
-	return key->family == LBDR_V4 ? lbdr_vip_hash4(key->addr.ip) :
-					lbdr_vip_hash6(&key->addr.in6);
-}
-
-static void lbdr_service_prune_family(struct lbdr_net *ln,
-				      enum lbdr_family family)
-{
-	DECLARE_BITMAP(used, 1 << LBDR_VIP_BITS) = {};
-	const struct lbdr_service *service;
-	u32 bit;
-
-	list_for_each_entry(service, &ln->service_list, list) {
-		if (service->key.family == family &&
-		    !lbdr_service_key_marked(&service->key))
-			__set_bit(lbdr_vip_hash(&service->key), used);
-		cond_resched();
-	}
-	for_each_set_bit(bit, ln->vips[family], 1 << LBDR_VIP_BITS)
-		if (!test_bit(bit, used))
-			clear_bit(bit, ln->vips[family]);
-}
-
-/**
- * lbdr_service_prune_vips() - Clear filter bits that no service needs any more
- * @ln: the namespace
- *
- * One walk over the services that are left, however many were removed.
- *
- * Context: process, may sleep; lbdr_net.config held.
- */
-void lbdr_service_prune_vips(struct lbdr_net *ln)
-{
-	enum lbdr_family family;
-
-	lockdep_assert_held(&ln->config);
-
-	for (family = 0; family < LBDR_FAMILIES; family++)
-		lbdr_service_prune_family(ln, family);
 }
 
 /* The last port of a service. */
@@ -164,19 +117,6 @@ static __always_inline bool
 lbdr_service_published(const struct lbdr_service *service)
 {
 	return rcu_access_pointer(service->pool);
-}
-
-static struct lbdr_service *
-lbdr_service_find_wide(struct lbdr_net *ln, const struct lbdr_service_key *key)
-{
-	struct lbdr_service *service;
-	struct rhlist_head *list, *at;
-
-	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
-	rhl_for_each_entry_rcu(service, at, list, wide)
-		if (lbdr_service_key_equal(&service->key, key))
-			return service;
-	return NULL;
 }
 
 /**
@@ -195,36 +135,13 @@ struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
 	lbdr_assert_stable(ln);
 
 	rcu_read_lock();
-	service = lbdr_service_key_wide(key) ?
-		  lbdr_service_find_wide(ln, key) :
-		  rhashtable_lookup(&ln->services, key, lbdr_service_params);
+	service = rhashtable_lookup(&ln->services, key, lbdr_service_params);
 	if (service && !lbdr_service_published(service))
 		service = NULL;
 	rcu_read_unlock();
 	return service;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_find);
-
-/* The range that @key's port is in, else the service of all ports. */
-static struct lbdr_service *
-lbdr_service_of_range(struct lbdr_net *ln, const struct lbdr_service_key *key)
-{
-	struct lbdr_service *service, *any = NULL;
-	struct rhlist_head *list, *at;
-	u16 port = ntohs(key->port);
-
-	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
-	rhl_for_each_entry_rcu(service, at, list, wide) {
-		if (!lbdr_service_published(service))
-			continue;
-		if (!service->key.port)
-			any = service;
-		else if (port >= ntohs(service->key.port) &&
-			 port <= lbdr_service_last(&service->key))
-			return service;
-	}
-	return any;
-}
 
 static __always_inline struct lbdr_service *
 lbdr_service_of_key(struct lbdr_net *ln, const struct lbdr_service_key *key)
@@ -235,7 +152,7 @@ lbdr_service_of_key(struct lbdr_net *ln, const struct lbdr_service_key *key)
 	if (likely(service && lbdr_service_published(service)))
 		return service;
 	return READ_ONCE(ln->n_wide) && !lbdr_service_key_marked(key) ?
-	       lbdr_service_of_range(ln, key) : NULL;
+	       lbdr_range_find(ln, key) : NULL;
 }
 
 /* The service of the VRF that @key names, if any service is bound to a VRF. */
@@ -329,45 +246,6 @@ bool lbdr_service_overlap(const struct lbdr_service_key *a,
 }
 
 /**
- * lbdr_service_overlapping() - Find another service that has ports of a range
- * @ln: the namespace
- * @key: the range, or a key that is none
- * @keeps: whether a service counts
- * @data: passed to @keeps
- *
- * Context: process, lbdr_net.lock or lbdr_net.config held.
- * Return: the service or NULL.
- */
-struct lbdr_service *
-lbdr_service_overlapping(struct lbdr_net *ln,
-			 const struct lbdr_service_key *key,
-			 bool (*keeps)(const struct lbdr_service *service,
-				       void *data),
-			 void *data)
-{
-	struct lbdr_service *service, *found = NULL;
-	struct rhlist_head *list, *at;
-
-	lbdr_assert_stable(ln);
-
-	if (!key->last_port)
-		return NULL;
-	rcu_read_lock();
-	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
-	rhl_for_each_entry_rcu(service, at, list, wide) {
-		if (!lbdr_service_published(service) ||
-		    !lbdr_service_overlap(&service->key, key) ||
-		    lbdr_service_key_equal(&service->key, key) ||
-		    !keeps(service, data))
-			continue;
-		found = service;
-		break;
-	}
-	rcu_read_unlock();
-	return found;
-}
-
-/**
  * lbdr_service_settings_equal() - Compare settings
  * @a: settings
  * @b: other settings
@@ -446,6 +324,7 @@ struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
 	service->ln = ln;
 	service->key = *key;
 	lbdr_domain_hold(ln, key->domain);
+	INIT_LIST_HEAD(&service->added);
 	INIT_LIST_HEAD(&service->stale);
 	INIT_LIST_HEAD(&service->servers);
 	return service;
@@ -468,27 +347,24 @@ static int lbdr_service_insert(struct lbdr_net *ln,
 {
 	int err;
 
-	if (!lbdr_service_key_wide(&service->key))
-		return rhashtable_lookup_insert_fast(&ln->services,
-						     &service->node,
-						     lbdr_service_params);
-	err = rhltable_insert(&ln->wide, &service->wide,
-			      lbdr_service_wide_params);
-	if (!err)
-		WRITE_ONCE(ln->n_wide, ln->n_wide + 1);
+	err = rhashtable_lookup_insert_fast(&ln->services, &service->node,
+					    lbdr_service_params);
+	if (err || !lbdr_service_key_wide(&service->key))
+		return err;
+	err = lbdr_range_link(ln, service);
+	if (err)
+		rhashtable_remove_fast(&ln->services, &service->node,
+				       lbdr_service_params);
 	return err;
 }
 
 static void lbdr_service_remove(struct lbdr_net *ln,
 				struct lbdr_service *service)
 {
-	if (!lbdr_service_key_wide(&service->key)) {
-		rhashtable_remove_fast(&ln->services, &service->node,
-				       lbdr_service_params);
-		return;
-	}
-	rhltable_remove(&ln->wide, &service->wide, lbdr_service_wide_params);
-	WRITE_ONCE(ln->n_wide, ln->n_wide - 1);
+	if (lbdr_service_key_wide(&service->key))
+		lbdr_range_unlink(ln, service);
+	rhashtable_remove_fast(&ln->services, &service->node,
+			       lbdr_service_params);
 }
 
 static bool lbdr_service_any(const struct lbdr_net *ln)
@@ -567,8 +443,8 @@ void lbdr_service_release_hooks(struct lbdr_net *ln,
  * @service: a new service without a pool
  *
  * Context: process, may sleep; lbdr_net.config held.
- * Return: 0, -ENOMEM, -ESHUTDOWN if the module is being unloaded, or what registering a
- * hook returns.
+ * Return: 0, -ENOMEM, -EDQUOT if the namespace may not have another service, -ESHUTDOWN
+ * if the module is being unloaded, or what registering a hook returns.
  */
 int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service)
 {
@@ -576,6 +452,9 @@ int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service)
 
 	lockdep_assert_held(&ln->config);
 
+	if (lbdr_limit_services(ln))
+		return -EDQUOT;
+	lbdr_limit_find_memcg(ln);
 	err = lbdr_service_insert(ln, service);
 	if (err)
 		return err;
@@ -603,7 +482,7 @@ void lbdr_service_unlink(struct lbdr_net *ln, struct lbdr_service *service)
 /**
  * lbdr_service_publish() - Make a service visible to packets and readers
  * @ln: the namespace
- * @service: linked
+ * @service: linked, and lbdr_vips_reserve() was called for its VIP
  * @pool: its first pool
  *
  * Context: process, lbdr_net.config and lbdr_net.lock held.
@@ -615,9 +494,7 @@ void lbdr_service_publish(struct lbdr_net *ln, struct lbdr_service *service,
 
 	list_add_tail(&service->list, &ln->service_list);
 	lbdr_pool_publish(ln, service, pool);
-	if (!lbdr_service_key_marked(&service->key))
-		set_bit(lbdr_vip_hash(&service->key),
-			ln->vips[service->key.family]);
+	lbdr_vips_add(ln, &service->key);
 	lbdr_device_disable_lro(ln);
 	service->generation = lbdr_changed(ln);
 	ln->list_generation = service->generation;
@@ -629,7 +506,7 @@ void lbdr_service_publish(struct lbdr_net *ln, struct lbdr_service *service,
  * @service: still has its pool, for packets that have found it
  *
  * lbdr_service_release_hooks(), lbdr_service_free() and, after one or many,
- * lbdr_service_prune_vips() follow.
+ * lbdr_vips_update() follow.
  *
  * Context: process, lbdr_net.config and lbdr_net.lock held.
  */

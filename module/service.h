@@ -5,7 +5,6 @@
 #ifndef _LBDR_SERVICE_H
 #define _LBDR_SERVICE_H
 
-#include <linux/hash.h>
 #include <linux/rhashtable.h>
 
 #include "flow.h"
@@ -13,6 +12,7 @@
 #include "stats.h"
 
 struct lbdr_pool;
+struct lbdr_range_vip;
 struct lbdr_sched_ops;
 
 /**
@@ -84,8 +84,10 @@ struct lbdr_service_settings {
 
 /**
  * struct lbdr_service - a virtual service
- * @node: in lbdr_net.services, unless it is a wide one; RCU
- * @wide: in lbdr_net.wide, if it is a wide one; RCU
+ * @node: in lbdr_net.services; RCU
+ * @vip: the VIP of a service of many ports, see range.c; lbdr_net.config
+ * @added: in the list of new services of @vip; lbdr_net.config
+ * @leaving: to be removed from @vip by the present commit; lbdr_net.config
  * @ln: the namespace; immutable
  * @key: immutable; a reference to the L3 domain is held
  * @pool: snapshot of the servers for schedulers; RCU, replaced under
@@ -109,10 +111,10 @@ struct lbdr_service_settings {
  * @rcu: frees it after the last packet that has found it
  */
 struct lbdr_service {
-	union {
-		struct rhash_head	node;
-		struct rhlist_head	wide;
-	};
+	struct rhash_head		node;
+	struct lbdr_range_vip		*vip;
+	struct list_head		added;
+	bool				leaving;
 	struct lbdr_net			*ln;
 	struct lbdr_service_key		key;
 	struct lbdr_pool __rcu		*pool;
@@ -142,12 +144,6 @@ struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
 					  u16 domain);
 bool lbdr_service_overlap(const struct lbdr_service_key *a,
 			  const struct lbdr_service_key *b);
-struct lbdr_service *
-lbdr_service_overlapping(struct lbdr_net *ln,
-			 const struct lbdr_service_key *key,
-			 bool (*keeps)(const struct lbdr_service *service,
-				       void *data),
-			 void *data);
 bool lbdr_service_settings_equal(const struct lbdr_service_settings *a,
 				 const struct lbdr_service_settings *b);
 bool lbdr_sched_equal(const struct lbdr_sched *a, const struct lbdr_sched *b);
@@ -166,22 +162,8 @@ void lbdr_service_release_hooks(struct lbdr_net *ln,
 void lbdr_service_free(struct lbdr_service *service);
 void lbdr_service_set(struct lbdr_service *service,
 		      const struct lbdr_service_settings *settings);
-void lbdr_service_prune_vips(struct lbdr_net *ln);
 void lbdr_service_counts(const struct lbdr_service *service,
 			 struct lbdr_counts *counts);
 void lbdr_service_zero(struct lbdr_service *service);
-
-/* The bit of an address in lbdr_net.vips, less than 1 << LBDR_VIP_BITS. */
-static inline u32 lbdr_vip_hash4(__be32 addr)
-{
-	return hash_32((__force u32)addr, LBDR_VIP_BITS);
-}
-
-static inline u32 lbdr_vip_hash6(const struct in6_addr *addr)
-{
-	return hash_32((__force u32)(addr->s6_addr32[0] ^ addr->s6_addr32[1] ^
-				     addr->s6_addr32[2] ^ addr->s6_addr32[3]),
-		       LBDR_VIP_BITS);
-}
 
 #endif /* _LBDR_SERVICE_H */

@@ -9,10 +9,8 @@ import os
 import genl
 import net
 from net import VIP, lbctl, ok, until
-from servers import configure, exchange
-
-NEWUSER_NEWNET = 0x10000000 | 0x40000000
-USER = 65534
+from servers import Servers, configure, exchange
+from users import NOT_ALLOWED, User
 
 
 def unload():
@@ -34,47 +32,9 @@ def unloads():
     return until(lambda: unload().returncode == 0)
 
 
-class UserNamespace:
-    """A child without privilege that has a service in a network namespace of its
-    own. `status` is 0 when it has one."""
-
-    def __init__(self, flush=b""):
-        ready, told = os.pipe()
-        self.keep = os.pipe()
-        self.child = os.fork()
-        if not self.child:
-            os.close(self.keep[1])
-            os.write(told, bytes([self.live(flush)]))
-            # Until the parent closes it.
-            os.read(self.keep[0], 1)
-            os._exit(0)
-        os.close(told)
-        self.status = (os.read(ready, 1) or b"\xff")[0]
-        os.close(ready)
-        os.close(self.keep[0])
-
-    @staticmethod
-    def live(flush):
-        try:
-            os.setgroups([])
-            os.setresgid(USER, USER, USER)
-            os.setresuid(USER, USER, USER)
-            if net.LIBC.unshare(NEWUSER_NEWNET):
-                return 77
-            sock = genl.Genl()
-            sock.do(genl.SERVICE_NEW, genl.key())
-            try:
-                if flush:
-                    sock.do(genl.FLUSH, flush)
-            except genl.Refused as error:
-                return error.code
-            return 0
-        except BaseException:
-            return 1
-
-    def end(self):
-        os.close(self.keep[1])
-        os.waitpid(self.child, 0)
+def add_service():
+    genl.Genl().do(genl.SERVICE_NEW, genl.key())
+    return 0
 
 
 def services(host):
@@ -85,39 +45,20 @@ def services(host):
     return len(found)
 
 
-def test_in_use():
-    for version in (4, 6):
-        configure(version, [("a", 1)])
-        kept = net.connect(version)
-        kept.recv(1)
-        done = unload()
-        if not ok(done.returncode and "in use" in done.stderr and loaded(),
-                  "IPv%d: the module is in use while there is a service" % version,
-                  done):
-            load()
-        else:
-            ok(exchange(kept, 50000), "IPv%d: and a connection goes on" % version)
-        kept.close()
-    lbctl("clear")
-    ok(unloads(), "without services it is unloaded, with connections in the table")
-    load()
-
-
 def test_all_namespaces():
     configure(4, [("a", 1)])
     with net.within("client"):
         other = genl.Genl()
     other.do(genl.SERVICE_NEW, genl.key())
-    ear = genl.Genl.__new__(genl.Genl)
     with net.within("client"):
-        ear.__init__()
+        ear = genl.Genl()
     ear.listen()
-    user = UserNamespace()
-    if user.status == 77:
+    user = User(add_service)
+    if user.answer == NOT_ALLOWED:
         print("skip - a user's own namespaces (this kernel does not allow them)")
     else:
-        ok(user.status == 0, "a user has a service in a namespace of its own",
-           user.status)
+        ok(user.answer == 0, "a user has a service in a namespace of its own",
+           user.answer)
     done = net.run(net.LBCTL, "clear", "--all-namespaces", check=False)
     ok(done.returncode == 0, "root of the host clears all namespaces", done)
     ok((services("director"), services("client")) == (0, 0),
@@ -135,11 +76,20 @@ def test_all_namespaces():
 def test_not_permitted():
     configure(4, [("a", 1)])
     flag = genl.attr(genl.ALL_NAMESPACES, b"")
-    user = UserNamespace(flag)
-    if user.status != 77:
-        ok(user.status == errno.EPERM and services("director") == 1,
+
+    def flush():
+        add_service()
+        try:
+            genl.Genl().do(genl.FLUSH, flag)
+        except genl.Refused as error:
+            return error.code
+        return 0
+
+    user = User(flush)
+    if user.answer != NOT_ALLOWED:
+        ok(user.answer == errno.EPERM and services("director") == 1,
            "root of another user namespace clears its own services only",
-           user.status)
+           user.answer)
     user.end()
     with net.within("director"):
         sock = genl.Director()
@@ -156,6 +106,7 @@ def test_not_permitted():
 def test_exit_races():
     """A namespace with connections exits while the module is unloaded."""
     dice = net.seeded()
+    lbctl("clear")
     rounds = 3 if net.SHORT or net.LABEL == "uml" else 10
     for _ in range(rounds):
         net.run("ip", "netns", "add", "gone")
@@ -189,10 +140,31 @@ def test_exit_races():
         if status:
             break
         load()
+        until(lambda: net.run("ip", "link", "show", "vgone", check=False).returncode)
     ok(not status and loaded(), "%d times a namespace exits while the module is "
        "unloaded" % rounds, status)
     ok(until(lambda: net.run("ip", "link", "show", "vgone",
                              check=False).returncode), "no device is kept")
 
 
-net.main(globals())
+def test_in_use():
+    """The last one: threads and fork() do not go together."""
+    Servers().start()
+    for version in (4, 6):
+        configure(version, [("a", 1)])
+        kept = net.connect(version)
+        kept.recv(1)
+        done = unload()
+        if not ok(done.returncode and "in use" in done.stderr and loaded(),
+                  "IPv%d: the module is in use while there is a service" % version,
+                  done):
+            load()
+        else:
+            ok(exchange(kept, 50000), "IPv%d: and a connection goes on" % version)
+        kept.close()
+    lbctl("clear")
+    ok(unloads(), "without services it is unloaded, with connections in the table")
+    load()
+
+
+net.main(globals(), servers=False)

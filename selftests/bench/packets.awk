@@ -37,7 +37,7 @@ END {
 	for (i = 1; i <= n_who; i++)
 		for (j = 1; j <= n_kinds; j++)
 			cost[who_all[i] "-" kinds[j]] = median(who_all[i] "-" kinds[j], 0.001)
-	n_who = split("nobody lbdr ingress ip_vs", who_all, " ")
+	n_who = split("nobody lbdr lbdr-1000 lbdr-10000 ingress ip_vs", who_all, " ")
 	for (i = 1; i <= n_who; i++)
 		for (j = 1; j <= 2; j++)
 			cost[ways[j] "-" who_all[i]] = median(ways[j] "-" who_all[i], 0.001)
@@ -62,6 +62,8 @@ END {
 		"forwarded", "added"
 	bystander("nobody", "no balancer")
 	bystander("lbdr", "lbdr with a service")
+	bystander("lbdr-1000", "lbdr with 1,000 VIPs")
+	bystander("lbdr-10000", "lbdr with 10,000 VIPs")
 	bystander("ingress", "lbdr at ingress")
 	bystander("ip_vs", "ip_vs with a service")
 

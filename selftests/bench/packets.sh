@@ -68,6 +68,16 @@ for_others()
 	must sysctl -qw net.ipv4.ip_forward=0
 }
 
+# vips FIRST LAST: commands that add services of further VIPs.
+vips()
+{
+	local i
+
+	for ((i = $1; i <= $2; i++)); do
+		echo "-A -u 10.64.$((i / 256)).$((i % 256)):$port -s rr"
+	done
+}
+
 with_lbdr()
 {
 	nobody
@@ -75,6 +85,15 @@ with_lbdr()
 	must "$LBCTL" add-service -u "$vip:$port" -s rr
 	must "$LBCTL" add-server -u "$vip:$port" -r "$server" -g
 	for_others lbdr
+	vips 2 1000 >/run/vips
+	must "$LBCTL" restore /run/vips
+	for_others lbdr-1000
+	vips 1001 10000 >/run/vips
+	must "$LBCTL" restore /run/vips
+	for_others lbdr-10000
+	must "$LBCTL" clear
+	must "$LBCTL" add-service -u "$vip:$port" -s rr
+	must "$LBCTL" add-server -u "$vip:$port" -r "$server" -g
 	must "$LBCTL" add-service -t "$vip:$port" -s rr
 	must "$LBCTL" add-server -t "$vip:$port" -r "$server" -g
 	must "$LBCTL" add-service -u "[$vip6]:$port" -s rr

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Services of many ports. Each VIP (with its family, protocol and L3 domain) that has
+ * such services has one array of its ranges of ports, sorted by their ports, and one
+ * service of all ports. Ranges of a VIP do not overlap, so a packet finds its range by a
+ * binary search.
+ *
+ * Packets read the arrays under rcu_read_lock(). An array is immutable. A commit makes
+ * another one for each VIP that it changes, however many ranges it adds and removes:
+ *
+ * 1. lbdr_range_link() for each new service, lbdr_range_leave() for each service to be
+ *    removed: notes the VIPs that change;
+ * 2. lbdr_range_prepare(): allocates and fills the new arrays;
+ * 3. lbdr_range_publish(), after the new services were published and before the old ones
+ *    are removed; or lbdr_range_cancel();
+ * 4. lbdr_range_unlink() for each removed service.
+ *
+ * Both arrays have disjoint ranges, although the services of both are linked between
+ * steps 1 and 4. Everything else is protected by lbdr_net.config.
+ */
+#include <linux/mm.h>
+#include <linux/rhashtable.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+
+#include "range.h"
+#include "service.h"
+
+struct lbdr_range {
+	struct lbdr_service	*service;
+	u16			first;
+	u16			last;
+};
+
+/**
+ * struct lbdr_ranges - the services of many ports of a VIP; immutable
+ * @rcu: frees the array
+ * @all: the service of all ports, or NULL
+ * @n: number of @ranges
+ * @ranges: in the order of their ports
+ */
+struct lbdr_ranges {
+	struct rcu_head		rcu;
+	struct lbdr_service	*all;
+	u32			n;
+	struct lbdr_range	ranges[];
+};
+
+/**
+ * struct lbdr_range_vip - a VIP that has services of many ports
+ * @node: in lbdr_net.wide; RCU
+ * @key: key of the services, ports are 0; immutable
+ * @ranges: published services, or NULL; RCU, replaced under lbdr_net.config
+ * @next: from lbdr_range_prepare() to lbdr_range_publish()
+ * @n: number of linked services
+ * @added: linked services that are not in @ranges
+ * @changed: in lbdr_net.wide_changed if @next is to be made
+ * @rcu: frees it
+ */
+struct lbdr_range_vip {
+	struct rhash_head		node;
+	struct lbdr_service_key		key;
+	struct lbdr_ranges __rcu	*ranges;
+	struct lbdr_ranges		*next;
+	u32				n;
+	struct list_head		added;
+	struct list_head		changed;
+	struct rcu_head			rcu;
+};
+
+static const struct rhashtable_params lbdr_range_params = {
+	.head_offset		= offsetof(struct lbdr_range_vip, node),
+	.key_offset		= offsetof(struct lbdr_range_vip, key),
+	.key_len		= offsetof(struct lbdr_service_key, port),
+	.automatic_shrinking	= true,
+};
+
+/**
+ * lbdr_range_net_init() - Prepare a namespace
+ * @ln: the namespace
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_range_net_init(struct lbdr_net *ln)
+{
+	INIT_LIST_HEAD(&ln->wide_changed);
+	return rhashtable_init(&ln->wide, &lbdr_range_params);
+}
+
+/**
+ * lbdr_range_net_exit() - Free the table of a namespace
+ * @ln: the namespace, without services
+ *
+ * Context: process.
+ */
+void lbdr_range_net_exit(struct lbdr_net *ln)
+{
+	rhashtable_destroy(&ln->wide);
+}
+
+static struct lbdr_ranges *lbdr_range_now(const struct lbdr_net *ln,
+					  const struct lbdr_range_vip *vip)
+{
+	return rcu_dereference_protected(vip->ranges, lockdep_is_held(&ln->config));
+}
+
+static void lbdr_range_mark(struct lbdr_net *ln, struct lbdr_range_vip *vip)
+{
+	if (list_empty(&vip->changed))
+		list_add_tail(&vip->changed, &ln->wide_changed);
+}
+
+static void lbdr_range_set(struct lbdr_net *ln, struct lbdr_range_vip *vip,
+			   struct lbdr_ranges *ranges)
+{
+	struct lbdr_ranges *old = lbdr_range_now(ln, vip);
+
+	rcu_assign_pointer(vip->ranges, ranges);
+	if (old)
+		kvfree_rcu(old, rcu);
+}
+
+static struct lbdr_range_vip *lbdr_range_vip_add(struct lbdr_net *ln,
+						 const struct lbdr_service_key *key)
+{
+	struct lbdr_range_vip *vip = kzalloc(sizeof(*vip), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!vip)
+		return ERR_PTR(-ENOMEM);
+	memcpy(&vip->key, key, offsetof(struct lbdr_service_key, port));
+	INIT_LIST_HEAD(&vip->added);
+	INIT_LIST_HEAD(&vip->changed);
+	err = rhashtable_lookup_insert_fast(&ln->wide, &vip->node, lbdr_range_params);
+	if (!err)
+		return vip;
+	kfree(vip);
+	return ERR_PTR(err);
+}
+
+/**
+ * lbdr_range_link() - Add a service to its VIP, invisible to packets
+ * @ln: the namespace
+ * @service: the service, of many ports
+ *
+ * Context: process, may sleep; lbdr_net.config held.
+ * Return: 0 or -ENOMEM.
+ */
+int lbdr_range_link(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	struct lbdr_range_vip *vip;
+
+	lockdep_assert_held(&ln->config);
+
+	vip = rhashtable_lookup_fast(&ln->wide, &service->key, lbdr_range_params);
+	if (!vip)
+		vip = lbdr_range_vip_add(ln, &service->key);
+	if (IS_ERR(vip))
+		return PTR_ERR(vip);
+	service->vip = vip;
+	list_add_tail(&service->added, &vip->added);
+	vip->n++;
+	lbdr_range_mark(ln, vip);
+	WRITE_ONCE(ln->n_wide, ln->n_wide + 1);
+	return 0;
+}
+
+/**
+ * lbdr_range_unlink() - Remove a service from its VIP
+ * @ln: the namespace
+ * @service: the service; no packet can find it any more, or could yet
+ *
+ * Context: process, lbdr_net.config held.
+ */
+void lbdr_range_unlink(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	struct lbdr_range_vip *vip = service->vip;
+
+	lockdep_assert_held(&ln->config);
+
+	list_del_init(&service->added);
+	WRITE_ONCE(ln->n_wide, ln->n_wide - 1);
+	if (--vip->n)
+		return;
+	list_del(&vip->changed);
+	kvfree(vip->next);
+	lbdr_range_set(ln, vip, NULL);
+	rhashtable_remove_fast(&ln->wide, &vip->node, lbdr_range_params);
+	kfree_rcu(vip, rcu);
+}
+
+/**
+ * lbdr_range_leave() - Note that a service is to be removed
+ * @ln: the namespace
+ * @service: a published service of many ports
+ *
+ * Context: process, lbdr_net.config held.
+ */
+void lbdr_range_leave(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	lockdep_assert_held(&ln->config);
+
+	service->leaving = true;
+	lbdr_range_mark(ln, service->vip);
+}
+
+static int lbdr_range_order(const void *a, const void *b)
+{
+	return (int)((const struct lbdr_range *)a)->first -
+	       (int)((const struct lbdr_range *)b)->first;
+}
+
+static void lbdr_range_append(struct lbdr_ranges *ranges, struct lbdr_service *service)
+{
+	if (!service->key.port)
+		ranges->all = service;
+	else
+		ranges->ranges[ranges->n++] = (struct lbdr_range) {
+			.service = service,
+			.first = ntohs(service->key.port),
+			.last = ntohs(service->key.last_port),
+		};
+}
+
+/* Adding one to many ranges takes a walk over these, and does not sort them again. */
+static void lbdr_range_merge(struct lbdr_ranges *to, const struct lbdr_range *a, u32 n,
+			     const struct lbdr_range *b, u32 m)
+{
+	while (n || m) {
+		if (n && a->service->leaving) {
+			a++;
+			n--;
+		} else if (!m || (n && a->first < b->first)) {
+			to->ranges[to->n++] = *a++;
+			n--;
+		} else {
+			to->ranges[to->n++] = *b++;
+			m--;
+		}
+	}
+}
+
+static int lbdr_range_prepare_vip(struct lbdr_net *ln, struct lbdr_range_vip *vip)
+{
+	const struct lbdr_ranges *now = lbdr_range_now(ln, vip);
+	struct lbdr_ranges *next, *added;
+	struct lbdr_service *service;
+	u32 n = 0;
+
+	list_for_each_entry(service, &vip->added, added)
+		n++;
+	added = kvzalloc(struct_size(added, ranges, n), GFP_KERNEL_ACCOUNT);
+	next = kvzalloc(struct_size(next, ranges, n + (now ? now->n : 0)),
+			GFP_KERNEL_ACCOUNT);
+	if (!added || !next) {
+		kvfree(added);
+		kvfree(next);
+		return -ENOMEM;
+	}
+	list_for_each_entry(service, &vip->added, added)
+		lbdr_range_append(added, service);
+	sort(added->ranges, added->n, sizeof(*added->ranges), lbdr_range_order, NULL);
+	lbdr_range_merge(next, now ? now->ranges : NULL, now ? now->n : 0,
+			 added->ranges, added->n);
+	next->all = added->all;
+	if (!next->all && now && now->all && !now->all->leaving)
+		next->all = now->all;
+	kvfree(added);
+	vip->next = next;
+	return 0;
+}
+
+/**
+ * lbdr_range_prepare() - Make the arrays that a commit publishes
+ * @ln: the namespace
+ *
+ * Context: process, may sleep; lbdr_net.config held.
+ * Return: 0 or -ENOMEM; lbdr_range_cancel() is required in this case.
+ */
+int lbdr_range_prepare(struct lbdr_net *ln)
+{
+	struct lbdr_range_vip *vip;
+	int err;
+
+	lockdep_assert_held(&ln->config);
+
+	list_for_each_entry(vip, &ln->wide_changed, changed) {
+		err = lbdr_range_prepare_vip(ln, vip);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * lbdr_range_publish() - Publish the arrays of lbdr_range_prepare()
+ * @ln: the namespace
+ *
+ * The services in them are published.
+ *
+ * Context: process, lbdr_net.config held.
+ */
+void lbdr_range_publish(struct lbdr_net *ln)
+{
+	struct lbdr_range_vip *vip, *next_vip;
+	struct lbdr_service *service, *next;
+
+	lockdep_assert_held(&ln->config);
+
+	list_for_each_entry_safe(vip, next_vip, &ln->wide_changed, changed) {
+		list_for_each_entry_safe(service, next, &vip->added, added)
+			list_del_init(&service->added);
+		lbdr_range_set(ln, vip, vip->next);
+		vip->next = NULL;
+		list_del_init(&vip->changed);
+	}
+}
+
+/**
+ * lbdr_range_cancel() - Undo lbdr_range_leave() and lbdr_range_prepare()
+ * @ln: the namespace; the new services are unlinked afterwards
+ *
+ * Context: process, lbdr_net.config held.
+ */
+void lbdr_range_cancel(struct lbdr_net *ln)
+{
+	struct lbdr_range_vip *vip, *next;
+	struct lbdr_ranges *now;
+	u32 i;
+
+	lockdep_assert_held(&ln->config);
+
+	list_for_each_entry_safe(vip, next, &ln->wide_changed, changed) {
+		now = lbdr_range_now(ln, vip);
+		for (i = 0; now && i < now->n; i++)
+			now->ranges[i].service->leaving = false;
+		if (now && now->all)
+			now->all->leaving = false;
+		kvfree(vip->next);
+		vip->next = NULL;
+		list_del_init(&vip->changed);
+	}
+}
+
+static void lbdr_range_clear_vip(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	lbdr_range_set(ln, service->vip, NULL);
+}
+
+/**
+ * lbdr_range_clear() - Let packets find no service of many ports any more
+ * @ln: the namespace, whose services are to be removed
+ *
+ * Needs no memory.
+ *
+ * Context: process, may sleep; lbdr_net.config held.
+ */
+void lbdr_range_clear(struct lbdr_net *ln)
+{
+	struct lbdr_service *service;
+
+	lockdep_assert_held(&ln->config);
+
+	list_for_each_entry(service, &ln->service_list, list)
+		if (lbdr_service_key_wide(&service->key))
+			lbdr_range_clear_vip(ln, service);
+}
+
+/* The index of the first range that ends at @port or above. */
+static u32 lbdr_range_search(const struct lbdr_ranges *ranges, u16 port)
+{
+	u32 low = 0, high = ranges->n, middle;
+
+	while (low < high) {
+		middle = (low + high) / 2;
+		if (ranges->ranges[middle].last < port)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static const struct lbdr_ranges *lbdr_range_lookup(struct lbdr_net *ln,
+						   const struct lbdr_service_key *key)
+{
+	const struct lbdr_range_vip *vip;
+
+	vip = rhashtable_lookup(&ln->wide, key, lbdr_range_params);
+	return vip ? rcu_dereference(vip->ranges) : NULL;
+}
+
+/**
+ * lbdr_range_find() - Look up the service of a port
+ * @ln: the namespace
+ * @key: of a packet, with one port
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the service whose range has the port, else that of all ports, or NULL.
+ */
+struct lbdr_service *lbdr_range_find(struct lbdr_net *ln,
+				     const struct lbdr_service_key *key)
+{
+	const struct lbdr_ranges *ranges = lbdr_range_lookup(ln, key);
+	u16 port = ntohs(key->port);
+	u32 i;
+
+	if (!ranges)
+		return NULL;
+	i = lbdr_range_search(ranges, port);
+	if (i < ranges->n && ranges->ranges[i].first <= port)
+		return ranges->ranges[i].service;
+	return ranges->all;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_range_find);
+
+/**
+ * lbdr_range_overlapping() - Find another service that has ports of a range
+ * @ln: the namespace
+ * @key: the range
+ * @keeps: whether a service counts
+ * @data: passed to @keeps
+ *
+ * Context: process, lbdr_net.lock or lbdr_net.config held.
+ * Return: the service or NULL.
+ */
+struct lbdr_service *
+lbdr_range_overlapping(struct lbdr_net *ln, const struct lbdr_service_key *key,
+		       bool (*keeps)(const struct lbdr_service *service, void *data),
+		       void *data)
+{
+	const struct lbdr_ranges *ranges;
+	struct lbdr_service *service, *found = NULL;
+	u32 i;
+
+	rcu_read_lock();
+	ranges = lbdr_range_lookup(ln, key);
+	i = ranges ? lbdr_range_search(ranges, ntohs(key->port)) : 0;
+	for (; ranges && !found && i < ranges->n &&
+	     ranges->ranges[i].first <= ntohs(key->last_port); i++) {
+		service = ranges->ranges[i].service;
+		if (!lbdr_service_key_equal(&service->key, key) &&
+		    keeps(service, data))
+			found = service;
+	}
+	rcu_read_unlock();
+	return found;
+}

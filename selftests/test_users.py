@@ -1,0 +1,293 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm backports uml
+"""Network namespaces of users without privilege do not use up what the host's need:
+connections, destinations of lblc, services, servers, memory."""
+import errno
+import fcntl
+import os
+import select
+import socket
+import struct
+import time
+import socket
+
+import genl
+import net
+import users
+from net import VIP, Tap, ok, raw, udp, until
+from servers import configure as serve
+from users import NOT_ALLOWED, Datagrams, User
+
+CONN_MAX, CONN_MAX_ALL, CONN_MAX_USER = 2000, 3000, 1000
+SERVICES_MAX, SERVERS_MAX = 20, 50
+# The kernel's sum of all namespaces may miss this many for each of two CPUs.
+INEXACT = 2 * 64
+CGROUPS = "/run/cgroup"
+
+
+def key():
+    return genl.key(users.VIP, 80, 17)
+
+
+def fill():
+    """More connections than the limits; returns how many there are."""
+    users.lay()
+    director = genl.Director()
+    director.add(key(), [users.SERVER], timeout={"udp": 2000000})
+    datagrams = Datagrams()
+    datagrams.send(CONN_MAX + 200)
+    datagrams.close()
+    return director.held()
+
+
+def test_connections():
+    crowd = [User(fill) for _ in range(3)]
+    held = [user.answer for user in crowd]
+    if NOT_ALLOWED in held:
+        raise net.Skip("this kernel does not allow user namespaces")
+    # Near a limit, further connections replace others.
+    ok(CONN_MAX_USER * 7 // 8 <= held[0] <= CONN_MAX_USER,
+       "a user's namespace gets conn_max_user connections", held)
+    ok(sum(held) <= CONN_MAX_ALL // 2 + INEXACT,
+       "three of them get half of conn_max_all together", held)
+    with net.within("director"):
+        director = genl.Director()
+    director.add(genl.key(VIP[4], 80, 17), [net.addr("a")])
+    client = Tap("client")
+    wanted = min(CONN_MAX_ALL * 7 // 8 - sum(held) - INEXACT, CONN_MAX * 7 // 8)
+    for port in range(1024, 1024 + wanted):
+        client.send(raw(4, udp(port, 80, b"x"), proto=17))
+    ok(until(lambda: director.held() == wanted), "the host's namespace gets the rest, "
+       "%d" % wanted, (director.held(), net.drops_of("conn-max")))
+    client.close()
+    for user in crowd:
+        user.end()
+    director.clear()
+    ok(until(lambda: director.held() == 0), "no connection's memory is left",
+       director.held())
+    director.close()
+
+
+def configure():
+    director = genl.Director()
+    codes, sentence = [], ""
+    for port in range(1, SERVICES_MAX + 2):
+        try:
+            director.add(genl.key(users.VIP, port))
+            codes.append(0)
+        except genl.Refused as error:
+            codes.append(error.code)
+            sentence = error.sentence
+    good = codes == [0] * SERVICES_MAX + [errno.EDQUOT] and \
+        "user_services_max" in sentence
+    codes = []
+    for last in range(1, SERVERS_MAX + 2):
+        try:
+            director.add_server(genl.key(users.VIP, 1), "10.1.1.%d" % last, 1)
+            codes.append(0)
+        except genl.Refused as error:
+            codes.append(error.code)
+    good &= codes == [0] * SERVERS_MAX + [errno.EDQUOT]
+    # What is removed makes room.
+    director.do(genl.SERVICE_DEL, genl.key(users.VIP, 1))
+    director.add(genl.key(users.VIP, 1), ["10.1.1.1"])
+    director.close()
+    return int(good)
+
+
+def test_objects():
+    user = User(configure)
+    if user.answer == NOT_ALLOWED:
+        raise net.Skip("this kernel does not allow user namespaces")
+    ok(user.answer == 1, "a user's namespace has limits of services and servers, "
+       "refused in words", user.answer)
+    user.end()
+    with net.within("director"):
+        director = genl.Director()
+    for port in range(1, SERVICES_MAX + 10):
+        director.add(genl.key(VIP[4], port))
+    ok(len(director.dump(genl.SERVICE_GET)) == SERVICES_MAX + 9,
+       "the host's namespaces have none")
+    director.clear()
+    director.close()
+
+
+def cgroup(name):
+    path = CGROUPS + "/" + name
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def number_of(path):
+    with open(path, encoding="ascii") as file:
+        return int(file.read())
+
+
+def test_memory():
+    """Connections are charged to the user's cgroup, and refused at its limit."""
+    os.makedirs(CGROUPS, exist_ok=True)
+    net.run("mount", "-t", "cgroup2", "none", CGROUPS, check=False)
+    try:
+        net.write(CGROUPS + "/cgroup.subtree_control", "+memory")
+        path = cgroup("user")
+        current = path + "/memory.current"
+        number_of(current)
+    except OSError as error:
+        raise net.Skip("no memory cgroups here: %s" % error)
+    net.write("/sys/module/lbdr/parameters/conn_max", "1000000")
+    net.write("/sys/module/lbdr/parameters/conn_max_all", "4000000")
+    net.write("/sys/module/lbdr/parameters/conn_max_user", "1000000")
+    state = []
+
+    def work():
+        if not state:
+            users.lay()
+            director = genl.Director()
+            director.add(key(), [users.SERVER], timeout={"udp": 2000000})
+            state.extend((director, Datagrams()))
+        state[1].send(8000)
+        return state[0].held()
+
+    user = User(work, lambda: net.write(path + "/cgroup.procs", str(os.getpid())))
+    if user.answer == NOT_ALLOWED:
+        raise net.Skip("this kernel does not allow user namespaces")
+    # The connections stay charged to the cgroup; the child must not run into its limit.
+    net.write(CGROUPS + "/cgroup.procs", str(user.child))
+    before = number_of(current)
+    more = user.ask()
+    grown = number_of(current) - before
+    # The pages of 8,000 connections, less what the kernel charges ahead.
+    ok(more == 16000 and grown > 8000 * 64 // 2,
+       "connections are charged to the cgroup of who added the service",
+       (user.answer, more, grown))
+    net.write(path + "/memory.max", str(number_of(current) + (256 << 10)))
+    for _ in range(3):
+        held = user.ask()
+    over = number_of(current) - number_of(path + "/memory.max")
+    ok(held < 16000 + 16000 and over <= 0, "at memory.max there are no further ones",
+       (held, over))
+    net.write(path + "/memory.max", "max")
+    more = user.ask()
+    ok(more >= held + 8000, "and more when it is raised", (held, more))
+    user.end()
+    for name, value in (("conn_max", CONN_MAX), ("conn_max_all", CONN_MAX_ALL),
+                        ("conn_max_user", CONN_MAX_USER)):
+        net.write("/sys/module/lbdr/parameters/" + name, str(value))
+    until(lambda: net.run("rmdir", path, check=False).returncode == 0)
+    net.run("umount", CGROUPS, check=False)
+
+
+def devices(sock):
+    """How many servers are listed with the device of their route."""
+    return len([row for row in sock.dump(genl.SERVER_GET)
+                if genl.SERVER_IFINDEX in dict(genl.parse(row))])
+
+
+def devices_for_nobody():
+    found = genl.nobody()
+    if found is None:
+        try:
+            os._exit(devices(genl.Genl()))
+        except BaseException:
+            os._exit(255)
+    return found
+
+
+def test_list_makes_nothing():
+    """A dump by a user without privilege looks no route up."""
+    serve(4, [("a", 1), ("b", 1)])
+    with net.within("director"):
+        sock = genl.Director()
+        known = (until(lambda: devices_for_nobody() == 2), devices(sock))
+        # Whatever was looked up is not valid any more.
+        net.ip("director", "route", "add", "10.9.0.0/16", "dev", "eth0")
+        found = [devices_for_nobody() for _ in range(2)]
+        by_root = devices(sock)
+        after = devices_for_nobody()
+    ok(known == (True, 2), "what is known is listed for everybody",
+       known)
+    ok(found == [0, 0], "a user's dump has no route looked up", found)
+    ok((by_root, after) == (2, 2), "one by root does, and then the routes are known",
+       (by_root, after))
+    sock.close()
+    net.ip("director", "route", "del", "10.9.0.0/16", "dev", "eth0")
+    net.lbctl("clear")
+
+
+MH_SERVICES = 300 if net.LABEL == "uml" else 1500
+SIOCSIFMTU = 0x8922
+
+
+class Busy:
+    """What a user does again and again: with services, and without them."""
+
+    def __init__(self):
+        self.director = None
+        self.turns = 0
+
+    def work(self):
+        """The duration in microseconds."""
+        if not self.director:
+            users.lay()
+            self.director = genl.Director()
+        begun = time.monotonic()
+        users.ip("link", "add", "red", "type", "vrf", "table", "10")
+        # Every other turn has services.
+        if self.turns % 2:
+            for port in range(1, MH_SERVICES + 1):
+                self.director.add(genl.key(users.VIP, port, vrf="red"), [users.SERVER],
+                                  sched="mh")
+            self.director.do(genl.ZERO)
+            self.director.clear()
+        users.ip("link", "del", "red")
+        self.turns += 1
+        return int((time.monotonic() - begun) * 1e6)
+
+
+def rtnl_waits(user):
+    """How long operations that take RTNL last while the user works; and how long that
+    takes, in seconds."""
+    waits = []
+    request = struct.pack("16si20x", b"br0", 1500)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        user.sock.send(b"x")
+        while not select.select([user.sock], [], [], 0)[0]:
+            begun = time.monotonic()
+            fcntl.ioctl(sock, SIOCSIFMTU, request)
+            waits.append(time.monotonic() - begun)
+            time.sleep(0.001)
+    return sorted(waits), user.hear() / 1e6
+
+
+def test_rtnl():
+    """RTNL is held by the whole host. A user's namespace with many services that is
+    cleared, and whose devices go, must not hold it. A wait for RTNL that was held
+    during one of the user's commands on all services would last about as long."""
+    net.write("/sys/module/lbdr/parameters/user_services_max", str(MH_SERVICES))
+    net.write("/sys/module/lbdr/parameters/user_servers_max", str(MH_SERVICES))
+    user = User(Busy().work)
+    if user.answer == NOT_ALLOWED:
+        raise net.Skip("this kernel does not allow user namespaces")
+    bad, waits = [], []
+    for _ in range(3):
+        with_services, took = rtnl_waits(user)
+        quiet, _ = rtnl_waits(user)
+        # The second longest of each: a busy machine stops a process at any time.
+        bound = max(10 * quiet[-2 if len(quiet) > 1 else -1], took / 20)
+        waits.append((with_services[-2], quiet[-1], took))
+        if with_services[-2] > bound:
+            bad.append((with_services[-5:], bound))
+    print("# longest waits for RTNL with services, without, duration: %s" %
+          ["%.4f %.4f %.2f" % row for row in waits], flush=True)
+    ok(len(bad) < 3, "a user with %d services of mh does not hold RTNL" % MH_SERVICES,
+       bad)
+    user.end()
+    net.write("/sys/module/lbdr/parameters/user_services_max", str(SERVICES_MAX))
+    net.write("/sys/module/lbdr/parameters/user_servers_max", str(SERVERS_MAX))
+
+
+net.main(globals(), servers=False, parameters=[
+    "conn_max=%d" % CONN_MAX, "conn_max_all=%d" % CONN_MAX_ALL,
+    "conn_max_user=%d" % CONN_MAX_USER,
+    "user_services_max=%d" % SERVICES_MAX, "user_servers_max=%d" % SERVERS_MAX])
