@@ -342,6 +342,7 @@ void lbdr_locality_gc(struct lbdr_locality *table, u32 now)
 {
 	struct lbdr_locality_entry *entry, *next;
 	u32 i, limit = lbdr_locality_expire();
+	s32 idle;
 
 	if (atomic_read(&table->refs) > READ_ONCE(lblc_max) / 4 * 3)
 		limit = min_t(u32, limit, EXPIRE_NEARLY_FULL);
@@ -351,7 +352,9 @@ void lbdr_locality_gc(struct lbdr_locality *table, u32 now)
 		entry = rcu_dereference(table->buckets[i]);
 		for (; entry; entry = next) {
 			next = rcu_dereference(entry->next);
-			if (now - READ_ONCE(entry->used) <= limit)
+			/* Negative if another CPU has used it since @now. */
+			idle = now - READ_ONCE(entry->used);
+			if (idle <= (s32)limit)
 				continue;
 			lbdr_locality_unlink(&table->buckets[i], entry);
 			call_rcu(&entry->rcu, lbdr_locality_entry_free_rcu);
