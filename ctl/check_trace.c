@@ -111,7 +111,7 @@ static const struct trace_row trace_rows[] = {
 	  PACKET SERVICE
 	  "connection   FIN_WAIT, forgotten in 5 s; it is over, and this begins another\n"
 	  "persistence  192.0.2.62:80, forgotten in 299 s\n" SERVERS AT_A
-	  "result       to 192.0.2.62:80, and a connection begins in the place of a half-open one: there are too many\n",
+	  "result       to 192.0.2.62:80, and a connection begins in the place of another one: there are too many\n",
 	  "{\"by\": \"persistence\", \"remembered_expires_ms\": 299000,\n"
 	  "\"persistent_s\": 300, \"keep\": \"evict\"}",
 	  &a, NULL, &a },

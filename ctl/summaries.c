@@ -81,7 +81,7 @@ static const struct summary reasons[] = {
 	{ "stateless",
 	  "forwarded all the same, without a connection: a flood, and a service of mh or sh" },
 	{ "evicted",
-	  "half-open connection of which a new one took the place in a flood" },
+	  "connection of which a new one took the place in a flood" },
 };
 
 static const char *find(const struct summary *table, size_t count,

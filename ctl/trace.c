@@ -47,7 +47,7 @@ static const char *keep_word(__u8 keep)
 static const char *const keep_sentences[] = {
 	[LBDR_TRACE_KEEP_CONNECTION] = ", and a connection begins",
 	[LBDR_TRACE_KEEP_EVICT] =
-		", and a connection begins in the place of a half-open one: there are too many",
+		", and a connection begins in the place of another one: there are too many",
 	[LBDR_TRACE_KEEP_STATELESS] =
 		", without a connection: there are too many",
 	[LBDR_TRACE_KEEP_ONE_PACKET] =
