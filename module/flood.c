@@ -25,7 +25,9 @@
  *    above its share that has more connections, and then no established ones.
  * 2. Ranks. Half-open connections (one packet of the client was seen) come first, then
  *    those whose stamp was renewed fewer than LBDR_FLOOD_RENEWALS times, then the
- *    others (established ones), if they have been idle for ESTABLISHED_IDLE.
+ *    others (established ones), if they have been idle for ESTABLISHED_IDLE. The last
+ *    are replaced only if the table itself is nearly full, without the memory that
+ *    waits for a grace period.
  * 3. Within a rank, the connection that has been idle for longest comes first.
  *
  * Sorting the table would cost every packet, so a sample is sorted: the connections of
@@ -246,14 +248,14 @@ bool lbdr_flood_shrinks(const struct lbdr_net *ln, const struct lbdr_conn *conn)
  * @service: the service of the new connection
  * @held: entries that it holds
  * @share: entries that each service is guaranteed
- * @half_open: half-open connections only may be replaced: the table is not full
+ * @worst: last rank that may be replaced, enum lbdr_flood_rank
  * @last_resort: there is none of those that are replaced first, see the top of the file
  */
 struct lbdr_flood_claim {
 	const struct lbdr_service	*service;
 	u32				held;
 	u32				share;
-	bool				half_open;
+	u8				worst;
 	bool				last_resort;
 };
 
@@ -286,7 +288,7 @@ static u32 lbdr_flood_rank(const struct lbdr_flood_claim *claim,
 	if (!lbdr_state_half_open(state))
 		rank = READ_ONCE(conn->renewals) < LBDR_FLOOD_RENEWALS ?
 		       FLOOD_FEW_RENEWALS : FLOOD_ESTABLISHED;
-	if ((rank != FLOOD_HALF_OPEN && claim->half_open) ||
+	if (rank > claim->worst ||
 	    (rank == FLOOD_ESTABLISHED &&
 	     (claim->last_resort || idle < ESTABLISHED_IDLE)) ||
 	    !lbdr_flood_yields(claim, conn->server->service))
@@ -516,15 +518,23 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 {
 	struct lbdr_flood_claim claim = lbdr_flood_claim(ln, service);
 	bool exhausted = lbdr_flood_exhausted(ln, &claim);
-	u32 max = lbdr_conn_max(), pending = lbdr_conn_pending(ln);
+	u32 pending = lbdr_conn_pending(ln), linked = lbdr_conn_linked(ln);
+	u32 max = lbdr_conn_max();
 
-	claim.half_open = !lbdr_conn_near_limit(ln);
 	if (exhausted && pending >= max / RESERVE)
 		return false;
+	if (!lbdr_conn_near_limit(ln))
+		claim.worst = FLOOD_HALF_OPEN;
+	else if (linked <= max - 2 * (max / RESERVE))
+		claim.worst = FLOOD_FEW_RENEWALS;
+	else
+		claim.worst = FLOOD_ESTABLISHED;
 	lbdr_flood_replace(ln, &claim, family);
 	/* Room for the memory that will be waiting at the end of the next grace period */
-	if (lbdr_conn_linked(ln) + min(2 * pending, max / 4) > max - max / RESERVE)
+	if (linked + min(2 * pending, max / 4) > max - max / RESERVE) {
+		claim.worst = min_t(u8, claim.worst, FLOOD_FEW_RENEWALS);
 		lbdr_flood_replace(ln, &claim, family);
+	}
 	return !exhausted;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_make_room);
