@@ -100,9 +100,9 @@ class Flows:
 def says(sock):
     """What is said comes back."""
     data = os.urandom(16)
-    sock.sendall(data)
     back = b""
     try:
+        sock.sendall(data)
         while len(back) < len(data):
             piece = sock.recv(100)
             if not piece:
@@ -116,8 +116,8 @@ def says(sock):
 def heard(sock):
     """The same by UDP, where the server's letter comes first."""
     data = os.urandom(16)
-    sock.send(data)
     try:
+        sock.send(data)
         return sock.recv(100)[1:] == data
     except OSError:
         return False
@@ -194,7 +194,8 @@ def test_stateless():
         attack = Flood(version, 6)
         before = drops_of("stateless"), drops_of("evicted")
         broken = flood(attack, socks, says)
-        ok(drops_of("stateless") - before[0] >= FLOOD - LIMIT and
+        # Some of the flood's entries expire meanwhile, and others get them.
+        ok(drops_of("stateless") - before[0] >= FLOOD - 2 * LIMIT and
            drops_of("evicted") == before[1],
            name + "new ones are forwarded without a connection, and none goes for "
            "them", drops_of("stateless") - before[0])
