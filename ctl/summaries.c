@@ -81,7 +81,7 @@ static const struct summary reasons[] = {
 	{ "stateless",
 	  "forwarded without a connection: flood, service with scheduler mh or sh" },
 	{ "evicted",
-	  "half-open connection replaced by a new one in a flood" },
+	  "connection replaced by a new one in a flood" },
 };
 
 static const char *find(const struct summary *table, size_t count,

@@ -37,7 +37,7 @@ static const char *keep_word(__u8 keep)
 static const char *const keep_sentences[] = {
 	[LBDR_TRACE_KEEP_CONNECTION] = ", new connection",
 	[LBDR_TRACE_KEEP_EVICT] =
-		", new connection in place of a half-open one (conn_max)",
+		", new connection in place of another one (conn_max)",
 	[LBDR_TRACE_KEEP_STATELESS] =
 		", without a connection (conn_max)",
 	[LBDR_TRACE_KEEP_ONE_PACKET] =

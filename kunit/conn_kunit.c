@@ -1,47 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The connection table, single-threaded: add, find, change state, remove, evict and
+ * The connection table, single-threaded: add, find, change state, remove and
  * collect connections, and the counts of the servers after each step.
  */
 #include <kunit/test.h>
 
 #include "conn.h"
 #include "conns.h"
-#include "flood.h"
 #include "flow.h"
 #include "state.h"
 #include "stats.h"
 
 /* More connections than the collector visits in one period */
 #define BULK		12000
-
-/*
- * conn_add() and conn_find() return a connection outside of the RCU read side. This is
- * safe here: no other context removes a connection of these tests unless the test makes
- * it expire, and a test does not use a connection that was removed.
- */
-static struct lbdr_conn *conn_add(struct conns *conns,
-				  const struct lbdr_flow *flow, u32 server)
-{
-	struct lbdr_conn *conn;
-	enum lbdr_drop why;
-
-	conns_lock();
-	conn = lbdr_conn_add(conns->ln, flow, &conns->servers[server], &why);
-	conns_unlock();
-	return conn;
-}
-
-static struct lbdr_conn *conn_find(struct conns *conns,
-				   const struct lbdr_flow *flow)
-{
-	struct lbdr_conn *conn;
-
-	conns_lock();
-	conn = lbdr_conn_find(conns->ln, flow);
-	conns_unlock();
-	return conn;
-}
 
 static bool conn_kill(struct conns *conns, struct lbdr_conn *conn)
 {
@@ -51,17 +22,6 @@ static bool conn_kill(struct conns *conns, struct lbdr_conn *conn)
 	killed = lbdr_conn_kill(conns->ln, conn);
 	conns_unlock();
 	return killed;
-}
-
-/* Changes the state of a connection as a packet of @event does. */
-static void conn_step(struct lbdr_conn *conn, enum lbdr_event event)
-{
-	u32 state = READ_ONCE(conn->state);
-
-	conns_lock();
-	if (lbdr_state_next[event][state] != state)
-		lbdr_conn_move(conn, state, lbdr_state_next[event][state]);
-	conns_unlock();
 }
 
 struct conn_kind {
@@ -94,9 +54,9 @@ static void conn_lifecycle_test(struct kunit *test)
 	struct lbdr_counts counts;
 	struct lbdr_conn *conn;
 
-	KUNIT_EXPECT_NULL(test, conn_find(conns, &flow));
+	KUNIT_EXPECT_NULL(test, conns_find(conns, &flow));
 
-	conn = conn_add(conns, &flow, 1);
+	conn = conns_add(conns, &flow, 1);
 	KUNIT_ASSERT_NOT_NULL(test, conn);
 	KUNIT_EXPECT_TRUE(test, conns_has_key(conn, &flow));
 	KUNIT_EXPECT_PTR_EQ(test, conn->server, &conns->servers[1]);
@@ -108,10 +68,10 @@ static void conn_lifecycle_test(struct kunit *test)
 	lbdr_stats_sum(conns->servers[1].stats, &counts);
 	KUNIT_EXPECT_EQ(test, counts.conns, 1);
 
-	KUNIT_EXPECT_PTR_EQ(test, conn_find(conns, &flow), conn);
+	KUNIT_EXPECT_PTR_EQ(test, conns_find(conns, &flow), conn);
 
 	KUNIT_EXPECT_TRUE(test, conn_kill(conns, conn));
-	KUNIT_EXPECT_NULL(test, conn_find(conns, &flow));
+	KUNIT_EXPECT_NULL(test, conns_find(conns, &flow));
 	conns_expect_counts(test, 1, 0, 0);
 	conns_expect_none(test);
 	lbdr_stats_sum(conns->servers[1].stats, &counts);
@@ -127,20 +87,20 @@ static void conn_key_test(struct kunit *test)
 	u32 i, len;
 	u8 *key;
 
-	KUNIT_ASSERT_NOT_NULL(test, conn_add(conns, &flow, 0));
+	KUNIT_ASSERT_NOT_NULL(test, conns_add(conns, &flow, 0));
 	len = kind->family == LBDR_V4 ? sizeof(flow.v4) : sizeof(flow.v6);
 	for (i = 0; i < 8 * len; i++) {
 		other = flow;
 		key = kind->family == LBDR_V4 ? (u8 *)&other.v4 :
 						(u8 *)&other.v6;
 		key[i / 8] ^= 1 << i % 8;
-		KUNIT_EXPECT_NULL_MSG(test, conn_find(conns, &other),
+		KUNIT_EXPECT_NULL_MSG(test, conns_find(conns, &other),
 				      "bit %u of the key", i);
 	}
 	other = flow;
 	other.family = !flow.family;
-	KUNIT_EXPECT_NULL(test, conn_find(conns, &other));
-	KUNIT_EXPECT_NOT_NULL(test, conn_find(conns, &flow));
+	KUNIT_EXPECT_NULL(test, conns_find(conns, &other));
+	KUNIT_EXPECT_NOT_NULL(test, conns_find(conns, &flow));
 }
 
 /* A second first packet of a flow gets the existing connection. */
@@ -153,10 +113,10 @@ static void conn_twice_test(struct kunit *test)
 	struct lbdr_counts counts;
 	struct lbdr_conn *conn;
 
-	conn = conn_add(conns, &flow, 0);
+	conn = conns_add(conns, &flow, 0);
 	KUNIT_ASSERT_NOT_NULL(test, conn);
-	KUNIT_EXPECT_PTR_EQ(test, conn_add(conns, &flow, 1), conn);
-	KUNIT_EXPECT_PTR_EQ(test, conn_add(conns, &flow, 0), conn);
+	KUNIT_EXPECT_PTR_EQ(test, conns_add(conns, &flow, 1), conn);
+	KUNIT_EXPECT_PTR_EQ(test, conns_add(conns, &flow, 0), conn);
 
 	KUNIT_EXPECT_EQ(test, atomic_read(&conns->ln->n_conns), 1);
 	conns_expect_counts(test, 0, tcp, !tcp);
@@ -178,7 +138,7 @@ static void conn_kill_twice_test(struct kunit *test)
 	struct lbdr_conn *conn;
 	bool first, second;
 
-	conn = conn_add(conns, &flow, 0);
+	conn = conns_add(conns, &flow, 0);
 	KUNIT_ASSERT_NOT_NULL(test, conn);
 	conns_lock();
 	first = lbdr_conn_kill(conns->ln, conn);
@@ -202,7 +162,7 @@ static void conn_removal_test(struct kunit *test)
 	u32 state;
 	long left;
 
-	conn = conn_add(conns, &flow, 0);
+	conn = conns_add(conns, &flow, 0);
 	KUNIT_ASSERT_NOT_NULL(test, conn);
 	conns_lock();
 	state = xchg(&conn->state, LBDR_CONN_STATE_DEAD);
@@ -260,10 +220,10 @@ static struct lbdr_conn *conn_in_state(struct kunit *test,
 	struct lbdr_conn *conn;
 	u32 i;
 
-	conn = conn_add(conns, flow, 0);
+	conn = conns_add(conns, flow, 0);
 	KUNIT_ASSERT_NOT_NULL(test, conn);
 	for (i = 0; i < path->n_events; i++)
-		conn_step(conn, path->events[i]);
+		conns_step(conn, path->events[i]);
 	KUNIT_ASSERT_EQ(test, conn->state, path->state);
 	return conn;
 }
@@ -361,98 +321,29 @@ static void conn_left_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dead, 0);
 }
 
-/* Checks that a connection exists, without renewing it. */
-static bool conn_exists(struct conns *conns, const struct lbdr_flow *flow)
-{
-	bool there;
-
-	conns_lock();
-	there = lbdr_conn_peek(conns->ln, flow);
-	conns_unlock();
-	return there;
-}
-
-/* Returns true if eviction searches all buckets: few buckets, and no resize. */
-static bool conn_table_settled(struct rhashtable *ht)
-{
-	const struct bucket_table *table;
-	bool settled;
-
-	rcu_read_lock();
-	table = rcu_dereference(ht->tbl);
-	settled = table->size <= 64 && !rcu_access_pointer(table->future_tbl);
-	rcu_read_unlock();
-	return settled;
-}
-
 /*
- * Ten connections are few enough to be all compared. Each eviction removes the oldest
- * half-open one. The established one is older than all of them and stays.
+ * A stamp that another CPU has written after this CPU read the time: the connection is
+ * not idle, and neither a packet nor the collector removes it.
  */
-static void conn_evict_test(struct kunit *test)
+static void conn_later_test(struct kunit *test)
 {
-	const struct conn_kind *kind = test->param_value;
+	const struct conn_path *path = test->param_value;
+	struct lbdr_flow flow = conns_flow(LBDR_V4, path->protocol, 1);
 	struct conns *conns = test->priv;
-	struct lbdr_flow flows[10];
-	struct lbdr_conn *conn;
-	struct rhashtable *table = &conns->ln->conns[kind->family];
-	u32 i, left, last = ARRAY_SIZE(flows) - 1;
+	struct lbdr_conn *conn, *found;
+	long timeout, left;
 
-	for (i = 0; i < ARRAY_SIZE(flows); i++) {
-		flows[i] = conn_flow_of(kind, 1 + i);
-		conn = conn_add(conns, &flows[i], 0);
-		KUNIT_ASSERT_NOT_NULL(test, conn);
-		conns_idle(conn, (1 + i) * HZ);
-	}
-	conn_step(conn, kind->protocol == IPPROTO_TCP ? LBDR_EVENT_DATA :
-							LBDR_EVENT_UDP);
-	for (left = last; left <= last; left--) {
-		for (i = 0; i < ARRAY_SIZE(flows); i++)
-			KUNIT_EXPECT_EQ_MSG(test, conn_exists(conns, &flows[i]),
-					    i < left || i == last,
-					    "the one of %u s, %u are left",
-					    1 + i, left);
-		KUNIT_ASSERT_TRUE(test,
-				  conns_wait_for(conn_table_settled(table)));
-		conns_lock();
-		lbdr_flood_evict(conns->ln, kind->family);
-		conns_unlock();
-	}
-	KUNIT_EXPECT_TRUE(test, conn_exists(conns, &flows[last]));
-}
+	conn = conn_in_state(test, &flow, path);
+	flow.event = LBDR_EVENT_DATA;
+	timeout = lbdr_state_timeout[lbdr_state_shown(path->state)] * HZ;
 
-/*
- * In a full table a half-open connection is evicted only if no memory of removed
- * connections is waiting for a grace period.
- */
-static void conn_evict_full_test(struct kunit *test)
-{
-	const struct conn_kind *kind = test->param_value;
-	struct lbdr_flow flow = conn_flow_of(kind, 1);
-	struct conns *conns = test->priv;
-	struct rhashtable *table = &conns->ln->conns[kind->family];
-	int others = lbdr_conn_max() - 1;
-	bool stays, goes;
-
-	KUNIT_ASSERT_NOT_NULL(test, conn_add(conns, &flow, 0));
-
-	/* A full table whose other entries are removed but not freed, then in the table. */
-	atomic_add(others, &conns->ln->n_conns);
 	conns_lock();
-	lbdr_flood_evict(conns->ln, kind->family);
+	conns_later(conn);
+	left = lbdr_conn_left(conns->ln, conn);
+	found = lbdr_conn_find(conns->ln, &flow);
 	conns_unlock();
-	stays = conn_exists(conns, &flow);
-
-	atomic_add(others, &table->nelems);
-	conns_lock();
-	lbdr_flood_evict(conns->ln, kind->family);
-	conns_unlock();
-	goes = !conn_exists(conns, &flow);
-
-	atomic_sub(others, &table->nelems);
-	atomic_sub(others, &conns->ln->n_conns);
-	KUNIT_EXPECT_TRUE(test, stays);
-	KUNIT_EXPECT_TRUE(test, goes);
+	KUNIT_EXPECT_EQ(test, left, timeout);
+	KUNIT_EXPECT_PTR_EQ(test, found, conn);
 }
 
 /* The collector removes an expired connection without a packet, and no other. */
@@ -465,9 +356,9 @@ static void conn_collect_test(struct kunit *test)
 	struct conns *conns = test->priv;
 	struct lbdr_conn *conn, *stays;
 
-	conn = conn_add(conns, &flow, 0);
+	conn = conns_add(conns, &flow, 0);
 	KUNIT_ASSERT_NOT_NULL(test, conn);
-	stays = conn_add(conns, &other, 1);
+	stays = conns_add(conns, &other, 1);
 	KUNIT_ASSERT_NOT_NULL(test, stays);
 
 	conns_idle(conn, lbdr_state_timeout[lbdr_state_shown(conn->state)] *
@@ -476,7 +367,7 @@ static void conn_collect_test(struct kunit *test)
 	conns_expect_counts(test, 0, 0, 0);
 	KUNIT_EXPECT_EQ(test, refcount_read(&conns->servers[0].refs), 1);
 	conns_expect_counts(test, 1, tcp, !tcp);
-	KUNIT_EXPECT_PTR_EQ(test, conn_find(conns, &other), stays);
+	KUNIT_EXPECT_PTR_EQ(test, conns_find(conns, &other), stays);
 }
 
 /* A SYN starts a new connection in the closing states, and in no other state. */
@@ -491,25 +382,25 @@ static void conn_reuse_test(struct kunit *test)
 
 	/* Data belongs to the connection in any state. */
 	flow.event = LBDR_EVENT_DATA;
-	KUNIT_EXPECT_PTR_EQ(test, conn_find(conns, &flow), conn);
+	KUNIT_EXPECT_PTR_EQ(test, conns_find(conns, &flow), conn);
 	if (path->protocol != IPPROTO_TCP)
 		return;
 
 	flow.event = LBDR_EVENT_SYN;
 	if (path->state == LBDR_CONN_STATE_SYN_RECV ||
 	    path->state == LBDR_CONN_STATE_ESTABLISHED) {
-		KUNIT_EXPECT_PTR_EQ(test, conn_find(conns, &flow), conn);
+		KUNIT_EXPECT_PTR_EQ(test, conns_find(conns, &flow), conn);
 		KUNIT_EXPECT_EQ(test, conn->state, path->state);
 		return;
 	}
-	KUNIT_EXPECT_NULL(test, conn_find(conns, &flow));
-	again = conn_add(conns, &flow, 1);
+	KUNIT_EXPECT_NULL(test, conns_find(conns, &flow));
+	again = conns_add(conns, &flow, 1);
 	KUNIT_ASSERT_NOT_NULL(test, again);
 	KUNIT_EXPECT_EQ(test, again->state, LBDR_CONN_STATE_SYN_RECV);
 	KUNIT_EXPECT_PTR_EQ(test, again->server, &conns->servers[1]);
 	conns_expect_counts(test, 0, 0, 0);
 	conns_expect_counts(test, 1, 1, 0);
-	KUNIT_EXPECT_PTR_EQ(test, conn_find(conns, &flow), again);
+	KUNIT_EXPECT_PTR_EQ(test, conns_find(conns, &flow), again);
 }
 
 /* Connections of a dead server are removed by the next packet or by the collector. */
@@ -523,10 +414,10 @@ static void conn_dead_server_test(struct kunit *test)
 	struct lbdr_conn *conn, *found, *stays;
 	u32 state;
 
-	conn = conn_add(conns, &flow, 0);
+	conn = conns_add(conns, &flow, 0);
 	KUNIT_ASSERT_NOT_NULL(test, conn);
-	KUNIT_ASSERT_NOT_NULL(test, conn_add(conns, &silent, 0));
-	stays = conn_add(conns, &other, 1);
+	KUNIT_ASSERT_NOT_NULL(test, conns_add(conns, &silent, 0));
+	stays = conns_add(conns, &other, 1);
 	KUNIT_ASSERT_NOT_NULL(test, stays);
 
 	conns_lock();
@@ -540,7 +431,7 @@ static void conn_dead_server_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, conns_wait_for(atomic_read(&conns->ln->n_conns) == 1));
 	conns_expect_counts(test, 0, 0, 0);
 	KUNIT_EXPECT_EQ(test, refcount_read(&conns->servers[0].refs), 1);
-	KUNIT_EXPECT_PTR_EQ(test, conn_find(conns, &other), stays);
+	KUNIT_EXPECT_PTR_EQ(test, conns_find(conns, &other), stays);
 }
 
 /* The connection that reaches the limit is added; the next is refused, uncounted. */
@@ -558,9 +449,9 @@ static void conn_max_test(struct kunit *test)
 
 	/* Simulate that all but two entries are in use. */
 	others = lbdr_conn_max() - 2;
-	conn = conn_add(conns, &flow, 0);
+	conn = conns_add(conns, &flow, 0);
 	atomic_add(others, &conns->ln->n_conns);
-	fits = conn_add(conns, &last, 0);
+	fits = conns_add(conns, &last, 0);
 	conns_lock();
 	full = lbdr_conn_add(conns->ln, &refused, &conns->servers[1], &why);
 	conns_unlock();
@@ -574,10 +465,10 @@ static void conn_max_test(struct kunit *test)
 	conns_expect_counts(test, 0, tcp ? 2 : 0, tcp ? 0 : 2);
 	conns_expect_counts(test, 1, 0, 0);
 	KUNIT_EXPECT_EQ(test, refcount_read(&conns->servers[1].refs), 1);
-	KUNIT_EXPECT_NULL(test, conn_find(conns, &refused));
+	KUNIT_EXPECT_NULL(test, conns_find(conns, &refused));
 
 	/* Below the limit again. */
-	KUNIT_EXPECT_NOT_NULL(test, conn_add(conns, &refused, 1));
+	KUNIT_EXPECT_NOT_NULL(test, conns_add(conns, &refused, 1));
 }
 
 /* The collector is queued only while connections exist. */
@@ -589,7 +480,7 @@ static void conn_collector_idle_test(struct kunit *test)
 	u32 i;
 
 	for (i = 0; i < 2; i++) {
-		conn = conn_add(conns, &flow, 0);
+		conn = conns_add(conns, &flow, 0);
 		KUNIT_ASSERT_NOT_NULL(test, conn);
 		KUNIT_EXPECT_TRUE(test, work_busy(&conns->ln->collector.work));
 		KUNIT_EXPECT_TRUE(test, conn_kill(conns, conn));
@@ -610,7 +501,7 @@ static void conn_bulk_test(struct kunit *test)
 	for (i = 0; i < BULK; i++) {
 		flow = conns_flow(i % LBDR_FAMILIES, IPPROTO_TCP, i);
 		/* Insertion may fail during a resize of the table. */
-		if (!conns_wait_for(conn_add(conns, &flow, i % CONNS_SERVERS)))
+		if (!conns_wait_for(conns_add(conns, &flow, i % CONNS_SERVERS)))
 			lost++;
 		cond_resched();
 	}
@@ -642,11 +533,68 @@ static void conn_bulk_test(struct kunit *test)
 	/* Exactly these are removed. */
 	for (i = 0; i < BULK; i++) {
 		flow = conns_flow(i % LBDR_FAMILIES, IPPROTO_TCP, i);
-		conn = conn_find(conns, &flow);
+		conn = conns_find(conns, &flow);
 		lost += i / LBDR_FAMILIES % 2 ? !!conn : !conn;
 		cond_resched();
 	}
 	KUNIT_EXPECT_EQ(test, lost, 0);
+}
+
+/*
+ * A packet renews the stamp at most four times a second, and counts the renewals up to
+ * U8_MAX.
+ */
+static void conn_renewals_test(struct kunit *test)
+{
+	const struct conn_kind *kind = test->param_value;
+	struct lbdr_flow flow = conn_flow_of(kind, 1);
+	struct conns *conns = test->priv;
+	struct lbdr_conn *conn;
+	u32 i, stamp, wrong = 0;
+
+	conn = conns_add(conns, &flow, 0);
+	KUNIT_ASSERT_NOT_NULL(test, conn);
+	KUNIT_EXPECT_EQ(test, conn->renewals, 0);
+	for (i = 1; i <= 300; i++) {
+		conns_lock();
+		conns_idle(conn, HZ);
+		wrong += lbdr_conn_find(conns->ln, &flow) != conn;
+		wrong += lbdr_conn_idle(conn) >= HZ;
+		wrong += conn->renewals != min_t(u32, i, U8_MAX);
+		/* Within a quarter of a second nothing is written. */
+		conns_idle(conn, 1);
+		stamp = conn->stamp;
+		lbdr_conn_find(conns->ln, &flow);
+		conns_unlock();
+		wrong += conn->stamp != stamp;
+		wrong += conn->renewals != min_t(u32, i, U8_MAX);
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0);
+	KUNIT_EXPECT_EQ(test, conn->renewals, U8_MAX);
+}
+
+/* An eviction fails if the state has changed since the connection was selected. */
+static void conn_evict_changed_test(struct kunit *test)
+{
+	const struct conn_kind *kind = test->param_value;
+	struct lbdr_flow flow = conn_flow_of(kind, 1);
+	struct conns *conns = test->priv;
+	struct lbdr_conn *conn;
+	bool changed, same;
+	u32 state;
+
+	conn = conns_add(conns, &flow, 0);
+	KUNIT_ASSERT_NOT_NULL(test, conn);
+	state = conn->state;
+	conns_step(conn, kind->protocol == IPPROTO_TCP ? LBDR_EVENT_DATA :
+							 LBDR_EVENT_UDP);
+	conns_lock();
+	changed = lbdr_conn_evict(conns->ln, conn, state);
+	same = lbdr_conn_evict(conns->ln, conn, conn->state);
+	conns_unlock();
+	KUNIT_EXPECT_FALSE(test, changed);
+	KUNIT_EXPECT_TRUE(test, same);
+	conns_expect_none(test);
 }
 
 static struct kunit_case conn_cases[] = {
@@ -658,11 +606,12 @@ static struct kunit_case conn_cases[] = {
 	KUNIT_CASE_PARAM(conn_count_test, conn_path_gen_params),
 	KUNIT_CASE_PARAM(conn_expire_test, conn_path_gen_params),
 	KUNIT_CASE_PARAM(conn_left_test, conn_path_gen_params),
+	KUNIT_CASE_PARAM(conn_later_test, conn_path_gen_params),
+	KUNIT_CASE_PARAM(conn_renewals_test, conn_kind_gen_params),
+	KUNIT_CASE_PARAM(conn_evict_changed_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_reuse_test, conn_path_gen_params),
-	KUNIT_CASE_PARAM(conn_evict_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_collect_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_dead_server_test, conn_kind_gen_params),
-	KUNIT_CASE_PARAM(conn_evict_full_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_max_test, conn_kind_gen_params),
 	KUNIT_CASE(conn_collector_idle_test),
 	KUNIT_CASE(conn_bulk_test),

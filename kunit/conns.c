@@ -15,6 +15,7 @@
 #include "flow.h"
 #include "lbdr.h"
 #include "server.h"
+#include "state.h"
 #include "stats.h"
 
 /* Returns the flow of a TCP SYN or a UDP datagram. Each @n is another client. */
@@ -44,6 +45,55 @@ struct lbdr_flow conns_flow(enum lbdr_family family, u8 protocol, u32 n)
 	return flow;
 }
 
+/*
+ * conns_add() and conns_find() return a connection outside of the RCU read side. This is
+ * safe here: no other context removes a connection of these tests unless the test makes
+ * it expire, and a test does not use a connection that was removed.
+ */
+struct lbdr_conn *conns_add(struct conns *conns, const struct lbdr_flow *flow,
+			    u32 server)
+{
+	struct lbdr_conn *conn;
+	enum lbdr_drop why;
+
+	conns_lock();
+	conn = lbdr_conn_add(conns->ln, flow, &conns->servers[server], &why);
+	conns_unlock();
+	return conn;
+}
+
+struct lbdr_conn *conns_find(struct conns *conns, const struct lbdr_flow *flow)
+{
+	struct lbdr_conn *conn;
+
+	conns_lock();
+	conn = lbdr_conn_find(conns->ln, flow);
+	conns_unlock();
+	return conn;
+}
+
+/* Checks that a connection exists, without renewing it. */
+bool conns_exists(struct conns *conns, const struct lbdr_flow *flow)
+{
+	bool there;
+
+	conns_lock();
+	there = lbdr_conn_peek(conns->ln, flow);
+	conns_unlock();
+	return there;
+}
+
+/* Changes the state of a connection as a packet of @event does. */
+void conns_step(struct lbdr_conn *conn, enum lbdr_event event)
+{
+	u32 state = READ_ONCE(conn->state);
+
+	conns_lock();
+	if (lbdr_state_next[event][state] != state)
+		lbdr_conn_move(conn, state, lbdr_state_next[event][state]);
+	conns_unlock();
+}
+
 bool conns_has_key(const struct lbdr_conn *conn, const struct lbdr_flow *flow)
 {
 	if (conn->family != flow->family)
@@ -71,6 +121,9 @@ void conns_expect_none(struct kunit *test)
 
 	rcu_barrier();
 	KUNIT_EXPECT_EQ(test, atomic_read(&conns->ln->n_conns), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&conns->ln->n_holders), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&conns->service.n_conns), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&conns->other.n_conns), 0);
 	for (i = 0; i < LBDR_FAMILIES; i++)
 		KUNIT_EXPECT_EQ(test, atomic_read(&conns->ln->conns[i].nelems), 0);
 	for (i = 0; i < CONNS_SERVERS; i++) {

@@ -24,11 +24,13 @@ struct kunit;
  * struct conns - a connection table, and servers for its connections
  * @ln: the namespace of the table
  * @service: service of @servers, in no table, with default settings
+ * @other: another such service, for tests that move a server there
  * @servers: servers, in no pool
  */
 struct conns {
 	struct lbdr_net		*ln;
 	struct lbdr_service	service;
+	struct lbdr_service	other;
 	struct lbdr_server	servers[CONNS_SERVERS];
 };
 
@@ -62,9 +64,20 @@ static inline void conns_idle(struct lbdr_conn *conn, u32 by)
 	WRITE_ONCE(conn->stamp, (u32)jiffies - by);
 }
 
+/* Makes a connection look as if another CPU has just renewed it. */
+static inline void conns_later(struct lbdr_conn *conn)
+{
+	WRITE_ONCE(conn->stamp, (u32)jiffies + HZ);
+}
+
 int conns_init(struct kunit *test);
 void conns_exit(struct kunit *test);
 
+struct lbdr_conn *conns_add(struct conns *conns, const struct lbdr_flow *flow,
+			    u32 server);
+struct lbdr_conn *conns_find(struct conns *conns, const struct lbdr_flow *flow);
+bool conns_exists(struct conns *conns, const struct lbdr_flow *flow);
+void conns_step(struct lbdr_conn *conn, enum lbdr_event event);
 struct lbdr_flow conns_flow(enum lbdr_family family, u8 protocol, u32 n);
 bool conns_has_key(const struct lbdr_conn *conn, const struct lbdr_flow *flow);
 

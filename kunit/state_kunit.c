@@ -23,6 +23,7 @@ static const char *const state_names[LBDR_CONN_STATES] = {
 	[LBDR_CONN_STATE_TEMPLATE]	= "TEMPLATE",
 	[LBDR_CONN_STATE_DEAD]		= "DEAD",
 	[LBDR_CONN_STATE_UDP_ONE]	= "UDP, one datagram",
+	[LBDR_CONN_STATE_TEMPLATE_ONE]	= "TEMPLATE, one packet",
 };
 
 static const char *const event_names[LBDR_EVENTS] = {
@@ -90,7 +91,7 @@ static u32 state_naive_first(u32 event)
 	case LBDR_EVENT_SCTP_DATA:
 		return LBDR_CONN_STATE_SCTP_ESTABLISHED;
 	case LBDR_EVENT_TEMPLATE:
-		return LBDR_CONN_STATE_TEMPLATE;
+		return LBDR_CONN_STATE_TEMPLATE_ONE;
 	}
 	return LBDR_CONN_STATE_NONE;
 }
@@ -106,6 +107,10 @@ static u32 state_naive(u32 event, u32 state)
 	/* Second datagram of the client. */
 	if (event == LBDR_EVENT_UDP && state == LBDR_CONN_STATE_UDP_ONE)
 		return LBDR_CONN_STATE_UDP;
+
+	/* Second packet of the client of a template. */
+	if (event == LBDR_EVENT_TEMPLATE && state == LBDR_CONN_STATE_TEMPLATE_ONE)
+		return LBDR_CONN_STATE_TEMPLATE;
 
 	/* A RST closes a TCP connection in any state. */
 	if (event == LBDR_EVENT_RST && state_is_tcp(state))

@@ -5,8 +5,7 @@
  * Each namespace has one rhashtable for each family, which resizes automatically. A
  * connection has no timer. Packets write a coarse time stamp, and a connection has
  * expired when its stamp is older than the time-out of its state. Expired connections
- * are removed by the next packet of the flow, or by the collector, a work item that
- * checks a part of the table every COLLECT_PERIOD.
+ * are removed by the next packet of the flow, or by the collector (collect.c).
  *
  * Packets look up, insert and remove under rcu_read_lock() with BH off. The collector
  * and netlink commands remove under rcu_read_lock() in process context. The CPU that
@@ -24,14 +23,17 @@
  * memory is freed, not until it is unlinked; otherwise a flood could allocate faster than
  * grace periods end. flood.c handles new connections when the table is nearly full.
  */
+#include <linux/kcsan-checks.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/percpu_counter.h>
 #include <linux/random.h>
 #include <linux/siphash.h>
 
+#include "collect.h"
 #include "conn.h"
 #include "conn_event.h"
+#include "flood.h"
 #include "flow.h"
 #include "lbdr.h"
 #include "lbdr_trace.h"
@@ -48,15 +50,8 @@
  */
 #define STAMP_GRAIN	(HZ / 4)
 
-#define COLLECT_PERIOD	(HZ / 10 ?: 1)
-/*
- * Connections of a table that are checked in one period: 1/COLLECT_PERIODS of the
- * table, and at least COLLECT_MIN
- */
-#define COLLECT_MIN	4096
-#define COLLECT_PERIODS	64
-/* Connections checked or freed between two calls of cond_resched() */
-#define COLLECT_BATCH	256
+/* Connections freed between two calls of cond_resched() */
+#define FREE_BATCH	256
 
 /*
  * A table is nearly full when fewer than 1/NEAR_LIMIT of its entries are free. flood.c
@@ -207,37 +202,60 @@ bool lbdr_conn_full(const struct lbdr_net *ln)
 }
 
 /**
- * lbdr_conn_free_pending() - Check whether connections wait to be freed
+ * lbdr_conn_linked() - Get the number of connections in the tables
+ * @ln: the namespace
+ *
+ * Context: any.
+ * Return: the number, of both families.
+ */
+u32 lbdr_conn_linked(const struct lbdr_net *ln)
+{
+	return (u32)atomic_read(&ln->conns[LBDR_V4].nelems) +
+	       (u32)atomic_read(&ln->conns[LBDR_V6].nelems);
+}
+
+/**
+ * lbdr_conn_pending() - Get the number of connections that wait to be freed
  * @ln: the namespace
  *
  * A removed connection counts towards conn_max until its memory is freed after a grace
  * period.
  *
  * Context: any; concurrent changes may be missed.
- * Return: true if more connections are allocated than are in the tables.
+ * Return: the number of connections that are allocated and not in the tables.
  */
-bool lbdr_conn_free_pending(const struct lbdr_net *ln)
+u32 lbdr_conn_pending(const struct lbdr_net *ln)
 {
-	return (u32)atomic_read(&ln->n_conns) >
-	       (u32)atomic_read(&ln->conns[LBDR_V4].nelems) +
-	       (u32)atomic_read(&ln->conns[LBDR_V6].nelems);
+	return max_t(int, atomic_read(&ln->n_conns) - (int)lbdr_conn_linked(ln), 0);
 }
 
-/*
- * The time-out in seconds. The caller has found server->dead false under
- * rcu_read_lock(), so the service is valid.
+/**
+ * lbdr_conn_timeout() - Get the time-out of a connection
+ * @ln: the namespace
+ * @conn: the connection
+ * @state: its state
+ *
+ * Context: rcu_read_lock() held.
+ * Return: seconds.
  */
-static u32 lbdr_conn_timeout(const struct lbdr_net *ln,
-			     const struct lbdr_conn *conn, u32 state)
+u32 lbdr_conn_timeout(const struct lbdr_net *ln, const struct lbdr_conn *conn,
+		      u32 state)
 {
 	const struct lbdr_service_settings *settings =
 		&conn->server->service->settings;
+	u32 persist = READ_ONCE(settings->persist), timeout;
 
 	if (state == LBDR_CONN_STATE_TEMPLATE)
-		return READ_ONCE(settings->persist);
+		return persist;
+	/* A client of one packet is remembered no longer than its connection. */
+	if (state == LBDR_CONN_STATE_TEMPLATE_ONE)
+		state = LBDR_CONN_STATE_SYN_RECV;
+	else
+		persist = U32_MAX;
 	state = lbdr_state_shown(state);
-	return READ_ONCE(settings->timeout[state]) ?:
-	       READ_ONCE(ln->timeout[state]);
+	timeout = READ_ONCE(settings->timeout[state]) ?:
+		  READ_ONCE(ln->timeout[state]);
+	return min(timeout, persist);
 }
 
 /*
@@ -247,9 +265,8 @@ static u32 lbdr_conn_timeout(const struct lbdr_net *ln,
 static long lbdr_conn_time_left(const struct lbdr_net *ln,
 				const struct lbdr_conn *conn, u32 state)
 {
-	u32 idle = (u32)jiffies - READ_ONCE(conn->stamp);
-
-	return (long)lbdr_conn_timeout(ln, conn, state) * HZ - (long)idle;
+	return (long)lbdr_conn_timeout(ln, conn, state) * HZ -
+	       (long)lbdr_conn_idle(conn);
 }
 
 /**
@@ -275,7 +292,7 @@ static void lbdr_conn_count(struct lbdr_server *server, u32 state, int by)
 {
 	if (lbdr_state_active(state))
 		atomic_add(by, &server->active);
-	else if (state == LBDR_CONN_STATE_TEMPLATE)
+	else if (lbdr_state_shown(state) == LBDR_CONN_STATE_TEMPLATE)
 		atomic_add(by, &server->persistent);
 	else
 		atomic_add(by, &server->inactive);
@@ -307,6 +324,8 @@ static void lbdr_conn_free_rcu(struct rcu_head *rcu)
  * If another packet changes the state concurrently, the cmpxchg() fails and the state
  * of the other packet stays. The next packet of the client updates the state again.
  *
+ * The second packet of a client of a persistent service confirms the client's template.
+ *
  * Context: rcu_read_lock() held, BH off.
  */
 noinline void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
@@ -314,28 +333,49 @@ noinline void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
 	if (cmpxchg(&conn->state, from, to) != from)
 		return;
 	lbdr_conn_event(conn, from, to);
-	if (lbdr_state_active(from) == lbdr_state_active(to))
-		return;
-	lbdr_conn_count(conn->server, to, 1);
-	lbdr_conn_count(conn->server, from, -1);
+	if (lbdr_state_active(from) != lbdr_state_active(to)) {
+		lbdr_conn_count(conn->server, to, 1);
+		lbdr_conn_count(conn->server, from, -1);
+	}
+	if (unlikely(READ_ONCE(conn->server->service->settings.persist)) &&
+	    lbdr_state_half_open(from) && !lbdr_state_closing(to))
+		lbdr_persist_confirm(conn);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_move);
 
+/**
+ * lbdr_conn_renew() - Renew the time stamp of a connection
+ * @conn: the connection
+ *
+ * Context: rcu_read_lock() held.
+ */
+__always_inline void lbdr_conn_renew(struct lbdr_conn *conn)
+{
+	u8 renewals = READ_ONCE(conn->renewals);
+
+	WRITE_ONCE(conn->stamp, jiffies);
+	if (renewals < U8_MAX)
+		WRITE_ONCE(conn->renewals, renewals + 1);
+}
+
 /*
- * data_race() in the next two functions: rhashtable uses a bit of the bucket word as
- * the bucket lock, sets it by an atomic operation, and reads the word by plain loads
- * under the lock and while it moves a table. The loads mask the bit out. KCSAN reports
- * these loads for our functions, since rhashtable's are inlined.
+ * rhashtable uses a bit of the bucket word as the bucket lock, sets it by an atomic
+ * operation, and reads the word by plain loads under the lock and while it moves a table.
+ * The loads mask the bit out. KCSAN would report these loads for the next two functions,
+ * since rhashtable's are inlined. It is told to take their accesses for atomic ones, so
+ * it still reports their races with plain accesses elsewhere.
  */
 static __always_inline void lbdr_conn_remove(struct lbdr_net *ln,
 					     struct lbdr_conn *conn)
 {
 	struct rhashtable *table = &ln->conns[conn->family];
 
-	/* Bucket lock bit, see above. */
-	data_race(conn->family == LBDR_V4 ?
-		  rhashtable_remove_fast(table, &conn->node, lbdr_conn_params4) :
-		  rhashtable_remove_fast(table, &conn->node, lbdr_conn_params6));
+	kcsan_nestable_atomic_begin();
+	if (conn->family == LBDR_V4)
+		rhashtable_remove_fast(table, &conn->node, lbdr_conn_params4);
+	else
+		rhashtable_remove_fast(table, &conn->node, lbdr_conn_params6);
+	kcsan_nestable_atomic_end();
 }
 
 /*
@@ -347,13 +387,30 @@ static noinline __flatten struct lbdr_conn *
 lbdr_conn_insert(struct lbdr_net *ln, struct lbdr_conn *conn)
 {
 	struct rhashtable *table = &ln->conns[conn->family];
+	struct lbdr_conn *old;
 
-	/* Bucket lock bit, see above. */
-	return data_race(conn->family == LBDR_V4 ?
-			 rhashtable_lookup_get_insert_fast(table, &conn->node,
-							   lbdr_conn_params4) :
-			 rhashtable_lookup_get_insert_fast(table, &conn->node,
-							   lbdr_conn_params6));
+	kcsan_nestable_atomic_begin();
+	if (conn->family == LBDR_V4)
+		old = rhashtable_lookup_get_insert_fast(table, &conn->node,
+							lbdr_conn_params4);
+	else
+		old = rhashtable_lookup_get_insert_fast(table, &conn->node,
+							lbdr_conn_params6);
+	kcsan_nestable_atomic_end();
+	return old;
+}
+
+/* Removes a connection whose state this CPU has just changed from @state to DEAD. */
+static void lbdr_conn_unlink(struct lbdr_net *ln, struct lbdr_conn *conn,
+			     u32 state)
+{
+	trace_lbdr_conn_expire(conn, state);
+	lbdr_conn_event(conn, state, LBDR_CONN_STATE_DEAD);
+	lbdr_conn_count(conn->server, state, -1);
+	lbdr_share_sub(ln, conn->server->service);
+	if (unlikely(READ_ONCE(conn->server->upper)))
+		lbdr_server_update_overload(conn->server);
+	lbdr_conn_remove(ln, conn);
 }
 
 /* Returns true if this call removed the connection; the caller must free it. */
@@ -366,13 +423,7 @@ static __always_inline bool lbdr_conn_end(struct lbdr_net *ln,
 		if (state == LBDR_CONN_STATE_DEAD)
 			return false;
 	} while (!try_cmpxchg(&conn->state, &state, LBDR_CONN_STATE_DEAD));
-
-	trace_lbdr_conn_expire(conn, state);
-	lbdr_conn_event(conn, state, LBDR_CONN_STATE_DEAD);
-	lbdr_conn_count(conn->server, state, -1);
-	if (unlikely(READ_ONCE(conn->server->upper)))
-		lbdr_server_update_overload(conn->server);
-	lbdr_conn_remove(ln, conn);
+	lbdr_conn_unlink(ln, conn, state);
 	return true;
 }
 
@@ -397,6 +448,27 @@ noinline bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_kill);
 
 /**
+ * lbdr_conn_evict() - Remove a connection whose state has not changed
+ * @ln: the namespace
+ * @conn: the connection
+ * @state: the state for which the connection was selected, not LBDR_CONN_STATE_DEAD
+ *
+ * A packet that has changed the state since keeps the connection.
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true if this call removed the connection.
+ */
+bool lbdr_conn_evict(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state)
+{
+	if (cmpxchg(&conn->state, state, LBDR_CONN_STATE_DEAD) != state)
+		return false;
+	lbdr_conn_unlink(ln, conn, state);
+	call_rcu(&conn->rcu, lbdr_conn_free_rcu);
+	return true;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_evict);
+
+/**
  * lbdr_conn_reap() - Remove a connection from the table; the collector frees it
  * @ln: the namespace
  * @conn: the connection
@@ -415,17 +487,35 @@ bool lbdr_conn_reap(struct lbdr_net *ln, struct lbdr_conn *conn)
 	return true;
 }
 
-/* Frees connections that no reader can reach any more. */
-static void lbdr_conn_free_reaped(struct llist_node *reaped)
+/**
+ * lbdr_conn_free_reaped() - Free the connections that lbdr_conn_reap() has removed
+ * @ln: the namespace
+ *
+ * Context: process, may sleep: waits for a grace period if there are any.
+ */
+void lbdr_conn_free_reaped(struct lbdr_net *ln)
 {
+	struct llist_node *reaped = llist_del_all(&ln->reaped);
 	struct lbdr_conn *conn, *next;
 	u32 batch = 0;
 
+	if (!reaped)
+		return;
+	/* All of them were removed from the table before this grace period begins. */
+	synchronize_rcu();
 	llist_for_each_entry_safe(conn, next, reaped, reaped) {
 		lbdr_conn_free(conn);
-		if (++batch % COLLECT_BATCH == 0)
+		if (++batch % FREE_BATCH == 0)
 			cond_resched();
 	}
+}
+
+/* lbdr_conn_idle() with its sign, for a comparison with a positive number. */
+static __always_inline s32 lbdr_conn_age(const struct lbdr_conn *conn)
+{
+	u32 stamp = READ_ONCE(conn->stamp);
+
+	return (u32)jiffies - stamp;
 }
 
 static __always_inline struct lbdr_conn *
@@ -465,7 +555,7 @@ lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 		  const struct lbdr_flow *flow)
 {
 	struct lbdr_conn *conn = lbdr_conn_lookup(ln, family, flow);
-	u32 now, state;
+	u32 state;
 
 	if (!conn)
 		return NULL;
@@ -479,11 +569,10 @@ lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 		     lbdr_state_closing(state)))
 		goto kill;
 
-	now = jiffies;
-	if (now - READ_ONCE(conn->stamp) > STAMP_GRAIN) {
+	if (lbdr_conn_age(conn) > STAMP_GRAIN) {
 		if (lbdr_conn_time_left(ln, conn, state) < 0)
 			goto kill;
-		WRITE_ONCE(conn->stamp, now);
+		lbdr_conn_renew(conn);
 		if (unlikely(READ_ONCE(conn->server->service->settings.persist)))
 			lbdr_persist_renew(ln, conn->server->service, flow);
 	}
@@ -541,14 +630,14 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 	percpu_counter_inc(&lbdr_conn_total);
 	/* The collector is not queued while there are no connections. */
 	if (unlikely(!delayed_work_pending(&ln->collector)))
-		queue_delayed_work(system_power_efficient_wq, &ln->collector,
-				   COLLECT_PERIOD);
+		lbdr_collect_queue(ln);
 
 	conn->server = server;
 	lbdr_server_get(server);
 	conn->stamp = jiffies;
 	conn->state = lbdr_state_next[flow->event][LBDR_CONN_STATE_NONE];
 	conn->family = flow->family;
+	conn->renewals = 0;
 	if (flow->family == LBDR_V4)
 		container_of(conn, struct lbdr_conn4, conn)->key = flow->v4;
 	else
@@ -587,12 +676,13 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 
 	/* Count before the connection is visible, or the count might become negative. */
 	lbdr_conn_count(server, conn->state, 1);
+	lbdr_share_add(ln, server->service);
 	old = lbdr_conn_insert(ln, conn);
 	if (likely(!old)) {
 		trace_lbdr_conn_new(conn, conn->state);
 		lbdr_conn_event(conn, LBDR_CONN_STATE_NONE,
 				lbdr_state_next[flow->event][LBDR_CONN_STATE_NONE]);
-		if (likely(conn->state != LBDR_CONN_STATE_TEMPLATE))
+		if (likely(flow->event != LBDR_EVENT_TEMPLATE))
 			lbdr_stats_add(server->stats, 1, 0, 0);
 		if (unlikely(READ_ONCE(server->upper)))
 			lbdr_server_update_overload(server);
@@ -600,6 +690,7 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 	}
 
 	lbdr_conn_count(server, conn->state, -1);
+	lbdr_share_sub(ln, server->service);
 	lbdr_conn_free(conn);
 	if (!IS_ERR(old) && READ_ONCE(old->state) != LBDR_CONN_STATE_DEAD)
 		return old;
@@ -611,76 +702,6 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 	return NULL;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_add);
-
-/* Removes the expired ones of the next @budget connections of one table. */
-static void lbdr_conn_collect_table(struct lbdr_net *ln,
-				    enum lbdr_family family, u32 budget)
-{
-	struct rhashtable_iter *walk = &ln->walk[family];
-	struct lbdr_conn *conn = NULL;
-	u32 batch;
-
-	while (budget) {
-		/* A resize restarts the walk, which does no harm. */
-		rhashtable_walk_start(walk);
-		for (batch = 0; batch < COLLECT_BATCH && budget;
-		     batch++, budget--) {
-			conn = rhashtable_walk_next(walk);
-			if (!conn || IS_ERR(conn))
-				break;
-			/*
-			 * A packet may update the stamp after this check. The
-			 * packet is forwarded, and the connection is removed
-			 * all the same: it had expired before the packet.
-			 */
-			if (lbdr_conn_left(ln, conn) <= 0)
-				lbdr_conn_reap(ln, conn);
-		}
-		rhashtable_walk_stop(walk);
-
-		if (batch < COLLECT_BATCH && !IS_ERR(conn)) {
-			/* End of the table, or the budget is used up. */
-			if (!conn) {
-				rhashtable_walk_exit(walk);
-				rhashtable_walk_enter(&ln->conns[family], walk);
-			}
-			return;
-		}
-		cond_resched();
-	}
-}
-
-static void lbdr_conn_collect(struct work_struct *work)
-{
-	struct lbdr_net *ln = container_of(to_delayed_work(work),
-					   struct lbdr_net, collector);
-	struct llist_node *reaped;
-	enum lbdr_family family;
-	u32 n;
-
-	for (family = 0; family < LBDR_FAMILIES; family++) {
-		n = atomic_read(&ln->conns[family].nelems);
-		if (n)
-			lbdr_conn_collect_table(ln, family,
-						max_t(u32, COLLECT_MIN,
-						      n / COLLECT_PERIODS));
-	}
-
-	/* These were removed from the table before the grace period begins. */
-	reaped = llist_del_all(&ln->reaped);
-	if (reaped) {
-		synchronize_rcu();
-		lbdr_conn_free_reaped(reaped);
-	}
-
-	/*
-	 * Pairs with atomic_inc_return() in lbdr_conn_alloc(): if this reads 0,
-	 * the next allocation finds no work pending and queues the collector.
-	 */
-	if (atomic_read(&ln->n_conns))
-		queue_delayed_work(system_power_efficient_wq, &ln->collector,
-				   COLLECT_PERIOD);
-}
 
 /**
  * lbdr_conn_table_init() - Allocate the connection tables of a namespace
@@ -705,9 +726,7 @@ int lbdr_conn_table_init(struct lbdr_net *ln)
 		rhashtable_destroy(&ln->conns[LBDR_V4]);
 		return err;
 	}
-	rhashtable_walk_enter(&ln->conns[LBDR_V4], &ln->walk[LBDR_V4]);
-	rhashtable_walk_enter(&ln->conns[LBDR_V6], &ln->walk[LBDR_V6]);
-	INIT_DELAYED_WORK(&ln->collector, lbdr_conn_collect);
+	lbdr_collect_net_init(ln);
 	return 0;
 }
 
@@ -728,10 +747,8 @@ static void lbdr_conn_free_last(void *ptr, void *arg)
  */
 void lbdr_conn_table_exit(struct lbdr_net *ln)
 {
-	cancel_delayed_work_sync(&ln->collector);
-	lbdr_conn_free_reaped(llist_del_all(&ln->reaped));
-	rhashtable_walk_exit(&ln->walk[LBDR_V4]);
-	rhashtable_walk_exit(&ln->walk[LBDR_V6]);
+	lbdr_collect_net_exit(ln);
+	lbdr_conn_free_reaped(ln);
 	rhashtable_free_and_destroy(&ln->conns[LBDR_V4], lbdr_conn_free_last,
 				    NULL);
 	rhashtable_free_and_destroy(&ln->conns[LBDR_V6], lbdr_conn_free_last,
@@ -765,9 +782,12 @@ int lbdr_conn_init(void)
 	if (!conn_max_user)
 		conn_max_user = max(2 * default_max, conn_max) / 16;
 
-	err = percpu_counter_init(&lbdr_conn_total, 0, GFP_KERNEL);
+	err = lbdr_collect_init();
 	if (err)
 		return err;
+	err = percpu_counter_init(&lbdr_conn_total, 0, GFP_KERNEL);
+	if (err)
+		goto err_counter;
 	lbdr_conn_cache[LBDR_V4] =
 		kmem_cache_create("lbdr_conn4", sizeof(struct lbdr_conn4), 0,
 				  SLAB_HWCACHE_ALIGN, NULL);
@@ -784,7 +804,10 @@ err_v6:
 	kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
 err_v4:
 	percpu_counter_destroy(&lbdr_conn_total);
-	return -ENOMEM;
+	err = -ENOMEM;
+err_counter:
+	lbdr_collect_exit();
+	return err;
 }
 
 /**
@@ -797,4 +820,5 @@ void lbdr_conn_exit(void)
 	kmem_cache_destroy(lbdr_conn_cache[LBDR_V6]);
 	kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
 	percpu_counter_destroy(&lbdr_conn_total);
+	lbdr_collect_exit();
 }

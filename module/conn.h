@@ -19,10 +19,13 @@ struct lbdr_server;
  * @node: in lbdr_net.conns; RCU
  * @server: immutable, one reference held until the memory is freed
  * @stamp: jiffies of the last packet, at a resolution of a quarter of a second;
- *	WRITE_ONCE() by packets
- * @state: enum lbdr_conn_state, or LBDR_CONN_STATE_UDP_ONE; cmpxchg(). The CPU that
- *	sets LBDR_CONN_STATE_DEAD removes the connection from the table
- * @family: selects struct lbdr_conn4 or struct lbdr_conn6; immutable
+ *	WRITE_ONCE() by packets, read by lbdr_conn_idle()
+ * @state: enum lbdr_conn_state, or an internal state of flow.h; cmpxchg(). The CPU
+ *	that sets LBDR_CONN_STATE_DEAD removes the connection from the table
+ * @family: enum lbdr_family, selects struct lbdr_conn4 or struct lbdr_conn6;
+ *	immutable
+ * @renewals: number of times that @stamp was renewed, at most U8_MAX; WRITE_ONCE()
+ *	together with @stamp. Concurrent packets may lose an increment
  * @rcu: frees the connection after a grace period
  * @reaped: in lbdr_net.reaped; used instead of @rcu
  */
@@ -31,7 +34,8 @@ struct lbdr_conn {
 	struct lbdr_server	*server;
 	u32			stamp;
 	u32			state;
-	enum lbdr_family	family;
+	u8			family;
+	u8			renewals;
 	union {
 		struct rcu_head		rcu;
 		struct llist_node	reaped;
@@ -63,14 +67,20 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 				struct lbdr_server *server,
 				enum lbdr_drop *why);
 void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to);
+void lbdr_conn_renew(struct lbdr_conn *conn);
 bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn);
+bool lbdr_conn_evict(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state);
 bool lbdr_conn_reap(struct lbdr_net *ln, struct lbdr_conn *conn);
+void lbdr_conn_free_reaped(struct lbdr_net *ln);
 long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn);
+u32 lbdr_conn_timeout(const struct lbdr_net *ln, const struct lbdr_conn *conn,
+		      u32 state);
 u32 lbdr_conn_max(void);
 u32 lbdr_conn_limit(const struct lbdr_net *ln);
 bool lbdr_conn_near_limit(struct lbdr_net *ln);
 bool lbdr_conn_full(const struct lbdr_net *ln);
-bool lbdr_conn_free_pending(const struct lbdr_net *ln);
+u32 lbdr_conn_linked(const struct lbdr_net *ln);
+u32 lbdr_conn_pending(const struct lbdr_net *ln);
 
 static inline const struct lbdr_key4 *lbdr_conn_key4(const struct lbdr_conn *conn)
 {
@@ -80,6 +90,26 @@ static inline const struct lbdr_key4 *lbdr_conn_key4(const struct lbdr_conn *con
 static inline const struct lbdr_key6 *lbdr_conn_key6(const struct lbdr_conn *conn)
 {
 	return &container_of(conn, struct lbdr_conn6, conn)->key;
+}
+
+/**
+ * lbdr_conn_idle() - Get the time since the last packet of a connection
+ * @conn: the connection
+ *
+ * The stamp is read before jiffies. Another CPU may nevertheless renew the stamp in
+ * between, as this CPU may read jiffies early: a stamp in the future counts as 0, not
+ * as nearly 2^32. No connection idles for 2^31 jiffies: LBDR_TIMEOUT_MAX is shorter at
+ * HZ=1000, and the collector removes expired connections within minutes.
+ *
+ * Context: any.
+ * Return: jiffies, at a resolution of a quarter of a second.
+ */
+static inline u32 lbdr_conn_idle(const struct lbdr_conn *conn)
+{
+	u32 stamp = READ_ONCE(conn->stamp);
+	s32 idle = (u32)jiffies - stamp;
+
+	return max(idle, 0);
 }
 
 #endif /* _LBDR_CONN_H */

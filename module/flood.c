@@ -3,21 +3,47 @@
  * Flood handling: what to do when the connection table is nearly full or conn_rate is
  * exceeded.
  *
- * First packets from forged sources fill a connection table in seconds. Established
- * connections must not be affected, and honest clients should still get through.
+ * First packets from forged sources fill a connection table in seconds, and an attacker
+ * can forge further packets of each flow. Connections that have been in use for some
+ * time must not be affected, honest clients should still get through, and a flood of
+ * one service must not affect another one.
  *
  * Trigger: fewer than 1/16 of conn_max entries are free, or more than conn_rate new
  * connections arrived within a second.
  *
- * - If the scheduler chooses by a hash of the packet (mh, sh), the same client always
- *   gets the same server. New connections are then forwarded without an entry. Later
- *   packets of such a flow find no connection; they are scheduled again as long as such
- *   a flow may exist, and get an entry when there is room.
- * - With any other scheduler, a new connection replaces the oldest half-open one (only
- *   one client packet seen so far). Sorting the table by age would cost every packet,
- *   so the oldest of FLOOD_CHOICE half-open entries from a random bucket on is taken:
- *   in a flood nearly all of them belong to the flood, and an honest one that is older
- *   than all the others has had time to complete.
+ * If the scheduler chooses by a hash of the packet (mh, sh), the same client always gets
+ * the same server. New connections are then forwarded without an entry. Later packets of
+ * such a flow find no connection; they are scheduled again as long as such a flow may
+ * exist, and get an entry when there is room.
+ *
+ * With any other scheduler, a new connection replaces another one:
+ *
+ * 1. Shares. Each service that holds connections is guaranteed conn_max / (2 x number of
+ *    such services) entries. A service above its share replaces its own connections. A
+ *    service within its share replaces those of services above theirs. Only where there
+ *    are none of these, connections are replaced of the service itself, or of a service
+ *    above its share that has more connections, and then no established ones.
+ * 2. Ranks. Half-open connections (one packet of the client was seen) come first, then
+ *    those whose stamp was renewed fewer than LBDR_FLOOD_RENEWALS times, then the
+ *    others (established ones), if they have been idle for ESTABLISHED_IDLE. The last
+ *    are replaced only if the table itself is nearly full, without the memory that
+ *    waits for a grace period.
+ * 3. Within a rank, the connection that has been idle for longest comes first.
+ *
+ * Sorting the table would cost every packet, so a sample is sorted: the connections of
+ * SAMPLE_BUCKETS hash buckets from a random one on. The buckets of the idler half of
+ * those of the first rank become the candidates, which are kept for the next new
+ * connections on this CPU, so that a new connection costs a lookup or two on average.
+ * Half-open connections that are rare in the sample are passed over if there are others
+ * of the next rank: in a flood of the latter, the few are honest clients in a handshake.
+ *
+ * The samples are per CPU and used with BH off. A candidate is the number of a bucket,
+ * since the connections in it may be freed before the candidate is used. Its bucket is
+ * searched again, and the connection is removed only if its state has not changed since
+ * (cmpxchg). Candidates of another namespace, or older than SAMPLE_AGE, are not used.
+ *
+ * While the table is more than half full, the time-outs of connections that are not
+ * established, of services above their share, shrink (lbdr_flood_scale()).
  */
 #include <linux/module.h>
 #include <linux/random.h>
@@ -32,14 +58,80 @@
 #include "state.h"
 #include "stats.h"
 
-/* Number of half-open entries to compare, and of hash buckets to search for them */
-#define FLOOD_CHOICE	16
-#define FLOOD_CHAINS	64
+/* Buckets that are searched for a sample, and connections in it at most */
+#define SAMPLE_BUCKETS	128
+#define SAMPLE_MAX	64
+/* Time after which the rest of a sample is discarded */
+#define SAMPLE_AGE	(HZ / 4)
+/* Time after which the tables are searched again if there were no candidates */
+#define SAMPLE_RETRY	(HZ / 100 ?: 1)
+/* Half-open connections are rare if fewer than 1/SAMPLE_RARE of a sample. */
+#define SAMPLE_RARE	16
+
+/* An established connection that was renewed since is not replaced. */
+#define ESTABLISHED_IDLE	(2 * HZ)
+
+/*
+ * Services above their share leave the last 1/RESERVE of the entries to others. In a
+ * flood, connections that were replaced occupy memory until a grace period has passed.
+ */
+#define RESERVE		32
+
+/* Order of replacement; FLOOD_RANKS stands for a connection that is not replaced. */
+enum lbdr_flood_rank {
+	FLOOD_HALF_OPEN,
+	FLOOD_FEW_RENEWALS,
+	FLOOD_ESTABLISHED,
+	FLOOD_RANKS,
+};
+
+/**
+ * struct lbdr_candidate - a connection that may be replaced
+ * @bucket: its hash bucket
+ * @idle: jiffies since its last packet, when it was sampled
+ * @rank: enum lbdr_flood_rank
+ */
+struct lbdr_candidate {
+	u32	bucket;
+	u32	idle;
+	u8	rank;
+};
+
+/**
+ * struct lbdr_sample - candidates of one CPU
+ * @ln: the namespace; compared only
+ * @family: the table that was searched
+ * @taken: jiffies when the table was searched
+ * @next: index of the next candidate
+ * @n: number of candidates
+ * @candidates: in the order of replacement
+ */
+struct lbdr_sample {
+	const struct lbdr_net	*ln;
+	enum lbdr_family	family;
+	unsigned long		taken;
+	u32			next;
+	u32			n;
+	struct lbdr_candidate	candidates[SAMPLE_MAX];
+};
+
+static DEFINE_PER_CPU(struct lbdr_sample, lbdr_samples);
 
 static unsigned int conn_rate;
 module_param(conn_rate, uint, 0644);
 MODULE_PARM_DESC(conn_rate,
 		 "new connections per second and network namespace; above this rate they are forwarded without an entry (mh, sh) or replace a half-open one (default: 0, no limit)");
+
+/*
+ * Returns true if the one-second interval from @start on has ended. It has not if
+ * another CPU has just started it, so that it begins after jiffies as read here.
+ */
+static bool lbdr_flood_interval_over(u32 start)
+{
+	s32 age = (u32)jiffies - start;
+
+	return age >= HZ || age < -HZ;
+}
 
 /*
  * Counts a new connection and compares. The first packet after the end of a one-second
@@ -48,45 +140,12 @@ MODULE_PARM_DESC(conn_rate,
  */
 static bool lbdr_flood_over_rate(struct lbdr_net *ln, u32 rate)
 {
-	u32 now = jiffies, start = READ_ONCE(ln->rate_start);
+	u32 start = READ_ONCE(ln->rate_start);
 
-	if (now - start >= HZ && cmpxchg(&ln->rate_start, start, now) == start)
+	if (lbdr_flood_interval_over(start) &&
+	    cmpxchg(&ln->rate_start, start, (u32)jiffies) == start)
 		atomic_set(&ln->rate_count, 0);
 	return (u32)atomic_inc_return(&ln->rate_count) > rate;
-}
-
-/**
- * lbdr_flood_account() - Count a new connection and check for a flood
- * @ln: the namespace
- *
- * Must be called exactly once per new connection: increments the rate counter.
- *
- * Context: rcu_read_lock() held, BH off.
- * Return: true if flood handling applies to this connection.
- */
-bool lbdr_flood_account(struct lbdr_net *ln)
-{
-	u32 rate = READ_ONCE(conn_rate);
-
-	if (unlikely(rate) && lbdr_flood_over_rate(ln, rate))
-		return true;
-	return lbdr_conn_near_limit(ln);
-}
-
-/**
- * lbdr_flood_check() - Check for a flood without counting
- * @ln: the namespace
- *
- * Context: any.
- * Return: what lbdr_flood_account() would return for a new connection now.
- */
-bool lbdr_flood_check(struct lbdr_net *ln)
-{
-	u32 rate = READ_ONCE(conn_rate), count = 0;
-
-	if ((u32)jiffies - READ_ONCE(ln->rate_start) < HZ)
-		count = atomic_read(&ln->rate_count);
-	return (rate && count >= rate) || lbdr_conn_near_limit(ln);
 }
 
 /**
@@ -138,47 +197,398 @@ bool lbdr_flood_recent(const struct lbdr_net *ln)
 	       time_before(jiffies, last + (unsigned long)seconds * HZ);
 }
 
+/* The entries that each service is guaranteed. */
+static u32 lbdr_flood_share(const struct lbdr_net *ln)
+{
+	return lbdr_conn_max() / 2 / max(atomic_read(&ln->n_holders), 1);
+}
+
+static u32 lbdr_flood_held(const struct lbdr_service *service)
+{
+	return max(atomic_read(&service->n_conns), 0);
+}
+
 /**
- * lbdr_flood_evict() - Evict a half-open connection to make room for a new one
+ * lbdr_flood_scale() - Get the factor of time-outs
  * @ln: the namespace
- * @family: family of the table to search
  *
- * Does nothing if the searched buckets hold no half-open connection. During a resize
- * of the table only the old bucket table is searched.
+ * The factor is 1 up to half of conn_max, and falls linearly to 1/16 of that in a full
+ * table.
  *
- * Does nothing either if the table is full and the memory of removed connections is
- * still waiting for a grace period: the evicted entry's memory would come too late for
- * the new connection. Otherwise a flood faster than the grace periods would end the
- * half-open connections of honest clients without gaining room.
- *
- * Context: rcu_read_lock() held, BH off.
+ * Context: any.
+ * Return: the factor in units of 1/LBDR_FLOOD_SCALE.
  */
-void lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family)
+u32 lbdr_flood_scale(const struct lbdr_net *ln)
+{
+	u32 max = lbdr_conn_max(), n = atomic_read(&ln->n_conns);
+	u32 unused = n < max ? max - n : 0;
+
+	return clamp_t(u64, (u64)unused * 2 * LBDR_FLOOD_SCALE / (max ?: 1),
+		       LBDR_FLOOD_SCALE / 16, LBDR_FLOOD_SCALE);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_scale);
+
+/**
+ * lbdr_flood_shrinks() - Check whether a factor applies to a connection's time-out
+ * @ln: the namespace
+ * @conn: the connection
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true if the connection is not established and its service holds more than its
+ * share.
+ */
+bool lbdr_flood_shrinks(const struct lbdr_net *ln, const struct lbdr_conn *conn)
+{
+	return READ_ONCE(conn->renewals) < LBDR_FLOOD_RENEWALS &&
+	       lbdr_flood_held(conn->server->service) > lbdr_flood_share(ln);
+}
+
+/**
+ * struct lbdr_flood_claim - who needs an entry
+ * @service: the service of the new connection
+ * @held: entries that it holds
+ * @share: entries that each service is guaranteed
+ * @worst: last rank that may be replaced, enum lbdr_flood_rank
+ * @last_resort: there is none of those that are replaced first, see the top of the file
+ */
+struct lbdr_flood_claim {
+	const struct lbdr_service	*service;
+	u32				held;
+	u32				share;
+	u8				worst;
+	bool				last_resort;
+};
+
+/* Returns true if @claim may replace connections of @service. */
+static bool lbdr_flood_yields(const struct lbdr_flood_claim *claim,
+			      const struct lbdr_service *service)
+{
+	u32 held;
+
+	if (service == claim->service)
+		return claim->last_resort || claim->held > claim->share;
+	held = lbdr_flood_held(service);
+	if (held <= claim->share)
+		return false;
+	return claim->held <= claim->share ||
+	       (claim->last_resort && held > claim->held);
+}
+
+/* The rank of a connection that @claim may replace, or FLOOD_RANKS. */
+static u32 lbdr_flood_rank(const struct lbdr_flood_claim *claim,
+			   const struct lbdr_conn *conn, u32 state, u32 idle)
+{
+	u32 rank = FLOOD_HALF_OPEN;
+
+	if (state == LBDR_CONN_STATE_DEAD)
+		return FLOOD_RANKS;
+	/* Not found by packets any more; the collector has not come by yet. */
+	if (READ_ONCE(conn->server->dead))
+		return FLOOD_HALF_OPEN;
+	if (!lbdr_state_half_open(state))
+		rank = READ_ONCE(conn->renewals) < LBDR_FLOOD_RENEWALS ?
+		       FLOOD_FEW_RENEWALS : FLOOD_ESTABLISHED;
+	if (rank > claim->worst ||
+	    (rank == FLOOD_ESTABLISHED &&
+	     (claim->last_resort || idle < ESTABLISHED_IDLE)) ||
+	    !lbdr_flood_yields(claim, conn->server->service))
+		return FLOOD_RANKS;
+	return rank;
+}
+
+/* Inserts a candidate in order. */
+static void lbdr_flood_insert(struct lbdr_sample *sample,
+			      const struct lbdr_candidate *new)
+{
+	struct lbdr_candidate *at = &sample->candidates[sample->n++];
+
+	for (; at > sample->candidates; at--) {
+		if (at[-1].rank < new->rank ||
+		    (at[-1].rank == new->rank && at[-1].idle >= new->idle))
+			break;
+		*at = at[-1];
+	}
+	*at = *new;
+}
+
+/* The index behind the candidates of the same rank as @first. */
+static u32 lbdr_flood_rank_end(const struct lbdr_sample *sample, u32 first)
+{
+	u32 end = first;
+
+	while (end < sample->n &&
+	       sample->candidates[end].rank == sample->candidates[first].rank)
+		end++;
+	return end;
+}
+
+/* Reduces a sorted sample to the candidates, see the top of this file. */
+static void lbdr_flood_choose(struct lbdr_sample *sample)
+{
+	const struct lbdr_candidate *candidates = sample->candidates;
+	u32 first = 0, end;
+
+	end = lbdr_flood_rank_end(sample, first);
+	if (end * SAMPLE_RARE < sample->n &&
+	    candidates[first].rank == FLOOD_HALF_OPEN &&
+	    candidates[end].rank == FLOOD_FEW_RENEWALS) {
+		first = end;
+		end = lbdr_flood_rank_end(sample, first);
+	}
+	sample->next = first;
+	sample->n = first + DIV_ROUND_UP(end - first, 2);
+}
+
+/* Takes a sample of one table. Of a table in resize, only the old part is searched. */
+static void lbdr_flood_search(struct lbdr_net *ln, struct lbdr_sample *sample,
+			      const struct lbdr_flood_claim *claim,
+			      enum lbdr_family family)
 {
 	struct bucket_table *table =
 		rht_dereference_rcu(ln->conns[family].tbl, &ln->conns[family]);
-	u32 first = get_random_u32(), age, oldest = 0, met = 0, i;
-	struct lbdr_conn *conn, *victim = NULL;
+	u32 first = get_random_u32(), i;
+	struct lbdr_candidate candidate;
 	struct rhash_head *node;
+	struct lbdr_conn *conn;
 
-	if (lbdr_conn_full(ln) && lbdr_conn_free_pending(ln))
-		return;
-	for (i = 0; i < min(table->size, FLOOD_CHAINS) && met < FLOOD_CHOICE;
-	     i++) {
-		rht_for_each_rcu(node, table,
-				 rht_bucket_index(table, first + i)) {
+	sample->ln = ln;
+	sample->family = family;
+	sample->taken = jiffies;
+	sample->next = 0;
+	sample->n = 0;
+	for (i = 0; i < min(table->size, SAMPLE_BUCKETS); i++) {
+		candidate.bucket = rht_bucket_index(table, first + i);
+		rht_for_each_rcu(node, table, candidate.bucket) {
 			conn = container_of(node, struct lbdr_conn, node);
-			if (!lbdr_state_half_open(READ_ONCE(conn->state)))
+			candidate.idle = lbdr_conn_idle(conn);
+			candidate.rank = lbdr_flood_rank(claim, conn,
+							 READ_ONCE(conn->state),
+							 candidate.idle);
+			if (candidate.rank == FLOOD_RANKS)
 				continue;
-			met++;
-			age = (u32)jiffies - READ_ONCE(conn->stamp);
-			if (!victim || age > oldest) {
-				victim = conn;
-				oldest = age;
-			}
+			lbdr_flood_insert(sample, &candidate);
+			if (sample->n == SAMPLE_MAX)
+				goto out;
 		}
 	}
-	if (victim && lbdr_conn_kill(ln, victim))
-		lbdr_count(ln, LBDR_FLOOD_EVICTED);
+out:
+	lbdr_flood_choose(sample);
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_evict);
+
+/*
+ * Evicts the connection of a candidate, if there is still one in its bucket that is not
+ * worth more. After a resize the bucket contains other connections, for which the same
+ * holds.
+ */
+static bool lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family,
+			     const struct lbdr_flood_claim *claim,
+			     const struct lbdr_candidate *candidate)
+{
+	struct bucket_table *table =
+		rht_dereference_rcu(ln->conns[family].tbl, &ln->conns[family]);
+	struct rhash_head *node;
+	struct lbdr_conn *conn;
+	u32 state, idle;
+
+	rht_for_each_rcu(node, table, rht_bucket_index(table, candidate->bucket)) {
+		conn = container_of(node, struct lbdr_conn, node);
+		state = READ_ONCE(conn->state);
+		idle = lbdr_conn_idle(conn);
+		if (idle >= candidate->idle &&
+		    lbdr_flood_rank(claim, conn, state, idle) <= candidate->rank &&
+		    lbdr_conn_evict(ln, conn, state))
+			return true;
+	}
+	return false;
+}
+
+/* Evicts the next one of a sample's candidates. */
+static bool lbdr_flood_evict_next(struct lbdr_net *ln, struct lbdr_sample *sample,
+				  const struct lbdr_flood_claim *claim)
+{
+	while (sample->next < sample->n)
+		if (lbdr_flood_evict(ln, sample->family, claim,
+				     &sample->candidates[sample->next++]))
+			return true;
+	return false;
+}
+
+/*
+ * The table to search: that of the new connection if its service is above its share,
+ * which replaces its own connections. Otherwise each table in proportion to its size.
+ */
+static enum lbdr_family lbdr_flood_family(const struct lbdr_net *ln,
+					  const struct lbdr_flood_claim *claim,
+					  enum lbdr_family family)
+{
+	u32 n = atomic_read(&ln->conns[LBDR_V4].nelems), all;
+
+	if (claim->held > claim->share)
+		return family;
+	all = n + atomic_read(&ln->conns[LBDR_V6].nelems);
+	return reciprocal_scale(get_random_u32(), all) < n ? LBDR_V4 : LBDR_V6;
+}
+
+static struct lbdr_flood_claim
+lbdr_flood_claim(const struct lbdr_net *ln, const struct lbdr_service *service)
+{
+	return (struct lbdr_flood_claim) {
+		.service = service,
+		.held = lbdr_flood_held(service),
+		.share = lbdr_flood_share(ln),
+	};
+}
+
+/* Takes samples of the tables until a connection is evicted in favour of @claim. */
+static bool lbdr_flood_sample(struct lbdr_net *ln, struct lbdr_sample *sample,
+			      struct lbdr_flood_claim *claim,
+			      enum lbdr_family family)
+{
+	claim->last_resort = false;
+	do {
+		lbdr_flood_search(ln, sample, claim, family);
+		if (lbdr_flood_evict_next(ln, sample, claim))
+			return true;
+		/* Of the other family there are only connections of other services. */
+		if (claim->last_resort || claim->held <= claim->share) {
+			lbdr_flood_search(ln, sample, claim, !family);
+			if (lbdr_flood_evict_next(ln, sample, claim))
+				return true;
+		}
+		claim->last_resort = !claim->last_resort;
+	} while (claim->last_resort);
+	return false;
+}
+
+/* Evicts a connection in favour of @claim, if there is any. */
+static void lbdr_flood_replace(struct lbdr_net *ln,
+			       struct lbdr_flood_claim *claim,
+			       enum lbdr_family family)
+{
+	struct lbdr_sample *sample = this_cpu_ptr(&lbdr_samples);
+
+	if (sample->ln == ln && time_before(jiffies, sample->taken + SAMPLE_AGE)) {
+		if (lbdr_flood_evict_next(ln, sample, claim))
+			goto out;
+		/* Nobody searches in vain for every packet of a flood. */
+		if (!sample->n && time_before(jiffies, sample->taken + SAMPLE_RETRY))
+			return;
+	}
+	if (!lbdr_flood_sample(ln, sample, claim,
+			       lbdr_flood_family(ln, claim, family)))
+		return;
+out:
+	lbdr_count(ln, LBDR_FLOOD_EVICTED);
+}
+
+/*
+ * Returns true if a service cannot get an entry. The memory of removed connections
+ * counts until a grace period has passed, so an eviction does not help at once.
+ */
+static bool lbdr_flood_exhausted(const struct lbdr_net *ln,
+				 const struct lbdr_flood_claim *claim)
+{
+	u32 max = lbdr_conn_max();
+
+	return lbdr_conn_full(ln) ||
+	       (claim->held > claim->share &&
+		(u32)atomic_read(&ln->n_conns) >= max - max / RESERVE);
+}
+
+/**
+ * lbdr_flood_make_room() - Evict a connection to make room for a new one
+ * @ln: the namespace, whose table is nearly full
+ * @service: the service of the new connection
+ * @family: family of the new connection
+ *
+ * The memory of an evicted connection counts until a grace period has passed. If the
+ * service cannot get an entry, and much memory is waiting already, nothing is evicted:
+ * otherwise a flood faster than the grace periods would end connections without gaining
+ * room.
+ *
+ * A new connection is added even if there was none to evict. To make up for that, and
+ * in a flood that is faster than grace periods, a new connection evicts two.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: true if the service can get an entry.
+ */
+bool lbdr_flood_make_room(struct lbdr_net *ln,
+			  const struct lbdr_service *service,
+			  enum lbdr_family family)
+{
+	struct lbdr_flood_claim claim = lbdr_flood_claim(ln, service);
+	bool exhausted = lbdr_flood_exhausted(ln, &claim);
+	u32 pending = lbdr_conn_pending(ln), linked = lbdr_conn_linked(ln);
+	u32 max = lbdr_conn_max();
+
+	if (exhausted && pending >= max / RESERVE)
+		return false;
+	if (!lbdr_conn_near_limit(ln))
+		claim.worst = FLOOD_HALF_OPEN;
+	else if (linked <= max - 2 * (max / RESERVE))
+		claim.worst = FLOOD_FEW_RENEWALS;
+	else
+		claim.worst = FLOOD_ESTABLISHED;
+	lbdr_flood_replace(ln, &claim, family);
+	/* Room for the memory that will be waiting at the end of the next grace period */
+	if (linked + min(2 * pending, max / 4) > max - max / RESERVE) {
+		claim.worst = min_t(u8, claim.worst, FLOOD_FEW_RENEWALS);
+		lbdr_flood_replace(ln, &claim, family);
+	}
+	return !exhausted;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_make_room);
+
+/**
+ * lbdr_flood_admit() - Decide on a new connection
+ * @ln: the namespace
+ * @service: its service
+ * @family: its family
+ *
+ * Must be called exactly once for each new connection: counts it for conn_rate. May
+ * evict another connection.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: enum lbdr_flood_admit.
+ */
+enum lbdr_flood_admit lbdr_flood_admit(struct lbdr_net *ln,
+				       const struct lbdr_service *service,
+				       enum lbdr_family family)
+{
+	u32 rate = READ_ONCE(conn_rate);
+	bool fast = unlikely(rate) && lbdr_flood_over_rate(ln, rate);
+
+	if (likely(!fast && !lbdr_conn_near_limit(ln)))
+		return LBDR_FLOOD_ADMIT;
+	if (lbdr_flood_stateless(service))
+		return LBDR_FLOOD_ADMIT_STATELESS;
+	return lbdr_flood_make_room(ln, service, family) ?
+	       LBDR_FLOOD_ADMIT_EVICT : LBDR_FLOOD_ADMIT_REFUSE;
+}
+
+/**
+ * lbdr_flood_peek() - Get what lbdr_flood_admit() would return
+ * @ln: the namespace
+ * @service: the service of a new connection
+ *
+ * Counts nothing and evicts nothing.
+ *
+ * Context: rcu_read_lock() held.
+ * Return: enum lbdr_flood_admit.
+ */
+enum lbdr_flood_admit lbdr_flood_peek(struct lbdr_net *ln,
+				      const struct lbdr_service *service)
+{
+	const struct lbdr_flood_claim claim = lbdr_flood_claim(ln, service);
+	u32 start = READ_ONCE(ln->rate_start), rate = READ_ONCE(conn_rate);
+	u32 count = 0;
+
+	if (!lbdr_flood_interval_over(start))
+		count = atomic_read(&ln->rate_count);
+	if (!(rate && count >= rate) && !lbdr_conn_near_limit(ln))
+		return LBDR_FLOOD_ADMIT;
+	if (lbdr_flood_stateless(service))
+		return LBDR_FLOOD_ADMIT_STATELESS;
+	return lbdr_flood_exhausted(ln, &claim) ? LBDR_FLOOD_ADMIT_REFUSE :
+						  LBDR_FLOOD_ADMIT_EVICT;
+}

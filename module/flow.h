@@ -34,7 +34,7 @@ enum lbdr_event {
 	LBDR_EVENT_SCTP_DATA,
 	LBDR_EVENT_SCTP_SHUTDOWN,
 	LBDR_EVENT_SCTP_ABORT,
-	LBDR_EVENT_TEMPLATE,	/* no packet: a persistence template is added */
+	LBDR_EVENT_TEMPLATE,	/* of a template: any packet of the client */
 	LBDR_EVENTS
 };
 
@@ -108,6 +108,13 @@ static inline u16 lbdr_flow_domain(const struct lbdr_flow *flow)
 	return lbdr_flow_domain_of(flow, flow->family);
 }
 
+/* True for the key of a persistence template. */
+static inline bool lbdr_flow_is_template(const struct lbdr_flow *flow)
+{
+	return (flow->family == LBDR_V4 ? flow->v4.protocol : flow->v6.protocol) &
+	       LBDR_KEY_TEMPLATE;
+}
+
 static inline u8 lbdr_flow_protocol(const struct lbdr_flow *flow)
 {
 	return flow->family == LBDR_V4 ? flow->v4.protocol : flow->v6.protocol;
@@ -122,9 +129,13 @@ static inline void lbdr_flow_set_domain(struct lbdr_flow *flow, u16 domain)
 		flow->v6.protocol |= (u32)domain << LBDR_KEY_DOMAIN_SHIFT;
 }
 
-/* Half-open UDP: only one datagram seen so far. Reported as LBDR_CONN_STATE_UDP. */
-#define LBDR_CONN_STATE_UDP_ONE	(LBDR_CONN_STATE_DEAD + 1)
-#define LBDR_CONN_STATES	(LBDR_CONN_STATE_DEAD + 2)
+/*
+ * Internal states: one datagram seen so far, reported as LBDR_CONN_STATE_UDP; template
+ * of a client of which one packet was seen, reported as LBDR_CONN_STATE_TEMPLATE.
+ */
+#define LBDR_CONN_STATE_UDP_ONE		(LBDR_CONN_STATE_DEAD + 1)
+#define LBDR_CONN_STATE_TEMPLATE_ONE	(LBDR_CONN_STATE_DEAD + 2)
+#define LBDR_CONN_STATES		(LBDR_CONN_STATE_DEAD + 3)
 
 /* True if a packet starts a new connection: TCP SYN or SCTP INIT. */
 static inline bool lbdr_event_opens(enum lbdr_event event)

@@ -38,6 +38,7 @@
 #include <net/netns/generic.h>
 
 #include <linux/lbdr.h>
+#include "collect.h"
 #include "compat.h"
 #include "domain.h"
 #include "flow.h"
@@ -71,6 +72,7 @@ enum lbdr_hook {
  * @n_conns: allocated connections, including those that wait to be freed; atomic
  * @n_servers: allocated servers; atomic
  * @n_destinations: allocated destinations of lblc and lblcr; atomic
+ * @n_holders: services that hold connections; atomic, see flood.h
  * @rate_count: new connections since @rate_start; atomic
  * @rate_start: jiffies when the current one-second interval began; cmpxchg()
  * @stateless_at: jiffies when a packet was last forwarded without a connection, 0 for
@@ -78,7 +80,7 @@ enum lbdr_hook {
  * @collector: removes expired connections; queued while @n_conns is not 0
  * @reaped: connections that were removed from the table and that @collector frees;
  *	lockless list
- * @walk: position of @collector in each table; used by @collector only
+ * @sweep: progress of @collector in each table; used by @collector only
  * @config: serialises transactions; see the top of this file
  * @lock: protects the configuration for readers; see the top of this file
  * @locked_at: time in ns when lbdr_lock() took @lock, 0 if the tracepoint
@@ -127,12 +129,13 @@ struct lbdr_net {
 	atomic_t		n_conns ____cacheline_aligned_in_smp;
 	atomic_t		n_servers;
 	atomic_t		n_destinations;
+	atomic_t		n_holders;
 	atomic_t		rate_count;
 	u32			rate_start;
 	unsigned long		stateless_at;
 	struct delayed_work	collector;
 	struct llist_head	reaped;
-	struct rhashtable_iter	walk[LBDR_FAMILIES];
+	struct lbdr_sweep	sweep[LBDR_FAMILIES];
 
 	struct mutex		config;		/* serialises transactions */
 	struct mutex		lock;		/* configuration, for readers */

@@ -418,6 +418,7 @@ void lbdr_locality_gc(struct lbdr_locality *table, u32 now)
 	struct lbdr_locality_entry *entry, *next;
 	const struct lbdr_net *ln = READ_ONCE(table->ln);
 	u32 i, limit = lbdr_locality_expire();
+	s32 idle;
 
 	/* Without @ln no entry was added yet. */
 	if (ln && atomic_read(&ln->n_destinations) > READ_ONCE(lblc_max) / 4 * 3)
@@ -428,8 +429,9 @@ void lbdr_locality_gc(struct lbdr_locality *table, u32 now)
 		entry = rcu_dereference(table->buckets[i]);
 		for (; entry; entry = next) {
 			next = rcu_dereference(entry->next);
-			if (now - READ_ONCE(entry->used) <= limit &&
-			    lbdr_locality_prune(entry))
+			/* Negative if another CPU has used it since @now. */
+			idle = now - READ_ONCE(entry->used);
+			if (idle <= (s32)limit && lbdr_locality_prune(entry))
 				continue;
 			lbdr_locality_unlink(&table->buckets[i], entry);
 			call_rcu(&entry->rcu, lbdr_locality_entry_free_rcu);

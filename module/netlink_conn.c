@@ -188,19 +188,11 @@ static struct lbdr_nl_tuple lbdr_nl_tuple(const struct lbdr_conn *conn)
 	};
 }
 
-/* Packets write the stamp. It is read before jiffies, or the result might be negative. */
-static u32 lbdr_nl_conn_idle(const struct lbdr_conn *conn)
-{
-	u32 stamp = READ_ONCE(conn->stamp);
-
-	return (u32)jiffies - stamp;
-}
-
 static bool lbdr_nl_conn_matches(const struct lbdr_conn *conn,
 				 const struct lbdr_conn_filter *filter)
 {
 	const struct lbdr_nl_tuple tuple = lbdr_nl_tuple(conn);
-	u32 idle = lbdr_nl_conn_idle(conn);
+	u32 idle = lbdr_conn_idle(conn);
 	size_t len = conn->family == LBDR_V4 ? sizeof(struct in_addr) :
 					       sizeof(struct in6_addr);
 
@@ -223,7 +215,7 @@ static bool lbdr_nl_conn_matches(const struct lbdr_conn *conn,
 	if (filter->has_server &&
 	    memcmp(&conn->server->addr, &filter->server, len))
 		return false;
-	/* A dead server's service may be freed, see struct lbdr_server. */
+	/* A dead server's service may be removed. */
 	if (filter->has_service &&
 	    (READ_ONCE(conn->server->dead) ||
 	     memcmp(&conn->server->service->key, &filter->service,
@@ -251,8 +243,7 @@ static int lbdr_nl_put_virtual(struct sk_buff *msg, enum lbdr_family family,
 }
 
 /*
- * A service is freed a grace period after its servers are marked dead. The service
- * of a dead server is not reported: it may be freed already.
+ * The service of a dead server is not reported: it may be removed.
  */
 static int lbdr_nl_put_conn_service(struct sk_buff *msg,
 				    const struct lbdr_server *server)
@@ -289,7 +280,7 @@ static int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
 	    nla_put_u32(msg, LBDR_A_CONN_EXPIRES, jiffies_to_msecs(left)) ||
 	    lbdr_nl_put_vrf(msg, LBDR_A_CONN_VRF, server->ln, tuple.domain) ||
 	    nla_put_u32(msg, LBDR_A_CONN_IDLE,
-			jiffies_to_msecs(lbdr_nl_conn_idle(conn))) ||
+			jiffies_to_msecs(lbdr_conn_idle(conn))) ||
 	    (with_service && lbdr_nl_put_conn_service(msg, server))) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;

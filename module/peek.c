@@ -5,7 +5,7 @@
  * The functions here repeat the steps of hook.c and schedule.c in the same order. Steps
  * that change something (choose a server, renew a stamp, count, store a template, send
  * an answer) are replaced by read-only counterparts: lbdr_conn_peek(),
- * lbdr_persist_peek(), lbdr_pool_peek(), lbdr_flood_check(). Steps that change nothing
+ * lbdr_persist_peek(), lbdr_pool_peek(), lbdr_flood_peek(). Steps that change nothing
  * (connection states, stray packets, bad sources) use the same functions as packets.
  *
  * The result may be outdated at once: connections, counters and time-outs go on.
@@ -139,15 +139,20 @@ static bool lbdr_peek_keep(struct lbdr_net *ln, struct lbdr_peek_result *result)
 		result->keep = LBDR_TRACE_KEEP_ONE_PACKET;
 		return true;
 	}
-	result->keep = LBDR_TRACE_KEEP_CONNECTION;
-	if (lbdr_flood_check(ln)) {
-		if (lbdr_flood_stateless(service)) {
-			result->keep = LBDR_TRACE_KEEP_STATELESS;
-			return true;
-		}
+	switch (lbdr_flood_peek(ln, service)) {
+	case LBDR_FLOOD_ADMIT_STATELESS:
+		result->keep = LBDR_TRACE_KEEP_STATELESS;
+		return true;
+	case LBDR_FLOOD_ADMIT_EVICT:
 		result->keep = LBDR_TRACE_KEEP_EVICT;
+		return true;
+	case LBDR_FLOOD_ADMIT_REFUSE:
+		result->keep = LBDR_TRACE_KEEP_EVICT;
+		return false;
+	default:
+		result->keep = LBDR_TRACE_KEEP_CONNECTION;
+		return !lbdr_conn_full(ln);
 	}
-	return !lbdr_conn_full(ln);
 }
 
 /* Counterpart of lbdr_schedule(). */
@@ -157,6 +162,7 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 {
 	const struct lbdr_service *service = result->service;
 	const struct lbdr_flow *flow = &packet->flow;
+	bool room;
 
 	if (!lbdr_event_opens(flow->event) && flow->event != LBDR_EVENT_UDP &&
 	    !lbdr_peek_stray(ln, packet, result))
@@ -172,15 +178,18 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 		lbdr_peek_director(ln, packet, result);
 		return;
 	}
+	/* As in lbdr_schedule(), before a server is chosen. */
+	room = !lbdr_pool_has_servers(service) || lbdr_peek_keep(ln, result);
 	lbdr_peek_pick(ln, packet, result);
-	if (!result->server) {
+	if (!room) {
+		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
+			      LBDR_DROP_CONN_MAX);
+	} else if (!result->server) {
+		result->has_keep = false;
 		result->refuse =
 			lbdr_refuse_type(flow, READ_ONCE(service->settings.refuse));
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_NO_SERVER);
-	} else if (!lbdr_peek_keep(ln, result)) {
-		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
-			      LBDR_DROP_CONN_MAX);
 	} else {
 		lbdr_peek_send(packet, result);
 	}

@@ -12,17 +12,26 @@
  * A template expires when no packet of the client's connections was seen for the
  * persistence time of the service: a packet that renews the stamp of its connection
  * (at most four times a second) renews the stamp of the template too.
+ *
+ * The first packet of a client may be forged. It adds a template that expires with its
+ * half-open connection (LBDR_CONN_STATE_TEMPLATE_ONE) and that is evicted first when
+ * the table is nearly full, where it is not added at all. So connections that a client
+ * opens at once go to one server. The client's second packet, of the same or another
+ * connection, confirms the template, which then has the persistence time; a template
+ * that is missing is added when a connection is no longer half-open.
  */
 #include <linux/inetdevice.h>
 #include <net/ipv6.h>
 
 #include "conn.h"
+#include "flood.h"
 #include "flow.h"
 #include "lbdr.h"
 #include "persist.h"
 #include "pool.h"
 #include "server.h"
 #include "service.h"
+#include "state.h"
 #include "stats.h"
 
 /*
@@ -73,6 +82,16 @@ lbdr_persist_usable(const struct lbdr_service *service,
 		 LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT);
 }
 
+/* A second packet of the client was seen. */
+static void lbdr_persist_seen(struct lbdr_conn *template)
+{
+	u32 state = READ_ONCE(template->state);
+
+	if (state == LBDR_CONN_STATE_TEMPLATE_ONE)
+		lbdr_conn_move(template, state,
+			       lbdr_state_next[LBDR_EVENT_TEMPLATE][state]);
+}
+
 /**
  * lbdr_persist_pick() - Choose a server for a client of a persistent service
  * @ln: the namespace
@@ -80,7 +99,7 @@ lbdr_persist_usable(const struct lbdr_service *service,
  * @flow: flow of the connection's first packet
  *
  * Uses the client's template if its server is usable. Otherwise the scheduler chooses,
- * and a template is stored; if the table has no room for one, the choice is used without.
+ * and a template is stored; if the table is nearly full, the choice is used without.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: the server, or NULL if no server is available.
@@ -97,18 +116,21 @@ struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 	lbdr_persist_flow(service, flow, &template);
 	conn = lbdr_conn_find(ln, &template);
 	if (conn) {
-		if (lbdr_persist_usable(service, conn->server))
+		if (lbdr_persist_usable(service, conn->server)) {
+			lbdr_persist_seen(conn);
 			return conn->server;
+		}
 		lbdr_conn_kill(ln, conn);
 	}
 
 	server = lbdr_pool_pick(service, flow);
-	if (!server)
-		return NULL;
+	if (!server || lbdr_conn_near_limit(ln))
+		return server;
 	conn = lbdr_conn_add(ln, &template, server, &why);
 	/* A concurrent connection of this client may have stored a template first. */
 	return conn ? conn->server : server;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_persist_pick);
 
 /**
  * lbdr_persist_peek() - Look up the template of a client without renewing it
@@ -132,6 +154,7 @@ struct lbdr_conn *lbdr_persist_peek(struct lbdr_net *ln,
 	*usable = conn && lbdr_persist_usable(service, conn->server);
 	return conn;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_persist_peek);
 
 /**
  * lbdr_persist_renew() - Renew the time stamp of a client's template
@@ -153,6 +176,47 @@ void lbdr_persist_renew(struct lbdr_net *ln,
 		return;
 	lbdr_persist_flow(service, flow, &template);
 	conn = lbdr_conn_peek(ln, &template);
-	if (conn)
-		WRITE_ONCE(conn->stamp, jiffies);
+	if (conn) {
+		lbdr_conn_renew(conn);
+		lbdr_persist_seen(conn);
+	}
+}
+
+/**
+ * lbdr_persist_confirm() - Confirm the template of a client, or add one
+ * @conn: a connection of the client that is no longer half-open; nothing happens if it
+ *	is a template
+ *
+ * If the table is nearly full, another connection is evicted for a new template. If
+ * there is no room, none is added.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ */
+void lbdr_persist_confirm(struct lbdr_conn *conn)
+{
+	struct lbdr_service *service = conn->server->service;
+	struct lbdr_flow flow = { .family = conn->family }, template;
+	struct lbdr_net *ln = conn->server->ln;
+	struct lbdr_conn *found;
+	enum lbdr_drop why;
+
+	if (flow.family == LBDR_V4)
+		flow.v4 = *lbdr_conn_key4(conn);
+	else
+		flow.v6 = *lbdr_conn_key6(conn);
+	if (lbdr_flow_is_template(&flow))
+		return;
+
+	lbdr_persist_flow(service, &flow, &template);
+	found = lbdr_conn_peek(ln, &template);
+	if (found) {
+		lbdr_conn_renew(found);
+	} else {
+		if (lbdr_conn_near_limit(ln) &&
+		    !lbdr_flood_make_room(ln, service, flow.family))
+			return;
+		found = lbdr_conn_add(ln, &template, conn->server, &why);
+	}
+	if (found)
+		lbdr_persist_seen(found);
 }

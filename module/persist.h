@@ -18,6 +18,7 @@ struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 struct lbdr_conn *lbdr_persist_peek(struct lbdr_net *ln,
 				    const struct lbdr_service *service,
 				    const struct lbdr_flow *flow, bool *usable);
+void lbdr_persist_confirm(struct lbdr_conn *conn);
 void lbdr_persist_renew(struct lbdr_net *ln,
 			const struct lbdr_service *service,
 			const struct lbdr_flow *flow);

@@ -149,35 +149,35 @@ static unsigned int lbdr_schedule_refuse(struct lbdr_net *ln,
 					    NF_DROP_ERR(-ECONNREFUSED);
 }
 
-/*
- * Returns true if the packet gets a connection. It gets none if the service is a
- * one-packet service, if the packet ends a connection (FIN, RST, SHUTDOWN, ABORT), or
- * if flood handling forwards it without one.
- */
-static bool lbdr_schedule_needs_conn(struct lbdr_net *ln,
-				     const struct lbdr_service *service,
-				     const struct lbdr_server *server,
-				     const struct lbdr_flow *flow)
+/* Returns true if packets of a service get a connection; see one-packet services. */
+static bool lbdr_schedule_keeps(const struct lbdr_service *service,
+				const struct lbdr_flow *flow)
+{
+	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET)
+		return false;
+	/* FIN, RST, SHUTDOWN and ABORT do not start a connection. */
+	return likely(lbdr_state_next[flow->event][LBDR_CONN_STATE_NONE] !=
+		      LBDR_CONN_STATE_NONE);
+}
+
+/* Counts a packet that is forwarded without a connection. */
+static void lbdr_schedule_count(struct lbdr_net *ln,
+				const struct lbdr_service *service,
+				const struct lbdr_server *server,
+				const struct lbdr_flow *flow,
+				enum lbdr_flood_admit admit)
 {
 	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET) {
 		lbdr_stats_add(server->stats, 1, 0, 0);
-		return false;
+		return;
 	}
-	if (unlikely(lbdr_state_next[flow->event][LBDR_CONN_STATE_NONE] ==
-		     LBDR_CONN_STATE_NONE)) {
+	if (admit != LBDR_FLOOD_ADMIT_STATELESS) {
 		lbdr_count(ln, LBDR_FLOOD_STATELESS);
-		return false;
-	}
-	if (likely(!lbdr_flood_account(ln)))
-		return true;
-	if (!lbdr_flood_stateless(service)) {
-		lbdr_flood_evict(ln, flow->family);
-		return true;
+		return;
 	}
 	if (lbdr_event_opens(flow->event))
 		lbdr_stats_add(server->stats, 1, 0, 0);
 	lbdr_flood_forward(ln);
-	return false;
 }
 
 /**
@@ -199,6 +199,8 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 				  const struct lbdr_flow *flow,
 				  unsigned int *verdict)
 {
+	enum lbdr_flood_admit admit = LBDR_FLOOD_ADMIT;
+	bool keep = lbdr_schedule_keeps(service, flow);
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
 	enum lbdr_drop why;
@@ -225,6 +227,17 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		*verdict = lbdr_peers_verdict(ln, skb, flow);
 		return NULL;
 	}
+	/*
+	 * Before a server is chosen: a scheduler may look at every server. A service
+	 * without servers makes no room for connections that it cannot have.
+	 */
+	if (keep && likely(lbdr_pool_has_servers(service))) {
+		admit = lbdr_flood_admit(ln, service, flow->family);
+		if (unlikely(admit == LBDR_FLOOD_ADMIT_REFUSE)) {
+			lbdr_drop(ln, LBDR_DROP_CONN_MAX);
+			return NULL;
+		}
+	}
 	server = lbdr_schedule_pick(ln, service, flow);
 	trace_lbdr_schedule(ln, service, flow, server);
 	if (!server) {
@@ -232,8 +245,10 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_drop(ln, LBDR_DROP_NO_SERVER);
 		return NULL;
 	}
-	if (!lbdr_schedule_needs_conn(ln, service, server, flow))
+	if (!keep || unlikely(admit == LBDR_FLOOD_ADMIT_STATELESS)) {
+		lbdr_schedule_count(ln, service, server, flow, admit);
 		return server;
+	}
 	conn = lbdr_conn_add(ln, flow, server, &why);
 	if (!conn) {
 		lbdr_drop(ln, why);
@@ -241,3 +256,4 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 	return conn->server;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_schedule);

@@ -128,6 +128,7 @@ lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
 	server->family = service->key.family;
 	server->ln = ln;
 	server->service = service;
+	refcount_inc(&service->refs);
 	INIT_LIST_HEAD(&server->drain);
 	server->weight = settings->weight;
 	server->upper = settings->upper;
@@ -157,6 +158,7 @@ void lbdr_server_put(struct lbdr_server *server)
 	atomic_dec(&server->ln->n_servers);
 	lbdr_nexthop_put(server->nexthop);
 	free_percpu(server->stats);
+	lbdr_service_put(server->service);
 	kfree_rcu(server, rcu);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_put);

@@ -50,9 +50,8 @@ struct lbdr_server_settings {
  * @upper: WRITE_ONCE() under lbdr_net.lock
  * @lower: WRITE_ONCE() under lbdr_net.lock
  * @ln: the namespace, which outlives the server
- * @service: whose server it is; immutable. A service is freed a grace period
- *	after its servers are dead, so a reader that has seen the server alive
- *	under rcu_read_lock() may use it
+ * @service: whose server it is; immutable, one reference held. Of a dead server, it
+ *	may be removed, but it exists
  * @zero: counts at the last zero operation; lbdr_net.lock
  * @list: in lbdr_service.servers; RCU, changed under lbdr_net.config and
  *	lbdr_net.lock

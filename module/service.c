@@ -11,9 +11,9 @@
  * Packets read the tables under rcu_read_lock(). A list has all services in the
  * order of adding. Only transactions change tables and list (config_commit.c),
  * under lbdr_net.config; what a reader under lbdr_net.lock can find changes under
- * that lock too. A service is freed a grace period after it was removed. Its
- * connections are not touched then: their servers are dead, so they are not found
- * any more.
+ * that lock too. A service is freed a grace period after it was removed and its last
+ * server was freed. Its connections are not touched when it is removed: their servers
+ * are dead, so they are not found any more.
  *
  * A service is published when it gets its first pool, and keeps a pool from then
  * on. Before that it is linked: it is in the tables and its hooks are registered,
@@ -323,11 +323,24 @@ struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
 		return NULL;
 	service->ln = ln;
 	service->key = *key;
+	refcount_set(&service->refs, 1);
 	lbdr_domain_hold(ln, key->domain);
 	INIT_LIST_HEAD(&service->added);
 	INIT_LIST_HEAD(&service->stale);
 	INIT_LIST_HEAD(&service->servers);
 	return service;
+}
+
+/**
+ * lbdr_service_put() - Drop a reference
+ * @service: the service; freed a grace period after its last reference
+ *
+ * Context: any.
+ */
+void lbdr_service_put(struct lbdr_service *service)
+{
+	if (refcount_dec_and_test(&service->refs))
+		kfree_rcu(service, rcu);
 }
 
 /**
@@ -339,7 +352,7 @@ struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
 void lbdr_service_free_unpublished(struct lbdr_service *service)
 {
 	lbdr_domain_put(service->ln, service->key.domain);
-	kfree_rcu(service, rcu);
+	lbdr_service_put(service);
 }
 
 static int lbdr_service_insert(struct lbdr_net *ln,

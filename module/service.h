@@ -5,6 +5,7 @@
 #ifndef _LBDR_SERVICE_H
 #define _LBDR_SERVICE_H
 
+#include <linux/refcount.h>
 #include <linux/rhashtable.h>
 
 #include "flow.h"
@@ -108,7 +109,11 @@ struct lbdr_service_settings {
  *	so no two services have the same; as @servers
  * @folded: counters of removed servers since the last zero; lbdr_net.lock
  * @list: in lbdr_net.service_list; as @servers
+ * @refs: one reference of the configuration and one of each server, so the service of
+ *	a connection exists as long as the connection
  * @rcu: frees it after the last packet that has found it
+ * @n_conns: entries of the connection table that belong to the service, templates and
+ *	connections to removed servers included; atomic, see flood.h
  */
 struct lbdr_service {
 	struct rhash_head		node;
@@ -130,7 +135,11 @@ struct lbdr_service {
 	u64				generation;
 	struct lbdr_counts		folded;
 	struct list_head		list;
+	refcount_t			refs;
 	struct rcu_head			rcu;
+
+	/* Written for every new connection, so kept off the lines that packets read */
+	atomic_t			n_conns ____cacheline_aligned_in_smp;
 };
 
 int lbdr_service_table_init(struct lbdr_net *ln);
@@ -151,6 +160,7 @@ int lbdr_sched_state_alloc(const struct lbdr_sched *sched, void **state);
 void lbdr_sched_state_free(const struct lbdr_sched *sched, void *state);
 struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
 					const struct lbdr_service_key *key);
+void lbdr_service_put(struct lbdr_service *service);
 void lbdr_service_free_unpublished(struct lbdr_service *service);
 int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_service_unlink(struct lbdr_net *ln, struct lbdr_service *service);

@@ -24,17 +24,24 @@
 #define ST_TE	LBDR_CONN_STATE_TEMPLATE
 #define ST_DE	LBDR_CONN_STATE_DEAD
 #define ST_UO	LBDR_CONN_STATE_UDP_ONE
+#define ST_TO	LBDR_CONN_STATE_TEMPLATE_ONE
 
 /*
  * One row for each event. An event of one protocol does not change the states of the
  * others; such combinations do not occur, since the protocol is part of the key.
  */
 #define TCP(no, sr, es, fw, tw, cl)					\
-	{ no, sr, es, fw, tw, cl, ST_UD, ST_SI, ST_SE, ST_SS, ST_SC, ST_TE, ST_DE, ST_UO }
+	{ no, sr, es, fw, tw, cl, ST_UD, ST_SI, ST_SE, ST_SS, ST_SC,	\
+	  ST_TE, ST_DE, ST_UO, ST_TO }
 #define SCTP(no, si, se, ss, sc)					\
-	{ no, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL, ST_UD, si, se, ss, sc, ST_TE, ST_DE, ST_UO }
+	{ no, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL, ST_UD, si, se, ss, sc,	\
+	  ST_TE, ST_DE, ST_UO, ST_TO }
 #define UDP(no, ud, uo)							\
-	{ no, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL, ud, ST_SI, ST_SE, ST_SS, ST_SC, ST_TE, ST_DE, uo }
+	{ no, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL, ud, ST_SI, ST_SE, ST_SS, ST_SC,	\
+	  ST_TE, ST_DE, uo, ST_TO }
+#define TEMPLATE(no, te, to)						\
+	{ no, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL, ST_UD, ST_SI, ST_SE, ST_SS, ST_SC,	\
+	  te, ST_DE, ST_UO, to }
 
 /*
  * TCP: a RST closes a connection in every state; ip_vs keeps SYN_RECV. A SYN in
@@ -61,14 +68,16 @@ const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES] = {
 	[LBDR_EVENT_SCTP_SHUTDOWN] = SCTP(ST_NO, ST_SS, ST_SS, ST_SS, ST_SC),
 	[LBDR_EVENT_SCTP_ABORT]    = SCTP(ST_NO, ST_SC, ST_SC, ST_SC, ST_SC),
 
-	[LBDR_EVENT_TEMPLATE] = TCP(ST_TE, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL),
+	/*                   from NO,    TE,    TO */
+	[LBDR_EVENT_TEMPLATE] = TEMPLATE(ST_TO, ST_TE, ST_TE),
 };
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_state_next);
 
 /*
  * Default idle timeouts in seconds. The values are those of ip_vs (net/netfilter/ipvs/
  * ip_vs_proto_tcp.c, ip_vs_proto_udp.c, ip_vs_proto_sctp.c), which operators know. The
- * timeout of a persistence template is a setting of its service.
+ * timeout of a persistence template is a setting of its service; a template of one
+ * packet has that of SYN_RECV if it is shorter.
  */
 const u32 lbdr_state_timeout[LBDR_CONN_STATES] = {
 	[LBDR_CONN_STATE_SYN_RECV]		= 60,

@@ -33,13 +33,17 @@ static inline bool lbdr_state_half_open(u32 state)
 {
 	return state == LBDR_CONN_STATE_SYN_RECV ||
 	       state == LBDR_CONN_STATE_SCTP_INIT ||
-	       state == LBDR_CONN_STATE_UDP_ONE;
+	       state == LBDR_CONN_STATE_UDP_ONE ||
+	       state == LBDR_CONN_STATE_TEMPLATE_ONE;
 }
 
-/* The state that users see: UDP_ONE is internal. */
+/* The state that users see instead of an internal one. */
 static inline u32 lbdr_state_shown(u32 state)
 {
-	return state == LBDR_CONN_STATE_UDP_ONE ? LBDR_CONN_STATE_UDP : state;
+	if (state == LBDR_CONN_STATE_UDP_ONE)
+		return LBDR_CONN_STATE_UDP;
+	return state == LBDR_CONN_STATE_TEMPLATE_ONE ?
+	       LBDR_CONN_STATE_TEMPLATE : state;
 }
 
 #endif /* _LBDR_STATE_H */

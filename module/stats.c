@@ -62,6 +62,7 @@ u64 lbdr_drop_count(const struct lbdr_net *ln, enum lbdr_drop drop)
 		sum += READ_ONCE(per_cpu_ptr(ln->drops, cpu)[drop]);
 	return sum;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_drop_count);
 
 /**
  * lbdr_stats_sum() - Add up a server's counters over all CPUs

@@ -18,7 +18,10 @@
 
 /*
  * Each pointer is set once, under lbdr_symbols_lock, before the first service that needs
- * it is added. Packets read the pointers without a lock.
+ * it is added. Packets read the pointers without a lock: stored by release, loaded by
+ * acquire, so that a packet that sees a pointer sees the module behind it. Nothing orders
+ * a pointer before the setting of a service that needs it, so a packet may see the
+ * setting first, and checks the pointer.
  */
 static struct {
 	typeof(nf_defrag_ipv4_enable)	*defrag4;
@@ -29,9 +32,22 @@ static struct {
 	typeof(nf_send_reset6)		*reset6;
 } lbdr_symbols __read_mostly;
 
+/* Pairs with the release of LBDR_SYMBOL_GET(). */
+#define LBDR_SYMBOL(member)	smp_load_acquire(&lbdr_symbols.member)
+
 static DEFINE_MUTEX(lbdr_symbols_lock);	/* writers of lbdr_symbols */
 
-/* A macro, since symbol_put() turns its argument into a string. */
+/* Macros, since symbol_request() and symbol_put() turn their arguments into strings. */
+#define LBDR_SYMBOL_GET(member, symbol)					\
+	do {								\
+		typeof(lbdr_symbols.member) *at = &lbdr_symbols.member;	\
+									\
+		lockdep_assert_held(&lbdr_symbols_lock);		\
+		if (!*at)						\
+			/* Pairs with LBDR_SYMBOL(). */			\
+			smp_store_release(at, symbol_request(symbol));	\
+	} while (0)
+
 #define LBDR_SYMBOL_PUT(pointer, symbol)					\
 	do {								\
 		if (pointer)						\
@@ -51,20 +67,12 @@ int lbdr_symbols_get_defrag(enum lbdr_family family)
 
 	mutex_lock(&lbdr_symbols_lock);
 	if (family == LBDR_V4) {
-		if (!lbdr_symbols.defrag4)
-			lbdr_symbols.defrag4 =
-				symbol_request(nf_defrag_ipv4_enable);
-		if (!lbdr_symbols.undefrag4)
-			lbdr_symbols.undefrag4 =
-				symbol_request(nf_defrag_ipv4_disable);
+		LBDR_SYMBOL_GET(defrag4, nf_defrag_ipv4_enable);
+		LBDR_SYMBOL_GET(undefrag4, nf_defrag_ipv4_disable);
 		got = lbdr_symbols.defrag4 && lbdr_symbols.undefrag4;
 	} else {
-		if (!lbdr_symbols.defrag6)
-			lbdr_symbols.defrag6 =
-				symbol_request(nf_defrag_ipv6_enable);
-		if (!lbdr_symbols.undefrag6)
-			lbdr_symbols.undefrag6 =
-				symbol_request(nf_defrag_ipv6_disable);
+		LBDR_SYMBOL_GET(defrag6, nf_defrag_ipv6_enable);
+		LBDR_SYMBOL_GET(undefrag6, nf_defrag_ipv6_disable);
 		got = lbdr_symbols.defrag6 && lbdr_symbols.undefrag6;
 	}
 	mutex_unlock(&lbdr_symbols_lock);
@@ -83,10 +91,8 @@ int lbdr_symbols_get_reset(void)
 	bool got;
 
 	mutex_lock(&lbdr_symbols_lock);
-	if (!lbdr_symbols.reset4)
-		lbdr_symbols.reset4 = symbol_request(nf_send_reset);
-	if (!lbdr_symbols.reset6)
-		lbdr_symbols.reset6 = symbol_request(nf_send_reset6);
+	LBDR_SYMBOL_GET(reset4, nf_send_reset);
+	LBDR_SYMBOL_GET(reset6, nf_send_reset6);
 	got = lbdr_symbols.reset4 && lbdr_symbols.reset6;
 	mutex_unlock(&lbdr_symbols_lock);
 	return got ? 0 : -EOPNOTSUPP;
@@ -118,8 +124,8 @@ void lbdr_symbols_put_all(void)
  */
 int lbdr_defrag_enable(struct net *net, enum lbdr_family family)
 {
-	return family == LBDR_V4 ? lbdr_symbols.defrag4(net) :
-				   lbdr_symbols.defrag6(net);
+	return family == LBDR_V4 ? LBDR_SYMBOL(defrag4)(net) :
+				   LBDR_SYMBOL(defrag6)(net);
 }
 
 /**
@@ -132,9 +138,9 @@ int lbdr_defrag_enable(struct net *net, enum lbdr_family family)
 void lbdr_defrag_disable(struct net *net, enum lbdr_family family)
 {
 	if (family == LBDR_V4)
-		lbdr_symbols.undefrag4(net);
+		LBDR_SYMBOL(undefrag4)(net);
 	else
-		lbdr_symbols.undefrag6(net);
+		LBDR_SYMBOL(undefrag6)(net);
 }
 
 /**
@@ -143,12 +149,16 @@ void lbdr_defrag_disable(struct net *net, enum lbdr_family family)
  * @skb: the packet, a TCP segment; the caller frees it
  * @family: family of the packet
  *
- * Context: rcu_read_lock() held, BH off; lbdr_symbols_get_reset() has succeeded.
+ * Sends nothing if this CPU does not see yet that lbdr_symbols_get_reset() has succeeded.
+ *
+ * Context: rcu_read_lock() held, BH off.
  */
 void lbdr_send_reset(struct net *net, struct sk_buff *skb, enum lbdr_family family)
 {
-	if (family == LBDR_V4)
-		lbdr_symbols.reset4(net, NULL, skb, NF_INET_PRE_ROUTING);
-	else
-		lbdr_symbols.reset6(net, NULL, skb, NF_INET_PRE_ROUTING);
+	typeof(nf_send_reset) *reset = family == LBDR_V4 ?
+				       LBDR_SYMBOL(reset4) :
+				       LBDR_SYMBOL(reset6);
+
+	if (likely(reset))
+		reset(net, NULL, skb, NF_INET_PRE_ROUTING);
 }

@@ -111,7 +111,7 @@ static const struct trace_row trace_rows[] = {
 	  PACKET SERVICE
 	  "connection   FIN_WAIT, expires in 5 s; closing: the packet starts a new one\n"
 	  "persistence  192.0.2.62:80, expires in 299 s\n" SERVERS AT_A
-	  "result       to 192.0.2.62:80, new connection in place of a half-open one (conn_max)\n",
+	  "result       to 192.0.2.62:80, new connection in place of another one (conn_max)\n",
 	  "{\"by\": \"persistence\", \"remembered_expires_ms\": 299000,\n"
 	  "\"persistent_s\": 300, \"keep\": \"evict\"}",
 	  &a, NULL, &a },

@@ -156,8 +156,8 @@ enum lbdr_trace_by {
  * enum lbdr_trace_keep - Whether a packet without a connection would start
  *   one.
  * @LBDR_TRACE_KEEP_CONNECTION: It would start a connection.
- * @LBDR_TRACE_KEEP_EVICT: It would start a connection and evict a half-open
- *   one: the table is nearly full, or conn_rate is exceeded.
+ * @LBDR_TRACE_KEEP_EVICT: It would start a connection and evict another one:
+ *   the table is nearly full, or conn_rate is exceeded.
  * @LBDR_TRACE_KEEP_STATELESS: It would be forwarded without a connection for
  *   the same reason: the scheduler hashes.
  * @LBDR_TRACE_KEEP_ONE_PACKET: It would not: the service schedules each

@@ -1,0 +1,621 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Floods: which connection is evicted for a new one, the shares of services, the
+ * time-outs of a table that fills up, and the templates of clients of one packet.
+ *
+ * The table is made to look nearly full by its counters. No packet is needed: a client
+ * on this host is scheduled without one.
+ */
+#include <kunit/test.h>
+#include <linux/netfilter.h>
+
+#include "collect.h"
+#include "conn.h"
+#include "conns.h"
+#include "flood.h"
+#include "flow.h"
+#include "persist.h"
+#include "pool.h"
+#include "sched.h"
+#include "schedule.h"
+#include "state.h"
+#include "stats.h"
+
+/* The server of the second service, struct conns.other */
+#define OTHER		2
+/* Entries that make the table nearly full, and those that leave no reserve */
+#define NEARLY		(lbdr_conn_max() - lbdr_conn_max() / 16 + 1)
+#define NO_RESERVE	(lbdr_conn_max() - lbdr_conn_max() / 64)
+
+static u32 flood_picks;
+/* Packet of a client on this host; only its device, which is NULL, is read. */
+static struct sk_buff flood_skb;
+
+static struct lbdr_server *flood_pick(const struct lbdr_pool *pool,
+				      const struct lbdr_flow *flow)
+{
+	flood_picks++;
+	return pool->entries[0].server;
+}
+
+static const struct lbdr_sched_ops flood_sched = {
+	.name	= "kunit",
+	.pick	= flood_pick,
+};
+
+/* Gives a service a pool of one server, whose scheduler counts its calls. */
+static void flood_pool(struct kunit *test, struct lbdr_service *service,
+		       struct lbdr_server *server)
+{
+	struct lbdr_pool *pool;
+
+	pool = kunit_kzalloc(test, struct_size(pool, entries, 1), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pool);
+	pool->sched.ops = &flood_sched;
+	pool->n = 1;
+	pool->entries[0].server = server;
+	pool->entries[0].weight = 1;
+	rcu_assign_pointer(service->pool, pool);
+	service->settings.prefix = 32;
+}
+
+/* Sets all time-outs of a service, 0 for the defaults. */
+static void flood_timeouts(struct lbdr_service *service, u32 seconds)
+{
+	u32 state;
+
+	for (state = 0; state < LBDR_CONN_STATES; state++)
+		WRITE_ONCE(service->settings.timeout[state], seconds);
+}
+
+/* The time-outs are so long that they do not matter when the factor shrinks them. */
+static int flood_init(struct kunit *test)
+{
+	struct conns *conns;
+	int err = conns_init(test);
+
+	if (err)
+		return err;
+	conns = test->priv;
+	conns->servers[OTHER].service = &conns->other;
+	conns->servers[0].weight = 1;
+	conns->servers[OTHER].weight = 1;
+	flood_pool(test, &conns->service, &conns->servers[0]);
+	flood_pool(test, &conns->other, &conns->servers[OTHER]);
+	flood_timeouts(&conns->service, 100000);
+	flood_timeouts(&conns->other, 100000);
+	return 0;
+}
+
+/* Makes @service look as if it held @n more entries. */
+static void flood_fill(struct conns *conns, struct lbdr_service *service, int n)
+{
+	int held = atomic_add_return(n, &service->n_conns);
+
+	atomic_add(n, &conns->ln->n_conns);
+	if (n > 0 && held == n)
+		atomic_inc(&conns->ln->n_holders);
+	else if (n < 0 && !held)
+		atomic_dec(&conns->ln->n_holders);
+}
+
+/* Makes room for a new connection of @service. */
+static bool flood_make_room(struct conns *conns,
+			    const struct lbdr_service *service,
+			    enum lbdr_family family)
+{
+	bool room;
+
+	conns_lock();
+	room = lbdr_flood_make_room(conns->ln, service, family);
+	conns_unlock();
+	return room;
+}
+
+/* Returns true if a sample contains all of a small table, and no resize is going on. */
+static bool flood_table_settled(struct rhashtable *ht)
+{
+	const struct bucket_table *table;
+	bool settled;
+
+	rcu_read_lock();
+	table = rcu_dereference(ht->tbl);
+	settled = table->size <= 128 && !rcu_access_pointer(table->future_tbl);
+	rcu_read_unlock();
+	return settled;
+}
+
+static void flood_settle(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+
+	struct rhashtable *tables = conns->ln->conns;
+	u32 i;
+
+	for (i = 0; i < LBDR_FAMILIES; i++)
+		KUNIT_ASSERT_TRUE(test,
+				  conns_wait_for(flood_table_settled(&tables[i])));
+}
+
+/**
+ * struct flood_conn - a connection of a test
+ * @half_open: one packet was seen
+ * @renewals: renewals of its stamp
+ * @idle: seconds since its last packet
+ * @order: place in the order of eviction, from 0 on; -1 if it is never evicted
+ */
+struct flood_conn {
+	bool	half_open;
+	u8	renewals;
+	u32	idle;
+	int	order;
+};
+
+static const struct flood_conn flood_conns[] = {
+	{ false, 255, 30, 7 },
+	{ true, 0, 1, 2 },
+	{ false, LBDR_FLOOD_RENEWALS, 40, 6 },
+	{ false, 0, 1, 5 },
+	{ false, LBDR_FLOOD_RENEWALS, 0, -1 },
+	{ true, 30, 3, 0 },
+	{ false, 0, 50, 3 },
+	{ false, LBDR_FLOOD_RENEWALS - 1, 20, 4 },
+	{ false, 255, 1, -1 },
+	{ true, 0, 2, 1 },
+};
+
+struct flood_kind {
+	const char		*name;
+	enum lbdr_family	family;
+	u8			protocol;
+};
+
+static const struct flood_kind flood_kinds[] = {
+	{ "TCP, IPv4", LBDR_V4, IPPROTO_TCP },
+	{ "UDP, IPv6", LBDR_V6, IPPROTO_UDP },
+};
+
+KUNIT_ARRAY_PARAM_DESC(flood_kind, flood_kinds, name);
+
+/* Adds a connection like @model. */
+static void flood_add(struct kunit *test, const struct lbdr_flow *flow, u32 server,
+		      const struct flood_conn *model)
+{
+	struct lbdr_conn *conn = conns_add(test->priv, flow, server);
+
+	KUNIT_ASSERT_NOT_NULL(test, conn);
+	if (!model->half_open)
+		conns_step(conn, flow->event == LBDR_EVENT_SYN ? LBDR_EVENT_DATA :
+								 LBDR_EVENT_UDP);
+	conns_idle(conn, model->idle * HZ);
+	WRITE_ONCE(conn->renewals, model->renewals);
+}
+
+/* Expects that the first @evicted connections in the order of eviction are gone. */
+static void flood_expect(struct kunit *test, const struct lbdr_flow *flows,
+			 int evicted)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(flood_conns); i++)
+		KUNIT_EXPECT_EQ_MSG(test, conns_exists(test->priv, &flows[i]),
+				    flood_conns[i].order < 0 ||
+				    flood_conns[i].order >= evicted,
+				    "connection %u, %d evicted", i, evicted);
+}
+
+/* Half-open ones first, then few renewals, then the idle ones; the oldest of each. */
+static void flood_order_test(struct kunit *test)
+{
+	const struct flood_kind *kind = test->param_value;
+	struct lbdr_flow flows[ARRAY_SIZE(flood_conns)];
+	struct conns *conns = test->priv;
+	u32 i, all = ARRAY_SIZE(flood_conns);
+	int round;
+
+	for (i = 0; i < all; i++) {
+		flows[i] = conns_flow(kind->family, kind->protocol, i);
+		flood_add(test, &flows[i], 0, &flood_conns[i]);
+	}
+	flood_settle(test);
+	flood_fill(conns, &conns->service, NEARLY);
+	/* The memory of removed connections fills the table: established ones stay. */
+	for (round = 0; round < 8; round++) {
+		flood_expect(test, flows, min(round, 6));
+		KUNIT_EXPECT_TRUE(test, flood_make_room(conns, &conns->service,
+							kind->family));
+	}
+	/* The tables are not searched again at once after a search in vain. */
+	msleep(50);
+	/* No insertion meanwhile, for which the table would grow. */
+	atomic_add(NEARLY, &conns->ln->conns[kind->family].nelems);
+	for (round = 6; round < 10; round++) {
+		flood_expect(test, flows, min(round, 8));
+		KUNIT_EXPECT_TRUE(test, flood_make_room(conns, &conns->service,
+							kind->family));
+	}
+	atomic_sub(NEARLY, &conns->ln->conns[kind->family].nelems);
+	flood_expect(test, flows, 8);
+	flood_fill(conns, &conns->service, -NEARLY);
+}
+
+/* A connection that another CPU has just renewed is the youngest, not the oldest. */
+static void flood_later_test(struct kunit *test)
+{
+	struct lbdr_flow flow = conns_flow(LBDR_V4, IPPROTO_TCP, 1);
+	struct lbdr_flow older = conns_flow(LBDR_V4, IPPROTO_TCP, 2);
+	struct conns *conns = test->priv;
+	struct lbdr_conn *conn;
+	bool stays, goes;
+
+	flood_add(test, &older, 0, &(struct flood_conn) { true, 0, 5 });
+	conn = conns_add(conns, &flow, 0);
+	KUNIT_ASSERT_NOT_NULL(test, conn);
+	flood_settle(test);
+	flood_fill(conns, &conns->service, NEARLY);
+	conns_lock();
+	conns_later(conn);
+	lbdr_flood_make_room(conns->ln, &conns->service, LBDR_V4);
+	stays = lbdr_conn_peek(conns->ln, &flow);
+	goes = !lbdr_conn_peek(conns->ln, &older);
+	conns_unlock();
+	flood_fill(conns, &conns->service, -NEARLY);
+	KUNIT_EXPECT_TRUE(test, stays);
+	KUNIT_EXPECT_TRUE(test, goes);
+}
+
+/* In a flood of confirmed connections, a client in its handshake is passed over. */
+static void flood_rare_test(struct kunit *test)
+{
+	struct lbdr_flow rare = conns_flow(LBDR_V4, IPPROTO_TCP, 1000);
+	struct conns *conns = test->priv;
+	struct lbdr_flow flow;
+	u32 i, left = 0;
+
+	flood_add(test, &rare, 0, &(struct flood_conn) { true, 0, 1 });
+	for (i = 0; i < 40; i++) {
+		flow = conns_flow(LBDR_V4, IPPROTO_TCP, i);
+		flood_add(test, &flow, 0, &(struct flood_conn) { false, 0, 1 + i });
+	}
+	flood_settle(test);
+	flood_fill(conns, &conns->service, NEARLY);
+	for (i = 0; i < 10; i++)
+		flood_make_room(conns, &conns->service, LBDR_V4);
+	flood_fill(conns, &conns->service, -NEARLY);
+	for (i = 0; i < 40; i++) {
+		flow = conns_flow(LBDR_V4, IPPROTO_TCP, i);
+		left += conns_exists(conns, &flow);
+	}
+	KUNIT_EXPECT_EQ(test, left, 30);
+	KUNIT_EXPECT_TRUE(test, conns_exists(conns, &rare));
+}
+
+/* The flow of a connection of one of the two services. */
+static struct lbdr_flow flood_flow(bool other, u32 n)
+{
+	return conns_flow(other ? LBDR_V6 : LBDR_V4, IPPROTO_TCP, n);
+}
+
+#define EACH	5
+
+/* Adds EACH half-open connections of a service. */
+static void flood_add_each(struct kunit *test, bool other, u32 idle)
+{
+	struct lbdr_flow flow;
+	u32 i;
+
+	for (i = 0; i < EACH; i++) {
+		flow = flood_flow(other, i);
+		flood_add(test, &flow, other ? OTHER : 0,
+			  &(struct flood_conn) { true, 0, idle });
+	}
+}
+
+static u32 flood_count(struct conns *conns, bool other)
+{
+	struct lbdr_flow flow;
+	u32 i, n = 0;
+
+	for (i = 0; i < EACH; i++) {
+		flow = flood_flow(other, i);
+		n += conns_exists(conns, &flow);
+	}
+	return n;
+}
+
+/*
+ * A service above its share evicts its own connections only, however old and numerous
+ * those of a service within its share are. That one evicts the former's.
+ */
+static void flood_share_test(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	struct lbdr_service *flooded = &conns->service, *other = &conns->other;
+	u32 i;
+
+	flood_add_each(test, false, 1);
+	flood_add_each(test, true, 50);
+	KUNIT_EXPECT_EQ(test, atomic_read(&flooded->n_conns), EACH);
+	KUNIT_EXPECT_EQ(test, atomic_read(&other->n_conns), EACH);
+	KUNIT_EXPECT_EQ(test, atomic_read(&conns->ln->n_holders), 2);
+	flood_settle(test);
+	flood_fill(conns, flooded, NEARLY);
+	for (i = 0; i < 2 * EACH; i++) {
+		KUNIT_EXPECT_TRUE(test, flood_make_room(conns, flooded, LBDR_V4));
+		KUNIT_EXPECT_EQ(test, flood_count(conns, false),
+				max(EACH - 1 - (int)i, 0));
+		KUNIT_EXPECT_EQ(test, flood_count(conns, true), EACH);
+	}
+
+	flood_add_each(test, false, 1);
+	/* The tables are not searched again at once after a search in vain. */
+	msleep(50);
+	for (i = 0; i < EACH; i++) {
+		KUNIT_EXPECT_EQ(test, flood_count(conns, false), EACH - i);
+		KUNIT_EXPECT_TRUE(test, flood_make_room(conns, other, LBDR_V6));
+		KUNIT_EXPECT_EQ(test, flood_count(conns, true), EACH);
+	}
+	KUNIT_EXPECT_EQ(test, flood_count(conns, false), 0);
+	/* As a last resort, its own half-open ones. */
+	KUNIT_EXPECT_TRUE(test, flood_make_room(conns, other, LBDR_V6));
+	KUNIT_EXPECT_EQ(test, flood_count(conns, true), EACH - 1);
+	flood_fill(conns, flooded, -NEARLY);
+}
+
+/* The last entries are reserved for services within their shares. */
+static void flood_reserve_test(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	bool flooded, other;
+
+	flood_add_each(test, false, 1);
+	flood_add_each(test, true, 1);
+	flood_settle(test);
+	flood_fill(conns, &conns->service, NO_RESERVE);
+	flooded = flood_make_room(conns, &conns->service, LBDR_V4);
+	/* Memory of removed connections is waiting, so nothing was evicted. */
+	KUNIT_EXPECT_EQ(test, flood_count(conns, false), EACH);
+	other = flood_make_room(conns, &conns->other, LBDR_V6);
+	flood_fill(conns, &conns->service, -NO_RESERVE);
+	KUNIT_EXPECT_FALSE(test, flooded);
+	KUNIT_EXPECT_TRUE(test, other);
+	KUNIT_EXPECT_EQ(test, flood_count(conns, false), EACH - 1);
+	KUNIT_EXPECT_EQ(test, flood_count(conns, true), EACH);
+}
+
+/* Above conn_rate only half-open connections are evicted while there is room. */
+static void flood_room_test(struct kunit *test)
+{
+	struct lbdr_flow half = conns_flow(LBDR_V4, IPPROTO_TCP, 1);
+	struct lbdr_flow whole = conns_flow(LBDR_V4, IPPROTO_TCP, 2);
+	struct conns *conns = test->priv;
+	u32 i;
+
+	flood_add(test, &half, 0, &(struct flood_conn) { true, 0, 1 });
+	flood_add(test, &whole, 0, &(struct flood_conn) { false, 0, 50 });
+	flood_settle(test);
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_TRUE(test, flood_make_room(conns, &conns->service,
+							LBDR_V4));
+	KUNIT_EXPECT_FALSE(test, conns_exists(conns, &half));
+	KUNIT_EXPECT_TRUE(test, conns_exists(conns, &whole));
+}
+
+/* A connection that is refused costs no walk over the servers. */
+static void flood_schedule_test(struct kunit *test)
+{
+	struct lbdr_flow flow = conns_flow(LBDR_V4, IPPROTO_TCP, 1);
+	struct conns *conns = test->priv;
+	int full = lbdr_conn_max();
+	u64 before = lbdr_drop_count(conns->ln, LBDR_DROP_CONN_MAX);
+	struct lbdr_server *refused, *server;
+	unsigned int verdict, drop;
+	u32 picks;
+
+	flow.local = true;
+	flood_picks = 0;
+	atomic_add(full, &conns->ln->n_conns);
+	conns_lock();
+	refused = lbdr_schedule(conns->ln, &flood_skb, &conns->service, &flow, &drop);
+	conns_unlock();
+	atomic_sub(full, &conns->ln->n_conns);
+	picks = flood_picks;
+	KUNIT_EXPECT_NULL(test, refused);
+	KUNIT_EXPECT_EQ(test, drop, NF_DROP);
+	KUNIT_EXPECT_EQ(test, lbdr_drop_count(conns->ln, LBDR_DROP_CONN_MAX),
+			before + 1);
+	KUNIT_EXPECT_EQ(test, picks, 0);
+
+	conns_lock();
+	server = lbdr_schedule(conns->ln, &flood_skb, &conns->service, &flow, &verdict);
+	conns_unlock();
+	KUNIT_EXPECT_PTR_EQ(test, server, &conns->servers[0]);
+	KUNIT_EXPECT_EQ(test, flood_picks, 1);
+}
+
+#define PERSIST		3600
+
+/* Schedules the first packet of a flow. */
+static struct lbdr_server *flood_first(struct conns *conns, struct lbdr_flow flow)
+{
+	struct lbdr_server *server;
+	unsigned int verdict;
+
+	flow.local = true;
+	conns_lock();
+	server = lbdr_schedule(conns->ln, &flood_skb, &conns->service, &flow, &verdict);
+	conns_unlock();
+	return server;
+}
+
+/* Seconds for which a client's template is kept, 0 if there is none. */
+static u32 flood_template(struct conns *conns, const struct lbdr_flow *flow)
+{
+	struct lbdr_conn *template;
+	bool usable;
+	u32 left;
+
+	conns_lock();
+	template = lbdr_persist_peek(conns->ln, &conns->service, flow, &usable);
+	left = template ? lbdr_conn_left(conns->ln, template) / HZ + 1 : 0;
+	conns_unlock();
+	return left;
+}
+
+struct flood_second {
+	const char	*name;
+	u8		protocol;
+	enum lbdr_event	event;
+	bool		same_flow;
+	bool		confirms;
+};
+
+static const struct flood_second flood_seconds[] = {
+	{ "an ACK", IPPROTO_TCP, LBDR_EVENT_DATA, true, true },
+	{ "a RST", IPPROTO_TCP, LBDR_EVENT_RST, true, false },
+	{ "a datagram", IPPROTO_UDP, LBDR_EVENT_UDP, true, true },
+	{ "another SYN", IPPROTO_TCP, LBDR_EVENT_SYN, false, true },
+	{ "another flow's datagram", IPPROTO_UDP, LBDR_EVENT_UDP, false, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(flood_second, flood_seconds, name);
+
+/* A client of one packet is remembered for a minute, and after the second for longer. */
+static void flood_template_test(struct kunit *test)
+{
+	const struct flood_second *second = test->param_value;
+	struct lbdr_flow flow = conns_flow(LBDR_V4, second->protocol, 1);
+	struct conns *conns = test->priv;
+	struct lbdr_flow next = flow;
+	u32 one, two;
+
+	flood_timeouts(&conns->service, 0);
+	WRITE_ONCE(conns->service.settings.persist, PERSIST);
+	KUNIT_ASSERT_NOT_NULL(test, flood_first(conns, flow));
+	one = flood_template(conns, &flow);
+	KUNIT_EXPECT_EQ(test, atomic_read(&conns->servers[0].persistent), 1);
+	if (second->same_flow) {
+		conns_step(conns_find(conns, &flow), second->event);
+	} else {
+		next.v4.ports.cport = htons(50000);
+		KUNIT_ASSERT_NOT_NULL(test, flood_first(conns, next));
+	}
+	two = flood_template(conns, &flow);
+	KUNIT_EXPECT_EQ(test, atomic_read(&conns->servers[0].persistent), 1);
+	WRITE_ONCE(conns->service.settings.persist, 0);
+
+	KUNIT_EXPECT_GT(test, one, 50);
+	KUNIT_EXPECT_LE(test, one, lbdr_state_timeout[LBDR_CONN_STATE_SYN_RECV] + 1);
+	if (second->confirms)
+		KUNIT_EXPECT_GT(test, two, PERSIST - 60);
+	else
+		KUNIT_EXPECT_LE(test, two, one);
+}
+
+/* A first packet adds no template to a table that is nearly full; a second one does. */
+static void flood_template_full_test(struct kunit *test)
+{
+	struct lbdr_flow flow = conns_flow(LBDR_V4, IPPROTO_TCP, 1);
+	struct lbdr_flow old = conns_flow(LBDR_V4, IPPROTO_TCP, 2);
+	struct conns *conns = test->priv;
+	u32 one, two;
+	bool there;
+
+	KUNIT_ASSERT_NOT_NULL(test, conns_add(conns, &flow, 0));
+	flood_add(test, &old, 0, &(struct flood_conn) { true, 0, 20 });
+	flood_settle(test);
+	WRITE_ONCE(conns->service.settings.persist, PERSIST);
+	flood_fill(conns, &conns->service, NEARLY);
+	conns_lock();
+	lbdr_persist_pick(conns->ln, &conns->service, &flow);
+	conns_unlock();
+	one = flood_template(conns, &flow);
+	there = conns_exists(conns, &old);
+	conns_step(conns_find(conns, &flow), LBDR_EVENT_DATA);
+	two = flood_template(conns, &flow);
+	WRITE_ONCE(conns->service.settings.persist, 0);
+	flood_fill(conns, &conns->service, -NEARLY);
+
+	KUNIT_EXPECT_EQ(test, one, 0);
+	KUNIT_EXPECT_TRUE(test, there);
+	KUNIT_EXPECT_GT(test, two, PERSIST - 60);
+	KUNIT_EXPECT_FALSE(test, conns_exists(conns, &old));
+}
+
+/* The factor of time-outs, and to which connections it applies. */
+static void flood_scale_test(struct kunit *test)
+{
+	struct lbdr_flow few = conns_flow(LBDR_V4, IPPROTO_UDP, 1);
+	struct lbdr_flow established = conns_flow(LBDR_V4, IPPROTO_UDP, 2);
+	struct lbdr_flow other = conns_flow(LBDR_V6, IPPROTO_UDP, 3);
+	int max = lbdr_conn_max(), parts, scales[5];
+	struct conns *conns = test->priv;
+	bool gone;
+
+	for (parts = 0; parts <= 4; parts++) {
+		atomic_add(max / 4 * parts, &conns->ln->n_conns);
+		scales[parts] = lbdr_flood_scale(conns->ln);
+		atomic_sub(max / 4 * parts, &conns->ln->n_conns);
+	}
+	KUNIT_EXPECT_EQ(test, scales[0], LBDR_FLOOD_SCALE);
+	KUNIT_EXPECT_EQ(test, scales[1], LBDR_FLOOD_SCALE);
+	KUNIT_EXPECT_GE(test, scales[2], LBDR_FLOOD_SCALE - 1);
+	KUNIT_EXPECT_EQ(test, scales[3], LBDR_FLOOD_SCALE / 2);
+	KUNIT_EXPECT_EQ(test, scales[4], LBDR_FLOOD_SCALE / 16);
+
+	/* 300 s at 1/8 are 37 s. */
+	flood_timeouts(&conns->service, 0);
+	flood_timeouts(&conns->other, 0);
+	flood_fill(conns, &conns->service, max / 16 * 15);
+	flood_add(test, &few, 0, &(struct flood_conn) { false, 0, 100 });
+	flood_add(test, &established, 0,
+		  &(struct flood_conn) { false, LBDR_FLOOD_RENEWALS, 100 });
+	flood_add(test, &other, OTHER, &(struct flood_conn) { false, 0, 100 });
+	gone = conns_wait_for(!conns_exists(conns, &few));
+	flood_fill(conns, &conns->service, -(max / 16 * 15));
+	KUNIT_EXPECT_TRUE(test, gone);
+	KUNIT_EXPECT_TRUE(test, conns_exists(conns, &established));
+	KUNIT_EXPECT_TRUE(test, conns_exists(conns, &other));
+}
+
+/* The time of a sweep follows the shortest time-out that is not rare. */
+static void flood_sweep_test(struct kunit *test)
+{
+	struct lbdr_sweep sweep = {};
+
+	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 60);
+	sweep.visited = 1000;
+	sweep.classes[fls(900)] = 990;
+	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 60);
+	/* 10 of 1000 are rare, 100 are not. */
+	sweep.classes[fls(10)] = 10;
+	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 60);
+	sweep.classes[fls(10)] = 100;
+	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 8);
+	sweep.classes[fls(1)] = 100;
+	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 1);
+}
+
+static struct kunit_case flood_cases[] = {
+	KUNIT_CASE_PARAM(flood_order_test, flood_kind_gen_params),
+	KUNIT_CASE(flood_later_test),
+	KUNIT_CASE(flood_rare_test),
+	KUNIT_CASE(flood_share_test),
+	KUNIT_CASE(flood_reserve_test),
+	KUNIT_CASE(flood_room_test),
+	KUNIT_CASE(flood_schedule_test),
+	KUNIT_CASE_PARAM(flood_template_test, flood_second_gen_params),
+	KUNIT_CASE(flood_template_full_test),
+	KUNIT_CASE(flood_scale_test),
+	KUNIT_CASE(flood_sweep_test),
+	{}
+};
+
+static struct kunit_suite flood_suite = {
+	.name		= "lbdr_conn_flood",
+	.init		= flood_init,
+	.exit		= conns_exit,
+	.test_cases	= flood_cases,
+};
+
+kunit_test_suites(&flood_suite);
