@@ -23,6 +23,8 @@ struct lbdr_server;
  * @state: enum lbdr_conn_state, or LBDR_CONN_STATE_UDP_ONE; cmpxchg(). The CPU that
  *	sets LBDR_CONN_STATE_DEAD removes the connection from the table
  * @family: selects struct lbdr_conn4 or struct lbdr_conn6; immutable
+ * @ttl: TTL of the first packet, 0 for a template; WRITE_ONCE(), see peers.c
+ * @mac: hash of the source MAC of the first packet; WRITE_ONCE(), see peers.c
  * @rcu: frees the connection after a grace period
  * @reaped: in lbdr_net.reaped; used instead of @rcu
  */
@@ -32,6 +34,8 @@ struct lbdr_conn {
 	u32			stamp;
 	u32			state;
 	enum lbdr_family	family;
+	u8			ttl;
+	u16			mac;
 	union {
 		struct rcu_head		rcu;
 		struct llist_node	reaped;

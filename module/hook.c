@@ -94,7 +94,7 @@ static __always_inline void lbdr_hook_count(const struct lbdr_server *server,
 static noinline unsigned int
 lbdr_hook_send_off_link(struct lbdr_net *ln, struct sk_buff *skb,
 			const struct lbdr_flow *flow,
-			const struct lbdr_server *server,
+			struct lbdr_server *server,
 			const struct lbdr_route *route)
 {
 	if (!route->local && (!route->dst || server->xmit->onlink)) {
@@ -136,6 +136,20 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	       lbdr_xmit_dr6(ln, skb, server, route, local);
 }
 
+/*
+ * Changes the state of a connection by a packet. Returns false for a packet that was sent
+ * back, which changes nothing.
+ */
+static noinline bool lbdr_hook_move(struct lbdr_net *ln, const struct sk_buff *skb,
+				    const struct lbdr_flow *flow,
+				    struct lbdr_conn *conn, u32 from, u32 to)
+{
+	if (!flow->local && unlikely(lbdr_peers_returned(ln, skb, flow, conn)))
+		return false;
+	lbdr_conn_move(conn, from, to);
+	return true;
+}
+
 /* Forwards a packet of a connection. */
 static __always_inline unsigned int
 lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
@@ -145,8 +159,9 @@ lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
 	u32 state = READ_ONCE(conn->state);
 	u32 next = lbdr_state_next[flow->event][state];
 
-	if (unlikely(next != state))
-		lbdr_conn_move(conn, state, next);
+	if (unlikely(next != state) &&
+	    unlikely(!lbdr_hook_move(ln, skb, flow, conn, state, next)))
+		return lbdr_peers_verdict(ln, skb, flow);
 	return lbdr_hook_send(ln, skb, family, local, flow, conn->server);
 }
 
@@ -196,19 +211,17 @@ lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 		  const struct lbdr_flow *flow,
 		  const struct lbdr_service *marked)
 {
-	struct lbdr_conn *conn = lbdr_conn_find_of(ln, family, flow);
+	struct lbdr_conn *conn;
+	bool returned;
 
+	conn = lbdr_conn_find_of(ln, family, flow, local ? NULL : skb, &returned);
+	if (unlikely(!conn) && unlikely(returned))
+		return lbdr_peers_verdict(ln, skb, flow);
 	if (unlikely(!conn))
 		return family == LBDR_V4 ?
 		       lbdr_hook_new4(ln, skb, flow, marked) :
 		       lbdr_hook_new6(ln, skb, flow, marked);
 
-	/* Another director has taken over the VIP; the connection is a stale one. */
-	if (unlikely(lbdr_event_opens(flow->event)) && !local &&
-	    lbdr_peers_skb_from_server(ln, skb, conn->server->service)) {
-		lbdr_conn_kill(ln, conn);
-		return lbdr_peers_verdict(ln, skb, flow);
-	}
 	return lbdr_hook_conn(ln, skb, family, local, flow, conn);
 }
 
@@ -264,6 +277,11 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 	if (lbdr_domain_has_vrf(dev) && !lbdr_hook_set_domain(ln, dev, flow))
 		return NF_ACCEPT;
 	conn = lbdr_conn_peek(ln, flow);
+	/* The TTL of an error tells nothing, but its sender is known to send back. */
+	if (conn && !flow->local && unlikely(READ_ONCE(conn->server->returns)) &&
+	    lbdr_peers_sent_by_any(ln, skb, conn->server->service,
+				   lbdr_flow_domain(flow)))
+		return lbdr_peers_verdict(ln, skb, flow);
 
 	return conn ? lbdr_hook_send(ln, skb, flow->family, flow->local, flow,
 				     conn->server) : NF_ACCEPT;

@@ -94,7 +94,6 @@ struct lbdr_nexthop {
  * struct lbdr_nexthops - the next hops of a namespace
  * @table: by key; RCU, changed under @lock
  * @macs: by MAC, 1 << LBDR_NEXTHOP_MAC_BITS chains; RCU, changed under @lock
- * @n_macs: next hops in @macs; WRITE_ONCE() under @lock
  * @n: next hops in @table; WRITE_ONCE() under @lock
  * @n_routes: cached routes; @lock
  * @lock: taken with BH off; a leaf lock: no other lock of lbdr is taken inside
@@ -103,7 +102,6 @@ struct lbdr_nexthop {
 struct lbdr_nexthops {
 	struct rhashtable	table;
 	struct hlist_head	*macs;
-	u32			n_macs;
 	u32			n;
 	u32			n_routes;
 	spinlock_t		lock;		/* see the comment above */

@@ -221,11 +221,11 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_drop(ln, LBDR_DROP_BAD_SOURCE);
 		return NULL;
 	}
-	if (!flow->local && unlikely(lbdr_peers_skb_from_server(ln, skb, service))) {
-		*verdict = lbdr_peers_verdict(ln, skb, flow);
-		return NULL;
-	}
 	server = lbdr_schedule_pick(ln, service, flow);
+	if (server && !flow->local &&
+	    unlikely(lbdr_peers_sent_by(ln, skb, server, lbdr_flow_domain(flow))))
+		server = lbdr_peers_not_back(ln, service, server,
+					     lbdr_flow_domain(flow));
 	trace_lbdr_schedule(ln, service, flow, server);
 	if (!server) {
 		*verdict = lbdr_schedule_refuse(ln, skb, service, flow);
@@ -239,5 +239,6 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_drop(ln, why);
 		return NULL;
 	}
+	lbdr_peers_record(conn, skb, flow);
 	return conn->server;
 }

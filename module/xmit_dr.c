@@ -36,6 +36,7 @@
 #include "icmp.h"
 #include "lbdr.h"
 #include "nexthop.h"
+#include "peers.h"
 #include "server.h"
 #include "stats.h"
 #include "xmit.h"
@@ -119,7 +120,7 @@ static __always_inline unsigned int lbdr_xmit_neigh(struct lbdr_net *ln,
  */
 static __always_inline unsigned int
 lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
-	      const struct lbdr_server *server, const struct lbdr_route *route,
+	      struct lbdr_server *server, const struct lbdr_route *route,
 	      bool local)
 {
 	const struct iphdr *iph = ip_hdr(skb);
@@ -133,6 +134,7 @@ lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 
 	if (unlikely(iph->ttl <= 1 && !local)) {
+		lbdr_peers_ttl_ended(ln, skb, server);
 		lbdr_icmp4(ln->net, skb, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
 		return lbdr_xmit_drop(ln, LBDR_DROP_TTL);
 	}
@@ -187,7 +189,7 @@ static __always_inline u32 lbdr_xmit_mtu6(const struct lbdr_route *route)
 /* @local: see lbdr_xmit_dr4(). */
 static __always_inline unsigned int
 lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
-	      const struct lbdr_server *server, const struct lbdr_route *route,
+	      struct lbdr_server *server, const struct lbdr_route *route,
 	      bool local)
 {
 	u32 frag_max = IP6CB(skb)->frag_max_size;
@@ -201,6 +203,7 @@ lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 
 	if (unlikely(ipv6_hdr(skb)->hop_limit <= 1 && !local)) {
+		lbdr_peers_ttl_ended(ln, skb, server);
 		lbdr_icmp6(ln->net, skb, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT,
 			   0);
 		return lbdr_xmit_drop(ln, LBDR_DROP_TTL);
