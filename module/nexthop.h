@@ -65,6 +65,7 @@ struct lbdr_nexthop_key {
  * @refs: references by servers; 0 outside the default domain; lbdr_nexthops.lock
  * @mac: Ethernet address of the neighbour as an integer, 0 if unknown; WRITE_ONCE()
  *	under lbdr_nexthops.lock
+ * @waiting: packets that wait for the neighbour to be resolved; atomic
  * @mac_node: in lbdr_nexthops.macs while @mac is not 0; RCU, changed under
  *	lbdr_nexthops.lock
  * @dev_node: in lbdr_nexthops.devs by the device of @route; lbdr_nexthops.lock
@@ -82,6 +83,7 @@ struct lbdr_nexthop {
 	bool			dead;
 	u32			refs;
 	u64			mac;
+	atomic_t		waiting;
 	struct hlist_node	mac_node;
 	struct hlist_node	dev_node;
 	struct list_head	siblings;

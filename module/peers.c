@@ -532,12 +532,62 @@ static bool lbdr_peers_neigh_update_all(struct lbdr_nexthop *first,
 	return found;
 }
 
+/* The next hop of a neighbour, or NULL. */
+static struct lbdr_nexthop *lbdr_peers_of_neigh(struct lbdr_net *ln,
+						enum lbdr_family family,
+						const struct neighbour *neigh)
+{
+	return lbdr_nexthop_lookup(ln, family, neigh->primary_key,
+				   lbdr_domain_of_dev(ln, neigh->dev));
+}
+
+/**
+ * lbdr_peers_wait() - Note that a packet is given to a neighbour that is not resolved
+ * @ln: the namespace
+ * @neigh: the neighbour of a server
+ *
+ * The packets are counted as LBDR_DROP_NEIGHBOUR when the neighbour's event tells that
+ * the resolution failed. If the event comes between this note and the queueing, a
+ * packet is counted that may yet be sent.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ */
+void lbdr_peers_wait(struct lbdr_net *ln, const struct neighbour *neigh)
+{
+	struct lbdr_nexthop *nexthop;
+
+	nexthop = lbdr_peers_of_neigh(ln, neigh->tbl->family == AF_INET ?
+				      LBDR_V4 : LBDR_V6, neigh);
+	if (nexthop)
+		atomic_inc(&nexthop->waiting);
+}
+
+/*
+ * The kernel has sent the packets that waited for a neighbour, or has dropped them: the
+ * resolution failed, or the neighbour was removed.
+ */
+static void lbdr_peers_waited(struct lbdr_nexthop *nexthop,
+			      const struct neighbour *neigh)
+{
+	u8 state = READ_ONCE(neigh->nud_state);
+	u32 n;
+
+	if (!atomic_read(&nexthop->waiting) || state & NUD_INCOMPLETE)
+		return;
+	n = atomic_xchg(&nexthop->waiting, 0);
+	if (!(state & NUD_VALID)) {
+		local_bh_disable();
+		lbdr_drop_many(nexthop->ln, LBDR_DROP_NEIGHBOUR, n);
+		local_bh_enable();
+	}
+}
+
 /* Context: softirq or process. */
 static int lbdr_peers_event(struct notifier_block *nb, unsigned long event,
 			    void *ptr)
 {
+	struct lbdr_nexthop *first, *nexthop;
 	struct neighbour *neigh = ptr;
-	struct lbdr_nexthop *first;
 	enum lbdr_family family;
 	struct lbdr_net *ln;
 
@@ -560,6 +610,9 @@ static int lbdr_peers_event(struct notifier_block *nb, unsigned long event,
 	    !lbdr_peers_neigh_update_all(first, neigh->dev,
 					 lbdr_peers_neigh_mac(neigh, neigh->dev)))
 		lbdr_peers_update_nexthop(first, lbdr_nexthop_route(first));
+	nexthop = first ? lbdr_peers_of_neigh(ln, family, neigh) : NULL;
+	if (nexthop)
+		lbdr_peers_waited(nexthop, neigh);
 	rcu_read_unlock();
 	return NOTIFY_DONE;
 }

@@ -13,6 +13,7 @@ struct lbdr_nexthop;
 struct lbdr_route;
 struct lbdr_server;
 struct lbdr_service;
+struct neighbour;
 
 bool lbdr_peers_is_mac(struct lbdr_net *ln, const struct lbdr_server *server,
 		       const u8 *mac, u16 domain);
@@ -33,6 +34,7 @@ bool lbdr_peers_local(struct net *net, const struct net_device *dev,
 		      const struct lbdr_flow *flow);
 unsigned int lbdr_peers_verdict(struct lbdr_net *ln, struct sk_buff *skb,
 				const struct lbdr_flow *flow);
+void lbdr_peers_wait(struct lbdr_net *ln, const struct neighbour *neigh);
 void lbdr_peers_update_nexthop(struct lbdr_nexthop *nexthop,
 			       const struct lbdr_route *route);
 void lbdr_peers_schedule_update(struct lbdr_net *ln);
