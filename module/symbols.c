@@ -140,13 +140,18 @@ void lbdr_defrag_disable(struct net *net, enum lbdr_family family)
 /**
  * lbdr_send_reset() - Send a TCP RST to the source of a packet
  * @net: the namespace
- * @skb: the packet, a TCP segment; the caller frees it
+ * @skb: the packet, a TCP segment; the caller frees it. Its dst is replaced.
  * @family: family of the packet
  *
  * Context: rcu_read_lock() held, BH off; lbdr_symbols_get_reset() has succeeded.
  */
 void lbdr_send_reset(struct net *net, struct sk_buff *skb, enum lbdr_family family)
 {
+	/*
+	 * The dst may be the metadata of a tunnel, which Linux 6.1 would use as a route.
+	 * Without a dst the function looks the route up.
+	 */
+	skb_dst_drop(skb);
 	if (family == LBDR_V4)
 		lbdr_symbols.reset4(net, NULL, skb, NF_INET_PRE_ROUTING);
 	else
