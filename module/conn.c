@@ -547,6 +547,7 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 	conn->stamp = jiffies;
 	conn->state = lbdr_state_next[flow->event][LBDR_CONN_STATE_NONE];
 	conn->family = flow->family;
+	conn->place = flow->place;
 	conn->ttl = 0;
 	conn->mac = 0;
 	if (flow->family == LBDR_V4)

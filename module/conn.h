@@ -23,6 +23,7 @@ struct lbdr_server;
  * @state: enum lbdr_conn_state, or LBDR_CONN_STATE_UDP_ONE; cmpxchg(). The CPU that
  *	sets LBDR_CONN_STATE_DEAD removes the connection from the table
  * @family: selects struct lbdr_conn4 or struct lbdr_conn6; immutable
+ * @place: enum lbdr_place that has added the connection; immutable
  * @ttl: TTL of the first packet, 0 for a template; WRITE_ONCE(), see peers.c
  * @mac: hash of the source MAC of the first packet; WRITE_ONCE(), see peers.c
  * @rcu: frees the connection after a grace period
@@ -34,6 +35,7 @@ struct lbdr_conn {
 	u32			stamp;
 	u32			state;
 	enum lbdr_family	family;
+	u8			place;
 	u8			ttl;
 	u16			mac;
 	union {

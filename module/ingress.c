@@ -105,6 +105,7 @@ lbdr_ingress_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	bool returned;
 
 	flow.local = false;
+	flow.place = LBDR_PLACE_INGRESS;
 	if ((family == LBDR_V4 ? lbdr_parse4(skb, &flow) :
 				 lbdr_parse6(skb, &flow)) != LBDR_PARSED ||
 	    lbdr_event_opens(flow.event))

@@ -89,17 +89,43 @@ u8 lbdr_schedule_stray_action(const struct lbdr_net *ln,
 			      const struct lbdr_service *service,
 			      const struct lbdr_flow *flow)
 {
-	u8 stray = READ_ONCE(service->settings.stray);
-
 	if (flow->local)
 		return LBDR_STRAY_PASS;
 	/* The flow may have been forwarded without a connection during a flood. */
 	if (lbdr_flood_recent(ln) && lbdr_flood_stateless(service))
 		return LBDR_STRAY_SCHEDULE;
-	if (stray == LBDR_STRAY_SCHEDULE && flow->event != LBDR_EVENT_DATA &&
-	    flow->event != LBDR_EVENT_SCTP_DATA)
-		return LBDR_STRAY_PASS;
-	return stray;
+	return READ_ONCE(service->settings.stray);
+}
+
+/**
+ * lbdr_schedule_error() - Find the server of an ICMP error that has no connection
+ * @ln: the namespace
+ * @service: the service of the inner packet
+ * @flow: flow of the client's packets, from the inner packet
+ *
+ * The flow may be forwarded without a connection: one-packet services, --stray schedule,
+ * and floods. Its server is known if it is the choice of a hash, or of a template.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the server that a packet of the client would be forwarded to, or NULL if that
+ * is unknown or no server is available.
+ */
+struct lbdr_server *lbdr_schedule_error(struct lbdr_net *ln,
+					const struct lbdr_service *service,
+					const struct lbdr_flow *flow)
+{
+	struct lbdr_conn *template;
+	bool usable;
+
+	if (!(READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET) &&
+	    lbdr_schedule_stray_action(ln, service, flow) != LBDR_STRAY_SCHEDULE)
+		return NULL;
+	if (lbdr_flood_stateless(service))
+		return lbdr_pool_pick(service, flow);
+	if (!READ_ONCE(service->settings.persist))
+		return NULL;
+	template = lbdr_persist_peek(ln, service, flow, &usable);
+	return template && usable ? template->server : NULL;
 }
 
 /*
