@@ -109,6 +109,9 @@ struct lbdr_flow {
 	u32			hdr_len;
 };
 
+/* Length of the hop-by-hop header of an IPv6 packet above 64 KiB (RFC 2675, 2) */
+#define LBDR_JUMBO_LEN	8
+
 /* The L3 domain of a flow, for callers that know @family at compile time. */
 static __always_inline u16 lbdr_flow_domain_of(const struct lbdr_flow *flow,
 					       enum lbdr_family family)

@@ -43,6 +43,7 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
+#include "aggregate.h"
 #include "conn.h"
 #include "domain.h"
 #include "flow.h"
@@ -222,6 +223,9 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	service = marked ?: lbdr_service_of_flow(ln, flow);
 	if (!service || lbdr_hook_decided(ln, skb, flow, marked))
 		return NF_ACCEPT;
+	if (unlikely(skb_is_gso(skb)) &&
+	    READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET)
+		return lbdr_aggregate_split(ln, skb, flow);
 	server = lbdr_schedule(ln, skb, service, flow, &verdict);
 	if (!server)
 		return verdict;

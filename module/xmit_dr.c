@@ -64,6 +64,19 @@ static __always_inline bool lbdr_xmit_fits(const struct sk_buff *skb, u32 mtu, u
 }
 
 /*
+ * lbdr_xmit_fits() for IPv6 packets above 64 KiB (BIG TCP). Such a GSO packet has a
+ * hop-by-hop header with the jumbo option, which its segments do not have.
+ */
+static noinline bool lbdr_xmit_jumbo_fits(const struct sk_buff *skb, u32 mtu)
+{
+	const struct ipv6hdr *hdr = ipv6_hdr(skb);
+
+	return skb_is_gso(skb) && !hdr->payload_len &&
+	       hdr->nexthdr == NEXTHDR_HOP &&
+	       skb_gso_validate_network_len(skb, mtu + LBDR_JUMBO_LEN);
+}
+
+/*
  * Step 5. skb->data is the network header. A packet of a client on this host has no
  * receive state, and it stays charged to its socket.
  */
@@ -242,6 +255,8 @@ lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 
 	fits = lbdr_xmit_fits(skb, mtu, frag_max);
+	if (unlikely(!fits) && !frag_max)
+		fits = lbdr_xmit_jumbo_fits(skb, mtu);
 	/* RFC 8200, 5: routers fragment only packets that were fragments before. */
 	if (unlikely(!fits && !local && (!frag_max || frag_max > mtu))) {
 		lbdr_icmp6(ln->net, skb, ICMPV6_PKT_TOOBIG, 0, mtu);
