@@ -61,10 +61,13 @@ static int nexthop_init(struct kunit *test)
 static void nexthop_exit(struct kunit *test)
 {
 	struct lbdr_nexthops *nexthops = &nexthop_net()->nexthops;
+	u32 i, n_macs = 0;
 
+	for (i = 0; i < 1 << LBDR_NEXTHOP_MAC_BITS; i++)
+		n_macs += !hlist_empty(&nexthops->macs[i]);
 	KUNIT_EXPECT_EQ(test, nexthops->n, 0);
 	KUNIT_EXPECT_EQ(test, nexthops->n_routes, 0);
-	KUNIT_EXPECT_EQ(test, nexthops->n_macs, 0);
+	KUNIT_EXPECT_EQ(test, n_macs, 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&nexthop_net()->domains.list));
 	rcu_barrier();
 }

@@ -38,6 +38,7 @@
 #include "lbdr.h"
 #include "lbdr_trace.h"
 #include "limit.h"
+#include "peers.h"
 #include "persist.h"
 #include "server.h"
 #include "service.h"
@@ -549,25 +550,36 @@ struct lbdr_conn *lbdr_conn_peek(struct lbdr_net *ln,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_peek);
 
-/* lbdr_conn_find() for callers that know the family at compile time. */
+/* As lbdr_conn_find(). @skb: the packet, or NULL. @returned: a server has sent it back */
 static __always_inline struct lbdr_conn *
 lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
-		  const struct lbdr_flow *flow)
+		  const struct lbdr_flow *flow, const struct sk_buff *skb,
+		  bool *returned)
 {
 	struct lbdr_conn *conn = lbdr_conn_lookup(ln, family, flow);
 	u32 state;
 
+	*returned = false;
 	if (!conn)
 		return NULL;
 
 	state = READ_ONCE(conn->state);
 	if (unlikely(state == LBDR_CONN_STATE_DEAD))
 		return NULL;
-	if (unlikely(READ_ONCE(conn->server->dead)))
-		goto kill;
-	if (unlikely(lbdr_event_opens(flow->event) &&
-		     lbdr_state_closing(state)))
-		goto kill;
+	if (unlikely(READ_ONCE(conn->server->checked))) {
+		if (READ_ONCE(conn->server->dead))
+			goto kill;
+		*returned = skb && lbdr_peers_returned(ln, skb, flow, conn);
+		if (*returned)
+			return NULL;
+	}
+	if (unlikely(lbdr_event_opens(flow->event))) {
+		if (lbdr_state_closing(state))
+			goto kill;
+		*returned = skb && lbdr_peers_returned(ln, skb, flow, conn);
+		if (*returned)
+			return NULL;
+	}
 
 	if (lbdr_conn_age(conn) > STAMP_GRAIN) {
 		if (lbdr_conn_time_left(ln, conn, state) < 0)
@@ -598,7 +610,9 @@ kill:
 struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 				 const struct lbdr_flow *flow)
 {
-	return lbdr_conn_find_of(ln, flow->family, flow);
+	bool returned;
+
+	return lbdr_conn_find_of(ln, flow->family, flow, NULL, &returned);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_find);
 
@@ -638,6 +652,9 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 	conn->state = lbdr_state_next[flow->event][LBDR_CONN_STATE_NONE];
 	conn->family = flow->family;
 	conn->renewals = 0;
+	conn->place = flow->place;
+	conn->ttl = 0;
+	conn->mac = 0;
 	if (flow->family == LBDR_V4)
 		container_of(conn, struct lbdr_conn4, conn)->key = flow->v4;
 	else

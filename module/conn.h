@@ -26,6 +26,9 @@ struct lbdr_server;
  *	immutable
  * @renewals: number of times that @stamp was renewed, at most U8_MAX; WRITE_ONCE()
  *	together with @stamp. Concurrent packets may lose an increment
+ * @place: enum lbdr_place that has added the connection; immutable
+ * @ttl: TTL of the first packet, 0 for a template; WRITE_ONCE(), see peers.c
+ * @mac: hash of the source MAC of the first packet; WRITE_ONCE(), see peers.c
  * @rcu: frees the connection after a grace period
  * @reaped: in lbdr_net.reaped; used instead of @rcu
  */
@@ -36,6 +39,9 @@ struct lbdr_conn {
 	u32			state;
 	u8			family;
 	u8			renewals;
+	u8			place;
+	u8			ttl;
+	u16			mac;
 	union {
 		struct rcu_head		rcu;
 		struct llist_node	reaped;

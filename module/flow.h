@@ -47,6 +47,18 @@ enum lbdr_event {
 /* First bit of the L3 domain's id in the protocol of a key, see domain.c */
 #define LBDR_KEY_DOMAIN_SHIFT	16
 
+/*
+ * Places in the stack where packets are handled. A packet to a server that is this host
+ * passes several of them. It is counted, and changes the state of its connection, only at
+ * the place that has added the connection.
+ */
+enum lbdr_place {
+	LBDR_PLACE_ENTRY,		/* the entry, or LOCAL_OUT */
+	LBDR_PLACE_MARKED,		/* behind mangle */
+	LBDR_PLACE_MARKED_VRF,		/* behind mangle, second pass, in the VRF */
+	LBDR_PLACE_INGRESS,		/* adds no connections */
+};
+
 /* Ports, in the order of a transport header */
 union lbdr_ports {
 	struct {
@@ -81,6 +93,7 @@ struct lbdr_key6 {
  * @family: selects @v4 or @v6
  * @event: effect of the packet on its connection
  * @local: the client is on this host; set by the hook, not by the parser
+ * @place: enum lbdr_place of the hook; set by the hook, not by the parser
  * @hdr_len: length of the network and transport headers, which each segment of a GSO
  *	packet repeats
  */
@@ -92,8 +105,12 @@ struct lbdr_flow {
 	enum lbdr_family	family;
 	enum lbdr_event		event;
 	bool			local;
+	u8			place;
 	u32			hdr_len;
 };
+
+/* Length of the hop-by-hop header of an IPv6 packet above 64 KiB (RFC 2675, 2) */
+#define LBDR_JUMBO_LEN	8
 
 /* The L3 domain of a flow, for callers that know @family at compile time. */
 static __always_inline u16 lbdr_flow_domain_of(const struct lbdr_flow *flow,

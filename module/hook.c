@@ -39,9 +39,11 @@
 #include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
+#include <net/dst_metadata.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 
+#include "aggregate.h"
 #include "conn.h"
 #include "domain.h"
 #include "flow.h"
@@ -91,28 +93,35 @@ static __always_inline void lbdr_hook_count(const struct lbdr_server *server,
 	lbdr_stats_add(server->stats, 0, packets, bytes);
 }
 
-/* The server's address is not on-link: it is local, behind a gateway, or unreachable. */
+/*
+ * The server's address is not on-link: it is local, behind a gateway, or unreachable.
+ * A packet to a local server is counted at the place that has added its connection.
+ */
 static noinline unsigned int
 lbdr_hook_send_off_link(struct lbdr_net *ln, struct sk_buff *skb,
 			const struct lbdr_flow *flow,
-			const struct lbdr_server *server,
+			struct lbdr_server *server,
+			const struct lbdr_conn *conn,
 			const struct lbdr_route *route)
 {
 	if (!route->local && (!route->dst || server->xmit->onlink)) {
 		lbdr_drop(ln, route->why);
 		return NF_DROP;
 	}
-	lbdr_hook_count(server, skb, flow);
+	if (!route->local || !conn || conn->place == flow->place)
+		lbdr_hook_count(server, skb, flow);
 	if (route->local)
 		return NF_ACCEPT;
 	return server->xmit->xmit[flow->family](ln, skb, server, route,
 						flow->local);
 }
 
+/* Forwards a packet to a server. @conn: its connection, or NULL if it is new or has none */
 static __always_inline unsigned int
 lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	       enum lbdr_family family, bool local,
-	       const struct lbdr_flow *flow, struct lbdr_server *server)
+	       const struct lbdr_flow *flow, struct lbdr_server *server,
+	       const struct lbdr_conn *conn)
 {
 	struct lbdr_nexthop *nexthop = server->nexthop;
 	u16 domain = lbdr_flow_domain_of(flow, family);
@@ -127,7 +136,8 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 	route = lbdr_nexthop_route_of(ln, nexthop, family);
 	if (unlikely(!route->link))
-		return lbdr_hook_send_off_link(ln, skb, flow, server, route);
+		return lbdr_hook_send_off_link(ln, skb, flow, server, conn,
+					       route);
 	lbdr_hook_count(server, skb, flow);
 	/* DR is called directly, so the compiler inlines it and no retpoline is needed. */
 	if (unlikely(server->xmit != &lbdr_xmit_dr))
@@ -135,6 +145,32 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	return family == LBDR_V4 ?
 	       lbdr_xmit_dr4(ln, skb, server, route, local) :
 	       lbdr_xmit_dr6(ln, skb, server, route, local);
+}
+
+/* Returns true if the server is this host. */
+static bool lbdr_hook_is_local(const struct lbdr_server *server,
+			       const struct lbdr_flow *flow)
+{
+	struct lbdr_nexthop *nexthop;
+
+	nexthop = lbdr_nexthop_in_domain(server->nexthop, lbdr_flow_domain(flow));
+	return nexthop && lbdr_nexthop_route(nexthop)->local;
+}
+
+/*
+ * Changes the state of a connection by a packet. Returns false for a packet that was sent
+ * back, which changes nothing.
+ */
+static noinline bool lbdr_hook_move(struct lbdr_net *ln, const struct sk_buff *skb,
+				    const struct lbdr_flow *flow,
+				    struct lbdr_conn *conn, u32 from, u32 to)
+{
+	if (!flow->local && unlikely(lbdr_peers_returned(ln, skb, flow, conn)))
+		return false;
+	if (likely(conn->place == flow->place) ||
+	    !lbdr_hook_is_local(conn->server, flow))
+		lbdr_conn_move(conn, from, to);
+	return true;
 }
 
 /* Forwards a packet of a connection. */
@@ -146,9 +182,33 @@ lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
 	u32 state = READ_ONCE(conn->state);
 	u32 next = lbdr_state_next[flow->event][state];
 
-	if (unlikely(next != state))
-		lbdr_conn_move(conn, state, next);
-	return lbdr_hook_send(ln, skb, family, local, flow, conn->server);
+	if (unlikely(next != state) &&
+	    unlikely(!lbdr_hook_move(ln, skb, flow, conn, state, next)))
+		return lbdr_peers_verdict(ln, skb, flow);
+	return lbdr_hook_send(ln, skb, family, local, flow, conn->server, conn);
+}
+
+/*
+ * Returns true if another hook, which the packet has passed, has scheduled it for a
+ * service of its own. Such a packet comes here only if its server is this host.
+ */
+static bool lbdr_hook_decided(struct lbdr_net *ln, const struct sk_buff *skb,
+			      const struct lbdr_flow *flow,
+			      const struct lbdr_service *marked)
+{
+	bool input = READ_ONCE(ln->entry) == LBDR_ENTRY_INPUT;
+	const struct lbdr_service *other = NULL;
+
+	if (marked && !input)
+		other = lbdr_service_of_flow(ln, flow);
+	else if (unlikely(!marked && input && skb->mark) && !flow->local &&
+		 READ_ONCE(ln->n_marked[flow->family]))
+		other = lbdr_service_of_mark(ln, flow->family, skb->mark,
+					     lbdr_flow_domain(flow));
+	if (likely(!other))
+		return false;
+	return lbdr_event_opens(flow->event) || flow->event == LBDR_EVENT_UDP ||
+	       lbdr_schedule_stray_action(ln, other, flow) == LBDR_STRAY_SCHEDULE;
 }
 
 /* Schedules a packet without a connection. @marked: the fwmark service, or NULL. */
@@ -162,12 +222,15 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	unsigned int verdict;
 
 	service = marked ?: lbdr_service_of_flow(ln, flow);
-	if (!service)
+	if (!service || lbdr_hook_decided(ln, skb, flow, marked))
 		return NF_ACCEPT;
+	if (unlikely(skb_is_gso(skb)) &&
+	    READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET)
+		return lbdr_aggregate_split(ln, skb, flow);
 	server = lbdr_schedule(ln, skb, service, flow, &verdict);
 	if (!server)
 		return verdict;
-	return lbdr_hook_send(ln, skb, family, flow->local, flow, server);
+	return lbdr_hook_send(ln, skb, family, flow->local, flow, server, NULL);
 }
 
 static noinline unsigned int lbdr_hook_new4(struct lbdr_net *ln,
@@ -197,19 +260,17 @@ lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 		  const struct lbdr_flow *flow,
 		  const struct lbdr_service *marked)
 {
-	struct lbdr_conn *conn = lbdr_conn_find_of(ln, family, flow);
+	struct lbdr_conn *conn;
+	bool returned;
 
+	conn = lbdr_conn_find_of(ln, family, flow, local ? NULL : skb, &returned);
+	if (unlikely(!conn) && unlikely(returned))
+		return lbdr_peers_verdict(ln, skb, flow);
 	if (unlikely(!conn))
 		return family == LBDR_V4 ?
 		       lbdr_hook_new4(ln, skb, flow, marked) :
 		       lbdr_hook_new6(ln, skb, flow, marked);
 
-	/* Another director has taken over the VIP; the connection is a stale one. */
-	if (unlikely(lbdr_event_opens(flow->event)) && !local &&
-	    lbdr_peers_skb_from_server(ln, skb, conn->server->service)) {
-		lbdr_conn_kill(ln, conn);
-		return lbdr_peers_verdict(ln, skb, flow);
-	}
 	return lbdr_hook_conn(ln, skb, family, local, flow, conn);
 }
 
@@ -232,7 +293,7 @@ static bool lbdr_hook_second_pass(const struct sk_buff *skb,
 				  const struct net_device *dev,
 				  enum lbdr_family family)
 {
-	if (!netif_is_l3_master(dev) || skb_dst(skb))
+	if (!netif_is_l3_master(dev) || skb_valid_dst(skb))
 		return false;
 	return family == LBDR_V4 ? IPCB(skb)->flags & IPSKB_L3SLAVE :
 				   IP6CB(skb)->flags & IP6SKB_L3SLAVE;
@@ -241,38 +302,75 @@ static bool lbdr_hook_second_pass(const struct sk_buff *skb,
 /*
  * Prepares the flow of a packet of a VRF. Returns false if the packet must be passed to
  * the stack: the VRF has no id, or this is the second pass. The second pass handles
- * fwmark services, since marks may be set between the two passes.
+ * fwmark services, since marks may be set in the VRF only.
  */
 static noinline bool lbdr_hook_enter_vrf(struct lbdr_net *ln,
 					 const struct sk_buff *skb,
 					 const struct net_device *dev,
-					 struct lbdr_flow *flow,
-					 const struct lbdr_service *marked)
+					 struct lbdr_flow *flow)
 {
-	return lbdr_hook_set_domain(ln, dev, flow) &&
-	       (marked || flow->local ||
-		!lbdr_hook_second_pass(skb, dev, flow->family));
+	if (!lbdr_hook_set_domain(ln, dev, flow))
+		return false;
+	if (flow->local || !lbdr_hook_second_pass(skb, dev, flow->family))
+		return true;
+	if (flow->place != LBDR_PLACE_MARKED)
+		return false;
+	flow->place = LBDR_PLACE_MARKED_VRF;
+	return true;
 }
 
-/* Forwards an ICMP error to the server of the connection of its inner packet. */
+/*
+ * Returns the server of an ICMP error that has no connection, or NULL. ICMP errors have
+ * the mark of the connection's packets only if a rule gives it to them.
+ */
+static struct lbdr_server *
+lbdr_hook_error_server(struct lbdr_net *ln, struct sk_buff *skb,
+		       const struct lbdr_flow *flow,
+		       const struct lbdr_service *marked)
+{
+	const struct lbdr_service *service = marked;
+	struct lbdr_server *server;
+
+	if (!service && flow->place == LBDR_PLACE_ENTRY)
+		service = lbdr_service_of_flow(ln, flow);
+	if (!service || lbdr_hook_decided(ln, skb, flow, marked))
+		return NULL;
+	server = lbdr_schedule_error(ln, service, flow);
+	if (server && !flow->local &&
+	    unlikely(lbdr_peers_sent_by(ln, skb, server, lbdr_flow_domain(flow))))
+		server = lbdr_peers_not_back(ln, service, server,
+					     lbdr_flow_domain(flow));
+	return server;
+}
+
+/* Forwards an ICMP error to the server of the client that its inner packet was sent to. */
 static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 					     struct sk_buff *skb,
 					     const struct net_device *dev,
-					     struct lbdr_flow *flow)
+					     struct lbdr_flow *flow,
+					     const struct lbdr_service *marked)
 {
+	struct lbdr_server *server;
 	struct lbdr_conn *conn;
 
-	if (lbdr_domain_has_vrf(dev) && !lbdr_hook_set_domain(ln, dev, flow))
+	if (lbdr_domain_has_vrf(dev) && !lbdr_hook_enter_vrf(ln, skb, dev, flow))
 		return NF_ACCEPT;
 	conn = lbdr_conn_peek(ln, flow);
-
-	return conn ? lbdr_hook_send(ln, skb, flow->family, flow->local, flow,
-				     conn->server) : NF_ACCEPT;
+	server = conn ? conn->server :
+			lbdr_hook_error_server(ln, skb, flow, marked);
+	if (!server)
+		return NF_ACCEPT;
+	/* The TTL of an error tells nothing, but its sender is known to send back. */
+	if (conn && !flow->local && unlikely(READ_ONCE(server->returns)) &&
+	    lbdr_peers_sent_by_any(ln, skb, server->service, lbdr_flow_domain(flow)))
+		return lbdr_peers_verdict(ln, skb, flow);
+	return lbdr_hook_send(ln, skb, flow->family, flow->local, flow, server,
+			      conn);
 }
 
 static __always_inline unsigned int
 lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
-	       enum lbdr_family family, bool local,
+	       enum lbdr_family family, bool local, enum lbdr_place place,
 	       const struct lbdr_service *marked)
 {
 	/* Not initialised, which would cost a tenth of the path; the parser sets it. */
@@ -282,6 +380,7 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	bool bh;
 
 	flow.local = local;
+	flow.place = place;
 	/* BH is enabled for packets from NFQUEUE and sockets only. */
 	bh = !in_softirq();
 	if (unlikely(bh))
@@ -290,7 +389,7 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 				    lbdr_parse6(skb, &flow)) {
 	case LBDR_PARSED:
 		if (unlikely(lbdr_domain_has_vrf(dev)) &&
-		    !lbdr_hook_enter_vrf(ln, skb, dev, &flow, marked)) {
+		    !lbdr_hook_enter_vrf(ln, skb, dev, &flow)) {
 			verdict = NF_ACCEPT;
 			break;
 		}
@@ -298,7 +397,7 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 					    marked);
 		break;
 	case LBDR_PARSED_ERROR:
-		verdict = lbdr_hook_error(ln, skb, dev, &flow);
+		verdict = lbdr_hook_error(ln, skb, dev, &flow, marked);
 		break;
 	case LBDR_PARSED_MALFORMED:
 		/* The port is unknown, so the packet may not belong to a service. */
@@ -324,21 +423,21 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 static noinline __flatten unsigned int lbdr_hook_walk4(struct lbdr_net *ln,
 						       struct sk_buff *skb)
 {
-	return lbdr_hook_walk(ln, skb, LBDR_V4, false, NULL);
+	return lbdr_hook_walk(ln, skb, LBDR_V4, false, LBDR_PLACE_ENTRY, NULL);
 }
 
 static noinline __flatten unsigned int lbdr_hook_walk6(struct lbdr_net *ln,
 						       struct sk_buff *skb)
 {
-	return lbdr_hook_walk(ln, skb, LBDR_V6, false, NULL);
+	return lbdr_hook_walk(ln, skb, LBDR_V6, false, LBDR_PLACE_ENTRY, NULL);
 }
 
 static noinline unsigned int
 lbdr_hook_walk_other(struct lbdr_net *ln, struct sk_buff *skb,
-		     enum lbdr_family family, bool local,
+		     enum lbdr_family family, bool local, enum lbdr_place place,
 		     const struct lbdr_service *marked)
 {
-	return lbdr_hook_walk(ln, skb, family, local, marked);
+	return lbdr_hook_walk(ln, skb, family, local, place, marked);
 }
 
 /* Returns true if the destination may be a VIP. All other packets cost only this. */
@@ -383,7 +482,8 @@ static unsigned int lbdr_hook_marked(struct lbdr_net *ln, struct sk_buff *skb,
 		return NF_ACCEPT;
 	if (!lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk_other(ln, skb, family, false, service);
+	return lbdr_hook_walk_other(ln, skb, family, false, LBDR_PLACE_MARKED,
+				    service);
 }
 
 static unsigned int lbdr_hook_marked4(void *priv, struct sk_buff *skb,
@@ -431,7 +531,7 @@ static unsigned int lbdr_hook_local4(void *priv, struct sk_buff *skb,
 	if (!lbdr_hook_vip(ln, skb, LBDR_V4) ||
 	    !lbdr_hook_local_supported4(state->net, skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk_other(ln, skb, LBDR_V4, true, NULL);
+	return lbdr_hook_walk_other(ln, skb, LBDR_V4, true, LBDR_PLACE_ENTRY, NULL);
 }
 
 static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
@@ -443,7 +543,7 @@ static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
 	if (!lbdr_hook_vip(ln, skb, LBDR_V6) ||
 	    ipv6_addr_equal(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr))
 		return NF_ACCEPT;
-	return lbdr_hook_walk_other(ln, skb, LBDR_V6, true, NULL);
+	return lbdr_hook_walk_other(ln, skb, LBDR_V6, true, LBDR_PLACE_ENTRY, NULL);
 }
 
 #define LBDR_HOOK(family, function, place, prio) {	\

@@ -102,13 +102,15 @@ lbdr_ingress_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	/* Not initialised, see lbdr_hook_walk(). */
 	struct lbdr_flow flow __uninitialized;
 	struct lbdr_conn *conn;
+	bool returned;
 
 	flow.local = false;
+	flow.place = LBDR_PLACE_INGRESS;
 	if ((family == LBDR_V4 ? lbdr_parse4(skb, &flow) :
 				 lbdr_parse6(skb, &flow)) != LBDR_PARSED ||
 	    lbdr_event_opens(flow.event))
 		return NF_ACCEPT;
-	conn = lbdr_conn_find_of(ln, family, &flow);
+	conn = lbdr_conn_find_of(ln, family, &flow, skb, &returned);
 	if (!conn)
 		return NF_ACCEPT;
 	return lbdr_hook_conn(ln, skb, family, false, &flow, conn);

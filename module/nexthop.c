@@ -655,7 +655,6 @@ void lbdr_nexthop_set_mac(struct lbdr_nexthop *nexthop, u64 mac)
 		return;
 	if (nexthop->mac)
 		hlist_del_rcu(&nexthop->mac_node);
-	WRITE_ONCE(nexthops->n_macs, nexthops->n_macs + !!mac - !!nexthop->mac);
 	WRITE_ONCE(nexthop->mac, mac);
 	if (mac)
 		hlist_add_head_rcu(&nexthop->mac_node,

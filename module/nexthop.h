@@ -65,6 +65,7 @@ struct lbdr_nexthop_key {
  * @refs: references by servers; 0 outside the default domain; lbdr_nexthops.lock
  * @mac: Ethernet address of the neighbour as an integer, 0 if unknown; WRITE_ONCE()
  *	under lbdr_nexthops.lock
+ * @waiting: packets that wait for the neighbour to be resolved; atomic
  * @mac_node: in lbdr_nexthops.macs while @mac is not 0; RCU, changed under
  *	lbdr_nexthops.lock
  * @dev_node: in lbdr_nexthops.devs by the device of @route; lbdr_nexthops.lock
@@ -82,6 +83,7 @@ struct lbdr_nexthop {
 	bool			dead;
 	u32			refs;
 	u64			mac;
+	atomic_t		waiting;
 	struct hlist_node	mac_node;
 	struct hlist_node	dev_node;
 	struct list_head	siblings;
@@ -94,7 +96,6 @@ struct lbdr_nexthop {
  * struct lbdr_nexthops - the next hops of a namespace
  * @table: by key; RCU, changed under @lock
  * @macs: by MAC, 1 << LBDR_NEXTHOP_MAC_BITS chains; RCU, changed under @lock
- * @n_macs: next hops in @macs; WRITE_ONCE() under @lock
  * @n: next hops in @table; WRITE_ONCE() under @lock
  * @n_routes: cached routes; @lock
  * @lock: taken with BH off; a leaf lock: no other lock of lbdr is taken inside
@@ -103,7 +104,6 @@ struct lbdr_nexthop {
 struct lbdr_nexthops {
 	struct rhashtable	table;
 	struct hlist_head	*macs;
-	u32			n_macs;
 	u32			n;
 	u32			n_routes;
 	spinlock_t		lock;		/* see the comment above */

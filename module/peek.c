@@ -35,18 +35,6 @@ static void lbdr_peek_end(struct lbdr_peek_result *result, u8 verdict,
 	result->drop = drop;
 }
 
-/* The packet comes from another director; counterpart of lbdr_peers_verdict(). */
-static void lbdr_peek_director(struct lbdr_net *ln,
-			       const struct lbdr_peek_packet *packet,
-			       struct lbdr_peek_result *result)
-{
-	if (lbdr_peers_local(ln->net, NULL, &packet->flow))
-		lbdr_peek_end(result, LBDR_TRACE_VERDICT_PASS,
-			      LBDR_PASS_DIRECTOR);
-	else
-		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP, LBDR_DROP_LOOP);
-}
-
 /* A server was found. The verdict depends on the route to it. */
 static void lbdr_peek_send(const struct lbdr_peek_packet *packet,
 			   struct lbdr_peek_result *result)
@@ -66,19 +54,13 @@ static void lbdr_peek_send(const struct lbdr_peek_packet *packet,
 }
 
 /* The packet belongs to a connection. */
-static void lbdr_peek_conn(struct lbdr_net *ln,
-			   const struct lbdr_peek_packet *packet,
+static void lbdr_peek_conn(const struct lbdr_peek_packet *packet,
 			   struct lbdr_peek_result *result)
 {
 	result->service = result->conn->server->service;
 	result->by = LBDR_TRACE_BY_CONNECTION;
 	result->server = result->conn->server;
-	if (lbdr_event_opens(packet->flow.event) && packet->mac &&
-	    lbdr_peers_is_server_mac(ln, result->service, packet->mac,
-				     lbdr_flow_domain(&packet->flow)))
-		lbdr_peek_director(ln, packet, result);
-	else
-		lbdr_peek_send(packet, result);
+	lbdr_peek_send(packet, result);
 }
 
 /* Handles a stray packet. Returns true if it is scheduled like a first packet. */
@@ -172,15 +154,13 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 			      LBDR_DROP_BAD_SOURCE);
 		return;
 	}
-	if (packet->mac &&
-	    lbdr_peers_is_server_mac(ln, service, packet->mac,
-				     lbdr_flow_domain(flow))) {
-		lbdr_peek_director(ln, packet, result);
-		return;
-	}
 	/* As in lbdr_schedule(), before a server is chosen. */
 	room = !lbdr_pool_has_servers(service) || lbdr_peek_keep(ln, result);
 	lbdr_peek_pick(ln, packet, result);
+	if (result->server && packet->mac &&
+	    lbdr_peers_is_mac(ln, result->server, packet->mac, lbdr_flow_domain(flow)))
+		result->server = lbdr_peers_not_back(ln, service, result->server,
+						     lbdr_flow_domain(flow));
 	if (!room) {
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_CONN_MAX);
@@ -220,7 +200,7 @@ static bool lbdr_peek_walk(struct lbdr_net *ln,
 		.closing = closing,
 	};
 	if (conn && !closing)
-		lbdr_peek_conn(ln, packet, result);
+		lbdr_peek_conn(packet, result);
 	else
 		lbdr_peek_schedule(ln, packet, result);
 	return result->verdict != LBDR_TRACE_VERDICT_PASS;
@@ -241,7 +221,8 @@ static bool lbdr_peek_vip(const struct lbdr_net *ln,
  * @result: filled in; its pointers are valid while the locks are held
  *
  * The simulated packet has no input device but the VRF of the flow's L3 domain, in
- * which the next hop of the server is looked up. Clients on this host are not
+ * which the next hop of the server is looked up, and the TTL of its connection's first
+ * packet. Clients on this host are not
  * simulated.
  *
  * Context: lbdr_net.lock and rcu_read_lock() held, BH off.

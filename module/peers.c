@@ -3,15 +3,53 @@
  * Peer directors: directors that are real servers of each other.
  *
  * If two hosts are both director and real server, the host that has the VIP forwards
- * some connections to the other host. The other host must serve these connections and
- * not schedule them again: it might choose the first host, and the packet would loop
- * until its TTL is used up. A packet from a peer director is recognised by its source
- * MAC, which is the MAC of a server of the service. A server sends no other packets to
- * the VIP: the VIP is local to the server, so its own packets to the VIP stay on it.
+ * some connections to the other host, whose services may choose the first host: the
+ * packet would loop until its TTL is used up. The source MAC alone does not tell such a
+ * packet from a client's: a server may be a client's router too, containers share the
+ * MAC of their host, and routers share a VRRP MAC. So a first packet is scheduled
+ * whatever its MAC is, with two rules:
  *
- * Next hops are hashed by the MAC of their neighbour. The source MAC of a packet that
- * may start a connection is looked up. Only on a hit the servers of the service are
- * searched for the address of the next hop. The MAC of a next hop is updated:
+ * 1. Not back. If the chosen server's MAC and device are those that the packet came
+ *    from, and this host is itself a server of the service, this host serves the
+ *    connection. This needs no connection, so it also holds for one-packet services and
+ *    in floods. If this host is no server, the packet is sent back: its sender may be
+ *    the router of the client and the server in one.
+ *
+ * 2. Not twice. A packet of a connection has been sent back if
+ *    - its TTL is lower than that of the connection's first packet,
+ *    - its source MAC and device are those of a server of the service, and
+ *    - the connection's first packet came from another MAC.
+ *    Such a packet is passed to the local stack, or dropped if the VIP is not local.
+ *    The connection stays, and the client's next packet goes to its server.
+ *
+ * Why no packet loops: a loop has a first director, to which the client's packet came
+ * from outside. The packet returns to it from the last director of the loop, which is a
+ * server of the service by its MAC, with a TTL that each director has decremented. The
+ * MAC is known: the director has resolved the server that it sends to, a director that
+ * sends has resolved this one, and neighbour events report both. If the loop has two
+ * directors, rule 2 needs no other knowledge than the MAC of the server that the packet
+ * was sent to, so it does not depend on free room in the neighbour table.
+ *
+ * Who is not affected: a client whose packets all come from one MAC, whether or not it is
+ * that of a server, since the MAC is the one of the first packet. So paths of different
+ * length behind one router do no harm. A client with two routers, of which one is a
+ * server of the service, is misjudged if its packets change from the one to the other
+ * and the path gets longer.
+ *
+ * Rule 2 is checked for packets that open a connection or change its state (the second
+ * datagram of a UDP flow), so other packets need no check. The first packet that was
+ * sent back sets lbdr_server.returns, and from then on every packet to that server is
+ * checked: the packets that follow a SYN take the same way. Datagrams that arrive before
+ * the first one has returned are not checked; those of the first such burst loop until
+ * their TTL ends, which sets lbdr_server.returns too (lbdr_peers_ttl_ended()). In this
+ * way the TTL of the record cannot be forged to be low: the TTL of later packets from
+ * the same MAC raises it.
+ *
+ * Failover: the new director may choose the old one, whose stale connection still leads
+ * to the new one. The old director sees the client's SYN from its server, with a lower
+ * TTL than the connection's first packet: its stack serves the new connection.
+ *
+ * Next hops are hashed by the MAC of their neighbour. The MAC of a next hop is updated:
  *
  * - by neighbour events. The next hop is looked up by the address of the neighbour, so
  *   an event of a neighbour that is no next hop costs one lookup;
@@ -24,10 +62,12 @@
 #include <linux/rculist.h>
 #include <net/addrconf.h>
 #include <net/arp.h>
+#include <net/ip.h>
 #include <net/ndisc.h>
 #include <net/netevent.h>
 #include <net/route.h>
 
+#include "conn.h"
 #include "domain.h"
 #include "flow.h"
 #include "lbdr.h"
@@ -193,6 +233,70 @@ void lbdr_peers_schedule_update(struct lbdr_net *ln)
 				 RESOLVE_MIN);
 }
 
+/* Returns the next hop of a server in a domain, or NULL if no packet has used it. */
+static const struct lbdr_nexthop *
+lbdr_peers_nexthop(struct lbdr_net *ln, const struct lbdr_server *server,
+		   u16 domain)
+{
+	return likely(!domain) ? server->nexthop :
+	       lbdr_nexthop_lookup(ln, server->family, &server->addr, domain);
+}
+
+/**
+ * lbdr_peers_is_mac() - Check whether a MAC belongs to a server
+ * @ln: the namespace
+ * @server: the server
+ * @mac: the MAC
+ * @domain: L3 domain of the frame
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true if @mac is known as that of @server.
+ */
+bool lbdr_peers_is_mac(struct lbdr_net *ln, const struct lbdr_server *server,
+		       const u8 *mac, u16 domain)
+{
+	const struct lbdr_nexthop *nexthop;
+
+	nexthop = lbdr_peers_nexthop(ln, server, domain);
+	return nexthop && READ_ONCE(nexthop->mac) == lbdr_peers_mac(mac);
+}
+
+/* Returns true if the packet came by the device that leads to the next hop. */
+static bool lbdr_peers_same_dev(const struct lbdr_nexthop *nexthop,
+				const struct sk_buff *skb)
+{
+	const struct lbdr_route *route = rcu_dereference(nexthop->route);
+	/* Not skb->dev, which in the second pass is the VRF. */
+	int iif = nexthop->key.family == LBDR_V4 ? IPCB(skb)->iif :
+						   IP6CB(skb)->iif;
+
+	return route && route->link && route->link->ifindex == iif;
+}
+
+static __always_inline bool lbdr_peers_has_mac(const struct sk_buff *skb)
+{
+	return skb->dev->type == ARPHRD_ETHER && skb_mac_header_was_set(skb);
+}
+
+/**
+ * lbdr_peers_sent_by() - Check whether a server has sent a packet
+ * @ln: the namespace
+ * @skb: the packet, from the network
+ * @server: the server
+ * @domain: L3 domain of the packet
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true if the source MAC and the input device are those of @server.
+ */
+bool lbdr_peers_sent_by(struct lbdr_net *ln, const struct sk_buff *skb,
+			const struct lbdr_server *server, u16 domain)
+{
+	return lbdr_peers_has_mac(skb) &&
+	       unlikely(lbdr_peers_is_mac(ln, server, eth_hdr(skb)->h_source,
+					  domain)) &&
+	       lbdr_peers_same_dev(lbdr_peers_nexthop(ln, server, domain), skb);
+}
+
 /* Returns true if a service has a server at the address of a next hop. */
 static bool lbdr_peers_has_server(const struct lbdr_service *service,
 				  const struct lbdr_nexthop *nexthop)
@@ -205,76 +309,154 @@ static bool lbdr_peers_has_server(const struct lbdr_service *service,
 	return false;
 }
 
-/* Looks up the first next hop of a MAC. */
-static __always_inline const struct lbdr_nexthop *
-lbdr_peers_first(const struct lbdr_net *ln, u64 mac)
+/**
+ * lbdr_peers_sent_by_any() - Check whether any server of a service has sent a packet
+ * @ln: the namespace
+ * @skb: the packet, from the network
+ * @service: the service
+ * @domain: L3 domain of the packet
+ *
+ * The service's servers are searched only if the source MAC is that of a next hop.
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true if the source MAC and the input device are those of a server.
+ */
+bool lbdr_peers_sent_by_any(const struct lbdr_net *ln, const struct sk_buff *skb,
+			    const struct lbdr_service *service, u16 domain)
 {
 	const struct lbdr_nexthop *nexthop;
+	u64 mac;
 
+	if (!lbdr_peers_has_mac(skb))
+		return false;
+	mac = lbdr_peers_mac(eth_hdr(skb)->h_source);
 	hlist_for_each_entry_rcu(nexthop, lbdr_nexthop_mac_chain(&ln->nexthops, mac),
 				 mac_node)
-		if (READ_ONCE(nexthop->mac) == mac)
-			return nexthop;
-	return NULL;
-}
-
-/* Searches the chain from @nexthop on for a server of the service. */
-static noinline bool lbdr_peers_match(const struct lbdr_nexthop *nexthop,
-				      const struct lbdr_service *service,
-				      u64 mac, u16 domain)
-{
-	hlist_for_each_entry_from_rcu(nexthop, mac_node)
 		if (READ_ONCE(nexthop->mac) == mac &&
 		    nexthop->key.domain == domain &&
 		    nexthop->key.family == service->key.family &&
+		    lbdr_peers_same_dev(nexthop, skb) &&
 		    lbdr_peers_has_server(service, nexthop))
 			return true;
 	return false;
 }
 
-/**
- * lbdr_peers_is_server_mac() - Check whether a MAC belongs to a server of a service
- * @ln: the namespace
- * @service: the service
- * @mac: the MAC
- * @domain: L3 domain of the frame
- *
- * Context: rcu_read_lock() held.
- * Return: true if @mac belongs to a server of @service.
- */
-bool lbdr_peers_is_server_mac(struct lbdr_net *ln,
-			      const struct lbdr_service *service,
-			      const u8 *mac, u16 domain)
+/* Each packet to the server is checked from now on. */
+static void lbdr_peers_set_returns(struct lbdr_server *server)
 {
-	u64 value = lbdr_peers_mac(mac);
-	const struct lbdr_nexthop *nexthop = lbdr_peers_first(ln, value);
-
-	return nexthop && lbdr_peers_match(nexthop, service, value, domain);
+	if (!READ_ONCE(server->returns))
+		WRITE_ONCE(server->returns, true);
 }
 
 /**
- * lbdr_peers_skb_from_server() - Check whether a server of the service sent a packet
+ * lbdr_peers_ttl_ended() - Note that the TTL of a packet has ended
  * @ln: the namespace
  * @skb: the packet
- * @service: the service
+ * @server: the server that the packet was to be sent to
  *
- * Context: rcu_read_lock() held.
- * Return: true if the source MAC of @skb belongs to a server of @service.
+ * The packet may have been sent to and from a peer director without being noticed.
+ *
+ * Context: rcu_read_lock() held, BH off.
  */
-bool lbdr_peers_skb_from_server(struct lbdr_net *ln, const struct sk_buff *skb,
-				const struct lbdr_service *service)
+void lbdr_peers_ttl_ended(struct lbdr_net *ln, const struct sk_buff *skb,
+			  struct lbdr_server *server)
 {
-	const struct lbdr_nexthop *nexthop;
-	u64 mac;
+	if (!READ_ONCE(server->dead) &&
+	    lbdr_peers_sent_by_any(ln, skb, server->service,
+				   lbdr_domain_of_dev(ln, skb->dev)))
+		lbdr_peers_set_returns(server);
+}
 
-	if (!READ_ONCE(ln->nexthops.n_macs) || skb->dev->type != ARPHRD_ETHER ||
-	    !skb_mac_header_was_set(skb))
+/**
+ * lbdr_peers_not_back() - Replace a server that the packet came from
+ * @ln: the namespace
+ * @service: the service
+ * @server: the server that was chosen, whose MAC is the packet's source MAC
+ * @domain: L3 domain of the packet
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the service's server that is this host, if it is open, else @server.
+ */
+struct lbdr_server *lbdr_peers_not_back(struct lbdr_net *ln,
+					const struct lbdr_service *service,
+					struct lbdr_server *server, u16 domain)
+{
+	struct lbdr_nexthop *nexthop;
+	struct lbdr_server *other;
+
+	list_for_each_entry_rcu(other, &service->servers, list) {
+		if (!lbdr_server_open(other))
+			continue;
+		nexthop = lbdr_nexthop_in_domain(other->nexthop, domain);
+		if (nexthop && lbdr_nexthop_route(nexthop)->local)
+			return other;
+	}
+	return server;
+}
+
+static u16 lbdr_peers_mac_hash(const struct sk_buff *skb)
+{
+	return lbdr_peers_has_mac(skb) ?
+	       hash_64(lbdr_peers_mac(eth_hdr(skb)->h_source), 16) : 0;
+}
+
+static u8 lbdr_peers_ttl(const struct sk_buff *skb, enum lbdr_family family)
+{
+	return family == LBDR_V4 ? ip_hdr(skb)->ttl : ipv6_hdr(skb)->hop_limit;
+}
+
+/**
+ * lbdr_peers_record() - Record how the first packet of a connection came
+ * @conn: the new connection
+ * @skb: the packet
+ * @flow: flow of the packet
+ *
+ * The packet is sent later, so its return finds the record.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ */
+void lbdr_peers_record(struct lbdr_conn *conn, const struct sk_buff *skb,
+		       const struct lbdr_flow *flow)
+{
+	if (flow->local)
+		return;
+	WRITE_ONCE(conn->mac, lbdr_peers_mac_hash(skb));
+	WRITE_ONCE(conn->ttl, lbdr_peers_ttl(skb, flow->family));
+}
+
+/**
+ * lbdr_peers_returned() - Check whether a packet of a connection was sent back
+ * @ln: the namespace
+ * @skb: the packet, from the network
+ * @flow: flow of the packet
+ * @conn: its connection; its server was found alive
+ *
+ * See the top of this file.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: true if the packet must not be forwarded again.
+ */
+noinline bool lbdr_peers_returned(struct lbdr_net *ln, const struct sk_buff *skb,
+				  const struct lbdr_flow *flow,
+				  struct lbdr_conn *conn)
+{
+	u8 ttl = lbdr_peers_ttl(skb, flow->family);
+	u8 seen = READ_ONCE(conn->ttl);
+	bool same;
+
+	if (likely(ttl == seen))
 		return false;
-	mac = lbdr_peers_mac(eth_hdr(skb)->h_source);
-	nexthop = lbdr_peers_first(ln, mac);
-	return unlikely(nexthop) &&
-	       lbdr_peers_match(nexthop, service, mac,
-				lbdr_domain_of_dev(ln, skb->dev));
+	same = lbdr_peers_mac_hash(skb) == READ_ONCE(conn->mac);
+	if (ttl > seen) {
+		if (same)
+			WRITE_ONCE(conn->ttl, ttl);
+		return false;
+	}
+	if (same || !lbdr_peers_sent_by_any(ln, skb, conn->server->service,
+					    lbdr_flow_domain(flow)))
+		return false;
+	lbdr_peers_set_returns(conn->server);
+	return true;
 }
 
 /**
@@ -295,7 +477,7 @@ bool lbdr_peers_local(struct net *net, const struct net_device *dev,
 }
 
 /**
- * lbdr_peers_verdict() - Decide on a packet that another director sent
+ * lbdr_peers_verdict() - Decide on a packet that was sent back
  * @ln: the namespace
  * @skb: the packet
  * @flow: the flow of the packet
@@ -350,12 +532,62 @@ static bool lbdr_peers_neigh_update_all(struct lbdr_nexthop *first,
 	return found;
 }
 
+/* The next hop of a neighbour, or NULL. */
+static struct lbdr_nexthop *lbdr_peers_of_neigh(struct lbdr_net *ln,
+						enum lbdr_family family,
+						const struct neighbour *neigh)
+{
+	return lbdr_nexthop_lookup(ln, family, neigh->primary_key,
+				   lbdr_domain_of_dev(ln, neigh->dev));
+}
+
+/**
+ * lbdr_peers_wait() - Note that a packet is given to a neighbour that is not resolved
+ * @ln: the namespace
+ * @neigh: the neighbour of a server
+ *
+ * The packets are counted as LBDR_DROP_NEIGHBOUR when the neighbour's event tells that
+ * the resolution failed. If the event comes between this note and the queueing, a
+ * packet is counted that may yet be sent.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ */
+void lbdr_peers_wait(struct lbdr_net *ln, const struct neighbour *neigh)
+{
+	struct lbdr_nexthop *nexthop;
+
+	nexthop = lbdr_peers_of_neigh(ln, neigh->tbl->family == AF_INET ?
+				      LBDR_V4 : LBDR_V6, neigh);
+	if (nexthop)
+		atomic_inc(&nexthop->waiting);
+}
+
+/*
+ * The kernel has sent the packets that waited for a neighbour, or has dropped them: the
+ * resolution failed, or the neighbour was removed.
+ */
+static void lbdr_peers_waited(struct lbdr_nexthop *nexthop,
+			      const struct neighbour *neigh)
+{
+	u8 state = READ_ONCE(neigh->nud_state);
+	u32 n;
+
+	if (!atomic_read(&nexthop->waiting) || state & NUD_INCOMPLETE)
+		return;
+	n = atomic_xchg(&nexthop->waiting, 0);
+	if (!(state & NUD_VALID)) {
+		local_bh_disable();
+		lbdr_drop_many(nexthop->ln, LBDR_DROP_NEIGHBOUR, n);
+		local_bh_enable();
+	}
+}
+
 /* Context: softirq or process. */
 static int lbdr_peers_event(struct notifier_block *nb, unsigned long event,
 			    void *ptr)
 {
+	struct lbdr_nexthop *first, *nexthop;
 	struct neighbour *neigh = ptr;
-	struct lbdr_nexthop *first;
 	enum lbdr_family family;
 	struct lbdr_net *ln;
 
@@ -378,6 +610,9 @@ static int lbdr_peers_event(struct notifier_block *nb, unsigned long event,
 	    !lbdr_peers_neigh_update_all(first, neigh->dev,
 					 lbdr_peers_neigh_mac(neigh, neigh->dev)))
 		lbdr_peers_update_nexthop(first, lbdr_nexthop_route(first));
+	nexthop = first ? lbdr_peers_of_neigh(ln, family, neigh) : NULL;
+	if (nexthop)
+		lbdr_peers_waited(nexthop, neigh);
 	rcu_read_unlock();
 	return NOTIFY_DONE;
 }

@@ -89,17 +89,43 @@ u8 lbdr_schedule_stray_action(const struct lbdr_net *ln,
 			      const struct lbdr_service *service,
 			      const struct lbdr_flow *flow)
 {
-	u8 stray = READ_ONCE(service->settings.stray);
-
 	if (flow->local)
 		return LBDR_STRAY_PASS;
 	/* The flow may have been forwarded without a connection during a flood. */
 	if (lbdr_flood_recent(ln) && lbdr_flood_stateless(service))
 		return LBDR_STRAY_SCHEDULE;
-	if (stray == LBDR_STRAY_SCHEDULE && flow->event != LBDR_EVENT_DATA &&
-	    flow->event != LBDR_EVENT_SCTP_DATA)
-		return LBDR_STRAY_PASS;
-	return stray;
+	return READ_ONCE(service->settings.stray);
+}
+
+/**
+ * lbdr_schedule_error() - Find the server of an ICMP error that has no connection
+ * @ln: the namespace
+ * @service: the service of the inner packet
+ * @flow: flow of the client's packets, from the inner packet
+ *
+ * The flow may be forwarded without a connection: one-packet services, --stray schedule,
+ * and floods. Its server is known if it is the choice of a hash, or of a template.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the server that a packet of the client would be forwarded to, or NULL if that
+ * is unknown or no server is available.
+ */
+struct lbdr_server *lbdr_schedule_error(struct lbdr_net *ln,
+					const struct lbdr_service *service,
+					const struct lbdr_flow *flow)
+{
+	struct lbdr_conn *template;
+	bool usable;
+
+	if (!(READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET) &&
+	    lbdr_schedule_stray_action(ln, service, flow) != LBDR_STRAY_SCHEDULE)
+		return NULL;
+	if (lbdr_flood_stateless(service))
+		return lbdr_pool_pick(service, flow);
+	if (!READ_ONCE(service->settings.persist))
+		return NULL;
+	template = lbdr_persist_peek(ln, service, flow, &usable);
+	return template && usable ? template->server : NULL;
 }
 
 /*
@@ -223,10 +249,6 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_drop(ln, LBDR_DROP_BAD_SOURCE);
 		return NULL;
 	}
-	if (!flow->local && unlikely(lbdr_peers_skb_from_server(ln, skb, service))) {
-		*verdict = lbdr_peers_verdict(ln, skb, flow);
-		return NULL;
-	}
 	/*
 	 * Before a server is chosen: a scheduler may look at every server. A service
 	 * without servers makes no room for connections that it cannot have.
@@ -239,6 +261,10 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		}
 	}
 	server = lbdr_schedule_pick(ln, service, flow);
+	if (server && !flow->local &&
+	    unlikely(lbdr_peers_sent_by(ln, skb, server, lbdr_flow_domain(flow))))
+		server = lbdr_peers_not_back(ln, service, server,
+					     lbdr_flow_domain(flow));
 	trace_lbdr_schedule(ln, service, flow, server);
 	if (!server) {
 		*verdict = lbdr_schedule_refuse(ln, skb, service, flow);
@@ -254,6 +280,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_drop(ln, why);
 		return NULL;
 	}
+	lbdr_peers_record(conn, skb, flow);
 	return conn->server;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_schedule);

@@ -11,6 +11,9 @@
 struct lbdr_server;
 struct lbdr_service;
 
+struct lbdr_server *lbdr_schedule_error(struct lbdr_net *ln,
+					const struct lbdr_service *service,
+					const struct lbdr_flow *flow);
 struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 				  const struct lbdr_service *service,
 				  const struct lbdr_flow *flow,

@@ -40,6 +40,9 @@ struct lbdr_server_settings {
  * @family: of the service; immutable
  * @dead: removed from its service. Set once under lbdr_net.lock, read by
  *	packets with READ_ONCE(): connections to a dead server are not found
+ * @returns: has sent packets back to this director, see peers.c. Set by packets with
+ *	WRITE_ONCE(): each packet to such a server is checked
+ * @checked: @dead and @returns, which packets read as one
  * @draining: &lbdr_server_settings.drain; WRITE_ONCE() under lbdr_net.lock
  * @drain_seen: it was draining before the last grace period; lbdr_net.lock
  * @keep: used while a transaction is published; lbdr_net.config
@@ -70,7 +73,13 @@ struct lbdr_server {
 	struct lbdr_stats __percpu	*stats;
 	union nf_inet_addr		addr;
 	enum lbdr_family		family;
-	bool				dead;
+	union {
+		struct {
+			bool		dead;
+			bool		returns;
+		};
+		u16			checked;
+	};
 	bool				draining;
 	bool				overloaded;
 	u32				weight;

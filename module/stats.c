@@ -46,6 +46,20 @@ void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop)
 }
 
 /**
+ * lbdr_drop_many() - Count packets that were dropped later and together
+ * @ln: the namespace
+ * @drop: the reason
+ * @n: number of packets; the tracepoint reports one event for all of them
+ *
+ * Context: BH off.
+ */
+void lbdr_drop_many(const struct lbdr_net *ln, enum lbdr_drop drop, u32 n)
+{
+	this_cpu_add(ln->drops[drop], n);
+	trace_lbdr_drop(ln, drop);
+}
+
+/**
  * lbdr_drop_count() - Get the counter of a drop reason
  * @ln: the namespace
  * @drop: the reason

@@ -66,6 +66,7 @@ void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
 		    struct lbdr_counts *sum);
 
 void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop);
+void lbdr_drop_many(const struct lbdr_net *ln, enum lbdr_drop drop, u32 n);
 void lbdr_count(const struct lbdr_net *ln, enum lbdr_drop reason);
 
 /**

@@ -146,7 +146,7 @@ void lbdr_defrag_disable(struct net *net, enum lbdr_family family)
 /**
  * lbdr_send_reset() - Send a TCP RST to the source of a packet
  * @net: the namespace
- * @skb: the packet, a TCP segment; the caller frees it
+ * @skb: the packet, a TCP segment; the caller frees it. Its dst is replaced.
  * @family: family of the packet
  *
  * Sends nothing if this CPU does not see yet that lbdr_symbols_get_reset() has succeeded.
@@ -159,6 +159,11 @@ void lbdr_send_reset(struct net *net, struct sk_buff *skb, enum lbdr_family fami
 				       LBDR_SYMBOL(reset4) :
 				       LBDR_SYMBOL(reset6);
 
+	/*
+	 * The dst may be the metadata of a tunnel, which Linux 6.1 would use as a route.
+	 * Without a dst the function looks the route up.
+	 */
+	skb_dst_drop(skb);
 	if (likely(reset))
 		reset(net, NULL, skb, NF_INET_PRE_ROUTING);
 }

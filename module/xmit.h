@@ -22,7 +22,7 @@
 struct lbdr_xmit_ops {
 	unsigned int	(*xmit[LBDR_FAMILIES])(struct lbdr_net *ln,
 					       struct sk_buff *skb,
-					       const struct lbdr_server *server,
+					       struct lbdr_server *server,
 					       const struct lbdr_route *route,
 					       bool local);
 	const char	*name;

@@ -20,9 +20,12 @@
  *    stamp, route, socket, conntrack, extensions.
  * 6. Look the neighbour up without taking a reference, and create it if there is none.
  *    No neighbour is cached, so none can become stale, and no device is held.
- * 7. neigh_output(): use the cached link header if the neighbour is resolved. Otherwise
- *    queue the packet at the neighbour until it is resolved, so the first SYN to a
- *    server is not lost.
+ * 7. Send the packet with the cached link header if the neighbour is resolved. Otherwise
+ *    give it to the neighbour, which queues it until it is resolved, so the first SYN to
+ *    a server is not lost. Such a packet keeps the route: if the neighbour cannot be
+ *    resolved, the kernel sends an ICMP error about each queued packet by its route
+ *    (host or address unreachable). peers.c learns the failure from the neighbour's event
+ *    and counts these packets.
  */
 #include <linux/icmpv6.h>
 #include <net/arp.h>
@@ -36,6 +39,7 @@
 #include "icmp.h"
 #include "lbdr.h"
 #include "nexthop.h"
+#include "peers.h"
 #include "server.h"
 #include "stats.h"
 #include "xmit.h"
@@ -57,6 +61,19 @@ static __always_inline bool lbdr_xmit_fits(const struct sk_buff *skb, u32 mtu, u
 		return false;
 	return skb->len <= mtu ||
 	       (skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
+}
+
+/*
+ * lbdr_xmit_fits() for IPv6 packets above 64 KiB (BIG TCP). Such a GSO packet has a
+ * hop-by-hop header with the jumbo option, which its segments do not have.
+ */
+static noinline bool lbdr_xmit_jumbo_fits(const struct sk_buff *skb, u32 mtu)
+{
+	const struct ipv6hdr *hdr = ipv6_hdr(skb);
+
+	return skb_is_gso(skb) && !hdr->payload_len &&
+	       hdr->nexthdr == NEXTHDR_HOP &&
+	       skb_gso_validate_network_len(skb, mtu + LBDR_JUMBO_LEN);
 }
 
 /*
@@ -93,8 +110,12 @@ static bool lbdr_xmit_offloaded(const struct sk_buff *skb)
  */
 static noinline unsigned int lbdr_xmit_slow(struct lbdr_net *ln,
 					    struct sk_buff *skb,
+					    struct neighbour *neigh,
 					    struct dst_entry *dst, bool local)
 {
+	/* dst_output() finds the same neighbour; each fragment is a packet to it. */
+	if (!IS_ERR(neigh) && !(READ_ONCE(neigh->nud_state) & NUD_VALID))
+		lbdr_peers_wait(ln, neigh);
 	lbdr_xmit_clear(skb, dst_dev_rcu(dst), local);
 	dst_hold(dst);
 	skb_dst_set(skb, dst);
@@ -102,15 +123,38 @@ static noinline unsigned int lbdr_xmit_slow(struct lbdr_net *ln,
 	return NF_STOLEN;
 }
 
-static __always_inline unsigned int lbdr_xmit_neigh(struct lbdr_net *ln,
-						    struct sk_buff *skb,
-						    struct neighbour *neigh)
+/*
+ * Step 7 without a cached link header. @route leads to @neigh, since the server's address
+ * is on-link. The kernel keeps no packets for a valid neighbour.
+ */
+static noinline unsigned int lbdr_xmit_unresolved(struct lbdr_net *ln,
+						  struct sk_buff *skb,
+						  struct neighbour *neigh,
+						  const struct lbdr_route *route)
+{
+	if (!(READ_ONCE(neigh->nud_state) & NUD_VALID)) {
+		dst_hold(route->dst);
+		skb_dst_set(skb, route->dst);
+		lbdr_peers_wait(ln, neigh);
+	}
+	/* true: without the cached link header */
+	neigh_output(neigh, skb, true);
+	return NF_STOLEN;
+}
+
+/* neigh_output(), which always consumes the packet. */
+static __always_inline unsigned int
+lbdr_xmit_neigh(struct lbdr_net *ln, struct sk_buff *skb, struct neighbour *neigh,
+		const struct lbdr_route *route)
 {
 	if (IS_ERR(neigh))
 		return lbdr_xmit_drop(ln, LBDR_DROP_NEIGHBOUR);
-	/* neigh_output() always consumes the packet. */
-	neigh_output(neigh, skb, false);
-	return NF_STOLEN;
+	if (likely((READ_ONCE(neigh->nud_state) & NUD_CONNECTED) &&
+		   READ_ONCE(neigh->hh.hh_len))) {
+		neigh_hh_output(&neigh->hh, skb);
+		return NF_STOLEN;
+	}
+	return lbdr_xmit_unresolved(ln, skb, neigh, route);
 }
 
 /*
@@ -119,7 +163,7 @@ static __always_inline unsigned int lbdr_xmit_neigh(struct lbdr_net *ln,
  */
 static __always_inline unsigned int
 lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
-	      const struct lbdr_server *server, const struct lbdr_route *route,
+	      struct lbdr_server *server, const struct lbdr_route *route,
 	      bool local)
 {
 	const struct iphdr *iph = ip_hdr(skb);
@@ -133,6 +177,7 @@ lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 
 	if (unlikely(iph->ttl <= 1 && !local)) {
+		lbdr_peers_ttl_ended(ln, skb, server);
 		lbdr_icmp4(ln->net, skb, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
 		return lbdr_xmit_drop(ln, LBDR_DROP_TTL);
 	}
@@ -154,11 +199,13 @@ lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 		skb->priority = rt_tos2priority(ip_hdr(skb)->tos);
 	}
 	if (unlikely(!fits))
-		return lbdr_xmit_slow(ln, skb, route->dst, local);
+		return lbdr_xmit_slow(ln, skb,
+				      ip_neigh_gw4(dev, server->addr.ip),
+				      route->dst, local);
 
 	lbdr_xmit_clear(skb, dev, local);
 	return lbdr_xmit_neigh(ln, skb,
-			       ip_neigh_gw4(dev, server->addr.ip));
+			       ip_neigh_gw4(dev, server->addr.ip), route);
 }
 
 /* Like ip_neigh_gw4(). ip_neigh_gw6() needs a symbol that Linux 7.3 does not export. */
@@ -187,7 +234,7 @@ static __always_inline u32 lbdr_xmit_mtu6(const struct lbdr_route *route)
 /* @local: see lbdr_xmit_dr4(). */
 static __always_inline unsigned int
 lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
-	      const struct lbdr_server *server, const struct lbdr_route *route,
+	      struct lbdr_server *server, const struct lbdr_route *route,
 	      bool local)
 {
 	u32 frag_max = IP6CB(skb)->frag_max_size;
@@ -201,12 +248,15 @@ lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 
 	if (unlikely(ipv6_hdr(skb)->hop_limit <= 1 && !local)) {
+		lbdr_peers_ttl_ended(ln, skb, server);
 		lbdr_icmp6(ln->net, skb, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT,
 			   0);
 		return lbdr_xmit_drop(ln, LBDR_DROP_TTL);
 	}
 
 	fits = lbdr_xmit_fits(skb, mtu, frag_max);
+	if (unlikely(!fits) && !frag_max)
+		fits = lbdr_xmit_jumbo_fits(skb, mtu);
 	/* RFC 8200, 5: routers fragment only packets that were fragments before. */
 	if (unlikely(!fits && !local && (!frag_max || frag_max > mtu))) {
 		lbdr_icmp6(ln->net, skb, ICMPV6_PKT_TOOBIG, 0, mtu);
@@ -218,10 +268,12 @@ lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 	if (likely(!local))
 		ipv6_hdr(skb)->hop_limit--;
 	if (unlikely(!fits))
-		return lbdr_xmit_slow(ln, skb, route->dst, local);
+		return lbdr_xmit_slow(ln, skb, lbdr_neigh6(dev, &server->addr.in6),
+				      route->dst, local);
 
 	lbdr_xmit_clear(skb, dev, local);
-	return lbdr_xmit_neigh(ln, skb, lbdr_neigh6(dev, &server->addr.in6));
+	return lbdr_xmit_neigh(ln, skb, lbdr_neigh6(dev, &server->addr.in6),
+			       route);
 }
 
 const struct lbdr_xmit_ops lbdr_xmit_dr = {

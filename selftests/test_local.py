@@ -188,6 +188,56 @@ def served(director, version, keys, name, at_a):
        name + "lbctl list calls such a server local", text)
 
 
+MARK = 0x31
+
+
+def mark_everything(mark):
+    net.run("ip", "netns", "exec", "director", "nft", "add table inet counted")
+    net.run("ip", "netns", "exec", "director", "nft", "add chain inet counted set_mark "
+            "{ type filter hook prerouting priority mangle; }")
+    net.run("ip", "netns", "exec", "director", "nft", "add rule inet counted set_mark "
+            "meta l4proto { tcp, udp } meta mark set %d" % mark)
+
+
+def packets_of(director, keys, version):
+    return [director.servers(key)[addr("director", version)]["packets"]
+            for key in keys]
+
+
+def test_counted_once():
+    """A packet for a server that is this host passes several hooks."""
+    listeners()
+    director = open_director()
+    for entry in (["prerouting"], ["ingress", "eth0"], ["input"]):
+        lbctl("set-entry", *entry)
+        for marks in ("", "marks and ", "only marks and "):
+            if marks:
+                mark_everything(MARK)
+            for version in (4, 6):
+                # A fwmark service is never a one-packet service.
+                for flags in (0, genl.ONE_PACKET)[:1 if marks[:4] == "only" else 2]:
+                    keys = [genl.key(VIP[version], SELF, UDP)] * \
+                        (marks[:4] != "only") + [genl.marked(MARK, version)] * \
+                        bool(marks)
+                    for key in keys:
+                        director.add(key, [addr("director", version)],
+                                     flags=0 if key == genl.marked(MARK, version)
+                                     else flags)
+                    with opened(version, UDP, port=SELF) as sock:
+                        good = "".join(ask(sock) for _ in range(8))
+                    counts = packets_of(director, keys, version)
+                    ok(good == "d" * 8 and sorted(counts)[-1] == sum(counts) == 8,
+                       "IPv%d, %sthe entry %s%s: eight datagrams are counted as eight"
+                       % (version, marks, entry[0], ", one-packet" if flags else ""),
+                       (good, counts))
+                    director.clear()
+            if marks:
+                net.run("ip", "netns", "exec", "director", "nft",
+                        "delete table inet counted")
+    lbctl("set-entry", "prerouting")
+    director.close()
+
+
 def test_server_nowhere():
     """Chosen is chosen: what the stack cannot deliver goes to nobody else."""
     director, at_a = open_director(), net.Tap("a")
@@ -245,6 +295,16 @@ def client_works(director, version, name, source=None):
        [(addr("a", version), "established")], name + "they are in the table", found)
     for sock in socks:
         sock.close()
+    with opened(version, UDP, "director", source=source) as sock:
+        director.set(keys[1], flags=genl.ONE_PACKET)
+        sock.setsockopt(UDP, 103, 500)      # UDP_SEGMENT
+        sock.send(b"x" * 2000)
+        got = "".join(sorted(sock.recv(1000)[:1].decode() for _ in range(4)))
+        sock.setsockopt(UDP, 103, 0)
+        director.do(genl.SERVICE_SET, keys[1] + genl.u32(genl.FLAGS, 0) +
+                    genl.u32(genl.FLAGS_MASK, genl.ONE_PACKET))
+    ok(got == "aabb", name + "datagrams that are sent as one to a one-packet service",
+       got)
     with opened(version, UDP, "director", source=source) as sock:
         first = ask(sock)
         got = first, ask(sock, 5000)

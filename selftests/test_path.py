@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Also on: bookworm backports
 """A packet's way through the director, asserted by capture on all sides."""
+import errno
 import json
 import socket
 import struct
 import threading
 import time
 
+import genl
 import net
 from net import FIN, SYN, VIP, Tap, drops_of, lbctl, ok, until
 from servers import (configure, exchange, server, service, udp_socket, which)
@@ -128,6 +130,82 @@ def test_first_syn():
     ok(len(syns) == 1, "the first SYN to a server without a neighbour entry gets "
        "through: one SYN arrives, and no other was needed", len(syns))
     sock.close()
+    at_a.close()
+
+
+GHOST = {4: "192.168.1.99", 6: "2001:db8:1::99"}
+
+
+def test_dead_server():
+    """Nobody has the server's address: the client is told, and it is counted."""
+    with net.within("director"):
+        director = genl.Director()
+    client = Tap("client")
+    director.clear()
+    for version in (4, 6):
+        for protocol in (6, 17):
+            key = genl.key(VIP[version], 80, protocol)
+            director.add(key, [GHOST[version]])
+            before, begun, told = drops_of("neighbour"), time.monotonic(), None
+            client.flush()
+            if protocol == 6:
+                try:
+                    net.connect(version)
+                except OSError as error:
+                    told = error.errno
+                good = told == errno.EHOSTUNREACH
+            else:
+                # Not one of a size that is cut, nor one: each is told or counted.
+                with udp_socket(version) as sock:
+                    sock.send(b"x")
+                    good = client.wait(
+                        lambda f, v=version: f.ip[20:22] == b"\3\1" and f.l4 == 1
+                        if v == 4 else f.l4 == 58 and f.ip[40:42] == b"\1\3")
+            took = time.monotonic() - begun
+            ok(good and took < 15, "IPv%d, %s: the client of a server that is dead gets "
+               "an ICMP error" % (version, {6: "TCP", 17: "UDP"}[protocol]),
+               (told, took))
+
+            def counted():
+                sent = director.servers(key)[GHOST[version]]["packets"]
+                return drops_of("neighbour") - before == sent > 0
+
+            ok(until(counted), "and its packets are counted as neighbour",
+               (drops_of("neighbour") - before, director.servers(key)))
+            director.clear()
+    client.close()
+    director.close()
+
+
+def big_tcp(size):
+    """Devices of the whole way, or a reason why not."""
+    ways = [("", "v" + host) for host in net.HOSTS] + [("", "br0")] + \
+        [(host, "eth0") for host in net.HOSTS]
+    for host, dev in ways:
+        done = net.run("ip", *(["-n", host] if host else []), "link", "set", dev,
+                       "gso_max_size", str(size), "gro_max_size", str(size),
+                       check=False)
+        if done.returncode:
+            return done.stderr
+    return None
+
+
+def test_big_tcp():
+    """IPv6 packets above 64 KiB have a header that their segments do not have."""
+    reason = big_tcp(180000)
+    if reason:
+        raise net.Skip("no BIG TCP: " + reason)
+    configure(6, [("a", 1)])
+    at_a, before = Tap("a"), drops_of("mtu")
+    with net.connect(6) as sock:
+        sock.recv(1)
+        whole = exchange(sock, 12000000)
+    largest = max(len(f.data) for f in at_a.frames(10) if f.dport == 80 or
+                  f.proto == 0x86dd)
+    grown = drops_of("mtu") - before
+    big_tcp(65536)
+    ok(whole and largest > 65600, "IPv6: 12 MB in packets above 64 KiB", largest)
+    ok(grown == 0, "IPv6: and none of them is larger than the MTU", grown)
     at_a.close()
 
 

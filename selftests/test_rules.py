@@ -304,5 +304,49 @@ def test_raw_rules():
     director.close()
 
 
+class Tunnel(Wire):
+    """TCP comes in VXLAN, by a device that leaves the rest to metadata."""
+
+    def put(self, packet):
+        if packet[9 if packet[0] >> 4 == 4 else 6] == 6:
+            frame = net.mac("director", "vx0") + self.own + \
+                ipvs.KIND[packet[0] >> 4] + packet
+            packet = net.packet(addr("client"), addr("director"), 17, net.udp(
+                4789, 4789, b"\x08\0\0\0\0\0\x07\0" + frame))
+        super().put(packet)
+
+    def answer(self, packet):
+        """The tunnel's device has a queue of its own, so a ping may be answered before
+        the packet is."""
+        source = {packet[12:16] if packet[0] >> 4 == 4 else packet[8:24]}
+        self.put(packet)
+        seen = self.tap.wait(lambda f: f.src == self.to and
+                             self.fate(f, source) is not None)
+        return self.fate(seen[0], source) if seen else None
+
+
+def test_metadata():
+    """A RST is sent by the route to the client, not by the tunnel's metadata."""
+    director = open_director()
+    net.run("ip", "-n", "director", "link", "add", "vx0", "type", "vxlan", "external",
+            "dstport", "4789")
+    ip("director", "link", "set", "vx0", "up")
+    wire = Tunnel()
+    for version in (4, 6):
+        vip = ipvs.VIPS[version][0]
+        director.add(genl.key(vip), rips(version, 0), stray="reset")
+        director.do(genl.SERVICE_NEW, genl.key(vip, 81) +
+                    genl.u8(genl.REFUSE, genl.REFUSALS.index("reset")))
+        got = [wire.answer(flow(version).tcp(ACK)),
+               wire.answer(flow(version, port=81).tcp(SYN)),
+               wire.answer(flow(version).tcp(SYN))]
+        ok(got == ["reset", "reset", 0], "IPv%d: packets out of a tunnel with metadata "
+           "are refused by RST, and forwarded" % version, got)
+        director.clear()
+    wire.close()
+    ip("director", "link", "del", "vx0")
+    director.close()
+
+
 if __name__ == "__main__":
     main(globals())

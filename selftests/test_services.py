@@ -145,10 +145,11 @@ def test_ranges():
     director.close()
 
 
-def icmp_about(one, version):
+def icmp_about(one, version, protocol=6):
     """Port unreachable from the client, about what its server sent it."""
-    quote = net.packet(one.vip, one.client, 6,
-                       net.tcp(one.port, one.sport, ACK, b"x" * 40))
+    quote = net.packet(one.vip, one.client, protocol,
+                       net.tcp(one.port, one.sport, ACK, b"x" * 40) if protocol == 6
+                       else net.udp(one.port, one.sport, b"x" * 40))
     body = struct.pack("!BBHI", *((3, 3) if version == 4 else (1, 4)), 0, 0)
     body += quote
     pseudo = b"" if version == 4 else net.pack(one.client) + \

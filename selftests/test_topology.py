@@ -147,6 +147,30 @@ def test_super_packets():
         each.close()
 
 
+def test_one_packet_super_packets():
+    """The datagrams of a super-packet are scheduled one by one."""
+    director = open_director()
+    for version in (4, 6):
+        key = genl.key(VIP[version], 80, 17)
+        director.add(key, [addr("a", version), addr("b", version)], sched="rr",
+                     flags=genl.ONE_PACKET)
+        sock = servers.udp_socket(version)
+        sock.setsockopt(17, 103, 1000)      # UDP_SEGMENT
+        data = os.urandom(11500)
+        sock.send(data)
+        back = [sock.recv(2000) for _ in range(12)]
+        row = [director.servers(key)[addr(host, version)] for host in "ab"]
+        ok(sorted(one[:1] for one in back) == [b"a"] * 6 + [b"b"] * 6 and
+           {one[1:] for one in back} == {data[at:at + 1000]
+                                         for at in range(0, 11500, 1000)} and
+           [(one["conns"], one["packets"]) for one in row] == [(6, 6)] * 2,
+           "IPv%d: of a one-packet service, twelve datagrams in one go to two servers "
+           "in turn" % version, ([one[:1] for one in back], row))
+        sock.close()
+        director.clear()
+    director.close()
+
+
 def test_super_packets_too_large():
     """A route whose MTU the segments of a super-packet do not fit."""
     director = open_director()

@@ -62,13 +62,13 @@ class Domains:
                 "neigh replace %s lladdr %s dev %s nud permanent" %
                 (ADDR[version] % CLIENT, net.mac("client", end).hex(":"), dev)])
 
-    def send(self, name, version, body, proto=6, src=CLIENT, frame_src=None):
+    def send(self, name, version, body, proto=6, src=CLIENT, frame_src=None, ttl=64):
         dev, end, _ = WIRES[name]
         src = src if isinstance(src, str) else ADDR[version] % src
         self.taps[name].send(net.mac("director", dev) +
                              (frame_src or net.mac("client", end)) +
                              ipvs.KIND[version] +
-                             net.packet(src, ADDR[version] % VIP, proto, body))
+                             net.packet(src, ADDR[version] % VIP, proto, body, ttl))
 
     def wire(self, name, version, body, proto=6, seconds=5, **more):
         """Sends a packet and returns the wires where it leaves for a server."""
@@ -190,6 +190,39 @@ def test_error():
     director.close()
 
 
+def test_counted_once():
+    """A server that is the director itself: both passes see its packets."""
+    if no_vrf():
+        return
+    director = open_director()
+    with Domains() as domains:
+        for where in ("", 'iifname "dr"', 'iifname "red"'):
+            net.run("ip", "netns", "exec", "director", "nft",
+                    "add table inet counted; add chain inet counted set_mark { type "
+                    "filter hook prerouting priority mangle; }; add rule inet counted "
+                    "set_mark %s meta l4proto udp meta mark set 7" % where)
+            for version in (4, 6):
+                for key in (genl.marked(7, version),
+                            genl.key(ADDR[version] % VIP, 80, 17)):
+                    address = ADDR[version] % DIRECTOR
+                    director.add(key, [address])
+                    for _ in range(5):
+                        domains.send("red", version, net.udp(4000, 80, b"x"), 17)
+
+                    def count():
+                        return director.servers(key)[address]["packets"]
+
+                    until(lambda: count() >= 5)
+                    ok(count() == 5, "IPv%d, marks set %s, %s: five datagrams are "
+                       "counted as five" %
+                       (version, where or "in both passes", "by mark" if
+                        key == genl.marked(7, version) else "by address"), count())
+                    director.clear()
+            net.run("ip", "netns", "exec", "director", "nft",
+                    "delete table inet counted")
+    director.close()
+
+
 def test_change():
     """VRFs that go, come back and are renamed."""
     if no_vrf():
@@ -236,19 +269,20 @@ def test_peer():
         return
     director = open_director()
     with Domains() as domains:
-        director.add(genl.key(ADDR[4] % VIP), [ADDR[4] % SERVER])
-        # A packet makes the next hop in red known.
-        domains.wire("red", 4, net.tcp(4000, 80, SYN))
-        counted = net.drops_of("director")
-        for name, who in (("red", "red"), ("blue", "red")):
-            domains.send(name, 4, net.tcp(4005, 80, SYN),
-                         frame_src=server_mac(who))
-        ok(until(lambda: net.drops_of("director") == counted + 1),
-           "a SYN from the server's MAC is passed to the stack in the server's "
-           "domain", net.drops_of("director") - counted)
-        ok(domains.wire("blue", 4, net.tcp(4006, 80, SYN),
-                        frame_src=server_mac("red")) == {"blue"},
-           "and forwarded in another one")
+        for version in (4, 6):
+            director.add(genl.key(ADDR[version] % VIP), [ADDR[version] % SERVER])
+            for name in ("red", "blue"):
+                domains.wire(name, version, net.tcp(4000, 80, SYN))
+            counted = net.drops_of("director")
+            for name, who in (("red", "red"), ("blue", "red")):
+                domains.send(name, version, net.tcp(4000, 80, SYN), ttl=60,
+                             frame_src=server_mac(who))
+            ok(until(lambda: net.drops_of("director") == counted + 1),
+               "IPv%d: a SYN that a server has sent back is passed to the stack in "
+               "the server's domain" % version, net.drops_of("director") - counted)
+            ok(domains.wire("blue", version, net.tcp(4000, 80, SYN), ttl=60,
+                            frame_src=server_mac("red")) == {"blue"},
+               "IPv%d: and forwarded in another one" % version)
         director.clear()
     director.close()
 

@@ -442,21 +442,22 @@ def test_ways():
            name + "a server that is the director itself is told as such", server)
         director.clear()
 
-        away = "203.0.113.99" if version == 4 else "2001:db8:f::99"
-        for vip, verdict, reason in ((VIPS[version][0], "pass", "director"),
-                                     (away, "drop", "loop")):
-            key = genl.key(vip)
-            director.add(key, rips(version, 0), sched="rr")
-            one = flow(version)._replace(vip=vip)
-            ok(until(lambda one=one, reason=reason: said(
-                ask(director, one, mac=rmac(0)), reason=reason)) and
-               said(ask(director, one, mac=rmac(0)), verdict=verdict, server=None),
-               name + "one that comes from a server's MAC: %s" % reason,
-               ask(director, one, mac=rmac(0)))
-            ok(said(ask(director, one, mac=rmac(1)), verdict="forward") and
-               said(ask(director, one), verdict="forward"),
-               name + "from any other one it is a client's")
-            director.clear()
+        key = genl.key(VIPS[version][0])
+        director.add(key, rips(version, 0), sched="rr")
+        one = flow(version)
+        ok(all(said(ask(director, one, mac=each), verdict="forward",
+                    server=rips(version, 0)[0]) for each in (None, rmac(0), rmac(1))),
+           name + "one that comes from a server's MAC is scheduled like others",
+           ask(director, one, mac=rmac(0)))
+        director.add_server(key, net.addr("director", version), 1)
+        ok(until(lambda one=one: said(ask(director, one, mac=rmac(0)),
+                                      server=net.addr("director", version))),
+           name + "and is not sent back by a director that is a server",
+           ask(director, one, mac=rmac(0)))
+        ok(said(ask(director, one, mac=rmac(1)), server=rips(version, 0)[0]) and
+           said(ask(director, one), server=rips(version, 0)[0]),
+           name + "from any other one it goes to whom it would")
+        director.clear()
     wire.close()
     director.close()
 

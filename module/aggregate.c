@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Aggregates of datagrams (UDP GSO of a sender on this machine, or GRO) for one-packet
+ * services, whose datagrams are scheduled one by one.
+ *
+ * Each datagram enters the stack again where the aggregate came from, since it may be for
+ * a server that is this host, and then it must pass all that follows the hook. So taps,
+ * and rules in front of the hook, see the aggregate and its datagrams.
+ */
+#include <linux/netfilter.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+
+#include "aggregate.h"
+#include "flow.h"
+#include "lbdr.h"
+#include "stats.h"
+
+static void lbdr_aggregate_input(struct sk_buff *skb)
+{
+	__skb_pull(skb, skb_network_offset(skb));
+	skb_dst_drop(skb);
+	nf_reset_ct(skb);
+	netif_receive_skb(skb);
+}
+
+/**
+ * lbdr_aggregate_split() - Split an aggregate of datagrams
+ * @ln: the namespace
+ * @skb: the GSO packet
+ * @flow: flow of the packet
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: NF_STOLEN, or NF_DROP after counting the drop reason.
+ */
+unsigned int lbdr_aggregate_split(struct lbdr_net *ln, struct sk_buff *skb,
+				  const struct lbdr_flow *flow)
+{
+	struct sk_buff *segs, *seg, *next;
+	struct sock *sk = skb->sk;
+
+	/* The link header is in front of the data, and each datagram gets a copy. */
+	if (!flow->local && skb_mac_header_was_set(skb))
+		skb_push(skb, skb->data - skb_mac_header(skb));
+	segs = skb_gso_segment(skb, 0);
+	if (IS_ERR_OR_NULL(segs)) {
+		lbdr_drop(ln, LBDR_DROP_MEMORY);
+		return NF_DROP;
+	}
+	consume_skb(skb);
+	skb_list_walk_safe(segs, seg, next) {
+		skb_mark_not_on_list(seg);
+		if (!flow->local)
+			lbdr_aggregate_input(seg);
+		else if (flow->family == LBDR_V4)
+			ip_local_out(ln->net, sk, seg);
+		else
+			ip6_local_out(ln->net, sk, seg);
+	}
+	return NF_STOLEN;
+}
