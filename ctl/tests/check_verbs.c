@@ -401,12 +401,21 @@ static void check_set(void)
 int __wrap_getifaddrs(struct ifaddrs **list)
 {
 	static struct sockaddr_in broadcast = { .sin_family = AF_INET };
+	static struct sockaddr_in vip = { .sin_family = AF_INET };
+	/* A VIP of its own, /32, is the broadcast address of nothing else. */
+	static struct ifaddrs host = {
+		.ifa_flags = IFF_BROADCAST,
+		.ifa_addr = (struct sockaddr *)&vip,
+		.ifa_broadaddr = (struct sockaddr *)&vip,
+	};
 	static struct ifaddrs device = {
+		.ifa_next = &host,
 		.ifa_flags = IFF_BROADCAST,
 		.ifa_broadaddr = (struct sockaddr *)&broadcast,
 	};
 
 	broadcast.sin_addr.s_addr = htonl(0xc00002ff);
+	vip.sin_addr.s_addr = htonl(0xc00002fe);
 	*list = &device;
 	return 0;
 }
