@@ -133,7 +133,7 @@ static int want(struct wanted *wanted, const struct request *req, size_t line)
 		want_entry(wanted, req);
 		return 0;
 	default:
-		return fault("%s not supported by apply: its file has add-service, add-server, set-timeout and set-entry",
+		return fault("%s not supported in a file for apply",
 			     req->verb->name);
 	}
 }

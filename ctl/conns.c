@@ -176,7 +176,7 @@ static bool read_conn(const struct nlmsghdr *nlh, void *data)
 
 void conns_warn(void)
 {
-	complain("warning: the connection table changed during the dump: entries may be missing or listed twice");
+	complain("warning: the table changed during the dump: entries may be missing or repeated");
 }
 
 int conns_list(struct nl *nl, const struct request *req)

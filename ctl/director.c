@@ -245,7 +245,7 @@ int director_save(FILE *out, struct nl *nl)
 	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_saved, out,
 	       &answer);
 	if (answer.error == EPERM) {
-		complain("warning: set-timeout and set-entry are not saved: this requires root (CAP_NET_ADMIN)");
+		complain("warning: set-timeout and set-entry are not saved: root is required");
 		return EXIT_PARTLY;
 	}
 	return nl_verdict(&answer, "director");

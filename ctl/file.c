@@ -173,7 +173,7 @@ int file_request(struct file *file, bool ipvsadm, struct request *req)
 	if (req->real.drain_s)
 		return fault("--drain=SECONDS not supported in a file of commands");
 	if (req->netns)
-		return fault("-N not supported in a file of commands: give it to the command that reads the file");
+		return fault("-N not supported in a file of commands");
 	return 0;
 }
 

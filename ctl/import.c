@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/genetlink.h>
 #include <linux/ip_vs.h>
@@ -321,6 +322,11 @@ int import_run(struct nl *nl, const struct request *req)
 	FILE *out;
 
 	(void)nl;
+	/* To ask for its family would load the module. */
+	if (access("/proc/net/ip_vs", F_OK)) {
+		complain("ip_vs is not loaded: nothing to import");
+		return EXIT_REFUSED;
+	}
 	status = nl_open_ipvs(&ipvs, req->netns);
 	if (status)
 		return status;

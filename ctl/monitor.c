@@ -287,7 +287,7 @@ static int read_datagram(struct nl *nl, const struct request *req, bool *gap)
 		complain("the lbdr module was unloaded");
 		return EXIT_REFUSED;
 	case -EBADMSG:
-		complain("malformed notification (module and tool versions differ? this is lbctl %s)",
+		complain("malformed notification (module and tool versions differ? lbctl %s)",
 			 LBDR_VERSION);
 		return EXIT_REFUSED;
 	default:

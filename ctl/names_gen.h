@@ -5,26 +5,26 @@
 
 #include <linux/lbdr.h>
 
-static const char *const refuse_names[] __attribute__((unused)) = {
+static const char *const refuse_names[] __attr(unused) = {
 	[LBDR_REFUSE_ICMP] = "icmp",
 	[LBDR_REFUSE_RESET] = "reset",
 	[LBDR_REFUSE_DROP] = "drop",
 };
 
-static const char *const stray_names[] __attribute__((unused)) = {
+static const char *const stray_names[] __attr(unused) = {
 	[LBDR_STRAY_PASS] = "pass",
 	[LBDR_STRAY_DROP] = "drop",
 	[LBDR_STRAY_RESET] = "reset",
 	[LBDR_STRAY_SCHEDULE] = "schedule",
 };
 
-static const char *const entry_names[] __attribute__((unused)) = {
+static const char *const entry_names[] __attr(unused) = {
 	[LBDR_ENTRY_PREROUTING] = "prerouting",
 	[LBDR_ENTRY_INPUT] = "input",
 	[LBDR_ENTRY_INGRESS] = "ingress",
 };
 
-static const char *const conn_state_names[] __attribute__((unused)) = {
+static const char *const conn_state_names[] __attr(unused) = {
 	[LBDR_CONN_STATE_NONE] = "none",
 	[LBDR_CONN_STATE_SYN_RECV] = "syn_recv",
 	[LBDR_CONN_STATE_ESTABLISHED] = "established",
@@ -40,13 +40,13 @@ static const char *const conn_state_names[] __attribute__((unused)) = {
 	[LBDR_CONN_STATE_DEAD] = "dead",
 };
 
-static const char *const trace_verdict_names[] __attribute__((unused)) = {
+static const char *const trace_verdict_names[] __attr(unused) = {
 	[LBDR_TRACE_VERDICT_PASS] = "pass",
 	[LBDR_TRACE_VERDICT_DROP] = "drop",
 	[LBDR_TRACE_VERDICT_FORWARD] = "forward",
 };
 
-static const char *const trace_keep_names[] __attribute__((unused)) = {
+static const char *const trace_keep_names[] __attr(unused) = {
 	[LBDR_TRACE_KEEP_CONNECTION] = "connection",
 	[LBDR_TRACE_KEEP_EVICT] = "evict",
 	[LBDR_TRACE_KEEP_STATELESS] = "stateless",

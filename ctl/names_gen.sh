@@ -50,7 +50,7 @@ END
 				next
 			table = enum
 			gsub(/-/, "_", table)
-			print "static const char *const " table "_names[] __attribute__((unused)) = {"
+			print "static const char *const " table "_names[] __attr(unused) = {"
 		}
 		wanted && /^        name: / {
 			word = $2

@@ -160,7 +160,7 @@ static const struct option options[] = {
 	  .help = "lower threshold: new connections again below it, 0 for 3/4 of -x" },
 	{ .name = "drain", .argument = "[SECONDS]", .otherwise = DRAIN_ENDLESS,
 	  .verbs = ON(DEL_SERVER), TO(real.drain_text), .ours = true,
-	  .help = "remove the server when its connections have ended; with SECONDS, wait, and remove it then at the latest" },
+	  .help = "let connections end first; SECONDS: wait at most so long" },
 	{ .name = "allow-empty", .verbs = ON(APPLY) | ON(CHECK),
 	  TO(file.allow_empty), .ours = true,
 	  .help = "accept a file without commands: remove everything" },

@@ -242,7 +242,7 @@ static int parse_parts(const char *what, char *text, int family,
 	} else {
 		rest = host + strcspn(host, length ? ":/" : ":");
 		if (*rest == ':' && strchr(rest + 1, ':'))
-			return fault("invalid %s '%s': IPv6 addresses require brackets, as in [2001:db8::1]:80",
+			return fault("invalid %s '%s': IPv6 requires brackets, as [2001:db8::1]:80",
 				     what, text);
 	}
 	if (length) {
@@ -286,8 +286,8 @@ int parse_service(const char *text, __u8 protocol, bool all_ports,
 	if (!port && all_ports)
 		return 0;
 	if (!port)
-		return fault("a port is required in service '%s': write %s:PORT, or %s:0 for all ports",
-			     text, text, text);
+		return fault("a port is required: write %s:PORT, or %s:0 for all ports",
+			     text, text);
 	return parse_port(port, protocol, &key->at);
 }
 
@@ -348,10 +348,10 @@ int parse_server(const char *text, const struct service_key *service,
 	if (port && parse_port(port, service->protocol, server))
 		return -1;
 	if (is_loopback(server))
-		return lacks("server '%s' not supported: for local delivery use another address of the director",
+		return lacks("server '%s' not supported: use another address of the director",
 			     text);
 	if (port && !any_port && !same_ports(server, at))
-		return fault("invalid server '%s': the server port must equal the service port with direct routing",
+		return fault("%s: server port must equal the service port with direct routing",
 			     text);
 	server->port = at->port;
 	server->last_port = at->last_port;
@@ -459,7 +459,7 @@ int parse_netmask(const char *text, int family, __u8 *prefix)
 				     text);
 		number = ntohl(mask.s_addr);
 		if (!number)
-			return lacks("mask '%s' (all clients as one) not supported: at least one bit must be set",
+			return lacks("mask '%s' not supported: at least one bit must be set",
 				     text);
 		/* From the left ones, then zeros: its complement ends in ones. */
 		if (~number & (~number + 1))

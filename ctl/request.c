@@ -32,7 +32,7 @@ static int read_key(struct request *req)
 		return fault("-t, -u, --sctp-service and -f exclude each other");
 	req->has_service = count;
 	if (!count && (req->verb->needs & NEEDS_SERVICE))
-		return fault("a service is required with %s: -t, -u or --sctp-service HOST:PORT, or -f MARK",
+		return fault("a service is required with %s: -t, -u, --sctp-service or -f",
 			     req->verb->name);
 	if (req->ipv6 && !req->mark_text)
 		return fault("-f is required with -6");
@@ -234,7 +234,7 @@ static int read_flow(struct request *req)
 	if (!(req->verb->needs & NEEDS_FLOW))
 		return 0;
 	if (!req->has_service)
-		return fault("a destination is required with %s: -t, -u or --sctp-service HOST:PORT",
+		return fault("a destination is required with %s: -t, -u or --sctp-service",
 			     req->verb->name);
 	if (!at->port || at->last_port)
 		return fault("invalid destination: must have one port");

@@ -90,16 +90,25 @@ struct nlmsghdr *service_add_message(struct nl *nl, const struct request *req)
 	return nlh;
 }
 
-/* Routers and clients would send to all hosts of the subnet, and hosts answer. */
+static bool same_address(const struct sockaddr *address,
+			 const struct endpoint *at)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+
+	return in && in->sin_family == AF_INET &&
+	       !memcmp(&in->sin_addr, at->address, 4);
+}
+
+/*
+ * Routers and clients would send to all hosts of the subnet, and hosts answer. An
+ * address with the prefix /32 has itself as broadcast address.
+ */
 static bool is_broadcast(const struct ifaddrs *list, const struct endpoint *at)
 {
-	const struct sockaddr_in *address;
-
 	for (; list; list = list->ifa_next) {
-		address = (const struct sockaddr_in *)list->ifa_broadaddr;
-		if ((list->ifa_flags & IFF_BROADCAST) && address &&
-		    address->sin_family == AF_INET &&
-		    !memcmp(&address->sin_addr, at->address, 4))
+		if ((list->ifa_flags & IFF_BROADCAST) &&
+		    same_address(list->ifa_broadaddr, at) &&
+		    !same_address(list->ifa_addr, at))
 			return true;
 	}
 	return false;

@@ -219,7 +219,7 @@ int snapshot_take(struct nl *nl, const struct request *req, bool sorted,
 		agree = !services.torn && !servers.torn && whole(shot);
 	}
 	if (!agree)
-		complain("warning: the configuration kept changing: the listing may be inconsistent");
+		complain("warning: the configuration kept changing: the listing may be wrong");
 	if (sorted && shot->nr_services)
 		qsort(shot->services, shot->nr_services,
 		      sizeof(*shot->services), compare_services);

@@ -16,8 +16,9 @@ const struct verb verbs[VERBS] = {
 		.run = service_add,
 		.message = service_add_message,
 		.summary = "add a virtual service",
-		.details = "The default scheduler is wlc (weighted least connections). A packet matches\n"
-			   "a service by exact port, else by port range, all ports (0), or mark.",
+		.details =
+		"The default scheduler is wlc (weighted least connections). A packet matches\n"
+		"a service by exact port, else by port range, all ports (0), or mark.",
 		.example = "add-service -t 192.0.2.63:80 -s rr",
 		.ipvsadm_example = "-A -t 192.0.2.63:80 -s rr",
 	},
@@ -29,8 +30,9 @@ const struct verb verbs[VERBS] = {
 		.run = service_edit,
 		.message = service_edit_message,
 		.summary = "change a virtual service",
-		.details = "Settings that are not named are kept, and so are connections. Changing the\n"
-			   "scheduler resets -b and --mh-size. -E resets settings as ipvsadm does.",
+		.details =
+		"Settings that are not named are kept, and so are connections. Changing the\n"
+		"scheduler resets -b and --mh-size. -E resets settings as ipvsadm does.",
 		.example = "edit-service -t 192.0.2.63:80 -s wrr",
 		.ipvsadm_example = "-E -t 192.0.2.63:80 -s wrr",
 	},
@@ -42,7 +44,8 @@ const struct verb verbs[VERBS] = {
 		.run = service_del,
 		.message = service_del_message,
 		.summary = "remove a virtual service",
-		.details = "Its servers and connections are removed, too.",
+		.details =
+		"Its servers and connections are removed, too.",
 		.example = "del-service -t 192.0.2.63:80",
 		.ipvsadm_example = "-D -t 192.0.2.63:80",
 	},
@@ -54,8 +57,9 @@ const struct verb verbs[VERBS] = {
 		.run = server_add,
 		.message = server_add_message,
 		.summary = "add a real server to a service",
-		.details = "The server must be on-link, with the VIP configured and ARP for it disabled:\n"
-			   "see setup-realserver.",
+		.details =
+		"The server must be on-link, with the VIP configured and ARP for it disabled:\n"
+		"see setup-realserver.",
 		.example = "add-server -t 192.0.2.63:80 -r 192.0.2.62 -w 10",
 		.ipvsadm_example = "-a -t 192.0.2.63:80 -r 192.0.2.62 -g -w 10",
 	},
@@ -67,8 +71,9 @@ const struct verb verbs[VERBS] = {
 		.run = server_edit,
 		.message = server_edit_message,
 		.summary = "change a real server",
-		.details = "Weight 0 quiesces: no new connections, existing ones are kept. Settings that\n"
-			   "are not named are kept; -e resets them as ipvsadm does.",
+		.details =
+		"Weight 0 quiesces: no new connections, existing ones are kept. Settings that\n"
+		"are not named are kept; -e resets them as ipvsadm does.",
 		.example = "edit-server -t 192.0.2.63:80 -r 192.0.2.62 -w 0",
 		.ipvsadm_example = "-e -t 192.0.2.63:80 -r 192.0.2.62 -g -w 0",
 	},
@@ -80,8 +85,9 @@ const struct verb verbs[VERBS] = {
 		.run = server_del,
 		.message = server_del_message,
 		.summary = "remove a real server from a service",
-		.details = "Its connections are ended. With --drain the server is removed when its last\n"
-			   "connection has ended.",
+		.details =
+		"Its connections are ended. With --drain the server is removed when its last\n"
+		"connection has ended.",
 		.example = "del-server -t 192.0.2.63:80 -r 192.0.2.62",
 		.ipvsadm_example = "-d -t 192.0.2.63:80 -r 192.0.2.62",
 	},
@@ -92,7 +98,8 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_SERVICE,
 		.run = list_run,
 		.summary = "list services, connections, time-outs or drops",
-		.details = "With a service, only that one is listed.",
+		.details =
+		"With a service, only that one is listed.",
 		.example = "list --stats",
 		.ipvsadm_example = "-L -n --stats",
 	},
@@ -101,8 +108,9 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_SERVICE,
 		.run = conns_run,
 		.summary = "list, count or end connections",
-		.details = "All connections, or those that match all filters. --kill requires a filter\n"
-			   "or --all.",
+		.details =
+		"All connections, or those that match all filters. --kill requires a filter\n"
+		"or --all.",
 		.example = "conns -r 192.0.2.62 --idle 60 --count-by state",
 	},
 	[VERB_DEL_CONN] = {
@@ -111,7 +119,8 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_SERVICE,
 		.run = conns_del,
 		.summary = "end connections: the same as conns --kill",
-		.details = "A filter or --all is required.",
+		.details =
+		"A filter or --all is required.",
 		.example = "del-conn -t 192.0.2.63:80 -r 192.0.2.62",
 	},
 	[VERB_TRACE] = {
@@ -119,8 +128,9 @@ const struct verb verbs[VERBS] = {
 		.needs = NEEDS_FLOW,
 		.run = trace_run,
 		.summary = "show which server a client would get, and why",
-		.details = "The lookup of a packet received now, in steps. No packet is sent, no\n"
-			   "connection is created. For a service by mark, give --mark.",
+		.details =
+		"The lookup of a packet received now, in steps. No packet is sent, no\n"
+		"connection is created. For a service by mark, give --mark.",
 		.example = "trace -t 192.0.2.63:80 --client 198.51.100.7",
 	},
 	[VERB_SET_TIMEOUT] = {
@@ -131,8 +141,9 @@ const struct verb verbs[VERBS] = {
 		.run = timeouts_set,
 		.message = timeouts_message,
 		.summary = "set the time-outs of connections, in seconds",
-		.details = "In the form of three numbers, 0 keeps a time-out. 'list --info' lists the\n"
-			   "states; --timeouts of add-service sets time-outs of one service.",
+		.details =
+		"In the form of three numbers, 0 keeps a time-out. 'list --info' lists the\n"
+		"states; --timeouts of add-service sets time-outs of one service.",
 		.example = "set-timeout established=7200 fin_wait=60",
 		.ipvsadm_example = "--set 7200 0 0",
 	},
@@ -143,10 +154,11 @@ const struct verb verbs[VERBS] = {
 		.run = entry_set,
 		.message = entry_message,
 		.summary = "set the hook at which packets enter the director",
-		.details = "prerouting, the default, bypasses conntrack, routing and later hooks. input is\n"
-			   "behind the INPUT chain of the filter table. ingress is, for packets of\n"
-			   "connections received on these devices, before the raw table; other packets\n"
-			   "enter at prerouting. Connections are kept.",
+		.details =
+		"prerouting, the default, bypasses conntrack, routing and later hooks. input is\n"
+		"behind the INPUT chain of the filter table. ingress is, for packets of\n"
+		"connections received on these devices, before the raw table; other packets\n"
+		"enter at prerouting. Connections are kept.",
 		.example = "set-entry input",
 	},
 	[VERB_ZERO] = {
@@ -156,7 +168,8 @@ const struct verb verbs[VERBS] = {
 		.needs = TAKES_SERVICE,
 		.run = service_zero,
 		.summary = "reset the counters of a service, or of all",
-		.details = "Configuration and connections are kept.",
+		.details =
+		"Configuration and connections are kept.",
 		.example = "zero -t 192.0.2.63:80",
 		.ipvsadm_example = "-Z -t 192.0.2.63:80",
 	},
@@ -167,8 +180,9 @@ const struct verb verbs[VERBS] = {
 		.run = service_clear,
 		.message = service_clear_message,
 		.summary = "remove all services",
-		.details = "Their servers and connections are removed, too. With --all-namespaces,\n"
-			   "so are those of all network namespaces, and the module can be unloaded.",
+		.details =
+		"Their servers and connections are removed, too. With --all-namespaces,\n"
+		"so are those of all network namespaces, and the module can be unloaded.",
 		.example = "clear",
 		.ipvsadm_example = "-C",
 	},
@@ -180,7 +194,8 @@ const struct verb verbs[VERBS] = {
 		.words = "[FILE]",
 		.run = save_run,
 		.summary = "write the configuration as commands",
-		.details = "In the order of adding, for restore and apply. A file is replaced as a whole.",
+		.details =
+		"In the order of adding, for restore and apply. A file is replaced as a whole.",
 		.example = "save /etc/lbdr.rules",
 		.ipvsadm_example = "-S -n",
 	},
@@ -192,8 +207,9 @@ const struct verb verbs[VERBS] = {
 		.words = "[FILE]",
 		.run = restore_run,
 		.summary = "run the commands of a file in one transaction",
-		.details = "Default: standard input. The commands add to the configuration; -C as first\n"
-			   "command replaces it. What exists before and after keeps its connections.",
+		.details =
+		"Default: standard input. The commands add to the configuration; -C as first\n"
+		"command replaces it. What exists before and after keeps its connections.",
 		.example = "restore /etc/lbdr.rules",
 		.ipvsadm_example = "-R <rules",
 	},
@@ -203,9 +219,10 @@ const struct verb verbs[VERBS] = {
 		.words = "[FILE]",
 		.run = apply_run,
 		.summary = "change the configuration to that of a file",
-		.details = "A file as save writes it. Prints the commands, and runs them in one\n"
-			   "transaction. What does not change keeps its connections. A file without\n"
-			   "commands is refused, see --allow-empty.",
+		.details =
+		"A file as save writes it. Prints the commands, and runs them in one\n"
+		"transaction. What does not change keeps its connections. A file without\n"
+		"commands is refused, see --allow-empty.",
 		.example = "apply --dry-run /etc/lbdr.rules",
 	},
 	[VERB_CHECK] = {
@@ -214,8 +231,9 @@ const struct verb verbs[VERBS] = {
 		.words = "[FILE]",
 		.run = check_run,
 		.summary = "check a file without changing anything",
-		.details = "The file is checked as for apply: syntax by lbctl, then all commands by the\n"
-			   "module, in a transaction that is aborted.",
+		.details =
+		"The file is checked as for apply: syntax by lbctl, then all commands by the\n"
+		"module, in a transaction that is aborted.",
 		.example = "check /etc/lbdr.rules",
 	},
 	[VERB_IMPORT] = {
@@ -223,15 +241,17 @@ const struct verb verbs[VERBS] = {
 		.needs = OFFLINE,
 		.run = import_run,
 		.summary = "add the services and servers of a running ip_vs",
-		.details = "In one transaction, with its time-outs. Connections stay in ip_vs. --dry-run\n"
-			   "prints the commands, for restore.",
+		.details =
+		"In one transaction, with its time-outs. Connections stay in ip_vs. --dry-run\n"
+		"prints the commands, for restore.",
 		.example = "import --dry-run",
 	},
 	[VERB_LIST_SCHEDULERS] = {
 		.name = "list-schedulers",
 		.run = schedulers_run,
 		.summary = "list the schedulers of the module",
-		.details = "The values of -s of add-service.",
+		.details =
+		"The values of -s of add-service.",
 		.example = "list-schedulers",
 	},
 	[VERB_DOCTOR] = {
@@ -240,10 +260,11 @@ const struct verb verbs[VERBS] = {
 		.words = "[--realserver VIP...]",
 		.run = doctor_run,
 		.summary = "diagnose problems and suggest fixes",
-		.details = "On the director, check services, VIPs and servers, and ask segments\n"
-			   "which hosts answer for them; with --realserver, check this host as a\n"
-			   "real server of the VIPs. Runs lbdr-doctor(8).\n"
-			   "Exit status 4: at least one problem was found.",
+		.details =
+		"On the director, check services, VIPs and servers, and ask segments\n"
+		"which hosts answer for them; with --realserver, check this host as a\n"
+		"real server of the VIPs. Runs lbdr-doctor(8).\n"
+		"Exit status 4: at least one problem was found.",
 		.example = "doctor",
 	},
 	[VERB_SETUP_REALSERVER] = {
@@ -252,34 +273,38 @@ const struct verb verbs[VERBS] = {
 		.words = "VIP...",
 		.run = doctor_run,
 		.summary = "make this host a real server of the VIPs",
-		.details = "Add each VIP to lo and stop answering ARP for it. Prints the commands\n"
-			   "and the files that make them permanent. No module is required. Runs\n"
-			   "lbdr-doctor(8).",
+		.details =
+		"Add each VIP to lo and stop answering ARP for it. Prints the commands\n"
+		"and the files that make them permanent. No module is required. Runs\n"
+		"lbdr-doctor(8).",
 		.example = "setup-realserver 192.0.2.63 2001:db8::63",
 	},
 	[VERB_METRICS] = {
 		.name = "metrics",
 		.run = metrics_run,
 		.summary = "print metrics for Prometheus",
-		.details = "In the OpenMetrics format; complete if the last line is '# EOF'. --textfile is\n"
-			   "for the textfile collector of node_exporter.",
+		.details =
+		"In the OpenMetrics format; complete if the last line is '# EOF'. --textfile is\n"
+		"for the textfile collector of node_exporter.",
 		.example = "metrics --textfile",
 	},
 	[VERB_MONITOR] = {
 		.name = "monitor",
 		.run = monitor_run,
 		.summary = "print changes of the configuration as they happen",
-		.details = "One line for each change, with its time, until Ctrl-C. If notifications were\n"
-			   "lost, a line says so.",
+		.details =
+		"One line for each change, with its time, until Ctrl-C. If notifications were\n"
+		"lost, a line says so.",
 		.example = "monitor -j",
 	},
 	[VERB_TOP] = {
 		.name = "top",
 		.run = top_run,
 		.summary = "show services and servers on a live screen",
-		.details = "Connections, and rates: new connections, packets, bits. A bar compares bits\n"
-			   "with the busiest service or server. q quits, s sorts by bits, arrow and page\n"
-			   "keys scroll.",
+		.details =
+		"Connections, and rates: new connections, packets, bits. A bar compares bits\n"
+		"with the busiest service or server. q quits, s sorts by bits, arrow and page\n"
+		"keys scroll.",
 		.example = "top --interval 5",
 	},
 	[VERB_HELP] = {
@@ -288,7 +313,8 @@ const struct verb verbs[VERBS] = {
 		.words = "[COMMAND]",
 		.run = help_run,
 		.summary = "explain a command",
-		.details = "Without a command, lists all commands. COMMAND may be a letter, as -A.",
+		.details =
+		"Without a command, lists all commands. COMMAND may be a letter, as -A.",
 		.example = "help add-service",
 	},
 	[VERB_VERSION] = {
@@ -298,7 +324,8 @@ const struct verb verbs[VERBS] = {
 		.needs = OFFLINE,
 		.run = version_run,
 		.summary = "print the version of lbctl",
-		.details = "The first line of list has the version of the module.",
+		.details =
+		"The first line of list has the version of the module.",
 		.example = "version",
 		.ipvsadm_example = "--version",
 	},

@@ -135,7 +135,7 @@ int parse_sched_flags(const char *text, const char *scheduler, __u32 *flags)
 			owner = read_numbered_flag(word, length, scheduler,
 						   flags);
 		if (!owner)
-			return fault("invalid flag '%.*s': must be sh-port, sh-fallback, mh-port or mh-fallback",
+			return fault("invalid flag '%.*s': must be {sh,mh}-{port,fallback}",
 				     (int)length, word);
 		if (!scheduler)
 			scheduler = owner;
@@ -226,7 +226,7 @@ const char *refuse_word(__u8 refuse)
 int parse_stray(const char *text, __u8 *stray)
 {
 	if (parse_choice(text, stray_names, ARRAY_SIZE(stray_names), stray))
-		return fault("invalid action '%s' on stray packets: must be pass, drop, reset or schedule",
+		return fault("invalid action '%s': must be pass, drop, reset or schedule",
 			     text);
 	return 0;
 }

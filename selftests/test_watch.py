@@ -486,7 +486,7 @@ def test_top():
     terminal.press("q")
     terminal.restored("q after Ctrl-Z")
     done = lbctl("top", check=False)
-    ok(done.returncode == 2 and "needs a terminal" in done.stderr and
+    ok(done.returncode == 2 and "requires a terminal" in done.stderr and
        not done.stdout, "without a terminal it says so", done)
     terminal.close()
     client.close()

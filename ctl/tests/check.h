@@ -61,6 +61,22 @@ struct run {
 /* check_import.c */
 int ipvs_ask(const struct nlmsghdr *nlh, nl_reader reader, void *data);
 
+/* What the linker puts in place of functions, see --wrap. */
+struct ifaddrs;
+
+void __wrap_nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader,
+		   void *data, struct nl_answer *answer);
+size_t __wrap_nl_ask_many(struct nl *nl, struct nlmsghdr *messages, size_t size,
+			  struct nl_answer *answer);
+int __real_getaddrinfo(const char *host, const char *port,
+		       const struct addrinfo *hints, struct addrinfo **list);
+int __wrap_getaddrinfo(const char *host, const char *port,
+		       const struct addrinfo *hints, struct addrinfo **list);
+int __wrap_getnameinfo(const struct sockaddr *address, socklen_t length,
+		       char *host, socklen_t host_size, char *port,
+		       socklen_t port_size, int flags);
+int __wrap_getifaddrs(struct ifaddrs **list);
+
 void kernel_reset(void);
 void run_line(const char *name, const char *line, struct run *run);
 void run_free(struct run *run);

@@ -126,7 +126,7 @@ static bool tell(struct nlmsghdr *nlh, nl_reader reader, void *data)
 	return sane;
 }
 
-/* Answers as ip_vs does; returns an errno. */
+/* Answers as ip_vs does; returns 0 or an error. */
 int ipvs_ask(const struct nlmsghdr *nlh, nl_reader reader, void *data)
 {
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
@@ -140,13 +140,13 @@ int ipvs_ask(const struct nlmsghdr *nlh, nl_reader reader, void *data)
 		mnl_attr_put_u32(answer, IPVS_CMD_ATTR_TIMEOUT_TCP, 800);
 		mnl_attr_put_u32(answer, IPVS_CMD_ATTR_TIMEOUT_TCP_FIN, 120);
 		mnl_attr_put_u32(answer, IPVS_CMD_ATTR_TIMEOUT_UDP, 300);
-		return tell(answer, reader, data) ? 0 : EBADMSG;
+		return tell(answer, reader, data) ? 0 : -EBADMSG;
 	case IPVS_CMD_GET_SERVICE:
 		for (i = 0; i < ARRAY_SIZE(rows); i++) {
 			answer = begin(buffer);
 			put_service(answer, &rows[i]);
 			if (!tell(answer, reader, data))
-				return EBADMSG;
+				return -EBADMSG;
 		}
 		return 0;
 	case IPVS_CMD_GET_DEST:
@@ -155,12 +155,12 @@ int ipvs_ask(const struct nlmsghdr *nlh, nl_reader reader, void *data)
 		answer = begin(buffer);
 		put_server(answer, "192.0.2.2", 80, IP_VS_CONN_F_DROUTE, 3, 9, 4);
 		if (!tell(answer, reader, data))
-			return EBADMSG;
+			return -EBADMSG;
 		answer = begin(buffer);
 		put_server(answer, "192.0.2.3", 8080, IP_VS_CONN_F_MASQ, 0, 0, 0);
-		return tell(answer, reader, data) ? 0 : EBADMSG;
+		return tell(answer, reader, data) ? 0 : -EBADMSG;
 	default:
-		return EOPNOTSUPP;
+		return -EOPNOTSUPP;
 	}
 }
 

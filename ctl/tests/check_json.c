@@ -45,9 +45,19 @@ static void *count_malloc(size_t size)
 
 static void check_conns(bool pretty)
 {
-	static const char *const expected =
-		"[{\"protocol\": \"tcp\", \"fwmark\": null, \"expires_ms\": 4294967295, \"idle_ms\": 1250, \"state\": \"established\", \"client_address\": \"192.0.2.101\", \"client_port\": 40000, \"virtual_address\": \"192.0.2.63\", \"virtual_port\": 80, \"server_address\": \"192.0.2.62\", \"server_port\": 80, \"vrf\": \"r\\\"e\\\\d\\u00e9\"},"
-		"{\"protocol\": null, \"fwmark\": 7, \"expires_ms\": 299999, \"idle_ms\": 1, \"state\": \"template\", \"client_address\": \"192.0.2.0\", \"client_port\": 0, \"virtual_address\": null, \"virtual_port\": null, \"server_address\": \"192.0.2.62\", \"server_port\": 0, \"vrf\": null}]";
+	static const char expected[] =
+		"[{\"protocol\": \"tcp\", \"fwmark\": null,\n"
+		"\"expires_ms\": 4294967295, \"idle_ms\": 1250,\n"
+		"\"state\": \"established\", \"client_address\": \"192.0.2.101\",\n"
+		"\"client_port\": 40000, \"virtual_address\": \"192.0.2.63\",\n"
+		"\"virtual_port\": 80, \"server_address\": \"192.0.2.62\",\n"
+		"\"server_port\": 80,\n"
+		"\"vrf\": \"r\\\"e\\\\d\\u00e9\"},{\"protocol\": null,\n"
+		"\"fwmark\": 7, \"expires_ms\": 299999, \"idle_ms\": 1,\n"
+		"\"state\": \"template\", \"client_address\": \"192.0.2.0\",\n"
+		"\"client_port\": 0, \"virtual_address\": null,\n"
+		"\"virtual_port\": null, \"server_address\": \"192.0.2.62\",\n"
+		"\"server_port\": 0, \"vrf\": null}]";
 	json_t *wanted = json_loads(expected, 0, NULL);
 	struct json_list list;
 	struct capture capture;

@@ -16,7 +16,7 @@
 #include "lbctl.h"
 
 /* More than the socket and buffers of nl.c take. */
-#define NL_SIZE (1 << 20)
+#define NL_SIZE 1048576
 #define ROOM 64
 
 struct kernel kernel;
@@ -183,7 +183,7 @@ static int change_service(const struct nlmsghdr *nlh, __u8 command)
 	service = find_service(&key);
 	if (command == LBDR_CMD_SERVICE_NEW) {
 		if (service)
-			return EEXIST;
+			return -EEXIST;
 		service = &services[nr_services++];
 		memset(service, 0, sizeof(*service));
 		service->key = key;
@@ -191,7 +191,7 @@ static int change_service(const struct nlmsghdr *nlh, __u8 command)
 		service->prefix = key.at.family == AF_INET ? 32 : 128;
 	}
 	if (!service)
-		return ESRCH;
+		return -ESRCH;
 	if (command == LBDR_CMD_SERVICE_DEL) {
 		kernel.removed++;
 		remove_servers(&key);
@@ -244,7 +244,7 @@ static int change_server(const struct nlmsghdr *nlh, __u8 command)
 	       mnl_attr_get_payload_len(attrs[LBDR_A_SERVER_ADDRESS]));
 	service = find_service(&like.service);
 	if (!service)
-		return ESRCH;
+		return -ESRCH;
 	for (i = 0; i < nr_servers; i++) {
 		if (!service_key_compare(&servers[i].service, &like.service) &&
 		    !memcmp(servers[i].at.address, like.at.address, 16))
@@ -252,17 +252,17 @@ static int change_server(const struct nlmsghdr *nlh, __u8 command)
 	}
 	if (command == LBDR_CMD_SERVER_NEW) {
 		if (server)
-			return EEXIST;
+			return -EEXIST;
 		if (like.at.port !=
 		    ntohs(mnl_attr_get_u16(attrs[LBDR_A_SERVER_PORT])))
-			return EINVAL;
+			return -EINVAL;
 		server = &servers[nr_servers++];
 		*server = like;
 		server->weight = 1;
 		service->servers++;
 	}
 	if (!server)
-		return ENOENT;
+		return -ENOENT;
 	/* It has connections for ever. */
 	if (attrs[LBDR_A_SERVER_DRAIN]) {
 		server->draining = true;
@@ -280,7 +280,7 @@ static int change_server(const struct nlmsghdr *nlh, __u8 command)
 	return 0;
 }
 
-/* Returns an errno. */
+/* Returns 0 or an error. */
 static int change(const struct nlmsghdr *nlh)
 {
 	const struct nlattr *attrs[LBDR_A_INFO_MAX + 1] = { NULL };
@@ -306,7 +306,7 @@ static int change(const struct nlmsghdr *nlh)
 			read_timeouts(attrs[LBDR_A_INFO_TIMEOUT], &timeouts);
 		return 0;
 	default:
-		return EOPNOTSUPP;
+		return -EOPNOTSUPP;
 	}
 }
 
@@ -374,11 +374,6 @@ static bool tell_batch(nl_reader reader, void *data)
 }
 
 void __wrap_nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader,
-		   void *data, struct nl_answer *answer);
-size_t __wrap_nl_ask_many(struct nl *nl, struct nlmsghdr *messages, size_t size,
-			  struct nl_answer *answer);
-
-void __wrap_nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader,
 		   void *data, struct nl_answer *answer)
 {
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
@@ -387,7 +382,7 @@ void __wrap_nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader,
 	(void)nl;
 	memset(answer, 0, sizeof(*answer));
 	if (kernel.ipvs) {
-		answer->error = ipvs_ask(nlh, reader, data);
+		answer->error = -ipvs_ask(nlh, reader, data);
 		return;
 	}
 	switch (genl->cmd) {
@@ -412,7 +407,7 @@ void __wrap_nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader,
 		kernel.aborts++;
 		break;
 	default:
-		answer->error = change(nlh);
+		answer->error = -change(nlh);
 	}
 	if (!sane)
 		answer->error = EBADMSG;
@@ -428,7 +423,7 @@ size_t __wrap_nl_ask_many(struct nl *nl, struct nlmsghdr *messages, size_t size,
 	(void)nl;
 	memset(answer, 0, sizeof(*answer));
 	for (; decode_next(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-		answer->error = change(nlh);
+		answer->error = -change(nlh);
 		if (answer->error)
 			return count;
 		count++;

@@ -204,7 +204,8 @@ static bool persists_24(const struct request *req)
 
 static bool masks_24(const struct request *req)
 {
-	return req->settings.netmask_text && req->settings.prefix == 24 && !req->settings.persist_text;
+	return req->settings.netmask_text && req->settings.prefix == 24 &&
+	       !req->settings.persist_text;
 }
 
 static bool is_one_packet(const struct request *req)

@@ -25,14 +25,6 @@ static size_t nr_names;
 static unsigned int lookups;
 static bool known;		/* the names are, else none is */
 
-int __real_getaddrinfo(const char *host, const char *port,
-		       const struct addrinfo *hints, struct addrinfo **list);
-int __wrap_getaddrinfo(const char *host, const char *port,
-		       const struct addrinfo *hints, struct addrinfo **list);
-int __wrap_getnameinfo(const struct sockaddr *address, socklen_t length,
-		       char *host, socklen_t host_size, char *port,
-		       socklen_t port_size, int flags);
-
 int __wrap_getaddrinfo(const char *host, const char *port,
 		       const struct addrinfo *hints, struct addrinfo **list)
 {

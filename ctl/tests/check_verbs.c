@@ -17,7 +17,7 @@
 #include "check.h"
 #include "lbctl.h"
 
-static char dir[] = "/tmp/check-lbctl-XXXXXX";
+static char dir[32];
 
 /* Writes a file of the test's directory. */
 static const char *file_with(const char *text)
@@ -189,7 +189,7 @@ static const struct edit_row edit_rows[] = {
 	  "-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 0 -x 5000 -y 3\n" },
 	{ "lbctl", "edit-server -t 192.0.2.1:80 -r 192.0.2.2 -w 7", SERVICE,
 	  "-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 7 -x 9 -y 3\n" },
-	{ "lbctl", "edit-service -t 192.0.2.1:80 -s sh", 
+	{ "lbctl", "edit-service -t 192.0.2.1:80 -s sh",
 	  "-A -t 192.0.2.1:80 -s sh -p 60\n", SERVER },
 	{ "lbctl", "edit-service -t 192.0.2.1:80 -M 24",
 	  "-A -t 192.0.2.1:80 -s rr -p 60 -M 255.255.255.0\n", SERVER },
@@ -250,16 +250,17 @@ static void check_apply(void)
 		"-A -t 192.0.2.1:80 -s wlc -p 60 -M 255.255.255.0\n"
 		"-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 0 -x 20 -y 3\n"
 		"-a -t 192.0.2.1:80 -r 192.0.2.3:80 -g -w 6\n";
+	static const char changes[] =
+		"edit-service -t 192.0.2.1:80 -s wlc -M 255.255.255.0\n"
+		"edit-server -t 192.0.2.1:80 -r 192.0.2.2:80 -x 20\n"
+		"edit-server -t 192.0.2.1:80 -r 192.0.2.3:80 -w 6\n";
 	char line[128];
 	struct run run;
 
 	configure(two_servers);
 	snprintf(line, sizeof(line), "apply %s", file_with(wanted));
 	run_line("lbctl", line, &run);
-	result(!run.status && !strcmp(run.out,
-	       "edit-service -t 192.0.2.1:80 -s wlc -M 255.255.255.0\n"
-	       "edit-server -t 192.0.2.1:80 -r 192.0.2.2:80 -x 20\n"
-	       "edit-server -t 192.0.2.1:80 -r 192.0.2.3:80 -w 6\n"),
+	result(!run.status && !strcmp(run.out, changes),
 	       "apply names only what differs: %s", run.out);
 	run_free(&run);
 	saves(wanted, "and the configuration is the file's");
@@ -276,7 +277,7 @@ static bool says_all(const char *said, const char *words)
 	char *word;
 
 	snprintf(copy, sizeof(copy), "%s", words);
-	while ((word = strsep(&rest, "|"))) {
+	while ((word = strsep(&rest, "|\n"))) {
 		if (!strstr(said, word))
 			return false;
 	}
@@ -307,6 +308,14 @@ static const char migrated[] =
 	"-A -f 7 -s rr\n"
 	"-a -f 7 -r 192.0.2.3:80 -g -w 1\n";
 
+static const char wrong_lines[] =
+	"line 2: |line 3: |line 4: |line 8: |line 9: |line 10: |\n"
+	"nothing was changed";
+
+static const char skipped_lines[] =
+	"line 2 skipped: |line 3 skipped: |line 4 skipped: |line 5 skipped: |\n"
+	"line 8 skipped: |line 9 skipped: |line 10 skipped: ";
+
 static void check_migration(void)
 {
 	char line[128];
@@ -316,14 +325,14 @@ static void check_migration(void)
 	snprintf(line, sizeof(line), "restore %s", file_with(migrated));
 	run_line("lbctl", line, &run);
 	result(run.status == EXIT_USAGE && !kernel.changes &&
-	       says_all(run.err, "line 2: |line 3: |line 4: |line 8: |line 9: |line 10: |nothing was changed") &&
+	       says_all(run.err, wrong_lines) &&
 	       !strstr(run.err, "line 5") && lines_of(run.err) == 6,
 	       "all errors of a file are told at once: %s", run.err);
 	run_free(&run);
 	snprintf(line, sizeof(line), "restore --skip-unsupported %s/rules", dir);
 	run_line("lbctl", line, &run);
 	result(run.status == EXIT_PARTLY &&
-	       says_all(run.err, "line 2 skipped: |line 3 skipped: |line 4 skipped: |line 5 skipped: |line 8 skipped: |line 9 skipped: |line 10 skipped: ") &&
+	       says_all(run.err, skipped_lines) &&
 	       lines_of(run.err) == 7,
 	       "--skip-unsupported skips them, and what needs them (%d): %s",
 	       run.status, run.err);
@@ -389,17 +398,24 @@ static void check_set(void)
 }
 
 /* Devices of the test program are one with the subnet 192.0.2.0/24. */
-int __wrap_getifaddrs(struct ifaddrs **list);
-
 int __wrap_getifaddrs(struct ifaddrs **list)
 {
 	static struct sockaddr_in broadcast = { .sin_family = AF_INET };
+	static struct sockaddr_in vip = { .sin_family = AF_INET };
+	/* A VIP of its own, /32, is the broadcast address of nothing else. */
+	static struct ifaddrs host = {
+		.ifa_flags = IFF_BROADCAST,
+		.ifa_addr = (struct sockaddr *)&vip,
+		.ifa_broadaddr = (struct sockaddr *)&vip,
+	};
 	static struct ifaddrs device = {
+		.ifa_next = &host,
 		.ifa_flags = IFF_BROADCAST,
 		.ifa_broadaddr = (struct sockaddr *)&broadcast,
 	};
 
 	broadcast.sin_addr.s_addr = htonl(0xc00002ff);
+	vip.sin_addr.s_addr = htonl(0xc00002fe);
 	*list = &device;
 	return 0;
 }
@@ -473,6 +489,7 @@ void check_verbs(void)
 {
 	char name[64];
 
+	snprintf(dir, sizeof(dir), "/tmp/check-lbctl-XXXXXX");
 	if (!mkdtemp(dir))
 		abort();
 	check_empty();
