@@ -38,9 +38,9 @@ static struct {
 static DEFINE_MUTEX(lbdr_symbols_lock);	/* writers of lbdr_symbols */
 
 /* Macros, since symbol_request() and symbol_put() turn their arguments into strings. */
-#define LBDR_SYMBOL_GET(member, symbol)					\
+#define LBDR_SYMBOL_GET(pointer, symbol)				\
 	do {								\
-		typeof(lbdr_symbols.member) *at = &lbdr_symbols.member;	\
+		typeof(symbol) **at = (pointer);			\
 									\
 		lockdep_assert_held(&lbdr_symbols_lock);		\
 		if (!*at)						\
@@ -67,12 +67,12 @@ int lbdr_symbols_get_defrag(enum lbdr_family family)
 
 	mutex_lock(&lbdr_symbols_lock);
 	if (family == LBDR_V4) {
-		LBDR_SYMBOL_GET(defrag4, nf_defrag_ipv4_enable);
-		LBDR_SYMBOL_GET(undefrag4, nf_defrag_ipv4_disable);
+		LBDR_SYMBOL_GET(&lbdr_symbols.defrag4, nf_defrag_ipv4_enable);
+		LBDR_SYMBOL_GET(&lbdr_symbols.undefrag4, nf_defrag_ipv4_disable);
 		got = lbdr_symbols.defrag4 && lbdr_symbols.undefrag4;
 	} else {
-		LBDR_SYMBOL_GET(defrag6, nf_defrag_ipv6_enable);
-		LBDR_SYMBOL_GET(undefrag6, nf_defrag_ipv6_disable);
+		LBDR_SYMBOL_GET(&lbdr_symbols.defrag6, nf_defrag_ipv6_enable);
+		LBDR_SYMBOL_GET(&lbdr_symbols.undefrag6, nf_defrag_ipv6_disable);
 		got = lbdr_symbols.defrag6 && lbdr_symbols.undefrag6;
 	}
 	mutex_unlock(&lbdr_symbols_lock);
@@ -91,8 +91,8 @@ int lbdr_symbols_get_reset(void)
 	bool got;
 
 	mutex_lock(&lbdr_symbols_lock);
-	LBDR_SYMBOL_GET(reset4, nf_send_reset);
-	LBDR_SYMBOL_GET(reset6, nf_send_reset6);
+	LBDR_SYMBOL_GET(&lbdr_symbols.reset4, nf_send_reset);
+	LBDR_SYMBOL_GET(&lbdr_symbols.reset6, nf_send_reset6);
 	got = lbdr_symbols.reset4 && lbdr_symbols.reset6;
 	mutex_unlock(&lbdr_symbols_lock);
 	return got ? 0 : -EOPNOTSUPP;
