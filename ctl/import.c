@@ -45,13 +45,20 @@ static int sort_attr(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
+/* libmnl takes the bytes that align the length of a message for a part of it. */
+static bool is_whole(const struct nlmsghdr *nlh)
+{
+	return nlh->nlmsg_len >= mnl_nlmsg_size(sizeof(struct genlmsghdr)) &&
+	       !(nlh->nlmsg_len % MNL_ALIGNTO);
+}
+
 /* The attributes of the service or server that a message is about. */
 static bool sort_nested(const struct nlmsghdr *nlh, __u16 type,
 			const struct nlattr **attrs)
 {
 	const struct nlattr *level[IPVS_DEST_ATTR_MAX + 1] = { NULL };
 
-	return nlh->nlmsg_len >= mnl_nlmsg_size(sizeof(struct genlmsghdr)) &&
+	return is_whole(nlh) &&
 	       mnl_attr_parse(nlh, sizeof(struct genlmsghdr), sort_attr,
 			      level) == MNL_CB_OK &&
 	       level[type] && mnl_attr_validate(level[type], MNL_TYPE_NESTED) >= 0 &&
@@ -220,7 +227,7 @@ static bool read_config(const struct nlmsghdr *nlh, void *data)
 	const struct nlattr *attrs[IPVS_DEST_ATTR_MAX + 1] = { NULL };
 	__u32 tcp, fin, udp;
 
-	if (nlh->nlmsg_len < mnl_nlmsg_size(sizeof(struct genlmsghdr)) ||
+	if (!is_whole(nlh) ||
 	    mnl_attr_parse(nlh, sizeof(struct genlmsghdr), sort_attr,
 			   attrs) != MNL_CB_OK)
 		return false;

@@ -93,7 +93,8 @@ static bool next_field(FILE *in, char *row, size_t size)
 	while (fgets(line, sizeof(line), in)) {
 		line[strcspn(line, "\n")] = '\0';
 		if (!strncmp(line, "## ", 3))
-			snprintf(listing, sizeof(listing), "%s", line + 3);
+			snprintf(listing, sizeof(listing), "%.127s",
+				 line + 3);
 		if (strncmp(line, "| `", 3))
 			continue;
 		name = strtok_r(line + 3, "`", &rest);

@@ -203,7 +203,8 @@ static void check_ports(void)
 	for (i = 0; i < count; i++) {
 		key.protocol = ports[i].protocol;
 		key.at.port = ports[i].port;
-		snprintf(line, sizeof(line), "192.0.0.0:%s", ports[i].name);
+		snprintf(line, sizeof(line), "192.0.0.0:%.*s",
+			 NI_MAXSERV, ports[i].name);
 		if (parse_service(line, key.protocol, false, &read) &&
 		    !unread++)
 			snprintf(first, sizeof(first), "%s: %s", line,
