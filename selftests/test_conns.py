@@ -256,7 +256,7 @@ def test_tool_trace():
         one = flow(version)
         gone = lbctl(*packet(one)).stdout.splitlines()
         objects += rows_of(*packet(one))
-        ok(gone[1].split() == ["service", "none"] and "no service has it" in gone[2],
+        ok(gone[1].split() == ["service", "none"] and "no service matches" in gone[2],
            name + "no service", gone)
         key = genl.key(vip)
         director.add(key, rips(version, 0, 1), sched="sh", persist=60)
@@ -289,7 +289,7 @@ result       to %s, new connection
            name + "a client that comes back", answer)
         wire.send(one.tcp(ACK), one.tcp(FIN | ACK))
         answer = lbctl(*packet(one)).stdout
-        ok("it is over, and this begins another" in answer, name + "a connection "
+        ok("closing: the packet starts a new one" in answer, name + "a connection "
            "that is over", answer)
         director.set(key, persist=0)
         wire.send(flow(version).tcp(SYN))
@@ -315,7 +315,8 @@ result       to %s, new connection
         answer = lbctl(*words, "-n").stdout
         objects += rows_of(*words) + rows_of(*packet(flow(version, port=81)))
         ok("service      FWM  7%s, mark match\n" % (" IPv6" * (version == 6)) in
-           answer and "the choice is drawn" in answer and "of any port" in answer,
+           answer and "random: the next packet" in answer and
+           "any client port" in answer,
            name + "a packet with a mark", answer)
         director.clear()
         until(lambda: not director.held())
@@ -333,8 +334,8 @@ result       to %s, new connection
        "\n".join(wrong))
     done = lbctl("trace", "-t", "192.0.2.1:80", "--client", "198.51.100.0/24",
                  check=False)
-    ok(done.returncode == 1 and "network" in done.stderr and
-       "Usage: lbctl trace -t|-u" in done.stderr, "a question that makes none is "
+    ok(done.returncode == 1 and "must be one address" in done.stderr and
+       "Usage: lbctl trace SERVICE" in done.stderr, "a question that makes none is "
        "answered by the usage", done.stderr)
     wire.close()
     director.close()
