@@ -426,7 +426,7 @@ def test_client_refused():
     row = [row for row in json.loads(lbctl("list", "--drops", "-j").stdout)
            if row["reason"] == "local-client"][0]
     ok(row["packets"] == drops_of("local-client") > 0 and
-       "director itself" in row["summary"],
+       "this director" in row["summary"],
        "lbctl list --drops tells how many, and why: %s" % row["summary"], row)
     at_director.close()
     director.close()
