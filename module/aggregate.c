@@ -8,6 +8,7 @@
  * and rules in front of the hook, see the aggregate and its datagrams.
  */
 #include <linux/netfilter.h>
+#include <net/dst_metadata.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 
@@ -19,7 +20,9 @@
 static void lbdr_aggregate_input(struct sk_buff *skb)
 {
 	__skb_pull(skb, skb_network_offset(skb));
-	skb_dst_drop(skb);
+	/* The metadata of a tunnel stays. */
+	if (skb_valid_dst(skb))
+		skb_dst_drop(skb);
 	nf_reset_ct(skb);
 	netif_receive_skb(skb);
 }

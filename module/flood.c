@@ -200,7 +200,7 @@ bool lbdr_flood_recent(const struct lbdr_net *ln)
 /* The entries that each service is guaranteed. */
 static u32 lbdr_flood_share(const struct lbdr_net *ln)
 {
-	return lbdr_conn_max() / 2 / max(atomic_read(&ln->n_holders), 1);
+	return lbdr_conn_limit(ln) / 2 / max(atomic_read(&ln->n_holders), 1);
 }
 
 static u32 lbdr_flood_held(const struct lbdr_service *service)
@@ -220,7 +220,7 @@ static u32 lbdr_flood_held(const struct lbdr_service *service)
  */
 u32 lbdr_flood_scale(const struct lbdr_net *ln)
 {
-	u32 max = lbdr_conn_max(), n = atomic_read(&ln->n_conns);
+	u32 max = lbdr_conn_limit(ln), n = atomic_read(&ln->n_conns);
 	u32 unused = n < max ? max - n : 0;
 
 	return clamp_t(u64, (u64)unused * 2 * LBDR_FLOOD_SCALE / (max ?: 1),
@@ -367,7 +367,7 @@ static void lbdr_flood_search(struct lbdr_net *ln, struct lbdr_sample *sample,
 			if (candidate.rank == FLOOD_RANKS)
 				continue;
 			lbdr_flood_insert(sample, &candidate);
-			if (sample->n == SAMPLE_MAX)
+			if (sample->n >= SAMPLE_MAX)
 				goto out;
 		}
 	}
@@ -402,11 +402,15 @@ static bool lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family,
 	return false;
 }
 
-/* Evicts the next one of a sample's candidates. */
+/*
+ * Evicts the next one of a sample's candidates. Candidates that @claim may not replace
+ * remain for others.
+ */
 static bool lbdr_flood_evict_next(struct lbdr_net *ln, struct lbdr_sample *sample,
 				  const struct lbdr_flood_claim *claim)
 {
-	while (sample->next < sample->n)
+	while (sample->next < sample->n &&
+	       sample->candidates[sample->next].rank <= claim->worst)
 		if (lbdr_flood_evict(ln, sample->family, claim,
 				     &sample->candidates[sample->next++]))
 			return true;
@@ -460,8 +464,8 @@ static bool lbdr_flood_sample(struct lbdr_net *ln, struct lbdr_sample *sample,
 	return false;
 }
 
-/* Evicts a connection in favour of @claim, if there is any. */
-static void lbdr_flood_replace(struct lbdr_net *ln,
+/* Evicts a connection in favour of @claim. Returns false if there is none. */
+static bool lbdr_flood_replace(struct lbdr_net *ln,
 			       struct lbdr_flood_claim *claim,
 			       enum lbdr_family family)
 {
@@ -472,13 +476,14 @@ static void lbdr_flood_replace(struct lbdr_net *ln,
 			goto out;
 		/* Nobody searches in vain for every packet of a flood. */
 		if (!sample->n && time_before(jiffies, sample->taken + SAMPLE_RETRY))
-			return;
+			return false;
 	}
 	if (!lbdr_flood_sample(ln, sample, claim,
 			       lbdr_flood_family(ln, claim, family)))
-		return;
+		return false;
 out:
 	lbdr_count(ln, LBDR_FLOOD_EVICTED);
+	return true;
 }
 
 /*
@@ -488,7 +493,7 @@ out:
 static bool lbdr_flood_exhausted(const struct lbdr_net *ln,
 				 const struct lbdr_flood_claim *claim)
 {
-	u32 max = lbdr_conn_max();
+	u32 max = lbdr_conn_limit(ln);
 
 	return lbdr_conn_full(ln) ||
 	       (claim->held > claim->share &&
@@ -519,22 +524,24 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 	struct lbdr_flood_claim claim = lbdr_flood_claim(ln, service);
 	bool exhausted = lbdr_flood_exhausted(ln, &claim);
 	u32 pending = lbdr_conn_pending(ln), linked = lbdr_conn_linked(ln);
-	u32 max = lbdr_conn_max();
+	u32 max = lbdr_conn_limit(ln);
 
 	if (exhausted && pending >= max / RESERVE)
 		return false;
-	if (!lbdr_conn_near_limit(ln))
+	/* Room that is on its way costs no connection that a client has confirmed. */
+	if (!lbdr_conn_near_limit(ln) || pending >= max / RESERVE)
 		claim.worst = FLOOD_HALF_OPEN;
 	else if (linked <= max - 2 * (max / RESERVE))
 		claim.worst = FLOOD_FEW_RENEWALS;
 	else
 		claim.worst = FLOOD_ESTABLISHED;
-	lbdr_flood_replace(ln, &claim, family);
+	if (!lbdr_flood_replace(ln, &claim, family))
+		return !exhausted;
 	/* Room for the memory that will be waiting at the end of the next grace period */
-	if (linked + min(2 * pending, max / 4) > max - max / RESERVE) {
-		claim.worst = min_t(u8, claim.worst, FLOOD_FEW_RENEWALS);
-		lbdr_flood_replace(ln, &claim, family);
-	}
+	claim.worst = FLOOD_HALF_OPEN;
+	if (linked + min(2 * pending, max / 4) > max - max / RESERVE &&
+	    lbdr_flood_evict_next(ln, this_cpu_ptr(&lbdr_samples), &claim))
+		lbdr_count(ln, LBDR_FLOOD_EVICTED);
 	return !exhausted;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_make_room);

@@ -224,8 +224,10 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	service = marked ?: lbdr_service_of_flow(ln, flow);
 	if (!service || lbdr_hook_decided(ln, skb, flow, marked))
 		return NF_ACCEPT;
+	/* On the loopback device the datagrams of a local client would lose their route. */
 	if (unlikely(skb_is_gso(skb)) &&
-	    READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET)
+	    READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET &&
+	    (flow->local || !(skb->dev->flags & IFF_LOOPBACK)))
 		return lbdr_aggregate_split(ln, skb, flow);
 	server = lbdr_schedule(ln, skb, service, flow, &verdict);
 	if (!server)
@@ -362,6 +364,7 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 		return NF_ACCEPT;
 	/* The TTL of an error tells nothing, but its sender is known to send back. */
 	if (conn && !flow->local && unlikely(READ_ONCE(server->returns)) &&
+	    !lbdr_peers_same_mac(conn, skb) &&
 	    lbdr_peers_sent_by_any(ln, skb, server->service, lbdr_flow_domain(flow)))
 		return lbdr_peers_verdict(ln, skb, flow);
 	return lbdr_hook_send(ln, skb, flow->family, flow->local, flow, server,

@@ -66,6 +66,7 @@ enum lbdr_hook {
  * @n_wide: services of the VIPs in @wide; WRITE_ONCE() under @config
  * @nexthops: next hops of the servers, see nexthop.h
  * @domains: VRFs, see domain.h
+ * @stopped: its tables are freed; exit of the namespace only
  * @user: not owned by the initial user namespace, see limit.c; immutable
  * @memcg: the cgroup that memory is charged to if @user, or NULL; set once under
  *	@config
@@ -124,6 +125,7 @@ struct lbdr_net {
 	struct lbdr_nexthops	nexthops;
 	struct lbdr_domains	domains;
 	bool			user;
+	bool			stopped;
 	struct mem_cgroup	*memcg;
 
 	atomic_t		n_conns ____cacheline_aligned_in_smp;

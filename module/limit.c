@@ -105,6 +105,22 @@ bool lbdr_limit_servers(const struct lbdr_net *ln)
 }
 
 /**
+ * lbdr_limit_nexthops() - Check whether a namespace may have another next hop
+ * @ln: the namespace
+ *
+ * Commands add one for each address of a server, packets one more for each VRF. Those of
+ * packets are limited to as many as the namespace may have servers.
+ *
+ * Context: any; concurrent additions may exceed the limit by one for each CPU.
+ * Return: true if packets may add no more.
+ */
+bool lbdr_limit_nexthops(const struct lbdr_net *ln)
+{
+	return ln->user &&
+	       READ_ONCE(ln->nexthops.n) >= 2 * READ_ONCE(user_servers_max);
+}
+
+/**
  * lbdr_limit_net_init() - Prepare a namespace
  * @ln: the namespace
  *

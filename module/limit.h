@@ -16,6 +16,7 @@ void lbdr_limit_net_exit(struct lbdr_net *ln);
 void lbdr_limit_find_memcg(struct lbdr_net *ln);
 bool lbdr_limit_services(const struct lbdr_net *ln);
 bool lbdr_limit_servers(const struct lbdr_net *ln);
+bool lbdr_limit_nexthops(const struct lbdr_net *ln);
 
 /**
  * lbdr_limit_cache_alloc() - Allocate an object for a packet

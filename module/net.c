@@ -12,7 +12,8 @@
  * exit_batch cancels the work items and frees the tables, and waits for the callbacks
  * and the work item that free servers. No next hop is left then.
  *
- * Exit: frees what the notifiers read.
+ * Exit: frees what the notifiers read. A namespace that was created between stop and exit
+ * of the module was not stopped; it has no services.
  */
 #include <net/net_namespace.h>
 
@@ -127,6 +128,12 @@ static void __net_exit lbdr_net_ops_exit(struct net *net)
 {
 	struct lbdr_net *ln = lbdr_net(net);
 
+	/* Until now a device's event could queue it again. */
+	lbdr_peers_net_exit(ln);
+	if (!ln->stopped) {
+		lbdr_service_table_exit(ln);
+		lbdr_conn_table_exit(ln);
+	}
 	lbdr_nexthop_net_exit(ln);
 	lbdr_domain_net_exit(ln);
 	lbdr_limit_net_exit(ln);
@@ -162,6 +169,7 @@ static void __net_exit lbdr_net_stop_exit_batch(struct list_head *nets)
 		lbdr_pool_net_exit(lbdr_net(net));
 		lbdr_service_table_exit(lbdr_net(net));
 		lbdr_conn_table_exit(lbdr_net(net));
+		lbdr_net(net)->stopped = true;
 	}
 	lbdr_reclaim_flush();
 }

@@ -62,6 +62,7 @@
 #include "domain.h"
 #include "flow.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "nexthop.h"
 #include "peers.h"
 #include "stats.h"
@@ -170,9 +171,10 @@ static struct lbdr_route *lbdr_route_make(const struct lbdr_nexthop *nexthop)
 	int oif = 0;
 	bool found;
 
-	route = kzalloc(sizeof(*route), GFP_ATOMIC | __GFP_NOWARN);
+	route = lbdr_limit_alloc(nexthop->ln, sizeof(*route));
 	if (!route)
 		return NULL;
+	memset(route, 0, sizeof(*route));
 	route->failed = lbdr_route_fib_genid(nexthop->ln->net,
 					     nexthop->key.family);
 	smp_rmb();	/* read the generation before the lookup */
@@ -509,9 +511,13 @@ lbdr_nexthop_add_sibling(struct lbdr_nexthop *first,
 	struct lbdr_nexthop *nexthop, *new;
 	struct lbdr_domain *domain;
 
-	new = kzalloc(sizeof(*new), GFP_ATOMIC | __GFP_NOWARN);
+	/* Packets make these, so a user's namespace gets a bounded number of them. */
+	if (lbdr_limit_nexthops(ln))
+		return NULL;
+	new = lbdr_limit_alloc(ln, sizeof(*new));
 	if (!new)
 		return NULL;
+	memset(new, 0, sizeof(*new));
 	lbdr_nexthop_setup(new, ln, key);
 	spin_lock_bh(&ln->nexthops.lock);
 	nexthop = lbdr_nexthop_find(&ln->nexthops, key);

@@ -41,9 +41,9 @@
  * sent back sets lbdr_server.returns, and from then on every packet to that server is
  * checked: the packets that follow a SYN take the same way. Datagrams that arrive before
  * the first one has returned are not checked; those of the first such burst loop until
- * their TTL ends, which sets lbdr_server.returns too (lbdr_peers_ttl_ended()). In this
- * way the TTL of the record cannot be forged to be low: the TTL of later packets from
- * the same MAC raises it.
+ * their TTL ends, which sets lbdr_server.returns too (lbdr_peers_ttl_ended()). The TTL of
+ * the record cannot be forged to be low: a packet that no server has sent, with a higher
+ * TTL, replaces the record.
  *
  * Failover: the new director may choose the old one, whose stale connection still leads
  * to the new one. The old director sees the client's SYN from its server, with a lower
@@ -73,6 +73,7 @@
 #include "lbdr.h"
 #include "nexthop.h"
 #include "peers.h"
+#include "pool.h"
 #include "server.h"
 #include "service.h"
 #include "stats.h"
@@ -270,6 +271,9 @@ static bool lbdr_peers_same_dev(const struct lbdr_nexthop *nexthop,
 	int iif = nexthop->key.family == LBDR_V4 ? IPCB(skb)->iif :
 						   IP6CB(skb)->iif;
 
+	/* br_netfilter clears the control block and calls the hook for the bridge. */
+	if (!iif)
+		iif = skb->dev->ifindex;
 	return route && route->link && route->link->ifindex == iif;
 }
 
@@ -341,6 +345,25 @@ bool lbdr_peers_sent_by_any(const struct lbdr_net *ln, const struct sk_buff *skb
 	return false;
 }
 
+static u16 lbdr_peers_mac_hash(const struct sk_buff *skb)
+{
+	return lbdr_peers_has_mac(skb) ?
+	       hash_64(lbdr_peers_mac(eth_hdr(skb)->h_source), 16) : 0;
+}
+
+/**
+ * lbdr_peers_same_mac() - Check whether a packet came as the first of its connection did
+ * @conn: the connection
+ * @skb: the packet, from the network
+ *
+ * Context: any.
+ * Return: true if the source MACs are the same.
+ */
+bool lbdr_peers_same_mac(const struct lbdr_conn *conn, const struct sk_buff *skb)
+{
+	return lbdr_peers_mac_hash(skb) == READ_ONCE(conn->mac);
+}
+
 /* Each packet to the server is checked from now on. */
 static void lbdr_peers_set_returns(struct lbdr_server *server)
 {
@@ -354,16 +377,28 @@ static void lbdr_peers_set_returns(struct lbdr_server *server)
  * @skb: the packet
  * @server: the server that the packet was to be sent to
  *
- * The packet may have been sent to and from a peer director without being noticed.
+ * The packet may have been sent to and from a peer director without being noticed. A
+ * packet that came from its client as the connection's first one did says nothing: the
+ * client may have chosen the TTL.
  *
  * Context: rcu_read_lock() held, BH off.
  */
 void lbdr_peers_ttl_ended(struct lbdr_net *ln, const struct sk_buff *skb,
 			  struct lbdr_server *server)
 {
-	if (!READ_ONCE(server->dead) &&
-	    lbdr_peers_sent_by_any(ln, skb, server->service,
-				   lbdr_domain_of_dev(ln, skb->dev)))
+	u16 domain = lbdr_domain_of_dev(ln, skb->dev);
+	enum lbdr_family family = server->family;
+	const struct lbdr_conn *conn;
+	struct lbdr_flow flow = {};
+
+	if (READ_ONCE(server->dead) ||
+	    !lbdr_peers_sent_by_any(ln, skb, server->service, domain) ||
+	    (family == LBDR_V4 ? lbdr_parse4(skb, &flow) :
+				 lbdr_parse6(skb, &flow)) != LBDR_PARSED)
+		return;
+	lbdr_flow_set_domain(&flow, domain);
+	conn = lbdr_conn_peek(ln, &flow);
+	if (conn && !lbdr_peers_same_mac(conn, skb))
 		lbdr_peers_set_returns(server);
 }
 
@@ -381,10 +416,14 @@ struct lbdr_server *lbdr_peers_not_back(struct lbdr_net *ln,
 					const struct lbdr_service *service,
 					struct lbdr_server *server, u16 domain)
 {
+	/* A pool holds references; a server that is only in the list may be removed. */
+	const struct lbdr_pool *pool = rcu_dereference(service->pool);
 	struct lbdr_nexthop *nexthop;
 	struct lbdr_server *other;
+	u32 i;
 
-	list_for_each_entry_rcu(other, &service->servers, list) {
+	for (i = 0; i < pool->n; i++) {
+		other = pool->entries[i].server;
 		if (!lbdr_server_open(other))
 			continue;
 		nexthop = lbdr_nexthop_in_domain(other->nexthop, domain);
@@ -392,12 +431,6 @@ struct lbdr_server *lbdr_peers_not_back(struct lbdr_net *ln,
 			return other;
 	}
 	return server;
-}
-
-static u16 lbdr_peers_mac_hash(const struct sk_buff *skb)
-{
-	return lbdr_peers_has_mac(skb) ?
-	       hash_64(lbdr_peers_mac(eth_hdr(skb)->h_source), 16) : 0;
 }
 
 static u8 lbdr_peers_ttl(const struct sk_buff *skb, enum lbdr_family family)
@@ -418,9 +451,8 @@ static u8 lbdr_peers_ttl(const struct sk_buff *skb, enum lbdr_family family)
 void lbdr_peers_record(struct lbdr_conn *conn, const struct sk_buff *skb,
 		       const struct lbdr_flow *flow)
 {
-	if (flow->local)
-		return;
-	WRITE_ONCE(conn->mac, lbdr_peers_mac_hash(skb));
+	/* Of a client on this host: no MAC, so that each return comes from another one. */
+	WRITE_ONCE(conn->mac, flow->local ? 0 : lbdr_peers_mac_hash(skb));
 	WRITE_ONCE(conn->ttl, lbdr_peers_ttl(skb, flow->family));
 }
 
@@ -446,17 +478,22 @@ noinline bool lbdr_peers_returned(struct lbdr_net *ln, const struct sk_buff *skb
 
 	if (likely(ttl == seen))
 		return false;
-	same = lbdr_peers_mac_hash(skb) == READ_ONCE(conn->mac);
-	if (ttl > seen) {
-		if (same)
-			WRITE_ONCE(conn->ttl, ttl);
+	same = lbdr_peers_same_mac(conn, skb);
+	if (same && ttl < seen)
 		return false;
+	if (!same && lbdr_peers_sent_by_any(ln, skb, conn->server->service,
+					    lbdr_flow_domain(flow))) {
+		if (ttl > seen)
+			return false;
+		lbdr_peers_set_returns(conn->server);
+		return true;
 	}
-	if (same || !lbdr_peers_sent_by_any(ln, skb, conn->server->service,
-					    lbdr_flow_domain(flow)))
-		return false;
-	lbdr_peers_set_returns(conn->server);
-	return true;
+	/* From a client: the highest TTL is kept, with the MAC that it came from. */
+	if (ttl > seen) {
+		WRITE_ONCE(conn->mac, lbdr_peers_mac_hash(skb));
+		WRITE_ONCE(conn->ttl, ttl);
+	}
+	return false;
 }
 
 /**

@@ -37,17 +37,18 @@
 #include "vip.h"
 
 /*
- * Every first packet of a connection looks a service up, so this hashes less than
- * the whole key: one half of the address is folded onto the other, and members
- * that are 0 in every key of this table are left out. The keys are the operator's,
- * so the hash needs no protection against chosen keys.
+ * Members that are 0 in every key of this table are left out. All words of the address
+ * are hashed with the seed: addresses that differ in two words in the same way must not
+ * collide under every seed.
  */
 static __always_inline u32 lbdr_service_hash(const void *key, u32 len, u32 seed)
 {
 	const struct lbdr_service_key *k = key;
 
-	return jhash_3words(k->addr.all[0] ^ k->addr.all[2],
-			    k->addr.all[1] ^ k->addr.all[3],
+	if (k->family == LBDR_V6)
+		seed = jhash_3words(k->addr.all[1], k->addr.all[2],
+				    k->addr.all[3], seed);
+	return jhash_3words(k->addr.all[0], 0,
 			    (__force u32)k->port << 16 | k->family << 8 |
 			    k->protocol, seed ^ k->domain);
 }

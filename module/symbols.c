@@ -8,6 +8,7 @@
  * load the modules, but insmod of lbdr.ko would fail, since it loads no other module.
  */
 #include <linux/mutex.h>
+#include <net/dst_metadata.h>
 #include <net/netfilter/ipv4/nf_defrag_ipv4.h>
 #include <net/netfilter/ipv4/nf_reject.h>
 #include <net/netfilter/ipv6/nf_defrag_ipv6.h>
@@ -163,7 +164,8 @@ void lbdr_send_reset(struct net *net, struct sk_buff *skb, enum lbdr_family fami
 	 * The dst may be the metadata of a tunnel, which Linux 6.1 would use as a route.
 	 * Without a dst the function looks the route up.
 	 */
-	skb_dst_drop(skb);
+	if (!skb_valid_dst(skb))
+		skb_dst_drop(skb);
 	if (likely(reset))
 		reset(net, NULL, skb, NF_INET_PRE_ROUTING);
 }

@@ -472,7 +472,7 @@ def test_refusals():
             ("with 127.0.0.1", 2, "cannot be a VIP",
              ("setup-realserver", "127.0.0.1")),
             ("doctor with a VIP alone", 1, "--realserver", ("doctor", VIP[4])),
-            ("doctor --realserver with a service", 1, "no services",
+            ("doctor --realserver with a service", 1, "services not supported",
              ("doctor", "--realserver", VIP[4], "-t", VIP[4] + ":80"))):
         done = own("director", *words)
         ok(done.returncode == status and sentence in done.stderr,

@@ -292,10 +292,10 @@ class Crowd:
         self.protected = transfers(4)
         self.others = transfers(6, OTHERS)
         self.datagrams = [udp_socket(4) for _ in range(OTHERS)]
-        # Eight renewals of their stamps in ten seconds at least.
+        # Eight renewals of their stamps in ten seconds at least, also if rounds are slow.
         end = time.monotonic() + 10
         rounds = 0
-        while rounds < 9 or time.monotonic() < end:
+        while rounds < 12 or time.monotonic() < end:
             begun = time.monotonic()
             self.talk = all([says(sock) for sock in self.protected + self.others] +
                             [heard(sock) for sock in self.datagrams])
