@@ -7,6 +7,7 @@
  * on this host is scheduled without one.
  */
 #include <kunit/test.h>
+#include <linux/ipv6.h>
 #include <linux/netfilter.h>
 
 #include "collect.h"
@@ -28,8 +29,9 @@
 #define NO_RESERVE	(lbdr_conn_max() - lbdr_conn_max() / 64)
 
 static u32 flood_picks;
-/* Packet of a client on this host; only its device, which is NULL, is read. */
-static struct sk_buff flood_skb;
+/* Packet of a client on this host; its device, which is NULL, and its TTL are read. */
+static u8 flood_header[sizeof(struct ipv6hdr)];
+static struct sk_buff flood_skb = { .head = flood_header };
 
 static struct lbdr_server *flood_pick(const struct lbdr_pool *pool,
 				      const struct lbdr_flow *flow)
