@@ -528,8 +528,7 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 
 	if (exhausted && pending >= max / RESERVE)
 		return false;
-	/* Room that is on its way costs no connection that a client has confirmed. */
-	if (!lbdr_conn_near_limit(ln) || pending >= max / RESERVE)
+	if (!lbdr_conn_near_limit(ln))
 		claim.worst = FLOOD_HALF_OPEN;
 	else if (linked <= max - 2 * (max / RESERVE))
 		claim.worst = FLOOD_FEW_RENEWALS;
