@@ -26,7 +26,7 @@ static const struct offer_row offer_rows[] = {
 	{ "-N blue", { "list", "!blue" } },
 	{ "-N blue list", { "--stats", "!list" } },
 	{ "list -n", { "--stats" } },
-	{ "del-server", { "--drain", "--real-server", "!--stats" } },
+	{ "del-server", { "--drain", "--hold", "--real-server", "!--stats" } },
 	{ "add-service --refuse", { "icmp", "reset", "drop", "!--refuse" } },
 	{ "add-service --stray", { "pass", "schedule", "!icmp" } },
 	{ "add-service -b", { "sh-port", "mh-fallback", "none" } },

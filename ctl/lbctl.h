@@ -84,7 +84,8 @@ struct service {
 	__u8 prefix;		/* that persistence looks at */
 	struct timeouts timeouts;
 	struct counters stats;
-	__u32 servers;
+	__u32 servers;		/* held ones not counted */
+	__u32 hold;		/* seconds until a held one is removed, else 0 */
 	size_t order;
 };
 
@@ -100,6 +101,7 @@ struct server {
 	__u32 persistent;
 	bool overloaded;
 	bool draining;
+	__u32 hold;		/* seconds until a held one is removed, else 0 */
 	struct counters stats;
 	__u32 ifindex;		/* 0: not reachable on-link */
 	size_t order;
@@ -205,6 +207,7 @@ struct request {
 	const char *lower_text;
 	bool direct;
 	bool drain;
+	const char *hold_text;
 	bool dry_run;
 	const char *client_text;
 	const char *state_text;
@@ -227,6 +230,7 @@ struct request {
 	bool timeout;
 	bool info;
 	bool drops;
+	bool held;
 	bool exact;
 	bool sort;
 	bool nosort;
@@ -265,6 +269,7 @@ struct request {
 	__u32 weight;
 	__u32 upper;
 	__u32 lower;
+	__u32 hold;		/* seconds */
 	__u32 interval;		/* seconds */
 };
 
@@ -376,6 +381,9 @@ int parse_vrf(const char *text, char *vrf);
 
 /* What -p without a number is read as; it depends on the program's name. */
 #define PERSIST_USUAL "usual"
+/* What --hold without a number is read as. */
+#define HOLD_USUAL "usual"
+#define HOLD_SECONDS 60
 
 /* words.c: parsers return as those of parse.c do. */
 #define MH_SIZE_DEFAULT 65537

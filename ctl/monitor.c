@@ -153,6 +153,8 @@ static bool print_server(const struct nlmsghdr *nlh, const char *when,
 		printf(" upper %u", server.upper);
 	if (server.lower)
 		printf(" lower %u", server.lower);
+	if (server.hold)
+		printf(" held %u", server.hold);
 	puts(server.draining ? " draining" : "");
 	return true;
 }

@@ -154,6 +154,19 @@ static int read_shares(struct request *req)
 	return 0;
 }
 
+static int read_hold(struct request *req)
+{
+	if (!req->hold_text)
+		return 0;
+	if (req->drain)
+		return fault("--drain and --hold exclude each other");
+	req->hold = HOLD_SECONDS;
+	if (!strcmp(req->hold_text, HOLD_USUAL))
+		return 0;
+	return parse_number("hold time", req->hold_text, 1, LBDR_TIMEOUT_MAX,
+			    &req->hold);
+}
+
 static int read_idle(struct request *req)
 {
 	if (req->idle_text &&
@@ -347,6 +360,9 @@ static int check_together(const struct request *req)
 		return fault("%s is about all services together, give none",
 			     req->drops ? "--drops" :
 			     req->info ? "--info" : "--timeout");
+	if (req->held && (req->connections || req->timeout || req->info ||
+			  req->drops))
+		return fault("--held goes with the listings of services");
 	if (req->pretty && !req->json)
 		return fault("-p shapes JSON, give -j as well");
 	return 0;
@@ -364,8 +380,8 @@ int request_read(struct request *req, const char *const *words, size_t count)
 {
 	if (read_words(req, words, count) || read_service(req) ||
 	    read_server(req) || read_scheduling(req) || read_settings(req) ||
-	    read_shares(req) || read_filter(req) || read_interval(req) ||
-	    read_flow(req))
+	    read_shares(req) || read_hold(req) || read_filter(req) ||
+	    read_interval(req) || read_flow(req))
 		return -1;
 	if (req->netns && parse_netns(req->netns))
 		return -1;

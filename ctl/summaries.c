@@ -48,6 +48,8 @@ static const struct summary reasons[] = {
 	  "new connection from a multicast, broadcast, loopback or own address" },
 	{ "no-server",
 	  "no server takes new connections; the client was told as the service says" },
+	{ "server-held",
+	  "the connection's server or the service was removed with --hold" },
 	{ "stray",
 	  "packet of no connection, dropped or answered by RST as its service says" },
 	{ "loop",

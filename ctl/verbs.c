@@ -81,7 +81,8 @@ const struct verb verbs[VERBS] = {
 		.message = server_del_message,
 		.summary = "remove a real server from a service",
 		.details = "Its connections end, but with --drain, which lets them end by\n"
-			   "themselves and removes the server then.",
+			   "themselves and removes the server then, and with --hold, which\n"
+			   "continues them when the server is added again.",
 		.example = "del-server -t 192.0.2.63:80 -r 192.0.2.62",
 		.ipvsadm_example = "-d -t 192.0.2.63:80 -r 192.0.2.62",
 	},

@@ -32,6 +32,7 @@
 #include "conn.h"
 #include "conn_event.h"
 #include "flow.h"
+#include "hold.h"
 #include "lbdr.h"
 #include "lbdr_trace.h"
 #include "persist.h"
@@ -453,8 +454,11 @@ lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 	state = READ_ONCE(conn->state);
 	if (unlikely(state == LBDR_CONN_STATE_DEAD))
 		return NULL;
-	if (unlikely(READ_ONCE(conn->server->dead)))
+	if (unlikely(lbdr_server_gone(conn->server))) {
+		if (lbdr_hold_conn(ln, conn, flow))
+			return NULL;
 		goto kill;
+	}
 	if (unlikely(lbdr_event_opens(flow->event) &&
 		     lbdr_state_closing(state)))
 		goto kill;
@@ -481,7 +485,8 @@ kill:
  *
  * A connection is removed and not returned if it has expired, if its server was
  * removed, or if it is closing and the packet is a SYN or an SCTP INIT. If the service
- * is persistent, the time stamp of the client's template is updated, too.
+ * is persistent, the time stamp of the client's template is updated, too. If the server
+ * is held, the connection is neither removed nor returned.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: the connection, or NULL.

@@ -45,6 +45,7 @@
 #include "conn.h"
 #include "domain.h"
 #include "flow.h"
+#include "hold.h"
 #include "hook.h"
 #include "ingress.h"
 #include "lbdr.h"
@@ -161,6 +162,11 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	unsigned int verdict;
 
 	service = marked ?: lbdr_service_of_flow(ln, flow);
+	if (unlikely(READ_ONCE(ln->n_held)) &&
+	    lbdr_hold_applies(ln, service, flow)) {
+		lbdr_drop(ln, LBDR_DROP_SERVER_HELD);
+		return NF_DROP;
+	}
 	if (!service)
 		return NF_ACCEPT;
 	server = lbdr_schedule(ln, skb, service, flow, &verdict);
@@ -264,9 +270,14 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 	if (lbdr_domain_has_vrf(dev) && !lbdr_hook_set_domain(ln, dev, flow))
 		return NF_ACCEPT;
 	conn = lbdr_conn_peek(ln, flow);
-
-	return conn ? lbdr_hook_send(ln, skb, flow->family, flow->local, flow,
-				     conn->server) : NF_ACCEPT;
+	if (!conn)
+		return NF_ACCEPT;
+	if (unlikely(lbdr_server_held(conn->server))) {
+		lbdr_drop(ln, LBDR_DROP_SERVER_HELD);
+		return NF_DROP;
+	}
+	return lbdr_hook_send(ln, skb, flow->family, flow->local, flow,
+			      conn->server);
 }
 
 static __always_inline unsigned int

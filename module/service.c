@@ -24,6 +24,7 @@
 
 #include "device.h"
 #include "flow.h"
+#include "hold.h"
 #include "hook.h"
 #include "lbdr.h"
 #include "pool.h"
@@ -165,6 +166,13 @@ lbdr_service_published(const struct lbdr_service *service)
 	return rcu_access_pointer(service->pool);
 }
 
+/* A held service does not keep packets from another one. */
+static __always_inline bool
+lbdr_service_matches(const struct lbdr_service *service)
+{
+	return lbdr_service_published(service) && !READ_ONCE(service->held);
+}
+
 static struct lbdr_service *
 lbdr_service_find_wide(struct lbdr_net *ln, const struct lbdr_service_key *key)
 {
@@ -182,6 +190,8 @@ lbdr_service_find_wide(struct lbdr_net *ln, const struct lbdr_service_key *key)
  * lbdr_service_find() - Look up a published service by its key
  * @ln: the namespace
  * @key: unused bytes are 0
+ *
+ * Finds a held service too.
  *
  * Context: process, lbdr_net.lock or lbdr_net.config held.
  * Return: the service, valid as long as that lock is held, or NULL.
@@ -214,7 +224,7 @@ lbdr_service_of_range(struct lbdr_net *ln, const struct lbdr_service_key *key)
 
 	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
 	rhl_for_each_entry_rcu(service, at, list, wide) {
-		if (!lbdr_service_published(service))
+		if (!lbdr_service_matches(service))
 			continue;
 		if (!service->key.port)
 			any = service;
@@ -231,10 +241,44 @@ lbdr_service_of_key(struct lbdr_net *ln, const struct lbdr_service_key *key)
 	struct lbdr_service *service;
 
 	service = rhashtable_lookup(&ln->services, key, lbdr_service_params);
-	if (likely(service && lbdr_service_published(service)))
+	if (likely(service && lbdr_service_matches(service)))
 		return service;
 	return READ_ONCE(ln->n_wide) && !lbdr_service_key_marked(key) ?
 	       lbdr_service_of_range(ln, key) : NULL;
+}
+
+/* The held service of exactly this L3 domain. */
+static struct lbdr_service *
+lbdr_service_held_of_key(struct lbdr_net *ln,
+			 const struct lbdr_service_key *key)
+{
+	struct rhlist_head *list, *at;
+	struct lbdr_service *service;
+	u16 port = ntohs(key->port);
+
+	service = rhashtable_lookup(&ln->services, key, lbdr_service_params);
+	if (service && READ_ONCE(service->held))
+		return service;
+	if (lbdr_service_key_marked(key))
+		return NULL;
+	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
+	rhl_for_each_entry_rcu(service, at, list, wide)
+		if (READ_ONCE(service->held) &&
+		    port >= ntohs(service->key.port) &&
+		    port <= lbdr_service_last(&service->key))
+			return service;
+	return NULL;
+}
+
+/* No other service matches: the held one, if there is any. */
+static noinline struct lbdr_service *
+lbdr_service_held(struct lbdr_net *ln, const struct lbdr_service_key *key)
+{
+	struct lbdr_service_key any = *key;
+
+	any.domain = 0;
+	return lbdr_service_held_of_key(ln, key) ?:
+	       lbdr_service_held_of_key(ln, &any);
 }
 
 /* The service of the VRF that @key names, if any service is bound to a VRF. */
@@ -245,19 +289,27 @@ lbdr_service_of_domain(struct lbdr_net *ln, const struct lbdr_service_key *key)
 						NULL;
 }
 
-/* A service bound to the packet's VRF comes before one without a VRF. */
+/*
+ * A service bound to the packet's VRF comes before one without a VRF, and both before
+ * held services.
+ */
 static __always_inline struct lbdr_service *
 lbdr_service_lookup(struct lbdr_net *ln, struct lbdr_service_key *key)
 {
 	struct lbdr_service *service;
+	u16 domain = key->domain;
 
-	if (unlikely(key->domain)) {
+	if (unlikely(domain)) {
 		service = lbdr_service_of_domain(ln, key);
 		if (service)
 			return service;
 		key->domain = 0;
 	}
-	return lbdr_service_of_key(ln, key);
+	service = lbdr_service_of_key(ln, key);
+	if (likely(service) || likely(!READ_ONCE(ln->n_held)))
+		return service;
+	key->domain = domain;
+	return lbdr_service_held(ln, key);
 }
 
 /**
@@ -266,7 +318,7 @@ lbdr_service_lookup(struct lbdr_net *ln, struct lbdr_service_key *key)
  * @flow: of the packet
  *
  * Context: rcu_read_lock() held.
- * Return: the service or NULL.
+ * Return: the service or NULL. A held service is returned if no other one matches.
  */
 struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 					  const struct lbdr_flow *flow)
@@ -287,6 +339,7 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 	}
 	return lbdr_service_lookup(ln, &key);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_of_flow);
 
 /**
  * lbdr_service_of_mark() - Look up the service of a fwmark
@@ -296,7 +349,7 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
  * @domain: L3 domain of the packet
  *
  * Context: rcu_read_lock() held.
- * Return: the service or NULL.
+ * Return: the service, which may be held, or NULL.
  */
 struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
 					  enum lbdr_family family, u32 mark,
@@ -328,7 +381,8 @@ bool lbdr_service_overlap(const struct lbdr_service_key *a,
 }
 
 /**
- * lbdr_service_overlapping() - Find another service that has ports of a range
+ * lbdr_service_overlapping() - Find another service, not held, that has ports of a
+ *	range
  * @ln: the namespace
  * @key: the range, or a key that is none
  * @keeps: whether a service counts
@@ -354,7 +408,7 @@ lbdr_service_overlapping(struct lbdr_net *ln,
 	rcu_read_lock();
 	list = rhltable_lookup(&ln->wide, key, lbdr_service_wide_params);
 	rhl_for_each_entry_rcu(service, at, list, wide) {
-		if (!lbdr_service_published(service) ||
+		if (!lbdr_service_matches(service) ||
 		    !lbdr_service_overlap(&service->key, key) ||
 		    lbdr_service_key_equal(&service->key, key) ||
 		    !keeps(service, data))
@@ -447,6 +501,7 @@ struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
 	lbdr_domain_hold(ln, key->domain);
 	INIT_LIST_HEAD(&service->stale);
 	INIT_LIST_HEAD(&service->servers);
+	INIT_LIST_HEAD(&service->hold);
 	return service;
 }
 
@@ -614,6 +669,7 @@ void lbdr_service_unpublish(struct lbdr_net *ln, struct lbdr_service *service)
 {
 	lockdep_assert_held(&ln->lock);
 
+	lbdr_hold_service(service, 0);
 	list_del(&service->list);
 	list_del_init(&service->stale);
 	lbdr_service_remove(ln, service);

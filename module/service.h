@@ -100,11 +100,16 @@ struct lbdr_service_settings {
  * @pool_built: jiffies when @pool was published; lbdr_net.config
  * @servers: all servers in the order of adding; changed under lbdr_net.config
  *	and lbdr_net.lock, read under either
- * @n_servers: their number; as @servers
+ * @n_servers: their number, held ones included; as @servers
  * @last_number: of the server that was added last; lbdr_net.config
  * @generation: lbdr_net.n_changes at the last change of the service or its servers,
  *	so no two services have the same; as @servers
  * @folded: counters of removed servers since the last zero; lbdr_net.lock
+ * @held: it is held, see hold.c; WRITE_ONCE() under lbdr_net.lock. It is not
+ *	listed, and packets without a connection are dropped
+ * @hold_until: jiffies at which it is removed while @held; lbdr_net.lock
+ * @hold: in lbdr_net.held_services while @held; lbdr_net.config and lbdr_net.lock
+ * @n_held: number of held servers in @servers; WRITE_ONCE(), as @servers
  * @list: in lbdr_net.service_list; as @servers
  * @rcu: frees it after the last packet that has found it
  */
@@ -127,6 +132,10 @@ struct lbdr_service {
 	u32				last_number;
 	u64				generation;
 	struct lbdr_counts		folded;
+	bool				held;
+	unsigned long			hold_until;
+	struct list_head		hold;
+	u32				n_held;
 	struct list_head		list;
 	struct rcu_head			rcu;
 };
