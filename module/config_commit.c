@@ -27,6 +27,7 @@
 
 #include "config.h"
 #include "device.h"
+#include "hold.h"
 #include "hook.h"
 #include "limit.h"
 #include "notify.h"
@@ -63,7 +64,8 @@ static int lbdr_config_check_service(struct lbdr_config *config,
 	    (!live || live->generation != staged->generation))
 		return -EAGAIN;
 	/* Another range may have been added since this one was staged. */
-	if (!live && config->generation != config->ln->list_generation &&
+	if ((!live || live->held) && !staged->hold &&
+	    config->generation != config->ln->list_generation &&
 	    lbdr_config_overlaps(config, &staged->key))
 		return -EAGAIN;
 	return 0;
@@ -144,8 +146,8 @@ static int lbdr_staged_append_added(struct lbdr_net *ln,
 			lbdr_staged_append(staged, server, change, false);
 			continue;
 		}
-		/* A new server has no connections to wait for. */
-		if (change->settings.drain)
+		/* A new server has no connections to wait for or to hold. */
+		if (change->settings.drain || change->settings.hold)
 			continue;
 		if (lbdr_limit_servers(ln))
 			return -EDQUOT;
@@ -176,16 +178,30 @@ static int lbdr_staged_list_servers(struct lbdr_net *ln,
 	return lbdr_staged_append_added(ln, staged);
 }
 
+/* The settings that a server is to have. */
+static void lbdr_staged_settings(const struct lbdr_staged_service *staged,
+				 const struct lbdr_config_entry *entry,
+				 struct lbdr_server_settings *settings)
+{
+	if (entry->staged) {
+		*settings = entry->staged->settings;
+		return;
+	}
+	lbdr_server_settings(entry->server, settings);
+	if (!staged->hold_rest)
+		return;
+	settings->drain = false;
+	settings->hold = staged->hold_rest;
+}
+
 /* The weight that a server will have for its scheduler. */
-static u32 lbdr_config_weight(const struct lbdr_config_entry *entry)
+static u32 lbdr_staged_weight(const struct lbdr_staged_service *staged,
+			      const struct lbdr_config_entry *entry)
 {
 	struct lbdr_server_settings settings;
 
-	if (entry->staged)
-		settings = entry->staged->settings;
-	else
-		lbdr_server_settings(entry->server, &settings);
-	return settings.drain ? 0 : settings.weight;
+	lbdr_staged_settings(staged, entry, &settings);
+	return settings.drain || settings.hold ? 0 : settings.weight;
 }
 
 static int lbdr_staged_build_pool(struct lbdr_config *config,
@@ -205,7 +221,8 @@ static int lbdr_staged_build_pool(struct lbdr_config *config,
 		return -ENOMEM;
 	for (i = 0; i < staged->n_entries; i++) {
 		servers[i].server = staged->entries[i].server;
-		servers[i].weight = lbdr_config_weight(&staged->entries[i]);
+		servers[i].weight = lbdr_staged_weight(staged,
+						       &staged->entries[i]);
 	}
 	if (!staged->created && !resched) {
 		if (lbdr_pool_is_current(service, servers, staged->n_entries))
@@ -249,8 +266,8 @@ static int lbdr_config_prepare_service(struct lbdr_config *config,
 		staged->service->settings = staged->settings;
 	}
 	resched = !lbdr_sched_equal(&staged->sched, &staged->service->sched);
-	if (!staged->created && !staged->whole && !resched &&
-	    list_empty(&staged->servers))
+	if (!staged->created && !staged->whole && !staged->hold_rest &&
+	    !resched && list_empty(&staged->servers))
 		return 0;
 	err = lbdr_staged_list_servers(config->ln, staged);
 	return err ?: lbdr_staged_build_pool(config, staged, resched);
@@ -300,17 +317,31 @@ static void lbdr_config_unlink(struct lbdr_config *config)
 			lbdr_service_unlink(config->ln, staged->service);
 }
 
-/* The services of many ports that lbdr_config_remove_services() removes. */
+/* A live service whose hold begins or ends. */
+static bool lbdr_staged_changes_hold(const struct lbdr_staged_service *staged)
+{
+	return staged->present && !staged->created && staged->service &&
+	       !!staged->hold != staged->service->held;
+}
+
+/*
+ * The services of many ports that lbdr_config_remove_services() removes, and those whose
+ * hold begins or ends.
+ */
 static void lbdr_config_leave_ranges(struct lbdr_config *config)
 {
 	struct lbdr_net *ln = config->ln;
 	struct lbdr_staged_service *staged;
 	struct lbdr_service *service;
 
-	list_for_each_entry(staged, &config->services, list)
-		if (!staged->present && staged->service &&
-		    lbdr_service_key_wide(&staged->key))
+	list_for_each_entry(staged, &config->services, list) {
+		if (!lbdr_service_key_wide(&staged->key))
+			continue;
+		if (!staged->present && staged->service)
 			lbdr_range_leave(ln, staged->service);
+		else if (lbdr_staged_changes_hold(staged))
+			lbdr_range_hold(ln, staged->service, staged->hold);
+	}
 	if (!config->flush)
 		return;
 	list_for_each_entry(service, &ln->service_list, list)
@@ -434,6 +465,26 @@ out:
 	return err;
 }
 
+/*
+ * Reports the change of a server. To those who list servers, one that is held is
+ * removed; a service's own removal reports those of its servers.
+ */
+static void lbdr_config_notify_server(struct lbdr_config *config,
+				      const struct lbdr_service *service,
+				      const struct lbdr_config_entry *entry)
+{
+	struct lbdr_server *server = entry->server;
+	enum lbdr_change change = LBDR_CHANGE_SERVER_SET;
+
+	if (entry->created || (entry->was_held && !server->held))
+		change = LBDR_CHANGE_SERVER_ADD;
+	else if (server->held && (entry->was_held || service->held))
+		return;
+	else if (server->held)
+		change = LBDR_CHANGE_SERVER_DEL;
+	lbdr_config_notify(config, change, service, server);
+}
+
 /* Reports the servers of a service, a part at a time. */
 static void lbdr_config_notify_servers(struct lbdr_config *config,
 				       const struct lbdr_staged_service *staged)
@@ -445,12 +496,9 @@ static void lbdr_config_notify_servers(struct lbdr_config *config,
 		entry = &staged->entries[i];
 		if (i % SERVERS_PER_HOLD == SERVERS_PER_HOLD - 1)
 			lbdr_lock_break(config->ln);
-		if (entry->created)
-			lbdr_config_notify(config, LBDR_CHANGE_SERVER_ADD,
-					   staged->service, entry->server);
-		else if (entry->changed)
-			lbdr_config_notify(config, LBDR_CHANGE_SERVER_SET,
-					   staged->service, entry->server);
+		if (entry->created || entry->changed)
+			lbdr_config_notify_server(config, staged->service,
+						  entry);
 	}
 }
 
@@ -495,8 +543,10 @@ static void lbdr_config_publish_servers(struct lbdr_config *config,
 	list_for_each_entry_safe(server, next, &service->servers, list) {
 		if (server->keep)
 			continue;
-		lbdr_config_notify(config, LBDR_CHANGE_SERVER_DEL, service,
-				   server);
+		/* Reported when its hold began. */
+		if (!server->held)
+			lbdr_config_notify(config, LBDR_CHANGE_SERVER_DEL,
+					   service, server);
 		lbdr_server_unlink(service, server);
 		if (++n % SERVERS_PER_HOLD == 0)
 			lbdr_lock_break(config->ln);
@@ -515,7 +565,7 @@ static void lbdr_config_publish_servers(struct lbdr_config *config,
 /* Sets @changed of each entry; whether anything changes at all. */
 static bool lbdr_staged_find_changes(struct lbdr_staged_service *staged)
 {
-	struct lbdr_server_settings settings;
+	struct lbdr_server_settings settings, next;
 	struct lbdr_config_entry *entry;
 	bool any = staged->whole || staged->pool ||
 		   staged->n_entries != staged->service->n_servers;
@@ -523,16 +573,60 @@ static bool lbdr_staged_find_changes(struct lbdr_staged_service *staged)
 
 	for (i = 0; i < staged->n_entries; i++) {
 		entry = &staged->entries[i];
-		if (!entry->created && entry->staged) {
+		entry->was_held = entry->server->held;
+		if (!entry->created && (entry->staged || staged->hold_rest)) {
 			lbdr_server_settings(entry->server, &settings);
+			lbdr_staged_settings(staged, entry, &next);
 			entry->changed =
-				entry->staged->to_tail ||
-				!lbdr_server_settings_equal(&settings,
-							    &entry->staged->settings);
+				(entry->staged && entry->staged->to_tail) ||
+				!lbdr_server_settings_equal(&settings, &next);
 		}
 		any |= entry->created || entry->changed;
 	}
 	return any;
+}
+
+/* Begins or ends the hold of a service, and reports it, or new settings. */
+static void lbdr_config_publish_hold(struct lbdr_config *config,
+				     struct lbdr_staged_service *staged,
+				     bool set)
+{
+	struct lbdr_service *service = staged->service;
+
+	if (!!staged->hold == service->held) {
+		if (staged->hold)
+			lbdr_hold_service(service, staged->hold);
+		else if (set)
+			lbdr_config_notify(config, LBDR_CHANGE_SERVICE_SET,
+					   service, NULL);
+		return;
+	}
+	if (staged->hold)
+		lbdr_config_notify(config, LBDR_CHANGE_SERVICE_DEL, service,
+				   NULL);
+	lbdr_hold_service(service, staged->hold);
+	config->ln->list_generation = service->generation;
+	if (!staged->hold)
+		lbdr_config_notify(config, LBDR_CHANGE_SERVICE_ADD, service,
+				   NULL);
+}
+
+/* Applies the new settings of the servers that change, by @apply. */
+static void lbdr_staged_apply(struct lbdr_staged_service *staged,
+			      void (*apply)(struct lbdr_server *server,
+					    const struct lbdr_server_settings *settings))
+{
+	struct lbdr_server_settings settings;
+	struct lbdr_config_entry *entry;
+	u32 i;
+
+	for (i = 0; i < staged->n_entries; i++) {
+		entry = &staged->entries[i];
+		if (!entry->changed)
+			continue;
+		lbdr_staged_settings(staged, entry, &settings);
+		apply(entry->server, &settings);
+	}
 }
 
 /*
@@ -550,38 +644,28 @@ static void lbdr_config_publish_change(struct lbdr_config *config,
 	bool resched = !lbdr_sched_equal(&staged->sched, &service->sched);
 	bool servers = staged->entries && lbdr_staged_find_changes(staged);
 	struct lbdr_net *ln = config->ln;
-	struct lbdr_config_entry *entry;
-	u32 i;
 
-	if (!reset && !resched && !servers)
+	if (!reset && !resched && !servers && !staged->hold && !service->held)
 		return;
 	service->generation = lbdr_changed(ln);
 	if (reset)
 		lbdr_service_set(service, &staged->settings);
-	if (staged->whole)
+	if (staged->whole || staged->to_tail)
 		list_move_tail(&service->list, &ln->service_list);
-	for (i = 0; i < staged->n_entries; i++) {
-		entry = &staged->entries[i];
-		if (entry->changed)
-			lbdr_server_apply_opening(entry->server,
-						  &entry->staged->settings);
-	}
+	lbdr_staged_apply(staged, lbdr_server_apply_opening);
+	/* First packets are dropped before there is no server for them. */
+	if (staged->hold)
+		lbdr_config_publish_hold(config, staged, false);
 	if (staged->pool)
 		lbdr_config_publish_pool(ln, staged);
-	if (reset || resched)
-		lbdr_config_notify(config, LBDR_CHANGE_SERVICE_SET, service,
-				   NULL);
+	if (!staged->hold)
+		lbdr_config_publish_hold(config, staged, reset || resched);
 	if (!servers)
 		return;
 	if (staged->deferred)
 		lbdr_pool_wait(ln, service);
 	lbdr_config_publish_servers(config, staged);
-	for (i = 0; i < staged->n_entries; i++) {
-		entry = &staged->entries[i];
-		if (entry->changed)
-			lbdr_server_apply(entry->server,
-					  &entry->staged->settings);
-	}
+	lbdr_staged_apply(staged, lbdr_server_apply);
 	lbdr_config_notify_servers(config, staged);
 	service->generation = lbdr_changed(ln);
 }
@@ -595,7 +679,9 @@ static void lbdr_config_remove_service(struct lbdr_net *ln,
 	u32 n = 0;
 
 	lbdr_lock(ln);
-	lbdr_notify(LBDR_CHANGE_SERVICE_DEL, ln, service, NULL, origin);
+	/* A held one was reported when its hold began. */
+	if (!service->held)
+		lbdr_notify(LBDR_CHANGE_SERVICE_DEL, ln, service, NULL, origin);
 	/* 1. Not found any more; packets that have found it go on with it. */
 	lbdr_service_unpublish(ln, service);
 	/* 2. Its servers are dead: their connections are not found any more. */
@@ -660,9 +746,13 @@ static void lbdr_config_publish(struct lbdr_config *config)
 {
 	struct lbdr_net *ln = config->ln;
 	struct lbdr_staged_service *staged;
+	int held;
 
 	lbdr_lock(ln);
 	ln->publishing = true;
+	/* Until the new arrays are published, packets find released ranges as held ones. */
+	held = !!ln->n_held_services;
+	lbdr_hold_count(ln, held);
 	lbdr_unlock(ln);
 	list_for_each_entry(staged, &config->services, list) {
 		if (!staged->present)
@@ -679,6 +769,9 @@ static void lbdr_config_publish(struct lbdr_config *config)
 		cond_resched();
 	}
 	lbdr_range_publish(ln);
+	lbdr_lock(ln);
+	lbdr_hold_count(ln, -held);
+	lbdr_unlock(ln);
 	lbdr_vips_update(ln, lbdr_config_remove_services(config));
 	lbdr_lock(ln);
 	lbdr_config_publish_net(config);
