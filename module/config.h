@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Transactions: the only way to change the configuration. config.c stages
- * changes, config_commit.c applies them.
+ * changes, config_commit.c checks and prepares them, config_publish.c applies them.
  */
 #ifndef _LBDR_CONFIG_H
 #define _LBDR_CONFIG_H
@@ -214,7 +214,13 @@ void lbdr_config_zero(struct lbdr_net *ln, struct lbdr_service *service,
 		      struct lbdr_origin *origin);
 
 /* config_commit.c */
+void lbdr_staged_settings(const struct lbdr_staged_service *staged,
+			  const struct lbdr_config_entry *entry,
+			  struct lbdr_server_settings *settings);
 int lbdr_config_commit(struct lbdr_config *config);
+
+/* config_publish.c */
+void lbdr_config_publish(struct lbdr_config *config);
 void lbdr_config_clear(struct lbdr_net *ln);
 
 #endif /* _LBDR_CONFIG_H */

@@ -15,7 +15,7 @@
  * a packet that another service matches. Otherwise the packet is dropped, so a client
  * that connects meanwhile tries again.
  *
- * Only transactions hold and release (config_commit.c), under lbdr_net.config and
+ * Only transactions hold and release (config_publish.c), under lbdr_net.config and
  * lbdr_net.lock. The work item of drain.c removes what was held long enough. Packets
  * read the flags under rcu_read_lock(); lbdr_net.n_held is 0 while nothing is held, so
  * only packets without a usable connection read anything else.
