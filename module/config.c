@@ -33,6 +33,7 @@
 #include <linux/module.h>
 
 #include "config.h"
+#include "hold.h"
 #include "notify.h"
 #include "range.h"
 
@@ -242,7 +243,7 @@ lbdr_config_stage(struct lbdr_config *config, const struct lbdr_service_key *key
 		staged->basis = LBDR_STAGED_LIVE;
 		staged->generation = live->generation;
 		staged->present = true;
-		staged->hold = live->held;
+		staged->hold = live->held ? lbdr_hold_left(live->hold_until) : 0;
 		staged->sched = live->sched;
 		staged->settings = live->settings;
 		staged->n_servers = live->n_servers;
@@ -419,8 +420,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_service_del);
 /**
  * lbdr_config_service_hold() - Stage the removal of a service with a hold time
  * @config: the transaction
- * @staged: the service, present; one that @config itself has added has no connections
- *	and is removed at once
+ * @staged: the service, present; commit removes it at once if it is new
  * @seconds: the hold time of the service and its servers
  *
  * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
@@ -432,10 +432,6 @@ void lbdr_config_service_hold(struct lbdr_config *config,
 
 	lbdr_config_assert_stable(config);
 
-	if (staged->whole) {
-		lbdr_config_service_del(config, staged);
-		return;
-	}
 	list_for_each_entry_safe(server, next, &staged->servers, list)
 		if (server->present)
 			lbdr_config_server_hold(config, staged, server, seconds);

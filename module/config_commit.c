@@ -36,6 +36,9 @@ static int lbdr_config_check_service(struct lbdr_config *config,
 	struct lbdr_service *live = lbdr_service_find(config->ln, &staged->key);
 
 	staged->service = live;
+	/* A new service has no connections to hold. */
+	if (!live && staged->hold)
+		staged->present = false;
 	if (!staged->present) {
 		/* Added and removed again here: another one is not ours. */
 		if (staged->basis == LBDR_STAGED_ABSENT)

@@ -165,14 +165,11 @@ static void lbdr_config_publish_hold(struct lbdr_config *config,
 					   service, NULL);
 		return;
 	}
-	if (staged->hold)
-		lbdr_config_notify(config, LBDR_CHANGE_SERVICE_DEL, service,
-				   NULL);
 	lbdr_hold_service(service, staged->hold);
 	config->ln->list_generation = service->generation;
-	if (!staged->hold)
-		lbdr_config_notify(config, LBDR_CHANGE_SERVICE_ADD, service,
-				   NULL);
+	lbdr_config_notify(config, staged->hold ? LBDR_CHANGE_SERVICE_DEL :
+						  LBDR_CHANGE_SERVICE_ADD,
+			   service, NULL);
 }
 
 /* Applies the new settings of the servers that change, by @apply. */

@@ -10,6 +10,7 @@
  * period are removed.
  *
  * The same work item removes servers and services that were held long enough (hold.c).
+ * If no server drains, it runs when the first hold time ends.
  */
 #include "config.h"
 #include "drain.h"
@@ -19,14 +20,22 @@
 #define DRAIN_PERIOD	(HZ / 4 ?: 1)
 
 /**
- * lbdr_drain_queue() - Queue the work item
- * @ln: the namespace, where a server drains, or a server or service is held
+ * lbdr_drain_queue() - Queue the work item for the time when it has something to do
+ * @ln: the namespace
  *
- * Context: any.
+ * Must be called when the first server begins to drain and when lbdr_hold_delay()
+ * returns a shorter time than before; not more often, since this delays the work item.
+ *
+ * Context: process, lbdr_net.lock held.
  */
 void lbdr_drain_queue(struct lbdr_net *ln)
 {
-	queue_delayed_work(system_power_efficient_wq, &ln->drain, DRAIN_PERIOD);
+	long delay = 0;
+
+	if (list_empty(&ln->draining) && !lbdr_hold_delay(ln, &delay))
+		return;
+	mod_delayed_work(system_power_efficient_wq, &ln->drain,
+			 max_t(long, delay, DRAIN_PERIOD));
 }
 
 /**
@@ -38,18 +47,19 @@ void lbdr_drain_queue(struct lbdr_net *ln)
 void lbdr_drain_update(struct lbdr_server *server)
 {
 	struct lbdr_net *ln = server->ln;
+	bool first;
 
 	lockdep_assert_held(&ln->lock);
 
 	list_del_init(&server->drain);
 	server->drain_seen = false;
+	first = list_empty(&ln->draining);
 	if (server->draining)
 		list_add_tail(&server->drain, &ln->draining);
 	else if (server->held)
 		list_add_tail(&server->drain, &ln->held_servers);
-	else
-		return;
-	lbdr_drain_queue(ln);
+	if (server->draining && first)
+		lbdr_drain_queue(ln);
 }
 
 /* Whether there are draining servers, which are marked now. */
@@ -108,6 +118,7 @@ static void lbdr_drain_remove(struct lbdr_net *ln)
 			lbdr_config_commit(config);
 		lbdr_config_end(config);
 	}
+	lbdr_hold_find_next(ln);
 	mutex_unlock(&ln->config);
 	kfree(config);
 }
@@ -122,8 +133,7 @@ static void lbdr_drain_work(struct work_struct *work)
 	lbdr_drain_remove(ln);
 
 	lbdr_lock(ln);
-	if (!list_empty(&ln->draining) || ln->n_held)
-		lbdr_drain_queue(ln);
+	lbdr_drain_queue(ln);
 	lbdr_unlock(ln);
 }
 

@@ -15,6 +15,9 @@
  * a packet that another service matches. Otherwise the packet is dropped, so a client
  * that connects meanwhile tries again.
  *
+ * What is held counts like any other service or server in the limits of a namespace and
+ * of a service.
+ *
  * Only transactions hold and release (config_publish.c), under lbdr_net.config and
  * lbdr_net.lock. The work item of drain.c removes what was held long enough. Packets
  * read the flags under rcu_read_lock(); lbdr_net.n_held is 0 while nothing is held, so
@@ -41,6 +44,36 @@ void lbdr_hold_net_init(struct lbdr_net *ln)
 {
 	INIT_LIST_HEAD(&ln->held_servers);
 	INIT_LIST_HEAD(&ln->held_services);
+}
+
+static bool lbdr_hold_any(const struct lbdr_net *ln)
+{
+	return !list_empty(&ln->held_servers) || !list_empty(&ln->held_services);
+}
+
+/**
+ * lbdr_hold_delay() - Get the time until the work item of drain.c looks at what is held
+ * @ln: the namespace
+ * @delay: set to jiffies, 0 or less if the time has come
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: false if nothing is held.
+ */
+bool lbdr_hold_delay(const struct lbdr_net *ln, long *delay)
+{
+	lockdep_assert_held(&ln->lock);
+
+	*delay = ln->hold_next - jiffies;
+	return lbdr_hold_any(ln);
+}
+
+/* A hold time was set. @first: nothing else is held */
+static void lbdr_hold_wake(struct lbdr_net *ln, unsigned long until, bool first)
+{
+	if (!first && !time_before(until, ln->hold_next))
+		return;
+	ln->hold_next = until;
+	lbdr_drain_queue(ln);
 }
 
 /**
@@ -88,19 +121,23 @@ void lbdr_hold_server(struct lbdr_server *server, u32 seconds)
 {
 	struct lbdr_service *service = server->service;
 	int by = !!seconds - server->held;
+	struct lbdr_net *ln = server->ln;
+	bool first = !lbdr_hold_any(ln);
 
-	lockdep_assert_held(&server->ln->lock);
+	lockdep_assert_held(&ln->lock);
 
 	server->hold_until = jiffies + (unsigned long)seconds * HZ;
-	if (!by)
-		return;
+	if (by) {
+		if (seconds)
+			lbdr_hold_count(ln, 1);
+		WRITE_ONCE(service->n_held, service->n_held + by);
+		WRITE_ONCE(server->held, !!seconds);
+		if (!seconds)
+			lbdr_hold_count(ln, -1);
+		lbdr_drain_update(server);
+	}
 	if (seconds)
-		lbdr_hold_count(server->ln, 1);
-	WRITE_ONCE(service->n_held, service->n_held + by);
-	WRITE_ONCE(server->held, !!seconds);
-	if (!seconds)
-		lbdr_hold_count(server->ln, -1);
-	lbdr_drain_update(server);
+		lbdr_hold_wake(ln, server->hold_until, first);
 }
 
 /**
@@ -116,24 +153,26 @@ void lbdr_hold_service(struct lbdr_service *service, u32 seconds)
 {
 	struct lbdr_net *ln = service->ln;
 	int by = !!seconds - service->held;
+	bool first = !lbdr_hold_any(ln);
 
 	lockdep_assert_held(&ln->lock);
 
 	service->hold_until = jiffies + (unsigned long)seconds * HZ;
-	if (!by)
-		return;
-	if (seconds)
-		lbdr_hold_count(ln, 1);
-	ln->n_held_services += by;
-	/* Pairs with the smp_rmb() of lbdr_service_lookup() */
-	smp_store_release(&service->held, !!seconds);
+	if (by) {
+		if (seconds)
+			lbdr_hold_count(ln, 1);
+		WRITE_ONCE(ln->n_held_services, ln->n_held_services + by);
+		/* Pairs with the smp_rmb() of lbdr_service_lookup() */
+		smp_store_release(&service->held, !!seconds);
+		if (!seconds)
+			lbdr_hold_count(ln, -1);
+		list_del_init(&service->hold);
+	}
 	if (!seconds)
-		lbdr_hold_count(ln, -1);
-	list_del_init(&service->hold);
-	if (!seconds)
 		return;
-	list_add_tail(&service->hold, &ln->held_services);
-	lbdr_drain_queue(ln);
+	if (by)
+		list_add_tail(&service->hold, &ln->held_services);
+	lbdr_hold_wake(ln, service->hold_until, first);
 }
 
 static int lbdr_hold_stage_server(struct lbdr_config *config,
@@ -162,6 +201,12 @@ static int lbdr_hold_stage_service(struct lbdr_config *config,
 		return PTR_ERR(staged);
 	lbdr_config_service_del(config, staged);
 	return 0;
+}
+
+/* The servers of a held service are removed with the service. */
+static bool lbdr_hold_by_itself(const struct lbdr_server *server)
+{
+	return !server->service->held;
 }
 
 /**
@@ -193,8 +238,7 @@ int lbdr_hold_stage_expired(struct lbdr_config *config)
 	}
 	list_for_each_entry(server, &ln->held_servers, drain) {
 		cond_resched();
-		/* The servers of a held service go with the service. */
-		if (server->service->held ||
+		if (!lbdr_hold_by_itself(server) ||
 		    time_before(jiffies, server->hold_until))
 			continue;
 		err = lbdr_hold_stage_server(config, server);
@@ -204,6 +248,35 @@ int lbdr_hold_stage_expired(struct lbdr_config *config)
 			return 0;
 	}
 	return 0;
+}
+
+/**
+ * lbdr_hold_find_next() - Find the time at which the first hold time ends
+ * @ln: the namespace
+ *
+ * Context: process, may sleep; lbdr_net.config held, lbdr_net.lock not held.
+ */
+void lbdr_hold_find_next(struct lbdr_net *ln)
+{
+	unsigned long next = jiffies + (unsigned long)LBDR_TIMEOUT_MAX * HZ;
+	const struct lbdr_service *service;
+	const struct lbdr_server *server;
+
+	lockdep_assert_held(&ln->config);
+
+	list_for_each_entry(service, &ln->held_services, hold) {
+		if (time_before(service->hold_until, next))
+			next = service->hold_until;
+		cond_resched();
+	}
+	list_for_each_entry(server, &ln->held_servers, drain) {
+		if (lbdr_hold_by_itself(server) && time_before(server->hold_until, next))
+			next = server->hold_until;
+		cond_resched();
+	}
+	lbdr_lock(ln);
+	ln->hold_next = next;
+	lbdr_unlock(ln);
 }
 
 /* The packet belongs to the connection, and is not the first one of another. */
@@ -220,16 +293,22 @@ static bool lbdr_hold_is_of(const struct lbdr_conn *conn,
  * @conn: the connection; its server is held or dead
  * @flow: flow of the packet that has found it
  *
+ * Keeps the template of a persistent client, too.
+ *
  * Context: rcu_read_lock() held, BH off.
  * Return: false if the connection must be removed: its server is dead, it has expired,
  * or the packet starts another one.
  */
-noinline bool lbdr_hold_conn(const struct lbdr_net *ln, struct lbdr_conn *conn,
+noinline bool lbdr_hold_conn(struct lbdr_net *ln, struct lbdr_conn *conn,
 			     const struct lbdr_flow *flow)
 {
+	const struct lbdr_service *service = conn->server->service;
+
 	if (lbdr_conn_left(ln, conn) <= 0 || !lbdr_hold_is_of(conn, flow))
 		return false;
 	WRITE_ONCE(conn->stamp, jiffies);
+	if (READ_ONCE(service->settings.persist))
+		lbdr_persist_renew(ln, service, flow);
 	return true;
 }
 
@@ -253,9 +332,9 @@ static bool lbdr_hold_template(struct lbdr_net *ln,
  * @service: the service that the packet is sent to, or NULL
  * @flow: flow of the packet; if it has a connection, the connection's server is held
  *
- * Such packets are those of connections of held servers, those of a held service, those
- * of a persistent client of a held server, and those that a service has no server for
- * while some of its servers are held.
+ * Such packets are those of connections of held servers, those of a held service, and
+ * those of a persistent client of a held server. Those that no server is found for while
+ * servers of the service are held are dropped by lbdr_schedule().
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: true if the packet is dropped without an answer.
@@ -272,9 +351,48 @@ bool lbdr_hold_applies(struct lbdr_net *ln, const struct lbdr_service *service,
 		return false;
 	if (READ_ONCE(service->held))
 		return true;
-	if (!READ_ONCE(service->n_held))
-		return false;
-	return !rcu_dereference(service->pool)->n ||
-	       lbdr_hold_template(ln, service, flow);
+	return READ_ONCE(service->n_held) && lbdr_hold_template(ln, service, flow);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_hold_applies);
+
+static bool lbdr_hold_is_held(const struct lbdr_service *service)
+{
+	return service && READ_ONCE(service->held);
+}
+
+/**
+ * lbdr_hold_defers() - Check whether a packet is left to another hook
+ * @ln: the namespace, where servers or services are held
+ * @service: the service that this hook has found, or NULL
+ * @flow: flow of the packet, which has no connection
+ *
+ * One hook looks up services by address and port, another one services of a fwmark. A
+ * held service of one hook must not match a packet that the other hook has a service
+ * for. Behind PREROUTING the mark is known later than the address, so the hook of
+ * fwmark services decides about packets of all held services.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: true if the packet passes this hook.
+ */
+bool lbdr_hold_defers(struct lbdr_net *ln, const struct lbdr_service *service,
+		      const struct lbdr_flow *flow)
+{
+	bool marked = service && lbdr_service_key_marked(&service->key);
+	bool input = READ_ONCE(ln->entry) == LBDR_ENTRY_INPUT;
+
+	if (flow->place != LBDR_PLACE_MARKED && flow->place != LBDR_PLACE_MARKED_VRF)
+		return lbdr_hold_is_held(service) && !input && !flow->local &&
+		       READ_ONCE(ln->n_marked[flow->family]);
+	if (marked && !lbdr_hold_is_held(service))
+		return false;
+	if (marked)
+		service = lbdr_service_of_flow(ln, flow);
+	/* The other hook has the packet, or had it before. */
+	if (service && !lbdr_hold_is_held(service))
+		return true;
+	/* A rule of the VRF may set the mark, between this and the second pass. */
+	if (flow->place == LBDR_PLACE_MARKED && lbdr_flow_domain(flow))
+		return true;
+	return input && !marked;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_hold_defers);

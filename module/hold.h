@@ -19,9 +19,13 @@ u32 lbdr_hold_left(unsigned long until);
 void lbdr_hold_server(struct lbdr_server *server, u32 seconds);
 void lbdr_hold_service(struct lbdr_service *service, u32 seconds);
 int lbdr_hold_stage_expired(struct lbdr_config *config);
-bool lbdr_hold_conn(const struct lbdr_net *ln, struct lbdr_conn *conn,
+void lbdr_hold_find_next(struct lbdr_net *ln);
+bool lbdr_hold_delay(const struct lbdr_net *ln, long *delay);
+bool lbdr_hold_conn(struct lbdr_net *ln, struct lbdr_conn *conn,
 		    const struct lbdr_flow *flow);
 bool lbdr_hold_applies(struct lbdr_net *ln, const struct lbdr_service *service,
 		       const struct lbdr_flow *flow);
+bool lbdr_hold_defers(struct lbdr_net *ln, const struct lbdr_service *service,
+		      const struct lbdr_flow *flow);
 
 #endif /* _LBDR_HOLD_H */

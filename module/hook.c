@@ -206,7 +206,7 @@ static bool lbdr_hook_decided(struct lbdr_net *ln, const struct sk_buff *skb,
 		 READ_ONCE(ln->n_marked[flow->family]))
 		other = lbdr_service_of_mark(ln, flow->family, skb->mark,
 					     lbdr_flow_domain(flow));
-	if (likely(!other))
+	if (likely(!other) || READ_ONCE(other->held))
 		return false;
 	return lbdr_event_opens(flow->event) || flow->event == LBDR_EVENT_UDP ||
 	       lbdr_schedule_stray_action(ln, other, flow) == LBDR_STRAY_SCHEDULE;
@@ -232,9 +232,12 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	service = marked ?: lbdr_service_of_flow(ln, flow);
 	if (service && lbdr_hook_decided(ln, skb, flow, marked))
 		return NF_ACCEPT;
-	if (unlikely(READ_ONCE(ln->n_held)) &&
-	    lbdr_hold_applies(ln, service, flow))
-		return lbdr_hook_drop_held(ln);
+	if (unlikely(READ_ONCE(ln->n_held))) {
+		if (lbdr_hold_defers(ln, service, flow))
+			return NF_ACCEPT;
+		if (lbdr_hold_applies(ln, service, flow))
+			return lbdr_hook_drop_held(ln);
+	}
 	if (!service)
 		return NF_ACCEPT;
 	/* On the loopback device the datagrams of a local client would lose their route. */
@@ -498,7 +501,9 @@ static unsigned int lbdr_hook_marked(struct lbdr_net *ln, struct sk_buff *skb,
 	if (skb->mark)
 		service = lbdr_service_of_mark(ln, family, skb->mark,
 					       lbdr_domain_of_dev(ln, skb->dev));
-	if (!service && !error)
+	/* Packets of held services may be left to this hook, see lbdr_hold_defers(). */
+	if (!service && !error &&
+	    (likely(!READ_ONCE(ln->n_held_services)) || !lbdr_hook_vip(ln, skb, family)))
 		return NF_ACCEPT;
 	if (!lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;

@@ -105,7 +105,8 @@ enum lbdr_hook {
  * @draining: draining servers; @config and @lock
  * @held_servers: held servers; @config and @lock
  * @held_services: held services; @config and @lock
- * @n_held_services: number of @held_services; @config and @lock
+ * @n_held_services: number of @held_services; WRITE_ONCE() under @config and @lock
+ * @hold_next: jiffies before which no hold time ends, while something is held; @lock
  * @n_held: number of held servers and services; changed by lbdr_hold_count() under
  *	@config and @lock
  * @drain: removes draining servers whose connections have ended, and what was held
@@ -165,6 +166,7 @@ struct lbdr_net {
 	struct list_head	held_servers;
 	struct list_head	held_services;
 	u32			n_held_services;
+	unsigned long		hold_next;
 	u32			n_held;
 	struct delayed_work	drain;
 	struct work_struct	lro;

@@ -176,6 +176,9 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 	if (!room) {
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_CONN_MAX);
+	} else if (!result->server && READ_ONCE(service->n_held)) {
+		result->has_keep = false;
+		lbdr_peek_held(result);
 	} else if (!result->server) {
 		result->has_keep = false;
 		result->refuse =
@@ -189,12 +192,13 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 
 /*
  * One netfilter hook: the hook of fwmark services if @marked is set, otherwise the hook
- * of all other services. Returns true if the packet does not go on to the next hook.
- * @result is unchanged if the packet belongs to no connection and no service.
+ * of all other services. A held service matches if @held is set. Returns true if the
+ * packet does not go on to the next hook. @result is unchanged if the packet belongs to
+ * no connection and no service.
  */
 static bool lbdr_peek_walk(struct lbdr_net *ln,
 			   const struct lbdr_peek_packet *packet,
-			   const struct lbdr_service *marked,
+			   const struct lbdr_service *marked, bool held,
 			   struct lbdr_peek_result *result)
 {
 	struct lbdr_conn *conn = lbdr_conn_peek(ln, &packet->flow);
@@ -203,7 +207,7 @@ static bool lbdr_peek_walk(struct lbdr_net *ln,
 		       lbdr_state_closing(READ_ONCE(conn->state));
 
 	service = marked ?: lbdr_service_of_flow(ln, &packet->flow);
-	if ((!conn || closing) && !service)
+	if ((!conn || closing) && (!service || (service->held && !held)))
 		return false;
 	*result = (struct lbdr_peek_result) {
 		.drop	 = LBDR_DROPS,
@@ -229,6 +233,22 @@ static bool lbdr_peek_vip(const struct lbdr_net *ln,
 					 lbdr_vips_has6(ln, &flow->v6.vip);
 }
 
+/* Both hooks. With entry LOCAL_IN, packets pass the hook of fwmark services first. */
+static bool lbdr_peek_hooks(struct lbdr_net *ln,
+			    const struct lbdr_peek_packet *packet,
+			    const struct lbdr_service *marked, bool held,
+			    struct lbdr_peek_result *result)
+{
+	bool input = ln->entry == LBDR_ENTRY_INPUT;
+
+	if (input && marked && lbdr_peek_walk(ln, packet, marked, held, result))
+		return true;
+	if (lbdr_peek_vip(ln, &packet->flow) &&
+	    lbdr_peek_walk(ln, packet, NULL, held, result))
+		return true;
+	return !input && marked && lbdr_peek_walk(ln, packet, marked, held, result);
+}
+
 /**
  * lbdr_peek() - Simulate a packet from the network
  * @ln: the namespace
@@ -247,7 +267,6 @@ void lbdr_peek(struct lbdr_net *ln, const struct lbdr_peek_packet *packet,
 {
 	const struct lbdr_flow *flow = &packet->flow;
 	const struct lbdr_service *marked = NULL;
-	bool vip = lbdr_peek_vip(ln, flow);
 
 	*result = (struct lbdr_peek_result) {
 		.verdict = LBDR_TRACE_VERDICT_PASS,
@@ -256,13 +275,8 @@ void lbdr_peek(struct lbdr_net *ln, const struct lbdr_peek_packet *packet,
 	if (packet->mark)
 		marked = lbdr_service_of_mark(ln, flow->family, packet->mark,
 					      lbdr_flow_domain(flow));
-	/* With entry LOCAL_IN, packets pass the hook of fwmark services first. */
-	if (ln->entry == LBDR_ENTRY_INPUT && marked &&
-	    lbdr_peek_walk(ln, packet, marked, result))
-		return;
-	if (vip && lbdr_peek_walk(ln, packet, NULL, result))
-		return;
-	if (ln->entry != LBDR_ENTRY_INPUT && marked)
-		lbdr_peek_walk(ln, packet, marked, result);
+	/* A held service matches last, see lbdr_hold_defers(). */
+	if (!lbdr_peek_hooks(ln, packet, marked, false, result) && !result->service)
+		lbdr_peek_hooks(ln, packet, marked, true, result);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_peek);

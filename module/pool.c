@@ -151,11 +151,16 @@ bool lbdr_pool_is_current(const struct lbdr_service *service,
  * lbdr_pool_may_wait() - Check whether a pool may be left to the work item
  * @service: the service
  *
+ * A pool without servers is replaced at once: clients would be refused meanwhile.
+ *
  * Context: process, lbdr_net.config held.
  */
 bool lbdr_pool_may_wait(const struct lbdr_service *service)
 {
-	return service->n_servers > POOL_SMALL &&
+	const struct lbdr_pool *pool =
+		rcu_dereference_protected(service->pool, true);
+
+	return pool->n && service->n_servers > POOL_SMALL &&
 	       time_before(jiffies, service->pool_built + POOL_AGE);
 }
 

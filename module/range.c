@@ -3,8 +3,9 @@
  * Services of many ports. Each VIP (with its family, protocol and L3 domain) that has
  * such services has one array of its ranges of ports, sorted by their ports, and one
  * service of all ports. Ranges of a VIP do not overlap, so a packet finds its range by a
- * binary search. Held services (hold.c) follow the sorted ranges in the array. They may
- * overlap, and only packets that no other service matches search them.
+ * binary search. The ranges of held services (hold.c) follow in the same array, sorted by
+ * their first ports. They may overlap, and only packets that no other service matches
+ * search them.
  *
  * Packets read the arrays under rcu_read_lock(). An array is immutable. A commit makes
  * another one for each VIP that it changes, however many ranges it adds and removes:
@@ -28,25 +29,32 @@
 #include "range.h"
 #include "service.h"
 
+/**
+ * struct lbdr_range - a service of a range of ports
+ * @service: the service
+ * @first: its first port
+ * @last: its last port
+ * @reach: of a held service: the largest @last of this and the held ranges before it
+ */
 struct lbdr_range {
 	struct lbdr_service	*service;
 	u16			first;
 	u16			last;
+	u16			reach;
 };
 
 /**
  * struct lbdr_ranges - the services of many ports of a VIP; immutable
  * @rcu: frees the array
- * @all: the service of all ports, or NULL
- * @n: number of sorted @ranges
- * @n_held: number of held services, including that of all ports
- * @ranges: in the order of their ports, then those of the held services
+ * @all: the service of all ports, or NULL. This and @n are indexed by whether services
+ *	are held
+ * @n: number of ranges
+ * @ranges: in the order of their ports, first the ones that are not held
  */
 struct lbdr_ranges {
 	struct rcu_head		rcu;
-	struct lbdr_service	*all;
-	u32			n;
-	u32			n_held;
+	struct lbdr_service	*all[2];
+	u32			n[2];
 	struct lbdr_range	ranges[];
 };
 
@@ -57,8 +65,7 @@ struct lbdr_ranges {
  * @ranges: published services, or NULL; RCU, replaced under lbdr_net.config
  * @next: from lbdr_range_prepare() to lbdr_range_publish()
  * @n: number of linked services
- * @added: services to be added to the sorted part of @ranges
- * @held: services to be added to the held part of @ranges
+ * @added: services to be added to @ranges, indexed by whether they are held
  * @changed: in lbdr_net.wide_changed if @next is to be made
  * @rcu: frees it
  */
@@ -68,8 +75,7 @@ struct lbdr_range_vip {
 	struct lbdr_ranges __rcu	*ranges;
 	struct lbdr_ranges		*next;
 	u32				n;
-	struct list_head		added;
-	struct list_head		held;
+	struct list_head		added[2];
 	struct list_head		changed;
 	struct rcu_head			rcu;
 };
@@ -136,8 +142,8 @@ static struct lbdr_range_vip *lbdr_range_vip_add(struct lbdr_net *ln,
 	if (!vip)
 		return ERR_PTR(-ENOMEM);
 	memcpy(&vip->key, key, offsetof(struct lbdr_service_key, port));
-	INIT_LIST_HEAD(&vip->added);
-	INIT_LIST_HEAD(&vip->held);
+	INIT_LIST_HEAD(&vip->added[false]);
+	INIT_LIST_HEAD(&vip->added[true]);
 	INIT_LIST_HEAD(&vip->changed);
 	err = rhashtable_lookup_insert_fast(&ln->wide, &vip->node, lbdr_range_params);
 	if (!err)
@@ -166,7 +172,7 @@ int lbdr_range_link(struct lbdr_net *ln, struct lbdr_service *service)
 	if (IS_ERR(vip))
 		return PTR_ERR(vip);
 	service->vip = vip;
-	list_add_tail(&service->added, &vip->added);
+	list_add_tail(&service->added, &vip->added[false]);
 	vip->n++;
 	lbdr_range_mark(ln, vip);
 	WRITE_ONCE(ln->n_wide, ln->n_wide + 1);
@@ -222,10 +228,8 @@ void lbdr_range_leave(struct lbdr_net *ln, struct lbdr_service *service)
  */
 void lbdr_range_hold(struct lbdr_net *ln, struct lbdr_service *service, bool held)
 {
-	struct lbdr_range_vip *vip = service->vip;
-
 	lbdr_range_leave(ln, service);
-	list_add_tail(&service->added, held ? &vip->held : &vip->added);
+	list_add_tail(&service->added, &service->vip->added[held]);
 }
 
 static int lbdr_range_order(const void *a, const void *b)
@@ -239,78 +243,86 @@ static struct lbdr_range lbdr_range_of(struct lbdr_service *service)
 	return (struct lbdr_range) {
 		.service = service,
 		.first = ntohs(service->key.port),
-		.last = service->key.port ? ntohs(service->key.last_port) : U16_MAX,
+		.last = ntohs(service->key.last_port),
 	};
 }
 
-static void lbdr_range_append(struct lbdr_ranges *ranges, struct lbdr_service *service)
+/*
+ * Merges @n ranges of @a that stay and @m new ones of @b. Adding one to many ranges takes
+ * a walk over these, and does not sort them again. Returns the number of ranges in @to.
+ */
+static u32 lbdr_range_merge(struct lbdr_range *to, const struct lbdr_range *a, u32 n,
+			    const struct lbdr_range *b, u32 m)
 {
-	if (!service->key.port)
-		ranges->all = service;
-	else
-		ranges->ranges[ranges->n++] = lbdr_range_of(service);
-}
+	u32 i = 0;
 
-/* Adding one to many ranges takes a walk over these, and does not sort them again. */
-static void lbdr_range_merge(struct lbdr_ranges *to, const struct lbdr_range *a, u32 n,
-			     const struct lbdr_range *b, u32 m)
-{
 	while (n || m) {
 		if (n && a->service->leaving) {
 			a++;
 			n--;
 		} else if (!m || (n && a->first < b->first)) {
-			to->ranges[to->n++] = *a++;
+			to[i++] = *a++;
 			n--;
 		} else {
-			to->ranges[to->n++] = *b++;
+			to[i++] = *b++;
 			m--;
 		}
 	}
+	return i;
 }
 
-/* Appends the held services, after the last sorted range. */
-static void lbdr_range_append_held(struct lbdr_ranges *to, struct lbdr_range_vip *vip,
-				   const struct lbdr_ranges *now)
+/* The ranges that are held, or those that are not. */
+static const struct lbdr_range *lbdr_range_part(const struct lbdr_ranges *ranges,
+						bool held)
 {
-	const struct lbdr_range *range = now ? now->ranges + now->n : NULL;
-	const struct lbdr_range *end = now ? range + now->n_held : NULL;
-	struct lbdr_service *service;
+	return ranges->ranges + (held ? ranges->n[false] : 0);
+}
 
-	for (; range < end; range++)
-		if (!range->service->leaving)
-			to->ranges[to->n + to->n_held++] = *range;
-	list_for_each_entry(service, &vip->held, added)
-		to->ranges[to->n + to->n_held++] = lbdr_range_of(service);
+/* Fills one part of @next, that of held services last. @added: room for new ranges */
+static void lbdr_range_fill(struct lbdr_ranges *next, const struct lbdr_ranges *now,
+			    const struct list_head *services, bool held,
+			    struct lbdr_range *added)
+{
+	struct lbdr_range *to = next->ranges + (held ? next->n[false] : 0);
+	struct lbdr_service *service;
+	u32 n = 0, i;
+
+	if (now && now->all[held] && !now->all[held]->leaving)
+		next->all[held] = now->all[held];
+	list_for_each_entry(service, services, added) {
+		if (service->key.port)
+			added[n++] = lbdr_range_of(service);
+		else
+			next->all[held] = service;
+	}
+	sort(added, n, sizeof(*added), lbdr_range_order, NULL);
+	next->n[held] = lbdr_range_merge(to, now ? lbdr_range_part(now, held) : NULL,
+					 now ? now->n[held] : 0, added, n);
+	for (i = 0; i < next->n[held]; i++)
+		to[i].reach = max(to[i].last, i ? to[i - 1].reach : 0);
 }
 
 static int lbdr_range_prepare_vip(struct lbdr_net *ln, struct lbdr_range_vip *vip)
 {
 	const struct lbdr_ranges *now = lbdr_range_now(ln, vip);
-	struct lbdr_ranges *next, *added;
+	u32 n = 0, n_now = now ? now->n[false] + now->n[true] : 0;
 	struct lbdr_service *service;
-	u32 n = 0, n_next = now ? now->n + now->n_held : 0;
+	struct lbdr_range *added;
+	struct lbdr_ranges *next;
 
-	list_for_each_entry(service, &vip->added, added)
+	list_for_each_entry(service, &vip->added[false], added)
 		n++;
-	list_for_each_entry(service, &vip->held, added)
-		n_next++;
-	added = kvzalloc(struct_size(added, ranges, n), GFP_KERNEL_ACCOUNT);
-	next = kvzalloc(struct_size(next, ranges, n + n_next), GFP_KERNEL_ACCOUNT);
+	list_for_each_entry(service, &vip->added[true], added)
+		n++;
+	added = kvmalloc_array(n ?: 1, sizeof(*added), GFP_KERNEL_ACCOUNT);
+	next = kvzalloc(struct_size(next, ranges, n + n_now), GFP_KERNEL_ACCOUNT);
 	if (!added || !next) {
 		kvfree(added);
 		kvfree(next);
 		return -ENOMEM;
 	}
-	list_for_each_entry(service, &vip->added, added)
-		lbdr_range_append(added, service);
-	sort(added->ranges, added->n, sizeof(*added->ranges), lbdr_range_order, NULL);
-	lbdr_range_merge(next, now ? now->ranges : NULL, now ? now->n : 0,
-			 added->ranges, added->n);
-	next->all = added->all;
-	if (!next->all && now && now->all && !now->all->leaving)
-		next->all = now->all;
-	lbdr_range_append_held(next, vip, now);
+	lbdr_range_fill(next, now, &vip->added[false], false, added);
+	lbdr_range_fill(next, now, &vip->added[true], true, added);
 	kvfree(added);
 	vip->next = next;
 	return 0;
@@ -339,12 +351,13 @@ int lbdr_range_prepare(struct lbdr_net *ln)
 	return 0;
 }
 
-/* The new services of the list, and those that are held or released, have their place. */
-static void lbdr_range_settle(struct list_head *list)
+/* The new services, and those that are held or released, have their place. */
+static void lbdr_range_settle(struct lbdr_range_vip *vip)
 {
 	struct lbdr_service *service, *next;
 
-	list_for_each_entry_safe(service, next, list, added) {
+	list_splice_tail_init(&vip->added[true], &vip->added[false]);
+	list_for_each_entry_safe(service, next, &vip->added[false], added) {
 		service->leaving = false;
 		list_del_init(&service->added);
 	}
@@ -365,8 +378,7 @@ void lbdr_range_publish(struct lbdr_net *ln)
 	lockdep_assert_held(&ln->config);
 
 	list_for_each_entry_safe(vip, next, &ln->wide_changed, changed) {
-		lbdr_range_settle(&vip->added);
-		lbdr_range_settle(&vip->held);
+		lbdr_range_settle(vip);
 		lbdr_range_set(ln, vip, vip->next);
 		vip->next = NULL;
 		list_del_init(&vip->changed);
@@ -389,12 +401,12 @@ void lbdr_range_cancel(struct lbdr_net *ln)
 
 	list_for_each_entry_safe(vip, next, &ln->wide_changed, changed) {
 		now = lbdr_range_now(ln, vip);
-		for (i = 0; now && i < now->n + now->n_held; i++)
+		for (i = 0; now && i < now->n[false] + now->n[true]; i++)
 			now->ranges[i].service->leaving = false;
-		if (now && now->all)
-			now->all->leaving = false;
-		lbdr_range_settle(&vip->added);
-		lbdr_range_settle(&vip->held);
+		for (i = 0; now && i < ARRAY_SIZE(now->all); i++)
+			if (now->all[i])
+				now->all[i]->leaving = false;
+		lbdr_range_settle(vip);
 		kvfree(vip->next);
 		vip->next = NULL;
 		list_del_init(&vip->changed);
@@ -428,7 +440,7 @@ void lbdr_range_clear(struct lbdr_net *ln)
 /* The index of the first range that ends at @port or above. */
 static u32 lbdr_range_search(const struct lbdr_ranges *ranges, u16 port)
 {
-	u32 low = 0, high = ranges->n, middle;
+	u32 low = 0, high = ranges->n[false], middle;
 
 	while (low < high) {
 		middle = (low + high) / 2;
@@ -467,35 +479,53 @@ struct lbdr_service *lbdr_range_find(struct lbdr_net *ln,
 	if (!ranges)
 		return NULL;
 	i = lbdr_range_search(ranges, port);
-	if (i < ranges->n && ranges->ranges[i].first <= port)
+	if (i < ranges->n[false] && ranges->ranges[i].first <= port)
 		return ranges->ranges[i].service;
-	return ranges->all;
+	return ranges->all[false];
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_range_find);
+
+/* The number of held ranges that begin at @port or below. */
+static u32 lbdr_range_search_held(const struct lbdr_ranges *ranges, u16 port)
+{
+	const struct lbdr_range *held = lbdr_range_part(ranges, true);
+	u32 low = 0, high = ranges->n[true], middle;
+
+	while (low < high) {
+		middle = (low + high) / 2;
+		if (held[middle].first <= port)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
 
 /**
  * lbdr_range_find_held() - Look up the held service of a port
  * @ln: the namespace
  * @key: of a packet, with one port
  *
+ * Walks over several ranges only if held ranges overlap.
+ *
  * Context: rcu_read_lock() held.
- * Return: the service of the fewest ports, or NULL.
+ * Return: a held service whose range has the port, else that of all ports, or NULL.
  */
 struct lbdr_service *lbdr_range_find_held(struct lbdr_net *ln,
 					  const struct lbdr_service_key *key)
 {
 	const struct lbdr_ranges *ranges = lbdr_range_lookup(ln, key);
-	const struct lbdr_range *range, *found = NULL;
+	const struct lbdr_range *held;
 	u16 port = ntohs(key->port);
 	u32 i;
 
-	for (i = 0; ranges && i < ranges->n_held; i++) {
-		range = &ranges->ranges[ranges->n + i];
-		if (port >= range->first && port <= range->last &&
-		    (!found || range->last - range->first < found->last - found->first))
-			found = range;
-	}
-	return found ? found->service : NULL;
+	if (!ranges)
+		return NULL;
+	held = lbdr_range_part(ranges, true);
+	for (i = lbdr_range_search_held(ranges, port); i && held[i - 1].reach >= port; i--)
+		if (held[i - 1].last >= port)
+			return held[i - 1].service;
+	return ranges->all[true];
 }
 
 /**
@@ -520,7 +550,7 @@ lbdr_range_overlapping(struct lbdr_net *ln, const struct lbdr_service_key *key,
 	rcu_read_lock();
 	ranges = lbdr_range_lookup(ln, key);
 	i = ranges ? lbdr_range_search(ranges, ntohs(key->port)) : 0;
-	for (; ranges && !found && i < ranges->n &&
+	for (; ranges && !found && i < ranges->n[false] &&
 	     ranges->ranges[i].first <= ntohs(key->last_port); i++) {
 		service = ranges->ranges[i].service;
 		if (!lbdr_service_key_equal(&service->key, key) &&

@@ -58,7 +58,7 @@ __always_inline bool lbdr_schedule_bad_source(struct net *net,
  * Chooses a server. A server may be removed after it was chosen: it is then only in the
  * replaced pool, and the next try reads the new pool. After three removals in a row
  * the dead server is used. Its connection is not found by later packets, and the
- * client's next SYN starts a new one.
+ * client's next SYN starts a new one. The same applies to a server that is held.
  */
 static struct lbdr_server *
 lbdr_schedule_pick(struct lbdr_net *ln, const struct lbdr_service *service,
@@ -71,7 +71,7 @@ lbdr_schedule_pick(struct lbdr_net *ln, const struct lbdr_service *service,
 	do {
 		server = persist ? lbdr_persist_pick(ln, service, flow) :
 				   lbdr_pool_pick(service, flow);
-	} while (server && unlikely(READ_ONCE(server->dead)) && --tries);
+	} while (server && unlikely(lbdr_server_gone(server)) && --tries);
 	return server;
 }
 
@@ -125,7 +125,8 @@ struct lbdr_server *lbdr_schedule_error(struct lbdr_net *ln,
 	if (!READ_ONCE(service->settings.persist))
 		return NULL;
 	template = lbdr_persist_peek(ln, service, flow, &usable);
-	return template && usable ? template->server : NULL;
+	return template && usable && !lbdr_server_gone(template->server) ?
+	       template->server : NULL;
 }
 
 /*
@@ -266,6 +267,11 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		server = lbdr_peers_not_back(ln, service, server,
 					     lbdr_flow_domain(flow));
 	trace_lbdr_schedule(ln, service, flow, server);
+	if (!server && unlikely(READ_ONCE(service->n_held))) {
+		/* The client tries again, and a held server may be back then. */
+		lbdr_drop(ln, LBDR_DROP_SERVER_HELD);
+		return NULL;
+	}
 	if (!server) {
 		*verdict = lbdr_schedule_refuse(ln, skb, service, flow);
 		lbdr_drop(ln, LBDR_DROP_NO_SERVER);

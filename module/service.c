@@ -482,7 +482,8 @@ err_marked:
  *
  * Without services the namespace holds no reference to the module. Module exit waits
  * for the caller: for commands when it unregisters the netlink family, for the exit of
- * a namespace when it unregisters the pernet operations.
+ * a namespace when it unregisters the pernet operations, and for the work item that
+ * removes held services in lbdr_drain_net_exit().
  *
  * Context: process, may sleep; lbdr_net.config held.
  */
