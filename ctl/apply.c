@@ -336,7 +336,14 @@ static void write_server_change(FILE *out, const struct server *is,
 	char at[ENDPOINT_TEXT];
 
 	if (!is || is->draining) {
-		save_server(out, want, key, true);
+		save_server(out, "-a", want, key, true);
+		return;
+	}
+	/* Commands by name take no label, letters set all settings. */
+	if (is->at.port != want->at.port ||
+	    (want->at.port != want->service.at.port &&
+	     !settings_equal(is, want))) {
+		save_server(out, "-e", want, key, true);
 		return;
 	}
 	if (settings_equal(is, want))

@@ -164,6 +164,7 @@ int file_request(struct file *file, bool ipvsadm, struct request *req)
 
 	memset(req, 0, sizeof(*req));
 	req->ipvsadm = ipvsadm;
+	req->in_file = true;
 	status = options_read(file->count + 1, file->words, req);
 	if (status)
 		return status;
@@ -236,6 +237,7 @@ static void skip_service(struct file *file, struct request *req)
 	skip(file, fault_text());
 	memset(req, 0, sizeof(*req));
 	req->ipvsadm = ipvsadm;
+	req->in_file = true;
 	if (!options_service(file->count + 1, file->words, req) ||
 	    req->verb != &verbs[VERB_ADD_SERVICE])
 		return;

@@ -327,13 +327,13 @@ static bool same_ports(const struct endpoint *a, const struct endpoint *b)
  * parse_server() - read the server of a service
  * @text: HOST or HOST:PORT
  * @service: the service
- * @any_port: take another port than the service's, as ipvsadm does with -g
- * @server: the address, with the service's ports
+ * @use: what becomes of another port than the service's
+ * @server: the address, with the service's ports or a label
  *
  * Return: 0 or -1.
  */
 int parse_server(const char *text, const struct service_key *service,
-		 bool any_port, struct endpoint *server)
+		 enum port_use use, struct endpoint *server)
 {
 	const struct endpoint *at = &service->at;
 	char copy[PARTS_TEXT];
@@ -350,11 +350,14 @@ int parse_server(const char *text, const struct service_key *service,
 	if (is_loopback(server))
 		return lacks("server '%s' not supported: use another address of the director",
 			     text);
-	if (port && !any_port && !same_ports(server, at))
+	if (!port || use == PORT_OF_SERVICE || same_ports(server, at)) {
+		server->port = at->port;
+		server->last_port = at->last_port;
+		return 0;
+	}
+	if (use == PORT_REFUSED || at->last_port || server->last_port)
 		return fault("%s: server port must equal the service port with direct routing",
 			     text);
-	server->port = at->port;
-	server->last_port = at->last_port;
 	return 0;
 }
 

@@ -62,6 +62,18 @@ int request_service(struct request *req)
 	return parse_vrf(req->vrf_text, req->service.vrf);
 }
 
+/*
+ * ipvsadm replaces the port of a server by that of its service, except for a service by
+ * firewall mark. A file has what the kernel reported.
+ */
+static enum port_use port_use(const struct request *req)
+{
+	if (!req->letters)
+		return PORT_REFUSED;
+	return req->in_file || req->service.fwmark ? PORT_LABEL :
+						     PORT_OF_SERVICE;
+}
+
 static int read_server(struct request *req)
 {
 	if (!req->server_text && (req->verb->needs & NEEDS_SERVER))
@@ -72,7 +84,7 @@ static int read_server(struct request *req)
 	/* As a filter of connections it stands alone, too. */
 	if (!req->has_service)
 		return parse_any_server(req->server_text, &req->server);
-	return parse_server(req->server_text, &req->service, req->letters,
+	return parse_server(req->server_text, &req->service, port_use(req),
 			    &req->server);
 }
 

@@ -99,14 +99,16 @@ static bool same_server(const struct server *a, const struct server *b)
 	return there(a) && there(b) && !endpoint_compare(&a->at, &b->at);
 }
 
-/* A server of many ports is told by its address. */
+/* With the port of the service: that of the server may be a label. */
 static const char *server_text(const struct server *server, bool numeric,
 			       char *text)
 {
-	if (!server->at.port || server->at.last_port)
-		return address_text(&server->at, text);
-	return endpoint_text(&server->at, server->service.protocol, numeric,
-			     text);
+	struct endpoint at = server->at;
+
+	at.port = server->service.at.port;
+	if (!at.port || at.last_port)
+		return address_text(&at, text);
+	return endpoint_text(&at, server->service.protocol, numeric, text);
 }
 
 static void print_server(const char *title, const struct server *server,

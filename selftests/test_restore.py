@@ -149,6 +149,28 @@ def test_ipvsadm():
     afresh()
 
 
+LABELS = """-A -t %(vip)s:80 -s rr
+-a -t %(vip)s:80 -r 192.168.1.62:8080 -g -w 3
+-A -f 7 -s rr
+-a -f 7 -r 192.168.1.64:80 -g -w 1
+""" % {"vip": VIP[4]}
+
+
+def test_labels():
+    """A server's port that is not its service's: kept, without effect on packets."""
+    afresh()
+    restore(LABELS)
+    ok(saved() == LABELS, "restore and save keep labels", saved())
+    with net.connect(4) as sock:
+        ok(sock.recv(1) == b"a", "packets keep the port that the client sent to")
+    lbctl("edit-server", "-t", VIP[4] + ":80", "-r", "192.168.1.62", "-w", "4")
+    ok(":8080 -g -w 4\n" in saved(), "edit-server keeps the label", saved())
+    done = restore(LABELS.replace(":8080", ":8081"), "apply")
+    ok(done.stdout == "-e -t %s:80 -r 192.168.1.62:8081 -g -w 3\n" % VIP[4],
+       "apply changes the label", done.stdout + done.stderr)
+    ok(saved() == LABELS.replace(":8080", ":8081"), "to that of the file", saved())
+
+
 def test_failing_line():
     afresh()
     good = ["-A -t 10.0.0.1:80 -s rr", "-a -t 10.0.0.1:80 -r 10.0.0.2 -w 3",
