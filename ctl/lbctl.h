@@ -118,7 +118,7 @@ struct nl_answer {
 	char sentence[512];	/* the kernel's own, may be empty */
 };
 
-/* Returns false when the message makes no sense. */
+/* Returns false if the message is malformed. */
 typedef bool (*nl_reader)(const struct nlmsghdr *nlh, void *data);
 
 struct ifaddrs;

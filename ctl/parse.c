@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads the words of a command line: numbers, addresses, ports, names. It
- * owns the sentence that says what is wrong with one. Nothing is guessed: what
- * the C library takes by generosity (signs, blanks, octal, "10.1" for
- * 10.0.0.1) is refused, for a director that forwards to an address that nobody
- * meant is worse than one that asks again.
+ * Parses numbers, addresses, ports and names of a command line, and keeps the error
+ * message. Stricter than the C library: signs, whitespace, octal numbers and "10.1"
+ * for 10.0.0.1 are refused, since a director must not forward to an unintended address.
  */
 #include <arpa/inet.h>
 #include <netinet/ether.h>
@@ -100,7 +98,7 @@ int parse_number(const char *what, const char *text, __u32 min, __u32 max,
 	return 0;
 }
 
-/* Numbers alone make a range, for names have hyphens in them. */
+/* Only numbers form a range: names may contain hyphens. */
 static int parse_range(const char *text, const char *hyphen,
 		       struct endpoint *at)
 {
@@ -406,7 +404,7 @@ int parse_client(const char *text, struct endpoint *client, __u8 *prefix)
 	return 0;
 }
 
-/* An address alone, IPv6 in brackets or without. No name: it goes to a NIC. */
+/* An address without port, IPv6 with or without brackets. Names are not resolved. */
 int parse_vip(const char *text, struct endpoint *vip)
 {
 	size_t length = strlen(text);

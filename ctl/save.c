@@ -55,7 +55,7 @@ const char *save_key(const struct service_key *key, bool numeric, char *text)
 	return text;
 }
 
-/* The options that restore a service, those alone that are not usual. */
+/* The options that restore a service, unless they are the defaults. */
 static void save_settings(FILE *out, const struct service *service)
 {
 	int family = service->key.at.family;

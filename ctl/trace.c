@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which server a client would get, and why: what the kernel says of a packet that
- * there is not, in the order of the packet's walk.
+ * Shows which server a client would get, and why, in the order of the lookup in the
+ * module.
  */
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -371,7 +371,7 @@ struct report {
 	bool told;
 };
 
-/* The strings are the message's, so it is told while that is there. */
+/* Printed at once: the strings point into the message. */
 static bool read_trace(const struct nlmsghdr *nlh, void *data)
 {
 	struct report *report = data;

@@ -28,7 +28,7 @@ def restore(text, *how, check=True):
 
 
 def random_rules(dice):
-    """Lines of a file, of a service and its servers each; sometimes with time-outs
+    """Lines of a file, of a service and its servers each; sometimes with timeouts
     and an entry before them."""
     groups, keys, schedulers = [], set(), genl.schedulers()
     for _ in range(dice.randrange(12)):

@@ -438,7 +438,7 @@ static void check_set(void)
 	kernel_reset();
 	run_quiet("set-timeout established=7200 syn_recv=30");
 	saves("--set 7200 0 0\nset-timeout syn_recv=30\n",
-	      "save writes the time-outs that ipvsadm knows as --set");
+	      "save writes the timeouts that ipvsadm knows as --set");
 	run_quiet("set-timeout established=900");
 	saves("set-timeout syn_recv=30\n", "and the others as set-timeout");
 }
