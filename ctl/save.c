@@ -55,7 +55,7 @@ const char *save_key(const struct service_key *key, bool numeric, char *text)
 	return text;
 }
 
-/* The options that restore a service, those alone that are not usual. */
+/* The options that restore a service, unless they are the defaults. */
 static void save_settings(FILE *out, const struct service *service)
 {
 	int family = service->key.at.family;
@@ -102,13 +102,13 @@ void save_service(FILE *out, const struct service *service, const char *text,
 	fputc('\n', out);
 }
 
-/* The command that adds a server to the service whose key is @text. */
-void save_server(FILE *out, const struct server *server, const char *text,
-		 bool numeric)
+/* The command, -a or -e, that gives a server of the service @text its settings. */
+void save_server(FILE *out, const char *command, const struct server *server,
+		 const char *text, bool numeric)
 {
 	char at[ENDPOINT_TEXT];
 
-	fprintf(out, "-a %s -r %s -g", text,
+	fprintf(out, "%s %s -r %s -g", command, text,
 		save_endpoint(&server->at, server->service.protocol, numeric,
 			      at));
 	settings_save(out, NULL, server);
@@ -127,7 +127,7 @@ static void save_servers(FILE *out, const struct snapshot *shot,
 	for (i = 0; i < count; i++) {
 		/* One that drains has been removed, and is on its way. */
 		if (!servers[i].draining)
-			save_server(out, &servers[i], text, numeric);
+			save_server(out, "-a", &servers[i], text, numeric);
 	}
 }
 

@@ -15,7 +15,6 @@ struct lbdr_nl_server_key {
 static int lbdr_nl_parse_server_key(struct genl_info *info,
 				    struct lbdr_nl_server_key *key)
 {
-	const struct nlattr *port = info->attrs[LBDR_A_SERVER_PORT];
 	int err;
 
 	err = lbdr_nl_parse_nested_key(lbdr_net(genl_info_net(info)),
@@ -27,18 +26,26 @@ static int lbdr_nl_parse_server_key(struct genl_info *info,
 		GENL_SET_ERR_MSG(info, "address of the server is required");
 		return -EINVAL;
 	}
-	err = lbdr_nl_parse_unicast(info->attrs[LBDR_A_SERVER_ADDRESS],
-				    key->service.family, &key->addr,
-				    info->extack);
-	if (err)
-		return err;
-	if (port && nla_get_be16(port) &&
-	    nla_get_be16(port) != key->service.port) {
-		NL_SET_ERR_MSG_ATTR(info->extack, port,
-				    "invalid port of the server: direct routing changes no port, so it must be the service's");
-		return -EINVAL;
-	}
-	return 0;
+	return lbdr_nl_parse_unicast(info->attrs[LBDR_A_SERVER_ADDRESS],
+				     key->service.family, &key->addr,
+				     info->extack);
+}
+
+/* Direct routing changes no port: another port than the service's is a label. */
+static int lbdr_nl_parse_label(const struct genl_info *info,
+			       const struct lbdr_service_key *service,
+			       __be16 *port)
+{
+	const struct nlattr *attr = info->attrs[LBDR_A_SERVER_PORT];
+
+	if (!attr)
+		return 0;
+	*port = nla_get_be16(attr) ?: service->port;
+	if (!service->last_port || *port == service->port)
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, attr,
+			    "invalid port of the server: must be the first one of the service's range");
+	return -EINVAL;
 }
 
 static int lbdr_nl_parse_forward(const struct genl_info *info)
@@ -54,6 +61,7 @@ static int lbdr_nl_parse_forward(const struct genl_info *info)
 
 /* Changes @settings by the attributes that are present. */
 static int lbdr_nl_parse_server_settings(const struct genl_info *info,
+					 const struct lbdr_service_key *service,
 					 struct lbdr_server_settings *settings)
 {
 	struct nlattr **attrs = info->attrs;
@@ -69,7 +77,7 @@ static int lbdr_nl_parse_server_settings(const struct genl_info *info,
 				 "invalid thresholds: the lower one must not be above the upper one");
 		return -ERANGE;
 	}
-	return 0;
+	return lbdr_nl_parse_label(info, service, &settings->port);
 }
 
 /*
@@ -107,14 +115,18 @@ static void lbdr_nl_warn_route(const struct lbdr_nl_cmd *cmd,
 static int lbdr_nl_stage_server_new(struct lbdr_nl_cmd *cmd,
 				    const struct lbdr_nl_server_key *key)
 {
-	struct lbdr_server_settings settings = { .weight = 1 };
+	struct lbdr_server_settings settings = {
+		.weight = 1,
+		.port = key->service.port,
+	};
 	struct lbdr_staged_service *service;
 	int err;
 
 	service = lbdr_nl_staged_service(cmd, &key->service);
 	if (IS_ERR(service))
 		return PTR_ERR(service);
-	err = lbdr_nl_parse_server_settings(cmd->info, &settings);
+	err = lbdr_nl_parse_server_settings(cmd->info, &key->service,
+					    &settings);
 	if (err)
 		return err;
 	err = lbdr_config_server_add(cmd->config, service, &key->addr,
@@ -168,7 +180,8 @@ static int lbdr_nl_stage_server_set(struct lbdr_nl_cmd *cmd,
 		return PTR_ERR(staged);
 	settings = staged->settings;
 	err = lbdr_nl_refuse_held(cmd->info, staged) ?:
-	      lbdr_nl_parse_server_settings(cmd->info, &settings);
+	      lbdr_nl_parse_server_settings(cmd->info, &key->service,
+					    &settings);
 	if (!err)
 		staged->settings = settings;
 	return err;
@@ -304,7 +317,7 @@ int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
 	if (lbdr_nl_nest_key(msg, LBDR_A_SERVER_SERVICE, service) ||
 	    lbdr_nl_put_addr(msg, LBDR_A_SERVER_ADDRESS, server->family,
 			     &server->addr) ||
-	    nla_put_be16(msg, LBDR_A_SERVER_PORT, service->key.port) ||
+	    nla_put_be16(msg, LBDR_A_SERVER_PORT, server->port) ||
 	    (server->draining && nla_put_flag(msg, LBDR_A_SERVER_DRAIN)) ||
 	    (server->held &&
 	     nla_put_u32(msg, LBDR_A_SERVER_HOLD,
