@@ -15,6 +15,7 @@
 #include "conns.h"
 #include "flood.h"
 #include "flow.h"
+#include "limit.h"
 #include "persist.h"
 #include "pool.h"
 #include "sched.h"
@@ -25,8 +26,8 @@
 /* The server of the second service, struct conns.other */
 #define OTHER		2
 /* Entries that make the table nearly full, and those that leave no reserve */
-#define NEARLY		(lbdr_conn_max() - lbdr_conn_max() / 16 + 1)
-#define NO_RESERVE	(lbdr_conn_max() - lbdr_conn_max() / 64)
+#define NEARLY		(lbdr_limit_conn_max() - lbdr_limit_conn_max() / 16 + 1)
+#define NO_RESERVE	(lbdr_limit_conn_max() - lbdr_limit_conn_max() / 64)
 
 static u32 flood_picks;
 /* Packet of a client on this host; its device, which is NULL, and its TTL are read. */
@@ -408,7 +409,7 @@ static void flood_schedule_test(struct kunit *test)
 {
 	struct lbdr_flow flow = conns_flow(LBDR_V4, IPPROTO_TCP, 1);
 	struct conns *conns = test->priv;
-	int full = lbdr_conn_max();
+	int full = lbdr_limit_conn_max();
 	u64 before = lbdr_drop_count(conns->ln, LBDR_DROP_CONN_MAX);
 	struct lbdr_server *refused, *server;
 	unsigned int verdict, drop;
@@ -550,7 +551,7 @@ static void flood_scale_test(struct kunit *test)
 	struct lbdr_flow few = conns_flow(LBDR_V4, IPPROTO_UDP, 1);
 	struct lbdr_flow established = conns_flow(LBDR_V4, IPPROTO_UDP, 2);
 	struct lbdr_flow other = conns_flow(LBDR_V6, IPPROTO_UDP, 3);
-	int max = lbdr_conn_max(), parts, scales[5];
+	int max = lbdr_limit_conn_max(), parts, scales[5];
 	struct conns *conns = test->priv;
 	bool gone;
 

@@ -81,12 +81,6 @@ void lbdr_conn_free_reaped(struct lbdr_net *ln);
 long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn);
 u32 lbdr_conn_timeout(const struct lbdr_net *ln, const struct lbdr_conn *conn,
 		      u32 state);
-u32 lbdr_conn_max(void);
-u32 lbdr_conn_limit(const struct lbdr_net *ln);
-bool lbdr_conn_near_limit(struct lbdr_net *ln);
-bool lbdr_conn_full(const struct lbdr_net *ln);
-u32 lbdr_conn_linked(const struct lbdr_net *ln);
-u32 lbdr_conn_pending(const struct lbdr_net *ln);
 
 static inline const struct lbdr_key4 *lbdr_conn_key4(const struct lbdr_conn *conn)
 {

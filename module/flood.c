@@ -52,6 +52,7 @@
 #include "flood.h"
 #include "flow.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "pool.h"
 #include "sched.h"
 #include "service.h"
@@ -200,7 +201,7 @@ bool lbdr_flood_recent(const struct lbdr_net *ln)
 /* The entries that each service is guaranteed. */
 static u32 lbdr_flood_share(const struct lbdr_net *ln)
 {
-	return lbdr_conn_limit(ln) / 2 / max(atomic_read(&ln->n_holders), 1);
+	return lbdr_limit_conns(ln) / 2 / max(atomic_read(&ln->n_holders), 1);
 }
 
 static u32 lbdr_flood_held(const struct lbdr_service *service)
@@ -220,7 +221,7 @@ static u32 lbdr_flood_held(const struct lbdr_service *service)
  */
 u32 lbdr_flood_scale(const struct lbdr_net *ln)
 {
-	u32 max = lbdr_conn_limit(ln), n = atomic_read(&ln->n_conns);
+	u32 max = lbdr_limit_conns(ln), n = atomic_read(&ln->n_conns);
 	u32 unused = n < max ? max - n : 0;
 
 	return clamp_t(u64, (u64)unused * 2 * LBDR_FLOOD_SCALE / (max ?: 1),
@@ -493,9 +494,9 @@ out:
 static bool lbdr_flood_exhausted(const struct lbdr_net *ln,
 				 const struct lbdr_flood_claim *claim)
 {
-	u32 max = lbdr_conn_limit(ln);
+	u32 max = lbdr_limit_conns(ln);
 
-	return lbdr_conn_full(ln) ||
+	return lbdr_limit_full(ln) ||
 	       (claim->held > claim->share &&
 		(u32)atomic_read(&ln->n_conns) >= max - max / RESERVE);
 }
@@ -523,12 +524,12 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 {
 	struct lbdr_flood_claim claim = lbdr_flood_claim(ln, service);
 	bool exhausted = lbdr_flood_exhausted(ln, &claim);
-	u32 pending = lbdr_conn_pending(ln), linked = lbdr_conn_linked(ln);
-	u32 max = lbdr_conn_limit(ln);
+	u32 pending = lbdr_limit_pending(ln), linked = lbdr_limit_linked(ln);
+	u32 max = lbdr_limit_conns(ln);
 
 	if (exhausted && pending >= max / RESERVE)
 		return false;
-	if (!lbdr_conn_near_limit(ln))
+	if (!lbdr_limit_near(ln))
 		claim.worst = FLOOD_HALF_OPEN;
 	else if (linked <= max - 2 * (max / RESERVE))
 		claim.worst = FLOOD_FEW_RENEWALS;
@@ -564,7 +565,7 @@ enum lbdr_flood_admit lbdr_flood_admit(struct lbdr_net *ln,
 	u32 rate = READ_ONCE(conn_rate);
 	bool fast = unlikely(rate) && lbdr_flood_over_rate(ln, rate);
 
-	if (likely(!fast && !lbdr_conn_near_limit(ln)))
+	if (likely(!fast && !lbdr_limit_near(ln)))
 		return LBDR_FLOOD_ADMIT;
 	if (lbdr_flood_stateless(service))
 		return LBDR_FLOOD_ADMIT_STATELESS;
@@ -591,7 +592,7 @@ enum lbdr_flood_admit lbdr_flood_peek(struct lbdr_net *ln,
 
 	if (!lbdr_flood_interval_over(start))
 		count = atomic_read(&ln->rate_count);
-	if (!(rate && count >= rate) && !lbdr_conn_near_limit(ln))
+	if (!(rate && count >= rate) && !lbdr_limit_near(ln))
 		return LBDR_FLOOD_ADMIT;
 	if (lbdr_flood_stateless(service))
 		return LBDR_FLOOD_ADMIT_STATELESS;

@@ -5,6 +5,7 @@
  */
 #include "conn.h"
 #include "ingress.h"
+#include "limit.h"
 #include "netlink.h"
 #include "sched.h"
 #include "stats.h"
@@ -138,7 +139,7 @@ int lbdr_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 			  READ_ONCE(ln->n_services[LBDR_V6])) ||
 	      nla_put_u32(msg, LBDR_A_INFO_CONNS,
 			  atomic_read(&ln->n_conns)) ||
-	      nla_put_u32(msg, LBDR_A_INFO_CONN_MAX, lbdr_conn_limit(ln)) ||
+	      nla_put_u32(msg, LBDR_A_INFO_CONN_MAX, lbdr_limit_conns(ln)) ||
 	      lbdr_nl_put_settings(msg, ln) || lbdr_nl_put_drops(msg, ln);
 	lbdr_unlock(ln);
 	if (err) {

@@ -14,6 +14,7 @@
 #include "flood.h"
 #include "flow.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "nexthop.h"
 #include "peek.h"
 #include "peers.h"
@@ -133,7 +134,7 @@ static bool lbdr_peek_keep(struct lbdr_net *ln, struct lbdr_peek_result *result)
 		return false;
 	default:
 		result->keep = LBDR_TRACE_KEEP_CONNECTION;
-		return !lbdr_conn_full(ln);
+		return !lbdr_limit_full(ln);
 	}
 }
 
