@@ -72,6 +72,14 @@ struct counters {
 };
 
 /* Objects as the kernel reports them; order is the place in its dump. */
+/* Drop reasons of a service, of which the module has fewer. */
+#define SERVICE_DROPS_MAX	32
+
+struct service_drop {
+	char reason[16];
+	__u64 packets;
+};
+
 struct service {
 	struct service_key key;
 	char scheduler[LBDR_SCHED_NAME_LEN];
@@ -84,6 +92,8 @@ struct service {
 	__u8 prefix;		/* that persistence looks at */
 	struct timeouts timeouts;
 	struct counters stats;
+	struct service_drop drops[SERVICE_DROPS_MAX];
+	size_t nr_drops;
 	__u32 servers;
 	size_t order;
 };

@@ -430,16 +430,19 @@ struct lbdr_conn *lbdr_conn_peek(struct lbdr_net *ln,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_peek);
 
-/* As lbdr_conn_find(). @skb: the packet, or NULL. @returned: a server has sent it back */
+/*
+ * As lbdr_conn_find(). @skb: the packet, or NULL. @returned: set to the service of a
+ * packet that a server has sent back, else to NULL
+ */
 static __always_inline struct lbdr_conn *
 lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 		  const struct lbdr_flow *flow, const struct sk_buff *skb,
-		  bool *returned)
+		  struct lbdr_service **returned)
 {
 	struct lbdr_conn *conn = lbdr_conn_lookup(ln, family, flow);
 	u32 state;
 
-	*returned = false;
+	*returned = NULL;
 	if (!conn)
 		return NULL;
 
@@ -449,16 +452,14 @@ lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 	if (unlikely(READ_ONCE(conn->server->checked))) {
 		if (READ_ONCE(conn->server->dead))
 			goto kill;
-		*returned = skb && lbdr_peers_returned(ln, skb, flow, conn);
-		if (*returned)
-			return NULL;
+		if (skb && lbdr_peers_returned(ln, skb, flow, conn))
+			goto returned;
 	}
 	if (unlikely(lbdr_event_opens(flow->event))) {
 		if (lbdr_state_closing(state))
 			goto kill;
-		*returned = skb && lbdr_peers_returned(ln, skb, flow, conn);
-		if (*returned)
-			return NULL;
+		if (skb && lbdr_peers_returned(ln, skb, flow, conn))
+			goto returned;
 	}
 
 	if (lbdr_conn_age(conn) > STAMP_GRAIN) {
@@ -470,6 +471,9 @@ lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 	}
 	return conn;
 
+returned:
+	*returned = conn->server->service;
+	return NULL;
 kill:
 	lbdr_conn_kill(ln, conn);
 	return NULL;
@@ -490,7 +494,7 @@ kill:
 struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 				 const struct lbdr_flow *flow)
 {
-	bool returned;
+	struct lbdr_service *returned;
 
 	return lbdr_conn_find_of(ln, flow->family, flow, NULL, &returned);
 }

@@ -168,17 +168,18 @@ bool lbdr_flood_stateless(const struct lbdr_service *service)
 /**
  * lbdr_flood_forward() - Record that a packet is forwarded without a connection
  * @ln: the namespace
+ * @service: the service of the packet
  *
- * Context: BH off.
+ * Context: rcu_read_lock() held, BH off.
  */
-void lbdr_flood_forward(struct lbdr_net *ln)
+void lbdr_flood_forward(struct lbdr_net *ln, struct lbdr_service *service)
 {
 	/* 0 stands for never. */
 	unsigned long now = jiffies ?: 1;
 
 	if (READ_ONCE(ln->stateless_at) != now)
 		WRITE_ONCE(ln->stateless_at, now);
-	lbdr_count(ln, LBDR_FLOOD_STATELESS);
+	lbdr_count(ln, service, LBDR_FLOOD_STATELESS);
 }
 
 /**
@@ -377,7 +378,7 @@ out:
 }
 
 /*
- * Evicts the connection of a candidate, if there is still one in its bucket that is not
+ * Evicts and counts the connection of a candidate, if there is still one in its bucket that is not
  * worth more. After a resize the bucket contains other connections, for which the same
  * holds.
  */
@@ -397,8 +398,10 @@ static bool lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family,
 		idle = lbdr_conn_idle(conn);
 		if (idle >= candidate->idle &&
 		    lbdr_flood_rank(claim, conn, state, idle) <= candidate->rank &&
-		    lbdr_conn_evict(ln, conn, state))
+		    lbdr_conn_evict(ln, conn, state)) {
+			lbdr_count(ln, conn->server->service, LBDR_FLOOD_EVICTED);
 			return true;
+		}
 	}
 	return false;
 }
@@ -474,17 +477,13 @@ static bool lbdr_flood_replace(struct lbdr_net *ln,
 
 	if (sample->ln == ln && time_before(jiffies, sample->taken + SAMPLE_AGE)) {
 		if (lbdr_flood_evict_next(ln, sample, claim))
-			goto out;
+			return true;
 		/* Nobody searches in vain for every packet of a flood. */
 		if (!sample->n && time_before(jiffies, sample->taken + SAMPLE_RETRY))
 			return false;
 	}
-	if (!lbdr_flood_sample(ln, sample, claim,
-			       lbdr_flood_family(ln, claim, family)))
-		return false;
-out:
-	lbdr_count(ln, LBDR_FLOOD_EVICTED);
-	return true;
+	return lbdr_flood_sample(ln, sample, claim,
+				 lbdr_flood_family(ln, claim, family));
 }
 
 /*
@@ -539,9 +538,8 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 		return !exhausted;
 	/* Room for the memory that will be waiting at the end of the next grace period */
 	claim.worst = FLOOD_HALF_OPEN;
-	if (linked + min(2 * pending, max / 4) > max - max / RESERVE &&
-	    lbdr_flood_evict_next(ln, this_cpu_ptr(&lbdr_samples), &claim))
-		lbdr_count(ln, LBDR_FLOOD_EVICTED);
+	if (linked + min(2 * pending, max / 4) > max - max / RESERVE)
+		lbdr_flood_evict_next(ln, this_cpu_ptr(&lbdr_samples), &claim);
 	return !exhausted;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_make_room);

@@ -101,8 +101,8 @@ lbdr_ingress_walk(struct lbdr_net *ln, struct sk_buff *skb,
 {
 	/* Not initialised, see lbdr_hook_walk(). */
 	struct lbdr_flow flow __uninitialized;
+	struct lbdr_service *returned;
 	struct lbdr_conn *conn;
-	bool returned;
 
 	flow.local = false;
 	flow.place = LBDR_PLACE_INGRESS;

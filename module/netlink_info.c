@@ -92,22 +92,38 @@ int lbdr_nl_put_settings(struct sk_buff *msg, struct lbdr_net *ln)
 	return 0;
 }
 
+/**
+ * lbdr_nl_put_drop() - Put a drop reason and its counter
+ * @msg: the message
+ * @attr: the nest that they come in
+ * @drop: the reason
+ * @packets: the counter
+ *
+ * Context: any.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_put_drop(struct sk_buff *msg, int attr, enum lbdr_drop drop,
+		     u64 packets)
+{
+	struct nlattr *nest = nla_nest_start(msg, attr);
+
+	if (!nest ||
+	    nla_put_string(msg, LBDR_A_DROP_REASON, lbdr_drop_names[drop]) ||
+	    nla_put_u64_64bit(msg, LBDR_A_DROP_PACKETS, packets,
+			      LBDR_A_DROP_PAD))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
 static int lbdr_nl_put_drops(struct sk_buff *msg, const struct lbdr_net *ln)
 {
 	enum lbdr_drop drop;
-	struct nlattr *nest;
 
-	for (drop = 0; drop < LBDR_DROPS; drop++) {
-		nest = nla_nest_start(msg, LBDR_A_INFO_DROP);
-		if (!nest ||
-		    nla_put_string(msg, LBDR_A_DROP_REASON,
-				   lbdr_drop_names[drop]) ||
-		    nla_put_u64_64bit(msg, LBDR_A_DROP_PACKETS,
-				      lbdr_drop_count(ln, drop),
-				      LBDR_A_DROP_PAD))
+	for (drop = 0; drop < LBDR_DROPS; drop++)
+		if (lbdr_nl_put_drop(msg, LBDR_A_INFO_DROP, drop,
+				     lbdr_drop_count(ln, drop)))
 			return -EMSGSIZE;
-		nla_nest_end(msg, nest);
-	}
 	return 0;
 }
 

@@ -344,7 +344,7 @@ static void check_jsons(void)
 		   " \"persistent_s\": 20, \"persistent_prefix\": 128,\n"
 		   " \"expire_quiescent\": false, \"timeouts_s\": {},\n"
 		   " \"stats\": {\"connections\": 0, \"in_packets\": 0,\n"
-		   " \"in_bytes\": 0}, \"servers\": []}\n",
+		   " \"in_bytes\": 0}, \"drops\": [], \"servers\": []}\n",
 		   "JSON of a service by mark");
 	check_json(&ranged,
 		   "{\"family\": \"ipv4\", \"fwmark\": null,\n"
@@ -356,7 +356,7 @@ static void check_jsons(void)
 		   " \"persistent_s\": 0, \"persistent_prefix\": 32,\n"
 		   " \"expire_quiescent\": false, \"timeouts_s\": {},\n"
 		   " \"stats\": {\"connections\": 0, \"in_packets\": 0,\n"
-		   " \"in_bytes\": 0}, \"servers\": [\n"
+		   " \"in_bytes\": 0}, \"drops\": [], \"servers\": [\n"
 		   "{\"address\": \"192.0.2.64\", \"port\": 8000,\n"
 		   " \"last_port\": 8999, \"forward\": \"dr\", \"weight\": 2,\n"
 		   " \"upper_threshold\": 0, \"lower_threshold\": 0,\n"
