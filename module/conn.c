@@ -514,6 +514,7 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 	conn = lbdr_limit_cache_alloc(ln, lbdr_conn_cache[flow->family]);
 	if (unlikely(!conn)) {
 		lbdr_limit_conn_sub(ln);
+		lbdr_limit_starve(ln);
 		*why = LBDR_DROP_CONN_MEMORY;
 		return NULL;
 	}

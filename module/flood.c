@@ -8,8 +8,9 @@
  * time must not be affected, honest clients should still get through, and a flood of
  * one service must not affect another one.
  *
- * Trigger: fewer than 1/16 of conn_max entries are free, or more than conn_rate new
- * connections arrived within a second.
+ * Trigger: fewer than 1/16 of conn_max entries are free, there was no memory for a
+ * connection within a second (limit.c), or more than conn_rate new connections arrived
+ * within a second.
  *
  * If the scheduler chooses by a hash of the packet (mh, sh), the same client always gets
  * the same server. New connections are then forwarded without an entry. Later packets of
@@ -27,7 +28,9 @@
  *    those whose stamp was renewed fewer than LBDR_FLOOD_RENEWALS times, then the
  *    others (established ones), if they have been idle for ESTABLISHED_IDLE. The last
  *    are replaced only if the table itself is nearly full, without the memory that
- *    waits for a grace period.
+ *    waits for a grace period, and if SAMPLE_ESTABLISHED samples in a row have no
+ *    others: where most connections are established, a single sample may have none
+ *    of the others by chance.
  * 3. Within a rank, the connection that has been idle for longest comes first.
  *
  * Sorting the table would cost every packet, so a sample is sorted: the connections of
@@ -68,6 +71,8 @@
 #define SAMPLE_RETRY	(HZ / 100 ?: 1)
 /* Half-open connections are rare if fewer than 1/SAMPLE_RARE of a sample. */
 #define SAMPLE_RARE	16
+/* Samples in a row that must consist of established connections before one is replaced */
+#define SAMPLE_ESTABLISHED	8
 
 /* An established connection that was renewed since is not replaced. */
 #define ESTABLISHED_IDLE	(2 * HZ)
@@ -202,7 +207,7 @@ bool lbdr_flood_recent(const struct lbdr_net *ln)
 /* The entries that each service is guaranteed. */
 static u32 lbdr_flood_share(const struct lbdr_net *ln)
 {
-	return lbdr_limit_conns(ln) / 2 / max(atomic_read(&ln->n_holders), 1);
+	return lbdr_limit_conns_now(ln) / 2 / max(atomic_read(&ln->n_holders), 1);
 }
 
 static u32 lbdr_flood_held(const struct lbdr_service *service)
@@ -222,7 +227,7 @@ static u32 lbdr_flood_held(const struct lbdr_service *service)
  */
 u32 lbdr_flood_scale(const struct lbdr_net *ln)
 {
-	u32 max = lbdr_limit_conns(ln), n = atomic_read(&ln->n_conns);
+	u32 max = lbdr_limit_conns_now(ln), n = atomic_read(&ln->n_conns);
 	u32 unused = n < max ? max - n : 0;
 
 	return clamp_t(u64, (u64)unused * 2 * LBDR_FLOOD_SCALE / (max ?: 1),
@@ -341,10 +346,11 @@ static void lbdr_flood_choose(struct lbdr_sample *sample)
 	sample->n = first + DIV_ROUND_UP(end - first, 2);
 }
 
-/* Takes a sample of one table. Of a table in resize, only the old part is searched. */
-static void lbdr_flood_search(struct lbdr_net *ln, struct lbdr_sample *sample,
-			      const struct lbdr_flood_claim *claim,
-			      enum lbdr_family family)
+/* Takes one sample of a table. Of a table in resize, only the old part is searched. */
+static void lbdr_flood_search_once(struct lbdr_net *ln,
+				   struct lbdr_sample *sample,
+				   const struct lbdr_flood_claim *claim,
+				   enum lbdr_family family)
 {
 	struct bucket_table *table =
 		rht_dereference_rcu(ln->conns[family].tbl, &ln->conns[family]);
@@ -375,6 +381,20 @@ static void lbdr_flood_search(struct lbdr_net *ln, struct lbdr_sample *sample,
 	}
 out:
 	lbdr_flood_choose(sample);
+}
+
+/* Takes a sample of one table, or several samples, see the top of this file. */
+static void lbdr_flood_search(struct lbdr_net *ln, struct lbdr_sample *sample,
+			      const struct lbdr_flood_claim *claim,
+			      enum lbdr_family family)
+{
+	int tries = SAMPLE_ESTABLISHED;
+
+	do {
+		lbdr_flood_search_once(ln, sample, claim, family);
+	} while (sample->n &&
+		 sample->candidates[sample->next].rank == FLOOD_ESTABLISHED &&
+		 --tries);
 }
 
 /*
@@ -493,7 +513,7 @@ static bool lbdr_flood_replace(struct lbdr_net *ln,
 static bool lbdr_flood_exhausted(const struct lbdr_net *ln,
 				 const struct lbdr_flood_claim *claim)
 {
-	u32 max = lbdr_limit_conns(ln);
+	u32 max = lbdr_limit_conns_now(ln);
 
 	return lbdr_limit_full(ln) ||
 	       (claim->held > claim->share &&
@@ -524,7 +544,7 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 	struct lbdr_flood_claim claim = lbdr_flood_claim(ln, service);
 	bool exhausted = lbdr_flood_exhausted(ln, &claim);
 	u32 pending = lbdr_limit_pending(ln), linked = lbdr_limit_linked(ln);
-	u32 max = lbdr_limit_conns(ln);
+	u32 max = lbdr_limit_conns_now(ln);
 
 	if (exhausted && pending >= max / RESERVE)
 		return false;
@@ -570,6 +590,7 @@ enum lbdr_flood_admit lbdr_flood_admit(struct lbdr_net *ln,
 	return lbdr_flood_make_room(ln, service, family) ?
 	       LBDR_FLOOD_ADMIT_EVICT : LBDR_FLOOD_ADMIT_REFUSE;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_admit);
 
 /**
  * lbdr_flood_peek() - Get what lbdr_flood_admit() would return

@@ -3,7 +3,10 @@
  * Limits: what a network namespace may hold.
  *
  * Connections are limited by conn_max for each namespace and by conn_max_all for all. A
- * connection counts until its memory is freed.
+ * connection counts until its memory is freed. If there is no memory for a connection
+ * (the memory cgroup is at its limit, or the host has none for packets), the table is full
+ * as it is: for STARVED_TIME, the namespace may hold no more connections than it does now.
+ * So flood.c makes room as in any full table.
  *
  * Network namespaces that are not owned by the initial user namespace have further
  * limits. Users without privilege on the host create these and configure them, so they
@@ -38,6 +41,11 @@
 
 /* A table is nearly full when fewer than 1/NEAR_LIMIT of its entries are free. */
 #define NEAR_LIMIT		16
+
+/* Time for which a failed allocation limits the connections */
+#define STARVED_TIME		HZ
+/* The least limit that a failed allocation sets */
+#define STARVED_MIN		64U
 
 static unsigned int conn_max;
 module_param(conn_max, uint, 0644);
@@ -91,6 +99,51 @@ u32 lbdr_limit_conns(const struct lbdr_net *ln)
 		   ln->user ? READ_ONCE(conn_max_user) : U32_MAX);
 }
 
+/**
+ * lbdr_limit_starved() - Check whether memory limits the connections of a namespace
+ * @ln: the namespace
+ *
+ * Context: any.
+ * Return: true if a connection could not be allocated within STARVED_TIME.
+ */
+bool lbdr_limit_starved(const struct lbdr_net *ln)
+{
+	unsigned long at = READ_ONCE(ln->starved_at);
+
+	return unlikely(at) && time_before(jiffies, at + STARVED_TIME);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_limit_starved);
+
+/**
+ * lbdr_limit_starve() - Note that there is no memory for a connection
+ * @ln: the namespace
+ *
+ * Context: any; of concurrent calls one takes effect.
+ */
+void lbdr_limit_starve(struct lbdr_net *ln)
+{
+	WRITE_ONCE(ln->starved_conns, max_t(u32, atomic_read(&ln->n_conns), STARVED_MIN));
+	/* 0 stands for never. A reader that misses this order is late by one packet. */
+	WRITE_ONCE(ln->starved_at, jiffies ?: 1);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_limit_starve);
+
+/**
+ * lbdr_limit_conns_now() - Get the number of connections that fit now
+ * @ln: the namespace
+ *
+ * Context: any.
+ * Return: lbdr_limit_conns(), or less if there is no memory for more.
+ */
+u32 lbdr_limit_conns_now(const struct lbdr_net *ln)
+{
+	u32 max = lbdr_limit_conns(ln);
+
+	if (lbdr_limit_starved(ln))
+		max = min(max, READ_ONCE(ln->starved_conns));
+	return max;
+}
+
 /* The number of connections of all namespaces at which this one gets no new ones. */
 static u32 lbdr_limit_conns_all(const struct lbdr_net *ln)
 {
@@ -111,7 +164,7 @@ static bool lbdr_limit_above(u32 n, u32 max)
  */
 bool lbdr_limit_near(struct lbdr_net *ln)
 {
-	return lbdr_limit_above(atomic_read(&ln->n_conns), lbdr_limit_conns(ln)) ||
+	return lbdr_limit_above(atomic_read(&ln->n_conns), lbdr_limit_conns_now(ln)) ||
 	       lbdr_limit_above(percpu_counter_read_positive(&lbdr_limit_conn_total),
 				lbdr_limit_conns_all(ln));
 }
@@ -125,7 +178,7 @@ bool lbdr_limit_near(struct lbdr_net *ln)
  */
 bool lbdr_limit_full(const struct lbdr_net *ln)
 {
-	return (u32)atomic_read(&ln->n_conns) >= lbdr_limit_conns(ln) ||
+	return (u32)atomic_read(&ln->n_conns) >= lbdr_limit_conns_now(ln) ||
 	       percpu_counter_read_positive(&lbdr_limit_conn_total) >=
 	       lbdr_limit_conns_all(ln);
 }

@@ -164,7 +164,8 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 						     lbdr_flow_domain(flow));
 	if (!room) {
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
-			      LBDR_DROP_CONN_MAX);
+			      lbdr_limit_starved(ln) ?
+			      LBDR_DROP_CONN_MEMORY : LBDR_DROP_CONN_MAX);
 	} else if (!result->server) {
 		result->has_keep = false;
 		result->refuse =

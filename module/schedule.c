@@ -14,6 +14,7 @@
 #include "flow.h"
 #include "lbdr.h"
 #include "lbdr_trace.h"
+#include "limit.h"
 #include "peers.h"
 #include "persist.h"
 #include "pool.h"
@@ -256,7 +257,9 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	if (keep && likely(lbdr_pool_has_servers(service))) {
 		admit = lbdr_flood_admit(ln, service, flow->family);
 		if (unlikely(admit == LBDR_FLOOD_ADMIT_REFUSE)) {
-			lbdr_drop(ln, service, LBDR_DROP_CONN_MAX);
+			lbdr_drop(ln, service, lbdr_limit_starved(ln) ?
+						LBDR_DROP_CONN_MEMORY :
+						LBDR_DROP_CONN_MAX);
 			return NULL;
 		}
 	}
