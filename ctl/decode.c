@@ -59,6 +59,7 @@ static const enum mnl_attr_data_type service_types[LBDR_A_SERVICE_MAX + 1] = {
 	[LBDR_A_SERVICE_SERVERS] = MNL_TYPE_U32,
 	[LBDR_A_SERVICE_VRF] = MNL_TYPE_NUL_STRING,
 	[LBDR_A_SERVICE_HOLD] = MNL_TYPE_U32,
+	[LBDR_A_SERVICE_DROP] = MNL_TYPE_NESTED,
 };
 
 static const enum mnl_attr_data_type server_types[LBDR_A_SERVER_MAX + 1] = {
@@ -313,6 +314,42 @@ static bool read_settings(const struct nlattr **attrs, struct service *service)
 	return true;
 }
 
+static bool read_drop(const struct nlattr *nest, struct drop *drop)
+{
+	const struct nlattr *attrs[LBDR_A_DROP_MAX + 1] = { NULL };
+	struct level level = { attrs, drop_types, LBDR_A_DROP_MAX };
+
+	if (!sort_nest(nest, level) || !attrs[LBDR_A_DROP_REASON] ||
+	    !attrs[LBDR_A_DROP_PACKETS])
+		return false;
+	drop->reason = mnl_attr_get_str(attrs[LBDR_A_DROP_REASON]);
+	drop->packets = mnl_attr_get_u64(attrs[LBDR_A_DROP_PACKETS]);
+	return true;
+}
+
+/* Reasons of a later module that do not fit are left out. */
+static bool read_service_drops(const struct nlmsghdr *nlh,
+			       struct service *service)
+{
+	struct service_drop *to = service->drops;
+	const struct nlattr *attr;
+	struct drop drop;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) != LBDR_A_SERVICE_DROP)
+			continue;
+		if (!read_drop(attr, &drop))
+			return false;
+		if (to == service->drops + SERVICE_DROPS_MAX ||
+		    strlen(drop.reason) >= sizeof(to->reason))
+			continue;
+		strcpy(to->reason, drop.reason);
+		to++->packets = drop.packets;
+	}
+	service->nr_drops = to - service->drops;
+	return true;
+}
+
 bool decode_service(const struct nlmsghdr *nlh, struct service *service)
 {
 	const struct nlattr *attrs[LBDR_A_SERVICE_MAX + 1] = { NULL };
@@ -326,7 +363,8 @@ bool decode_service(const struct nlmsghdr *nlh, struct service *service)
 	    !attrs[LBDR_A_SERVICE_SCHED_FLAGS] ||
 	    !read_settings(attrs, service) ||
 	    !attrs[LBDR_A_SERVICE_SERVERS] ||
-	    !read_stats(attrs[LBDR_A_SERVICE_STATS], &service->stats))
+	    !read_stats(attrs[LBDR_A_SERVICE_STATS], &service->stats) ||
+	    !read_service_drops(nlh, service))
 		return false;
 	scheduler = mnl_attr_get_str(attrs[LBDR_A_SERVICE_SCHEDULER]);
 	if (strlen(scheduler) >= sizeof(service->scheduler))
@@ -541,19 +579,6 @@ bool decode_sched(const struct nlmsghdr *nlh, struct sched *sched)
 	if (!sort_message(nlh, level) || !attrs[LBDR_A_SCHED_NAME])
 		return false;
 	sched->name = mnl_attr_get_str(attrs[LBDR_A_SCHED_NAME]);
-	return true;
-}
-
-static bool read_drop(const struct nlattr *nest, struct drop *drop)
-{
-	const struct nlattr *attrs[LBDR_A_DROP_MAX + 1] = { NULL };
-	struct level level = { attrs, drop_types, LBDR_A_DROP_MAX };
-
-	if (!sort_nest(nest, level) || !attrs[LBDR_A_DROP_REASON] ||
-	    !attrs[LBDR_A_DROP_PACKETS])
-		return false;
-	drop->reason = mnl_attr_get_str(attrs[LBDR_A_DROP_REASON]);
-	drop->packets = mnl_attr_get_u64(attrs[LBDR_A_DROP_PACKETS]);
 	return true;
 }
 

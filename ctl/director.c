@@ -60,26 +60,56 @@ static void print_drop(const struct drop *drop, void *data)
 		       summary ? "  " : "", summary ? summary : "");
 }
 
-static bool read_drops(const struct nlmsghdr *nlh, void *data)
+static void print_drops_head(const struct drops *drops)
 {
-	struct drops *drops = data;
-	struct info info;
-
 	if (!drops->as_json)
 		printf("%-20s %12s  %s\n", "Reason", "Packets", "Meaning");
-	return decode_info(nlh, &info, print_drop, drops);
+}
+
+static bool read_drops(const struct nlmsghdr *nlh, void *data)
+{
+	struct info info;
+
+	print_drops_head(data);
+	return decode_info(nlh, &info, print_drop, data);
+}
+
+/* The reasons of one service, without those that were never counted. */
+static bool read_service_drops(const struct nlmsghdr *nlh, void *data)
+{
+	struct service service;
+	struct drop drop;
+	size_t i;
+
+	if (!decode_service(nlh, &service))
+		return false;
+	print_drops_head(data);
+	for (i = 0; i < service.nr_drops; i++) {
+		drop.reason = service.drops[i].reason;
+		drop.packets = service.drops[i].packets;
+		print_drop(&drop, data);
+	}
+	return true;
 }
 
 int drops_list(struct nl *nl, const struct request *req)
 {
 	struct drops drops = { .as_json = req->json };
 	struct nl_answer answer;
+	struct nlmsghdr *nlh;
 	int status;
 
 	json_list_begin(&drops.json, req->pretty);
-	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_drops, &drops,
-	       &answer);
-	status = nl_verdict(&answer, "director");
+	if (req->has_service) {
+		nlh = nl_request(nl, LBDR_CMD_SERVICE_GET);
+		nl_put_service(nlh, &req->service);
+		nl_ask(nl, nlh, read_service_drops, &drops, &answer);
+		status = nl_verdict(&answer, "service");
+	} else {
+		nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_drops,
+		       &drops, &answer);
+		status = nl_verdict(&answer, "director");
+	}
 	if (!status && req->json)
 		json_list_end(&drops.json);
 	return status;

@@ -291,6 +291,20 @@ json_t *settings_json(const struct service *service)
 			 "timeouts_s", timeouts_json(&service->timeouts));
 }
 
+static json_t *drops_json(const struct service *service)
+{
+	json_t *array = json_array();
+	size_t i;
+
+	for (i = 0; i < service->nr_drops; i++)
+		json_array_append_new(array,
+				      json_pack("{s:s, s:I}",
+						"reason", service->drops[i].reason,
+						"packets",
+						(json_int_t)service->drops[i].packets));
+	return array;
+}
+
 static json_t *service_json(const struct snapshot *shot,
 			    const struct service *service)
 {
@@ -308,6 +322,7 @@ static json_t *service_json(const struct snapshot *shot,
 	json_decref(settings);
 	json_object_set_new(object, "held_s", hold_json(service->hold));
 	json_object_set_new(object, "stats", counters_json(&service->stats));
+	json_object_set_new(object, "drops", drops_json(service));
 	json_object_set_new(object, "servers", array);
 	return object;
 }

@@ -108,6 +108,11 @@ static const struct metric drops_total = {
 	.help = "Packets that were not forwarded, by reason as in list --drops.",
 };
 
+static const struct metric service_drops = {
+	.name = "lbdr_service_drops", .kind = COUNTER,
+	.help = "Packets of the service that were not forwarded, by reason.",
+};
+
 static const struct metric service_info = {
 	.name = "lbdr_service_info",
 	.help = "1, with the scheduler of the service.",
@@ -243,6 +248,7 @@ static void print_services(const struct snapshot *shot, bool textfile)
 	const struct service *service, *end = shot->services +
 					      shot->nr_services;
 	const struct metric *metric;
+	size_t i;
 
 	print_head(&service_info, textfile);
 	for (service = shot->services; service < end; service++) {
@@ -259,6 +265,15 @@ static void print_services(const struct snapshot *shot, bool textfile)
 			print_name(metric);
 			print_key(&service->key);
 			print_value(number_of(service, metric));
+		}
+	}
+	print_head(&service_drops, textfile);
+	for (service = shot->services; service < end; service++) {
+		for (i = 0; i < service->nr_drops; i++) {
+			print_name(&service_drops);
+			print_key(&service->key);
+			print_label(",", "reason", service->drops[i].reason);
+			print_value(service->drops[i].packets);
 		}
 	}
 }

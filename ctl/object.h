@@ -44,6 +44,14 @@ struct counters {
 	__u64 in_bytes;
 };
 
+/* Drop reasons of a service, of which the module has fewer. */
+#define SERVICE_DROPS_MAX	32
+
+struct service_drop {
+	char reason[16];
+	__u64 packets;
+};
+
 /* Objects as the kernel reports them; order is the place in its dump. */
 struct service {
 	struct service_key key;
@@ -57,6 +65,8 @@ struct service {
 	__u8 prefix;		/* that persistence looks at */
 	struct timeouts timeouts;
 	struct counters stats;
+	struct service_drop drops[SERVICE_DROPS_MAX];
+	size_t nr_drops;
 	__u32 servers;		/* held ones not counted */
 	__u32 hold;		/* seconds until a held one is removed, else 0 */
 	size_t order;

@@ -380,9 +380,8 @@ static int check_together(const struct request *req)
 		return fault("--sort and --nosort exclude each other");
 	if (req->list.interval_text && req->verb == &verbs[VERB_LIST] && !req->list.rate)
 		return fault("--rate is required with --interval");
-	if ((req->list.drops || req->list.info || req->list.timeout) && req->has_service)
+	if ((req->list.info || req->list.timeout) && req->has_service)
 		return fault("a service is not supported with %s",
-			     req->list.drops ? "--drops" :
 			     req->list.info ? "--info" : "--timeout");
 	if (req->list.held && (req->list.connections || req->list.timeout ||
 			       req->list.info || req->list.drops))

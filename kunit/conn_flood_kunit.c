@@ -15,6 +15,7 @@
 #include "conns.h"
 #include "flood.h"
 #include "flow.h"
+#include "limit.h"
 #include "persist.h"
 #include "pool.h"
 #include "sched.h"
@@ -25,8 +26,8 @@
 /* The server of the second service, struct conns.other */
 #define OTHER		2
 /* Entries that make the table nearly full, and those that leave no reserve */
-#define NEARLY		(lbdr_conn_max() - lbdr_conn_max() / 16 + 1)
-#define NO_RESERVE	(lbdr_conn_max() - lbdr_conn_max() / 64)
+#define NEARLY		(lbdr_limit_conn_max() - lbdr_limit_conn_max() / 16 + 1)
+#define NO_RESERVE	(lbdr_limit_conn_max() - lbdr_limit_conn_max() / 64)
 
 static u32 flood_picks;
 /* Packet of a client on this host; its device, which is NULL, and its TTL are read. */
@@ -114,19 +115,20 @@ static bool flood_make_room(struct conns *conns,
 	return room;
 }
 
-/* Returns true if a sample contains all of a small table, and no resize is going on. */
-static bool flood_table_settled(struct rhashtable *ht)
+/* Returns true if a table has at most @size buckets and no resize is going on. */
+static bool flood_table_settled(struct rhashtable *ht, u32 size)
 {
 	const struct bucket_table *table;
 	bool settled;
 
 	rcu_read_lock();
 	table = rcu_dereference(ht->tbl);
-	settled = table->size <= 128 && !rcu_access_pointer(table->future_tbl);
+	settled = table->size <= size && !rcu_access_pointer(table->future_tbl);
 	rcu_read_unlock();
 	return settled;
 }
 
+/* Waits until a sample contains all of each table, which is small. */
 static void flood_settle(struct kunit *test)
 {
 	struct conns *conns = test->priv;
@@ -136,7 +138,7 @@ static void flood_settle(struct kunit *test)
 
 	for (i = 0; i < LBDR_FAMILIES; i++)
 		KUNIT_ASSERT_TRUE(test,
-				  conns_wait_for(flood_table_settled(&tables[i])));
+				  conns_wait_for(flood_table_settled(&tables[i], 128)));
 }
 
 /**
@@ -403,12 +405,91 @@ static void flood_room_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, conns_exists(conns, &whole));
 }
 
+#define MANY	1000
+#define FEW	40
+
+/*
+ * A few connections with few renewals among many established ones are found: one sample of
+ * 64 has none of them with a probability of 7 to 20 %, and eight in a row at most once
+ * in 300,000 times.
+ */
+static void flood_few_test(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	struct lbdr_flow flow;
+	u32 i, left = 0;
+
+	for (i = 0; i < MANY + FEW; i++) {
+		flow = conns_flow(LBDR_V4, IPPROTO_TCP, i);
+		flood_add(test, &flow, 0, &(struct flood_conn) {
+			  false, i < FEW ? 0 : 255, 10 });
+	}
+	KUNIT_ASSERT_TRUE(test, conns_wait_for(flood_table_settled(&conns->ln->conns[LBDR_V4],
+								   U32_MAX)));
+	flood_fill(conns, &conns->service, NEARLY);
+	/* No insertion meanwhile, for which the table would grow. */
+	atomic_add(NEARLY, &conns->ln->conns[LBDR_V4].nelems);
+	for (i = 0; i < 15; i++)
+		KUNIT_EXPECT_TRUE(test, flood_make_room(conns, &conns->service,
+							LBDR_V4));
+	atomic_sub(NEARLY, &conns->ln->conns[LBDR_V4].nelems);
+	flood_fill(conns, &conns->service, -NEARLY);
+	for (i = 0; i < MANY + FEW; i++) {
+		flow = conns_flow(LBDR_V4, IPPROTO_TCP, i);
+		if (i == FEW) {
+			KUNIT_EXPECT_EQ(test, left, FEW - 15);
+			left = 0;
+		}
+		left += conns_exists(conns, &flow);
+	}
+	KUNIT_EXPECT_EQ(test, left, MANY);
+}
+
+static enum lbdr_flood_admit flood_admit(struct conns *conns)
+{
+	enum lbdr_flood_admit admit;
+
+	conns_lock();
+	admit = lbdr_flood_admit(conns->ln, &conns->service, LBDR_V4);
+	conns_unlock();
+	return admit;
+}
+
+/*
+ * When there was no memory for a connection, the table is full as it is, for a second: a
+ * connection is evicted, and its memory is another one's after a grace period.
+ */
+static void flood_starved_test(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	int others = lbdr_limit_conn_max() / 4;
+
+	flood_add_each(test, false, 1);
+	flood_settle(test);
+	flood_fill(conns, &conns->service, others);
+	atomic_add(others, &conns->ln->conns[LBDR_V4].nelems);
+	KUNIT_EXPECT_EQ(test, flood_admit(conns), LBDR_FLOOD_ADMIT);
+	KUNIT_EXPECT_EQ(test, flood_count(conns, false), EACH);
+
+	lbdr_limit_starve(conns->ln);
+	KUNIT_EXPECT_EQ(test, flood_admit(conns), LBDR_FLOOD_ADMIT_REFUSE);
+	/* Two, as in every table that is nearly full. */
+	KUNIT_EXPECT_EQ(test, flood_count(conns, false), EACH - 2);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&conns->service.drops[LBDR_FLOOD_EVICTED]),
+			2);
+	KUNIT_EXPECT_TRUE(test, conns_wait_for(!lbdr_limit_starved(conns->ln)));
+	KUNIT_EXPECT_EQ(test, flood_admit(conns), LBDR_FLOOD_ADMIT);
+	KUNIT_EXPECT_EQ(test, flood_count(conns, false), EACH - 2);
+	atomic_sub(others, &conns->ln->conns[LBDR_V4].nelems);
+	flood_fill(conns, &conns->service, -others);
+}
+
 /* A connection that is refused costs no walk over the servers. */
 static void flood_schedule_test(struct kunit *test)
 {
 	struct lbdr_flow flow = conns_flow(LBDR_V4, IPPROTO_TCP, 1);
 	struct conns *conns = test->priv;
-	int full = lbdr_conn_max();
+	int full = lbdr_limit_conn_max();
 	u64 before = lbdr_drop_count(conns->ln, LBDR_DROP_CONN_MAX);
 	struct lbdr_server *refused, *server;
 	unsigned int verdict, drop;
@@ -550,7 +631,7 @@ static void flood_scale_test(struct kunit *test)
 	struct lbdr_flow few = conns_flow(LBDR_V4, IPPROTO_UDP, 1);
 	struct lbdr_flow established = conns_flow(LBDR_V4, IPPROTO_UDP, 2);
 	struct lbdr_flow other = conns_flow(LBDR_V6, IPPROTO_UDP, 3);
-	int max = lbdr_conn_max(), parts, scales[5];
+	int max = lbdr_limit_conn_max(), parts, scales[5];
 	struct conns *conns = test->priv;
 	bool gone;
 
@@ -602,6 +683,8 @@ static struct kunit_case flood_cases[] = {
 	KUNIT_CASE_PARAM(flood_order_test, flood_kind_gen_params),
 	KUNIT_CASE(flood_later_test),
 	KUNIT_CASE(flood_rare_test),
+	KUNIT_CASE(flood_few_test),
+	KUNIT_CASE(flood_starved_test),
 	KUNIT_CASE(flood_share_test),
 	KUNIT_CASE(flood_reserve_test),
 	KUNIT_CASE(flood_room_test),

@@ -8,6 +8,7 @@
 #include "conn.h"
 #include "conns.h"
 #include "flow.h"
+#include "limit.h"
 #include "state.h"
 #include "stats.h"
 
@@ -448,7 +449,7 @@ static void conn_max_test(struct kunit *test)
 	int others;
 
 	/* Simulate that all but two entries are in use. */
-	others = lbdr_conn_max() - 2;
+	others = lbdr_limit_conn_max() - 2;
 	conn = conns_add(conns, &flow, 0);
 	atomic_add(others, &conns->ln->n_conns);
 	fits = conns_add(conns, &last, 0);

@@ -32,12 +32,14 @@ static void lbdr_aggregate_input(struct sk_buff *skb)
  * @ln: the namespace
  * @skb: the GSO packet
  * @flow: flow of the packet
+ * @service: the service of the packet
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: NF_STOLEN, or NF_DROP after counting the drop reason.
  */
 unsigned int lbdr_aggregate_split(struct lbdr_net *ln, struct sk_buff *skb,
-				  const struct lbdr_flow *flow)
+				  const struct lbdr_flow *flow,
+				  struct lbdr_service *service)
 {
 	struct sk_buff *segs, *seg, *next;
 	struct sock *sk = skb->sk;
@@ -47,7 +49,7 @@ unsigned int lbdr_aggregate_split(struct lbdr_net *ln, struct sk_buff *skb,
 		skb_push(skb, skb->data - skb_mac_header(skb));
 	segs = skb_gso_segment(skb, 0);
 	if (IS_ERR_OR_NULL(segs)) {
-		lbdr_drop(ln, LBDR_DROP_MEMORY);
+		lbdr_drop(ln, service, LBDR_DROP_MEMORY);
 		return NF_DROP;
 	}
 	consume_skb(skb);

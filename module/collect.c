@@ -150,7 +150,7 @@ static void lbdr_collect_work(struct work_struct *work)
 	lbdr_conn_free_reaped(ln);
 
 	/*
-	 * Pairs with atomic_inc_return() in lbdr_conn_alloc(): if this reads 0,
+	 * Pairs with atomic_inc_return() in lbdr_limit_conn_add(): if this reads 0,
 	 * the next allocation finds no work pending and queues the collector.
 	 */
 	if (atomic_read(&ln->n_conns))

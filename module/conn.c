@@ -17,16 +17,11 @@
  * process context: RCU callbacks for many thousands of connections in one softirq
  * would delay the reception of packets.
  *
- * Memory is limited by conn_max for each namespace and by conn_max_all for all. Users'
- * namespaces (limit.c) are also limited by conn_max_user each, and get no connection once
- * all hold half of conn_max_all: the rest is the host's. A connection counts until its
- * memory is freed, not until it is unlinked; otherwise a flood could allocate faster than
- * grace periods end. flood.c handles new connections when the table is nearly full.
+ * limit.c limits the number of connections. A connection counts until its memory is
+ * freed, not until it is unlinked; otherwise a flood could allocate faster than grace
+ * periods end. flood.c handles new connections when the table is nearly full.
  */
 #include <linux/kcsan-checks.h>
-#include <linux/mm.h>
-#include <linux/module.h>
-#include <linux/percpu_counter.h>
 #include <linux/random.h>
 #include <linux/siphash.h>
 
@@ -54,30 +49,6 @@
 
 /* Connections freed between two calls of cond_resched() */
 #define FREE_BATCH	256
-
-/*
- * A table is nearly full when fewer than 1/NEAR_LIMIT of its entries are free. flood.c
- * then decides on new connections.
- */
-#define NEAR_LIMIT		16
-
-static unsigned int conn_max;
-module_param(conn_max, uint, 0644);
-MODULE_PARM_DESC(conn_max,
-		 "connections that one network namespace may hold (default: as many as fit in 1/8 of the memory, at least 65536)");
-
-static unsigned int conn_max_all;
-module_param(conn_max_all, uint, 0644);
-MODULE_PARM_DESC(conn_max_all,
-		 "connections that all network namespaces may hold together (default: twice conn_max's default)");
-
-static unsigned int conn_max_user;
-module_param(conn_max_user, uint, 0644);
-MODULE_PARM_DESC(conn_max_user,
-		 "connections that a network namespace of another user namespace may hold (default: 1/16 of conn_max_all's default)");
-
-/* Connections of all namespaces. Reads miss the latest changes of each CPU. */
-static struct percpu_counter lbdr_conn_total;
 
 static struct kmem_cache *lbdr_conn_cache[LBDR_FAMILIES] __read_mostly;
 
@@ -140,96 +111,6 @@ static const struct rhashtable_params lbdr_conn_params6 = {
 	.obj_cmpfn		= lbdr_conn_cmp6,
 	.automatic_shrinking	= true,
 };
-
-/**
- * lbdr_conn_max() - Get the maximum number of connections of a namespace
- *
- * Context: any.
- * Return: the value of the module parameter conn_max.
- */
-u32 lbdr_conn_max(void)
-{
-	return READ_ONCE(conn_max);
-}
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_max);
-
-/**
- * lbdr_conn_limit() - Get the number of connections that a namespace may hold
- * @ln: the namespace
- *
- * Context: any.
- */
-u32 lbdr_conn_limit(const struct lbdr_net *ln)
-{
-	return min(lbdr_conn_max(), ln->user ? READ_ONCE(conn_max_user) : U32_MAX);
-}
-
-/* The number of connections of all namespaces at which this one gets no new ones. */
-static u32 lbdr_conn_limit_all(const struct lbdr_net *ln)
-{
-	return READ_ONCE(conn_max_all) / (unlikely(ln->user) ? 2 : 1);
-}
-
-static bool lbdr_conn_above(u32 n, u32 max)
-{
-	return n > max - max / NEAR_LIMIT;
-}
-
-/**
- * lbdr_conn_near_limit() - Check whether the connection table is nearly full
- * @ln: the namespace
- *
- * Context: any.
- * Return: true if fewer than 1/NEAR_LIMIT of the entries are free.
- */
-bool lbdr_conn_near_limit(struct lbdr_net *ln)
-{
-	return lbdr_conn_above(atomic_read(&ln->n_conns), lbdr_conn_limit(ln)) ||
-	       lbdr_conn_above(percpu_counter_read_positive(&lbdr_conn_total),
-			       lbdr_conn_limit_all(ln));
-}
-
-/**
- * lbdr_conn_full() - Check whether the connection table is full
- * @ln: the namespace
- *
- * Context: any.
- * Return: true if no connection can be added.
- */
-bool lbdr_conn_full(const struct lbdr_net *ln)
-{
-	return (u32)atomic_read(&ln->n_conns) >= lbdr_conn_limit(ln) ||
-	       percpu_counter_read_positive(&lbdr_conn_total) >=
-	       lbdr_conn_limit_all(ln);
-}
-
-/**
- * lbdr_conn_linked() - Get the number of connections in the tables
- * @ln: the namespace
- *
- * Context: any.
- * Return: the number, of both families.
- */
-u32 lbdr_conn_linked(const struct lbdr_net *ln)
-{
-	return (u32)atomic_read(&ln->conns[LBDR_V4].nelems) +
-	       (u32)atomic_read(&ln->conns[LBDR_V6].nelems);
-}
-
-/**
- * lbdr_conn_pending() - Get the number of connections that wait to be freed
- * @ln: the namespace
- *
- * A removed connection counts towards conn_max until its memory is freed after a grace
- * period.
- *
- * Context: any; concurrent changes may be missed.
- * Return: the number of connections that are allocated and not in the tables.
- */
-u32 lbdr_conn_pending(const struct lbdr_net *ln)
-{
-	return max_t(int, atomic_read(&ln->n_conns) - (int)lbdr_conn_linked(ln), 0);
-}
 
 /**
  * lbdr_conn_timeout() - Get the time-out of a connection
@@ -308,8 +189,7 @@ static void lbdr_conn_free(struct lbdr_conn *conn)
 
 	kmem_cache_free(lbdr_conn_cache[conn->family], conn);
 	lbdr_server_put(server);
-	percpu_counter_dec(&lbdr_conn_total);
-	atomic_dec(&ln->n_conns);
+	lbdr_limit_conn_sub(ln);
 }
 
 static void lbdr_conn_free_rcu(struct rcu_head *rcu)
@@ -551,16 +431,16 @@ struct lbdr_conn *lbdr_conn_peek(struct lbdr_net *ln,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_peek);
 
-/* As lbdr_conn_find(). @skb: the packet, or NULL. @miss: set if NULL is returned */
+/* As lbdr_conn_find(). @skb: the packet, or NULL. @miss: set */
 static __always_inline struct lbdr_conn *
 lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 		  const struct lbdr_flow *flow, const struct sk_buff *skb,
-		  enum lbdr_conn_miss *miss)
+		  struct lbdr_conn_miss *miss)
 {
 	struct lbdr_conn *conn = lbdr_conn_lookup(ln, family, flow);
 	u32 state;
 
-	*miss = LBDR_CONN_NONE;
+	miss->why = LBDR_CONN_NONE;
 	if (!conn)
 		return NULL;
 
@@ -571,21 +451,17 @@ lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 		if (lbdr_server_gone(conn->server)) {
 			if (!lbdr_hold_conn(ln, conn, flow))
 				goto kill;
-			*miss = LBDR_CONN_HELD;
-			return NULL;
+			miss->why = LBDR_CONN_HELD;
+			goto miss;
 		}
-		if (skb && lbdr_peers_returned(ln, skb, flow, conn)) {
-			*miss = LBDR_CONN_RETURNED;
-			return NULL;
-		}
+		if (skb && lbdr_peers_returned(ln, skb, flow, conn))
+			goto returned;
 	}
 	if (unlikely(lbdr_event_opens(flow->event))) {
 		if (lbdr_state_closing(state))
 			goto kill;
-		if (skb && lbdr_peers_returned(ln, skb, flow, conn)) {
-			*miss = LBDR_CONN_RETURNED;
-			return NULL;
-		}
+		if (skb && lbdr_peers_returned(ln, skb, flow, conn))
+			goto returned;
 	}
 
 	if (lbdr_conn_age(conn) > STAMP_GRAIN) {
@@ -597,6 +473,11 @@ lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 	}
 	return conn;
 
+returned:
+	miss->why = LBDR_CONN_RETURNED;
+miss:
+	miss->service = conn->server->service;
+	return NULL;
 kill:
 	lbdr_conn_kill(ln, conn);
 	return NULL;
@@ -618,7 +499,7 @@ kill:
 struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 				 const struct lbdr_flow *flow)
 {
-	enum lbdr_conn_miss miss;
+	struct lbdr_conn_miss miss;
 
 	return lbdr_conn_find_of(ln, flow->family, flow, NULL, &miss);
 }
@@ -630,26 +511,18 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 					 enum lbdr_drop *why)
 {
 	struct lbdr_conn *conn;
-	int n;
 
-	n = atomic_inc_return(&ln->n_conns);
-	if (unlikely((u32)n > lbdr_conn_limit(ln) ||
-		     percpu_counter_read_positive(&lbdr_conn_total) >=
-		     lbdr_conn_limit_all(ln))) {
-		/* Users must not use up the one line. */
-		if (!ln->user)
-			pr_notice_once("a connection table is full (conn_max: %u, conn_max_all: %u): new connections are dropped and counted as conn-max (logged once)\n",
-				       lbdr_conn_max(), READ_ONCE(conn_max_all));
+	if (unlikely(!lbdr_limit_conn_add(ln))) {
 		*why = LBDR_DROP_CONN_MAX;
-		goto err_count;
+		return NULL;
 	}
-
 	conn = lbdr_limit_cache_alloc(ln, lbdr_conn_cache[flow->family]);
 	if (unlikely(!conn)) {
+		lbdr_limit_conn_sub(ln);
+		lbdr_limit_starve(ln);
 		*why = LBDR_DROP_CONN_MEMORY;
-		goto err_count;
+		return NULL;
 	}
-	percpu_counter_inc(&lbdr_conn_total);
 	/* The collector is not queued while there are no connections. */
 	if (unlikely(!delayed_work_pending(&ln->collector)))
 		lbdr_collect_queue(ln);
@@ -668,10 +541,6 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 	else
 		container_of(conn, struct lbdr_conn6, conn)->key = flow->v6;
 	return conn;
-
-err_count:
-	atomic_dec(&ln->n_conns);
-	return NULL;
 }
 
 /**
@@ -788,7 +657,6 @@ void lbdr_conn_table_exit(struct lbdr_net *ln)
  */
 int lbdr_conn_init(void)
 {
-	u32 default_max;
 	int err;
 
 	/* An IPv4 connection takes one cache line; an IPv6 connection takes more. */
@@ -797,22 +665,12 @@ int lbdr_conn_init(void)
 	BUILD_BUG_ON(sizeof(struct lbdr_key6) != 40);
 	get_random_bytes(&lbdr_conn_hash_key, sizeof(lbdr_conn_hash_key));
 
-	/* 64 bytes for a connection and 16 bytes for its share of the hash table */
-	default_max = clamp_t(u64, div_u64((u64)totalram_pages() << PAGE_SHIFT,
-					   8 * 80), 1 << 16, 1 << 27);
-	if (!conn_max)
-		conn_max = default_max;
-	if (!conn_max_all)
-		conn_max_all = max(2 * default_max, conn_max);
-	if (!conn_max_user)
-		conn_max_user = max(2 * default_max, conn_max) / 16;
-
 	err = lbdr_collect_init();
 	if (err)
 		return err;
-	err = percpu_counter_init(&lbdr_conn_total, 0, GFP_KERNEL);
+	err = lbdr_limit_init();
 	if (err)
-		goto err_counter;
+		goto err_limit;
 	lbdr_conn_cache[LBDR_V4] =
 		kmem_cache_create("lbdr_conn4", sizeof(struct lbdr_conn4), 0,
 				  SLAB_HWCACHE_ALIGN, NULL);
@@ -828,9 +686,9 @@ int lbdr_conn_init(void)
 err_v6:
 	kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
 err_v4:
-	percpu_counter_destroy(&lbdr_conn_total);
+	lbdr_limit_exit();
 	err = -ENOMEM;
-err_counter:
+err_limit:
 	lbdr_collect_exit();
 	return err;
 }
@@ -844,6 +702,6 @@ void lbdr_conn_exit(void)
 {
 	kmem_cache_destroy(lbdr_conn_cache[LBDR_V6]);
 	kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
-	percpu_counter_destroy(&lbdr_conn_total);
+	lbdr_limit_exit();
 	lbdr_collect_exit();
 }

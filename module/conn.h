@@ -61,15 +61,18 @@ struct lbdr_conn6 {
 };
 
 /**
- * enum lbdr_conn_miss - why a packet is not forwarded by a connection
- * @LBDR_CONN_NONE: there is none
- * @LBDR_CONN_RETURNED: a server has sent the packet back
- * @LBDR_CONN_HELD: the server of the connection is held
+ * struct lbdr_conn_miss - why a packet is not forwarded by a connection
+ * @why: LBDR_CONN_NONE: there is none. LBDR_CONN_RETURNED: a server has sent the packet
+ *	back. LBDR_CONN_HELD: the server of the connection is held
+ * @service: service of the connection, unless there is none
  */
-enum lbdr_conn_miss {
-	LBDR_CONN_NONE,
-	LBDR_CONN_RETURNED,
-	LBDR_CONN_HELD,
+struct lbdr_conn_miss {
+	enum {
+		LBDR_CONN_NONE,
+		LBDR_CONN_RETURNED,
+		LBDR_CONN_HELD,
+	}			why;
+	struct lbdr_service	*service;
 };
 
 int lbdr_conn_init(void);
@@ -93,12 +96,6 @@ void lbdr_conn_free_reaped(struct lbdr_net *ln);
 long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn);
 u32 lbdr_conn_timeout(const struct lbdr_net *ln, const struct lbdr_conn *conn,
 		      u32 state);
-u32 lbdr_conn_max(void);
-u32 lbdr_conn_limit(const struct lbdr_net *ln);
-bool lbdr_conn_near_limit(struct lbdr_net *ln);
-bool lbdr_conn_full(const struct lbdr_net *ln);
-u32 lbdr_conn_linked(const struct lbdr_net *ln);
-u32 lbdr_conn_pending(const struct lbdr_net *ln);
 
 static inline const struct lbdr_key4 *lbdr_conn_key4(const struct lbdr_conn *conn)
 {

@@ -8,8 +8,9 @@
  * time must not be affected, honest clients should still get through, and a flood of
  * one service must not affect another one.
  *
- * Trigger: fewer than 1/16 of conn_max entries are free, or more than conn_rate new
- * connections arrived within a second.
+ * Trigger: fewer than 1/16 of conn_max entries are free, there was no memory for a
+ * connection within a second (limit.c), or more than conn_rate new connections arrived
+ * within a second.
  *
  * If the scheduler chooses by a hash of the packet (mh, sh), the same client always gets
  * the same server. New connections are then forwarded without an entry. Later packets of
@@ -27,7 +28,9 @@
  *    those whose stamp was renewed fewer than LBDR_FLOOD_RENEWALS times, then the
  *    others (established ones), if they have been idle for ESTABLISHED_IDLE. The last
  *    are replaced only if the table itself is nearly full, without the memory that
- *    waits for a grace period.
+ *    waits for a grace period, and if SAMPLE_ESTABLISHED samples in a row have no
+ *    others: where most connections are established, a single sample may have none
+ *    of the others by chance.
  * 3. Within a rank, the connection that has been idle for longest comes first.
  *
  * Sorting the table would cost every packet, so a sample is sorted: the connections of
@@ -52,6 +55,7 @@
 #include "flood.h"
 #include "flow.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "pool.h"
 #include "sched.h"
 #include "service.h"
@@ -67,6 +71,8 @@
 #define SAMPLE_RETRY	(HZ / 100 ?: 1)
 /* Half-open connections are rare if fewer than 1/SAMPLE_RARE of a sample. */
 #define SAMPLE_RARE	16
+/* Samples in a row that must consist of established connections before one is replaced */
+#define SAMPLE_ESTABLISHED	8
 
 /* An established connection that was renewed since is not replaced. */
 #define ESTABLISHED_IDLE	(2 * HZ)
@@ -167,17 +173,18 @@ bool lbdr_flood_stateless(const struct lbdr_service *service)
 /**
  * lbdr_flood_forward() - Record that a packet is forwarded without a connection
  * @ln: the namespace
+ * @service: the service of the packet
  *
- * Context: BH off.
+ * Context: rcu_read_lock() held, BH off.
  */
-void lbdr_flood_forward(struct lbdr_net *ln)
+void lbdr_flood_forward(struct lbdr_net *ln, struct lbdr_service *service)
 {
 	/* 0 stands for never. */
 	unsigned long now = jiffies ?: 1;
 
 	if (READ_ONCE(ln->stateless_at) != now)
 		WRITE_ONCE(ln->stateless_at, now);
-	lbdr_count(ln, LBDR_FLOOD_STATELESS);
+	lbdr_count(ln, service, LBDR_FLOOD_STATELESS);
 }
 
 /**
@@ -200,7 +207,7 @@ bool lbdr_flood_recent(const struct lbdr_net *ln)
 /* The entries that each service is guaranteed. */
 static u32 lbdr_flood_share(const struct lbdr_net *ln)
 {
-	return lbdr_conn_limit(ln) / 2 / max(atomic_read(&ln->n_holders), 1);
+	return lbdr_limit_conns_now(ln) / 2 / max(atomic_read(&ln->n_holders), 1);
 }
 
 static u32 lbdr_flood_held(const struct lbdr_service *service)
@@ -220,7 +227,7 @@ static u32 lbdr_flood_held(const struct lbdr_service *service)
  */
 u32 lbdr_flood_scale(const struct lbdr_net *ln)
 {
-	u32 max = lbdr_conn_limit(ln), n = atomic_read(&ln->n_conns);
+	u32 max = lbdr_limit_conns_now(ln), n = atomic_read(&ln->n_conns);
 	u32 unused = n < max ? max - n : 0;
 
 	return clamp_t(u64, (u64)unused * 2 * LBDR_FLOOD_SCALE / (max ?: 1),
@@ -339,10 +346,11 @@ static void lbdr_flood_choose(struct lbdr_sample *sample)
 	sample->n = first + DIV_ROUND_UP(end - first, 2);
 }
 
-/* Takes a sample of one table. Of a table in resize, only the old part is searched. */
-static void lbdr_flood_search(struct lbdr_net *ln, struct lbdr_sample *sample,
-			      const struct lbdr_flood_claim *claim,
-			      enum lbdr_family family)
+/* Takes one sample of a table. Of a table in resize, only the old part is searched. */
+static void lbdr_flood_search_once(struct lbdr_net *ln,
+				   struct lbdr_sample *sample,
+				   const struct lbdr_flood_claim *claim,
+				   enum lbdr_family family)
 {
 	struct bucket_table *table =
 		rht_dereference_rcu(ln->conns[family].tbl, &ln->conns[family]);
@@ -375,8 +383,22 @@ out:
 	lbdr_flood_choose(sample);
 }
 
+/* Takes a sample of one table, or several samples, see the top of this file. */
+static void lbdr_flood_search(struct lbdr_net *ln, struct lbdr_sample *sample,
+			      const struct lbdr_flood_claim *claim,
+			      enum lbdr_family family)
+{
+	int tries = SAMPLE_ESTABLISHED;
+
+	do {
+		lbdr_flood_search_once(ln, sample, claim, family);
+	} while (sample->n &&
+		 sample->candidates[sample->next].rank == FLOOD_ESTABLISHED &&
+		 --tries);
+}
+
 /*
- * Evicts the connection of a candidate, if there is still one in its bucket that is not
+ * Evicts and counts the connection of a candidate, if there is still one in its bucket that is not
  * worth more. After a resize the bucket contains other connections, for which the same
  * holds.
  */
@@ -396,8 +418,10 @@ static bool lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family,
 		idle = lbdr_conn_idle(conn);
 		if (idle >= candidate->idle &&
 		    lbdr_flood_rank(claim, conn, state, idle) <= candidate->rank &&
-		    lbdr_conn_evict(ln, conn, state))
+		    lbdr_conn_evict(ln, conn, state)) {
+			lbdr_count(ln, conn->server->service, LBDR_FLOOD_EVICTED);
 			return true;
+		}
 	}
 	return false;
 }
@@ -473,17 +497,13 @@ static bool lbdr_flood_replace(struct lbdr_net *ln,
 
 	if (sample->ln == ln && time_before(jiffies, sample->taken + SAMPLE_AGE)) {
 		if (lbdr_flood_evict_next(ln, sample, claim))
-			goto out;
+			return true;
 		/* Nobody searches in vain for every packet of a flood. */
 		if (!sample->n && time_before(jiffies, sample->taken + SAMPLE_RETRY))
 			return false;
 	}
-	if (!lbdr_flood_sample(ln, sample, claim,
-			       lbdr_flood_family(ln, claim, family)))
-		return false;
-out:
-	lbdr_count(ln, LBDR_FLOOD_EVICTED);
-	return true;
+	return lbdr_flood_sample(ln, sample, claim,
+				 lbdr_flood_family(ln, claim, family));
 }
 
 /*
@@ -493,9 +513,9 @@ out:
 static bool lbdr_flood_exhausted(const struct lbdr_net *ln,
 				 const struct lbdr_flood_claim *claim)
 {
-	u32 max = lbdr_conn_limit(ln);
+	u32 max = lbdr_limit_conns_now(ln);
 
-	return lbdr_conn_full(ln) ||
+	return lbdr_limit_full(ln) ||
 	       (claim->held > claim->share &&
 		(u32)atomic_read(&ln->n_conns) >= max - max / RESERVE);
 }
@@ -523,12 +543,12 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 {
 	struct lbdr_flood_claim claim = lbdr_flood_claim(ln, service);
 	bool exhausted = lbdr_flood_exhausted(ln, &claim);
-	u32 pending = lbdr_conn_pending(ln), linked = lbdr_conn_linked(ln);
-	u32 max = lbdr_conn_limit(ln);
+	u32 pending = lbdr_limit_pending(ln), linked = lbdr_limit_linked(ln);
+	u32 max = lbdr_limit_conns_now(ln);
 
 	if (exhausted && pending >= max / RESERVE)
 		return false;
-	if (!lbdr_conn_near_limit(ln))
+	if (!lbdr_limit_near(ln))
 		claim.worst = FLOOD_HALF_OPEN;
 	else if (linked <= max - 2 * (max / RESERVE))
 		claim.worst = FLOOD_FEW_RENEWALS;
@@ -538,9 +558,8 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 		return !exhausted;
 	/* Room for the memory that will be waiting at the end of the next grace period */
 	claim.worst = FLOOD_HALF_OPEN;
-	if (linked + min(2 * pending, max / 4) > max - max / RESERVE &&
-	    lbdr_flood_evict_next(ln, this_cpu_ptr(&lbdr_samples), &claim))
-		lbdr_count(ln, LBDR_FLOOD_EVICTED);
+	if (linked + min(2 * pending, max / 4) > max - max / RESERVE)
+		lbdr_flood_evict_next(ln, this_cpu_ptr(&lbdr_samples), &claim);
 	return !exhausted;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_make_room);
@@ -564,13 +583,14 @@ enum lbdr_flood_admit lbdr_flood_admit(struct lbdr_net *ln,
 	u32 rate = READ_ONCE(conn_rate);
 	bool fast = unlikely(rate) && lbdr_flood_over_rate(ln, rate);
 
-	if (likely(!fast && !lbdr_conn_near_limit(ln)))
+	if (likely(!fast && !lbdr_limit_near(ln)))
 		return LBDR_FLOOD_ADMIT;
 	if (lbdr_flood_stateless(service))
 		return LBDR_FLOOD_ADMIT_STATELESS;
 	return lbdr_flood_make_room(ln, service, family) ?
 	       LBDR_FLOOD_ADMIT_EVICT : LBDR_FLOOD_ADMIT_REFUSE;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_admit);
 
 /**
  * lbdr_flood_peek() - Get what lbdr_flood_admit() would return
@@ -591,7 +611,7 @@ enum lbdr_flood_admit lbdr_flood_peek(struct lbdr_net *ln,
 
 	if (!lbdr_flood_interval_over(start))
 		count = atomic_read(&ln->rate_count);
-	if (!(rate && count >= rate) && !lbdr_conn_near_limit(ln))
+	if (!(rate && count >= rate) && !lbdr_limit_near(ln))
 		return LBDR_FLOOD_ADMIT;
 	if (lbdr_flood_stateless(service))
 		return LBDR_FLOOD_ADMIT_STATELESS;

@@ -106,7 +106,7 @@ lbdr_hook_send_off_link(struct lbdr_net *ln, struct sk_buff *skb,
 			const struct lbdr_route *route)
 {
 	if (!route->local && (!route->dst || server->xmit->onlink)) {
-		lbdr_drop(ln, route->why);
+		lbdr_drop(ln, server->service, route->why);
 		return NF_DROP;
 	}
 	if (!route->local || !conn || conn->place == flow->place)
@@ -131,7 +131,7 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	if (unlikely(domain)) {
 		nexthop = lbdr_nexthop_in_domain(nexthop, domain);
 		if (!nexthop) {
-			lbdr_drop(ln, LBDR_DROP_MEMORY);
+			lbdr_drop(ln, server->service, LBDR_DROP_MEMORY);
 			return NF_DROP;
 		}
 	}
@@ -185,7 +185,7 @@ lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
 
 	if (unlikely(next != state) &&
 	    unlikely(!lbdr_hook_move(ln, skb, flow, conn, state, next)))
-		return lbdr_peers_verdict(ln, skb, flow);
+		return lbdr_peers_verdict(ln, skb, flow, conn->server->service);
 	return lbdr_hook_send(ln, skb, family, local, flow, conn->server, conn);
 }
 
@@ -195,7 +195,7 @@ lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
  */
 static bool lbdr_hook_decided(struct lbdr_net *ln, const struct sk_buff *skb,
 			      const struct lbdr_flow *flow,
-			      const struct lbdr_service *marked)
+			      struct lbdr_service *marked)
 {
 	bool input = READ_ONCE(ln->entry) == LBDR_ENTRY_INPUT;
 	const struct lbdr_service *other = NULL;
@@ -213,9 +213,10 @@ static bool lbdr_hook_decided(struct lbdr_net *ln, const struct sk_buff *skb,
 }
 
 /* The client sends the packet again, and its server may be back then. */
-static unsigned int lbdr_hook_drop_held(struct lbdr_net *ln)
+static unsigned int lbdr_hook_drop_held(struct lbdr_net *ln,
+					struct lbdr_service *service)
 {
-	lbdr_drop(ln, LBDR_DROP_SERVER_HELD);
+	lbdr_drop(ln, service, LBDR_DROP_SERVER_HELD);
 	return NF_DROP;
 }
 
@@ -223,9 +224,9 @@ static unsigned int lbdr_hook_drop_held(struct lbdr_net *ln)
 static __always_inline unsigned int
 lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		   enum lbdr_family family, const struct lbdr_flow *flow,
-		   const struct lbdr_service *marked)
+		   struct lbdr_service *marked)
 {
-	const struct lbdr_service *service;
+	struct lbdr_service *service;
 	struct lbdr_server *server;
 	unsigned int verdict;
 
@@ -236,7 +237,7 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		if (lbdr_hold_defers(ln, service, flow))
 			return NF_ACCEPT;
 		if (lbdr_hold_applies(ln, service, flow))
-			return lbdr_hook_drop_held(ln);
+			return lbdr_hook_drop_held(ln, service);
 	}
 	if (!service)
 		return NF_ACCEPT;
@@ -244,7 +245,7 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	if (unlikely(skb_is_gso(skb)) &&
 	    READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET &&
 	    (flow->local || !(skb->dev->flags & IFF_LOOPBACK)))
-		return lbdr_aggregate_split(ln, skb, flow);
+		return lbdr_aggregate_split(ln, skb, flow, service);
 	server = lbdr_schedule(ln, skb, service, flow, &verdict);
 	if (!server)
 		return verdict;
@@ -254,7 +255,7 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 static noinline unsigned int lbdr_hook_new4(struct lbdr_net *ln,
 					    struct sk_buff *skb,
 					    const struct lbdr_flow *flow,
-					    const struct lbdr_service *marked)
+					    struct lbdr_service *marked)
 {
 	return lbdr_hook_schedule(ln, skb, LBDR_V4, flow, marked);
 }
@@ -262,7 +263,7 @@ static noinline unsigned int lbdr_hook_new4(struct lbdr_net *ln,
 static noinline unsigned int lbdr_hook_new6(struct lbdr_net *ln,
 					    struct sk_buff *skb,
 					    const struct lbdr_flow *flow,
-					    const struct lbdr_service *marked)
+					    struct lbdr_service *marked)
 {
 	return lbdr_hook_schedule(ln, skb, LBDR_V6, flow, marked);
 }
@@ -276,16 +277,16 @@ static __always_inline unsigned int
 lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 		  enum lbdr_family family, bool local,
 		  const struct lbdr_flow *flow,
-		  const struct lbdr_service *marked)
+		  struct lbdr_service *marked)
 {
-	enum lbdr_conn_miss miss;
+	struct lbdr_conn_miss miss;
 	struct lbdr_conn *conn;
 
 	conn = lbdr_conn_find_of(ln, family, flow, local ? NULL : skb, &miss);
-	if (unlikely(!conn) && unlikely(miss == LBDR_CONN_RETURNED))
-		return lbdr_peers_verdict(ln, skb, flow);
-	if (unlikely(!conn) && unlikely(miss == LBDR_CONN_HELD))
-		return lbdr_hook_drop_held(ln);
+	if (unlikely(!conn) && unlikely(miss.why == LBDR_CONN_RETURNED))
+		return lbdr_peers_verdict(ln, skb, flow, miss.service);
+	if (unlikely(!conn) && unlikely(miss.why == LBDR_CONN_HELD))
+		return lbdr_hook_drop_held(ln, miss.service);
 	if (unlikely(!conn))
 		return family == LBDR_V4 ?
 		       lbdr_hook_new4(ln, skb, flow, marked) :
@@ -346,7 +347,7 @@ static noinline bool lbdr_hook_enter_vrf(struct lbdr_net *ln,
 static struct lbdr_server *
 lbdr_hook_error_server(struct lbdr_net *ln, struct sk_buff *skb,
 		       const struct lbdr_flow *flow,
-		       const struct lbdr_service *marked)
+		       struct lbdr_service *marked)
 {
 	const struct lbdr_service *service = marked;
 	struct lbdr_server *server;
@@ -368,7 +369,7 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 					     struct sk_buff *skb,
 					     const struct net_device *dev,
 					     struct lbdr_flow *flow,
-					     const struct lbdr_service *marked)
+					     struct lbdr_service *marked)
 {
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
@@ -377,7 +378,7 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 		return NF_ACCEPT;
 	conn = lbdr_conn_peek(ln, flow);
 	if (conn && unlikely(lbdr_server_held(conn->server)))
-		return lbdr_hook_drop_held(ln);
+		return lbdr_hook_drop_held(ln, conn->server->service);
 	server = conn ? conn->server :
 			lbdr_hook_error_server(ln, skb, flow, marked);
 	if (!server)
@@ -386,7 +387,7 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 	if (conn && !flow->local && unlikely(READ_ONCE(server->returns)) &&
 	    !lbdr_peers_same_mac(conn, skb) &&
 	    lbdr_peers_sent_by_any(ln, skb, server->service, lbdr_flow_domain(flow)))
-		return lbdr_peers_verdict(ln, skb, flow);
+		return lbdr_peers_verdict(ln, skb, flow, server->service);
 	return lbdr_hook_send(ln, skb, flow->family, flow->local, flow, server,
 			      conn);
 }
@@ -394,7 +395,7 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 static __always_inline unsigned int
 lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	       enum lbdr_family family, bool local, enum lbdr_place place,
-	       const struct lbdr_service *marked)
+	       struct lbdr_service *marked)
 {
 	/* Not initialised, which would cost a tenth of the path; the parser sets it. */
 	struct lbdr_flow flow __uninitialized;
@@ -424,11 +425,11 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 		break;
 	case LBDR_PARSED_MALFORMED:
 		/* The port is unknown, so the packet may not belong to a service. */
-		lbdr_drop(ln, LBDR_PASS_MALFORMED);
+		lbdr_drop(ln, NULL, LBDR_PASS_MALFORMED);
 		verdict = NF_ACCEPT;
 		break;
 	case LBDR_PARSED_FRAGMENT:
-		lbdr_drop(ln, LBDR_PASS_FRAGMENT);
+		lbdr_drop(ln, NULL, LBDR_PASS_FRAGMENT);
 		verdict = NF_ACCEPT;
 		break;
 	default:
@@ -458,7 +459,7 @@ static noinline __flatten unsigned int lbdr_hook_walk6(struct lbdr_net *ln,
 static noinline unsigned int
 lbdr_hook_walk_other(struct lbdr_net *ln, struct sk_buff *skb,
 		     enum lbdr_family family, bool local, enum lbdr_place place,
-		     const struct lbdr_service *marked)
+		     struct lbdr_service *marked)
 {
 	return lbdr_hook_walk(ln, skb, family, local, place, marked);
 }
@@ -496,7 +497,7 @@ static unsigned int lbdr_hook6(void *priv, struct sk_buff *skb,
 static unsigned int lbdr_hook_marked(struct lbdr_net *ln, struct sk_buff *skb,
 				     enum lbdr_family family, bool error)
 {
-	const struct lbdr_service *service = NULL;
+	struct lbdr_service *service = NULL;
 
 	if (skb->mark)
 		service = lbdr_service_of_mark(ln, family, skb->mark,

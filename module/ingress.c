@@ -101,7 +101,7 @@ lbdr_ingress_walk(struct lbdr_net *ln, struct sk_buff *skb,
 {
 	/* Not initialised, see lbdr_hook_walk(). */
 	struct lbdr_flow flow __uninitialized;
-	enum lbdr_conn_miss miss;
+	struct lbdr_conn_miss miss;
 	struct lbdr_conn *conn;
 
 	flow.local = false;

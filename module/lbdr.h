@@ -74,6 +74,9 @@ enum lbdr_hook {
  * @n_servers: allocated servers; atomic
  * @n_destinations: allocated destinations of lblc and lblcr; atomic
  * @n_holders: services that hold connections; atomic, see flood.h
+ * @starved_conns: @n_conns when a connection could not be allocated; WRITE_ONCE(),
+ *	see limit.c
+ * @starved_at: jiffies at that time, 0 for never; WRITE_ONCE()
  * @rate_count: new connections since @rate_start; atomic
  * @rate_start: jiffies when the current one-second interval began; cmpxchg()
  * @stateless_at: jiffies when a packet was last forwarded without a connection, 0 for
@@ -140,6 +143,8 @@ struct lbdr_net {
 	atomic_t		n_servers;
 	atomic_t		n_destinations;
 	atomic_t		n_holders;
+	u32			starved_conns;
+	unsigned long		starved_at;
 	atomic_t		rate_count;
 	u32			rate_start;
 	unsigned long		stateless_at;

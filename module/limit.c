@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Network namespaces that are not owned by the initial user namespace. Users without
- * privilege on the host create these and configure them, so they must not use up what
- * the namespaces of the host need:
+ * Limits: what a network namespace may hold.
+ *
+ * Connections are limited by conn_max for each namespace and by conn_max_all for all. A
+ * connection counts until its memory is freed. If there is no memory for a connection
+ * (the memory cgroup is at its limit, or the host has none for packets), the table is full
+ * as it is: for STARVED_TIME, the namespace may hold no more connections than it does now.
+ * So flood.c makes room as in any full table.
+ *
+ * Network namespaces that are not owned by the initial user namespace have further
+ * limits. Users without privilege on the host create these and configure them, so they
+ * must not use up what the namespaces of the host need:
  *
  * - Services and servers have limits, the parameters of this file.
- * - Connections and destinations of lblc have limits of the namespace, and a reserve is
- *   kept for the namespaces of the host (conn.c, locality.c).
+ * - Connections are also limited by conn_max_user each, and such namespaces get none
+ *   once all namespaces hold half of conn_max_all: the rest is the host's. The same
+ *   holds for destinations of lblc (locality.c).
  * - What packets make such a namespace allocate is charged to a memory cgroup: that of
  *   the task that added the first service. GFP_NOWAIT, since GFP_ATOMIC is charged
  *   beyond the limit of a cgroup. What commands allocate is charged to the cgroup of
@@ -16,14 +25,42 @@
  * The memory cgroup is found once. It is read by packets without a lock, and released
  * when no packet can reach the namespace any more.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/memcontrol.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/percpu_counter.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/user_namespace.h>
 #include <net/net_namespace.h>
 
+#include "lbdr.h"
 #include "limit.h"
+
+/* A table is nearly full when fewer than 1/NEAR_LIMIT of its entries are free. */
+#define NEAR_LIMIT		16
+
+/* Time for which a failed allocation limits the connections */
+#define STARVED_TIME		HZ
+/* The least limit that a failed allocation sets */
+#define STARVED_MIN		64U
+
+static unsigned int conn_max;
+module_param(conn_max, uint, 0644);
+MODULE_PARM_DESC(conn_max,
+		 "connections that one network namespace may hold (default: as many as fit in 1/8 of the memory, at least 65536)");
+
+static unsigned int conn_max_all;
+module_param(conn_max_all, uint, 0644);
+MODULE_PARM_DESC(conn_max_all,
+		 "connections that all network namespaces may hold together (default: twice conn_max's default)");
+
+static unsigned int conn_max_user;
+module_param(conn_max_user, uint, 0644);
+MODULE_PARM_DESC(conn_max_user,
+		 "connections that a network namespace of another user namespace may hold (default: 1/16 of conn_max_all's default)");
 
 static unsigned int user_services_max = 4096;
 module_param(user_services_max, uint, 0644);
@@ -34,6 +71,182 @@ static unsigned int user_servers_max = 65536;
 module_param(user_servers_max, uint, 0644);
 MODULE_PARM_DESC(user_servers_max,
 		 "servers that a network namespace of another user namespace than the initial one may have (default: 65536)");
+
+/* Connections of all namespaces. Reads miss the latest changes of each CPU. */
+static struct percpu_counter lbdr_limit_conn_total;
+
+/**
+ * lbdr_limit_conn_max() - Get the maximum number of connections of a namespace
+ *
+ * Context: any.
+ * Return: the value of the module parameter conn_max.
+ */
+u32 lbdr_limit_conn_max(void)
+{
+	return READ_ONCE(conn_max);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_limit_conn_max);
+
+/**
+ * lbdr_limit_conns() - Get the number of connections that a namespace may hold
+ * @ln: the namespace
+ *
+ * Context: any.
+ */
+u32 lbdr_limit_conns(const struct lbdr_net *ln)
+{
+	return min(lbdr_limit_conn_max(),
+		   ln->user ? READ_ONCE(conn_max_user) : U32_MAX);
+}
+
+/**
+ * lbdr_limit_starved() - Check whether memory limits the connections of a namespace
+ * @ln: the namespace
+ *
+ * Context: any.
+ * Return: true if a connection could not be allocated within STARVED_TIME.
+ */
+bool lbdr_limit_starved(const struct lbdr_net *ln)
+{
+	unsigned long at = READ_ONCE(ln->starved_at);
+
+	return unlikely(at) && time_before(jiffies, at + STARVED_TIME);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_limit_starved);
+
+/**
+ * lbdr_limit_starve() - Note that there is no memory for a connection
+ * @ln: the namespace
+ *
+ * Context: any; of concurrent calls one takes effect.
+ */
+void lbdr_limit_starve(struct lbdr_net *ln)
+{
+	WRITE_ONCE(ln->starved_conns, max_t(u32, atomic_read(&ln->n_conns), STARVED_MIN));
+	/* 0 stands for never. A reader that misses this order is late by one packet. */
+	WRITE_ONCE(ln->starved_at, jiffies ?: 1);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_limit_starve);
+
+/**
+ * lbdr_limit_conns_now() - Get the number of connections that fit now
+ * @ln: the namespace
+ *
+ * Context: any.
+ * Return: lbdr_limit_conns(), or less if there is no memory for more.
+ */
+u32 lbdr_limit_conns_now(const struct lbdr_net *ln)
+{
+	u32 max = lbdr_limit_conns(ln);
+
+	if (lbdr_limit_starved(ln))
+		max = min(max, READ_ONCE(ln->starved_conns));
+	return max;
+}
+
+/* The number of connections of all namespaces at which this one gets no new ones. */
+static u32 lbdr_limit_conns_all(const struct lbdr_net *ln)
+{
+	return READ_ONCE(conn_max_all) / (unlikely(ln->user) ? 2 : 1);
+}
+
+static bool lbdr_limit_above(u32 n, u32 max)
+{
+	return n > max - max / NEAR_LIMIT;
+}
+
+/**
+ * lbdr_limit_near() - Check whether the connection table is nearly full
+ * @ln: the namespace
+ *
+ * Context: any.
+ * Return: true if fewer than 1/NEAR_LIMIT of the entries are free.
+ */
+bool lbdr_limit_near(struct lbdr_net *ln)
+{
+	return lbdr_limit_above(atomic_read(&ln->n_conns), lbdr_limit_conns_now(ln)) ||
+	       lbdr_limit_above(percpu_counter_read_positive(&lbdr_limit_conn_total),
+				lbdr_limit_conns_all(ln));
+}
+
+/**
+ * lbdr_limit_full() - Check whether the connection table is full
+ * @ln: the namespace
+ *
+ * Context: any.
+ * Return: true if no connection can be added.
+ */
+bool lbdr_limit_full(const struct lbdr_net *ln)
+{
+	return (u32)atomic_read(&ln->n_conns) >= lbdr_limit_conns_now(ln) ||
+	       percpu_counter_read_positive(&lbdr_limit_conn_total) >=
+	       lbdr_limit_conns_all(ln);
+}
+
+/**
+ * lbdr_limit_linked() - Get the number of connections in the tables
+ * @ln: the namespace
+ *
+ * Context: any.
+ * Return: the number, of both families.
+ */
+u32 lbdr_limit_linked(const struct lbdr_net *ln)
+{
+	return (u32)atomic_read(&ln->conns[LBDR_V4].nelems) +
+	       (u32)atomic_read(&ln->conns[LBDR_V6].nelems);
+}
+
+/**
+ * lbdr_limit_pending() - Get the number of connections that wait to be freed
+ * @ln: the namespace
+ *
+ * A removed connection counts towards conn_max until its memory is freed after a grace
+ * period.
+ *
+ * Context: any; concurrent changes may be missed.
+ * Return: the number of connections that are allocated and not in the tables.
+ */
+u32 lbdr_limit_pending(const struct lbdr_net *ln)
+{
+	return max_t(int, atomic_read(&ln->n_conns) - (int)lbdr_limit_linked(ln), 0);
+}
+
+/**
+ * lbdr_limit_conn_add() - Count a connection that is to be allocated
+ * @ln: the namespace
+ *
+ * Context: any.
+ * Return: true if it was counted, false if the namespace may hold no more.
+ */
+bool lbdr_limit_conn_add(struct lbdr_net *ln)
+{
+	u32 n = atomic_inc_return(&ln->n_conns);
+
+	if (likely(n <= lbdr_limit_conns(ln) &&
+		   percpu_counter_read_positive(&lbdr_limit_conn_total) <
+		   lbdr_limit_conns_all(ln))) {
+		percpu_counter_inc(&lbdr_limit_conn_total);
+		return true;
+	}
+	atomic_dec(&ln->n_conns);
+	/* Users must not use up the one line. */
+	if (!ln->user)
+		pr_notice_once("a connection table is full (conn_max: %u, conn_max_all: %u): new connections are dropped and counted as conn-max (logged once)\n",
+			       lbdr_limit_conn_max(), READ_ONCE(conn_max_all));
+	return false;
+}
+
+/**
+ * lbdr_limit_conn_sub() - Undo lbdr_limit_conn_add()
+ * @ln: the namespace
+ *
+ * Context: any.
+ */
+void lbdr_limit_conn_sub(struct lbdr_net *ln)
+{
+	percpu_counter_dec(&lbdr_limit_conn_total);
+	atomic_dec(&ln->n_conns);
+}
 
 /**
  * lbdr_limit_alloc_charged() - Allocate memory that is charged to a namespace's cgroup
@@ -140,4 +353,35 @@ void lbdr_limit_net_init(struct lbdr_net *ln)
 void lbdr_limit_net_exit(struct lbdr_net *ln)
 {
 	mem_cgroup_put(ln->memcg);
+}
+
+/**
+ * lbdr_limit_init() - Set the default limits of connections
+ *
+ * Context: process.
+ * Return: 0 or -ENOMEM.
+ */
+int lbdr_limit_init(void)
+{
+	/* 64 bytes for a connection and 16 bytes for its share of the hash table */
+	u32 default_max = clamp_t(u64, div_u64((u64)totalram_pages() << PAGE_SHIFT,
+					       8 * 80), 1 << 16, 1 << 27);
+
+	if (!conn_max)
+		conn_max = default_max;
+	if (!conn_max_all)
+		conn_max_all = max(2 * default_max, conn_max);
+	if (!conn_max_user)
+		conn_max_user = max(2 * default_max, conn_max) / 16;
+	return percpu_counter_init(&lbdr_limit_conn_total, 0, GFP_KERNEL);
+}
+
+/**
+ * lbdr_limit_exit() - Undo lbdr_limit_init()
+ *
+ * Context: process; all connections are freed.
+ */
+void lbdr_limit_exit(void)
+{
+	percpu_counter_destroy(&lbdr_limit_conn_total);
 }

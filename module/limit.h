@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the network namespaces of users may take from the host.
+ * What a network namespace may hold.
  */
 #ifndef _LBDR_LIMIT_H
 #define _LBDR_LIMIT_H
@@ -9,6 +9,19 @@
 
 #include "lbdr.h"
 
+int lbdr_limit_init(void);
+void lbdr_limit_exit(void);
+u32 lbdr_limit_conn_max(void);
+u32 lbdr_limit_conns(const struct lbdr_net *ln);
+u32 lbdr_limit_conns_now(const struct lbdr_net *ln);
+bool lbdr_limit_starved(const struct lbdr_net *ln);
+void lbdr_limit_starve(struct lbdr_net *ln);
+bool lbdr_limit_near(struct lbdr_net *ln);
+bool lbdr_limit_full(const struct lbdr_net *ln);
+u32 lbdr_limit_linked(const struct lbdr_net *ln);
+u32 lbdr_limit_pending(const struct lbdr_net *ln);
+bool lbdr_limit_conn_add(struct lbdr_net *ln);
+void lbdr_limit_conn_sub(struct lbdr_net *ln);
 void *lbdr_limit_alloc_charged(const struct lbdr_net *ln, struct kmem_cache *cache,
 			       size_t size);
 void lbdr_limit_net_init(struct lbdr_net *ln);

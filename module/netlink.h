@@ -119,6 +119,8 @@ int lbdr_nl_stage_error(struct genl_info *info, int err);
 struct lbdr_staged_service *
 lbdr_nl_staged_service(struct lbdr_nl_cmd *cmd,
 		       const struct lbdr_service_key *key);
+int lbdr_nl_put_drop(struct sk_buff *msg, int attr, enum lbdr_drop drop,
+		     u64 packets);
 int lbdr_nl_put_counts(struct sk_buff *msg, int attr,
 		       const struct lbdr_counts *counts);
 int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,

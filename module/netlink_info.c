@@ -5,6 +5,7 @@
  */
 #include "conn.h"
 #include "ingress.h"
+#include "limit.h"
 #include "netlink.h"
 #include "sched.h"
 #include "stats.h"
@@ -91,22 +92,38 @@ int lbdr_nl_put_settings(struct sk_buff *msg, struct lbdr_net *ln)
 	return 0;
 }
 
+/**
+ * lbdr_nl_put_drop() - Put a drop reason and its counter
+ * @msg: the message
+ * @attr: the nest that they come in
+ * @drop: the reason
+ * @packets: the counter
+ *
+ * Context: any.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_nl_put_drop(struct sk_buff *msg, int attr, enum lbdr_drop drop,
+		     u64 packets)
+{
+	struct nlattr *nest = nla_nest_start(msg, attr);
+
+	if (!nest ||
+	    nla_put_string(msg, LBDR_A_DROP_REASON, lbdr_drop_names[drop]) ||
+	    nla_put_u64_64bit(msg, LBDR_A_DROP_PACKETS, packets,
+			      LBDR_A_DROP_PAD))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
 static int lbdr_nl_put_drops(struct sk_buff *msg, const struct lbdr_net *ln)
 {
 	enum lbdr_drop drop;
-	struct nlattr *nest;
 
-	for (drop = 0; drop < LBDR_DROPS; drop++) {
-		nest = nla_nest_start(msg, LBDR_A_INFO_DROP);
-		if (!nest ||
-		    nla_put_string(msg, LBDR_A_DROP_REASON,
-				   lbdr_drop_names[drop]) ||
-		    nla_put_u64_64bit(msg, LBDR_A_DROP_PACKETS,
-				      lbdr_drop_count(ln, drop),
-				      LBDR_A_DROP_PAD))
+	for (drop = 0; drop < LBDR_DROPS; drop++)
+		if (lbdr_nl_put_drop(msg, LBDR_A_INFO_DROP, drop,
+				     lbdr_drop_count(ln, drop)))
 			return -EMSGSIZE;
-		nla_nest_end(msg, nest);
-	}
 	return 0;
 }
 
@@ -139,7 +156,7 @@ int lbdr_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 			  ln->n_held_services) ||
 	      nla_put_u32(msg, LBDR_A_INFO_CONNS,
 			  atomic_read(&ln->n_conns)) ||
-	      nla_put_u32(msg, LBDR_A_INFO_CONN_MAX, lbdr_conn_limit(ln)) ||
+	      nla_put_u32(msg, LBDR_A_INFO_CONN_MAX, lbdr_limit_conns(ln)) ||
 	      lbdr_nl_put_settings(msg, ln) || lbdr_nl_put_drops(msg, ln);
 	lbdr_unlock(ln);
 	if (err) {

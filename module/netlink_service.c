@@ -521,6 +521,22 @@ int lbdr_nl_put_counts(struct sk_buff *msg, int attr,
 	return 0;
 }
 
+/* Drop reasons that were never counted are left out. */
+static int lbdr_nl_put_service_drops(struct sk_buff *msg,
+				     const struct lbdr_service *service)
+{
+	enum lbdr_drop drop;
+	u64 packets;
+
+	for (drop = 0; drop < LBDR_DROPS; drop++) {
+		packets = atomic64_read(&service->drops[drop]);
+		if (packets && lbdr_nl_put_drop(msg, LBDR_A_SERVICE_DROP, drop,
+						packets))
+			return -EMSGSIZE;
+	}
+	return 0;
+}
+
 /**
  * lbdr_nl_fill_service() - Fill in a message on a service
  * @msg: the message; unchanged on error
@@ -551,6 +567,7 @@ int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	if (lbdr_nl_put_key(msg, service) ||
 	    lbdr_nl_put_service_settings(msg, service) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVICE_STATS, &counts) ||
+	    lbdr_nl_put_service_drops(msg, service) ||
 	    nla_put_u32(msg, LBDR_A_SERVICE_SERVERS,
 			service->n_servers - service->n_held) ||
 	    (service->held &&

@@ -15,6 +15,7 @@
 #include "flow.h"
 #include "hold.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "nexthop.h"
 #include "peek.h"
 #include "peers.h"
@@ -145,7 +146,7 @@ static bool lbdr_peek_keep(struct lbdr_net *ln, struct lbdr_peek_result *result)
 		return false;
 	default:
 		result->keep = LBDR_TRACE_KEEP_CONNECTION;
-		return !lbdr_conn_full(ln);
+		return !lbdr_limit_full(ln);
 	}
 }
 
@@ -175,7 +176,8 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 						     lbdr_flow_domain(flow));
 	if (!room) {
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
-			      LBDR_DROP_CONN_MAX);
+			      lbdr_limit_starved(ln) ?
+			      LBDR_DROP_CONN_MEMORY : LBDR_DROP_CONN_MAX);
 	} else if (!result->server && READ_ONCE(service->n_held)) {
 		result->has_keep = false;
 		lbdr_peek_held(result);

@@ -518,6 +518,7 @@ bool lbdr_peers_local(struct net *net, const struct net_device *dev,
  * @ln: the namespace
  * @skb: the packet
  * @flow: the flow of the packet
+ * @service: the service of the packet's connection
  *
  * If the VIP is not local, this host cannot serve the packet, and the stack would send
  * it back. Such a packet is dropped and counted as LBDR_DROP_LOOP.
@@ -526,11 +527,12 @@ bool lbdr_peers_local(struct net *net, const struct net_device *dev,
  * Return: NF_ACCEPT or NF_DROP.
  */
 unsigned int lbdr_peers_verdict(struct lbdr_net *ln, struct sk_buff *skb,
-				const struct lbdr_flow *flow)
+				const struct lbdr_flow *flow,
+				struct lbdr_service *service)
 {
 	bool local = lbdr_peers_local(ln->net, skb->dev, flow);
 
-	lbdr_drop(ln, local ? LBDR_PASS_DIRECTOR : LBDR_DROP_LOOP);
+	lbdr_drop(ln, service, local ? LBDR_PASS_DIRECTOR : LBDR_DROP_LOOP);
 	return local ? NF_ACCEPT : NF_DROP;
 }
 
@@ -614,7 +616,7 @@ static void lbdr_peers_waited(struct lbdr_nexthop *nexthop,
 	n = atomic_xchg(&nexthop->waiting, 0);
 	if (!(state & NUD_VALID)) {
 		local_bh_disable();
-		lbdr_drop_many(nexthop->ln, LBDR_DROP_NEIGHBOUR, n);
+		lbdr_drop_many(nexthop->ln, NULL, LBDR_DROP_NEIGHBOUR, n);
 		local_bh_enable();
 	}
 }

@@ -34,7 +34,8 @@ void lbdr_peers_ttl_ended(struct lbdr_net *ln, const struct sk_buff *skb,
 bool lbdr_peers_local(struct net *net, const struct net_device *dev,
 		      const struct lbdr_flow *flow);
 unsigned int lbdr_peers_verdict(struct lbdr_net *ln, struct sk_buff *skb,
-				const struct lbdr_flow *flow);
+				const struct lbdr_flow *flow,
+				struct lbdr_service *service);
 void lbdr_peers_wait(struct lbdr_net *ln, const struct neighbour *neigh);
 void lbdr_peers_update_nexthop(struct lbdr_nexthop *nexthop,
 			       const struct lbdr_route *route);

@@ -27,6 +27,7 @@
 #include "flood.h"
 #include "flow.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "persist.h"
 #include "pool.h"
 #include "server.h"
@@ -124,7 +125,7 @@ struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 	}
 
 	server = lbdr_pool_pick(service, flow);
-	if (!server || lbdr_conn_near_limit(ln))
+	if (!server || lbdr_limit_near(ln))
 		return server;
 	conn = lbdr_conn_add(ln, &template, server, &why);
 	/* A concurrent connection of this client may have stored a template first. */
@@ -212,7 +213,7 @@ void lbdr_persist_confirm(struct lbdr_conn *conn)
 	if (found) {
 		lbdr_conn_renew(found);
 	} else {
-		if (lbdr_conn_near_limit(ln) &&
+		if (lbdr_limit_near(ln) &&
 		    !lbdr_flood_make_room(ln, service, flow.family))
 			return;
 		found = lbdr_conn_add(ln, &template, conn->server, &why);

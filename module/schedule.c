@@ -14,6 +14,7 @@
 #include "flow.h"
 #include "lbdr.h"
 #include "lbdr_trace.h"
+#include "limit.h"
 #include "peers.h"
 #include "persist.h"
 #include "pool.h"
@@ -134,7 +135,7 @@ struct lbdr_server *lbdr_schedule_error(struct lbdr_net *ln,
  * otherwise @verdict is set.
  */
 static bool lbdr_schedule_stray(struct lbdr_net *ln, struct sk_buff *skb,
-				const struct lbdr_service *service,
+				struct lbdr_service *service,
 				const struct lbdr_flow *flow,
 				unsigned int *verdict)
 {
@@ -143,15 +144,15 @@ static bool lbdr_schedule_stray(struct lbdr_net *ln, struct sk_buff *skb,
 		return true;
 	case LBDR_STRAY_DROP:
 		*verdict = NF_DROP;
-		lbdr_drop(ln, LBDR_DROP_STRAY);
+		lbdr_drop(ln, service, LBDR_DROP_STRAY);
 		return false;
 	case LBDR_STRAY_RESET:
 		*verdict = NF_DROP;
 		lbdr_refuse(ln, skb, flow, LBDR_REFUSE_RESET);
-		lbdr_drop(ln, LBDR_DROP_STRAY);
+		lbdr_drop(ln, service, LBDR_DROP_STRAY);
 		return false;
 	}
-	lbdr_drop(ln, LBDR_PASS_NO_CONN);
+	lbdr_drop(ln, service, LBDR_PASS_NO_CONN);
 	return false;
 }
 
@@ -189,7 +190,7 @@ static bool lbdr_schedule_keeps(const struct lbdr_service *service,
 
 /* Counts a packet that is forwarded without a connection. */
 static void lbdr_schedule_count(struct lbdr_net *ln,
-				const struct lbdr_service *service,
+				struct lbdr_service *service,
 				const struct lbdr_server *server,
 				const struct lbdr_flow *flow,
 				enum lbdr_flood_admit admit)
@@ -199,12 +200,12 @@ static void lbdr_schedule_count(struct lbdr_net *ln,
 		return;
 	}
 	if (admit != LBDR_FLOOD_ADMIT_STATELESS) {
-		lbdr_count(ln, LBDR_FLOOD_STATELESS);
+		lbdr_count(ln, service, LBDR_FLOOD_STATELESS);
 		return;
 	}
 	if (lbdr_event_opens(flow->event))
 		lbdr_stats_add(server->stats, 1, 0, 0);
-	lbdr_flood_forward(ln);
+	lbdr_flood_forward(ln, service);
 }
 
 /**
@@ -222,7 +223,7 @@ static void lbdr_schedule_count(struct lbdr_net *ln,
  * Return: the server to forward to, or NULL.
  */
 struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
-				  const struct lbdr_service *service,
+				  struct lbdr_service *service,
 				  const struct lbdr_flow *flow,
 				  unsigned int *verdict)
 {
@@ -238,7 +239,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	 * packet; a server would send its answer to its own VIP.
 	 */
 	if (!flow->local && skb->dev->flags & IFF_LOOPBACK) {
-		lbdr_drop(ln, LBDR_PASS_LOCAL_CLIENT);
+		lbdr_drop(ln, service, LBDR_PASS_LOCAL_CLIENT);
 		return NULL;
 	}
 	if (!lbdr_event_opens(flow->event) && flow->event != LBDR_EVENT_UDP &&
@@ -247,7 +248,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 
 	*verdict = NF_DROP;
 	if (lbdr_schedule_bad_source(ln->net, skb->dev, flow)) {
-		lbdr_drop(ln, LBDR_DROP_BAD_SOURCE);
+		lbdr_drop(ln, service, LBDR_DROP_BAD_SOURCE);
 		return NULL;
 	}
 	/*
@@ -257,7 +258,9 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	if (keep && likely(lbdr_pool_has_servers(service))) {
 		admit = lbdr_flood_admit(ln, service, flow->family);
 		if (unlikely(admit == LBDR_FLOOD_ADMIT_REFUSE)) {
-			lbdr_drop(ln, LBDR_DROP_CONN_MAX);
+			lbdr_drop(ln, service, lbdr_limit_starved(ln) ?
+						LBDR_DROP_CONN_MEMORY :
+						LBDR_DROP_CONN_MAX);
 			return NULL;
 		}
 	}
@@ -269,12 +272,12 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	trace_lbdr_schedule(ln, service, flow, server);
 	if (!server && unlikely(READ_ONCE(service->n_held))) {
 		/* The client tries again, and a held server may be back then. */
-		lbdr_drop(ln, LBDR_DROP_SERVER_HELD);
+		lbdr_drop(ln, service, LBDR_DROP_SERVER_HELD);
 		return NULL;
 	}
 	if (!server) {
 		*verdict = lbdr_schedule_refuse(ln, skb, service, flow);
-		lbdr_drop(ln, LBDR_DROP_NO_SERVER);
+		lbdr_drop(ln, service, LBDR_DROP_NO_SERVER);
 		return NULL;
 	}
 	if (!keep || unlikely(admit == LBDR_FLOOD_ADMIT_STATELESS)) {
@@ -283,7 +286,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 	conn = lbdr_conn_add(ln, flow, server, &why);
 	if (!conn) {
-		lbdr_drop(ln, why);
+		lbdr_drop(ln, service, why);
 		return NULL;
 	}
 	lbdr_peers_record(conn, skb, flow);

@@ -15,7 +15,7 @@ struct lbdr_server *lbdr_schedule_error(struct lbdr_net *ln,
 					const struct lbdr_service *service,
 					const struct lbdr_flow *flow);
 struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
-				  const struct lbdr_service *service,
+				  struct lbdr_service *service,
 				  const struct lbdr_flow *flow,
 				  unsigned int *verdict);
 bool lbdr_schedule_bad_source(struct net *net, const struct net_device *dev,

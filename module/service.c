@@ -652,16 +652,19 @@ void lbdr_service_counts(const struct lbdr_service *service,
  * lbdr_service_zero() - Set the counters of a service and its servers to 0
  * @service: the service
  *
- * The counters themselves only grow, since packets write them without a lock.
- * Their present values are stored, and subtracted from then on.
+ * The counters of servers only grow, since packets write them without a lock. Their
+ * present values are stored, and subtracted from then on. The drop counters are atomic.
  *
  * Context: lbdr_net.lock held.
  */
 void lbdr_service_zero(struct lbdr_service *service)
 {
 	struct lbdr_server *server;
+	enum lbdr_drop drop;
 
 	memset(&service->folded, 0, sizeof(service->folded));
+	for (drop = 0; drop < LBDR_DROPS; drop++)
+		atomic64_set(&service->drops[drop], 0);
 	list_for_each_entry(server, &service->servers, list)
 		lbdr_stats_sum(server->stats, &server->zero);
 }

@@ -119,6 +119,8 @@ struct lbdr_service_settings {
  * @rcu: frees it after the last packet that has found it
  * @n_conns: entries of the connection table that belong to the service, templates and
  *	connections to removed servers included; atomic, see flood.h
+ * @drops: packets that were not forwarded, and evicted connections, by enum lbdr_drop,
+ *	since the last zero; atomic
  */
 struct lbdr_service {
 	struct rhash_head		node;
@@ -147,8 +149,12 @@ struct lbdr_service {
 	refcount_t			refs;
 	struct rcu_head			rcu;
 
-	/* Written for every new connection, so kept off the lines that packets read */
+	/*
+	 * Written for every new connection and every dropped packet, so kept off the
+	 * lines that packets read
+	 */
 	atomic_t			n_conns ____cacheline_aligned_in_smp;
+	atomic64_t			drops[LBDR_DROPS];
 };
 
 int lbdr_service_table_init(struct lbdr_net *ln);

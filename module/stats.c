@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Counters: connections, packets and bytes of each server, and drop reasons of each
- * network namespace.
+ * network namespace and of each service.
  *
- * Counters are per CPU. Only packets write them, each on its own CPU with BH off. A
- * reader adds up the CPUs.
+ * Counters of servers and namespaces are per CPU. Only packets write them, each on its
+ * own CPU with BH off. A reader adds up the CPUs.
+ *
+ * A service has one atomic counter for each drop reason. Per CPU, thousands of services
+ * would take 152 bytes each times the number of CPUs, nearly always for zeros. Only
+ * packets that are not forwarded, and evictions, write these counters. The first packet
+ * of a connection changes several shared counters as well (lbdr_service.n_conns).
  */
 #include <linux/percpu.h>
 
 #include "lbdr.h"
+#include "service.h"
 #include "stats.h"
 
 #define CREATE_TRACE_POINTS
@@ -21,41 +27,50 @@ const char *const lbdr_drop_names[LBDR_DROPS] = {
 /**
  * lbdr_count() - Count an event that is neither a drop nor a pass
  * @ln: the namespace
- * @reason: LBDR_FLOOD_STATELESS or LBDR_FLOOD_EVICTED
+ * @service: the service
+ * @reason: LBDR_FLOOD_STATELESS, or LBDR_FLOOD_EVICTED of the service whose connection
+ *	was evicted
  *
  * Unlike lbdr_drop() this does not emit the tracepoint lbdr_drop.
  *
- * Context: BH off.
+ * Context: rcu_read_lock() held, BH off.
  */
-void lbdr_count(const struct lbdr_net *ln, enum lbdr_drop reason)
+void lbdr_count(const struct lbdr_net *ln, struct lbdr_service *service,
+		enum lbdr_drop reason)
 {
 	this_cpu_inc(ln->drops[reason]);
+	atomic64_inc(&service->drops[reason]);
 }
 
 /**
  * lbdr_drop() - Count and trace a packet that is not forwarded
  * @ln: the namespace
+ * @service: the service that the packet belongs to, or NULL if that is unknown
  * @drop: the reason
  *
- * Context: BH off.
+ * Context: rcu_read_lock() held, BH off.
  */
-void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop)
+void lbdr_drop(const struct lbdr_net *ln, struct lbdr_service *service,
+	       enum lbdr_drop drop)
 {
-	this_cpu_inc(ln->drops[drop]);
-	trace_lbdr_drop(ln, drop);
+	lbdr_drop_many(ln, service, drop, 1);
 }
 
 /**
  * lbdr_drop_many() - Count packets that were dropped later and together
  * @ln: the namespace
+ * @service: the service that the packets belong to, or NULL if that is unknown
  * @drop: the reason
  * @n: number of packets; the tracepoint reports one event for all of them
  *
- * Context: BH off.
+ * Context: rcu_read_lock() held, BH off.
  */
-void lbdr_drop_many(const struct lbdr_net *ln, enum lbdr_drop drop, u32 n)
+void lbdr_drop_many(const struct lbdr_net *ln, struct lbdr_service *service,
+		    enum lbdr_drop drop, u32 n)
 {
 	this_cpu_add(ln->drops[drop], n);
+	if (service)
+		atomic64_add(n, &service->drops[drop]);
 	trace_lbdr_drop(ln, drop);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Counters of servers, and drop reasons of a namespace.
+ * Counters of servers, and drop reasons of services and of a namespace.
  */
 #ifndef _LBDR_STATS_H
 #define _LBDR_STATS_H
@@ -45,6 +45,8 @@ enum lbdr_drop {
 	LBDR_DROPS
 };
 
+struct lbdr_service;
+
 /* A server's counters on one CPU. @sync makes 64-bit reads consistent on 32 bits. */
 struct lbdr_stats {
 	u64_stats_t		conns;
@@ -66,9 +68,12 @@ u64 lbdr_drop_count(const struct lbdr_net *ln, enum lbdr_drop drop);
 void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
 		    struct lbdr_counts *sum);
 
-void lbdr_drop(const struct lbdr_net *ln, enum lbdr_drop drop);
-void lbdr_drop_many(const struct lbdr_net *ln, enum lbdr_drop drop, u32 n);
-void lbdr_count(const struct lbdr_net *ln, enum lbdr_drop reason);
+void lbdr_drop(const struct lbdr_net *ln, struct lbdr_service *service,
+	       enum lbdr_drop drop);
+void lbdr_drop_many(const struct lbdr_net *ln, struct lbdr_service *service,
+		    enum lbdr_drop drop, u32 n);
+void lbdr_count(const struct lbdr_net *ln, struct lbdr_service *service,
+		enum lbdr_drop reason);
 
 /**
  * lbdr_stats_add() - Add to a server's counters

@@ -44,9 +44,10 @@
 #include "stats.h"
 #include "xmit.h"
 
-static noinline unsigned int lbdr_xmit_drop(struct lbdr_net *ln, enum lbdr_drop why)
+static noinline unsigned int lbdr_xmit_drop(const struct lbdr_server *server,
+					    enum lbdr_drop why)
 {
-	lbdr_drop(ln, why);
+	lbdr_drop(server->ln, server->service, why);
 	return NF_DROP;
 }
 
@@ -144,11 +145,12 @@ static noinline unsigned int lbdr_xmit_unresolved(struct lbdr_net *ln,
 
 /* neigh_output(), which always consumes the packet. */
 static __always_inline unsigned int
-lbdr_xmit_neigh(struct lbdr_net *ln, struct sk_buff *skb, struct neighbour *neigh,
+lbdr_xmit_neigh(struct lbdr_net *ln, struct sk_buff *skb,
+		const struct lbdr_server *server, struct neighbour *neigh,
 		const struct lbdr_route *route)
 {
 	if (IS_ERR(neigh))
-		return lbdr_xmit_drop(ln, LBDR_DROP_NEIGHBOUR);
+		return lbdr_xmit_drop(server, LBDR_DROP_NEIGHBOUR);
 	if (likely((READ_ONCE(neigh->nud_state) & NUD_CONNECTED) &&
 		   READ_ONCE(neigh->hh.hh_len))) {
 		neigh_hh_output(&neigh->hh, skb);
@@ -179,7 +181,7 @@ lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 	if (unlikely(iph->ttl <= 1 && !local)) {
 		lbdr_peers_ttl_ended(ln, skb, server);
 		lbdr_icmp4(ln->net, skb, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
-		return lbdr_xmit_drop(ln, LBDR_DROP_TTL);
+		return lbdr_xmit_drop(server, LBDR_DROP_TTL);
 	}
 
 	fits = lbdr_xmit_fits(skb, mtu, IPCB(skb)->frag_max_size);
@@ -188,11 +190,11 @@ lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 		     (!skb->ignore_df || IPCB(skb)->frag_max_size > mtu))) {
 		lbdr_icmp4(ln->net, skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED,
 			   mtu);
-		return lbdr_xmit_drop(ln, LBDR_DROP_MTU);
+		return lbdr_xmit_drop(server, LBDR_DROP_MTU);
 	}
 
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev))))
-		return lbdr_xmit_drop(ln, LBDR_DROP_MEMORY);
+		return lbdr_xmit_drop(server, LBDR_DROP_MEMORY);
 	if (likely(!local)) {
 		/* skb_cow_head() may have moved the header, so iph is stale. */
 		ip_decrease_ttl(ip_hdr(skb));
@@ -204,7 +206,7 @@ lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 				      route->dst, local);
 
 	lbdr_xmit_clear(skb, dev, local);
-	return lbdr_xmit_neigh(ln, skb,
+	return lbdr_xmit_neigh(ln, skb, server,
 			       ip_neigh_gw4(dev, server->addr.ip), route);
 }
 
@@ -251,7 +253,7 @@ lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_peers_ttl_ended(ln, skb, server);
 		lbdr_icmp6(ln->net, skb, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT,
 			   0);
-		return lbdr_xmit_drop(ln, LBDR_DROP_TTL);
+		return lbdr_xmit_drop(server, LBDR_DROP_TTL);
 	}
 
 	fits = lbdr_xmit_fits(skb, mtu, frag_max);
@@ -260,11 +262,11 @@ lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 	/* RFC 8200, 5: routers fragment only packets that were fragments before. */
 	if (unlikely(!fits && !local && (!frag_max || frag_max > mtu))) {
 		lbdr_icmp6(ln->net, skb, ICMPV6_PKT_TOOBIG, 0, mtu);
-		return lbdr_xmit_drop(ln, LBDR_DROP_MTU);
+		return lbdr_xmit_drop(server, LBDR_DROP_MTU);
 	}
 
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev))))
-		return lbdr_xmit_drop(ln, LBDR_DROP_MEMORY);
+		return lbdr_xmit_drop(server, LBDR_DROP_MEMORY);
 	if (likely(!local))
 		ipv6_hdr(skb)->hop_limit--;
 	if (unlikely(!fits))
@@ -272,8 +274,8 @@ lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 				      route->dst, local);
 
 	lbdr_xmit_clear(skb, dev, local);
-	return lbdr_xmit_neigh(ln, skb, lbdr_neigh6(dev, &server->addr.in6),
-			       route);
+	return lbdr_xmit_neigh(ln, skb, server,
+			       lbdr_neigh6(dev, &server->addr.in6), route);
 }
 
 const struct lbdr_xmit_ops lbdr_xmit_dr = {

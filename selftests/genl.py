@@ -19,7 +19,7 @@ NESTED = 0x8000
 (FAMILY, PROTOCOL, ADDRESS, PORT, LAST_PORT, FWMARK, SCHEDULER, SCHED_FLAGS,
  SCHED_SIZE, REFUSE, STRAY, FLAGS, FLAGS_MASK, PERSIST, PERSIST_PREFIX, TIMEOUT,
  STATS, SERVERS, VRF, SERVICE_BATCH, ALL_NAMESPACES, SERVICE_HOLD,
- SERVICE_WITH_HELD) = range(1, 24)
+ SERVICE_WITH_HELD, SERVICE_DROP) = range(1, 25)
 (SERVER_SERVICE, SERVER_ADDRESS, SERVER_PORT, SERVER_DRAIN, SERVER_WEIGHT,
  SERVER_UPPER, SERVER_LOWER, SERVER_FORWARD, SERVER_ACTIVE, SERVER_INACTIVE,
  SERVER_PERSISTENT, SERVER_OVERLOADED, SERVER_STATS, SERVER_IFINDEX,
@@ -365,6 +365,12 @@ class Director(Genl):
 
     def set(self, service, **more):
         self.do(SERVICE_SET, service + settings(**more))
+
+    def drops(self, service):
+        """Drop reason -> count, of the packets of a service."""
+        rows = [dict(parse(value)) for kind, value in
+                parse(self.do(SERVICE_GET, service)[0]) if kind == SERVICE_DROP]
+        return {row[2][:-1].decode(): number(row[3]) for row in rows}
 
     def add_server(self, service, address, weight):
         self.do(SERVER_NEW, server(address, service, u32(SERVER_WEIGHT, weight)))

@@ -13,7 +13,7 @@ import subprocess
 import genl
 import net
 from genl import key, server, u32
-from net import LBCTL, SYN, Tap, lbctl, ok, only, raw, tcp, until
+from net import ACK, LBCTL, SYN, Tap, lbctl, ok, only, raw, tcp, until
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                         "../Documentation/json.md")
@@ -100,8 +100,10 @@ def populate():
         lbctl("add-server", *service, "-r", A)
     client = Tap("client")
     client.send(raw(4, tcp(7000, 80, SYN), src="192.168.1.200"))
-    ok(until(lambda: len(json.loads(lbctl("list", "-c", "-j").stdout)) == 2),
-       "a connection and what persistence remembers are there")
+    client.send(raw(4, tcp(7000, 8000, ACK), src="192.168.1.200"))
+    ok(until(lambda: len(json.loads(lbctl("list", "-c", "-j").stdout)) == 2 and
+             any(row["drops"] for row in json.loads(lbctl("list", "-j").stdout))),
+       "a connection and what persistence remembers are there, and a packet of none")
     client.close()
 
 

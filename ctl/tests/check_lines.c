@@ -602,7 +602,7 @@ static const struct command_row command_rows[] = {
 	{ "list -p", false, -1, NULL },
 	{ "list -N", false, -1, NULL },
 	{ "list -N a/b", false, -1, NULL },
-	{ "list --drops -t 192.0.2.63:80", false, -1, NULL },
+	{ "list --drops -t 192.0.2.63:80", false, VERB_LIST, NULL },
 	{ "help list zero", false, -1, NULL },
 	{ "-", true, -1, NULL },
 	{ "--", false, -1, NULL },

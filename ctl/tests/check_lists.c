@@ -303,7 +303,7 @@ static void check_ranges(void)
 
 #define STATS "'stats':{'connections':0,'in_packets':0,'in_bytes':0}"
 #define SAME_MEMBERS "'sched_flags':[],'refuse':'icmp','stray':'pass'," \
-	"'one_packet':false,'expire_quiescent':false,'timeouts_s':{},'held_s':null," \
+	"'one_packet':false,'expire_quiescent':false,'timeouts_s':{},'held_s':null,'drops':[]," \
 	STATS
 
 /* One service's JSON, with ' for ": every member, and no other. */

@@ -67,6 +67,16 @@ static bool same_timeouts(const struct timeouts *timeouts)
 	return !memcmp(timeouts, &sample_timeouts, sizeof(*timeouts));
 }
 
+static void put_drop(struct nlmsghdr *nlh, __u16 type, const char *reason,
+		     __u64 packets)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, type);
+
+	mnl_attr_put_strz(nlh, LBDR_A_DROP_REASON, reason);
+	mnl_attr_put_u64(nlh, LBDR_A_DROP_PACKETS, packets);
+	mnl_attr_nest_end(nlh, nest);
+}
+
 static void put_service(struct nlmsghdr *nlh, const struct service_key *key)
 {
 	nl_put_service(nlh, key);
@@ -83,6 +93,8 @@ static void put_service(struct nlmsghdr *nlh, const struct service_key *key)
 	nl_put_timeouts(nlh, LBDR_A_SERVICE_TIMEOUT, &sample_timeouts);
 	put_stats(nlh, LBDR_A_SERVICE_STATS);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SERVERS, 2);
+	put_drop(nlh, LBDR_A_SERVICE_DROP, "no-server", 3);
+	put_drop(nlh, LBDR_A_SERVICE_DROP, "evicted", 5);
 }
 
 static bool get_service(const struct nlmsghdr *nlh,
@@ -101,7 +113,12 @@ static bool get_service(const struct nlmsghdr *nlh,
 		 service.flags == LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT &&
 		 service.persist == 600 && service.prefix == 24 &&
 		 same_timeouts(&service.timeouts) &&
-		 service.stats.conns == 11 && service.stats.in_bytes == 13;
+		 service.stats.conns == 11 && service.stats.in_bytes == 13 &&
+		 service.nr_drops == 2 &&
+		 !strcmp(service.drops[0].reason, "no-server") &&
+		 service.drops[0].packets == 3 &&
+		 !strcmp(service.drops[1].reason, "evicted") &&
+		 service.drops[1].packets == 5;
 	return true;
 }
 
@@ -386,7 +403,6 @@ static bool read_sched(const struct nlmsghdr *nlh, bool *right)
 
 static void make_info(struct nlmsghdr *nlh)
 {
-	struct nlattr *nest;
 	int i;
 
 	mnl_attr_put_strz(nlh, LBDR_A_INFO_VERSION, "0.1");
@@ -398,10 +414,7 @@ static void make_info(struct nlmsghdr *nlh)
 	mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, "eth0");
 	mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, "eth1");
 	for (i = 0; i < 3; i++) {
-		nest = mnl_attr_nest_start(nlh, LBDR_A_INFO_DROP);
-		mnl_attr_put_strz(nlh, LBDR_A_DROP_REASON, "reason");
-		mnl_attr_put_u64(nlh, LBDR_A_DROP_PACKETS, 5 + i);
-		mnl_attr_nest_end(nlh, nest);
+		put_drop(nlh, LBDR_A_INFO_DROP, "reason", 5 + i);
 	}
 }
 
@@ -531,12 +544,13 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-	{ "service", make_service, read_service, { LBDR_A_SERVICE_SCHED_SIZE } },
+	{ "service", make_service, read_service,
+	  { LBDR_A_SERVICE_SCHED_SIZE, LBDR_A_SERVICE_DROP } },
 	{ "service with a range of ports", make_range, read_range,
 	  { LBDR_A_SERVICE_SCHED_SIZE, LBDR_A_SERVICE_LAST_PORT,
-	    LBDR_A_SERVICE_VRF } },
+	    LBDR_A_SERVICE_VRF, LBDR_A_SERVICE_DROP } },
 	{ "service by mark", make_marked, read_marked,
-	  { LBDR_A_SERVICE_SCHED_SIZE } },
+	  { LBDR_A_SERVICE_SCHED_SIZE, LBDR_A_SERVICE_DROP } },
 	{ "server", make_server, read_server,
 	  { LBDR_A_SERVER_OVERLOADED, LBDR_A_SERVER_DRAIN, LBDR_A_SERVER_HOLD } },
 	{ "connection", make_conn, read_conn, { 0 } },

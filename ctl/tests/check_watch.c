@@ -33,7 +33,9 @@ static struct service services[2][3] = {
 		{ .key = WEB, .scheduler = "wlc", .servers = 2,
 		  .stats = { 124, 3000, 1350000 } },
 		{ .key = WEB6, .scheduler = "lblcr", .servers = 1,
-		  .stats = { 3, 100, 5000000 } },
+		  .stats = { 3, 100, 5000000 },
+		  .drops = { { "no-server", 4 }, { "evicted", 17 } },
+		  .nr_drops = 2 },
 		{ .key = MARK, .scheduler = "rr", .servers = 0 },
 	},
 };
