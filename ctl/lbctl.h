@@ -51,6 +51,17 @@ struct endpoint {
 	__u16 last_port;	/* of a range, 0 for one port alone */
 };
 
+/* How packets are encapsulated for a server. */
+struct tunnel {
+	__u8 type;		/* LBDR_TUNNEL_... */
+	__u8 ttl;		/* 0: that of the inner packet */
+	__u8 df;		/* LBDR_TUNNEL_DF_... */
+	__u8 source_prefix;	/* length of the prefix of source */
+	__u16 port;		/* of gue */
+	__u32 flags;		/* LBDR_TUNNEL_FLAG_... */
+	struct endpoint source;	/* family 0: that of the route */
+};
+
 /* A service by firewall mark has a family in at, and no more. */
 struct service_key {
 	__u8 protocol;
@@ -95,6 +106,7 @@ struct server {
 	__u32 upper;		/* thresholds, 0: none */
 	__u32 lower;
 	__u8 forward;
+	struct tunnel tunnel;
 	__u32 active;
 	__u32 inactive;
 	__u32 persistent;
@@ -189,6 +201,7 @@ struct service_args {
 	const char *persist_text;
 	const char *netmask_text;
 	const char *quiescent_text;
+	const char *tunneled_text;
 	const char *timeouts_text;
 	bool one_packet;
 	bool no_one_packet;
@@ -200,6 +213,24 @@ struct service_args {
 	__u32 persist;
 	__u8 prefix;
 	bool expire_quiescent;
+	bool accept_tunneled;
+};
+
+/* A server's tunnel. */
+struct tunnel_args {
+	const char *text;		/* TYPE[:PORT] */
+	bool ipip;
+	const char *type_text;
+	const char *port_text;
+	bool csum;
+	bool no_csum;
+	const char *ttl_text;
+	const char *df_text;
+	const char *source_text;
+	const char *source_prefix_text;
+
+	bool given;		/* its type, or that there is none */
+	struct tunnel tunnel;
 };
 
 /* Of add-server, edit-server and del-server. */
@@ -209,6 +240,7 @@ struct server_args {
 	const char *lower_text;
 	const char *drain_text;
 	bool direct;
+	struct tunnel_args tun;
 
 	__u32 weight;
 	__u32 upper;
@@ -253,6 +285,7 @@ struct list_args {
 	bool rate;
 	bool thresholds;
 	bool persistent;
+	bool tun_info;
 	bool timeout;
 	bool info;
 	bool drops;
@@ -428,7 +461,7 @@ int parse_service(const char *text, __u8 protocol, bool all_ports,
 		  struct service_key *key);
 int parse_fwmark(const char *text, bool ipv6, struct service_key *key);
 int parse_server(const char *text, const struct service_key *service,
-		 bool any_port, struct endpoint *server);
+		 bool any_port, bool any_family, struct endpoint *server);
 int parse_any_server(const char *text, struct endpoint *server);
 int parse_client(const char *text, struct endpoint *client, __u8 *prefix);
 int parse_vip(const char *text, struct endpoint *vip);
@@ -458,6 +491,8 @@ int parse_mh_size(const char *text, const char *scheduler, __u32 *size);
 int parse_refuse(const char *text, __u8 *refuse);
 int parse_stray(const char *text, __u8 *stray);
 int parse_entry(const char *text, __u8 *entry);
+int parse_tunnel(const char *text, __u8 *type);
+int parse_tunnel_df(const char *text, __u8 *df);
 int parse_yes(const char *option, const char *text, bool *yes);
 int parse_state(const char *text, __u8 *state);
 int parse_count_by(const char *text, __u8 *by);
@@ -470,6 +505,9 @@ const char *choice_word(__u8 choice, const char *const *words, size_t count);
 const char *refuse_word(__u8 refuse);
 const char *stray_word(__u8 stray);
 const char *entry_word(__u8 entry);
+const char *forward_word(__u8 forward);
+const char *tunnel_word(__u8 type);
+const char *tunnel_df_word(__u8 df);
 const char *state_word(__u8 state);
 
 #define STATE_TEXT 24
@@ -606,6 +644,22 @@ void settings_save(FILE *out, const struct server *is, const struct server *want
 void settings_print(const struct server *server);
 void settings_members(json_t *object, const struct server *server);
 
+/* tunnel.c: the tunnel to a server */
+#define TUNNEL_TEXT 24
+
+int tunnel_read(struct tunnel_args *args, bool direct, bool letters, bool adds);
+int tunnel_check(const struct tunnel_args *args, const struct endpoint *server);
+void tunnel_put(struct nlmsghdr *nlh, const struct tunnel_args *args,
+		const struct endpoint *server, bool letters, bool adds);
+bool tunnel_decode(const struct nlattr **attrs, struct server *server);
+bool tunnel_equal(const struct tunnel *a, const struct tunnel *b);
+void tunnel_save(FILE *out, const struct tunnel *tunnel, bool ipvsadm);
+void tunnel_change(FILE *out, const struct tunnel *is, const struct tunnel *want);
+const char *tunnel_text(const struct tunnel *tunnel, char *text);
+const char *tunnel_column(const struct tunnel *tunnel, char *text);
+void tunnel_print(const struct tunnel *tunnel);
+json_t *tunnel_json(const struct tunnel *tunnel);
+
 /*
  * file.c: a file of commands. A line's words are there until the next is read.
  */
@@ -702,7 +756,7 @@ const char *save_key(const struct service_key *key, bool numeric, char *text);
 void save_service(FILE *out, const struct service *service, const char *text,
 		  bool ipvsadm);
 void save_server(FILE *out, const struct server *server, const char *text,
-		 bool numeric);
+		 bool numeric, bool ipvsadm);
 int save_run(struct nl *nl, const struct request *req);
 
 int director_save(FILE *out, struct nl *nl);
@@ -759,6 +813,7 @@ json_t *settings_json(const struct service *service);
 json_t *server_json(const struct server *server);
 json_t *devices_json(const struct info *info);
 int endpoint_compare(const struct endpoint *a, const struct endpoint *b);
+bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b);
 
 /* complete.c */
 void complete_objects(const struct snapshot *shot, const char *wants,

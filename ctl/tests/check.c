@@ -278,7 +278,7 @@ static void check_servers(void)
 			       row->service);
 			continue;
 		}
-		if (parse_server(row->text, &key, false, &at))
+		if (parse_server(row->text, &key, false, false, &at))
 			good = !row->reads;
 		else
 			good = row->reads &&
