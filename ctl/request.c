@@ -228,10 +228,8 @@ static int read_filter(struct request *req)
 	}
 	if (req->has_service)
 		family = req->service.at.family;
-	else if (req->server_text)
-		family = req->server.family;
 	if (args->client_text && family && family != args->client.family)
-		return fault("invalid client '%s': must be IPv%d, as service and server",
+		return fault("invalid client '%s': must be IPv%d, as the service",
 			     args->client_text, family == AF_INET ? 4 : 6);
 	chosen = chosen || req->has_service;
 	if (args->all && chosen)

@@ -123,8 +123,9 @@ static int read_options(struct tunnel_args *args)
 	if (args->csum)
 		tunnel->flags |= LBDR_TUNNEL_FLAG_CSUM;
 	if (args->ttl_text && strcmp(args->ttl_text, "copy") &&
-	    parse_number("tunnel TTL, or copy,", args->ttl_text, 1, 255, &ttl))
-		return -1;
+	    parse_number("tunnel TTL", args->ttl_text, 1, 255, &ttl))
+		return fault("invalid tunnel TTL '%s': must be copy, or 1 to 255",
+			     args->ttl_text);
 	tunnel->ttl = ttl;
 	if (args->df_text && parse_tunnel_df(args->df_text, &tunnel->df))
 		return -1;

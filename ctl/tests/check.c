@@ -475,6 +475,7 @@ int main(int argc, char **argv)
 	check_import();
 	check_schemas();
 	check_help();
+	check_tunnels();
 	printf("# %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed ? 1 : 0;
 }
