@@ -5,11 +5,9 @@
 #ifndef LBCTL_CHECK_H
 #define LBCTL_CHECK_H
 
-#include <stdbool.h>
-
+#include "harness.h"
 #include "lbctl.h"
 
-void result(bool good, const char *format, ...) __printf(2, 3);
 void check_files(void);
 void check_lines(void);
 void check_lists(void);
