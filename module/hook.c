@@ -103,13 +103,12 @@ static __always_inline void lbdr_hook_count(const struct lbdr_server *server,
  * to a local server is counted at the place that has added its connection.
  */
 static noinline unsigned int
-lbdr_hook_send_local(struct lbdr_net *ln, struct sk_buff *skb,
-		     const struct lbdr_flow *flow, struct lbdr_server *server,
-		     const struct lbdr_conn *conn,
+lbdr_hook_send_local(struct sk_buff *skb, const struct lbdr_flow *flow,
+		     struct lbdr_server *server, const struct lbdr_conn *conn,
 		     const struct lbdr_route *route)
 {
 	if (!route->local) {
-		lbdr_drop(ln, route->why);
+		lbdr_drop(server->ln, route->why);
 		return NF_DROP;
 	}
 	if (!conn || conn->place == flow->place)
@@ -124,18 +123,17 @@ lbdr_hook_send_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
 		      const struct lbdr_server_tunnel *tunnel,
 		      const struct lbdr_conn *conn)
 {
-	struct lbdr_net *ln = server->ln;
 	const struct lbdr_route *route;
 	struct lbdr_nexthop *nexthop;
 
 	nexthop = lbdr_nexthop_in_domain(server->nexthop, lbdr_flow_domain(flow));
 	if (!nexthop) {
-		lbdr_drop(ln, LBDR_DROP_MEMORY);
+		lbdr_drop(server->ln, LBDR_DROP_MEMORY);
 		return NF_DROP;
 	}
 	route = lbdr_nexthop_tunnel_route(nexthop);
 	if (unlikely(route->local || !route->dst))
-		return lbdr_hook_send_local(ln, skb, flow, server, conn, route);
+		return lbdr_hook_send_local(skb, flow, server, conn, route);
 	lbdr_hook_count(server, skb, flow);
 	return lbdr_xmit_tunnel(skb, flow, server, tunnel, nexthop, route);
 }
@@ -164,7 +162,7 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 	route = lbdr_nexthop_route_of(ln, nexthop, family);
 	if (unlikely(!route->link))
-		return lbdr_hook_send_local(ln, skb, flow, server, conn, route);
+		return lbdr_hook_send_local(skb, flow, server, conn, route);
 	lbdr_hook_count(server, skb, flow);
 	return family == LBDR_V4 ?
 	       lbdr_xmit_dr4(ln, skb, server, route, local) :
