@@ -21,7 +21,6 @@
  * @client: address of the client; only the leading @prefix bits are compared
  * @vip: the VIP; valid if @has_vip
  * @server: address of the server; valid if @has_server
- * @server_family: family of @server
  * @service: key of the service; valid if @has_service
  * @prefix: leading bits of @client to compare, 0 for all clients
  * @cport: port of the client, or 0 for all ports
@@ -41,7 +40,6 @@ struct lbdr_conn_filter {
 	union nf_inet_addr	client;
 	union nf_inet_addr	vip;
 	union nf_inet_addr	server;
-	enum lbdr_family	server_family;
 	struct lbdr_service_key	service;
 	u8			prefix;
 	__be16			cport;
@@ -72,19 +70,6 @@ static int lbdr_nl_parse_filter_addr(const struct nlattr *attr, int family,
 		return -EINVAL;
 	}
 	return lbdr_nl_parse_addr(attr, family, addr, extack);
-}
-
-/* A server may be of another family than its connections. */
-static int lbdr_nl_parse_filter_server(const struct nlattr *attr,
-				       struct lbdr_conn_filter *filter,
-				       struct netlink_ext_ack *extack)
-{
-	if (attr)
-		filter->server_family = lbdr_nl_addr_family(attr, LBDR_V4);
-	return lbdr_nl_parse_filter_addr(attr, filter->family < 0 ?
-					 filter->family : (int)filter->server_family,
-					 &filter->server, &filter->has_server,
-					 extack);
 }
 
 /* Parses the limits in milliseconds. An absent limit matches all connections. */
@@ -126,8 +111,9 @@ static int lbdr_nl_parse_filter(struct lbdr_net *ln, struct nlattr **attrs,
 	      lbdr_nl_parse_filter_addr(attrs[LBDR_A_CONN_VIRTUAL_ADDRESS],
 					filter->family, &filter->vip,
 					&filter->has_vip, extack) ?:
-	      lbdr_nl_parse_filter_server(attrs[LBDR_A_CONN_SERVER_ADDRESS], filter,
-					  extack);
+	      lbdr_nl_parse_filter_addr(attrs[LBDR_A_CONN_SERVER_ADDRESS],
+					filter->family, &filter->server,
+					&filter->has_server, extack);
 	if (err)
 		return err;
 
@@ -227,7 +213,7 @@ static bool lbdr_nl_conn_matches(const struct lbdr_conn *conn,
 	if (filter->has_vip && memcmp(tuple.vip, &filter->vip, len))
 		return false;
 	if (filter->has_server &&
-	    !lbdr_server_is(conn->server, filter->server_family, &filter->server))
+	    memcmp(&conn->server->addr, &filter->server, len))
 		return false;
 	/* A dead server's service may be removed. */
 	if (filter->has_service &&
