@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of lbctl share. The way of a call: options.c turns the
- * command line into a struct request, request.c reads the texts in it with the
- * help of parse.c and words.c, main.c runs the request's verb, the verb's file
- * talks to the kernel through nl.c, decode.c turns answers into the structures
- * below, and print.c puts them on paper.
+ * What the files of lbctl share. The steps of a call: tokens.c and options.c read
+ * the command line into a struct request (request.h), request.c reads the texts in
+ * it by parse.c and words.c, main.c runs the verb, the verb's file talks to the
+ * kernel by nl.c, decode.c reads replies into the structures of object.h, and
+ * print.c formats them.
  */
 #ifndef LBCTL_H
 #define LBCTL_H
@@ -23,393 +23,9 @@
 #include <libmnl/libmnl.h>
 #include <linux/lbdr.h>
 
-#ifndef LBDR_VERSION
-#error "LBDR_VERSION comes from the Makefile"
-#endif
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define __attr(...) __attribute__((__VA_ARGS__))
-#define __printf(string, first) __attr(format(printf, string, first))
-
-/* The exit status, a promise to scripts. */
-enum {
-	EXIT_DONE = 0,
-	EXIT_USAGE = 1,
-	EXIT_REFUSED = 2,
-	EXIT_PARTLY = 3,
-	EXIT_PROBLEM = 4,	/* doctor has found one */
-};
-
-/*
- * An address and a port, the address in network, the port in host order. Port 0
- * is every port.
- */
-struct endpoint {
-	int family;
-	__u8 address[sizeof(struct in6_addr)];
-	__u16 port;
-	__u16 last_port;	/* of a range, 0 for one port alone */
-};
-
-/* A service by firewall mark has a family in at, and no more. */
-struct service_key {
-	__u8 protocol;
-	__u32 fwmark;		/* 0: protocol and at name the service */
-	struct endpoint at;
-	char vrf[IFNAMSIZ];	/* empty: every L3 domain */
-};
-
-/* Seconds by LBDR_CONN_STATE_..., as far as they are given. */
-struct timeouts {
-	__u32 seconds[LBDR_A_TIMEOUT_MAX + 1];
-	bool given[LBDR_A_TIMEOUT_MAX + 1];
-};
-
-struct counters {
-	__u64 conns;
-	__u64 in_packets;
-	__u64 in_bytes;
-};
-
-/* Objects as the kernel reports them; order is the place in its dump. */
-struct service {
-	struct service_key key;
-	char scheduler[LBDR_SCHED_NAME_LEN];
-	__u32 sched_flags;
-	__u32 mh_size;		/* 0: the scheduler is another one than mh */
-	__u8 refuse;
-	__u8 stray;
-	__u32 flags;		/* LBDR_SERVICE_FLAG_... */
-	__u32 persist;		/* seconds, 0: not persistent */
-	__u8 prefix;		/* that persistence looks at */
-	struct timeouts timeouts;
-	struct counters stats;
-	__u32 servers;
-	size_t order;
-};
-
-struct server {
-	struct service_key service;
-	struct endpoint at;
-	__u32 weight;
-	__u32 upper;		/* thresholds, 0: none */
-	__u32 lower;
-	__u8 forward;
-	__u32 active;
-	__u32 inactive;
-	__u32 persistent;
-	bool overloaded;
-	bool draining;
-	struct counters stats;
-	__u32 ifindex;		/* 0: not reachable on-link */
-	size_t order;
-};
-
-struct conn {
-	struct service_key service;	/* of its packets: address and port */
-	struct endpoint client;
-	struct endpoint server;
-	__u8 state;
-	__u32 expires_ms;
-	__u32 idle_ms;
-	char vrf[IFNAMSIZ];	/* of its L3 domain, empty: the default one */
-	bool has_of;
-	struct service_key of;		/* the service that it is of, if asked for */
-};
-
-/* The strings of these point into the message that they were read from. */
-struct sched {
-	const char *name;
-};
-
-struct drop {
-	const char *reason;
-	__u64 packets;
-};
-
-/* What would become of a packet; servers that there are not have family 0. */
-struct trace {
-	__u8 verdict;		/* LBDR_TRACE_VERDICT_... */
-	const char *reason;	/* or NULL */
-	bool has_refuse;
-	__u8 refuse;
-	bool has_service;
-	struct service_key service;
-	__u32 persist;
-	bool has_by;
-	__u8 by;		/* LBDR_TRACE_BY_... */
-	__u8 state;		/* of its connection, 0: it has none */
-	__u32 expires_ms;
-	bool over;
-	struct server remembered;
-	__u32 remembered_ms;
-	const char *scheduler;	/* or NULL */
-	bool random;
-	bool hashes_port;
-	struct server first;
-	struct server server;
-	bool has_keep;
-	__u8 keep;		/* LBDR_TRACE_KEEP_... */
-	__u32 servers;
-	__u32 open;
-	__u32 quiesced;
-	__u32 draining;
-	__u32 overloaded;
-};
-
-/* Devices whose packets the module takes at ingress, at most. */
-#define INGRESS_MAX 16
-
-struct info {
-	const char *version;
-	__u32 services;
-	__u32 conns;
-	__u32 conn_max;
-	__u8 entry;
-	const char *devices[INGRESS_MAX];
-	int n_devices;
-	struct timeouts timeouts;
-};
-
-/* Addresses that one call sets up on a real server, at most. */
-#define VIPS_MAX 64
-
-/*
- * A command line, understood: an argument struct for each object. Each option writes
- * one member; members ..._text are read into those behind them, by request.c.
- */
-
-/* Of add-service and edit-service. */
-struct service_args {
-	const char *scheduler;
-	const char *flags_text;
-	const char *mh_size_text;
-	const char *refuse_text;
-	const char *stray_text;
-	const char *persist_text;
-	const char *netmask_text;
-	const char *quiescent_text;
-	const char *timeouts_text;
-	bool one_packet;
-	bool no_one_packet;
-
-	__u32 sched_flags;
-	__u32 mh_size;
-	__u8 refuse;
-	__u8 stray;
-	__u32 persist;
-	__u8 prefix;
-	bool expire_quiescent;
-};
-
-/* Of add-server, edit-server and del-server. */
-struct server_args {
-	const char *weight_text;
-	const char *upper_text;
-	const char *lower_text;
-	const char *drain_text;
-	bool direct;
-
-	__u32 weight;
-	__u32 upper;
-	__u32 lower;
-	__u32 drain_s;		/* 0: no end */
-};
-
-/* Which connections, and what to do with them. */
-struct conns_args {
-	const char *client_text;	/* of trace, too */
-	const char *state_text;
-	const char *idle_text;
-	const char *recent_text;
-	const char *count_by_text;
-	bool all;
-	bool count;
-	bool kill;
-
-	struct endpoint client;
-	__u8 client_prefix;
-	__u8 state;		/* LBDR_CONN_STATE_..., 0: any */
-	__u32 idle;		/* seconds */
-	__u32 recent;
-	__u8 count_by;		/* COUNT_BY_... */
-};
-
-/* The packet of trace. */
-struct packet_args {
-	const char *mark_text;
-	const char *mac_text;
-	bool data;
-
-	__u32 mark;
-	__u8 mac[6];
-};
-
-/* Of list, metrics and top. */
-struct list_args {
-	const char *interval_text;
-	bool connections;
-	bool stats;
-	bool rate;
-	bool thresholds;
-	bool persistent;
-	bool timeout;
-	bool info;
-	bool drops;
-	bool exact;
-	bool sort;
-	bool nosort;
-	bool textfile;
-
-	__u32 interval;		/* seconds */
-};
-
-/* Of files of commands. */
-struct file_args {
-	bool dry_run;
-	bool allow_empty;
-	bool skip_unsupported;
-};
-
-/* Of set-timeout, of --timeouts of a service, and of set-entry. */
-struct director_args {
-	struct timeouts timeouts;
-	__u8 entry;
-	const char *devices[INGRESS_MAX];	/* of the entry ingress */
-	int n_devices;
-};
-
-struct request {
-	const struct verb *verb;
-	bool ipvsadm;		/* called by that name: its grammar alone */
-	bool letters;		/* the command is one of ipvsadm's, under either name */
-	bool help;
-	const char *word;	/* behind the verb: a command, a file */
-	const char *netns;
-	bool numeric;		/* --numeric; at last: print no names */
-	bool resolve;
-	bool all_namespaces;	/* of clear */
-	bool json;
-	bool pretty;
-
-	const char *tcp_text;
-	const char *udp_text;
-	const char *sctp_text;
-	const char *mark_text;
-	const char *vrf_text;
-	bool ipv6;
-	bool has_service;
-	struct service_key service;
-	const char *server_text;
-	struct endpoint server;
-
-	struct service_args settings;
-	struct server_args real;
-	struct conns_args conns;
-	struct packet_args packet;
-	struct list_args list;
-	struct file_args file;
-	struct director_args director;
-
-	/* Of doctor and setup-realserver, which lbdr-doctor reads. */
-	bool realserver;
-	bool undo;
-	bool verbose;
-	struct endpoint vips[VIPS_MAX];		/* of a real server */
-	size_t nr_vips;
-};
-
-struct nl;
-
-/* What a verb needs of its command line, and of its caller. */
-enum {
-	NEEDS_SERVICE = 1 << 0,
-	TAKES_SERVICE = 1 << 1,
-	NEEDS_SERVER = 1 << 2,
-	TAKES_WORD = 1 << 3,
-	TAKES_TIMEOUTS = 1 << 4,
-	TAKES_ENTRY = 1 << 5,
-	OFFLINE = 1 << 6,	/* runs without the kernel */
-	TAKES_VIPS = 1 << 12,
-	NEEDS_FLOW = 1 << 13,	/* where a packet comes from, and goes */
-};
-
-/*
- * A row of the table of verbs. The row's index is the verb's bit in the masks
- * of the table of options.
- */
-struct verb {
-	const char *name;
-	const char *letters;	/* ipvsadm's, the first is the one to teach */
-	const char *longname;	/* ipvsadm's */
-	bool hidden;		/* the help does not list it */
-	unsigned int needs;
-	const char *words;	/* what stands there without an option's name */
-	int (*run)(struct nl *nl, const struct request *req);
-	/* The request to the kernel, of verbs that files may consist of. */
-	struct nlmsghdr *(*message)(struct nl *nl, const struct request *req);
-	const char *summary;
-	const char *details;
-	const char *example;
-	const char *ipvsadm_example;
-};
-
-enum verb_id {
-	VERB_ADD_SERVICE,
-	VERB_EDIT_SERVICE,
-	VERB_DEL_SERVICE,
-	VERB_ADD_SERVER,
-	VERB_EDIT_SERVER,
-	VERB_DEL_SERVER,
-	VERB_LIST,
-	VERB_CONNS,
-	VERB_DEL_CONN,
-	VERB_TRACE,
-	VERB_SET_TIMEOUT,
-	VERB_SET_ENTRY,
-	VERB_ZERO,
-	VERB_CLEAR,
-	VERB_SAVE,
-	VERB_RESTORE,
-	VERB_APPLY,
-	VERB_CHECK,
-	VERB_IMPORT,
-	VERB_LIST_SCHEDULERS,
-	VERB_DOCTOR,
-	VERB_SETUP_REALSERVER,
-	VERB_METRICS,
-	VERB_MONITOR,
-	VERB_TOP,
-	VERB_HELP,
-	VERB_VERSION,
-	VERBS,
-};
-
-#define ON(verb) (1U << VERB_##verb)
-
-/* verbs.c */
-extern const struct verb verbs[VERBS];
-
-/* options.c */
-int options_read(int argc, char **argv, struct request *req);
-void options_usage(FILE *out, const struct verb *verb, bool ipvsadm);
-void options_explain(FILE *out, const struct verb *verb, bool ipvsadm);
-bool options_service(int argc, char **argv, struct request *req);
-bool options_consistent(void);
-int options_partial(char *const *words, size_t count, struct request *req,
-		    const char **wants, const char **argument);
-void options_offer(const struct verb *verb);
-
-/* request.c */
-int request_read(struct request *req, const char *const *words, size_t count);
-int request_service(struct request *req);
-
-/* help.c */
-void help_general(FILE *out, bool ipvsadm);
-void help_usage(FILE *out, const struct verb *verb, bool ipvsadm);
-void help_verb(FILE *out, const struct verb *verb, bool ipvsadm);
-int help_run(struct nl *nl, const struct request *req);
-int version_run(struct nl *nl, const struct request *req);
+#include "common.h"
+#include "request.h"
+#include "tunnel.h"
 
 enum fault_kind {
 	FAULT_USAGE,
@@ -428,7 +44,7 @@ int parse_service(const char *text, __u8 protocol, bool all_ports,
 		  struct service_key *key);
 int parse_fwmark(const char *text, bool ipv6, struct service_key *key);
 int parse_server(const char *text, const struct service_key *service,
-		 bool any_port, struct endpoint *server);
+		 bool any_port, bool any_family, struct endpoint *server);
 int parse_any_server(const char *text, struct endpoint *server);
 int parse_client(const char *text, struct endpoint *client, __u8 *prefix);
 int parse_vip(const char *text, struct endpoint *vip);
@@ -458,6 +74,8 @@ int parse_mh_size(const char *text, const char *scheduler, __u32 *size);
 int parse_refuse(const char *text, __u8 *refuse);
 int parse_stray(const char *text, __u8 *stray);
 int parse_entry(const char *text, __u8 *entry);
+int parse_tunnel(const char *text, __u8 *type);
+int parse_tunnel_df(const char *text, __u8 *df);
 int parse_yes(const char *option, const char *text, bool *yes);
 int parse_state(const char *text, __u8 *state);
 int parse_count_by(const char *text, __u8 *by);
@@ -470,6 +88,9 @@ const char *choice_word(__u8 choice, const char *const *words, size_t count);
 const char *refuse_word(__u8 refuse);
 const char *stray_word(__u8 stray);
 const char *entry_word(__u8 entry);
+const char *forward_word(__u8 forward);
+const char *tunnel_word(__u8 type);
+const char *tunnel_df_word(__u8 df);
 const char *state_word(__u8 state);
 
 #define STATE_TEXT 24
@@ -499,9 +120,6 @@ struct nl_answer {
 /* Returns false when the message makes no sense. */
 typedef bool (*nl_reader)(const struct nlmsghdr *nlh, void *data);
 
-extern const char *netns_directory;
-
-int netns_enter(const char *name);
 struct ifaddrs;
 int netns_addresses(const char *netns, struct ifaddrs **list);
 int nl_open(struct nl **nl, const char *netns);
@@ -551,16 +169,12 @@ void decode_verdict(const struct nlmsghdr *nlh, struct nl_answer *answer);
 #define ENDPOINT_TEXT (NI_MAXHOST + NI_MAXSERV + 4)
 #define NUMBER_TEXT 24
 
-extern const char *program;
-
 struct json_list {
 	bool pretty;
 	bool begun;
 	bool row_begun;
 };
 
-void complain(const char *format, ...) __printf(1, 2);
-void *grow(void *array, size_t *room, size_t used, size_t size);
 const char *protocol_name(__u8 protocol);
 const char *protocol_word(__u8 protocol);
 const char *address_text(const struct endpoint *at, char *text);
@@ -702,7 +316,7 @@ const char *save_key(const struct service_key *key, bool numeric, char *text);
 void save_service(FILE *out, const struct service *service, const char *text,
 		  bool ipvsadm);
 void save_server(FILE *out, const struct server *server, const char *text,
-		 bool numeric);
+		 bool numeric, bool ipvsadm);
 int save_run(struct nl *nl, const struct request *req);
 
 int director_save(FILE *out, struct nl *nl);
@@ -759,6 +373,7 @@ json_t *settings_json(const struct service *service);
 json_t *server_json(const struct server *server);
 json_t *devices_json(const struct info *info);
 int endpoint_compare(const struct endpoint *a, const struct endpoint *b);
+bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b);
 
 /* complete.c */
 void complete_objects(const struct snapshot *shot, const char *wants,

@@ -35,6 +35,7 @@ int main(int argc, char **argv)
 	int status;
 
 	program_words = argv;
+	program = "lbctl";
 	if (argc > 0) {
 		slash = strrchr(argv[0], '/');
 		program = slash ? slash + 1 : argv[0];

@@ -31,30 +31,6 @@ struct nl {
 	__u16 family;
 };
 
-const char *netns_directory = "/run/netns";
-
-/* Moves the whole process there; 0, or -1 when that has been complained of. */
-int netns_enter(const char *name)
-{
-	char path[4096];
-	int status = -1;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", netns_directory, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		complain("network namespace '%s' not found: 'ip netns' lists them",
-			 name);
-	else if (fd < 0 || setns(fd, CLONE_NEWNET))
-		complain("cannot enter the network namespace '%s': %s", name,
-			 strerror(errno));
-	else
-		status = 0;
-	if (fd >= 0)
-		close(fd);
-	return status;
-}
-
 static struct mnl_socket *socket_here(void)
 {
 	static const int options[] = {

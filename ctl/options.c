@@ -8,11 +8,10 @@
  * become tokens, which needs no knowledge of the verb, then each token is looked
  * up for the verb.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "lbctl.h"
+#include "tokens.h"
 
 #define EVERY_VERB ((1U << VERBS) - 1)
 #define SERVICE_VERBS                                                       \
@@ -25,28 +24,8 @@
 #define JSON_VERBS                                                          \
 	(ON(LIST) | ON(CONNS) | ON(TRACE) | ON(LIST_SCHEDULERS) |          \
 	 ON(DOCTOR) | ON(VERSION))
-#define MAX_TOKENS 64
 #define LEFT_WIDTH 32		/* of an option in the help */
 #define HELP_WIDTH 80
-
-/*
- * A row of the table. A row that has a refusal is an option of ipvsadm's that
- * is known and not done; one that has an argument writes it to the text at
- * offset, any other one sets the bool there. Where the argument may be left
- * out, the row says what it is otherwise; then only a word that begins with a
- * digit is one, so that tokens can be told before the verb is known.
- */
-struct option {
-	char letter;
-	const char *name;
-	const char *argument;
-	const char *otherwise;
-	unsigned int verbs;
-	size_t offset;
-	bool ours;		/* not in ipvsadm's grammar */
-	const char *refusal;
-	const char *help;
-};
 
 #define TO(member) .offset = offsetof(struct request, member)
 #define REFUSED(_letter, _name, _argument, _verbs, _why)               \
@@ -97,6 +76,9 @@ static const struct option options[] = {
 	{ .name = "expire-quiescent", .argument = "yes|no",
 	  .verbs = SETTING_VERBS, TO(settings.quiescent_text), .ours = true,
 	  .help = "persistence ignores servers of weight 0" },
+	{ .name = "accept-tunneled", .argument = "yes|no",
+	  .verbs = SETTING_VERBS, TO(settings.tunneled_text), .ours = true,
+	  .help = "packets from tunnels may start connections; default no" },
 	{ .letter = 'o', .name = "ops", .verbs = SETTING_VERBS,
 	  TO(settings.one_packet),
 	  .help = "one-packet scheduling (UDP): every datagram is scheduled" },
@@ -148,7 +130,37 @@ static const struct option options[] = {
 	  .help = "a data packet, not the first packet of a connection" },
 	{ .letter = 'g', .name = "gatewaying",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(real.direct),
-	  .help = "direct routing, the default and only method" },
+	  .help = "direct routing, the default" },
+	{ .letter = 'i', .name = "ipip",
+	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(real.tun.ipip),
+	  .help = "tunnel, of --tun-type" },
+	{ .name = "tun", .argument = "none|ipip|gre|gue:PORT",
+	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(real.tun.text), .ours = true,
+	  .help = "tunnel to the server, none: direct routing" },
+	{ .name = "tun-type", .argument = "ipip|gre|gue",
+	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(real.tun.type_text),
+	  .help = "with -i: type of the tunnel, default ipip" },
+	{ .name = "tun-port", .argument = "PORT",
+	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(real.tun.port_text),
+	  .help = "UDP port of gue on the server" },
+	{ .name = "tun-csum", .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER),
+	  TO(real.tun.csum), .help = "checksum in the header of gre or gue" },
+	{ .name = "tun-nocsum", .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER),
+	  TO(real.tun.no_csum), .help = "no checksum, the default" },
+	{ .name = "tun-ttl", .argument = "TTL|copy",
+	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(real.tun.ttl_text),
+	  .ours = true, .help = "TTL of the outer header; default: of the packet" },
+	{ .name = "tun-df", .argument = "inherit|set|clear",
+	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(real.tun.df_text),
+	  .ours = true,
+	  .help = "DF of the outer header; clear: fragment what is too large" },
+	{ .name = "tun-source", .argument = "ADDR|route",
+	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(real.tun.source_text),
+	  .ours = true, .help = "source of the outer header; default: of the route" },
+	{ .name = "tun-source-prefix", .argument = "ADDR/LEN",
+	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER),
+	  TO(real.tun.source_prefix_text), .ours = true,
+	  .help = "a source of this prefix for each flow" },
 	{ .letter = 'w', .name = "weight", .argument = "WEIGHT",
 	  .verbs = ON(ADD_SERVER) | ON(EDIT_SERVER), TO(real.weight_text),
 	  .help = "share of new connections, 0 for none; add-server: 1" },
@@ -188,6 +200,8 @@ static const struct option options[] = {
 	  .help = "list each server's thresholds and connections" },
 	{ .name = "persistent-conn", .verbs = ON(LIST), TO(list.persistent),
 	  .help = "list the number of persistent clients of each server" },
+	{ .name = "tun-info", .verbs = ON(LIST), TO(list.tun_info),
+	  .help = "list the tunnel to each server" },
 	{ .name = "timeout", .verbs = ON(LIST), TO(list.timeout),
 	  .help = "list the time-outs; with -j, of every state" },
 	{ .name = "info", .verbs = ON(LIST), TO(list.info), .ours = true,
@@ -227,9 +241,9 @@ static const struct option options[] = {
 	  .help = "print this help" },
 
 	REFUSED('m', "masquerading", NULL, EVERY_VERB,
-		"lbdr forwards by direct routing (-g), not by NAT"),
-	REFUSED('i', "ipip", NULL, EVERY_VERB,
-		"lbdr forwards by direct routing (-g), not by tunnels"),
+		"lbdr forwards by direct routing (-g) and tunnels (-i), not by NAT"),
+	REFUSED('\0', "tun-remcsum", NULL, ON(ADD_SERVER) | ON(EDIT_SERVER),
+		"the director cannot know whether the server accepts it"),
 	REFUSED('\0', "pe", NULL, EVERY_VERB,
 		"lbdr has no persistence engines"),
 	REFUSED('\0', "start-daemon", NULL, EVERY_VERB,
@@ -250,56 +264,11 @@ static const struct option options[] = {
 		"lbdr does not synchronise directors"),
 	REFUSED('\0', "mcast-ttl", NULL, EVERY_VERB,
 		"lbdr does not synchronise directors"),
-	REFUSED('\0', "tun-type", NULL, EVERY_VERB,
-		"lbdr forwards by direct routing (-g), not by tunnels"),
-	REFUSED('\0', "tun-port", NULL, EVERY_VERB,
-		"lbdr forwards by direct routing (-g), not by tunnels"),
-	REFUSED('\0', "tun-nocsum", NULL, EVERY_VERB,
-		"lbdr forwards by direct routing (-g), not by tunnels"),
-	REFUSED('\0', "tun-csum", NULL, EVERY_VERB,
-		"lbdr forwards by direct routing (-g), not by tunnels"),
-	REFUSED('\0', "tun-remcsum", NULL, EVERY_VERB,
-		"lbdr forwards by direct routing (-g), not by tunnels"),
 };
-
-/* An option as it was written: by its letter, or by its name. */
-struct token {
-	char letter;
-	const char *name;
-	size_t length;		/* of the name, before a '=' */
-	const char *argument;
-};
-
-struct command_line {
-	struct token tokens[MAX_TOKENS];
-	size_t nr_tokens;
-	const char *words[MAX_TOKENS];
-	size_t nr_words;
-	const struct verb *verb;
-	const struct token *verb_token;
-};
-
-#define SPELLING 80
-
-static const char *spelling(const struct token *token, char *text)
-{
-	if (token->letter)
-		snprintf(text, SPELLING, "-%c", token->letter);
-	else
-		snprintf(text, SPELLING, "--%.*s", (int)token->length,
-			 token->name);
-	return text;
-}
-
-static bool same_name(const struct token *token, const char *name)
-{
-	return name && !token->letter && strlen(name) == token->length &&
-	       !strncmp(name, token->name, token->length);
-}
 
 /* The next row for a token after @row, the first one when that is NULL. */
-static const struct option *next_row(const struct option *row,
-				     const struct token *token, bool ipvsadm)
+const struct option *option_next(const struct option *row,
+				 const struct token *token, bool ipvsadm)
 {
 	for (row = row ? row + 1 : options;
 	     row < options + ARRAY_SIZE(options); row++) {
@@ -307,151 +276,10 @@ static const struct option *next_row(const struct option *row,
 			continue;
 		if (token->letter && token->letter == row->letter)
 			return row;
-		if (same_name(token, row->name))
+		if (token_named(token, row->name))
 			return row;
 	}
 	return NULL;
-}
-
-static const struct verb *token_verb(const struct token *token)
-{
-	const char *letters;
-	size_t i;
-
-	for (i = 0; i < VERBS; i++) {
-		letters = verbs[i].letters;
-		if (token->letter && letters && strchr(letters, token->letter))
-			return &verbs[i];
-		if (same_name(token, verbs[i].longname))
-			return &verbs[i];
-	}
-	return NULL;
-}
-
-static int add_token(struct command_line *line, const struct token *token)
-{
-	const struct verb *verb = token_verb(token);
-	char first[SPELLING];
-	char second[SPELLING];
-
-	if (line->nr_tokens == MAX_TOKENS)
-		return fault("too many options");
-	line->tokens[line->nr_tokens] = *token;
-	if (verb && line->verb)
-		return fault("%s and %s are two commands: give one",
-			     spelling(line->verb_token, first),
-			     spelling(token, second));
-	if (verb) {
-		line->verb = verb;
-		line->verb_token = &line->tokens[line->nr_tokens];
-	}
-	line->nr_tokens++;
-	return 0;
-}
-
-/*
- * The argument of an option that takes one: @inside its word, or the next.
- * One that may be left out is only taken where it begins with a digit.
- */
-static int take_argument(struct token *token, const struct option *row,
-			 const char *inside, char ***next)
-{
-	const char *word = inside ? inside : **next;
-	const char *argument = row->argument;
-	char text[SPELLING];
-
-	if (row->otherwise && !(word && isdigit((unsigned char)word[0])))
-		return 0;
-
-	if (!inside) {
-		if (!word)
-			return fault("option %s requires an argument: %s",
-				     spelling(token, text), argument);
-		/* The next option, or a number below zero? */
-		if (word[0] == '-' &&
-		    (isalpha((unsigned char)word[1]) || word[1] == '-'))
-			return fault("option %s requires an argument: %s, not '%s'",
-				     spelling(token, text), argument, word);
-		(*next)++;
-	}
-	token->argument = word;
-	return 0;
-}
-
-static int read_long(struct command_line *line, const char *word, char ***next,
-		     bool ipvsadm)
-{
-	struct token token = {
-		.name = word + 2,
-		.length = strcspn(word + 2, "="),
-	};
-	const struct option *row = next_row(NULL, &token, ipvsadm);
-	const char *inside = token.name[token.length] ?
-			     token.name + token.length + 1 : NULL;
-
-	if (!row && !token_verb(&token))
-		return fault("unknown option '%s'", word);
-	if (row && row->argument) {
-		if (inside)
-			token.argument = inside;
-		else if (take_argument(&token, row, NULL, next))
-			return -1;
-	} else if (inside && !(row && row->refusal)) {
-		return fault("option --%.*s takes no argument",
-			     (int)token.length, token.name);
-	}
-	return add_token(line, &token);
-}
-
-static int read_letters(struct command_line *line, const char *word,
-			char ***next, bool ipvsadm)
-{
-	const struct option *row;
-	const char *letter;
-
-	for (letter = word + 1; *letter; letter++) {
-		struct token token = { .letter = *letter };
-
-		row = next_row(NULL, &token, ipvsadm);
-		if (!row && !token_verb(&token))
-			return fault("unknown option '-%c'", *letter);
-		if (row && row->argument) {
-			if (take_argument(&token, row,
-					  letter[1] ? letter + 1 : NULL, next))
-				return -1;
-			/* What follows the letter was no argument. */
-			if (!row->otherwise || token.argument)
-				return add_token(line, &token);
-		}
-		if (add_token(line, &token))
-			return -1;
-		/* What follows may be its argument, which no longer matters. */
-		if (row && row->refusal)
-			return 0;
-	}
-	return 0;
-}
-
-static int read_words(struct command_line *line, char **next, bool ipvsadm)
-{
-	bool options_end = false;
-	const char *word;
-	int status = 0;
-
-	while (!status && (word = *next++)) {
-		if (options_end || word[0] != '-' || !word[1]) {
-			if (line->nr_words == MAX_TOKENS)
-				return fault("too many arguments");
-			line->words[line->nr_words++] = word;
-		} else if (word[1] != '-') {
-			status = read_letters(line, word, &next, ipvsadm);
-		} else if (word[2]) {
-			status = read_long(line, word, &next, ipvsadm);
-		} else {
-			options_end = true;
-		}
-	}
-	return status;
 }
 
 static int refuse(const struct token *token, const struct option *row)
@@ -459,10 +287,10 @@ static int refuse(const struct token *token, const struct option *row)
 	char text[SPELLING];
 
 	if (token->letter)
-		lacks("option %s (--%s) not supported: %s", spelling(token, text),
+		lacks("option %s (--%s) not supported: %s", token_spelling(token, text),
 		      row->name, row->refusal);
 	else
-		lacks("option %s not supported: %s", spelling(token, text),
+		lacks("option %s not supported: %s", token_spelling(token, text),
 		      row->refusal);
 	return 1;
 }
@@ -477,7 +305,7 @@ static int refuse_early(const struct command_line *line, bool ipvsadm)
 	size_t i;
 
 	for (i = 0; i < line->nr_tokens; i++) {
-		row = next_row(NULL, &line->tokens[i], ipvsadm);
+		row = option_next(NULL, &line->tokens[i], ipvsadm);
 		if (row && row->refusal)
 			return refuse(&line->tokens[i], row);
 	}
@@ -486,7 +314,7 @@ static int refuse_early(const struct command_line *line, bool ipvsadm)
 
 static bool is_help(const struct token *token)
 {
-	return token->letter == 'h' || same_name(token, "help");
+	return token->letter == 'h' || token_named(token, "help");
 }
 
 static int find_verb(struct command_line *line, struct request *req)
@@ -538,7 +366,7 @@ static int apply(const struct token *token, struct request *req)
 	char text[SPELLING];
 	void *member;
 
-	while ((row = next_row(row, token, req->ipvsadm))) {
+	while ((row = option_next(row, token, req->ipvsadm))) {
 		any = row;
 		if (row->verbs & bit)
 			break;
@@ -547,19 +375,19 @@ static int apply(const struct token *token, struct request *req)
 		return 0;	/* the verb itself */
 	if (!row)
 		return fault("option %s not supported with %s",
-			     spelling(token, text), req->verb->name);
+			     token_spelling(token, text), req->verb->name);
 	if (row->refusal)
 		return refuse(token, row);
 	member = (char *)req + row->offset;
 	if (row->argument) {
 		if (*(const char **)member)
 			return fault("option %s given twice",
-				     spelling(token, text));
+				     token_spelling(token, text));
 		*(const char **)member = token->argument ? token->argument :
 							   row->otherwise;
 	} else if (token->argument) {
 		return fault("option %s takes no argument: '%s'",
-			     spelling(token, text), token->argument);
+			     token_spelling(token, text), token->argument);
 	} else {
 		*(bool *)member = true;
 	}
@@ -583,7 +411,7 @@ int options_read(int argc, char **argv, struct request *req)
 	size_t i;
 
 	/* A program may be started without even a name. */
-	if (read_words(&line, argv + !!argc, req->ipvsadm)) {
+	if (tokens_read(&line, argv + !!argc, req->ipvsadm)) {
 		req->verb = line.verb;
 		return -1;
 	}
@@ -617,11 +445,11 @@ bool options_service(int argc, char **argv, struct request *req)
 	const struct option *row;
 	size_t i;
 
-	if (read_words(&line, argv + !!argc, req->ipvsadm) ||
+	if (tokens_read(&line, argv + !!argc, req->ipvsadm) ||
 	    find_verb(&line, req))
 		return false;
 	for (i = 0; i < line.nr_tokens; i++) {
-		row = next_row(NULL, &line.tokens[i], req->ipvsadm);
+		row = option_next(NULL, &line.tokens[i], req->ipvsadm);
 		if (!row || !row->refusal)
 			apply(&line.tokens[i], req);
 	}
@@ -660,7 +488,7 @@ int options_partial(char *const *words, size_t count, struct request *req,
 	memcpy(all, words, count * sizeof(all[0]));
 	all[count] = (char *)unwritten;
 	all[count + 1] = NULL;
-	if (read_words(&line, all, false))
+	if (tokens_read(&line, all, false))
 		return -1;
 	req->verb = line.verb;
 	if (!line.verb && line.nr_words && line.words[0] != unwritten &&
@@ -672,7 +500,7 @@ int options_partial(char *const *words, size_t count, struct request *req,
 		struct token *token = &line.tokens[i];
 
 		if (token->argument == unwritten)
-			row = next_row(NULL, token, false);
+			row = option_next(NULL, token, false);
 		else if (req->verb)
 			apply(token, req);
 	}

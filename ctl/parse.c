@@ -328,12 +328,13 @@ static bool same_ports(const struct endpoint *a, const struct endpoint *b)
  * @text: HOST or HOST:PORT
  * @service: the service
  * @any_port: take another port than the service's, as ipvsadm does with -g
+ * @any_family: take another family than the service's, as a tunnel does
  * @server: the address, with the service's ports
  *
  * Return: 0 or -1.
  */
 int parse_server(const char *text, const struct service_key *service,
-		 bool any_port, struct endpoint *server)
+		 bool any_port, bool any_family, struct endpoint *server)
 {
 	const struct endpoint *at = &service->at;
 	char copy[PARTS_TEXT];
@@ -342,8 +343,8 @@ int parse_server(const char *text, const struct service_key *service,
 	if (copy_parts("server", text, copy) ||
 	    parse_parts("server", copy, at->family, server, NULL, &port))
 		return -1;
-	if (server->family != at->family)
-		return fault("invalid server '%s': must be IPv%d, as the service",
+	if (server->family != at->family && !any_family)
+		return fault("invalid server '%s': must be IPv%d, as the service, or have a tunnel",
 			     text, at->family == AF_INET ? 4 : 6);
 	if (port && parse_port(port, service->protocol, server))
 		return -1;
@@ -351,7 +352,7 @@ int parse_server(const char *text, const struct service_key *service,
 		return lacks("server '%s' not supported: use another address of the director",
 			     text);
 	if (port && !any_port && !same_ports(server, at))
-		return fault("%s: server port must equal the service port with direct routing",
+		return fault("%s: server port must equal the service port, which no forwarding method changes",
 			     text);
 	server->port = at->port;
 	server->last_port = at->last_port;

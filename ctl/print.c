@@ -1,48 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Puts things on paper: complaints on stderr, addresses, counters in
- * ipvsadm's widths, and JSON lists that are written element by element, so
- * that a long one is never held in memory.
+ * Formats addresses, counters in ipvsadm's widths, and JSON lists, which are
+ * written element by element: a long one is never held in memory.
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lbctl.h"
-
-const char *program = "lbctl";
-
-void complain(const char *format, ...)
-{
-	va_list args;
-
-	/* What was listed so far comes before what is said about it. */
-	fflush(stdout);
-	/* And what is said outlives a screen, which is begun again if need be. */
-	screen_end();
-	fprintf(stderr, "%s: ", program);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-}
-
-/* Makes room for one more element, at the price of ending without memory. */
-void *grow(void *array, size_t *room, size_t used, size_t size)
-{
-	if (used < *room)
-		return array;
-	*room = *room ? *room * 2 : 64;
-	array = reallocarray(array, *room, size);
-	if (!array) {
-		complain("out of memory");
-		exit(EXIT_REFUSED);
-	}
-	return array;
-}
 
 /* As ipvsadm writes it; that of a firewall mark's service is 0. */
 const char *protocol_name(__u8 protocol)

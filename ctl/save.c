@@ -87,6 +87,8 @@ static void save_own_settings(FILE *out, const struct service *service)
 		fprintf(out, " --stray %s", stray_word(service->stray));
 	if (service->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
 		fprintf(out, " --expire-quiescent yes");
+	if (service->flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
+		fprintf(out, " --accept-tunneled yes");
 	if (*timeouts_text(&service->timeouts, text))
 		fprintf(out, " --timeouts %s", text);
 }
@@ -104,20 +106,22 @@ void save_service(FILE *out, const struct service *service, const char *text,
 
 /* The command that adds a server to the service whose key is @text. */
 void save_server(FILE *out, const struct server *server, const char *text,
-		 bool numeric)
+		 bool numeric, bool ipvsadm)
 {
 	char at[ENDPOINT_TEXT];
 
-	fprintf(out, "-a %s -r %s -g", text,
+	fprintf(out, "-a %s -r %s %s", text,
 		save_endpoint(&server->at, server->service.protocol, numeric,
-			      at));
+			      at),
+		server->tunnel.type == LBDR_TUNNEL_NONE ? "-g" : "-i");
 	settings_save(out, NULL, server);
+	tunnel_save(out, &server->tunnel, ipvsadm);
 	fputc('\n', out);
 }
 
 static void save_servers(FILE *out, const struct snapshot *shot,
 			 const struct service *service, const char *text,
-			 bool numeric)
+			 const struct request *req)
 {
 	const struct server *servers;
 	size_t count;
@@ -127,7 +131,8 @@ static void save_servers(FILE *out, const struct snapshot *shot,
 	for (i = 0; i < count; i++) {
 		/* One that drains has been removed, and is on its way. */
 		if (!servers[i].draining)
-			save_server(out, &servers[i], text, numeric);
+			save_server(out, &servers[i], text, req->numeric,
+				    req->ipvsadm);
 	}
 }
 
@@ -142,7 +147,7 @@ void save_print(FILE *out, const struct snapshot *shot,
 		service = &shot->services[i];
 		save_key(&service->key, req->numeric, text);
 		save_service(out, service, text, req->ipvsadm);
-		save_servers(out, shot, service, text, req->numeric);
+		save_servers(out, shot, service, text, req);
 	}
 }
 

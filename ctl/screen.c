@@ -61,6 +61,7 @@ void screen_begin(void)
 	raw.c_cc[VMIN] = 0;
 	raw.c_cc[VTIME] = 0;
 	begun = true;
+	before_complaint = screen_end;
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	put(ENTER, strlen(ENTER));
 }

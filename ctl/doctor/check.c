@@ -5,33 +5,15 @@
  * that are texts. Takes the seed of its random rulesets as an argument.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "read_all.h"
 
 #define ROUNDS 3000
-
-static unsigned int passed, failed;
-
-void result(bool good, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fputs(good ? "ok - " : "not ok - ", stdout);
-	vprintf(format, args);
-	putchar('\n');
-	va_end(args);
-	if (good)
-		passed++;
-	else
-		failed++;
-}
 
 /* A ruleset: the chain in short, then its rules. */
 #define TABLE(flags) "{'nftables':[{'metainfo':{'json_schema_version':1}}," \
@@ -101,19 +83,6 @@ static const struct {
 	{ "rules that are malformed", RAW(RULE("7", "{'match':7},{'match':{'op':'==','left':[],'right':{}}},1,{}," DROP)), "dO " },
 };
 
-json_t *quoted_json(const char *text)
-{
-	char *copy = strdup(text);
-	json_t *document;
-	char *letter;
-
-	for (letter = copy; (letter = strchr(letter, '\''));)
-		*letter = '"';
-	document = json_loads(copy, 0, NULL);
-	free(copy);
-	return document;
-}
-
 static void say(const json_t *base, const json_t *rule,
 		const struct match *match, void *data)
 {
@@ -156,26 +125,14 @@ static void check_rules(void)
 	config_drop(&config);
 }
 
-static void ignore(const json_t *base, const json_t *rule,
-		   const struct match *match, void *data)
-{
-	char text[RULE_TEXT];
-
-	(void)match;
-	(void)data;
-	rules_text(base, rule, text);
-}
-
 /* Any JSON may come from nft, as far as this program knows. */
 static void check_mutilated_rules(void)
 {
 	unsigned int read = 0, i;
 	struct config config;
-	struct rules rules;
-	const json_t *base;
 	const char *text;
 	json_t *document;
-	size_t length, j;
+	size_t length;
 	char *copy;
 
 	make_config(&config);
@@ -189,10 +146,7 @@ static void check_mutilated_rules(void)
 		free(copy);
 		if (!document)
 			continue;
-		if (rules_index(&rules, document))
-			json_array_foreach(rules.bases, j, base)
-				rules_walk(&rules, base, &config, ignore, NULL);
-		rules_drop(&rules);
+		rules_read_all(document, &config);
 		read++;
 	}
 	config_drop(&config);
@@ -369,7 +323,7 @@ static char *fake_run(const char *const *command, const char *input,
 		      int *status)
 {
 	const char *text = NULL;
-	char line[512] = "", *copy, *letter;
+	char line[512] = "";
 	size_t used = 0;
 
 	(void)input;
@@ -398,10 +352,7 @@ static char *fake_run(const char *const *command, const char *input,
 			 sizeof(world_log) - strlen(world_log), "%s\n", line);
 	if (text == world->nft && text && !*text)
 		*status = RUN_NOT_FOUND;
-	copy = strdup(text ? text : "");
-	for (letter = copy; (letter = strchr(letter, '\''));)
-		*letter = '"';
-	return copy;
+	return quoted(text ? text : "");
 }
 
 /* Answers have to be in the order of addresses. */
@@ -498,12 +449,7 @@ void world_end(void)
 
 int main(int argc, char **argv)
 {
-	unsigned int seed = time(NULL);
-
-	if (argc > 1)
-		seed = strtoul(argv[1], NULL, 0);
-	printf("# seed %u\n", seed);
-	srand(seed);
+	harness_begin("lbdr-doctor", argc, argv);
 	check_options();
 	check_help();
 	check_conf_names();
@@ -513,6 +459,5 @@ int main(int argc, char **argv)
 	check_mutilated_rules();
 	check_director();
 	check_setup();
-	printf("# %u passed, %u failed\n", passed, failed);
-	return failed ? 1 : 0;
+	return harness_end();
 }

@@ -6,6 +6,7 @@
 #ifndef LBDR_DOCTOR_CHECK_H
 #define LBDR_DOCTOR_CHECK_H
 
+#include "../tests/harness.h"
 #include "doctor.h"
 
 /* Outputs of commands, with ' for "; NULL: that of the healthy director. */
@@ -27,8 +28,6 @@ struct world {
 extern const struct world *world;
 extern char world_log[4096];	/* ip commands that change something */
 
-void result(bool good, const char *format, ...) __printf(2, 3);
-json_t *quoted_json(const char *text);
 void world_begin(const struct world *of);
 char *world_run(int (*run)(const struct options *options), const char *line,
 		int *status);

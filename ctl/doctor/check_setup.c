@@ -93,6 +93,16 @@ static void check_round(void)
 	world_end();
 }
 
+/* Sets up a VIP on one host, and undoes it on another; whether both succeeded. */
+static bool setup_and_undo(const char *before, const char *after, char **undone)
+{
+	int set, unset;
+
+	free(run_on(before, "setup-realserver 192.0.2.63", &set));
+	*undone = run_on(after, "setup-realserver --undo 192.0.2.63", &unset);
+	return !set && !unset;
+}
+
 /* Settings and addresses that somebody else made. */
 static void check_others(void)
 {
@@ -102,12 +112,9 @@ static void check_others(void)
 	int status;
 
 	world_begin(&set);
-	text = run_on(HOST("", OTHER, ""), "setup-realserver 192.0.2.63",
-		      &status);
-	free(text);
-	text = run_on(HOST("," VIP("32"), OTHER, ""),
-		      "setup-realserver --undo 192.0.2.63", &status);
-	result(!status && setting(IGNORE("all")) == 1 &&
+	result(setup_and_undo(HOST("", OTHER, ""),
+			      HOST("," VIP("32"), OTHER, ""), &text) &&
+	       setting(IGNORE("all")) == 1 &&
 	       setting(ANNOUNCE("all")) == 2,
 	       "undo leaves settings that setup did not make");
 	free(text);
@@ -119,12 +126,9 @@ static void check_others(void)
 	world_end();
 
 	world_begin(&plain);
-	text = run_on(HOST("", OTHER, ""), "setup-realserver 192.0.2.63",
-		      &status);
-	free(text);
-	text = run_on(HOST("," VIP("32"), OTHER, ""),
-		      "setup-realserver --undo 192.0.2.63", &status);
-	result(!status && setting(IGNORE("all")) == 1 &&
+	result(setup_and_undo(HOST("", OTHER, ""),
+			      HOST("," VIP("32"), OTHER, ""), &text) &&
+	       setting(IGNORE("all")) == 1 &&
 	       strstr(text, "# arp_ignore and arp_announce unchanged: 192.0.2.64 is on dummy0\n"),
 	       "undo leaves the settings while dummy0 has another VIP");
 	free(text);

@@ -13,18 +13,6 @@
 
 #include "host.h"
 
-#ifndef LBDR_VERSION
-#error "the Makefile defines LBDR_VERSION"
-#endif
-
-/* The exit status, as of lbctl. */
-enum {
-	EXIT_DONE = 0,
-	EXIT_USAGE = 1,
-	EXIT_REFUSED = 2,
-	EXIT_PROBLEM = 4,	/* at least one problem was found */
-};
-
 #define VIPS_MAX 64
 #define SERVICE_WORDS_MAX 12
 
@@ -53,16 +41,12 @@ typedef char *(*run_fn)(const char *const *command, const char *input,
 
 extern run_fn run_command;
 extern const char *root;
-extern const char *program;
 
 int run_json(const char *const *command, json_t **document);
 bool run_loud(bool dry_run, const char *format, ...) __printf(2, 3);
 FILE *root_open(const char *path);
 bool root_has(const char *path);
 bool root_number(const char *path, long *number);
-int netns_enter(const char *name);
-void complain(const char *format, ...) __printf(1, 2);
-void *grow(void *array, size_t *room, size_t used, size_t size);
 const char *word_of(const json_t *object, const char *key);
 json_int_t number_of(const json_t *object, const char *key);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../tests/fuzz.h"
-#include "doctor.h"
+#include "read_all.h"
 
 static void read_frame(int family, const __u8 *data, size_t size)
 {
@@ -18,34 +18,6 @@ static void read_frame(int family, const __u8 *data, size_t size)
 
 	if (probe_parse(family, data, size, from, &row))
 		mac_text(row.mac, text);
-}
-
-static void ignore(const json_t *base, const json_t *rule,
-		   const struct match *match, void *data)
-{
-	char text[RULE_TEXT];
-
-	(void)match;
-	(void)data;
-	rules_text(base, rule, text);
-}
-
-static void read_rules(json_t *document, const struct config *config)
-{
-	struct addr vip;
-	struct rules rules;
-	const json_t *base;
-	size_t i;
-
-	addr_parse("192.0.2.63", &vip);
-	if (rules_index(&rules, document)) {
-		json_array_foreach(rules.bases, i, base) {
-			rules_before(base, "prerouting", false);
-			rules_walk(&rules, base, config, ignore, NULL);
-		}
-		rules_untracked(&rules, &vip);
-	}
-	rules_drop(&rules);
 }
 
 static void read_host(json_t *document)
@@ -70,7 +42,7 @@ static void read_json(char kind, const char *data, size_t size)
 
 	config_parse(&config, document, list ? list : document);
 	if (kind == 'r')
-		read_rules(document, &config);
+		rules_read_all(document, &config);
 	else
 		read_host(document);
 	config_drop(&config);

@@ -6,8 +6,6 @@
 #ifndef LBDR_HOST_H
 #define LBDR_HOST_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 
 #include <arpa/inet.h>
@@ -17,9 +15,7 @@
 #include <netinet/ether.h>
 #include <netinet/in.h>
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define __attr(...) __attribute__((__VA_ARGS__))
-#define __printf(string, first) __attr(format(printf, string, first))
+#include "../common.h"
 
 #define MAC_TEXT 18
 #define ADDR_TEXT INET6_ADDRSTRLEN

@@ -14,6 +14,7 @@ int main(int argc, char **argv)
 	struct options options;
 	int status;
 
+	program = "lbdr-doctor";
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	status = options_read(argc, argv, &options);
 	if (status)

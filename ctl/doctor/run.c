@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,32 +15,6 @@
 #include "doctor.h"
 
 const char *root = "";
-const char *program = "lbdr-doctor";
-
-void complain(const char *format, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	va_start(args, format);
-	fprintf(stderr, "%s: ", program);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-}
-
-void *grow(void *array, size_t *room, size_t used, size_t size)
-{
-	if (used < *room)
-		return array;
-	*room = *room ? *room * 2 : 16;
-	array = reallocarray(array, *room, size);
-	if (!array) {
-		complain("out of memory");
-		exit(EXIT_REFUSED);
-	}
-	return array;
-}
 
 /* A string of an object, empty if there is none. */
 const char *word_of(const json_t *object, const char *key)
@@ -231,26 +204,4 @@ bool root_number(const char *path, long *number)
 	good = fscanf(file, "%ld", number) == 1;
 	fclose(file);
 	return good;
-}
-
-/* Moves the process to a network namespace; 0, or -1 after a message. */
-int netns_enter(const char *name)
-{
-	char path[4096];
-	int status = -1;
-	int fd;
-
-	snprintf(path, sizeof(path), "/run/netns/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		complain("network namespace '%s' not found: 'ip netns' lists them",
-			 name);
-	else if (fd < 0 || setns(fd, CLONE_NEWNET))
-		complain("cannot enter network namespace '%s': %s", name,
-			 strerror(errno));
-	else
-		status = 0;
-	if (fd >= 0)
-		close(fd);
-	return status;
 }

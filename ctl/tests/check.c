@@ -8,31 +8,12 @@
  * sanitizers. Takes the seed of its random messages as an argument, and prints
  * the one it used.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "check.h"
 #include "lbctl.h"
-
-static unsigned int passed, failed, skipped;
-
-void result(bool good, const char *format, ...)
-{
-	va_list args;
-
-	printf("%s - ", good ? "ok" : "not ok");
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	putchar('\n');
-	if (good)
-		passed++;
-	else
-		failed++;
-}
 
 struct number_row {
 	const char *text;
@@ -200,9 +181,8 @@ static void check_services(void)
 	for (row = service_rows;
 	     row < service_rows + ARRAY_SIZE(service_rows); row++) {
 		if (row->possible && !row->possible()) {
-			printf("skip - service '%s' (the machine lacks this name)\n",
-			       row->text);
-			skipped++;
+			skip("service '%s' (the machine lacks this name)",
+			     row->text);
 			continue;
 		}
 		if (parse_service(row->text, IPPROTO_TCP, false, &key))
@@ -278,7 +258,7 @@ static void check_servers(void)
 			       row->service);
 			continue;
 		}
-		if (parse_server(row->text, &key, false, &at))
+		if (parse_server(row->text, &key, false, false, &at))
 			good = !row->reads;
 		else
 			good = row->reads &&
@@ -445,13 +425,7 @@ static void check_columns(void)
 
 int main(int argc, char **argv)
 {
-	unsigned int seed = time(NULL);
-
-	if (argc > 1)
-		seed = strtoul(argv[1], NULL, 0);
-	printf("# seed %u\n", seed);
-	srand(seed);
-
+	harness_begin("lbctl", argc, argv);
 	check_numbers();
 	check_services();
 	check_long_words();
@@ -475,6 +449,6 @@ int main(int argc, char **argv)
 	check_import();
 	check_schemas();
 	check_help();
-	printf("# %u passed, %u failed, %u skipped\n", passed, failed, skipped);
-	return failed ? 1 : 0;
+	check_tunnels();
+	return harness_end();
 }

@@ -5,11 +5,9 @@
 #ifndef LBCTL_CHECK_H
 #define LBCTL_CHECK_H
 
-#include <stdbool.h>
-
+#include "harness.h"
 #include "lbctl.h"
 
-void result(bool good, const char *format, ...) __printf(2, 3);
 void check_files(void);
 void check_lines(void);
 void check_lists(void);
@@ -25,6 +23,7 @@ void check_roundtrip(void);
 void check_import(void);
 void check_schemas(void);
 void check_help(void);
+void check_tunnels(void);
 
 /* check_lines.c */
 /*
