@@ -14,11 +14,13 @@
 #include "pool.h"
 #include "server.h"
 #include "service.h"
+#include "tunnel.h"
 
 /**
  * struct lbdr_staged_server - a staged change of one server
  * @list: in &lbdr_staged_service.servers, in the order of adding
  * @addr: the server's address
+ * @family: family of @addr
  * @present: the server is to exist
  * @live: the server existed when this was staged
  * @to_tail: it is to become the last in the order of adding
@@ -27,6 +29,7 @@
 struct lbdr_staged_server {
 	struct list_head		list;
 	union nf_inet_addr		addr;
+	enum lbdr_family		family;
 	bool				present;
 	bool				live;
 	bool				to_tail;
@@ -39,12 +42,16 @@ struct lbdr_staged_server {
  * @staged: its staged change, or NULL if it stays as it is
  * @created: @server is new
  * @changed: set at publication: @staged changes the server
+ * @retunnel: @staged changes the tunnel of a server that is not new
+ * @tunnel: if @retunnel, the new tunnel, or NULL for direct routing
  */
 struct lbdr_config_entry {
 	struct lbdr_server			*server;
 	const struct lbdr_staged_server		*staged;
 	bool					created;
 	bool					changed;
+	bool					retunnel;
+	struct lbdr_server_tunnel			*tunnel;
 };
 
 /**
@@ -180,10 +187,11 @@ void lbdr_config_service_del(struct lbdr_config *config,
 void lbdr_config_flush(struct lbdr_config *config);
 struct lbdr_staged_server *
 lbdr_config_server(struct lbdr_config *config,
-		   struct lbdr_staged_service *staged,
+		   struct lbdr_staged_service *staged, enum lbdr_family family,
 		   const union nf_inet_addr *addr);
 int lbdr_config_server_add(struct lbdr_config *config,
 			   struct lbdr_staged_service *staged,
+			   enum lbdr_family family,
 			   const union nf_inet_addr *addr,
 			   const struct lbdr_server_settings *settings);
 void lbdr_config_server_del(struct lbdr_config *config,

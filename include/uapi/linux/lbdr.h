@@ -61,9 +61,11 @@ enum lbdr_tunnel_flag {
 
 /**
  * enum lbdr_tunnel_df - Don't Fragment bit of an outer IPv4 header.
- * @LBDR_TUNNEL_DF_INHERIT: The bit of an inner IPv4 packet; set if the inner
- *   packet is IPv6.
- * @LBDR_TUNNEL_DF_SET: Set.
+ * @LBDR_TUNNEL_DF_INHERIT: The bit of an inner IPv4 packet; not set if the
+ *   inner packet is IPv6. A packet that has the bit, or is IPv6, is not
+ *   fragmented.
+ * @LBDR_TUNNEL_DF_SET: Set. An IPv4 packet without the bit that is larger than
+ *   the MTU is still fragmented.
  * @LBDR_TUNNEL_DF_CLEAR: Not set. An encapsulated packet that is larger than
  *   the MTU is fragmented, with an outer IPv6 header too.
  */
