@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes the running configuration that of a file. What is wanted is compared with
- * what there is, and the difference written down as a file of commands, which is
- * shown and done as `restore` does files: together, or not at all. So nothing is
- * done that is not shown.
+ * Changes the running configuration to that of a file: compares both, writes the
+ * difference as commands, prints them, and runs them in one transaction like
+ * `restore`.
  *
- * The order of adding is left alone: to insert a server would mean to add all
- * behind it again.
+ * The order of adding is kept: inserting a server would require to add again all
+ * that follow it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +15,7 @@
 #include "lbctl.h"
 
 /*
- * What the file says, order being the line. Servers are in the order of their
+ * The configuration of the file; order is the line. Servers are in the order of their
  * services' keys; by_key has the services once more in that order.
  */
 struct wanted {
@@ -118,7 +117,7 @@ static int want(struct wanted *wanted, const struct request *req, size_t line)
 	wanted->begun = true;
 	switch (req->verb - verbs) {
 	case VERB_CLEAR:
-		/* What is not in the file is removed anyway. */
+		/* Objects that are not in the file are removed anyway. */
 		if (first)
 			return 0;
 		return fault("%s must be the first command of the file",
@@ -191,7 +190,7 @@ static const struct server *find_server(const struct server *servers,
 	return NULL;
 }
 
-/* Sorts, and finds what is there twice, or has no service. */
+/* Sorts, and finds duplicates and servers without service. */
 static int check_wanted(struct wanted *wanted, unsigned int *line)
 {
 	struct snapshot *shot = &wanted->shot;
@@ -266,7 +265,7 @@ static void write_timeouts(FILE *out, const struct service *is,
 		fprintf(out, " --timeouts %s", text);
 }
 
-/* With another scheduler its options begin anew. */
+/* Changing the scheduler resets its options. */
 static void write_scheduler(FILE *out, const struct service *is,
 			    const struct service *want)
 {
@@ -296,7 +295,7 @@ static void write_settings(FILE *out, const struct service *is,
 		fprintf(out, " --stray %s", stray_word(want->stray));
 	if (is->persist != want->persist)
 		fprintf(out, " -p %u", want->persist);
-	/* Without persistence nobody asks for it, and it is not saved. */
+	/* Unused without persistence, and not saved. */
 	if (want->persist && is->prefix != want->prefix)
 		fprintf(out, " -M %s", mask_text(want->key.at.family,
 						 want->prefix, text));
@@ -314,7 +313,7 @@ static void write_settings(FILE *out, const struct service *is,
 	write_timeouts(out, is, want);
 }
 
-/* The options that differ, behind a command, if there are any. */
+/* An edit command with the options that differ, if there are any. */
 static void write_change(FILE *out, const struct service *is,
 			 const struct service *want, const char *key)
 {
@@ -342,7 +341,15 @@ static void write_server_change(FILE *out, const struct server *is,
 	char at[ENDPOINT_TEXT];
 
 	if (!is || is->draining) {
-		save_server(out, want, key, true, false);
+		save_server(out, NULL, want, key, true, false);
+		return;
+	}
+	/* Commands by name take no label, letters set all settings. */
+	if (is->at.port != want->at.port ||
+	    (want->at.port != want->service.at.port &&
+	     !(settings_equal(is, want) &&
+	       tunnel_equal(&is->tunnel, &want->tunnel)))) {
+		save_server(out, is, want, key, true, false);
 		return;
 	}
 	if (settings_equal(is, want) && tunnel_equal(&is->tunnel, &want->tunnel))
@@ -364,7 +371,7 @@ static void write_servers(FILE *out, const struct snapshot *now,
 
 	is = snapshot_servers(now, service, &nr_is);
 	want = snapshot_servers(then, service, &nr_want);
-	/* One that drains is on its way. */
+	/* A draining server is removed by the kernel. */
 	for (i = 0; i < nr_is; i++) {
 		if (!is[i].draining && !find_server(want, nr_want, &is[i]))
 			fprintf(out, "-d %s -r %s\n", key,
@@ -376,7 +383,7 @@ static void write_servers(FILE *out, const struct snapshot *now,
 				    &want[i], key);
 }
 
-/* What goes first, since a range may want its ports. @now is sorted. */
+/* Removals come first: a new range may need their ports. @now is sorted. */
 static void write_services(FILE *out, const struct snapshot *now,
 			   const struct wanted *wanted)
 {
@@ -448,7 +455,7 @@ static bool read_director(const struct nlmsghdr *nlh, void *data)
 	return true;
 }
 
-/* Writes the commands to @out; the exit status, and the error has been told. */
+/* Writes the commands to @out; returns the exit status, after a message. */
 static int write_script(struct nl *nl, const struct request *req,
 			const struct wanted *wanted, FILE *out)
 {
@@ -480,10 +487,10 @@ static void complain_of(const char *script, unsigned int line,
 					     strerror(answer->error));
 }
 
-/* The script is in lbctl's grammar, whatever that of the file was. */
+/* The script is in lbctl's grammar, also if the file is in ipvsadm's. */
 static const struct request script_request;
 
-/* Does a script; EXIT_DONE with batch_again() of @answer when it is outdated. */
+/* Runs a script; EXIT_DONE with batch_again() of @answer after a conflict. */
 static int run_script(struct nl *nl, char *script, size_t size,
 		      struct nl_answer *answer)
 {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many changes that the kernel does together, or not at all: owns the messages
- * until they are sent, and the order in which a transaction is talked about.
- * Messages are sent many at a time, since waiting for each answer would take
- * longer than all the rest.
+ * A transaction: collects messages and sends them, many at a time, since a round trip
+ * for each takes longer than everything else.
  */
 #include <errno.h>
 #include <stdio.h>

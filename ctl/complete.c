@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a shell offers next on a command line: verbs and options out of their
- * tables, words out of the lists that read them, schedulers, services and servers
- * from the kernel. A shell hands over the words before the one that is being
- * written, and chooses itself from the lines that are printed here. No line is
- * wrong: where there is nothing to offer, nothing is printed. The line ":files"
- * stands for the names of files, which the shell knows.
+ * Completion for shells: prints the possible next words of a command line, one on each
+ * line, from the tables of verbs, options and words and from the kernel. The shell
+ * passes the words before the incomplete one and filters the output. Errors print
+ * nothing. The line ":files" means file names.
  */
 #include <ctype.h>
 #include <dirent.h>

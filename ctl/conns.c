@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Connections, listed and ended, all or those that a filter chooses. There may
- * be a million, so each is written as it comes and none is kept. The kernel
- * does the choosing. Counting them is tally.c's.
+ * Lists and ends connections, all or those that match filters, which the kernel
+ * applies. Each is printed as it is received: there may be millions. tally.c counts
+ * them.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -34,7 +34,7 @@ const char *state_name(__u8 state, bool ipvsadm, char *text)
 	return text;
 }
 
-/* What persistence remembers for a mark: ipvsadm writes it as an address. */
+/* A template of a service by mark: ipvsadm prints the mark as an address. */
 static const char *virtual_text(const struct service_key *key,
 				const struct request *req, char *text)
 {
@@ -100,7 +100,7 @@ void conn_json(struct json_list *list, const struct conn *conn)
 	json_row_end(list);
 }
 
-/* Only when there is an answer: a refusal stands alone. */
+/* Not printed before an error. */
 static void print_title(struct listing *listing)
 {
 	if (listing->titled || listing->req->json)
@@ -111,8 +111,8 @@ static void print_title(struct listing *listing)
 }
 
 /*
- * Attributes that choose connections. One port is one port, whichever service
- * has it; a range, all ports and a mark mean the service.
+ * Puts the filters. A service with one port selects all connections to this port; a
+ * range, all ports or a mark select the service's own connections.
  */
 void conns_filter(struct nlmsghdr *nlh, const struct request *req)
 {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads the kernel's messages into structures. Module and tool may be of
- * different versions, so nothing is believed: each attribute is checked for
- * its size, each that is needed for being there, and a message that does not
- * pass is called senseless as a whole. Unknown attributes are skipped: a newer
- * module may say more.
+ * Decodes messages of the kernel. Module and tool may have different versions:
+ * sizes and presence of attributes are checked, and a message that fails is
+ * malformed as a whole. Unknown attributes of newer modules are ignored.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -370,7 +368,7 @@ static bool read_server(const struct nlattr **attrs, struct server *server)
 	server->persistent = mnl_attr_get_u32(attrs[LBDR_A_SERVER_PERSISTENT]);
 	server->overloaded = attrs[LBDR_A_SERVER_OVERLOADED];
 	server->draining = attrs[LBDR_A_SERVER_DRAIN];
-	/* Its ports are the service's, of which one is told. */
+	/* Of a range only the first port is reported. */
 	server->at.last_port = server->service.at.last_port;
 	ifindex = attrs[LBDR_A_SERVER_IFINDEX];
 	server->ifindex = ifindex ? mnl_attr_get_u32(ifindex) : 0;
@@ -386,7 +384,7 @@ bool decode_server(const struct nlmsghdr *nlh, struct server *server)
 	return sort_message(nlh, level) && read_server(attrs, server);
 }
 
-/* One that there need not be. */
+/* Optional. */
 static bool read_nested_server(const struct nlattr *nest, struct server *server)
 {
 	const struct nlattr *attrs[LBDR_A_SERVER_MAX + 1] = { NULL };
@@ -396,8 +394,8 @@ static bool read_nested_server(const struct nlattr *nest, struct server *server)
 }
 
 /*
- * What persistence remembers for a service of a firewall mark has the mark, and
- * neither protocol nor virtual address.
+ * A template of a service by firewall mark has the mark, no protocol and no virtual
+ * address.
  */
 static bool read_virtual(const struct nlattr **attrs, struct service_key *key)
 {
@@ -525,7 +523,7 @@ bool decode_trace(const struct nlmsghdr *nlh, struct trace *trace)
 	trace->hashes_port = attrs[LBDR_A_TRACE_HASHES_PORT];
 	trace->has_keep = attrs[LBDR_A_TRACE_KEEP];
 	trace->keep = read_u8(attrs[LBDR_A_TRACE_KEEP]);
-	/* Nobody is forwarded to nobody. */
+	/* A forwarded packet has a server. */
 	return trace->verdict != LBDR_TRACE_VERDICT_FORWARD ||
 	       trace->server.at.family;
 }
@@ -566,7 +564,7 @@ static bool read_drop(const struct nlattr *nest, struct drop *drop)
 	return true;
 }
 
-/* A namespace has a time-out for every state. */
+/* A namespace has a timeout for every state. */
 static bool all_given(const struct timeouts *timeouts)
 {
 	return !memchr(timeouts->given + 1, false, LBDR_A_TIMEOUT_MAX);
@@ -694,8 +692,8 @@ bool decode_group(const struct nlmsghdr *nlh, const char *name, __u32 *id)
  * @nlh: where it would begin
  * @left: bytes from there on, may be below 0
  *
- * mnl_nlmsg_ok() alone takes a length above INT_MAX for one below 0, which is less
- * than any that is left, and mnl_nlmsg_next() may stay where it is then.
+ * mnl_nlmsg_ok() handles a length above INT_MAX as negative, so it fits, and
+ * mnl_nlmsg_next() may not advance.
  *
  * Return: true when there is, and all of it.
  */

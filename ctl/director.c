@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The director as a whole: version and sizes for the first line of a listing,
- * its time-outs and entry, which can be set, its schedulers, and why it did not
- * forward packets.
+ * The director as a whole: headline of listings, timeouts, entry, schedulers, and drop
+ * reasons.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -162,7 +161,7 @@ int timeouts_set(struct nl *nl, const struct request *req)
 	struct nl_answer answer;
 
 	nl_ask(nl, timeouts_message(nl, req), NULL, NULL, &answer);
-	return nl_verdict(&answer, "time-out");
+	return nl_verdict(&answer, "timeout");
 }
 
 struct nlmsghdr *entry_message(struct nl *nl, const struct request *req)
@@ -185,7 +184,7 @@ int entry_set(struct nl *nl, const struct request *req)
 }
 
 /*
- * The three time-outs that ipvsadm knows in a line that it reads, in which 0 stands
+ * The three timeouts that ipvsadm knows in a line that it reads, in which 0 stands
  * for one that is as usual.
  */
 static void save_set(FILE *out, struct timeouts *timeouts)
@@ -294,7 +293,7 @@ static bool print_info(const struct nlmsghdr *nlh, void *data)
 	       "entry", entry_word(info.entry));
 	for (i = 0; i < info.n_devices; i++)
 		printf(" %s", info.devices[i]);
-	printf("\n\nTime-outs of connections, by state:\n");
+	printf("\n\nTimeouts of connections, by state:\n");
 	print_states(&info.timeouts);
 	return true;
 }

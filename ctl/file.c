@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Files of commands, a command a line, as `save` and ipvsadm's -S write them: a
- * command line without the program's name. Blanks part words; quotes, single or
- * double ones, keep blanks in a word; # at the beginning of a word begins a
- * comment.
+ * Files of commands, one on each line without the name of the program, as `save` and
+ * ipvsadm -S write them. Words are separated by whitespace; single or double quotes
+ * keep whitespace; # at the beginning of a word begins a comment.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +22,7 @@
  * @file: to be closed by file_close()
  * @name: NULL or "-" for standard input
  *
- * Return: the exit status, the error has been told.
+ * Return: the exit status, after a message.
  */
 int file_open(struct file *file, const char *name)
 {
@@ -150,9 +149,9 @@ int file_next(struct file *file)
 }
 
 /**
- * file_request() - understand the line that was read
+ * file_request() - parse the line that was read
  * @file: the file
- * @ipvsadm: by ipvsadm's grammar alone
+ * @ipvsadm: only ipvsadm's grammar
  * @req: what is asked for; texts point into the line
  *
  * Return: 0; -1 for wrong usage, 1 for what lbdr does not support, and then
@@ -164,6 +163,7 @@ int file_request(struct file *file, bool ipvsadm, struct request *req)
 
 	memset(req, 0, sizeof(*req));
 	req->ipvsadm = ipvsadm;
+	req->in_file = true;
 	status = options_read(file->count + 1, file->words, req);
 	if (status)
 		return status;
@@ -186,7 +186,7 @@ int file_request(struct file *file, bool ipvsadm, struct request *req)
  * @line: its line
  * @sentence: what is wrong
  *
- * The last one is told by file_verdict().
+ * The last one is reported by file_verdict().
  */
 void file_fault(struct file *file, unsigned int line, const char *sentence)
 {
@@ -236,6 +236,7 @@ static void skip_service(struct file *file, struct request *req)
 	skip(file, fault_text());
 	memset(req, 0, sizeof(*req));
 	req->ipvsadm = ipvsadm;
+	req->in_file = true;
 	if (!options_service(file->count + 1, file->words, req) ||
 	    req->verb != &verbs[VERB_ADD_SERVICE])
 		return;
@@ -291,7 +292,7 @@ bool file_command(struct file *file, const struct request *how,
 	return false;
 }
 
-/* More likely a lost file than the wish to have no service; that has been told. */
+/* Probably a mistake, not the wish to remove all services; prints a message. */
 bool file_is_empty(const struct file *file, const struct request *how)
 {
 	if (file->commands || how->file.allow_empty)
@@ -408,7 +409,7 @@ static bool write_device(const char *name, const char *text, size_t size)
  * The file has either the old contents or the new ones at any time, also after a
  * crash of the machine. What is no regular file is only written to.
  *
- * Return: the exit status, the error has been told.
+ * Return: the exit status, after a message.
  */
 int file_replace(const char *name, const char *text, size_t size)
 {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the tool says about itself. The texts of verbs and options come out of
- * their tables, so that nothing is told that is not done, nor the reverse.
+ * Help texts and version. Verbs and options are described by their tables.
  */
 #include <stdio.h>
 #include <string.h>
@@ -40,8 +39,7 @@ void help_general(FILE *out, bool ipvsadm)
 }
 
 /*
- * For someone who just got it wrong: what would be right, and so little that the
- * sentence above it is still to be seen.
+ * After a usage error: short, so that the message above it stays visible.
  */
 void help_usage(FILE *out, const struct verb *verb, bool ipvsadm)
 {

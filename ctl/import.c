@@ -303,7 +303,7 @@ static int write_servers(struct nl *ipvs, const struct ipvs_service *service,
  *
  * Services come first, then the servers of each.
  *
- * Return: the exit status, the error has been told.
+ * Return: the exit status, after a message.
  */
 int import_write(struct nl *ipvs, FILE *out)
 {

@@ -43,8 +43,16 @@ int parse_number(const char *what, const char *text, __u32 min, __u32 max,
 int parse_service(const char *text, __u8 protocol, bool all_ports,
 		  struct service_key *key);
 int parse_fwmark(const char *text, bool ipv6, struct service_key *key);
+/* What becomes of a server's port that is not the service's. */
+enum port_use {
+	PORT_REFUSED,
+	PORT_OF_SERVICE,	/* ipvsadm replaces it */
+	PORT_LABEL,		/* kept, without effect on packets */
+};
+
 int parse_server(const char *text, const struct service_key *service,
-		 bool any_port, bool any_family, struct endpoint *server);
+		 enum port_use use, bool any_family,
+		 struct endpoint *server);
 int parse_any_server(const char *text, struct endpoint *server);
 int parse_client(const char *text, struct endpoint *client, __u8 *prefix);
 int parse_vip(const char *text, struct endpoint *vip);
@@ -117,7 +125,7 @@ struct nl_answer {
 	char sentence[512];	/* the kernel's own, may be empty */
 };
 
-/* Returns false when the message makes no sense. */
+/* Returns false if the message is malformed. */
 typedef bool (*nl_reader)(const struct nlmsghdr *nlh, void *data);
 
 struct ifaddrs;
@@ -315,8 +323,8 @@ void save_print(FILE *out, const struct snapshot *shot,
 const char *save_key(const struct service_key *key, bool numeric, char *text);
 void save_service(FILE *out, const struct service *service, const char *text,
 		  bool ipvsadm);
-void save_server(FILE *out, const struct server *server, const char *text,
-		 bool numeric, bool ipvsadm);
+void save_server(FILE *out, const struct server *is, const struct server *want,
+		 const char *text, bool numeric, bool ipvsadm);
 int save_run(struct nl *nl, const struct request *req);
 
 int director_save(FILE *out, struct nl *nl);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The listings of services and servers: ipvsadm's tables to the column, and JSON.
- * Scripts cut these columns out, so the widths stay.
+ * The listings of services and servers: ipvsadm's tables, and JSON. Scripts parse the
+ * tables by column, so widths are stable.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "lbctl.h"
 
-/* ipvsadm cuts IPv4 names at the end of their column, IPv6 ones it does not. */
+/* ipvsadm truncates IPv4 names to the width of the column, but not IPv6 names. */
 #define SERVICE_COLUMN 33
 #define SERVER_COLUMN 28
 
-/* The director never sees an answer. */
+/* The director never sees replies. */
 #define NONE_OUT 0
 
 static const char *forward_name(__u8 forward)
@@ -76,7 +76,7 @@ static void print_counters(const struct counters *stats, bool exact)
 	counters_print(columns, ARRAY_SIZE(columns), exact);
 }
 
-/* As ipvsadm has them. */
+/* In ipvsadm's format. */
 static void print_settings(const struct service *service)
 {
 	int family = service->key.at.family;
@@ -93,7 +93,7 @@ static void print_settings(const struct service *service)
 		printf(" ops");
 }
 
-/* Those that are lbctl's own, where they are not the usual ones. */
+/* Settings that ipvsadm lacks, if they differ from the defaults. */
 static void print_own_settings(const struct service *service)
 {
 	char text[TIMEOUTS_TEXT];
@@ -112,7 +112,7 @@ static void print_own_settings(const struct service *service)
 		printf(" timeouts %s", text);
 }
 
-/* The first column, which IPv4 services do not leave. */
+/* The first column, to which IPv4 services are truncated. */
 void service_column(const struct service_key *key, bool numeric, char *column,
 		    size_t size)
 {
@@ -251,7 +251,7 @@ static json_t *flags_json(const struct service *service)
 	return array;
 }
 
-/* What names a service: a mark, or all the rest of it. */
+/* The key of a service. */
 json_t *key_json(const struct service_key *key)
 {
 	bool marked = key->fwmark;
@@ -324,7 +324,7 @@ static void print_json(const struct snapshot *shot, bool pretty)
 	json_list_end(&list);
 }
 
-/* The picture on paper, but for the line above it. */
+/* Prints a snapshot, without the headline. */
 void list_print(const struct snapshot *shot, const struct request *req)
 {
 	if (req->json)
@@ -339,7 +339,7 @@ static int services_list(struct nl *nl, const struct request *req)
 	int status;
 
 	status = snapshot_take(nl, req, !req->list.nosort, &shot);
-	/* ipvsadm begins with it only when it lists all. */
+	/* ipvsadm prints it only if it lists all. */
 	if (!status && !req->json && !(req->ipvsadm && req->has_service))
 		status = info_headline(nl, req);
 	if (!status)

@@ -28,64 +28,64 @@ struct metric {
 static const struct metric director_metrics[] = {
 	{ "lbdr_services", NULL, GAUGE,
 	  offsetof(struct info, services),
-	  "Services of the director." },
+	  "Number of services." },
 	{ "lbdr_connections", NULL, GAUGE,
 	  offsetof(struct info, conns),
-	  "Connections that take memory." },
+	  "Entries of the connection table." },
 	{ "lbdr_connections_limit", NULL, GAUGE,
 	  offsetof(struct info, conn_max),
-	  "Connections that there may be at most." },
+	  "Maximum number of connections." },
 };
 
 static const struct metric service_metrics[] = {
 	{ "lbdr_service_servers", NULL, GAUGE,
 	  offsetof(struct service, servers),
-	  "Servers of the service." },
+	  "Number of servers of the service." },
 	{ "lbdr_service_connections", NULL, COUNTER,
 	  offsetof(struct service, stats.conns),
-	  "Connections that the service has got." },
+	  "New connections of the service." },
 	{ "lbdr_service_in_packets", NULL, COUNTER,
 	  offsetof(struct service, stats.in_packets),
-	  "Packets that were forwarded for the service." },
+	  "Packets forwarded for the service." },
 	{ "lbdr_service_in_bytes", "bytes", COUNTER,
 	  offsetof(struct service, stats.in_bytes),
-	  "Bytes of the packets that were forwarded for the service." },
+	  "Bytes forwarded for the service." },
 };
 
 static const struct metric server_metrics[] = {
 	{ "lbdr_server_weight", NULL, GAUGE,
 	  offsetof(struct server, weight),
-	  "Share of new connections, 0 for none." },
+	  "Weight: share of new connections, 0 for none." },
 	{ "lbdr_server_upper_threshold", NULL, GAUGE,
 	  offsetof(struct server, upper),
-	  "Connections at which the server gets no new ones, 0 for no limit." },
+	  "Upper threshold: no new connections at this number, 0 for no limit." },
 	{ "lbdr_server_lower_threshold", NULL, GAUGE,
 	  offsetof(struct server, lower),
-	  "Connections below which it gets new ones again, 0 for the usual." },
+	  "Lower threshold: new connections again below it, 0 for 3/4 of the upper one." },
 	{ "lbdr_server_active_connections", NULL, GAUGE,
 	  offsetof(struct server, active),
-	  "Connections of TCP whose client has not closed them." },
+	  "Active connections: TCP and SCTP, not closing." },
 	{ "lbdr_server_inactive_connections", NULL, GAUGE,
 	  offsetof(struct server, inactive),
-	  "All other connections." },
+	  "Inactive connections: all others." },
 	{ "lbdr_server_persistent_clients", NULL, GAUGE,
 	  offsetof(struct server, persistent),
-	  "Clients that persistence leads to the server." },
+	  "Persistence templates of the server." },
 	{ "lbdr_server_overloaded", NULL, FLAG,
 	  offsetof(struct server, overloaded),
-	  "1 while its thresholds keep new connections away." },
+	  "1 while the server is overloaded by its thresholds." },
 	{ "lbdr_server_draining", NULL, FLAG,
 	  offsetof(struct server, draining),
-	  "1 when it is removed after its last connection." },
+	  "1 while the server is draining." },
 	{ "lbdr_server_connections", NULL, COUNTER,
 	  offsetof(struct server, stats.conns),
-	  "Connections that the server has got." },
+	  "New connections of the server." },
 	{ "lbdr_server_in_packets", NULL, COUNTER,
 	  offsetof(struct server, stats.in_packets),
-	  "Packets that were forwarded to the server." },
+	  "Packets forwarded to the server." },
 	{ "lbdr_server_in_bytes", "bytes", COUNTER,
 	  offsetof(struct server, stats.in_bytes),
-	  "Bytes of the packets that were forwarded to the server." },
+	  "Bytes forwarded to the server." },
 };
 
 static const struct metric build_info = {
@@ -95,17 +95,17 @@ static const struct metric build_info = {
 
 static const struct metric entry_state = {
 	.name = "lbdr_entry",
-	.help = "1 for the hook at which packets enter the director.",
+	.help = "1 for the entry: the hook that takes packets.",
 };
 
 static const struct metric timeout_seconds = {
 	.name = "lbdr_timeout_seconds", .unit = "seconds",
-	.help = "How long connections in this state may idle.",
+	.help = "Timeout of idle connections in this state.",
 };
 
 static const struct metric drops_total = {
 	.name = "lbdr_drops", .kind = COUNTER,
-	.help = "Packets that were not forwarded, by the reasons of list --drops.",
+	.help = "Packets that were not forwarded, by reason as in list --drops.",
 };
 
 static const struct metric service_info = {
@@ -300,7 +300,7 @@ static void print_servers(const struct snapshot *shot, bool textfile)
 }
 
 /**
- * metrics_print() - all metrics, on paper
+ * metrics_print() - print all metrics
  * @info: the director
  * @drops: why packets were not forwarded
  * @nr_drops: how many reasons there are

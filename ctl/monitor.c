@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Changes of the configuration as they come, a line each, as text or JSON. The
- * kernel tells them to all who listen, whoever made them. It does not wait for
- * a listener: what did not fit into its socket is lost, and that is told too.
+ * Prints notifications of configuration changes, one line each, as text or JSON.
+ * Notifications that do not fit into the receive buffer are lost; a line says so.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +15,7 @@
 
 #define TIME_TEXT 64
 
-/* What a notification is about, and so what stands in it. */
+/* The object of a notification. */
 enum about {
 	ABOUT_SERVICE,
 	ABOUT_SERVER,
@@ -61,7 +60,7 @@ static const struct event events[LBDR_CMD_MAX + 1] = {
 	},
 };
 
-/* What is no notification of the module's. */
+/* Lines that are not notifications of the module. */
 static const struct event listening = {
 	ABOUT_NOTHING, "listening", "listening: changes from now on",
 };
@@ -76,7 +75,7 @@ static const struct event unknown = {
 	"unknown: a change that this version of lbctl does not know",
 };
 
-/* RFC 3339, with the distance of the local time. */
+/* RFC 3339, with the UTC offset. */
 static const char *time_text(const struct timespec *at, char *text)
 {
 	char zone[8] = "";
@@ -91,7 +90,7 @@ static const char *time_text(const struct timespec *at, char *text)
 	return text;
 }
 
-/* The keys are always there, null where the event is not about them. */
+/* All members are always present, null if they do not apply. */
 static void print_json(const char *when, const struct event *event,
 		       json_t *service, json_t *settings, json_t *server,
 		       json_t *director)
@@ -176,7 +175,7 @@ static bool print_director(const struct nlmsghdr *nlh, const char *when,
 	printf("%s %s: entry %s", when, event->text, entry_word(info.entry));
 	for (i = 0; i < info.n_devices; i++)
 		printf(" %s", info.devices[i]);
-	printf(", time-outs %s\n", timeouts_text(&info.timeouts, timeouts));
+	printf(", timeouts %s\n", timeouts_text(&info.timeouts, timeouts));
 	return true;
 }
 
@@ -211,12 +210,12 @@ static void print_event(const char *when, const struct event *event,
 }
 
 /**
- * monitor_print() - a notification on paper
+ * monitor_print() - print a notification
  * @nlh: the message
  * @at: when it came
  * @req: as text or JSON
  *
- * Return: false when the message makes no sense.
+ * Return: false if the message is malformed.
  */
 bool monitor_print(const struct nlmsghdr *nlh, const struct timespec *at,
 		   const struct request *req)
@@ -246,7 +245,7 @@ bool monitor_print(const struct nlmsghdr *nlh, const struct timespec *at,
 	return true;
 }
 
-/* What the tool itself has to say stands in the same line of time. */
+/* A line of the tool itself, with the same timestamps. */
 static void print_now(const struct event *event, const struct request *req)
 {
 	char when[TIME_TEXT];
@@ -265,9 +264,8 @@ static bool read_change(const struct nlmsghdr *nlh, void *data)
 }
 
 /*
- * One datagram, or why there is none. The kernel tells at once that there was no
- * room, ahead of what is still to be read, and takes nothing in until all of that
- * is: whoever listens wants to know where the gap is.
+ * Reads one datagram. The kernel reports ENOBUFS before the datagrams that are still
+ * queued, and queues no more until all are read: the gap comes after them.
  */
 static int read_datagram(struct nl *nl, const struct request *req, bool *gap)
 {
@@ -279,7 +277,7 @@ static int read_datagram(struct nl *nl, const struct request *req, bool *gap)
 	case -EAGAIN:
 		return EXIT_DONE;
 	case -ENOBUFS:
-		/* The one before is closed: there was room in between. */
+		/* The previous gap has ended: datagrams were queued since. */
 		if (*gap)
 			print_now(&lost, req);
 		*gap = true;
@@ -310,7 +308,7 @@ int monitor_run(struct nl *nl, const struct request *req)
 	if (!status)
 		print_now(&listening, req);
 	while (!status && wake != WAKE_END) {
-		/* A line is of use when it is read, not when many are. */
+		/* Readers get each line at once. */
 		if (fflush(stdout))
 			break;
 		wake = wait_for(signals, nl_fd(nl), gap ? 0 : -1);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Talks to the kernel: owns the socket, finds the module's family, sends one
- * request at a time and hands the answers to whoever asked. Also turns a
- * refusal into a sentence when the kernel did not send one.
+ * The netlink socket: resolves the family, sends requests, passes replies to their
+ * readers, and reports errors.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +22,7 @@
 #define ANSWER_ROOM 65536
 
 struct nl {
-	/* Words of eight bytes, so that what is in them is aligned. */
+	/* Aligned to eight bytes. */
 	__u64 request[REQUEST_ROOM / 8];
 	__u64 answer[ANSWER_ROOM / 8];
 	struct mnl_socket *socket;
@@ -58,9 +57,8 @@ err_errno:
 }
 
 /*
- * Runs a function in a namespace. The process goes back to where it was, so that
- * names are looked up with the resolver of whoever called. Returns what the function
- * returns, or -1 when the error has been told.
+ * Runs a function in a network namespace and returns to the caller's one, whose
+ * resolver is used for names. Returns the function's value, or -1 after a message.
  */
 static int call_in(const char *netns, int (*call)(void *data), void *data)
 {
@@ -86,7 +84,7 @@ static int call_in(const char *netns, int (*call)(void *data), void *data)
 	return status;
 }
 
-/* A socket belongs to the namespace it was made in for good. */
+/* A socket stays in the namespace that it was opened in. */
 static int call_socket(void *data)
 {
 	struct mnl_socket **sock = data;
@@ -152,7 +150,7 @@ void nl_put_service(struct nlmsghdr *nlh, const struct service_key *key)
 				 htons(key->at.last_port));
 }
 
-/* The attributes of time-outs have the numbers of the states. */
+/* The attributes of timeouts have the numbers of the states. */
 void nl_put_timeouts(struct nlmsghdr *nlh, __u16 type,
 		     const struct timeouts *timeouts)
 {
@@ -166,7 +164,7 @@ void nl_put_timeouts(struct nlmsghdr *nlh, __u16 type,
 	mnl_attr_nest_end(nlh, nest);
 }
 
-/* What is expected from the kernel, and where it goes. */
+/* The expected replies and their reader. */
 struct answers {
 	__u32 first;		/* sequence number of the first request */
 	__u32 last;
@@ -186,7 +184,7 @@ static bool read_message(const struct nlmsghdr *nlh, struct answers *answers)
 	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
 		answer->torn = true;
 	if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE) {
-		/* The first refusal counts; others may only follow from it. */
+		/* The first error counts: others may be consequences. */
 		if (!answer->error)
 			decode_verdict(nlh, answer);
 		if (answer->error && answers->failed > at)
@@ -412,18 +410,18 @@ static bool read_group(const struct nlmsghdr *nlh, void *data)
 	return decode_group(nlh, LBDR_MCGRP_CONFIG, data);
 }
 
-/* Whoever has much to read at once, as at a clear, has time until this is full. */
+/* Receive buffer, for bursts of notifications as by clear. */
 #define LISTENER_ROOM (4 << 20)
 
 /**
- * nl_listen() - hear of each change from now on
- * @nl: the connection with the kernel, for nl_hear() alone from then on
+ * nl_listen() - subscribe to notifications
+ * @nl: the connection with the kernel, from then on only for nl_hear()
  *
  * Return: the exit status.
  */
 int nl_listen(struct nl *nl)
 {
-	/* The second one tells that the module goes; its number is fixed. */
+	/* The second group reports that the family is removed; its id is fixed. */
 	__u32 groups[] = { 0, GENL_ID_CTRL };
 	int room = LISTENER_ROOM;
 	struct nl_answer answer;
@@ -437,7 +435,7 @@ int nl_listen(struct nl *nl)
 	status = nl_verdict(&answer, "group of listeners");
 	if (status)
 		return status;
-	/* Without the right to it there is as much as the machine allows. */
+	/* Without CAP_NET_ADMIN the limit is net.core.rmem_max. */
 	if (setsockopt(nl_fd(nl), SOL_SOCKET, SO_RCVBUFFORCE, &room,
 		       sizeof(room)))
 		setsockopt(nl_fd(nl), SOL_SOCKET, SO_RCVBUF, &room,
@@ -453,7 +451,7 @@ int nl_listen(struct nl *nl)
 	return EXIT_DONE;
 }
 
-static bool is_farewell(const struct nlmsghdr *nlh, __u16 family)
+static bool is_unload(const struct nlmsghdr *nlh, __u16 family)
 {
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
 	__u16 id;
@@ -464,13 +462,13 @@ static bool is_farewell(const struct nlmsghdr *nlh, __u16 family)
 }
 
 /**
- * nl_hear() - read what the kernel tells its listeners
+ * nl_hear() - read notifications
  * @nl: after nl_listen()
  * @reader: called for each message
  * @data: handed to @reader
  *
- * Return: 0, or -ENOBUFS where some were lost, -ENODEV when the module is gone,
- * -EBADMSG when one made no sense, or another error.
+ * Return: 0, or -ENOBUFS if some were lost, -ENODEV if the module was unloaded,
+ * -EBADMSG for a malformed one, or another error.
  */
 int nl_hear(struct nl *nl, nl_reader reader, void *data)
 {
@@ -484,7 +482,7 @@ int nl_hear(struct nl *nl, nl_reader reader, void *data)
 	for (left = size; decode_next(nlh, left);
 	     nlh = mnl_nlmsg_next(nlh, &left)) {
 		if (nlh->nlmsg_type == GENL_ID_CTRL &&
-		    is_farewell(nlh, nl->family))
+		    is_unload(nlh, nl->family))
 			return -ENODEV;
 		if (nlh->nlmsg_type == nl->family && !reader(nlh, data))
 			return -EBADMSG;
@@ -498,7 +496,7 @@ int nl_fd(const struct nl *nl)
 }
 
 /**
- * nl_verdict() - tell the user how a request ended
+ * nl_verdict() - report the result of a request
  * @answer: from nl_ask()
  * @object: what the request was about, for errors without a sentence
  *

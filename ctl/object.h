@@ -15,13 +15,13 @@
 
 /*
  * An address and a port, the address in network, the port in host order. Port 0
- * is every port.
+ * means all ports.
  */
 struct endpoint {
 	int family;
 	__u8 address[sizeof(struct in6_addr)];
 	__u16 port;
-	__u16 last_port;	/* of a range, 0 for one port alone */
+	__u16 last_port;	/* of a range, else 0 */
 };
 
 /* How packets are encapsulated for a server. */
@@ -35,7 +35,7 @@ struct tunnel {
 	struct endpoint source;	/* family 0: that of the route */
 };
 
-/* A service by firewall mark has a family in at, and no more. */
+/* Of a service by firewall mark only the family in at is set. */
 struct service_key {
 	__u8 protocol;
 	__u32 fwmark;		/* 0: protocol and at name the service */
@@ -112,7 +112,7 @@ struct drop {
 	__u64 packets;
 };
 
-/* What would become of a packet; servers that there are not have family 0. */
+/* The result of trace; absent servers have family 0. */
 struct trace {
 	__u8 verdict;		/* LBDR_TRACE_VERDICT_... */
 	const char *reason;	/* or NULL */

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The grammar: owns the table of options and turns a command line into a
- * struct request, whose texts request.c reads. Verbs and ipvsadm's letters come
- * out of the same tables, so that an option is one row, whatever it is called
- * by. Letters may be put together (-Ln) and options may stand in any order,
- * before the verb as well. That is why reading takes two steps: first words
- * become tokens, which needs no knowledge of the verb, then each token is looked
- * up for the verb.
+ * The table of options: reads tokens into a struct request, whose texts request.c
+ * parses, and prints the help of options. Verbs and ipvsadm's letters share the rows.
+ * Options may precede the verb, so tokens.c reads all words before the verb is known.
  */
 #include <stdio.h>
 #include <string.h>
@@ -86,7 +82,7 @@ static const struct option options[] = {
 	  .ours = true, .help = "disable one-packet scheduling" },
 	{ .name = "timeouts", .argument = "STATE=SECONDS,...",
 	  .verbs = SETTING_VERBS, TO(settings.timeouts_text), .ours = true,
-	  .help = "time-outs of this service; 0 resets to the director's" },
+	  .help = "timeouts of this service; 0 resets to the director's" },
 	{ .letter = 'r', .name = "real-server", .argument = "HOST[:PORT]",
 	  .verbs = SERVER_VERBS, TO(server_text),
 	  .help = "real server; its port is the service port" },
@@ -203,9 +199,9 @@ static const struct option options[] = {
 	{ .name = "tun-info", .verbs = ON(LIST), TO(list.tun_info),
 	  .help = "list the tunnel to each server" },
 	{ .name = "timeout", .verbs = ON(LIST), TO(list.timeout),
-	  .help = "list the time-outs; with -j, of every state" },
+	  .help = "list the timeouts; with -j, of every state" },
 	{ .name = "info", .verbs = ON(LIST), TO(list.info), .ours = true,
-	  .help = "list version, limits, entry and all time-outs" },
+	  .help = "list version, limits, entry and all timeouts" },
 	{ .name = "drops", .verbs = ON(LIST), TO(list.drops), .ours = true,
 	  .help = "list the reasons why packets were not forwarded, with counters" },
 	{ .name = "exact", .verbs = ON(LIST), TO(list.exact),
@@ -343,7 +339,7 @@ static int find_verb(struct command_line *line, struct request *req)
 		return 0;
 	}
 	if (req->ipvsadm || !line->nr_words) {
-		/* Only -h makes sense alone; any other option needs a verb. */
+		/* Only -h is valid without a verb. */
 		if (!line->nr_tokens || !is_help(&line->tokens[0]))
 			return fault("a command is required");
 		req->verb = &verbs[VERB_HELP];
@@ -473,7 +469,7 @@ static const char unwritten[] = "";
  * @wants: out: the name of the option that waits for its argument, or NULL
  * @argument: out: what that option's row calls its argument
  *
- * Return: 0; -1 where nothing can make sense of the line any more.
+ * Return: 0; -1 if the line is invalid.
  */
 int options_partial(char *const *words, size_t count, struct request *req,
 		    const char **wants, const char **argument)

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads the words of a command line: numbers, addresses, ports, names. It
- * owns the sentence that says what is wrong with one. Nothing is guessed: what
- * the C library takes by generosity (signs, blanks, octal, "10.1" for
- * 10.0.0.1) is refused, for a director that forwards to an address that nobody
- * meant is worse than one that asks again.
+ * Parses numbers, addresses, ports and names of a command line, and keeps the error
+ * message. Stricter than the C library: signs, whitespace, octal numbers and "10.1"
+ * for 10.0.0.1 are refused, since a director must not forward to an unintended address.
  */
 #include <arpa/inet.h>
 #include <netinet/ether.h>
@@ -100,7 +98,7 @@ int parse_number(const char *what, const char *text, __u32 min, __u32 max,
 	return 0;
 }
 
-/* Numbers alone make a range, for names have hyphens in them. */
+/* Only numbers form a range: names may contain hyphens. */
 static int parse_range(const char *text, const char *hyphen,
 		       struct endpoint *at)
 {
@@ -327,14 +325,15 @@ static bool same_ports(const struct endpoint *a, const struct endpoint *b)
  * parse_server() - read the server of a service
  * @text: HOST or HOST:PORT
  * @service: the service
- * @any_port: take another port than the service's, as ipvsadm does with -g
+ * @use: what becomes of another port than the service's
  * @any_family: take another family than the service's, as a tunnel does
- * @server: the address, with the service's ports
+ * @server: the address, with the service's ports or a label
  *
  * Return: 0 or -1.
  */
 int parse_server(const char *text, const struct service_key *service,
-		 bool any_port, bool any_family, struct endpoint *server)
+		 enum port_use use, bool any_family,
+		 struct endpoint *server)
 {
 	const struct endpoint *at = &service->at;
 	char copy[PARTS_TEXT];
@@ -351,11 +350,14 @@ int parse_server(const char *text, const struct service_key *service,
 	if (is_loopback(server))
 		return lacks("server '%s' not supported: use another address of the director",
 			     text);
-	if (port && !any_port && !same_ports(server, at))
-		return fault("%s: server port must equal the service port, which no forwarding method changes",
+	if (!port || use == PORT_OF_SERVICE || same_ports(server, at)) {
+		server->port = at->port;
+		server->last_port = at->last_port;
+		return 0;
+	}
+	if (use == PORT_REFUSED || at->last_port || server->last_port)
+		return fault("%s: server port must equal the service port, since no forwarding method changes ports",
 			     text);
-	server->port = at->port;
-	server->last_port = at->last_port;
 	return 0;
 }
 
@@ -404,7 +406,7 @@ int parse_client(const char *text, struct endpoint *client, __u8 *prefix)
 	return 0;
 }
 
-/* An address alone, IPv6 in brackets or without. No name: it goes to a NIC. */
+/* An address without port, IPv6 with or without brackets. Names are not resolved. */
 int parse_vip(const char *text, struct endpoint *vip)
 {
 	size_t length = strlen(text);

@@ -11,7 +11,7 @@
 
 #include "lbctl.h"
 
-/* As ipvsadm writes it; that of a firewall mark's service is 0. */
+/* In ipvsadm's form; 0 is a service by firewall mark. */
 const char *protocol_name(__u8 protocol)
 {
 	switch (protocol) {
@@ -125,8 +125,8 @@ const char *number_text(__u64 number, bool exact, char *text)
 }
 
 /*
- * Nothing is written before the first object or the end, so that a request
- * that fails leaves no empty list behind, and one that is cut off no whole one.
+ * Nothing is written before the first object or the end: after an error there is no
+ * empty list, and an incomplete list is not valid JSON.
  */
 void json_list_begin(struct json_list *list, bool pretty)
 {
@@ -134,7 +134,7 @@ void json_list_begin(struct json_list *list, bool pretty)
 	list->begun = false;
 }
 
-/* Takes the object over. */
+/* Takes the reference of the object. */
 void json_list_add(struct json_list *list, json_t *object)
 {
 	size_t flags = list->pretty ? JSON_INDENT(2) : JSON_COMPACT;
@@ -150,7 +150,7 @@ void json_list_add(struct json_list *list, json_t *object)
 	if (list->begun || list->pretty)
 		putchar('\n');
 	list->begun = true;
-	/* A line's end is only ever between tokens: strings have it escaped. */
+	/* Newlines are only between tokens: they are escaped in strings. */
 	for (rest = text; (line = strsep(&rest, "\n"));)
 		printf("%s%s%s", list->pretty ? "  " : "", line,
 		       rest ? "\n" : "");
@@ -165,7 +165,7 @@ void json_list_end(struct json_list *list)
 	puts(list->begun && list->pretty ? "\n]" : "]");
 }
 
-/* Objects with few members, of which there may be a million: no memory is taken. */
+/* For lists of millions of objects: written without allocation. */
 void json_row_begin(struct json_list *list)
 {
 	putchar(list->begun ? ',' : '[');

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What comes each second: the difference of two looks at the counters, which
- * count each packet anyway. The kernel estimates nothing and pays nothing; the
- * price is that --rate takes as long as it looks. Owns the arithmetic, for top
- * as well, and the listing of --rate.
+ * Rates per second: the difference of two readings of the counters, for top and
+ * list --rate. The kernel keeps no estimates.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -168,7 +166,7 @@ static void print_json(const struct snapshot *now,
 }
 
 /**
- * rates_print() - put the rates on paper
+ * rates_print() - print rates
  * @now: what to list
  * @before: an earlier look, in the order of addresses
  * @seconds: between the two

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From the texts of a command line to what they mean: the second half of
- * understanding it, when the verb is known and each option's text is in its
- * place. Owns what needs more than one option to be judged.
+ * Parses the texts of a request, after options.c has found the verb and stored the
+ * text of each option, and checks combinations of options.
  */
 #include <net/if.h>
 #include <stdio.h>
@@ -11,8 +10,8 @@
 #include "lbctl.h"
 
 /*
- * To ipvsadm a service without a port is that of all ports, which it adds with
- * persistence alone.
+ * For ipvsadm a service without a port has all ports; it can only be added with
+ * persistence.
  */
 static int read_at(struct request *req, const char *text, __u8 protocol)
 {
@@ -47,7 +46,7 @@ static int read_key(struct request *req)
 	return 0;
 }
 
-/* A part of the service's key; without a service, where connections are. */
+/* Reads the service; a VRF is part of its key, or a filter of connections. */
 int request_service(struct request *req)
 {
 	bool filter = req->verb == &verbs[VERB_CONNS] ||
@@ -60,6 +59,18 @@ int request_service(struct request *req)
 	if (!req->has_service && !filter)
 		return fault("a service is required with --vrf");
 	return parse_vrf(req->vrf_text, req->service.vrf);
+}
+
+/*
+ * ipvsadm replaces the port of a server by that of its service, except for a service by
+ * firewall mark. A file has what the kernel reported.
+ */
+static enum port_use port_use(const struct request *req)
+{
+	if (!req->letters)
+		return PORT_REFUSED;
+	return req->in_file || req->service.fwmark ? PORT_LABEL :
+						     PORT_OF_SERVICE;
 }
 
 static int read_server(struct request *req)
@@ -79,10 +90,10 @@ static int read_server(struct request *req)
 			     req->verb->name);
 	if (!req->server_text)
 		return 0;
-	/* As a filter of connections it stands alone, too. */
+	/* A filter of connections, without a service. */
 	if (!req->has_service)
 		return parse_any_server(req->server_text, &req->server);
-	if (parse_server(req->server_text, &req->service, req->letters, any_family,
+	if (parse_server(req->server_text, &req->service, port_use(req), any_family,
 			 &req->server))
 		return -1;
 	return tunnel_check(tun, &req->server);
@@ -183,7 +194,7 @@ static int read_idle(struct request *req)
 	return 0;
 }
 
-/* What the verb conns is to do with those that are chosen. */
+/* The action of conns. */
 static int read_conns(struct request *req, bool chosen)
 {
 	struct conns_args *args = &req->conns;
@@ -202,7 +213,7 @@ static int read_conns(struct request *req, bool chosen)
 	return 0;
 }
 
-/* Which connections are meant, by list -c, conns and del-conn. */
+/* The filters of list -c, conns and del-conn. */
 static int read_filter(struct request *req)
 {
 	struct conns_args *args = &req->conns;
@@ -239,7 +250,7 @@ static int read_filter(struct request *req)
 	return conns ? read_conns(req, chosen) : 0;
 }
 
-/* A packet that there is not, from one client's address to one port. */
+/* The packet of trace: from one client address to one port. */
 static int read_flow(struct request *req)
 {
 	const struct endpoint *at = &req->service.at;
@@ -350,7 +361,7 @@ static int read_words(struct request *req, const char *const *words,
 	return 0;
 }
 
-/* Names are asked for, but by ipvsadm. */
+/* Numeric by default, except under the name ipvsadm. */
 static int read_numeric(struct request *req)
 {
 	if (req->numeric && req->resolve)
@@ -363,7 +374,7 @@ static int check_together(const struct request *req)
 {
 	bool table = req->list.stats || req->list.rate || req->list.thresholds ||
 		     req->list.persistent || req->list.tun_info;
-	/* ipvsadm has an order in which its tables go before each other. */
+	/* If several tables are requested, ipvsadm prints one by priority. */
 	int listings = req->list.connections + req->list.timeout + req->list.info +
 		       req->list.drops +
 		       (req->ipvsadm ? table : req->list.stats + req->list.rate +

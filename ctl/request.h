@@ -144,8 +144,9 @@ struct director_args {
 
 struct request {
 	const struct verb *verb;
-	bool ipvsadm;		/* called by that name: its grammar alone */
-	bool letters;		/* the command is one of ipvsadm's, under either name */
+	bool ipvsadm;		/* called by that name: only its grammar */
+	bool letters;		/* a command of ipvsadm, under either name */
+	bool in_file;		/* the command is a line of a file */
 	bool help;
 	const char *word;	/* behind the verb: a command, a file */
 	const char *netns;

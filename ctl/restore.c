@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does the commands of a file as one transaction. The whole file is understood
- * before the kernel hears of it, so that a mistake in its last line costs
- * nothing, and kept, so that it can be sent again when somebody else was quicker.
+ * Runs the commands of a file in one transaction. The whole file is parsed first, and
+ * kept, so that it can be sent again after a conflict.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -57,7 +56,7 @@ static int send_batch(struct nl *nl, const struct file *file,
  * @file: the file
  * @how: the request whose file it is
  *
- * Return: the exit status, the error has been told.
+ * Return: the exit status, after a message.
  */
 int restore_file(struct nl *nl, struct file *file, const struct request *how)
 {

@@ -55,7 +55,7 @@ const char *save_key(const struct service_key *key, bool numeric, char *text)
 	return text;
 }
 
-/* The options that restore a service, those alone that are not usual. */
+/* The options that restore a service, unless they are the defaults. */
 static void save_settings(FILE *out, const struct service *service)
 {
 	int family = service->key.at.family;
@@ -104,18 +104,20 @@ void save_service(FILE *out, const struct service *service, const char *text,
 	fputc('\n', out);
 }
 
-/* The command that adds a server to the service whose key is @text. */
-void save_server(FILE *out, const struct server *server, const char *text,
-		 bool numeric, bool ipvsadm)
+/*
+ * The command that adds a server to the service @text, or gives the server @is the
+ * settings of @want.
+ */
+void save_server(FILE *out, const struct server *is, const struct server *want,
+		 const char *text, bool numeric, bool ipvsadm)
 {
 	char at[ENDPOINT_TEXT];
 
-	fprintf(out, "-a %s -r %s %s", text,
-		save_endpoint(&server->at, server->service.protocol, numeric,
-			      at),
-		server->tunnel.type == LBDR_TUNNEL_NONE ? "-g" : "-i");
-	settings_save(out, NULL, server);
-	tunnel_save(out, &server->tunnel, ipvsadm);
+	fprintf(out, "%s %s -r %s %s", is ? "-e" : "-a", text,
+		save_endpoint(&want->at, want->service.protocol, numeric, at),
+		want->tunnel.type == LBDR_TUNNEL_NONE ? "-g" : "-i");
+	settings_save(out, NULL, want);
+	tunnel_save(out, is ? &is->tunnel : NULL, &want->tunnel, ipvsadm);
 	fputc('\n', out);
 }
 
@@ -131,7 +133,7 @@ static void save_servers(FILE *out, const struct snapshot *shot,
 	for (i = 0; i < count; i++) {
 		/* One that drains has been removed, and is on its way. */
 		if (!servers[i].draining)
-			save_server(out, &servers[i], text, req->numeric,
+			save_server(out, NULL, &servers[i], text, req->numeric,
 				    req->ipvsadm);
 	}
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A terminal as a screen: owns its settings while the screen is there, and
- * gives them back. The few control sequences that this takes are those of
- * ECMA-48, which every terminal has had for decades, so that no library of
- * terminals is needed.
+ * A full-screen terminal: saves, changes and restores its settings. The control
+ * sequences are those of ECMA-48, which all terminals support, so no terminal library is
+ * needed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,14 +13,14 @@
 
 #include "lbctl.h"
 
-/* The other screen, without a cursor and without wrapping lines; and back. */
+/* The alternate screen, without cursor and line wrap; and back. */
 #define ENTER "\033[?1049h\033[?25l\033[?7l"
 #define LEAVE "\033[?7h\033[?25h\033[?1049l"
 
 static struct termios before;
 static bool begun;
 
-/* Whether there is a terminal that can place its cursor. */
+/* Whether there is a terminal with cursor control. */
 bool screen_possible(void)
 {
 	const char *term = getenv("TERM");
@@ -30,7 +29,7 @@ bool screen_possible(void)
 	       *term && strcmp(term, "dumb");
 }
 
-/* All of it, or as much as the terminal takes. */
+/* Writes all, or until an error. */
 static void put(const char *text, size_t size)
 {
 	ssize_t done;
@@ -44,7 +43,7 @@ static void put(const char *text, size_t size)
 	}
 }
 
-/* Keys come one by one and unseen; those that make signals still do. */
+/* Without echo and line buffering; signals of keys are kept. */
 void screen_begin(void)
 {
 	static bool registered;
@@ -52,7 +51,7 @@ void screen_begin(void)
 
 	if (begun || tcgetattr(STDIN_FILENO, &before))
 		return;
-	/* Whichever way the program ends. */
+	/* Also on exit(). */
 	if (!registered && atexit(screen_end))
 		return;
 	registered = true;
@@ -86,9 +85,8 @@ struct screen_size screen_size(void)
 }
 
 /*
- * A picture: lines with a newline between them, as many as fit. In one piece, so that it does
- * not flicker. Each line is erased before it is written: behind one that is as
- * wide as the screen the cursor stands on its last character.
+ * Shows as many lines as fit, by one write to avoid flicker. Each line is erased before
+ * it is written: after a line of full width the cursor is on its last character.
  */
 void screen_show(const char *text, size_t size)
 {
@@ -149,7 +147,7 @@ int screen_key(const char **next, const char *end)
 	}
 	if (**next != '\033')
 		return (unsigned char)*(*next)++;
-	/* Some other key's sequence: it ends in a letter or a tilde. */
+	/* The sequence of an unknown key ends with a letter or a tilde. */
 	(*next)++;
 	if (*next < end && (**next == '[' || **next == 'O')) {
 		(*next)++;

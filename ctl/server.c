@@ -21,7 +21,9 @@ static struct nlmsghdr *server_request(struct nl *nl, const struct request *req,
 	nl_put_service(nlh, &req->service);
 	mnl_attr_nest_end(nlh, nest);
 	nl_put_address(nlh, LBDR_A_SERVER_ADDRESS, at);
-	mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(at->port));
+	/* A command by its name leaves the label as it is. */
+	if (req->letters)
+		mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(at->port));
 	return nlh;
 }
 

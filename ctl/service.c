@@ -163,7 +163,7 @@ int service_edit(struct nl *nl, const struct request *req)
 	return send_settings(nl, req, service_edit_message(nl, req));
 }
 
-/* A change that needs no more than the service, or none for all of them. */
+/* A command with a service as only argument, or none for all of them. */
 static struct nlmsghdr *change_message(struct nl *nl, const struct request *req,
 				       __u8 command)
 {

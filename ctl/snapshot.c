@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The configuration as one picture: services and servers come in two dumps,
- * which must belong together. Owns the arrays of both, the taking of them
- * until they agree, and their order.
+ * A consistent snapshot of services and servers, from two dumps, which are repeated
+ * until they agree; sorted.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,7 @@
 
 #include "lbctl.h"
 
-/* A configuration that changes faster than this is being written in a loop. */
+/* Attempts before a warning is printed. */
 #define TRIES 10
 
 struct gathering {
@@ -197,7 +196,7 @@ static bool whole(const struct snapshot *shot)
  * @sorted: by address, else in the order of adding
  * @shot: to be dropped by the caller
  *
- * Return: the exit status, the error has been told.
+ * Return: the exit status, after a message.
  */
 int snapshot_take(struct nl *nl, const struct request *req, bool sorted,
 		  struct snapshot *shot)

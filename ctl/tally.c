@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Connections counted: all together by the kernel, or by service, server or state
- * as they come. There may be a million, but of those that have them there are few:
- * these are kept, and no connection is.
+ * Counts connections: all by the kernel, or from a dump by service, server or state.
+ * Only the counts are kept in memory.
  */
 #include <search.h>
 #include <stdio.h>
@@ -11,7 +10,7 @@
 
 #include "lbctl.h"
 
-/* How often a table that is resized meanwhile is counted */
+/* Attempts, if the table is resized during the count */
 #define TRIES 3
 
 struct group {
@@ -29,7 +28,7 @@ struct tally {
 	size_t room;
 };
 
-/* What a group is not counted by is the same in all. */
+/* Members that groups are not counted by are 0. */
 static int compare_keys(const void *left, const void *right)
 {
 	const struct group *a = left;
@@ -41,7 +40,7 @@ static int compare_keys(const void *left, const void *right)
 	return order ? order : (int)a->state - (int)b->state;
 }
 
-/* The most first; of as many, in the order of addresses. */
+/* By count, the highest first, then by address. */
 static int compare_counts(const void *left, const void *right)
 {
 	const struct group *a = *(struct group *const *)left;
@@ -86,14 +85,14 @@ static struct group *find_group(struct tally *tally, const struct group *key)
 	return group;
 }
 
-/* A real server has all ports that it has, and one of several services' is one. */
+/* A server is counted by its address, of all services and ports. */
 static bool read_key(const struct conn *conn, __u8 by, struct group *key)
 {
 	memset(key, 0, sizeof(*key));
 	switch (by) {
 	case COUNT_BY_SERVICE:
 		key->service = conn->of;
-		/* Without one its service is gone, and so is the connection. */
+		/* Absent if the service was removed; the connection ends, too. */
 		return conn->has_of;
 	case COUNT_BY_SERVER:
 		key->server = conn->server;
@@ -156,7 +155,7 @@ static void print_group(const struct group *group, __u8 by, bool numeric)
 	printf("%11llu  %s\n", (unsigned long long)group->count, text);
 }
 
-/* What was read, the most first. */
+/* Prints the counts, the highest first. */
 void tally_print(struct tally *tally, const struct request *req)
 {
 	static const char *const titles[] = {
@@ -189,7 +188,7 @@ void tally_end(struct tally *tally)
 	free(tally);
 }
 
-/* How many each service, server or state has; the kernel lists them for it. */
+/* Counts from a dump. */
 int tally_groups(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_dump_request(nl, LBDR_CMD_CONN_GET);
@@ -223,7 +222,7 @@ static bool read_count(const struct nlmsghdr *nlh, void *data)
 	return decode_count(nlh, &count->number, &count->resized);
 }
 
-/* How many there are; the kernel counts. */
+/* Counts in the kernel. */
 int tally_count(struct nl *nl, const struct request *req)
 {
 	struct count count = { .resized = true };

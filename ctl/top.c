@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Services and servers on a live screen. Rates are the differences of two
- * samples; the drawing knows of two samples and a size, and of no terminal.
+ * Services and servers on a live screen. Rates are differences of two samples.
+ * Drawing depends only on the samples and the screen size.
  */
 #include <errno.h>
 #include <signal.h>

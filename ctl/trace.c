@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which server a client would get, and why: what the kernel says of a packet that
- * there is not, in the order of the packet's walk.
+ * Shows which server a client would get, and why, in the order of the lookup in the
+ * module.
  */
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -99,14 +99,16 @@ static bool same_server(const struct server *a, const struct server *b)
 	return there(a) && there(b) && !endpoint_compare(&a->at, &b->at);
 }
 
-/* A server of many ports is told by its address. */
+/* With the port of the service: that of the server may be a label. */
 static const char *server_text(const struct server *server, bool numeric,
 			       char *text)
 {
-	if (!server->at.port || server->at.last_port)
-		return address_text(&server->at, text);
-	return endpoint_text(&server->at, server->service.protocol, numeric,
-			     text);
+	struct endpoint at = server->at;
+
+	at.port = server->service.at.port;
+	if (!at.port || at.last_port)
+		return address_text(&at, text);
+	return endpoint_text(&at, server->service.protocol, numeric, text);
 }
 
 static void print_server(const char *title, const struct server *server,
@@ -373,7 +375,7 @@ struct report {
 	bool told;
 };
 
-/* The strings are the message's, so it is told while that is there. */
+/* Printed at once: the strings point into the message. */
 static bool read_trace(const struct nlmsghdr *nlh, void *data)
 {
 	struct report *report = data;

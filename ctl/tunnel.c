@@ -339,12 +339,14 @@ static void save_own(FILE *out, const struct tunnel *is, const struct tunnel *wa
 }
 
 /**
- * tunnel_save() - write ipvsadm's options of a server that is added
+ * tunnel_save() - write ipvsadm's options of a tunnel
  * @out: where to
- * @tunnel: the server's tunnel
+ * @is: the tunnel as it is, or NULL for a server that is added
+ * @tunnel: the tunnel as it is wanted
  * @ipvsadm: without the options that ipvsadm does not have
  */
-void tunnel_save(FILE *out, const struct tunnel *tunnel, bool ipvsadm)
+void tunnel_save(FILE *out, const struct tunnel *is, const struct tunnel *tunnel,
+		 bool ipvsadm)
 {
 	static const struct tunnel usual;
 
@@ -357,7 +359,7 @@ void tunnel_save(FILE *out, const struct tunnel *tunnel, bool ipvsadm)
 		fprintf(out, " --tun-%scsum",
 			tunnel->flags & LBDR_TUNNEL_FLAG_CSUM ? "" : "no");
 	if (!ipvsadm)
-		save_own(out, &usual, tunnel);
+		save_own(out, is && is->type == tunnel->type ? is : &usual, tunnel);
 }
 
 /**

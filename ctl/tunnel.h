@@ -21,7 +21,8 @@ void tunnel_put(struct nlmsghdr *nlh, const struct tunnel_args *args,
 		const struct endpoint *server, bool letters, bool adds);
 bool tunnel_decode(const struct nlattr **attrs, struct server *server);
 bool tunnel_equal(const struct tunnel *a, const struct tunnel *b);
-void tunnel_save(FILE *out, const struct tunnel *tunnel, bool ipvsadm);
+void tunnel_save(FILE *out, const struct tunnel *is, const struct tunnel *tunnel,
+		 bool ipvsadm);
 void tunnel_change(FILE *out, const struct tunnel *is, const struct tunnel *want);
 const char *tunnel_text(const struct tunnel *tunnel, char *text);
 const char *tunnel_column(const struct tunnel *tunnel, char *text);

@@ -98,7 +98,7 @@ const struct verb verbs[VERBS] = {
 		.longname = "list",
 		.needs = TAKES_SERVICE,
 		.run = list_run,
-		.summary = "list services, connections, time-outs or drops",
+		.summary = "list services, connections, timeouts or drops",
 		.details =
 		"With a service, only that one is listed.",
 		.example = "list --stats",
@@ -141,10 +141,10 @@ const struct verb verbs[VERBS] = {
 		.words = "TCP TCPFIN UDP|STATE=SECONDS...",
 		.run = timeouts_set,
 		.message = timeouts_message,
-		.summary = "set the time-outs of connections, in seconds",
+		.summary = "set the timeouts of connections, in seconds",
 		.details =
-		"In the form of three numbers, 0 keeps a time-out. 'list --info' lists the\n"
-		"states; --timeouts of add-service sets time-outs of one service.",
+		"In the form of three numbers, 0 keeps a timeout. 'list --info' lists the\n"
+		"states; --timeouts of add-service sets timeouts of one service.",
 		.example = "set-timeout established=7200 fin_wait=60",
 		.ipvsadm_example = "--set 7200 0 0",
 	},
@@ -243,7 +243,7 @@ const struct verb verbs[VERBS] = {
 		.run = import_run,
 		.summary = "add the services and servers of a running ip_vs",
 		.details =
-		"In one transaction, with its time-outs. Connections stay in ip_vs. --dry-run\n"
+		"In one transaction, with its timeouts. Connections stay in ip_vs. --dry-run\n"
 		"prints the commands, for restore.",
 		.example = "import --dry-run",
 	},

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Waiting, for the verbs that go on until they are told to end: for input, for
- * a time, or for one of the signals that such a program has to answer. Signals
- * come as input of a descriptor, so that nothing runs in their midst.
+ * Waits for input, a time, or a signal, in commands that run until they are
+ * interrupted. Signals are read from a signalfd, so there are no signal handlers.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +15,7 @@
 static const struct {
 	int number;
 	enum wake means;
-	bool screen;		/* concerns a program with a screen alone */
+	bool screen;		/* only for a program with a screen */
 } signals[] = {
 	{ SIGINT, WAKE_END, false },
 	{ SIGTERM, WAKE_END, false },
@@ -26,7 +25,7 @@ static const struct {
 	{ SIGWINCH, WAKE_RESIZE, true },
 };
 
-/* What the caller had ignored, as nohup does, stays ignored. */
+/* Signals that the caller ignores, as nohup does, stay ignored. */
 static bool is_ignored(int number)
 {
 	struct sigaction action;
@@ -36,10 +35,10 @@ static bool is_ignored(int number)
 }
 
 /**
- * wait_begin() - have signals wait until they are asked for
- * @screen: those of a terminal, too
+ * wait_begin() - block signals, for wait_for()
+ * @screen: also those of a terminal
  *
- * Return: a descriptor for wait_for(), or -1 when the error has been told.
+ * Return: a descriptor for wait_for(), or -1 after a message.
  */
 int wait_begin(bool screen)
 {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The words that stand for numbers in netlink, both ways: the flags of a
- * scheduler, the ways to refuse a client and to treat a stray packet, states
- * and their time-outs. What is printed is what is taken, so they have one table
- * each. The size of mh's table is here too, since it is checked against the
- * scheduler just as the flags are.
+ * Words for numbers of netlink, in both directions: scheduler flags, answers to
+ * clients, actions on stray packets, states and their timeouts; and --mh-size, which is
+ * checked against the scheduler like flags.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,10 +19,10 @@ const char *const sched_flag_words[] = { "fallback", "port", NULL };
 /* The schedulers that have all of these flags. */
 static const char *const flagged[] = { "sh", "mh" };
 
-/* States of connections that are listed; the first one, none, is not. */
+/* Number of states, including the first one, none. */
 #define STATES (LBDR_CONN_STATE_TEMPLATE + 1)
 
-/* Those that the module begins with, by state. */
+/* The defaults of the module, by state. */
 const __u32 usual_timeouts[LBDR_A_TIMEOUT_MAX + 1] = {
 	[LBDR_CONN_STATE_SYN_RECV] = 60,
 	[LBDR_CONN_STATE_ESTABLISHED] = 900,
@@ -350,7 +348,7 @@ static int set_timeout(const char *state_name, __u8 state, const char *seconds,
 		       struct timeouts *timeouts)
 {
 	if (timeouts->given[state])
-		return fault("time-out of state %s given twice",
+		return fault("timeout of state %s given twice",
 			     conn_state_names[state]);
 	timeouts->given[state] = true;
 	return parse_number(state_name, seconds, 0, LBDR_TIMEOUT_MAX,
@@ -366,23 +364,23 @@ static int parse_timeout(const char *word, size_t length,
 	__u8 state;
 
 	if (name >= length)
-		return fault("invalid time-out '%.*s': must be STATE=SECONDS",
+		return fault("invalid timeout '%.*s': must be STATE=SECONDS",
 			     (int)length, word);
 	/* Persistence has an option of its own. */
 	if (!find_state(word, name, LBDR_A_TIMEOUT_MAX + 1, &state))
 		return state_fault(word, name, LBDR_A_TIMEOUT_MAX + 1);
 	if (length - name > sizeof(seconds))
-		return fault("invalid time-out '%.*s': too many digits",
+		return fault("invalid timeout '%.*s': too many digits",
 			     (int)length, word);
 	snprintf(seconds, sizeof(seconds), "%.*s", (int)(length - name - 1),
 		 word + name + 1);
-	return set_timeout("time-out", state, seconds, timeouts);
+	return set_timeout("timeout", state, seconds, timeouts);
 }
 
 /**
- * parse_timeouts() - read a list of time-outs
+ * parse_timeouts() - read a list of timeouts
  * @text: STATE=SECONDS, with commas between them
- * @timeouts: those that are given; the others are left alone
+ * @timeouts: those that are given; the others are unchanged
  *
  * Return: 0 or -1.
  */
@@ -401,15 +399,15 @@ int parse_timeouts(const char *text, struct timeouts *timeouts)
 
 static int set_fault(bool ipvsadm)
 {
-	return fault("three time-outs are required, TCP TCPFIN UDP%s",
+	return fault("three timeouts are required, TCP TCPFIN UDP%s",
 		     ipvsadm ? "" : ", or STATE=SECONDS...");
 }
 
 /**
  * parse_set() - read the arguments of set-timeout
- * @words: three numbers as ipvsadm has them, or each a list of time-outs
+ * @words: three numbers as ipvsadm has them, or each a list of timeouts
  * @count: of the words
- * @ipvsadm: take the three numbers alone
+ * @ipvsadm: only three numbers
  * @timeouts: those that are given
  *
  * Return: 0 or -1.
@@ -422,7 +420,7 @@ int parse_set(const char *const *words, size_t count, bool ipvsadm,
 		LBDR_CONN_STATE_UDP,
 	};
 	static const char *const names[] = {
-		"time-out of tcp", "time-out of tcpfin", "time-out of udp",
+		"timeout of tcp", "timeout of tcpfin", "timeout of udp",
 	};
 	size_t i;
 
@@ -435,7 +433,7 @@ int parse_set(const char *const *words, size_t count, bool ipvsadm,
 			if (set_timeout(names[i], states[i], words[i],
 					timeouts))
 				return -1;
-			/* ipvsadm's way to leave one alone. */
+			/* With ipvsadm, 0 keeps a timeout. */
 			if (!timeouts->seconds[states[i]])
 				timeouts->given[states[i]] = false;
 		}

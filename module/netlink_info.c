@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Netlink: the director of a namespace as a whole: version, limits, drop
- * counters, time-outs, entry; and the schedulers.
+ * counters, timeouts, entry; and the schedulers.
  */
 #include "conn.h"
 #include "ingress.h"
@@ -10,7 +10,7 @@
 #include "stats.h"
 
 /**
- * lbdr_nl_parse_timeouts() - Parse time-outs by state
+ * lbdr_nl_parse_timeouts() - Parse timeouts by state
  * @nest: attributes with the states' numbers, or NULL
  * @timeout: seconds; states that are not given stay unchanged
  * @extack: for the message
@@ -44,7 +44,7 @@ int lbdr_nl_parse_timeouts(const struct nlattr *nest,
 }
 
 /**
- * lbdr_nl_put_timeouts() - Put time-outs by state
+ * lbdr_nl_put_timeouts() - Put timeouts by state
  * @msg: the message
  * @attr: the nest that they come in
  * @timeout: seconds; those of 0 are left out
@@ -203,7 +203,7 @@ static int lbdr_nl_stage_info(struct lbdr_config *config,
 		if (timeout[state])
 			continue;
 		NL_SET_ERR_MSG_ATTR(info->extack, nest,
-				    "invalid time-out: must be 1 to 2000000 seconds");
+				    "invalid timeout: must be 1 to 2000000 seconds");
 		return -ERANGE;
 	}
 	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++)
@@ -219,7 +219,7 @@ static int lbdr_nl_stage_info(struct lbdr_config *config,
 }
 
 /**
- * lbdr_nl_info_set_doit() - Change the time-outs or the entry of a namespace
+ * lbdr_nl_info_set_doit() - Change the timeouts or the entry of a namespace
  * @skb: the request
  * @info: the request
  *

@@ -15,7 +15,6 @@ struct lbdr_nl_server_key {
 static int lbdr_nl_parse_server_key(struct genl_info *info,
 				    struct lbdr_nl_server_key *key)
 {
-	const struct nlattr *port = info->attrs[LBDR_A_SERVER_PORT];
 	int err;
 
 	err = lbdr_nl_parse_nested_key(lbdr_net(genl_info_net(info)),
@@ -30,17 +29,25 @@ static int lbdr_nl_parse_server_key(struct genl_info *info,
 	/* lbdr_nl_parse_tunnel() checks whether a server may be of the other family. */
 	key->family = lbdr_nl_addr_family(info->attrs[LBDR_A_SERVER_ADDRESS],
 					  key->service.family);
-	err = lbdr_nl_parse_unicast(info->attrs[LBDR_A_SERVER_ADDRESS],
-				    key->family, &key->addr, info->extack);
-	if (err)
-		return err;
-	if (port && nla_get_be16(port) &&
-	    nla_get_be16(port) != key->service.port) {
-		NL_SET_ERR_MSG_ATTR(info->extack, port,
-				    "invalid port of the server: no forwarding method changes ports, so it must be the service's");
-		return -EINVAL;
-	}
-	return 0;
+	return lbdr_nl_parse_unicast(info->attrs[LBDR_A_SERVER_ADDRESS],
+				     key->family, &key->addr, info->extack);
+}
+
+/* No forwarding method changes a port: another port than the service's is a label. */
+static int lbdr_nl_parse_label(const struct genl_info *info,
+			       const struct lbdr_service_key *service,
+			       __be16 *port)
+{
+	const struct nlattr *attr = info->attrs[LBDR_A_SERVER_PORT];
+
+	if (!attr)
+		return 0;
+	*port = nla_get_be16(attr) ?: service->port;
+	if (!service->last_port || *port == service->port)
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, attr,
+			    "invalid port of the server: must be the first one of the service's range");
+	return -EINVAL;
 }
 
 static int lbdr_nl_parse_forward(const struct genl_info *info)
@@ -70,6 +77,7 @@ static int lbdr_nl_parse_server_settings(const struct lbdr_nl_cmd *cmd,
 					 struct lbdr_server_settings *settings)
 {
 	struct nlattr **attrs = cmd->info->attrs;
+	int err;
 
 	if (attrs[LBDR_A_SERVER_WEIGHT])
 		settings->weight = nla_get_u32(attrs[LBDR_A_SERVER_WEIGHT]);
@@ -82,6 +90,9 @@ static int lbdr_nl_parse_server_settings(const struct lbdr_nl_cmd *cmd,
 				 "invalid thresholds: the lower one must not be above the upper one");
 		return -ERANGE;
 	}
+	err = lbdr_nl_parse_label(cmd->info, &key->service, &settings->port);
+	if (err)
+		return err;
 	return lbdr_nl_parse_tunnel(cmd, &key->service, key->family, &key->addr,
 				    &settings->tunnel);
 }
@@ -122,7 +133,10 @@ static void lbdr_nl_warn_route(const struct lbdr_nl_cmd *cmd,
 static int lbdr_nl_stage_server_new(struct lbdr_nl_cmd *cmd,
 				    const struct lbdr_nl_server_key *key)
 {
-	struct lbdr_server_settings settings = { .weight = 1 };
+	struct lbdr_server_settings settings = {
+		.weight = 1,
+		.port = key->service.port,
+	};
 	struct lbdr_staged_service *service;
 	int err;
 
@@ -301,7 +315,7 @@ int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
 	if (lbdr_nl_nest_key(msg, LBDR_A_SERVER_SERVICE, service) ||
 	    lbdr_nl_put_addr(msg, LBDR_A_SERVER_ADDRESS, server->family,
 			     &server->addr) ||
-	    nla_put_be16(msg, LBDR_A_SERVER_PORT, service->key.port) ||
+	    nla_put_be16(msg, LBDR_A_SERVER_PORT, server->port) ||
 	    (server->draining && nla_put_flag(msg, LBDR_A_SERVER_DRAIN)) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_WEIGHT, server->weight) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_UPPER, server->upper) ||

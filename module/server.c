@@ -57,6 +57,7 @@ void lbdr_server_settings(const struct lbdr_server *server,
 		.weight = server->weight,
 		.upper = server->upper,
 		.lower = server->lower,
+		.port = server->port,
 		.drain = server->draining,
 	};
 	tunnel = rcu_dereference_protected(server->tunnel, true);
@@ -75,7 +76,8 @@ bool lbdr_server_settings_equal(const struct lbdr_server_settings *a,
 				const struct lbdr_server_settings *b)
 {
 	return a->weight == b->weight && a->upper == b->upper &&
-	       a->lower == b->lower && a->drain == b->drain &&
+	       a->lower == b->lower && a->port == b->port &&
+	       a->drain == b->drain &&
 	       lbdr_tunnel_settings_equal(&a->tunnel, &b->tunnel);
 }
 
@@ -148,6 +150,7 @@ lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
 	server->weight = settings->weight;
 	server->upper = settings->upper;
 	server->lower = settings->lower;
+	server->port = settings->port;
 	refcount_set(&server->refs, 1);
 	spin_lock_init(&server->lock);
 	atomic_inc(&ln->n_servers);
@@ -355,6 +358,7 @@ void lbdr_server_apply(struct lbdr_server *server,
 	lockdep_assert_held(&server->ln->lock);
 
 	WRITE_ONCE(server->weight, settings->weight);
+	WRITE_ONCE(server->port, settings->port);
 	lbdr_server_set_thresholds(server, settings);
 	lbdr_server_set_drain(server, settings->drain);
 }

@@ -22,6 +22,7 @@
  * @upper: number of connections at which it is overloaded, 0 for never
  * @lower: number of connections below which it is no longer overloaded; 0 for
  *	three quarters of @upper
+ * @port: reported as the server's port, without effect on packets
  * @drain: no new connections, and it is removed when its last one has ended
  * @tunnel: the tunnel to it
  */
@@ -29,6 +30,7 @@ struct lbdr_server_settings {
 	u32	weight;
 	u32	upper;
 	u32	lower;
+	__be16	port;
 	bool	drain;
 	struct lbdr_tunnel_settings tunnel;
 };
@@ -49,6 +51,7 @@ struct lbdr_server_settings {
  * @draining: &lbdr_server_settings.drain; WRITE_ONCE() under lbdr_net.lock
  * @drain_seen: it was draining before the last grace period; lbdr_net.lock
  * @keep: used while a transaction is published; lbdr_net.config
+ * @port: &lbdr_server_settings.port; WRITE_ONCE() under lbdr_net.lock
  * @overloaded: has reached @upper; WRITE_ONCE() under @lock
  * @number: from 1 on, in the order of adding to the service; lbdr_net.config
  * @weight: WRITE_ONCE() under lbdr_net.lock. Schedulers read the copy in the
@@ -93,6 +96,7 @@ struct lbdr_server {
 	u32				number;
 	bool				drain_seen;
 	bool				keep;
+	__be16				port;
 	struct lbdr_counts		zero;
 	struct list_head		list;
 	struct list_head		drain;

@@ -84,7 +84,7 @@ GENERAL = """
 -A -f 7 -s rr
 -A -f 7 -6 -s lc -p 20 -M 64
 -a -f 7 -r R4 -w 12
--a --fwmark-service=7 --ipv6 -r [R6]:0 -g
+-a --fwmark-service=7 --ipv6 -r [R6]:8080 -g
 -A -t [V6]:80 -s rr -p 50 -M 64
 -a -t [V6]:80 -r [R6]:80 -x 100 -y 0
 -A -u [V6]:53 -s wlc

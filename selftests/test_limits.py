@@ -27,7 +27,7 @@ def said():
 def test_limit():
     before = said()
     configure(4, [("a", 1)])
-    # In a full table the time-outs are a sixteenth.
+    # In a full table the timeouts are a sixteenth.
     lbctl("set-timeout", "syn_recv=2000")
     kept = net.connect()
     kept.recv(1)

@@ -136,7 +136,7 @@ def test_races():
     print("# %d packets on the servers that are left, %d changes" %
           (packets, changes), flush=True)
 
-    # With time-outs that leave them where they are, counts and table agree.
+    # With timeouts that leave them where they are, counts and table agree.
     for version, all_keys in keys.items():
         for key, where in zip(all_keys, ((6, 80, 80), (6, 100, 200), (17, 80, 80))):
             director.set(key, persist=900, timeout={

@@ -28,7 +28,7 @@ def restore(text, *how, check=True):
 
 
 def random_rules(dice):
-    """Lines of a file, of a service and its servers each; sometimes with time-outs
+    """Lines of a file, of a service and its servers each; sometimes with timeouts
     and an entry before them."""
     groups, keys, schedulers = [], set(), genl.schedulers()
     for _ in range(dice.randrange(12)):
@@ -147,6 +147,28 @@ def test_ipvsadm():
     ok(done.returncode == 0, "lbctl -R takes lbctl's, too", done.stderr)
     os.unlink(link)
     afresh()
+
+
+LABELS = """-A -t %(vip)s:80 -s rr
+-a -t %(vip)s:80 -r 192.168.1.62:8080 -g -w 3
+-A -f 7 -s rr
+-a -f 7 -r 192.168.1.64:80 -g -w 1
+""" % {"vip": VIP[4]}
+
+
+def test_labels():
+    """A server's port that is not its service's: kept, without effect on packets."""
+    afresh()
+    restore(LABELS)
+    ok(saved() == LABELS, "restore and save keep labels", saved())
+    with net.connect(4) as sock:
+        ok(sock.recv(1) == b"a", "packets keep the port that the client sent to")
+    lbctl("edit-server", "-t", VIP[4] + ":80", "-r", "192.168.1.62", "-w", "4")
+    ok(":8080 -g -w 4\n" in saved(), "edit-server keeps the label", saved())
+    done = restore(LABELS.replace(":8080", ":8081"), "apply")
+    ok(done.stdout == "-e -t %s:80 -r 192.168.1.62:8081 -g -w 3\n" % VIP[4],
+       "apply changes the label", done.stdout + done.stderr)
+    ok(saved() == LABELS.replace(":8080", ":8081"), "to that of the file", saved())
 
 
 def test_failing_line():

@@ -136,7 +136,7 @@ def test_table():
                     wrong.append("%s: %s -> %s with %.1f s, server %s, then %s" %
                                  (name, was, now, left, went, fate))
             ok(not wrong, "IPv%d: %s, and then each of %d packets: state, its "
-               "time-out and server are as they should be" %
+               "timeout and server are as they should be" %
                (version, state, len(PACKETS)), "\n".join(wrong))
         rows = director.servers(key(version))
         conns = director.conns(protocol=SCTP, vip=VIPS[version][0])

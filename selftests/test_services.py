@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Also on: bookworm backports uml
 """Services and servers in all their forms: which service a packet is for, and
-what becomes of connections when services, servers and time-outs change."""
+what becomes of connections when services, servers and timeouts change."""
 import errno
 import shutil
 import socket
@@ -677,7 +677,7 @@ def test_timeouts():
         want = ((900, 300), (5000, 377), (200, 377), (5000, 377), (40, 377),
                 (40, 300))
         ok(all(about(got, *row) for got, row in zip(steps, want)),
-           "IPv%d: time-outs of the namespace and of a service hold at once for "
+           "IPv%d: timeouts of the namespace and of a service hold at once for "
            "connections that there are" % version, steps)
 
         # The shortest one really ends it, and takes the server's count along.

@@ -218,7 +218,7 @@ def test_table():
                     wrong.append("%s: %s -> %s with %.1f s, server %s, then %s" %
                                  (segment, was, now, left, went, fate))
             ok(not wrong, "IPv%d: %s, and then each of %d segments: state, its "
-               "time-out and server are as they should be" %
+               "timeout and server are as they should be" %
                (version, state, len(SEGMENTS)), "\n".join(wrong))
         rows = director.servers(service)
         conns = director.conns(vip=ipvs.VIPS[version][0])

@@ -132,7 +132,7 @@ def connection(trace, director, version):
     judge(got, "lbdr_conn_expire", name + "lbdr_conn_expire tells of it in CLOSE, "
           "once", dict(flow, server=to_a, state=str(CLOSE)))
     ok(0.5 < took < 10 and not director.conns(cport=int(sport)),
-       name + "when its time-out of a second is over, and it is gone", took)
+       name + "when its timeout of a second is over, and it is gone", took)
     director.set_timeouts({"close": 10})
 
 
@@ -336,7 +336,7 @@ def test_tool_timeouts():
     sport = sock.getsockname()[1]
     gone = until(lambda: sport not in {row["client_port"] for row in rows_of("-c")})
     ok(gone and 0.5 < time.monotonic() - begun < 10,
-       "a connection goes when the time-out is over", time.monotonic() - begun)
+       "a connection goes when the timeout is over", time.monotonic() - begun)
     sock.close()
     lbctl("set-timeout", "900", "120", "300")
     told = {row["state"]: row["timeout_s"] for row in rows_of("--timeout")}

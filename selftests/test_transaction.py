@@ -60,7 +60,7 @@ def test_transaction():
     ok(list(other.servers(key(port=81))) == ["192.168.1.64"],
        "a server that was removed is gone")
     info = dict(genl.parse(other.info()[genl.INFO_TIMEOUT]))
-    ok(genl.number(info[6]) == 77, "a time-out is set", info)
+    ok(genl.number(info[6]) == 77, "a timeout is set", info)
     got = heard(ear)
     ok(sorted(got) == sorted([genl.SERVER_DEL_NTF, genl.SERVICE_SET_NTF,
                               genl.SERVER_NEW_NTF, genl.SERVICE_NEW_NTF,

@@ -258,7 +258,7 @@ static void check_servers(void)
 			       row->service);
 			continue;
 		}
-		if (parse_server(row->text, &key, false, false, &at))
+		if (parse_server(row->text, &key, PORT_REFUSED, false, &at))
 			good = !row->reads;
 		else
 			good = row->reads &&

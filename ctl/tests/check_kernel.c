@@ -309,9 +309,6 @@ static int change_server(const struct nlmsghdr *nlh, __u8 command)
 	if (command == LBDR_CMD_SERVER_NEW) {
 		if (server)
 			return -EEXIST;
-		if (like.at.port !=
-		    ntohs(mnl_attr_get_u16(attrs[LBDR_A_SERVER_PORT])))
-			return -EINVAL;
 		server = &servers[nr_servers++];
 		*server = like;
 		server->weight = 1;
@@ -330,6 +327,9 @@ static int change_server(const struct nlmsghdr *nlh, __u8 command)
 		*server = servers[--nr_servers];
 		return 0;
 	}
+	if (attrs[LBDR_A_SERVER_PORT])
+		server->at.port =
+			ntohs(mnl_attr_get_u16(attrs[LBDR_A_SERVER_PORT]));
 	set_number(attrs[LBDR_A_SERVER_WEIGHT], &server->weight);
 	set_number(attrs[LBDR_A_SERVER_UPPER], &server->upper);
 	set_number(attrs[LBDR_A_SERVER_LOWER], &server->lower);

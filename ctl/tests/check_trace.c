@@ -208,7 +208,7 @@ static void check_more(void)
 	req.packet.mac_text = "02:00:5e:10:00:01";
 	req.vrf_text = "red";
 	req.packet.data = true;
-	trace.server.at.port = 0;
+	trace.server.service = trace.service;
 	trace.server.forward = LBDR_FORWARD_LOCAL;
 	capture_begin(&capture);
 	trace_print(&trace, &req);

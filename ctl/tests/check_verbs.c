@@ -210,7 +210,7 @@ static const struct edit_row edit_rows[] = {
 	  "-A -t 192.0.2.1:80 -s wlc -p 360\n", SERVER },
 	{ "lbctl", "edit-service -t 192.0.2.1:80 -p",
 	  "-A -t 192.0.2.1:80 -s rr -p 300\n", SERVER },
-	/* Another port: an error for verbs, the service's port for ipvsadm. */
+	/* Another port: an error for verbs; ipvsadm replaces it by the service's. */
 	{ "lbctl", "edit-server -t 192.0.2.1:80 -r 192.0.2.2:8080 -w 7", NULL,
 	  NULL },
 	{ "lbctl", "del-server -t 192.0.2.1:80 -r 192.0.2.2:8080", NULL, NULL },
@@ -241,6 +241,52 @@ static void check_edits(void)
 			 row->name, row->line);
 		saves(wanted, what);
 	}
+}
+
+static const char labels[] =
+	"-A -t 192.0.2.1:80 -s rr\n"
+	"-a -t 192.0.2.1:80 -r 192.0.2.2:8080 -g -w 3\n"
+	"-A -f 7 -s rr\n"
+	"-a -f 7 -r 192.0.2.3:80 -g -w 1\n";
+
+/* The port of a server that is not the service's: kept, shown, saved. */
+static void check_labels(void)
+{
+	char line[128];
+	struct run run;
+
+	configure(labels);
+	saves(labels, "restore keeps a server's port as a label");
+	run_line("lbctl", "list", &run);
+	result(!run.status && strstr(run.out, "  -> 192.0.2.2:8080 ") &&
+	       strstr(run.out, "  -> 192.0.2.3:80 "), "list shows the label");
+	run_free(&run);
+	result(run_quiet("add-server -f 7 -r 192.0.2.4:80") == EXIT_USAGE &&
+	       !run_quiet("edit-server -t 192.0.2.1:80 -r 192.0.2.2 -w 4"),
+	       "a command by its name refuses a label, and keeps one");
+	saves("-A -t 192.0.2.1:80 -s rr\n"
+	      "-a -t 192.0.2.1:80 -r 192.0.2.2:8080 -g -w 4\n"
+	      "-A -f 7 -s rr\n"
+	      "-a -f 7 -r 192.0.2.3:80 -g -w 1\n", "the label is as before");
+	snprintf(line, sizeof(line), "apply %s", file_with(labels));
+	run_line("lbctl", line, &run);
+	result(!run.status &&
+	       !strcmp(run.out,
+		       "-e -t 192.0.2.1:80 -r 192.0.2.2:8080 -g -w 3\n"),
+	       "apply changes a server with a label: %s%s", run.out, run.err);
+	run_free(&run);
+	saves(labels, "to what the file says");
+	result(!run_quiet("-e -t 192.0.2.1:80 -r 192.0.2.2:8080 -w 3") &&
+	       !run_quiet("-e -f 7 -r 192.0.2.3:81 -w 1"),
+	       "ipvsadm's letters take any port");
+	saves("-A -t 192.0.2.1:80 -s rr\n"
+	      "-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 3\n"
+	      "-A -f 7 -s rr\n"
+	      "-a -f 7 -r 192.0.2.3:81 -g -w 1\n",
+	      "and keep that of a service by mark only, as ipvsadm does");
+	snprintf(line, sizeof(line), "apply %s", file_with(labels));
+	result(!run_quiet(line), "apply sets labels");
+	saves(labels, "as the file says");
 }
 
 /* What apply prints makes the configuration that of the file, as it says. */
@@ -338,10 +384,10 @@ static void check_migration(void)
 	       run.status, run.err);
 	run_free(&run);
 	saves("-A -t 192.0.2.1:80 -s rr\n"
-	      "-a -t 192.0.2.1:80 -r 192.0.2.3:80 -g -w 1\n"
+	      "-a -t 192.0.2.1:80 -r 192.0.2.3:8080 -g -w 1\n"
 	      "-A -t [2001:db8::1]:80 -s rr\n"
 	      "-A -f 7 -s rr\n"
-	      "-a -f 7 -r 192.0.2.3:0 -g -w 1\n", "and does the rest");
+	      "-a -f 7 -r 192.0.2.3:80 -g -w 1\n", "and does the rest");
 	kernel_reset();
 	file_with("-A -t 192.0.2.1:80 -s nonsense,\n-A -t 192.0.2.1:99999\n-L\n");
 	run_line("lbctl", line, &run);
@@ -392,7 +438,7 @@ static void check_set(void)
 	kernel_reset();
 	run_quiet("set-timeout established=7200 syn_recv=30");
 	saves("--set 7200 0 0\nset-timeout syn_recv=30\n",
-	      "save writes the time-outs that ipvsadm knows as --set");
+	      "save writes the timeouts that ipvsadm knows as --set");
 	run_quiet("set-timeout established=900");
 	saves("set-timeout syn_recv=30\n", "and the others as set-timeout");
 }
@@ -495,6 +541,7 @@ void check_verbs(void)
 	check_empty();
 	check_save_file();
 	check_edits();
+	check_labels();
 	check_apply();
 	check_migration();
 	check_check();

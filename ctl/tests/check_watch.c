@@ -202,7 +202,7 @@ static const struct line_row line_rows[] = {
 		SERVER_JSON "\"director\":null}\n",
 	}, {
 		"change of the director", LBDR_CMD_INFO_SET_NTF,
-		WHEN "director changed: entry ingress eth0 eth1, time-outs "
+		WHEN "director changed: entry ingress eth0 eth1, timeouts "
 		STATES "\n",
 		JSON_WHEN
 		"\"director_changed\",\"service\":null,\"settings\":null,\"server\":null,\"director\":{\"entry\":\"ingress\",\"devices\":[\"eth0\",\"eth1\"],"

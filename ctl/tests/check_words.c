@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Tests of words.c: lists of flags, sizes of mh's table, ways to refuse and to
- * treat stray packets, states and lists of time-outs, each read as it is
+ * treat stray packets, states and lists of timeouts, each read as it is
  * printed, and refused where it makes no sense.
  */
 #include <stdio.h>
@@ -197,7 +197,7 @@ static void check_states(void)
 	       "states that are not reported have no word");
 }
 
-/* What a list of time-outs reads as, written back; NULL where it is refused. */
+/* What a list of timeouts reads as, written back; NULL where it is refused. */
 struct timeouts_row {
 	const char *text;
 	const char *reads;
@@ -252,7 +252,7 @@ static void check_timeouts(void)
 			good = row->reads &&
 			       !strcmp(timeouts_text(&timeouts, text),
 				       row->reads);
-		result(good, "time-outs '%s' %s%s", row->text,
+		result(good, "timeouts '%s' %s%s", row->text,
 		       row->reads ? "read as " : "are refused: ",
 		       row->reads ? row->reads : fault_text());
 	}
@@ -267,7 +267,7 @@ static void check_timeouts_long(void)
 	memset(&timeouts.given, true, sizeof(timeouts.given));
 	memset(&timeouts.seconds, 0xff, sizeof(timeouts.seconds));
 	result(strlen(timeouts_text(&timeouts, text)) < TIMEOUTS_TEXT - 1,
-	       "all time-outs are written: %s", text);
+	       "all timeouts are written: %s", text);
 }
 
 void check_words(void)
