@@ -55,6 +55,8 @@ static void want_service(struct wanted *wanted, const struct request *req,
 		service->flags |= LBDR_SERVICE_FLAG_ONE_PACKET;
 	if (req->settings.expire_quiescent)
 		service->flags |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
+	if (req->settings.accept_tunneled)
+		service->flags |= LBDR_SERVICE_FLAG_ACCEPT_TUNNELED;
 	service->persist = req->settings.persist_text ? req->settings.persist : 0;
 	service->prefix = req->service.at.family == AF_INET ? 32 : 128;
 	if (req->settings.netmask_text)
@@ -80,6 +82,7 @@ static void want_server(struct wanted *wanted, const struct request *req,
 	server->service = req->service;
 	server->at = req->server;
 	settings_want(server, &req->real);
+	server->tunnel = req->real.tun.tunnel;
 	server->order = line;
 }
 
@@ -181,8 +184,7 @@ static const struct server *find_server(const struct server *servers,
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		if (!memcmp(servers[i].at.address, like->at.address,
-			    sizeof(like->at.address)))
+		if (endpoint_same_host(&servers[i].at, &like->at))
 			return &servers[i];
 	}
 	return NULL;
@@ -304,6 +306,10 @@ static void write_settings(FILE *out, const struct service *is,
 		fprintf(out, " --expire-quiescent %s",
 			want->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT ?
 			"yes" : "no");
+	if (flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
+		fprintf(out, " --accept-tunneled %s",
+			want->flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED ?
+			"yes" : "no");
 	write_timeouts(out, is, want);
 }
 
@@ -335,21 +341,23 @@ static void write_server_change(FILE *out, const struct server *is,
 	char at[ENDPOINT_TEXT];
 
 	if (!is || is->draining) {
-		save_server(out, "-a", want, key, true);
+		save_server(out, NULL, want, key, true, false);
 		return;
 	}
 	/* Commands by name take no label, letters set all settings. */
 	if (is->at.port != want->at.port ||
 	    (want->at.port != want->service.at.port &&
-	     !settings_equal(is, want))) {
-		save_server(out, "-e", want, key, true);
+	     !(settings_equal(is, want) &&
+	       tunnel_equal(&is->tunnel, &want->tunnel)))) {
+		save_server(out, is, want, key, true, false);
 		return;
 	}
-	if (settings_equal(is, want))
+	if (settings_equal(is, want) && tunnel_equal(&is->tunnel, &want->tunnel))
 		return;
 	fprintf(out, "edit-server %s -r %s", key,
 		endpoint_text(&want->at, want->service.protocol, true, at));
 	settings_save(out, is, want);
+	tunnel_change(out, &is->tunnel, &want->tunnel);
 	fputc('\n', out);
 }
 

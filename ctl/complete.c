@@ -35,15 +35,19 @@ static void offer_verbs(void)
 	}
 }
 
-/* Of "one|other FILE" one and other: what is not in capitals is to be written. */
+/* Of "one|other:PORT FILE" one and other:, what is not in capitals. */
 static void offer_alternatives(const char *text)
 {
-	size_t length;
+	size_t length, written;
 
 	for (; text && *text; text += length + (text[length] == '|')) {
 		length = strcspn(text, "| ");
+		for (written = 0; written < length; written++) {
+			if (isupper((unsigned char)text[written]))
+				break;
+		}
 		if (islower((unsigned char)*text))
-			printf("%.*s\n", (int)length, text);
+			printf("%.*s\n", (int)written, text);
 		if (text[length] == ' ')
 			return;
 	}

@@ -119,7 +119,8 @@ void conns_filter(struct nlmsghdr *nlh, const struct request *req)
 	const struct endpoint *at = req->has_service ? &req->service.at :
 						       &req->server;
 	bool wide = req->has_service && (!at->port || at->last_port);
-	int family = req->has_service || req->server_text ? at->family :
+	/* A server with a tunnel may be of another family. */
+	int family = req->has_service ? req->service.at.family :
 		     req->conns.client_text ? req->conns.client.family : 0;
 	struct nlattr *nest;
 
@@ -134,7 +135,7 @@ void conns_filter(struct nlmsghdr *nlh, const struct request *req)
 				req->service.protocol);
 		nl_put_address(nlh, LBDR_A_CONN_VIRTUAL_ADDRESS, at);
 	}
-	/* Direct routing changes no port: the server's is the virtual one. */
+	/* No method of forwarding changes a port: the server's is the virtual one. */
 	if (at->port && !wide)
 		mnl_attr_put_u16(nlh, LBDR_A_CONN_VIRTUAL_PORT,
 				 htons(at->port));

@@ -75,6 +75,13 @@ static const enum mnl_attr_data_type server_types[LBDR_A_SERVER_MAX + 1] = {
 	[LBDR_A_SERVER_STATS] = MNL_TYPE_NESTED,
 	[LBDR_A_SERVER_IFINDEX] = MNL_TYPE_U32,
 	[LBDR_A_SERVER_HOLD] = MNL_TYPE_U32,
+	[LBDR_A_SERVER_TUNNEL] = MNL_TYPE_U8,
+	[LBDR_A_SERVER_TUNNEL_PORT] = MNL_TYPE_U16,
+	[LBDR_A_SERVER_TUNNEL_FLAGS] = MNL_TYPE_U32,
+	[LBDR_A_SERVER_TUNNEL_TTL] = MNL_TYPE_U8,
+	[LBDR_A_SERVER_TUNNEL_DF] = MNL_TYPE_U8,
+	[LBDR_A_SERVER_TUNNEL_SOURCE] = MNL_TYPE_BINARY,
+	[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX] = MNL_TYPE_U8,
 };
 
 static const enum mnl_attr_data_type conn_types[LBDR_A_CONN_MAX + 1] = {
@@ -204,6 +211,16 @@ static bool read_endpoint(int family, const struct nlattr *address,
 	memcpy(at->address, mnl_attr_get_payload(address), size);
 	at->port = ntohs(mnl_attr_get_u16(port));
 	return true;
+}
+
+/* A server's, of any family: the length tells it. */
+static bool read_server_at(const struct nlattr *address, const struct nlattr *port,
+			   struct endpoint *at)
+{
+	int family = address && mnl_attr_get_payload_len(address) == 4 ? AF_INET :
+									 AF_INET6;
+
+	return read_endpoint(family, address, port, at);
 }
 
 static bool read_family(const struct nlattr *attr, int *family)
@@ -384,10 +401,9 @@ static bool read_server(const struct nlattr **attrs, struct server *server)
 	const struct nlattr *ifindex;
 
 	if (!read_nested_key(attrs[LBDR_A_SERVER_SERVICE], &server->service) ||
-	    !read_endpoint(server->service.at.family,
-			   attrs[LBDR_A_SERVER_ADDRESS],
-			   attrs[LBDR_A_SERVER_PORT], &server->at) ||
-	    !settings_decode(attrs, server) || !attrs[LBDR_A_SERVER_FORWARD] ||
+	    !read_server_at(attrs[LBDR_A_SERVER_ADDRESS],
+			    attrs[LBDR_A_SERVER_PORT], &server->at) ||
+	    !settings_decode(attrs, server) || !tunnel_decode(attrs, server) || !attrs[LBDR_A_SERVER_FORWARD] ||
 	    !attrs[LBDR_A_SERVER_PERSISTENT] ||
 	    !attrs[LBDR_A_SERVER_ACTIVE] || !attrs[LBDR_A_SERVER_INACTIVE] ||
 	    !read_stats(attrs[LBDR_A_SERVER_STATS], &server->stats))
@@ -456,8 +472,8 @@ bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn)
 	    !attrs[LBDR_A_CONN_EXPIRES] || !read_virtual(attrs, key) ||
 	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_CLIENT_ADDRESS],
 			   attrs[LBDR_A_CONN_CLIENT_PORT], &conn->client) ||
-	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_SERVER_ADDRESS],
-			   attrs[LBDR_A_CONN_SERVER_PORT], &conn->server) ||
+	    !read_server_at(attrs[LBDR_A_CONN_SERVER_ADDRESS],
+			    attrs[LBDR_A_CONN_SERVER_PORT], &conn->server) ||
 	    !attrs[LBDR_A_CONN_IDLE] ||
 	    !read_vrf(attrs[LBDR_A_CONN_VRF], conn->vrf))
 		return false;

@@ -12,7 +12,8 @@ void help_general(FILE *out, bool ipvsadm)
 	size_t i;
 
 	fprintf(out, "Usage: %s COMMAND [OPTION]...\n\n", program);
-	fputs("Configures the lbdr director, a load balancer that forwards by direct routing.\n"
+	fputs("Configures the lbdr director, a load balancer that forwards by direct routing\n"
+	      "and IP tunnels.\n"
 	      "\nCommands:\n", out);
 	for (i = 0; i < VERBS; i++) {
 		if (verbs[i].hidden)

@@ -186,6 +186,34 @@ static const char *method_letter(__u32 method)
 	}
 }
 
+static __u16 get_u16(const struct nlattr *attr)
+{
+	return has_size(attr, sizeof(__u16)) ? mnl_attr_get_u16(attr) : 0;
+}
+
+static void write_tunnel(FILE *out, const struct nlattr **attrs)
+{
+	/* ip_vs's own order, not that of enum lbdr_tunnel. */
+	static const char *const types[] = {
+		[IP_VS_CONN_F_TUNNEL_TYPE_IPIP] = "ipip",
+		[IP_VS_CONN_F_TUNNEL_TYPE_GUE] = "gue",
+		[IP_VS_CONN_F_TUNNEL_TYPE_GRE] = "gre",
+	};
+	const struct nlattr *attr = attrs[IPVS_DEST_ATTR_TUN_TYPE];
+	__u16 flags = get_u16(attrs[IPVS_DEST_ATTR_TUN_FLAGS]);
+	__u8 type = has_size(attr, sizeof(__u8)) ? mnl_attr_get_u8(attr) : 0;
+
+	fprintf(out, " --tun-type %s",
+		choice_word(type, types, ARRAY_SIZE(types)));
+	if (type == IP_VS_CONN_F_TUNNEL_TYPE_GUE)
+		fprintf(out, " --tun-port %u",
+			ntohs(get_u16(attrs[IPVS_DEST_ATTR_TUN_PORT])));
+	if (flags & IP_VS_TUNNEL_ENCAP_FLAG_CSUM)
+		fputs(" --tun-csum", out);
+	if (flags & IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM)
+		fputs(" --tun-remcsum", out);
+}
+
 static bool read_server(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attrs[IPVS_DEST_ATTR_MAX + 1] = { NULL };
@@ -194,6 +222,7 @@ static bool read_server(const struct nlmsghdr *nlh, void *data)
 	const struct nlattr *family;
 	char key[SAVE_KEY_TEXT];
 	char text[ENDPOINT_TEXT];
+	const char *method;
 	__u32 upper, lower;
 
 	if (!sort_nested(nlh, IPVS_CMD_ATTR_DEST, attrs) ||
@@ -207,10 +236,10 @@ static bool read_server(const struct nlmsghdr *nlh, void *data)
 	memcpy(at.address, mnl_attr_get_payload(attrs[IPVS_DEST_ATTR_ADDR]),
 	       at.family == AF_INET ? 4 : 16);
 	at.port = ntohs(mnl_attr_get_u16(attrs[IPVS_DEST_ATTR_PORT]));
+	method = method_letter(get_u32(attrs[IPVS_DEST_ATTR_FWD_METHOD]));
 	fprintf(servers->out, "-a %s -r %s %s -w %u",
 		save_key(servers->key, true, key),
-		endpoint_text(&at, servers->key->protocol, true, text),
-		method_letter(get_u32(attrs[IPVS_DEST_ATTR_FWD_METHOD])),
+		endpoint_text(&at, servers->key->protocol, true, text), method,
 		get_u32(attrs[IPVS_DEST_ATTR_WEIGHT]));
 	upper = get_u32(attrs[IPVS_DEST_ATTR_U_THRESH]);
 	lower = get_u32(attrs[IPVS_DEST_ATTR_L_THRESH]);
@@ -218,6 +247,8 @@ static bool read_server(const struct nlmsghdr *nlh, void *data)
 		fprintf(servers->out, " -x %u", upper);
 	if (lower)
 		fprintf(servers->out, " -y %u", lower);
+	if (!strcmp(method, "-i"))
+		write_tunnel(servers->out, attrs);
 	fputc('\n', servers->out);
 	return true;
 }

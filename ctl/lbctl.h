@@ -25,6 +25,7 @@
 
 #include "common.h"
 #include "request.h"
+#include "tunnel.h"
 
 enum fault_kind {
 	FAULT_USAGE,
@@ -50,7 +51,8 @@ enum port_use {
 };
 
 int parse_server(const char *text, const struct service_key *service,
-		 enum port_use use, struct endpoint *server);
+		 enum port_use use, bool any_family,
+		 struct endpoint *server);
 int parse_any_server(const char *text, struct endpoint *server);
 int parse_client(const char *text, struct endpoint *client, __u8 *prefix);
 int parse_vip(const char *text, struct endpoint *vip);
@@ -84,6 +86,8 @@ int parse_mh_size(const char *text, const char *scheduler, __u32 *size);
 int parse_refuse(const char *text, __u8 *refuse);
 int parse_stray(const char *text, __u8 *stray);
 int parse_entry(const char *text, __u8 *entry);
+int parse_tunnel(const char *text, __u8 *type);
+int parse_tunnel_df(const char *text, __u8 *df);
 int parse_yes(const char *option, const char *text, bool *yes);
 int parse_state(const char *text, __u8 *state);
 int parse_count_by(const char *text, __u8 *by);
@@ -96,6 +100,9 @@ const char *choice_word(__u8 choice, const char *const *words, size_t count);
 const char *refuse_word(__u8 refuse);
 const char *stray_word(__u8 stray);
 const char *entry_word(__u8 entry);
+const char *forward_word(__u8 forward);
+const char *tunnel_word(__u8 type);
+const char *tunnel_df_word(__u8 df);
 const char *state_word(__u8 state);
 
 #define STATE_TEXT 24
@@ -320,8 +327,8 @@ void save_print(FILE *out, const struct snapshot *shot,
 const char *save_key(const struct service_key *key, bool numeric, char *text);
 void save_service(FILE *out, const struct service *service, const char *text,
 		  bool ipvsadm);
-void save_server(FILE *out, const char *command, const struct server *server,
-		 const char *text, bool numeric);
+void save_server(FILE *out, const struct server *is, const struct server *want,
+		 const char *text, bool numeric, bool ipvsadm);
 int save_run(struct nl *nl, const struct request *req);
 
 int director_save(FILE *out, struct nl *nl);
@@ -378,6 +385,7 @@ json_t *settings_json(const struct service *service);
 json_t *server_json(const struct server *server);
 json_t *devices_json(const struct info *info);
 int endpoint_compare(const struct endpoint *a, const struct endpoint *b);
+bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b);
 
 /* complete.c */
 void complete_objects(const struct snapshot *shot, const char *wants,

@@ -12,17 +12,19 @@
 #define SERVICE_COLUMN 33
 #define SERVER_COLUMN 28
 
-/* With direct routing the director never sees replies. */
+/* The director never sees replies. */
 #define NONE_OUT 0
 
 static const char *forward_name(__u8 forward)
 {
-	return forward == LBDR_FORWARD_LOCAL ? "Local" : "Route";
-}
-
-static const char *forward_word(__u8 forward)
-{
-	return forward == LBDR_FORWARD_LOCAL ? "local" : "dr";
+	switch (forward) {
+	case LBDR_FORWARD_LOCAL:
+		return "Local";
+	case LBDR_FORWARD_TUNNEL:
+		return "Tunnel";
+	default:
+		return "Route";
+	}
 }
 
 bool service_masked(const struct service *service)
@@ -49,7 +51,8 @@ static void print_title(const struct request *req)
 		       "ActiveConn", "InActConn");
 	else
 		printf("Prot LocalAddress:Port Scheduler Flags\n"
-		       "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n");
+		       "  -> RemoteAddress:Port           Forward %sWeight ActiveConn InActConn\n",
+		       req->list.tun_info ? "TunnelInfo    " : "");
 }
 
 /* The rest of a line. */
@@ -103,6 +106,8 @@ static void print_own_settings(const struct service *service)
 		printf(" stray %s", stray_word(service->stray));
 	if (service->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
 		printf(" expire-quiescent");
+	if (service->flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
+		printf(" accept-tunneled");
 	if (*timeouts_text(&service->timeouts, text))
 		printf(" timeouts %s", text);
 }
@@ -159,6 +164,7 @@ void server_column(const struct server *server, bool numeric, char *column)
 static void print_server(const struct server *server, const struct request *req)
 {
 	char text[ENDPOINT_TEXT];
+	char tunnel[TUNNEL_TEXT];
 
 	server_column(server, req->numeric, text);
 	printf("  -> %-*s", SERVER_COLUMN, text);
@@ -170,6 +176,9 @@ static void print_server(const struct server *server, const struct request *req)
 		printf(" %-10u %-10u", server->upper, server->lower);
 	else if (req->list.persistent)
 		printf(" %-9u %-11u", server->weight, server->persistent);
+	else if (req->list.tun_info)
+		printf(" %-7s %-13s %-6u", forward_name(server->forward),
+		       tunnel_column(&server->tunnel, tunnel), server->weight);
 	else
 		printf(" %-7s %-6u", forward_name(server->forward),
 		       server->weight);
@@ -214,12 +223,13 @@ json_t *server_json(const struct server *server)
 
 	json_t *object, *rest;
 
-	object = json_pack("{s:s, s:i, s:o, s:s}",
+	object = json_pack("{s:s, s:i, s:o, s:s, s:o}",
 			   "address", address_text(&server->at, text),
 			   "port", server->at.port,
 			   "last_port", port_json(server->at.last_port,
 						  server->at.last_port),
-			   "forward", forward_word(server->forward));
+			   "forward", forward_word(server->forward),
+			   "tunnel", tunnel_json(&server->tunnel));
 	settings_members(object, server);
 	rest = json_pack("{s:I, s:I, s:I, s:b, s:b, s:o, s:o, s:o}",
 			 "active_connections", (json_int_t)server->active,
@@ -273,7 +283,7 @@ json_t *key_json(const struct service_key *key)
 
 json_t *settings_json(const struct service *service)
 {
-	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:b, s:I, s:i, s:b, s:o}",
+	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:b, s:I, s:i, s:b, s:b, s:o}",
 			 "scheduler", service->scheduler,
 			 "sched_flags", flags_json(service),
 			 "mh_size", service->mh_size ?
@@ -288,6 +298,9 @@ json_t *settings_json(const struct service *service)
 			 "expire_quiescent",
 			 !!(service->flags &
 			    LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT),
+			 "accept_tunneled",
+			 !!(service->flags &
+			    LBDR_SERVICE_FLAG_ACCEPT_TUNNELED),
 			 "timeouts_s", timeouts_json(&service->timeouts));
 }
 

@@ -118,9 +118,14 @@ static const struct metric service_info = {
 	.help = "1, with the scheduler of the service.",
 };
 
+static const struct metric server_info = {
+	.name = "lbdr_server_info",
+	.help = "1, with the forwarding method and the tunnel of the server.",
+};
+
 static const struct metric server_reachable = {
 	.name = "lbdr_server_reachable",
-	.help = "1 if the server is on-link.",
+	.help = "1 if the server is on-link, or there is a route to it for a tunnel.",
 };
 
 static __u64 number_of(const void *object, const struct metric *metric)
@@ -282,7 +287,16 @@ static void print_servers(const struct snapshot *shot, bool textfile)
 {
 	const struct server *server, *end = shot->servers + shot->nr_servers;
 	const struct metric *metric;
+	char text[TUNNEL_TEXT];
 
+	print_head(&server_info, textfile);
+	for (server = shot->servers; server < end; server++) {
+		print_name(&server_info);
+		print_server(server);
+		print_label(",", "forward", forward_word(server->forward));
+		print_label(",", "tunnel", tunnel_text(&server->tunnel, text));
+		print_value(1);
+	}
 	print_head(&server_reachable, textfile);
 	for (server = shot->servers; server < end; server++) {
 		print_name(&server_reachable);

@@ -5,6 +5,25 @@
 
 #include <linux/lbdr.h>
 
+static const char *const forward_names[] __attr(unused) = {
+	[LBDR_FORWARD_DR] = "dr",
+	[LBDR_FORWARD_LOCAL] = "local",
+	[LBDR_FORWARD_TUNNEL] = "tunnel",
+};
+
+static const char *const tunnel_names[] __attr(unused) = {
+	[LBDR_TUNNEL_NONE] = "none",
+	[LBDR_TUNNEL_IPIP] = "ipip",
+	[LBDR_TUNNEL_GRE] = "gre",
+	[LBDR_TUNNEL_GUE] = "gue",
+};
+
+static const char *const tunnel_df_names[] __attr(unused) = {
+	[LBDR_TUNNEL_DF_INHERIT] = "inherit",
+	[LBDR_TUNNEL_DF_SET] = "set",
+	[LBDR_TUNNEL_DF_CLEAR] = "clear",
+};
+
 static const char *const refuse_names[] __attr(unused) = {
 	[LBDR_REFUSE_ICMP] = "icmp",
 	[LBDR_REFUSE_RESET] = "reset",

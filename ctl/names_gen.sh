@@ -9,7 +9,7 @@ set -eu
 
 cd "$(dirname "$0")"
 spec=../Documentation/netlink/specs/lbdr.yaml
-enums='refuse stray entry conn-state trace-verdict trace-keep'
+enums='forward tunnel tunnel-df refuse stray entry conn-state trace-verdict trace-keep'
 
 generate()
 {

@@ -24,6 +24,17 @@ struct endpoint {
 	__u16 last_port;	/* of a range, else 0 */
 };
 
+/* How packets are encapsulated for a server. */
+struct tunnel {
+	__u8 type;		/* LBDR_TUNNEL_... */
+	__u8 ttl;		/* 0: that of the inner packet */
+	__u8 df;		/* LBDR_TUNNEL_DF_... */
+	__u8 source_prefix;	/* length of the prefix of source */
+	__u16 port;		/* of gue */
+	__u32 flags;		/* LBDR_TUNNEL_FLAG_... */
+	struct endpoint source;	/* family 0: that of the route */
+};
+
 /* Of a service by firewall mark only the family in at is set. */
 struct service_key {
 	__u8 protocol;
@@ -79,6 +90,7 @@ struct server {
 	__u32 upper;		/* thresholds, 0: none */
 	__u32 lower;
 	__u8 forward;
+	struct tunnel tunnel;
 	__u32 active;
 	__u32 inactive;
 	__u32 persistent;

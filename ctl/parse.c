@@ -326,12 +326,14 @@ static bool same_ports(const struct endpoint *a, const struct endpoint *b)
  * @text: HOST or HOST:PORT
  * @service: the service
  * @use: what becomes of another port than the service's
+ * @any_family: take another family than the service's, as a tunnel does
  * @server: the address, with the service's ports or a label
  *
  * Return: 0 or -1.
  */
 int parse_server(const char *text, const struct service_key *service,
-		 enum port_use use, struct endpoint *server)
+		 enum port_use use, bool any_family,
+		 struct endpoint *server)
 {
 	const struct endpoint *at = &service->at;
 	char copy[PARTS_TEXT];
@@ -340,8 +342,8 @@ int parse_server(const char *text, const struct service_key *service,
 	if (copy_parts("server", text, copy) ||
 	    parse_parts("server", copy, at->family, server, NULL, &port))
 		return -1;
-	if (server->family != at->family)
-		return fault("invalid server '%s': must be IPv%d, as the service",
+	if (server->family != at->family && !any_family)
+		return fault("invalid server '%s': must be IPv%d, as the service, or have a tunnel",
 			     text, at->family == AF_INET ? 4 : 6);
 	if (port && parse_port(port, service->protocol, server))
 		return -1;
@@ -354,7 +356,7 @@ int parse_server(const char *text, const struct service_key *service,
 		return 0;
 	}
 	if (use == PORT_REFUSED || at->last_port || server->last_port)
-		return fault("%s: server port must equal the service port with direct routing",
+		return fault("%s: server port must equal the service port, since no forwarding method changes ports",
 			     text);
 	return 0;
 }

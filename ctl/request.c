@@ -75,6 +75,16 @@ static enum port_use port_use(const struct request *req)
 
 static int read_server(struct request *req)
 {
+	bool adds = req->verb == &verbs[VERB_ADD_SERVER];
+	bool changes = adds || req->verb == &verbs[VERB_EDIT_SERVER];
+	const struct tunnel_args *tun = &req->real.tun;
+	bool any_family;
+
+	if (changes && tunnel_read(&req->real.tun, req->real.direct, req->letters,
+				   adds))
+		return -1;
+	/* What exists may have a tunnel. */
+	any_family = !tun->given || tun->tunnel.type != LBDR_TUNNEL_NONE;
 	if (!req->server_text && (req->verb->needs & NEEDS_SERVER))
 		return fault("a server is required with %s: -r HOST[:PORT]",
 			     req->verb->name);
@@ -83,8 +93,10 @@ static int read_server(struct request *req)
 	/* A filter of connections, without a service. */
 	if (!req->has_service)
 		return parse_any_server(req->server_text, &req->server);
-	return parse_server(req->server_text, &req->service, port_use(req),
-			    &req->server);
+	if (parse_server(req->server_text, &req->service, port_use(req), any_family,
+			 &req->server))
+		return -1;
+	return tunnel_check(tun, &req->server);
 }
 
 static int read_scheduling(struct request *req)
@@ -132,6 +144,10 @@ static int read_settings(struct request *req)
 	if (args->quiescent_text &&
 	    parse_yes("--expire-quiescent", args->quiescent_text,
 		      &args->expire_quiescent))
+		return -1;
+	if (args->tunneled_text &&
+	    parse_yes("--accept-tunneled", args->tunneled_text,
+		      &args->accept_tunneled))
 		return -1;
 	if (args->timeouts_text &&
 	    parse_timeouts(args->timeouts_text, &req->director.timeouts))
@@ -236,10 +252,8 @@ static int read_filter(struct request *req)
 	}
 	if (req->has_service)
 		family = req->service.at.family;
-	else if (req->server_text)
-		family = req->server.family;
 	if (args->client_text && family && family != args->client.family)
-		return fault("invalid client '%s': must be IPv%d, as service and server",
+		return fault("invalid client '%s': must be IPv%d, as the service",
 			     args->client_text, family == AF_INET ? 4 : 6);
 	chosen = chosen || req->has_service;
 	if (args->all && chosen)
@@ -322,6 +336,11 @@ static int read_vips(struct request *req, const char *const *words,
 	if (doctor && (req->tcp_text || req->udp_text || req->sctp_text ||
 		       req->mark_text))
 		return fault("services not supported with --realserver: give VIPs");
+	if (req->real.tun.text && tunnel_read(&req->real.tun, false, false, true))
+		return -1;
+	if (req->real.tun.text && req->real.tun.tunnel.type == LBDR_TUNNEL_NONE)
+		return fault("invalid tunnel '%s': must be ipip, gre or gue:PORT",
+			     req->real.tun.text);
 	if (!count)
 		return fault("%s needs a VIP", doctor ? "--realserver" :
 							req->verb->name);
@@ -367,12 +386,13 @@ static int read_numeric(struct request *req)
 static int check_together(const struct request *req)
 {
 	bool table = req->list.stats || req->list.rate || req->list.thresholds ||
-		     req->list.persistent;
+		     req->list.persistent || req->list.tun_info;
 	/* If several tables are requested, ipvsadm prints one by priority. */
 	int listings = req->list.connections + req->list.timeout + req->list.info +
 		       req->list.drops +
 		       (req->ipvsadm ? table : req->list.stats + req->list.rate +
-				       req->list.thresholds + req->list.persistent);
+				       req->list.thresholds + req->list.persistent +
+				       req->list.tun_info);
 
 	if (listings > 1)
 		return fault("listings exclude each other: give one (-c, --stats, --info, ...)");

@@ -31,6 +31,7 @@ struct service_args {
 	const char *persist_text;
 	const char *netmask_text;
 	const char *quiescent_text;
+	const char *tunneled_text;
 	const char *timeouts_text;
 	bool one_packet;
 	bool no_one_packet;
@@ -42,6 +43,24 @@ struct service_args {
 	__u32 persist;
 	__u8 prefix;
 	bool expire_quiescent;
+	bool accept_tunneled;
+};
+
+/* A server's tunnel. */
+struct tunnel_args {
+	const char *text;		/* TYPE[:PORT] */
+	bool ipip;
+	const char *type_text;
+	const char *port_text;
+	bool csum;
+	bool no_csum;
+	const char *ttl_text;
+	const char *df_text;
+	const char *source_text;
+	const char *source_prefix_text;
+
+	bool given;		/* its type, or that there is none */
+	struct tunnel tunnel;
 };
 
 /* Of add-server, edit-server and del-server. */
@@ -51,6 +70,7 @@ struct server_args {
 	const char *lower_text;
 	const char *drain_text;
 	bool direct;
+	struct tunnel_args tun;
 
 	__u32 weight;
 	__u32 upper;
@@ -95,6 +115,7 @@ struct list_args {
 	bool rate;
 	bool thresholds;
 	bool persistent;
+	bool tun_info;
 	bool timeout;
 	bool info;
 	bool drops;

@@ -87,6 +87,8 @@ static void save_own_settings(FILE *out, const struct service *service)
 		fprintf(out, " --stray %s", stray_word(service->stray));
 	if (service->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
 		fprintf(out, " --expire-quiescent yes");
+	if (service->flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
+		fprintf(out, " --accept-tunneled yes");
 	if (*timeouts_text(&service->timeouts, text))
 		fprintf(out, " --timeouts %s", text);
 }
@@ -102,22 +104,26 @@ void save_service(FILE *out, const struct service *service, const char *text,
 	fputc('\n', out);
 }
 
-/* The command, -a or -e, that gives a server of the service @text its settings. */
-void save_server(FILE *out, const char *command, const struct server *server,
-		 const char *text, bool numeric)
+/*
+ * The command that adds a server to the service @text, or gives the server @is the
+ * settings of @want.
+ */
+void save_server(FILE *out, const struct server *is, const struct server *want,
+		 const char *text, bool numeric, bool ipvsadm)
 {
 	char at[ENDPOINT_TEXT];
 
-	fprintf(out, "%s %s -r %s -g", command, text,
-		save_endpoint(&server->at, server->service.protocol, numeric,
-			      at));
-	settings_save(out, NULL, server);
+	fprintf(out, "%s %s -r %s %s", is ? "-e" : "-a", text,
+		save_endpoint(&want->at, want->service.protocol, numeric, at),
+		want->tunnel.type == LBDR_TUNNEL_NONE ? "-g" : "-i");
+	settings_save(out, NULL, want);
+	tunnel_save(out, is ? &is->tunnel : NULL, &want->tunnel, ipvsadm);
 	fputc('\n', out);
 }
 
 static void save_servers(FILE *out, const struct snapshot *shot,
 			 const struct service *service, const char *text,
-			 bool numeric)
+			 const struct request *req)
 {
 	const struct server *servers;
 	size_t count;
@@ -127,7 +133,8 @@ static void save_servers(FILE *out, const struct snapshot *shot,
 	for (i = 0; i < count; i++) {
 		/* One that drains has been removed, and is on its way. */
 		if (!servers[i].draining)
-			save_server(out, "-a", &servers[i], text, numeric);
+			save_server(out, NULL, &servers[i], text, req->numeric,
+				    req->ipvsadm);
 	}
 }
 
@@ -142,7 +149,7 @@ void save_print(FILE *out, const struct snapshot *shot,
 		service = &shot->services[i];
 		save_key(&service->key, req->numeric, text);
 		save_service(out, service, text, req->ipvsadm);
-		save_servers(out, shot, service, text, req->numeric);
+		save_servers(out, shot, service, text, req);
 	}
 }
 

@@ -42,8 +42,8 @@ static struct nlmsghdr *settings_message(struct nl *nl, const struct request *re
 
 	settings_put(nlh, &req->real, req->letters,
 		     command == LBDR_CMD_SERVER_NEW);
-	if (req->real.direct)
-		mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD, LBDR_FORWARD_DR);
+	tunnel_put(nlh, &req->real.tun, &req->server, req->letters,
+		   command == LBDR_CMD_SERVER_NEW);
 	return nlh;
 }
 
@@ -91,8 +91,7 @@ static bool read_drain(const struct nlmsghdr *nlh, void *data)
 
 	if (!decode_server(nlh, &server))
 		return false;
-	if (memcmp(server.at.address, drain->at->address,
-		   sizeof(server.at.address)))
+	if (!endpoint_same_host(&server.at, drain->at))
 		return true;
 	drain->present = true;
 	drain->draining = server.draining;

@@ -58,6 +58,10 @@ static void put_flags(struct nlmsghdr *nlh, const struct request *req)
 		mask |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
 	if (req->settings.quiescent_text && req->settings.expire_quiescent)
 		flags |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
+	if (req->settings.tunneled_text)
+		mask |= LBDR_SERVICE_FLAG_ACCEPT_TUNNELED;
+	if (req->settings.tunneled_text && req->settings.accept_tunneled)
+		flags |= LBDR_SERVICE_FLAG_ACCEPT_TUNNELED;
 	if (!mask)
 		return;
 	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS, flags);

@@ -25,12 +25,21 @@ static int number_compare(__u32 a, __u32 b)
 
 int endpoint_compare(const struct endpoint *a, const struct endpoint *b)
 {
-	/* Network order compares as the numbers do. */
-	int order = memcmp(a->address, b->address, sizeof(a->address));
+	int order = number_compare(a->family, b->family);
 
+	/* Network order compares as the numbers do. */
+	if (!order)
+		order = memcmp(a->address, b->address, sizeof(a->address));
 	if (!order)
 		order = number_compare(a->port, b->port);
 	return order ? order : number_compare(a->last_port, b->last_port);
+}
+
+/* Without regard to ports. */
+bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->family == b->family &&
+	       !memcmp(a->address, b->address, sizeof(a->address));
 }
 
 /* ipvsadm's order: no mark, family, protocol, address, port; then the VRF. */

@@ -122,11 +122,14 @@ static void print_server(const char *title, const struct server *server,
 	printf("%-12s %s, %s, weight %u, %u active, %u inactive", title,
 	       server_text(server, req->numeric, text), server_state(server),
 	       server->weight, server->active, server->inactive);
+	if (server->tunnel.type != LBDR_TUNNEL_NONE)
+		printf(", tunnel %s", tunnel_text(&server->tunnel, text));
 	/* Names are those of the caller's namespace. */
 	if (server->forward == LBDR_FORWARD_LOCAL)
 		puts(", this host");
 	else if (!server->ifindex)
-		puts(", not on-link");
+		puts(server->tunnel.type == LBDR_TUNNEL_NONE ? ", not on-link" :
+							       ", no route");
 	else if (!req->netns && if_indextoname(server->ifindex, name))
 		printf(", %s\n", name);
 	else
@@ -271,11 +274,12 @@ static json_t *brief_json(const struct server *server)
 
 	if (!there(server))
 		return json_null();
-	return json_pack("{s:s, s:i, s:s, s:b, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:s, s:i, s:s, s:b, s:o, s:I, s:I, s:I, s:o}",
 			 "address", address_text(&server->at, text),
 			 "port", server->at.port,
 			 "state", server_state(server),
 			 "local", server->forward == LBDR_FORWARD_LOCAL,
+			 "tunnel", tunnel_json(&server->tunnel),
 			 "weight", (json_int_t)server->weight,
 			 "active_connections", (json_int_t)server->active,
 			 "inactive_connections", (json_int_t)server->inactive,

@@ -58,8 +58,9 @@ const struct verb verbs[VERBS] = {
 		.message = server_add_message,
 		.summary = "add a real server to a service",
 		.details =
-		"The server must be on-link, with the VIP configured and ARP for it disabled:\n"
-		"see setup-realserver.",
+		"With direct routing, the server must be on-link, with the VIP configured and\n"
+		"ARP for it disabled: see setup-realserver. With --tun it may be anywhere, also\n"
+		"of another address family; it must decapsulate: see setup-realserver --tun.",
 		.example = "add-server -t 192.0.2.63:80 -r 192.0.2.62 -w 10",
 		.ipvsadm_example = "-a -t 192.0.2.63:80 -r 192.0.2.62 -g -w 10",
 	},

@@ -247,6 +247,39 @@ const char *entry_word(__u8 entry)
 	return choice_word(entry, entry_names, ARRAY_SIZE(entry_names));
 }
 
+const char *forward_word(__u8 forward)
+{
+	return choice_word(forward, forward_names, ARRAY_SIZE(forward_names));
+}
+
+int parse_tunnel(const char *text, __u8 *type)
+{
+	if (!strcmp(text, "dr"))
+		text = tunnel_names[LBDR_TUNNEL_NONE];
+	if (parse_choice(text, tunnel_names, ARRAY_SIZE(tunnel_names), type))
+		return fault("invalid tunnel '%s': must be none, ipip, gre or gue",
+			     text);
+	return 0;
+}
+
+const char *tunnel_word(__u8 type)
+{
+	return choice_word(type, tunnel_names, ARRAY_SIZE(tunnel_names));
+}
+
+int parse_tunnel_df(const char *text, __u8 *df)
+{
+	if (parse_choice(text, tunnel_df_names, ARRAY_SIZE(tunnel_df_names), df))
+		return fault("invalid --tun-df '%s': must be inherit, set or clear",
+			     text);
+	return 0;
+}
+
+const char *tunnel_df_word(__u8 df)
+{
+	return choice_word(df, tunnel_df_names, ARRAY_SIZE(tunnel_df_names));
+}
+
 int parse_yes(const char *option, const char *text, bool *yes)
 {
 	*yes = !strcmp(text, "yes");

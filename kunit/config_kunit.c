@@ -142,10 +142,11 @@ static int change_server(struct lbdr_config *config, u16 port, u32 n,
 		goto out;
 	}
 	if (op == OP_ADD) {
-		err = lbdr_config_server_add(config, service, &addr, &settings);
+		err = lbdr_config_server_add(config, service, LBDR_V4, &addr,
+					     &settings);
 		goto out;
 	}
-	server = lbdr_config_server(config, service, &addr);
+	server = lbdr_config_server(config, service, LBDR_V4, &addr);
 	if (IS_ERR(server))
 		err = PTR_ERR(server);
 	else if (op == OP_SET)
@@ -646,7 +647,7 @@ static void config_many_test(struct kunit *test)
 		err = lbdr_config_begin(config, c->ln, true, NULL) ?:
 		      lbdr_config_server_add(config,
 					     lbdr_config_service(config, &key),
-					     &addr, &settings) ?:
+					     LBDR_V4, &addr, &settings) ?:
 		      lbdr_config_commit(config);
 		lbdr_config_end(config);
 		if (rcu_access_pointer(live(test, 80)->pool) != pool)

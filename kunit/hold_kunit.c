@@ -116,9 +116,9 @@ static int stage_server(struct lbdr_config *config, const struct step *step)
 	if (IS_ERR(service))
 		return PTR_ERR(service);
 	if (step->op == ADD)
-		return lbdr_config_server_add(config, service, &addr,
+		return lbdr_config_server_add(config, service, LBDR_V4, &addr,
 					      &settings);
-	server = lbdr_config_server(config, service, &addr);
+	server = lbdr_config_server(config, service, LBDR_V4, &addr);
 	if (IS_ERR(server))
 		return PTR_ERR(server);
 	if (step->op == DEL)

@@ -465,12 +465,13 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_flush);
 
 static struct lbdr_staged_server *
 lbdr_staged_find(const struct lbdr_staged_service *staged,
-		 const union nf_inet_addr *addr)
+		 enum lbdr_family family, const union nf_inet_addr *addr)
 {
 	struct lbdr_staged_server *server;
 
 	list_for_each_entry(server, &staged->servers, list)
-		if (nf_inet_addr_cmp(&server->addr, addr))
+		if (server->family == family &&
+		    nf_inet_addr_cmp(&server->addr, addr))
 			return server;
 	return NULL;
 }
@@ -481,6 +482,7 @@ lbdr_staged_find(const struct lbdr_staged_service *staged,
  */
 static int lbdr_config_live_server(struct lbdr_config *config,
 				   const struct lbdr_staged_service *staged,
+				   enum lbdr_family family,
 				   const union nf_inet_addr *addr,
 				   struct lbdr_server **live)
 {
@@ -492,13 +494,14 @@ static int lbdr_config_live_server(struct lbdr_config *config,
 	service = lbdr_service_find(config->ln, &staged->key);
 	if (!service || service->generation != staged->generation)
 		return -EAGAIN;
-	*live = lbdr_server_find(service, addr);
+	*live = lbdr_server_find(service, family, addr);
 	return 0;
 }
 
 static struct lbdr_staged_server *
 lbdr_config_stage_server(struct lbdr_config *config,
 			 struct lbdr_staged_service *staged,
+			 enum lbdr_family family,
 			 const union nf_inet_addr *addr)
 {
 	struct lbdr_staged_server *server;
@@ -507,6 +510,7 @@ lbdr_config_stage_server(struct lbdr_config *config,
 	if (IS_ERR(server))
 		return server;
 	server->addr = *addr;
+	server->family = family;
 	server->present = true;
 	config->fresh_server = server;
 	list_add_tail(&server->list, &staged->servers);
@@ -517,6 +521,7 @@ lbdr_config_stage_server(struct lbdr_config *config,
  * lbdr_config_server() - Get the staged state of a server, to change it
  * @config: the transaction
  * @staged: its service, present
+ * @family: family of the server's address
  * @addr: the server's address
  *
  * The caller may change &lbdr_staged_server.settings. Those of a held server have
@@ -528,23 +533,24 @@ lbdr_config_stage_server(struct lbdr_config *config,
  */
 struct lbdr_staged_server *
 lbdr_config_server(struct lbdr_config *config,
-		   struct lbdr_staged_service *staged,
+		   struct lbdr_staged_service *staged, enum lbdr_family family,
 		   const union nf_inet_addr *addr)
 {
-	struct lbdr_staged_server *server = lbdr_staged_find(staged, addr);
+	struct lbdr_staged_server *server;
 	struct lbdr_server *live;
 	int err;
 
 	lbdr_config_assert_stable(config);
 
+	server = lbdr_staged_find(staged, family, addr);
 	if (server)
 		return server->present ? server : ERR_PTR(-ENOENT);
-	err = lbdr_config_live_server(config, staged, addr, &live);
+	err = lbdr_config_live_server(config, staged, family, addr, &live);
 	if (err)
 		return ERR_PTR(err);
 	if (!live)
 		return ERR_PTR(-ENOENT);
-	server = lbdr_config_stage_server(config, staged, addr);
+	server = lbdr_config_stage_server(config, staged, family, addr);
 	if (IS_ERR(server))
 		return server;
 	server->live = true;
@@ -561,7 +567,8 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server);
  * lbdr_config_server_add() - Stage a new server
  * @config: the transaction
  * @staged: its service, present
- * @addr: the server's address, of the service's family
+ * @family: family of the server's address: the service's, or any if @settings has a tunnel
+ * @addr: the server's address
  * @settings: its settings
  *
  * Adding a draining or held server again cancels the drain or the hold and applies
@@ -573,12 +580,13 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server);
  */
 int lbdr_config_server_add(struct lbdr_config *config,
 			   struct lbdr_staged_service *staged,
+			   enum lbdr_family family,
 			   const union nf_inet_addr *addr,
 			   const struct lbdr_server_settings *settings)
 {
 	struct lbdr_staged_server *server;
 
-	server = lbdr_config_server(config, staged, addr);
+	server = lbdr_config_server(config, staged, family, addr);
 	if (!IS_ERR(server)) {
 		if (!server->settings.drain && !server->settings.hold)
 			return -EEXIST;
@@ -595,13 +603,13 @@ int lbdr_config_server_add(struct lbdr_config *config,
 	if (staged->n_servers >= LBDR_SERVER_MAX)
 		return -ENOSPC;
 
-	server = lbdr_staged_find(staged, addr);
+	server = lbdr_staged_find(staged, family, addr);
 	if (server) {
 		server->present = true;
 		server->to_tail = true;
 		list_move_tail(&server->list, &staged->servers);
 	} else {
-		server = lbdr_config_stage_server(config, staged, addr);
+		server = lbdr_config_stage_server(config, staged, family, addr);
 		if (IS_ERR(server))
 			return PTR_ERR(server);
 	}

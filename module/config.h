@@ -14,11 +14,13 @@
 #include "pool.h"
 #include "server.h"
 #include "service.h"
+#include "tunnel.h"
 
 /**
  * struct lbdr_staged_server - a staged change of one server
  * @list: in &lbdr_staged_service.servers, in the order of adding
  * @addr: the server's address
+ * @family: family of @addr
  * @present: the server is to exist
  * @live: the server existed when this was staged
  * @to_tail: it is to become the last in the order of adding
@@ -27,6 +29,7 @@
 struct lbdr_staged_server {
 	struct list_head		list;
 	union nf_inet_addr		addr;
+	enum lbdr_family		family;
 	bool				present;
 	bool				live;
 	bool				to_tail;
@@ -40,6 +43,9 @@ struct lbdr_staged_server {
  * @created: @server is new
  * @changed: set at publication: the server changes
  * @was_held: set at publication: the server was held before
+ * @changed: set at publication: @staged changes the server
+ * @retunnel: @staged changes the tunnel of a server that is not new
+ * @tunnel: if @retunnel, the new tunnel, or NULL for direct routing
  */
 struct lbdr_config_entry {
 	struct lbdr_server			*server;
@@ -47,6 +53,8 @@ struct lbdr_config_entry {
 	bool					created;
 	bool					changed;
 	bool					was_held;
+	bool					retunnel;
+	struct lbdr_server_tunnel			*tunnel;
 };
 
 /**
@@ -195,10 +203,11 @@ void lbdr_config_service_hold(struct lbdr_config *config,
 void lbdr_config_flush(struct lbdr_config *config);
 struct lbdr_staged_server *
 lbdr_config_server(struct lbdr_config *config,
-		   struct lbdr_staged_service *staged,
+		   struct lbdr_staged_service *staged, enum lbdr_family family,
 		   const union nf_inet_addr *addr);
 int lbdr_config_server_add(struct lbdr_config *config,
 			   struct lbdr_staged_service *staged,
+			   enum lbdr_family family,
 			   const union nf_inet_addr *addr,
 			   const struct lbdr_server_settings *settings);
 void lbdr_config_server_del(struct lbdr_config *config,

@@ -79,7 +79,7 @@ lbdr_staged_server_of(const struct lbdr_staged_service *staged,
 	const struct lbdr_staged_server *each;
 
 	list_for_each_entry(each, &staged->servers, list)
-		if (nf_inet_addr_cmp(&each->addr, &server->addr))
+		if (lbdr_server_is(server, each->family, &each->addr))
 			return each;
 	return NULL;
 }
@@ -128,7 +128,8 @@ static int lbdr_staged_append_added(struct lbdr_net *ln,
 		    (!staged->whole && change->live && !change->to_tail))
 			continue;
 		server = staged->created ? NULL :
-					   lbdr_server_find(service, &change->addr);
+					   lbdr_server_find(service, change->family,
+							    &change->addr);
 		if (server) {
 			lbdr_staged_append(staged, server, change, false);
 			continue;
@@ -138,12 +139,50 @@ static int lbdr_staged_append_added(struct lbdr_net *ln,
 			continue;
 		if (lbdr_limit_servers(ln))
 			return -EDQUOT;
-		server = lbdr_server_alloc(ln, service, &change->addr,
-					   &change->settings);
+		server = lbdr_server_alloc(ln, service, change->family,
+					   &change->addr, &change->settings);
 		if (!server)
 			return -ENOMEM;
 		server->number = ++service->last_number;
 		lbdr_staged_append(staged, server, change, true);
+	}
+	return 0;
+}
+
+/*
+ * Allocates the tunnels of servers whose tunnel changes, and registers the hooks that
+ * tunnels need.
+ */
+static int lbdr_staged_prepare_tunnels(struct lbdr_net *ln,
+				       struct lbdr_staged_service *staged)
+{
+	const struct lbdr_tunnel_settings *tunnel;
+	struct lbdr_server_settings settings;
+	struct lbdr_config_entry *entry;
+	int err;
+	u32 i;
+
+	for (i = 0; i < staged->n_entries; i++) {
+		entry = &staged->entries[i];
+		if (!entry->staged)
+			continue;
+		tunnel = &entry->staged->settings.tunnel;
+		if (tunnel->type != LBDR_TUNNEL_NONE) {
+			err = lbdr_hook_register_tunnel(ln, entry->staged->family);
+			if (err)
+				return err;
+		}
+		if (entry->created)
+			continue;
+		lbdr_server_settings(entry->server, &settings);
+		entry->retunnel = !lbdr_tunnel_settings_equal(&settings.tunnel,
+							      tunnel);
+		if (!entry->retunnel || tunnel->type == LBDR_TUNNEL_NONE)
+			continue;
+		entry->tunnel = lbdr_tunnel_alloc(tunnel, entry->staged->family);
+		if (!entry->tunnel)
+			return -ENOMEM;
+		cond_resched();
 	}
 	return 0;
 }
@@ -162,7 +201,8 @@ static int lbdr_staged_list_servers(struct lbdr_net *ln,
 		return -ENOMEM;
 	if (!staged->whole)
 		lbdr_staged_append_live(staged);
-	return lbdr_staged_append_added(ln, staged);
+	return lbdr_staged_append_added(ln, staged) ?:
+	       lbdr_staged_prepare_tunnels(ln, staged);
 }
 
 /**
@@ -291,9 +331,11 @@ static void lbdr_config_unprepare(struct lbdr_config *config)
 		if (staged->pool)
 			lbdr_pool_free_rcu(staged->pool);
 		lbdr_sched_state_free(&staged->sched, staged->state);
-		for (i = 0; i < staged->n_entries; i++)
+		for (i = 0; i < staged->n_entries; i++) {
 			if (staged->entries[i].created)
 				lbdr_server_put(staged->entries[i].server);
+			lbdr_tunnel_free(staged->entries[i].tunnel);
+		}
 		kvfree(staged->entries);
 		if (staged->created)
 			lbdr_service_free_unpublished(staged->service);
@@ -495,6 +537,7 @@ err_entry:
 	lbdr_config_unlink(config);
 err_prepare:
 	lbdr_config_unprepare(config);
+	lbdr_hook_update_tunnel(config->ln);
 	return err;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_commit);

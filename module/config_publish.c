@@ -13,9 +13,12 @@
 
 #include "config.h"
 #include "hold.h"
+#include "hook.h"
 #include "notify.h"
 #include "range.h"
 #include "sched.h"
+#include "server.h"
+#include "tunnel.h"
 #include "vip.h"
 
 /* Servers that are reported with one hold of lbdr_net.lock */
@@ -190,6 +193,19 @@ static void lbdr_staged_apply(struct lbdr_staged_service *staged,
 	}
 }
 
+static void lbdr_staged_apply_tunnels(struct lbdr_staged_service *staged)
+{
+	struct lbdr_config_entry *entry;
+	u32 i;
+
+	for (i = 0; i < staged->n_entries; i++) {
+		entry = &staged->entries[i];
+		if (entry->retunnel)
+			lbdr_tunnel_free(lbdr_server_set_tunnel(entry->server,
+								entry->tunnel));
+	}
+}
+
 /*
  * Settings take effect in two steps: what lets more connections in before the
  * new pool, what keeps connections out after it. So a packet that sees the old
@@ -227,6 +243,7 @@ static void lbdr_config_publish_change(struct lbdr_config *config,
 		lbdr_pool_wait(ln, service);
 	lbdr_config_publish_servers(config, staged);
 	lbdr_staged_apply(staged, lbdr_server_apply);
+	lbdr_staged_apply_tunnels(staged);
 	lbdr_config_notify_servers(config, staged);
 	service->generation = lbdr_changed(ln);
 }
@@ -340,6 +357,7 @@ void lbdr_config_publish(struct lbdr_config *config)
 	lbdr_hold_count(ln, -held);
 	lbdr_unlock(ln);
 	lbdr_vips_update(ln, lbdr_config_remove_services(config));
+	lbdr_hook_update_tunnel(ln);
 	lbdr_lock(ln);
 	lbdr_config_publish_net(config);
 	ln->publishing = false;
@@ -363,6 +381,7 @@ void lbdr_config_clear(struct lbdr_net *ln)
 	lbdr_range_clear(ln);
 	list_for_each_entry_safe(service, next, &ln->service_list, list)
 		lbdr_config_remove_service(ln, service, NULL);
+	lbdr_hook_update_tunnel(ln);
 	lbdr_vips_update(ln, true);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_clear);

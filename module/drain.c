@@ -93,7 +93,8 @@ static int lbdr_drain_stage(struct lbdr_config *config)
 		service = lbdr_config_service(config, &server->service->key);
 		if (IS_ERR(service))
 			return PTR_ERR(service);
-		staged = lbdr_config_server(config, service, &server->addr);
+		staged = lbdr_config_server(config, service, server->family,
+					    &server->addr);
 		if (IS_ERR(staged))
 			return PTR_ERR(staged);
 		lbdr_config_server_del(config, service, staged);

@@ -184,7 +184,7 @@ static int lbdr_hold_stage_server(struct lbdr_config *config,
 	service = lbdr_config_service(config, &server->service->key);
 	if (IS_ERR(service))
 		return PTR_ERR(service);
-	staged = lbdr_config_server(config, service, &server->addr);
+	staged = lbdr_config_server(config, service, server->family, &server->addr);
 	if (IS_ERR(staged))
 		return PTR_ERR(staged);
 	lbdr_config_server_del(config, service, staged);

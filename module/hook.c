@@ -18,7 +18,7 @@
  *	    |                           |
  *	state, time stamp, statistics <-'
  *	    |
- *	transmit (xmit_dr.c) to the server's MAC
+ *	transmit to the server's MAC (xmit_dr.c), or through its tunnel (xmit_tunnel.c)
  *
  * Context: rcu_read_lock() held, in softirq; BH may be enabled for packets that
  * NFQUEUE or a socket of this host sends. BH is disabled before a packet is parsed,
@@ -33,6 +33,9 @@
  * - PREROUTING after the mangle table, which sets marks, while there is a fwmark
  *   service. Packets that the first hook has forwarded do not reach this hook.
  * - LOCAL_OUT for clients on this host.
+ *
+ * Hook of a family, registered while there are tunnel servers of this family: PREROUTING,
+ * for ICMP errors about tunnelled packets (tunnel_error.c).
  */
 #include <linux/etherdevice.h>
 #include <linux/inetdevice.h>
@@ -59,6 +62,8 @@
 #include "state.h"
 #include "stats.h"
 #include "symbols.h"
+#include "tunnel.h"
+#include "tunnel_error.h"
 #include "vip.h"
 #include "xmit.h"
 
@@ -95,26 +100,43 @@ static __always_inline void lbdr_hook_count(const struct lbdr_server *server,
 }
 
 /*
- * The server's address is not on-link: it is local, behind a gateway, or unreachable.
- * A packet to a local server is counted at the place that has added its connection.
+ * The server's address is local, or not reachable by the method of the server. A packet
+ * to a local server is counted at the place that has added its connection.
  */
 static noinline unsigned int
-lbdr_hook_send_off_link(struct lbdr_net *ln, struct sk_buff *skb,
-			const struct lbdr_flow *flow,
-			struct lbdr_server *server,
-			const struct lbdr_conn *conn,
-			const struct lbdr_route *route)
+lbdr_hook_send_local(struct sk_buff *skb, const struct lbdr_flow *flow,
+		     struct lbdr_server *server, const struct lbdr_conn *conn,
+		     const struct lbdr_route *route)
 {
-	if (!route->local && (!route->dst || server->xmit->onlink)) {
-		lbdr_drop(ln, server->service, route->why);
+	if (!route->local) {
+		lbdr_drop(server->ln, server->service, route->why);
 		return NF_DROP;
 	}
-	if (!route->local || !conn || conn->place == flow->place)
+	if (!conn || conn->place == flow->place)
 		lbdr_hook_count(server, skb, flow);
-	if (route->local)
-		return NF_ACCEPT;
-	return server->xmit->xmit[flow->family](ln, skb, server, route,
-						flow->local);
+	return NF_ACCEPT;
+}
+
+/* Forwards a packet through the tunnel of its server. */
+static noinline unsigned int
+lbdr_hook_send_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
+		      struct lbdr_server *server,
+		      const struct lbdr_server_tunnel *tunnel,
+		      const struct lbdr_conn *conn)
+{
+	const struct lbdr_route *route;
+	struct lbdr_nexthop *nexthop;
+
+	nexthop = lbdr_nexthop_in_domain(server->nexthop, lbdr_flow_domain(flow));
+	if (!nexthop) {
+		lbdr_drop(server->ln, server->service, LBDR_DROP_MEMORY);
+		return NF_DROP;
+	}
+	route = lbdr_nexthop_tunnel_route(nexthop);
+	if (unlikely(route->local || !route->dst))
+		return lbdr_hook_send_local(skb, flow, server, conn, route);
+	lbdr_hook_count(server, skb, flow);
+	return lbdr_xmit_tunnel(skb, flow, server, tunnel, nexthop, route);
 }
 
 /* Forwards a packet to a server. @conn: its connection, or NULL if it is new or has none */
@@ -124,10 +146,14 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	       const struct lbdr_flow *flow, struct lbdr_server *server,
 	       const struct lbdr_conn *conn)
 {
+	const struct lbdr_server_tunnel *tunnel = rcu_dereference(server->tunnel);
 	struct lbdr_nexthop *nexthop = server->nexthop;
 	u16 domain = lbdr_flow_domain_of(flow, family);
 	const struct lbdr_route *route;
 
+	/* Before the route: the server's address may be of the other family. */
+	if (unlikely(tunnel))
+		return lbdr_hook_send_tunnel(skb, flow, server, tunnel, conn);
 	if (unlikely(domain)) {
 		nexthop = lbdr_nexthop_in_domain(nexthop, domain);
 		if (!nexthop) {
@@ -137,12 +163,8 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 	route = lbdr_nexthop_route_of(ln, nexthop, family);
 	if (unlikely(!route->link))
-		return lbdr_hook_send_off_link(ln, skb, flow, server, conn,
-					       route);
+		return lbdr_hook_send_local(skb, flow, server, conn, route);
 	lbdr_hook_count(server, skb, flow);
-	/* DR is called directly, so the compiler inlines it and no retpoline is needed. */
-	if (unlikely(server->xmit != &lbdr_xmit_dr))
-		return server->xmit->xmit[family](ln, skb, server, route, local);
 	return family == LBDR_V4 ?
 	       lbdr_xmit_dr4(ln, skb, server, route, local) :
 	       lbdr_xmit_dr6(ln, skb, server, route, local);
@@ -572,6 +594,36 @@ static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
 	return lbdr_hook_walk_other(ln, skb, LBDR_V6, true, LBDR_PLACE_ENTRY, NULL);
 }
 
+/* Other packets than ICMP cost only the comparison of the protocol. */
+static unsigned int lbdr_hook_tunnel(struct lbdr_net *ln, struct sk_buff *skb,
+				     enum lbdr_family outer)
+{
+	unsigned int verdict;
+
+	if (!lbdr_hook_to_this_host(skb))
+		return NF_ACCEPT;
+	local_bh_disable();
+	verdict = lbdr_tunnel_error(ln, skb, outer);
+	local_bh_enable();
+	return verdict;
+}
+
+static unsigned int lbdr_hook_tunnel4(void *priv, struct sk_buff *skb,
+				      const struct nf_hook_state *state)
+{
+	if (likely(ip_hdr(skb)->protocol != IPPROTO_ICMP))
+		return NF_ACCEPT;
+	return lbdr_hook_tunnel(priv, skb, LBDR_V4);
+}
+
+static unsigned int lbdr_hook_tunnel6(void *priv, struct sk_buff *skb,
+				      const struct nf_hook_state *state)
+{
+	if (likely(ipv6_hdr(skb)->nexthdr != IPPROTO_ICMPV6))
+		return NF_ACCEPT;
+	return lbdr_hook_tunnel(priv, skb, LBDR_V6);
+}
+
 #define LBDR_HOOK(family, function, place, prio) {	\
 	.hook		= function,			\
 	.pf		= NFPROTO_ ## family,		\
@@ -605,6 +657,12 @@ static const struct nf_hook_ops lbdr_hooks[LBDR_HOOKS][LBDR_FAMILIES] = {
 		[LBDR_V6] = LBDR_HOOK(IPV6, lbdr_hook_marked6, PRE_ROUTING,
 				      NF_IP6_PRI_MANGLE + 1),
 	},
+	[LBDR_HOOK_TUNNEL] = {
+		[LBDR_V4] = LBDR_HOOK(IPV4, lbdr_hook_tunnel4, PRE_ROUTING,
+				      NF_IP_PRI_CONNTRACK - 1),
+		[LBDR_V6] = LBDR_HOOK(IPV6, lbdr_hook_tunnel6, PRE_ROUTING,
+				      NF_IP6_PRI_CONNTRACK - 1),
+	},
 };
 
 /**
@@ -625,167 +683,4 @@ void lbdr_hook_net_init(struct lbdr_net *ln)
 	for (hook = 0; hook < LBDR_HOOKS; hook++)
 		for (family = 0; family < LBDR_FAMILIES; family++)
 			ln->hooks[hook][family].priv = ln;
-}
-
-static int lbdr_hook_on(struct lbdr_net *ln, int hook, enum lbdr_family family)
-{
-	int err = 0;
-
-	lockdep_assert_held(&ln->config);
-
-	if (!ln->hooked[hook][family])
-		err = nf_register_net_hook(ln->net, &ln->hooks[hook][family]);
-	if (!err)
-		ln->hooked[hook][family] = true;
-	return err;
-}
-
-static void lbdr_hook_off(struct lbdr_net *ln, int hook, enum lbdr_family family)
-{
-	lockdep_assert_held(&ln->config);
-
-	if (ln->hooked[hook][family])
-		nf_unregister_net_hook(ln->net, &ln->hooks[hook][family]);
-	ln->hooked[hook][family] = false;
-}
-
-/**
- * lbdr_hook_register() - Register the hooks of a family
- * @ln: the namespace
- * @family: the family
- *
- * Also enables the kernel's reassembly of fragments before the hooks. Reassembly applies
- * to all packets of the namespace, since fragments have no ports.
- *
- * Context: process, may sleep; lbdr_net.config held.
- * Return: 0 or a negative error.
- */
-int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
-{
-	int err;
-
-	err = lbdr_defrag_enable(ln->net, family);
-	if (err)
-		return err;
-	err = lbdr_hook_on(ln, ln->entry, family);
-	if (err)
-		goto err_entry;
-	err = lbdr_hook_on(ln, LBDR_HOOK_LOCAL, family);
-	if (err)
-		goto err_local;
-	err = lbdr_ingress_enable(ln);
-	if (err)
-		goto err_ingress;
-	return 0;
-
-err_ingress:
-	lbdr_hook_off(ln, LBDR_HOOK_LOCAL, family);
-err_local:
-	lbdr_hook_off(ln, ln->entry, family);
-err_entry:
-	lbdr_defrag_disable(ln->net, family);
-	return err;
-}
-
-/**
- * lbdr_hook_unregister() - Unregister the hooks of a family
- * @ln: the namespace
- * @family: the family
- *
- * Packets may run in the hooks until a grace period has passed.
- *
- * Context: process, may sleep; lbdr_net.config held.
- */
-void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
-{
-	if (!ln->n_services[LBDR_V4] && !ln->n_services[LBDR_V6])
-		lbdr_ingress_disable(ln);
-	lbdr_hook_off(ln, LBDR_HOOK_LOCAL, family);
-	lbdr_hook_off(ln, ln->entry, family);
-	lbdr_defrag_disable(ln->net, family);
-}
-
-/**
- * lbdr_hook_register_marked() - Register the hook of a family's fwmark services
- * @ln: the namespace
- * @family: the family
- *
- * Context: process, may sleep; lbdr_net.config held.
- * Return: 0 or a negative error.
- */
-int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
-{
-	return lbdr_hook_on(ln, LBDR_HOOK_MARKED, family);
-}
-
-/**
- * lbdr_hook_unregister_marked() - Unregister the hook of a family's fwmark services
- * @ln: the namespace
- * @family: the family
- *
- * Context: process, may sleep; lbdr_net.config held.
- */
-void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family)
-{
-	lbdr_hook_off(ln, LBDR_HOOK_MARKED, family);
-}
-
-/* The other one of the two entries. */
-static u8 lbdr_hook_other_entry(u8 entry)
-{
-	return entry == LBDR_ENTRY_INPUT ? LBDR_ENTRY_PREROUTING :
-					   LBDR_ENTRY_INPUT;
-}
-
-/**
- * lbdr_hook_entry_change() - Change the entry, first step: register the new hooks
- * @ln: the namespace
- * @entry: LBDR_ENTRY_PREROUTING or LBDR_ENTRY_INPUT, not the present entry
- *
- * Both hooks are registered until lbdr_hook_entry_finish(). So every packet passes at
- * least one hook, including a packet that was between PREROUTING and LOCAL_IN when the
- * PREROUTING hook was registered. The first hook that a packet passes forwards it.
- *
- * Context: process, may sleep; lbdr_net.config held, and not released before
- * lbdr_hook_entry_finish().
- * Return: 0, or a negative error, and nothing is changed.
- */
-int lbdr_hook_entry_change(struct lbdr_net *ln, u8 entry)
-{
-	enum lbdr_family family;
-	int err;
-
-	for (family = 0; family < LBDR_FAMILIES; family++) {
-		if (!ln->n_services[family])
-			continue;
-		err = lbdr_hook_on(ln, entry, family);
-		if (err)
-			goto err;
-	}
-	WRITE_ONCE(ln->entry, entry);
-	return 0;
-
-err:
-	for (family = 0; family < LBDR_FAMILIES; family++)
-		lbdr_hook_off(ln, entry, family);
-	return err;
-}
-
-/**
- * lbdr_hook_entry_finish() - Change the entry, second step: unregister the old hooks
- * @ln: the namespace
- *
- * Waits for a grace period first.
- *
- * Context: process, may sleep; lbdr_net.config held since
- * lbdr_hook_entry_change(), lbdr_net.lock not held.
- */
-void lbdr_hook_entry_finish(struct lbdr_net *ln)
-{
-	u8 old = lbdr_hook_other_entry(ln->entry);
-	enum lbdr_family family;
-
-	synchronize_rcu();
-	for (family = 0; family < LBDR_FAMILIES; family++)
-		lbdr_hook_off(ln, old, family);
 }

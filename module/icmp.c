@@ -11,6 +11,7 @@
 #include <linux/icmpv6.h>
 #include <net/icmp.h>
 #include <net/ip6_route.h>
+#include <net/l3mdev.h>
 #include <net/route.h>
 
 #include "icmp.h"
@@ -32,6 +33,7 @@ void lbdr_icmp4(struct net *net, struct sk_buff *skb, u8 type, u8 code,
 {
 	struct flowi4 fl4 = {
 		.daddr = ip_hdr(skb)->saddr,
+		.flowi4_oif = l3mdev_master_ifindex(skb->dev),
 	};
 	struct rtable *rt = ip_route_output_key(net, &fl4);
 
@@ -40,6 +42,14 @@ void lbdr_icmp4(struct net *net, struct sk_buff *skb, u8 type, u8 code,
 	skb_dst_drop(skb);
 	skb_dst_set(skb, &rt->dst);
 	icmp_send(skb, type, code, htonl(info));
+}
+
+/* A link-local source is on the device of the packet. Others are in its L3 domain. */
+static int lbdr_icmp6_oif(const struct sk_buff *skb)
+{
+	if (ipv6_addr_type(&ipv6_hdr(skb)->saddr) & IPV6_ADDR_LINKLOCAL)
+		return skb->dev->ifindex;
+	return l3mdev_master_ifindex(skb->dev);
 }
 
 /**
@@ -59,7 +69,7 @@ void lbdr_icmp6(struct net *net, struct sk_buff *skb, u8 type, u8 code,
 {
 	struct flowi6 fl6 = {
 		.daddr = ipv6_hdr(skb)->saddr,
-		.flowi6_oif = skb->dev->ifindex,
+		.flowi6_oif = lbdr_icmp6_oif(skb),
 	};
 	struct dst_entry *dst = ip6_route_output(net, NULL, &fl6);
 

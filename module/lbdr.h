@@ -46,10 +46,11 @@
 
 #define LBDR_MODULE_VERSION	"0.1"
 
-/* Hooks of a family: LBDR_ENTRY_PREROUTING, LBDR_ENTRY_INPUT, and two more */
+/* Hooks of a family: LBDR_ENTRY_PREROUTING, LBDR_ENTRY_INPUT, and three more */
 enum lbdr_hook {
 	LBDR_HOOK_LOCAL = LBDR_ENTRY_INPUT + 1,
 	LBDR_HOOK_MARKED,
+	LBDR_HOOK_TUNNEL,
 	LBDR_HOOKS
 };
 
@@ -100,6 +101,8 @@ enum lbdr_hook {
  * @n_services: linked services of each family; hooks are registered while the number is
  *	not 0; WRITE_ONCE() under @config
  * @n_marked: fwmark services of each family, which need LBDR_HOOK_MARKED; @config
+ * @n_tunnels: tunnel servers by the family of their address, which need LBDR_HOOK_TUNNEL;
+ *	changed under @config and @lock
  * @entry: LBDR_ENTRY_PREROUTING or LBDR_ENTRY_INPUT, the entry whose hooks are
  *	registered; WRITE_ONCE() under @config
  * @stale: services whose pool does not contain the latest changes of their servers;
@@ -164,6 +167,7 @@ struct lbdr_net {
 	struct list_head	service_list;
 	u32			n_services[LBDR_FAMILIES];
 	u32			n_marked[LBDR_FAMILIES];
+	u32			n_tunnels[LBDR_FAMILIES];
 	u8			entry;
 	struct list_head	stale;
 	struct delayed_work	pool_work;

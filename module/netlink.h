@@ -67,6 +67,8 @@ void lbdr_netlink_exit(void);
 /* netlink_key.c */
 int lbdr_nl_parse_family(const struct nlattr *attr,
 			 struct netlink_ext_ack *extack);
+enum lbdr_family lbdr_nl_addr_family(const struct nlattr *attr,
+				     enum lbdr_family fallback);
 int lbdr_nl_parse_addr(const struct nlattr *attr, enum lbdr_family family,
 		       union nf_inet_addr *addr, struct netlink_ext_ack *extack);
 int lbdr_nl_parse_unicast(const struct nlattr *attr, enum lbdr_family family,
@@ -126,6 +128,14 @@ int lbdr_nl_put_counts(struct sk_buff *msg, int attr,
 int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 			 u8 cmd, const struct lbdr_service *service,
 			 struct netlink_callback *cb);
+
+/* netlink_tunnel.c */
+int lbdr_nl_parse_tunnel(const struct lbdr_nl_cmd *cmd,
+			 const struct lbdr_service_key *service,
+			 enum lbdr_family family, const union nf_inet_addr *addr,
+			 struct lbdr_tunnel_settings *tunnel);
+int lbdr_nl_put_tunnel(struct sk_buff *msg, enum lbdr_family family,
+		       const struct lbdr_tunnel_settings *tunnel);
 
 /* netlink_server.c */
 int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,

@@ -34,6 +34,7 @@
  * @has_domain: the request has an L3 domain
  * @has_vip: the request has a VIP
  * @has_server: the request has the address of a server
+ * @server_family: its family, which is not @family if the server has a tunnel
  * @has_service: the request has the key of a service
  */
 struct lbdr_conn_filter {
@@ -53,6 +54,7 @@ struct lbdr_conn_filter {
 	bool			has_domain;
 	bool			has_vip;
 	bool			has_server;
+	enum lbdr_family	server_family;
 	bool			has_service;
 };
 
@@ -70,6 +72,20 @@ static int lbdr_nl_parse_filter_addr(const struct nlattr *attr, int family,
 		return -EINVAL;
 	}
 	return lbdr_nl_parse_addr(attr, family, addr, extack);
+}
+
+/* Parses the address of a server, whose length tells its family. */
+static int lbdr_nl_parse_filter_server(const struct nlattr *attr,
+				       struct lbdr_conn_filter *filter,
+				       struct netlink_ext_ack *extack)
+{
+	if (!attr)
+		return 0;
+	filter->has_server = true;
+	filter->server_family = nla_len(attr) == sizeof(struct in_addr) ?
+				LBDR_V4 : LBDR_V6;
+	return lbdr_nl_parse_addr(attr, filter->server_family, &filter->server,
+				  extack);
 }
 
 /* Parses the limits in milliseconds. An absent limit matches all connections. */
@@ -111,9 +127,8 @@ static int lbdr_nl_parse_filter(struct lbdr_net *ln, struct nlattr **attrs,
 	      lbdr_nl_parse_filter_addr(attrs[LBDR_A_CONN_VIRTUAL_ADDRESS],
 					filter->family, &filter->vip,
 					&filter->has_vip, extack) ?:
-	      lbdr_nl_parse_filter_addr(attrs[LBDR_A_CONN_SERVER_ADDRESS],
-					filter->family, &filter->server,
-					&filter->has_server, extack);
+	      lbdr_nl_parse_filter_server(attrs[LBDR_A_CONN_SERVER_ADDRESS],
+					  filter, extack);
 	if (err)
 		return err;
 
@@ -213,7 +228,9 @@ static bool lbdr_nl_conn_matches(const struct lbdr_conn *conn,
 	if (filter->has_vip && memcmp(tuple.vip, &filter->vip, len))
 		return false;
 	if (filter->has_server &&
-	    memcmp(&conn->server->addr, &filter->server, len))
+	    (conn->server->family != filter->server_family ||
+	     memcmp(&conn->server->addr, &filter->server,
+		    sizeof(filter->server))))
 		return false;
 	/* A dead server's service may be removed. */
 	if (filter->has_service &&

@@ -143,8 +143,8 @@ static const struct nla_policy lbdr_service_new_nl_policy[LBDR_A_SERVICE_BATCH +
 		NLA_POLICY_FULL_RANGE(NLA_U32, &lbdr_a_service_sched_size_range),
 	[LBDR_A_SERVICE_REFUSE] = NLA_POLICY_MAX(NLA_U8, 2),
 	[LBDR_A_SERVICE_STRAY] = NLA_POLICY_MAX(NLA_U8, 3),
-	[LBDR_A_SERVICE_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x3),
-	[LBDR_A_SERVICE_FLAGS_MASK] = NLA_POLICY_MASK(NLA_U32, 0x3),
+	[LBDR_A_SERVICE_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x7),
+	[LBDR_A_SERVICE_FLAGS_MASK] = NLA_POLICY_MASK(NLA_U32, 0x7),
 	[LBDR_A_SERVICE_PERSIST] =
 		NLA_POLICY_FULL_RANGE(NLA_U32, &lbdr_a_service_persist_range),
 	[LBDR_A_SERVICE_PERSIST_PREFIX] = NLA_POLICY_RANGE(NLA_U8, 1, 128),
@@ -167,8 +167,8 @@ static const struct nla_policy lbdr_service_set_nl_policy[LBDR_A_SERVICE_BATCH +
 		NLA_POLICY_FULL_RANGE(NLA_U32, &lbdr_a_service_sched_size_range),
 	[LBDR_A_SERVICE_REFUSE] = NLA_POLICY_MAX(NLA_U8, 2),
 	[LBDR_A_SERVICE_STRAY] = NLA_POLICY_MAX(NLA_U8, 3),
-	[LBDR_A_SERVICE_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x3),
-	[LBDR_A_SERVICE_FLAGS_MASK] = NLA_POLICY_MASK(NLA_U32, 0x3),
+	[LBDR_A_SERVICE_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x7),
+	[LBDR_A_SERVICE_FLAGS_MASK] = NLA_POLICY_MASK(NLA_U32, 0x7),
 	[LBDR_A_SERVICE_PERSIST] =
 		NLA_POLICY_FULL_RANGE(NLA_U32, &lbdr_a_service_persist_range),
 	[LBDR_A_SERVICE_PERSIST_PREFIX] = NLA_POLICY_RANGE(NLA_U8, 1, 128),
@@ -198,7 +198,7 @@ static const struct nla_policy lbdr_server_get_nl_policy[LBDR_A_SERVER_WITH_HELD
 };
 
 /* LBDR_CMD_SERVER_NEW - do */
-static const struct nla_policy lbdr_server_new_nl_policy[LBDR_A_SERVER_BATCH + 1] = {
+static const struct nla_policy lbdr_server_new_nl_policy[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX + 1] = {
 	[LBDR_A_SERVER_SERVICE] = NLA_POLICY_NESTED(lbdr_service_key_nl_policy),
 	[LBDR_A_SERVER_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_SERVER_PORT] = { .type = NLA_BE16, },
@@ -206,12 +206,20 @@ static const struct nla_policy lbdr_server_new_nl_policy[LBDR_A_SERVER_BATCH + 1
 		NLA_POLICY_FULL_RANGE(NLA_U32, &lbdr_a_server_weight_range),
 	[LBDR_A_SERVER_UPPER] = { .type = NLA_U32, },
 	[LBDR_A_SERVER_LOWER] = { .type = NLA_U32, },
-	[LBDR_A_SERVER_FORWARD] = NLA_POLICY_MAX(NLA_U8, 1),
+	[LBDR_A_SERVER_FORWARD] = NLA_POLICY_MAX(NLA_U8, 2),
 	[LBDR_A_SERVER_BATCH] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LBDR_A_SERVER_TUNNEL] = NLA_POLICY_MAX(NLA_U8, 3),
+	[LBDR_A_SERVER_TUNNEL_PORT] = NLA_POLICY_MIN(NLA_BE16, 1),
+	[LBDR_A_SERVER_TUNNEL_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x3),
+	[LBDR_A_SERVER_TUNNEL_FLAGS_MASK] = NLA_POLICY_MASK(NLA_U32, 0x3),
+	[LBDR_A_SERVER_TUNNEL_TTL] = { .type = NLA_U8, },
+	[LBDR_A_SERVER_TUNNEL_DF] = NLA_POLICY_MAX(NLA_U8, 2),
+	[LBDR_A_SERVER_TUNNEL_SOURCE] = { .type = NLA_BINARY, .len = 16, },
+	[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX] = NLA_POLICY_RANGE(NLA_U8, 1, 128),
 };
 
 /* LBDR_CMD_SERVER_SET - do */
-static const struct nla_policy lbdr_server_set_nl_policy[LBDR_A_SERVER_BATCH + 1] = {
+static const struct nla_policy lbdr_server_set_nl_policy[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX + 1] = {
 	[LBDR_A_SERVER_SERVICE] = NLA_POLICY_NESTED(lbdr_service_key_nl_policy),
 	[LBDR_A_SERVER_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_SERVER_PORT] = { .type = NLA_BE16, },
@@ -219,8 +227,16 @@ static const struct nla_policy lbdr_server_set_nl_policy[LBDR_A_SERVER_BATCH + 1
 		NLA_POLICY_FULL_RANGE(NLA_U32, &lbdr_a_server_weight_range),
 	[LBDR_A_SERVER_UPPER] = { .type = NLA_U32, },
 	[LBDR_A_SERVER_LOWER] = { .type = NLA_U32, },
-	[LBDR_A_SERVER_FORWARD] = NLA_POLICY_MAX(NLA_U8, 1),
+	[LBDR_A_SERVER_FORWARD] = NLA_POLICY_MAX(NLA_U8, 2),
 	[LBDR_A_SERVER_BATCH] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LBDR_A_SERVER_TUNNEL] = NLA_POLICY_MAX(NLA_U8, 3),
+	[LBDR_A_SERVER_TUNNEL_PORT] = NLA_POLICY_MIN(NLA_BE16, 1),
+	[LBDR_A_SERVER_TUNNEL_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x3),
+	[LBDR_A_SERVER_TUNNEL_FLAGS_MASK] = NLA_POLICY_MASK(NLA_U32, 0x3),
+	[LBDR_A_SERVER_TUNNEL_TTL] = { .type = NLA_U8, },
+	[LBDR_A_SERVER_TUNNEL_DF] = NLA_POLICY_MAX(NLA_U8, 2),
+	[LBDR_A_SERVER_TUNNEL_SOURCE] = { .type = NLA_BINARY, .len = 16, },
+	[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX] = NLA_POLICY_RANGE(NLA_U8, 1, 128),
 };
 
 /* LBDR_CMD_SERVER_DEL - do */
@@ -393,14 +409,14 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.cmd		= LBDR_CMD_SERVER_NEW,
 		.doit		= lbdr_nl_server_new_doit,
 		.policy		= lbdr_server_new_nl_policy,
-		.maxattr	= LBDR_A_SERVER_BATCH,
+		.maxattr	= LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
 		.cmd		= LBDR_CMD_SERVER_SET,
 		.doit		= lbdr_nl_server_set_doit,
 		.policy		= lbdr_server_set_nl_policy,
-		.maxattr	= LBDR_A_SERVER_BATCH,
+		.maxattr	= LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{

@@ -32,6 +32,25 @@ int lbdr_nl_parse_family(const struct nlattr *attr,
 }
 
 /**
+ * lbdr_nl_addr_family() - Get the family of an address by its length
+ * @attr: the address
+ * @fallback: for an address of another length, which lbdr_nl_parse_addr() rejects
+ *
+ * Context: any.
+ */
+enum lbdr_family lbdr_nl_addr_family(const struct nlattr *attr,
+				     enum lbdr_family fallback)
+{
+	switch (nla_len(attr)) {
+	case sizeof(struct in_addr):
+		return LBDR_V4;
+	case sizeof(struct in6_addr):
+		return LBDR_V6;
+	}
+	return fallback;
+}
+
+/**
  * lbdr_nl_parse_addr() - Parse an address of any kind
  * @attr: the address
  * @family: that it must belong to

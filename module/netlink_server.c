@@ -10,6 +10,7 @@
 struct lbdr_nl_server_key {
 	struct lbdr_service_key	service;
 	union nf_inet_addr	addr;
+	enum lbdr_family	family;
 };
 
 static int lbdr_nl_parse_server_key(struct genl_info *info,
@@ -26,12 +27,14 @@ static int lbdr_nl_parse_server_key(struct genl_info *info,
 		GENL_SET_ERR_MSG(info, "address of the server is required");
 		return -EINVAL;
 	}
+	/* lbdr_nl_parse_tunnel() checks whether a server may be of the other family. */
+	key->family = lbdr_nl_addr_family(info->attrs[LBDR_A_SERVER_ADDRESS],
+					  key->service.family);
 	return lbdr_nl_parse_unicast(info->attrs[LBDR_A_SERVER_ADDRESS],
-				     key->service.family, &key->addr,
-				     info->extack);
+				     key->family, &key->addr, info->extack);
 }
 
-/* Direct routing changes no port: another port than the service's is a label. */
+/* No forwarding method changes a port: another port than the service's is a label. */
 static int lbdr_nl_parse_label(const struct genl_info *info,
 			       const struct lbdr_service_key *service,
 			       __be16 *port)
@@ -51,20 +54,31 @@ static int lbdr_nl_parse_label(const struct genl_info *info,
 static int lbdr_nl_parse_forward(const struct genl_info *info)
 {
 	const struct nlattr *forward = info->attrs[LBDR_A_SERVER_FORWARD];
+	const struct nlattr *tunnel = info->attrs[LBDR_A_SERVER_TUNNEL];
 
-	if (!forward || nla_get_u8(forward) == LBDR_FORWARD_DR)
+	if (!forward)
 		return 0;
-	NL_SET_ERR_MSG_ATTR(info->extack, forward,
-			    "forwarding method not supported: must be direct routing");
-	return -EOPNOTSUPP;
+	if (nla_get_u8(forward) == LBDR_FORWARD_LOCAL) {
+		NL_SET_ERR_MSG_ATTR(info->extack, forward,
+				    "invalid forwarding method: local is reported only");
+		return -EOPNOTSUPP;
+	}
+	if ((nla_get_u8(forward) == LBDR_FORWARD_TUNNEL) !=
+	    (tunnel && nla_get_u8(tunnel) != LBDR_TUNNEL_NONE)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, forward,
+				    "invalid forwarding method: a tunnel is required with tunnel, and not valid with dr");
+		return -EINVAL;
+	}
+	return 0;
 }
 
 /* Changes @settings by the attributes that are present. */
-static int lbdr_nl_parse_server_settings(const struct genl_info *info,
-					 const struct lbdr_service_key *service,
+static int lbdr_nl_parse_server_settings(const struct lbdr_nl_cmd *cmd,
+					 const struct lbdr_nl_server_key *key,
 					 struct lbdr_server_settings *settings)
 {
-	struct nlattr **attrs = info->attrs;
+	struct nlattr **attrs = cmd->info->attrs;
+	int err;
 
 	if (attrs[LBDR_A_SERVER_WEIGHT])
 		settings->weight = nla_get_u32(attrs[LBDR_A_SERVER_WEIGHT]);
@@ -73,11 +87,15 @@ static int lbdr_nl_parse_server_settings(const struct genl_info *info,
 	if (attrs[LBDR_A_SERVER_LOWER])
 		settings->lower = nla_get_u32(attrs[LBDR_A_SERVER_LOWER]);
 	if (settings->lower > settings->upper) {
-		GENL_SET_ERR_MSG(info,
+		GENL_SET_ERR_MSG(cmd->info,
 				 "invalid thresholds: the lower one must not be above the upper one");
 		return -ERANGE;
 	}
-	return lbdr_nl_parse_label(info, service, &settings->port);
+	err = lbdr_nl_parse_label(cmd->info, &key->service, &settings->port);
+	if (err)
+		return err;
+	return lbdr_nl_parse_tunnel(cmd, &key->service, key->family, &key->addr,
+				    &settings->tunnel);
 }
 
 /*
@@ -94,12 +112,13 @@ static void lbdr_nl_warn_route(const struct lbdr_nl_cmd *cmd,
 	u8 why;
 
 	service = lbdr_service_find(cmd->ln, &key->service);
-	server = service ? lbdr_server_find(service, &key->addr) : NULL;
+	server = service ? lbdr_server_find(service, key->family, &key->addr) :
+			   NULL;
 	if (!server)
 		return;
 	rcu_read_lock();
 	route = lbdr_nexthop_route(server->nexthop);
-	reachable = route->link || route->local;
+	reachable = lbdr_server_reachable(server, route);
 	why = route->why;
 	rcu_read_unlock();
 	if (reachable)
@@ -125,12 +144,11 @@ static int lbdr_nl_stage_server_new(struct lbdr_nl_cmd *cmd,
 	service = lbdr_nl_staged_service(cmd, &key->service);
 	if (IS_ERR(service))
 		return PTR_ERR(service);
-	err = lbdr_nl_parse_server_settings(cmd->info, &key->service,
-					    &settings);
+	err = lbdr_nl_parse_server_settings(cmd, key, &settings);
 	if (err)
 		return err;
-	err = lbdr_config_server_add(cmd->config, service, &key->addr,
-				     &settings);
+	err = lbdr_config_server_add(cmd->config, service, key->family,
+				     &key->addr, &settings);
 	if (err == -EEXIST)
 		GENL_SET_ERR_MSG(cmd->info,
 				 "server exists already in this service");
@@ -150,7 +168,8 @@ lbdr_nl_staged_server(struct lbdr_nl_cmd *cmd,
 	*service = lbdr_nl_staged_service(cmd, &key->service);
 	if (IS_ERR(*service))
 		return ERR_CAST(*service);
-	staged = lbdr_config_server(cmd->config, *service, &key->addr);
+	staged = lbdr_config_server(cmd->config, *service, key->family,
+				    &key->addr);
 	if (IS_ERR(staged))
 		lbdr_nl_stage_error(cmd->info, PTR_ERR(staged));
 	return staged;
@@ -180,8 +199,7 @@ static int lbdr_nl_stage_server_set(struct lbdr_nl_cmd *cmd,
 		return PTR_ERR(staged);
 	settings = staged->settings;
 	err = lbdr_nl_refuse_held(cmd->info, staged) ?:
-	      lbdr_nl_parse_server_settings(cmd->info, &key->service,
-					    &settings);
+	      lbdr_nl_parse_server_settings(cmd, key, &settings);
 	if (!err)
 		staged->settings = settings;
 	return err;
@@ -285,10 +303,13 @@ static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server,
 	u8 forward = LBDR_FORWARD_DR;
 	u32 ifindex = 0;
 
+	if (rcu_access_pointer(server->tunnel))
+		forward = LBDR_FORWARD_TUNNEL;
+
 	rcu_read_lock();
 	route = lookup ? lbdr_nexthop_route(server->nexthop) :
 			 lbdr_nexthop_known_route(server->nexthop);
-	if (route && (route->link || route->local))
+	if (route && lbdr_server_reachable(server, route))
 		ifindex = dst_dev_rcu(route->dst)->ifindex;
 	if (route && route->local)
 		forward = LBDR_FORWARD_LOCAL;
@@ -311,8 +332,10 @@ static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server,
 int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
 		       struct lbdr_server *server, bool lookup)
 {
+	struct lbdr_server_settings settings;
 	struct lbdr_counts counts;
 
+	lbdr_server_settings(server, &settings);
 	lbdr_server_counts(server, &counts);
 	if (lbdr_nl_nest_key(msg, LBDR_A_SERVER_SERVICE, service) ||
 	    lbdr_nl_put_addr(msg, LBDR_A_SERVER_ADDRESS, server->family,
@@ -334,7 +357,8 @@ int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
 	    (READ_ONCE(server->overloaded) &&
 	     nla_put_flag(msg, LBDR_A_SERVER_OVERLOADED)) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVER_STATS, &counts) ||
-	    lbdr_nl_put_route(msg, server, lookup))
+	    lbdr_nl_put_route(msg, server, lookup) ||
+	    lbdr_nl_put_tunnel(msg, server->family, &settings.tunnel))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -3,7 +3,7 @@
  * Next hops: one object for each (address, L3 domain), shared by all servers of
  * that address. A next hop holds the cached route, with its MTU or the negative
  * answer, and the MAC that peers.c compares source MACs with. The transmit method
- * belongs to the server (struct lbdr_xmit_ops): servers of one address may use
+ * belongs to the server (lbdr_server.tunnel): servers of one address may use
  * different methods.
  *
  * Lookup. A server holds a reference to the next hop of the default domain, so a
@@ -55,6 +55,7 @@
 #include <linux/hash.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
+#include <net/addrconf.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
 #include <net/route.h>
@@ -123,6 +124,7 @@ static bool lbdr_route_lookup4(const struct lbdr_nexthop *nexthop, int oif,
 	route->dev = dst_dev_rcu(&rt->dst);
 	route->genid = route->failed;
 	route->mtu = ip_dst_mtu_maybe_forward(&rt->dst, true);
+	route->source.ip = fl4.saddr;
 	route->local = rt->rt_flags & RTCF_LOCAL;
 	if (!route->local && !rt->rt_uses_gateway)
 		route->link = route->dev;
@@ -135,6 +137,24 @@ static u32 lbdr_route_mtu6(const struct dst_entry *dst)
 	if (dst->lwtstate || dst_metric_locked(dst, RTAX_MTU))
 		return ip6_dst_mtu_maybe_forward(dst, true);
 	return 0;
+}
+
+/* As ip6_route_output() does not choose a source address: the route's, or the best one. */
+static void lbdr_route_source6(const struct lbdr_nexthop *nexthop,
+			       struct lbdr_route *route)
+{
+	const struct in6_addr *daddr = &nexthop->key.addr.in6;
+	struct net *net = nexthop->ln->net;
+	const struct fib6_info *from;
+
+	route->source_genid = atomic_read(&net->ipv6.dev_addr_genid);
+	smp_rmb();	/* read the generation before the addresses */
+	from = rcu_dereference(dst_rt6_info(route->dst)->from);
+	if (from && from->fib6_prefsrc.plen)
+		route->source.in6 = from->fib6_prefsrc.addr;
+	else if (ipv6_dev_get_saddr(net, route->dev, daddr, 0,
+				    &route->source.in6))
+		route->source.in6 = in6addr_any;
 }
 
 static bool lbdr_route_lookup6(const struct lbdr_nexthop *nexthop, int oif,
@@ -160,6 +180,7 @@ static bool lbdr_route_lookup6(const struct lbdr_nexthop *nexthop, int oif,
 	route->local = rt->rt6i_flags & RTF_LOCAL;
 	if (!route->local && !(rt->rt6i_flags & RTF_GATEWAY))
 		route->link = dst_dev_rcu(dst);
+	lbdr_route_source6(nexthop, route);
 	return true;
 }
 
@@ -349,6 +370,19 @@ const struct lbdr_route *lbdr_nexthop_route(struct lbdr_nexthop *nexthop)
 	return lbdr_nexthop_route_of(nexthop->ln, nexthop, nexthop->key.family);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_route);
+
+/* Like ip6_dst_mtu_maybe_forward(). The route contains the constant part. */
+static __always_inline u32 lbdr_route_mtu6_now(const struct lbdr_route *route,
+					       const struct net_device *dev)
+{
+	const struct inet6_dev *idev;
+
+	if (unlikely(route->mtu))
+		return route->mtu;
+	idev = rcu_dereference(dev->ip6_ptr);
+	return likely(idev) ? min_t(u32, READ_ONCE(idev->cnf.mtu6), IP6_MAX_MTU) :
+			      IPV6_MIN_MTU;
+}
 
 static void lbdr_nexthop_make_key(struct lbdr_nexthop_key *key,
 				  enum lbdr_family family, const void *addr,
@@ -680,7 +714,9 @@ int lbdr_nexthop_net_init(struct lbdr_net *ln)
 	int err;
 
 	BUILD_BUG_ON(sizeof(struct lbdr_nexthop_key) != 20);
-	BUILD_BUG_ON(sizeof(struct lbdr_route) > 64);
+	/* What direct routing reads of a route is in one cache line. */
+	BUILD_BUG_ON(offsetofend(struct lbdr_route, dst) > 32);
+	BUILD_BUG_ON(sizeof(struct lbdr_route) > 96);
 
 	spin_lock_init(&nexthops->lock);
 	nexthops->macs = kvcalloc(1 << LBDR_NEXTHOP_MAC_BITS,

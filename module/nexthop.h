@@ -34,6 +34,9 @@ struct lbdr_net;
  * @failed: generation of the FIB before the lookup; used for negative answers
  * @stamp: jiffies of the lookup
  * @rcu: releases @dst and frees the route
+ * @source: source address of packets to the address, for tunnels; the address 0 if
+ *	there is none
+ * @source_genid: generation of the namespace's IPv6 addresses at which @source is valid
  */
 struct lbdr_route {
 	struct net_device	*link;
@@ -46,6 +49,8 @@ struct lbdr_route {
 	u32			failed;
 	unsigned long		stamp;
 	struct rcu_head		rcu;
+	union nf_inet_addr	source;
+	int			source_genid;
 };
 
 /* Keys are compared as memory, so they have no padding. */
@@ -65,6 +70,8 @@ struct lbdr_nexthop_key {
  * @refs: references by servers; 0 outside the default domain; lbdr_nexthops.lock
  * @mac: Ethernet address of the neighbour as an integer, 0 if unknown; WRITE_ONCE()
  *	under lbdr_nexthops.lock
+ * @pmtu: learned PMTU, for tunnels, or 0; WRITE_ONCE() by packets
+ * @pmtu_expires: jiffies until which @pmtu is valid; WRITE_ONCE() by packets
  * @waiting: packets that wait for the neighbour to be resolved; atomic
  * @mac_node: in lbdr_nexthops.macs while @mac is not 0; RCU, changed under
  *	lbdr_nexthops.lock
@@ -83,7 +90,9 @@ struct lbdr_nexthop {
 	bool			dead;
 	u32			refs;
 	u64			mac;
+	u32			pmtu;
 	atomic_t		waiting;
+	unsigned long		pmtu_expires;
 	struct hlist_node	mac_node;
 	struct hlist_node	dev_node;
 	struct list_head	siblings;
@@ -122,6 +131,11 @@ struct lbdr_nexthop *lbdr_nexthop_in_domain(struct lbdr_nexthop *first,
 const struct lbdr_route *
 lbdr_nexthop_known_route(const struct lbdr_nexthop *nexthop);
 const struct lbdr_route *lbdr_nexthop_route(struct lbdr_nexthop *nexthop);
+const struct lbdr_route *
+lbdr_nexthop_tunnel_route(struct lbdr_nexthop *nexthop);
+u32 lbdr_nexthop_path_mtu(struct lbdr_nexthop *nexthop,
+			  const struct lbdr_route *route);
+void lbdr_nexthop_learn_pmtu(struct lbdr_nexthop *nexthop, u32 mtu);
 void lbdr_nexthop_drop_dev(struct lbdr_net *ln, const struct net_device *dev);
 void lbdr_nexthop_flush_domain(struct lbdr_net *ln, struct lbdr_domain *domain);
 void lbdr_nexthop_set_mac(struct lbdr_nexthop *nexthop, u64 mac);

@@ -10,6 +10,8 @@
 #include "parse.c"
 #include "conn.c"
 #include "nexthop.c"
+#include "nexthop_tunnel.c"
 #include "xmit_dr.c"
+#include "xmit_tunnel.c"
 #include "hook.c"
 #include "ingress.c"

@@ -49,7 +49,7 @@ static void lbdr_peek_send(const struct lbdr_peek_packet *packet,
 	route = nexthop ? lbdr_nexthop_route(nexthop) : NULL;
 	if (!route)
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP, LBDR_DROP_MEMORY);
-	else if (route->link || route->local)
+	else if (lbdr_server_reachable(result->server, route))
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_FORWARD, LBDR_DROPS);
 	else
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP, route->why);

@@ -45,6 +45,13 @@
  * the record cannot be forged to be low: a packet that no server has sent, with a higher
  * TTL, replaces the record.
  *
+ * Tunnels. A packet that arrived through a tunnel device (ipip, sit, ip6tnl, gre; GUE and
+ * FOU come by one of these) was sent by a director: it starts no connection, and is sent
+ * back in the sense of rule 2, whatever its TTL is, unless its service accepts tunnelled
+ * packets. Every director of a loop that contains a tunnel has the rule, so the one at the
+ * end of the tunnel ends the loop. The MAC of a tunnel server tells nothing, so rules 1
+ * and 2 ignore such servers.
+ *
  * Failover: the new director may choose the old one, whose stale connection still leads
  * to the new one. The old director sees the client's SYN from its server, with a lower
  * TTL than the connection's first packet: its stack serves the new connection.
@@ -258,6 +265,9 @@ bool lbdr_peers_is_mac(struct lbdr_net *ln, const struct lbdr_server *server,
 {
 	const struct lbdr_nexthop *nexthop;
 
+	/* Of a tunnel server, the MAC is that of a router or of its own traffic. */
+	if (rcu_access_pointer(server->tunnel))
+		return false;
 	nexthop = lbdr_peers_nexthop(ln, server, domain);
 	return nexthop && READ_ONCE(nexthop->mac) == lbdr_peers_mac(mac);
 }
@@ -301,14 +311,16 @@ bool lbdr_peers_sent_by(struct lbdr_net *ln, const struct sk_buff *skb,
 	       lbdr_peers_same_dev(lbdr_peers_nexthop(ln, server, domain), skb);
 }
 
-/* Returns true if a service has a server at the address of a next hop. */
+/* Returns true if a service has a server, by direct routing, at the address of a next hop. */
 static bool lbdr_peers_has_server(const struct lbdr_service *service,
 				  const struct lbdr_nexthop *nexthop)
 {
 	const struct lbdr_server *server;
 
 	list_for_each_entry_rcu(server, &service->servers, list)
-		if (nf_inet_addr_cmp(&server->addr, &nexthop->key.addr))
+		if (lbdr_server_is(server, nexthop->key.family,
+				   &nexthop->key.addr) &&
+		    !rcu_access_pointer(server->tunnel))
 			return true;
 	return false;
 }
@@ -371,6 +383,45 @@ static void lbdr_peers_set_returns(struct lbdr_server *server)
 		WRITE_ONCE(server->returns, true);
 }
 
+/* As skb->dev, which in the second pass is the VRF. */
+static const struct net_device *lbdr_peers_dev(struct lbdr_net *ln,
+					       const struct sk_buff *skb)
+{
+	const struct net_device *dev = skb->dev;
+	int iif;
+
+	if (likely(!netif_is_l3_master(dev)))
+		return dev;
+	iif = skb->protocol == htons(ETH_P_IP) ? IPCB(skb)->iif : IP6CB(skb)->iif;
+	return dev_get_by_index_rcu(ln->net, iif) ?: dev;
+}
+
+/**
+ * lbdr_peers_loops() - Check whether a packet must not be forwarded for its way
+ * @ln: the namespace
+ * @skb: the packet, from the network
+ * @service: its service
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true if the packet arrived through a tunnel device, and the service does not
+ * accept such packets.
+ */
+bool lbdr_peers_loops(struct lbdr_net *ln, const struct sk_buff *skb,
+		      const struct lbdr_service *service)
+{
+	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
+		return false;
+	switch (lbdr_peers_dev(ln, skb)->type) {
+	case ARPHRD_TUNNEL:
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_SIT:
+	case ARPHRD_IPGRE:
+	case ARPHRD_IP6GRE:
+		return true;
+	}
+	return false;
+}
+
 /**
  * lbdr_peers_ttl_ended() - Note that the TTL of a packet has ended
  * @ln: the namespace
@@ -387,12 +438,17 @@ void lbdr_peers_ttl_ended(struct lbdr_net *ln, const struct sk_buff *skb,
 			  struct lbdr_server *server)
 {
 	u16 domain = lbdr_domain_of_dev(ln, skb->dev);
-	enum lbdr_family family = server->family;
+	enum lbdr_family family = server->service->key.family;
 	const struct lbdr_conn *conn;
 	struct lbdr_flow flow = {};
 
-	if (READ_ONCE(server->dead) ||
-	    !lbdr_peers_sent_by_any(ln, skb, server->service, domain) ||
+	if (READ_ONCE(server->dead))
+		return;
+	if (lbdr_peers_loops(ln, skb, server->service)) {
+		lbdr_peers_set_returns(server);
+		return;
+	}
+	if (!lbdr_peers_sent_by_any(ln, skb, server->service, domain) ||
 	    (family == LBDR_V4 ? lbdr_parse4(skb, &flow) :
 				 lbdr_parse6(skb, &flow)) != LBDR_PARSED)
 		return;
@@ -476,6 +532,10 @@ noinline bool lbdr_peers_returned(struct lbdr_net *ln, const struct sk_buff *skb
 	u8 seen = READ_ONCE(conn->ttl);
 	bool same;
 
+	if (unlikely(lbdr_peers_loops(ln, skb, conn->server->service))) {
+		lbdr_peers_set_returns(conn->server);
+		return true;
+	}
 	if (likely(ttl == seen))
 		return false;
 	same = lbdr_peers_same_mac(conn, skb);

@@ -208,6 +208,21 @@ static void lbdr_schedule_count(struct lbdr_net *ln,
 	lbdr_flood_forward(ln, service);
 }
 
+/*
+ * A packet from another director: this host is to serve it. If the VIP is not local, the
+ * stack would route the packet back.
+ */
+static unsigned int lbdr_schedule_tunneled(struct lbdr_net *ln,
+					   const struct sk_buff *skb,
+					   struct lbdr_service *service,
+					   const struct lbdr_flow *flow)
+{
+	bool local = lbdr_peers_local(ln->net, skb->dev, flow);
+
+	lbdr_drop(ln, service, local ? LBDR_PASS_TUNNELED : LBDR_DROP_LOOP);
+	return local ? NF_ACCEPT : NF_DROP;
+}
+
 /**
  * lbdr_schedule() - Find a server for a packet that has no connection
  * @ln: the namespace
@@ -240,6 +255,10 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	 */
 	if (!flow->local && skb->dev->flags & IFF_LOOPBACK) {
 		lbdr_drop(ln, service, LBDR_PASS_LOCAL_CLIENT);
+		return NULL;
+	}
+	if (!flow->local && unlikely(lbdr_peers_loops(ln, skb, service))) {
+		*verdict = lbdr_schedule_tunneled(ln, skb, service, flow);
 		return NULL;
 	}
 	if (!lbdr_event_opens(flow->event) && flow->event != LBDR_EVENT_UDP &&

@@ -20,7 +20,7 @@
 #include "server.h"
 #include "service.h"
 #include "stats.h"
-#include "xmit.h"
+#include "tunnel.h"
 
 /**
  * lbdr_server_counts() - Get a server's counters since the last zero operation
@@ -50,6 +50,8 @@ void lbdr_server_counts(const struct lbdr_server *server,
 void lbdr_server_settings(const struct lbdr_server *server,
 			  struct lbdr_server_settings *settings)
 {
+	const struct lbdr_server_tunnel *tunnel;
+
 	lbdr_assert_stable(server->ln);
 
 	*settings = (struct lbdr_server_settings) {
@@ -60,6 +62,9 @@ void lbdr_server_settings(const struct lbdr_server *server,
 		.drain = server->draining,
 		.hold = server->held ? lbdr_hold_left(server->hold_until) : 0,
 	};
+	tunnel = rcu_dereference_protected(server->tunnel, true);
+	if (tunnel)
+		settings->tunnel = tunnel->settings;
 }
 
 /**
@@ -74,12 +79,14 @@ bool lbdr_server_settings_equal(const struct lbdr_server_settings *a,
 {
 	return a->weight == b->weight && a->upper == b->upper &&
 	       a->lower == b->lower && a->port == b->port &&
-	       a->drain == b->drain && a->hold == b->hold;
+	       a->drain == b->drain && a->hold == b->hold &&
+	       lbdr_tunnel_settings_equal(&a->tunnel, &b->tunnel);
 }
 
 /**
  * lbdr_server_find() - Look up a server of a service
  * @service: the service
+ * @family: family of the RIP
  * @addr: the RIP
  *
  * Finds a held server too.
@@ -88,12 +95,13 @@ bool lbdr_server_settings_equal(const struct lbdr_server_settings *a,
  * Return: the server or NULL.
  */
 struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
+				     enum lbdr_family family,
 				     const union nf_inet_addr *addr)
 {
 	struct lbdr_server *server;
 
 	list_for_each_entry(server, &service->servers, list)
-		if (nf_inet_addr_cmp(&server->addr, addr))
+		if (lbdr_server_is(server, family, addr))
 			return server;
 	return NULL;
 }
@@ -102,7 +110,8 @@ struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
  * lbdr_server_alloc() - Allocate a server that is linked nowhere
  * @ln: the namespace
  * @service: the service that it will belong to
- * @addr: the RIP, of the service's family
+ * @family: family of the RIP: the service's, or any if @settings has a tunnel
+ * @addr: the RIP
  * @settings: its settings
  *
  * Context: process, may sleep.
@@ -110,9 +119,10 @@ struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
  */
 struct lbdr_server *
 lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
-		  const union nf_inet_addr *addr,
+		  enum lbdr_family family, const union nf_inet_addr *addr,
 		  const struct lbdr_server_settings *settings)
 {
+	struct lbdr_server_tunnel *tunnel = NULL;
 	struct lbdr_server *server;
 	int cpu;
 
@@ -126,12 +136,17 @@ lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
 	for_each_possible_cpu(cpu)
 		u64_stats_init(&per_cpu_ptr(server->stats, cpu)->sync);
 
-	server->nexthop = lbdr_nexthop_get(ln, service->key.family, addr);
+	if (settings->tunnel.type != LBDR_TUNNEL_NONE) {
+		tunnel = lbdr_tunnel_alloc(&settings->tunnel, family);
+		if (!tunnel)
+			goto err_tunnel;
+	}
+	server->nexthop = lbdr_nexthop_get(ln, family, addr);
 	if (!server->nexthop)
 		goto err_nexthop;
-	server->xmit = &lbdr_xmit_dr;
+	RCU_INIT_POINTER(server->tunnel, tunnel);
 	server->addr = *addr;
-	server->family = service->key.family;
+	server->family = family;
 	server->ln = ln;
 	server->service = service;
 	refcount_inc(&service->refs);
@@ -146,6 +161,8 @@ lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
 	return server;
 
 err_nexthop:
+	lbdr_tunnel_free(tunnel);
+err_tunnel:
 	free_percpu(server->stats);
 err_stats:
 	kfree(server);
@@ -163,6 +180,7 @@ void lbdr_server_put(struct lbdr_server *server)
 	if (!refcount_dec_and_test(&server->refs))
 		return;
 	atomic_dec(&server->ln->n_servers);
+	lbdr_tunnel_free(rcu_dereference_protected(server->tunnel, true));
 	lbdr_nexthop_put(server->nexthop);
 	free_percpu(server->stats);
 	lbdr_service_put(server->service);
@@ -183,6 +201,8 @@ void lbdr_server_link(struct lbdr_service *service, struct lbdr_server *server)
 
 	list_add_tail_rcu(&server->list, &service->servers);
 	service->n_servers++;
+	if (rcu_access_pointer(server->tunnel))
+		server->ln->n_tunnels[server->family]++;
 }
 
 /**
@@ -231,7 +251,31 @@ void lbdr_server_unlink(struct lbdr_service *service,
 	list_del_rcu(&server->list);
 	list_del(&server->drain);
 	service->n_servers--;
+	if (rcu_access_pointer(server->tunnel))
+		server->ln->n_tunnels[server->family]--;
 	lbdr_server_put(server);
+}
+
+/**
+ * lbdr_server_set_tunnel() - Replace the tunnel to a server
+ * @server: the server, in the list of its service
+ * @tunnel: the new tunnel, or NULL for direct routing
+ *
+ * Context: process, lbdr_net.config and lbdr_net.lock held.
+ * Return: the old tunnel, or NULL, for lbdr_tunnel_free().
+ */
+struct lbdr_server_tunnel *lbdr_server_set_tunnel(struct lbdr_server *server,
+					   struct lbdr_server_tunnel *tunnel)
+{
+	struct lbdr_net *ln = server->ln;
+
+	lockdep_assert_held(&ln->config);
+	lockdep_assert_held(&ln->lock);
+
+	ln->n_tunnels[server->family] += !!tunnel;
+	tunnel = rcu_replace_pointer(server->tunnel, tunnel, true);
+	ln->n_tunnels[server->family] -= !!tunnel;
+	return tunnel;
 }
 
 /**

@@ -10,11 +10,11 @@
 
 #include "flow.h"
 #include "lbdr.h"
+#include "nexthop.h"
 #include "service.h"
 #include "stats.h"
+#include "tunnel.h"
 
-struct lbdr_nexthop;
-struct lbdr_xmit_ops;
 
 /**
  * struct lbdr_server_settings - settings of a server
@@ -26,6 +26,7 @@ struct lbdr_xmit_ops;
  * @drain: no new connections, and it is removed when its last one has ended
  * @hold: removed for all who list servers, but its connections stay for so many
  *	seconds, see hold.c; 0 if it is not held
+ * @tunnel: the tunnel to it
  */
 struct lbdr_server_settings {
 	u32	weight;
@@ -34,15 +35,17 @@ struct lbdr_server_settings {
 	__be16	port;
 	bool	drain;
 	u32	hold;
+	struct lbdr_tunnel_settings tunnel;
 };
 
 /**
  * struct lbdr_server - a real server of one service
  * @nexthop: of @addr in the default L3 domain; immutable, one reference held
- * @xmit: transmit method; immutable
+ * @tunnel: the tunnel to it, NULL for direct routing; RCU, replaced under
+ *	lbdr_net.config and lbdr_net.lock
  * @stats: per CPU; written with BH off
  * @addr: the RIP; immutable
- * @family: of the service; immutable
+ * @family: of @addr; that of the service if @tunnel is NULL; immutable
  * @dead: removed from its service. Set once under lbdr_net.lock, read by
  *	packets with READ_ONCE(): connections to a dead server are not found
  * @returns: has sent packets back to this director, see peers.c. Set by packets with
@@ -79,7 +82,7 @@ struct lbdr_server_settings {
  */
 struct lbdr_server {
 	struct lbdr_nexthop		*nexthop;
-	const struct lbdr_xmit_ops	*xmit;
+	struct lbdr_server_tunnel __rcu	*tunnel;
 	struct lbdr_stats __percpu	*stats;
 	union nf_inet_addr		addr;
 	enum lbdr_family		family;
@@ -117,6 +120,7 @@ struct lbdr_server {
 };
 
 struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
+				     enum lbdr_family family,
 				     const union nf_inet_addr *addr);
 void lbdr_server_settings(const struct lbdr_server *server,
 			  struct lbdr_server_settings *settings);
@@ -124,7 +128,7 @@ bool lbdr_server_settings_equal(const struct lbdr_server_settings *a,
 				const struct lbdr_server_settings *b);
 struct lbdr_server *
 lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
-		  const union nf_inet_addr *addr,
+		  enum lbdr_family family, const union nf_inet_addr *addr,
 		  const struct lbdr_server_settings *settings);
 void lbdr_server_put(struct lbdr_server *server);
 void lbdr_server_link(struct lbdr_service *service, struct lbdr_server *server);
@@ -136,6 +140,8 @@ void lbdr_server_apply_opening(struct lbdr_server *server,
 			       const struct lbdr_server_settings *settings);
 void lbdr_server_apply(struct lbdr_server *server,
 		       const struct lbdr_server_settings *settings);
+struct lbdr_server_tunnel *lbdr_server_set_tunnel(struct lbdr_server *server,
+					   struct lbdr_server_tunnel *tunnel);
 void lbdr_server_update_overload(struct lbdr_server *server);
 void lbdr_server_counts(const struct lbdr_server *server,
 			struct lbdr_counts *counts);
@@ -168,6 +174,25 @@ static inline bool lbdr_server_gone(const struct lbdr_server *server)
 static inline bool lbdr_server_held(const struct lbdr_server *server)
 {
 	return READ_ONCE(server->held) && !READ_ONCE(server->dead);
+}
+
+/* Whether @family and @addr name the server. */
+static inline bool lbdr_server_is(const struct lbdr_server *server,
+				  enum lbdr_family family,
+				  const union nf_inet_addr *addr)
+{
+	return server->family == family && nf_inet_addr_cmp(&server->addr, addr);
+}
+
+/*
+ * Whether packets can be sent to the server by @route, or are for this host. A tunnel
+ * leads through gateways, direct routing does not.
+ */
+static inline bool lbdr_server_reachable(const struct lbdr_server *server,
+					 const struct lbdr_route *route)
+{
+	return route->link || route->local ||
+	       (route->dst && rcu_access_pointer(server->tunnel));
 }
 
 /* Whether new connections may go there; the answer is a moment old. */

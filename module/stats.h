@@ -29,12 +29,14 @@
 	X(DROP_NEIGHBOUR,	"neighbour")		\
 	X(DROP_TTL,		"ttl")			\
 	X(DROP_MTU,		"mtu")			\
+	X(DROP_TUN_MTU,		"tun-mtu")		\
 	X(DROP_MEMORY,		"memory")		\
 	X(PASS_MALFORMED,	"malformed")		\
 	X(PASS_NO_CONN,		"no-conn")		\
 	X(PASS_FRAGMENT,	"fragment")		\
 	X(PASS_LOCAL_CLIENT,	"local-client")		\
 	X(PASS_DIRECTOR,	"director")		\
+	X(PASS_TUNNELED,	"tunneled")		\
 	X(FLOOD_STATELESS,	"stateless")		\
 	X(FLOOD_EVICTED,	"evicted")
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Transmit methods
+ * Transmit methods. Direct routing (xmit_dr.c) is inlined into the path of a packet.
  */
 #ifndef _LBDR_XMIT_H
 #define _LBDR_XMIT_H
@@ -9,27 +9,12 @@
 #include "lbdr.h"
 #include "nexthop.h"
 #include "server.h"
+#include "tunnel.h"
 
-/**
- * struct lbdr_xmit_ops - a transmit method
- * @xmit: send a packet to a server, by family. Called under rcu_read_lock() with BH off;
- *	if @onlink is set, lbdr_route.link is not NULL. Returns NF_STOLEN, or NF_DROP
- *	after counting the drop reason
- * @name: name of the method
- * @overhead: bytes that the method adds to a packet, by family
- * @onlink: the server must be on-link
- */
-struct lbdr_xmit_ops {
-	unsigned int	(*xmit[LBDR_FAMILIES])(struct lbdr_net *ln,
-					       struct sk_buff *skb,
-					       struct lbdr_server *server,
-					       const struct lbdr_route *route,
-					       bool local);
-	const char	*name;
-	u8		overhead[LBDR_FAMILIES];
-	bool		onlink;
-};
-
-extern const struct lbdr_xmit_ops lbdr_xmit_dr;
+unsigned int lbdr_xmit_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
+			      struct lbdr_server *server,
+			      const struct lbdr_server_tunnel *tunnel,
+			      struct lbdr_nexthop *nexthop,
+			      const struct lbdr_route *route);
 
 #endif /* _LBDR_XMIT_H */

@@ -221,18 +221,6 @@ static struct neighbour *lbdr_neigh6(struct net_device *dev,
 	return neigh;
 }
 
-/* Like ip6_dst_mtu_maybe_forward(). The route contains the constant part. */
-static __always_inline u32 lbdr_xmit_mtu6(const struct lbdr_route *route)
-{
-	const struct inet6_dev *idev;
-
-	if (unlikely(route->mtu))
-		return route->mtu;
-	idev = rcu_dereference(route->link->ip6_ptr);
-	return likely(idev) ? min_t(u32, READ_ONCE(idev->cnf.mtu6), IP6_MAX_MTU) :
-			      IPV6_MIN_MTU;
-}
-
 /* @local: see lbdr_xmit_dr4(). */
 static __always_inline unsigned int
 lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
@@ -241,7 +229,7 @@ lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 {
 	u32 frag_max = IP6CB(skb)->frag_max_size;
 	struct net_device *dev = route->link;
-	u32 mtu = lbdr_xmit_mtu6(route);
+	u32 mtu = lbdr_route_mtu6_now(route, dev);
 	bool fits;
 
 	if (unlikely(lbdr_xmit_offloaded(skb))) {
@@ -277,12 +265,3 @@ lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 	return lbdr_xmit_neigh(ln, skb, server,
 			       lbdr_neigh6(dev, &server->addr.in6), route);
 }
-
-const struct lbdr_xmit_ops lbdr_xmit_dr = {
-	.xmit	= {
-		[LBDR_V4] = lbdr_xmit_dr4,
-		[LBDR_V6] = lbdr_xmit_dr6,
-	},
-	.name	= "dr",
-	.onlink	= true,
-};

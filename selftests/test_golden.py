@@ -17,6 +17,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -216,6 +217,66 @@ def test_readme():
                 first, last, "    ")
     if os.path.exists(RULES):
         os.unlink(RULES)
+
+
+def keepalived_files():
+    """The files of README, by their paths: each follows a comment that names it."""
+    out, path = {}, None
+    for line in read("README.md"):
+        match = re.fullmatch(r"    # (/etc/keepalived/\S+)", line)
+        if match:
+            path = match.group(1)
+            out[path] = ""
+        elif path and line.startswith("    "):
+            out[path] += line[4:] + "\n"
+        elif path:
+            path = None
+    return out
+
+
+def test_keepalived():
+    """What README says about keepalived: its scripts set weights, its check tells a
+    server that is up from one that is not, and keepalived takes the configuration."""
+    fresh()
+    files = keepalived_files()
+    ok(len(files) == 3, "README has the configuration and two scripts", list(files))
+    os.makedirs("/etc/keepalived", exist_ok=True)
+    for path, text in files.items():
+        with open(path, "w", encoding="ascii") as out:
+            out.write(text)
+        os.chmod(path, 0o755 if text.startswith("#!") else 0o644)
+    conf = files["/etc/keepalived/keepalived.conf"]
+    lbctl = net.lbctl
+    where = ("-t", net.VIP[4] + ":80")
+    lbctl("add-service", *where)
+    for host in "ab":
+        lbctl("add-server", *where, "-r", net.addr(host, 4), "-w", "0")
+
+    def run(command):
+        return subprocess.run(["ip", "netns", "exec", "director", *command.split()],
+                              capture_output=True, text=True, check=False)
+
+    def weights():
+        return re.findall(r"-> (\S+):80 +Route +(\d+)", lbctl("list").stdout)
+
+    for event, wanted in (("up", ["10", "20"]), ("down", ["0", "0"])):
+        for command in re.findall(r'notify_%s "(.*)"' % event, conf):
+            run(command)
+        ok([weight for _, weight in weights()] == wanted,
+           "notify_%s sets the weights" % event, weights())
+    tracked = re.search(r'script "/usr/sbin/(.*)"', conf).group(1)
+    ok(not run(tracked).returncode, "the VRRP script finds the module")
+    check = re.search(r'misc_path "(.*)"', conf).group(1)
+    ok(run(check).returncode, "the check fails without a web server")
+    with pages():
+        ok(not run(check).returncode, "and succeeds with one")
+    if shutil.which("keepalived"):
+        done = run("keepalived -t -f /etc/keepalived/keepalived.conf")
+        ok(not done.returncode, "keepalived accepts the configuration",
+           done.stdout + done.stderr)
+    else:
+        print("skip - keepalived -t (it is not installed)", flush=True)
+    shutil.rmtree("/etc/keepalived")
 
 
 os.environ["PATH"] = os.path.dirname(net.LBCTL) + ":" + os.environ["PATH"]

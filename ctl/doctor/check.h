@@ -23,6 +23,8 @@ struct world {
 	const char *answers;
 	const char *files;	/* "PATH=CONTENT", separated by commas */
 	int probe_error;
+	/* "SERVER MSS", separated by commas, 0 for a RST; "!": no permission. */
+	const char *tunnels;
 };
 
 extern const struct world *world;
@@ -36,5 +38,6 @@ int world_doctor(const struct options *options);
 
 void check_director(void);
 void check_setup(void);
+void check_tunnels(void);
 
 #endif

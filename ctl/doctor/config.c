@@ -34,6 +34,7 @@ static void make_option(struct service *service, const json_t *object)
 
 static void parse_server(struct config *config, const json_t *object)
 {
+	const json_t *tunnel = json_object_get(object, "tunnel");
 	struct server *server;
 	struct addr at;
 
@@ -44,6 +45,9 @@ static void parse_server(struct config *config, const json_t *object)
 	server = &config->servers[config->nr_servers++];
 	server->at = at;
 	server->service = config->nr_services - 1;
+	snprintf(server->tun, sizeof(server->tun), "%s", word_of(tunnel, "type"));
+	server->tun_port = number_of(tunnel, "port");
+	server->tun_csum = json_is_true(json_object_get(tunnel, "checksum"));
 	server->ifindex = number_of(object, "ifindex");
 	server->local = !strcmp(word_of(object, "forward"), "local");
 	server->open = number_of(object, "weight") &&

@@ -226,5 +226,6 @@ int doctor_run(const struct options *options,
 	host_drop(&doctor.host);
 	rules_drop(&doctor.rules);
 	probe_drop(&doctor.probe);
+	free(doctor.tunnels.questions);
 	return status;
 }

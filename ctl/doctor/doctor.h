@@ -31,6 +31,9 @@ struct options {
 	size_t nr_service;
 	struct addr vips[VIPS_MAX];
 	size_t nr_vips;
+	const char *tun_text;	/* of --tun: TYPE or gue:PORT */
+	char tun[8];		/* the type */
+	int tun_port;
 };
 
 /* run.c: commands and files, replaced by unit tests. */
@@ -69,6 +72,9 @@ struct server {
 	struct addr at;
 	size_t service;
 	__u32 ifindex;		/* 0: the module has no route on a segment */
+	char tun[8];		/* type of the tunnel, empty: direct routing */
+	int tun_port;
+	bool tun_csum;
 	bool local;
 	bool open;		/* gets new connections */
 };
@@ -172,6 +178,35 @@ bool rules_untracked(const struct rules *rules, const struct addr *vip);
 const char *rules_text(const json_t *base, const json_t *rule, char *text);
 #define RULE_TEXT 700
 
+/* tunnel_probe.c: connections through tunnels */
+#define TUNNEL_PACKET 128
+
+struct tunnel_question {
+	struct addr server;
+	struct addr vip;
+	struct addr from;	/* of this host, of the VIP's family */
+	int port;		/* of the service */
+	char type[8];
+	int tun_port;
+	bool csum;
+	bool answered;
+	bool refused;		/* by a RST */
+	unsigned int mss;	/* of the answer */
+};
+
+struct tunnel_probe {
+	struct tunnel_question *questions;
+	size_t nr_questions;
+	size_t room_questions;
+};
+
+size_t tunnel_packet(const struct tunnel_question *question, __u32 sequence, bool reset,
+		     __u8 *packet);
+struct tunnel_question *tunnel_answer(struct tunnel_probe *probe, int family,
+				      const __u8 *packet, size_t size);
+int tunnel_probe_run(struct tunnel_probe *probe);
+extern int (*tunnel_ask)(struct tunnel_probe *probe);	/* replaced by unit tests */
+
 struct doctor {
 	const struct options *options;
 	struct config config;
@@ -179,9 +214,20 @@ struct doctor {
 	struct rules rules;
 	struct probe probe;
 	int probe_error;	/* an errno; no segment was asked */
+	struct tunnel_probe tunnels;
+	int tunnel_error;	/* an errno; no tunnel was asked */
 	/* probe_run(), or that of a unit test */
 	int (*ask)(struct probe *probe, const struct host *host);
 };
+
+/* tunnel.c */
+#define TUNNEL_NAME 16
+
+bool tunnel_same(const struct server *a, const struct server *b);
+void tunnel_question_add(struct doctor *doctor, const struct server *const *servers,
+			 size_t count);
+void tunnel_check(struct doctor *doctor, const struct server *const *servers,
+		  size_t count);
 
 /* director.c, filter.c, service.c and realserver.c */
 int director_check(struct doctor *doctor);
@@ -195,8 +241,14 @@ bool arp_ignores_lo(long value);
 int doctor_run(const struct options *options,
 	       int (*ask)(struct probe *probe, const struct host *host));
 
-/* setup.c */
+/* setup.c and setup_tunnel.c */
 int setup_run(const struct options *options);
+int setup_conf(const struct options *options, const char *dev, const char *name,
+	       long value);
+unsigned int tunnel_overhead(const char *type, int family, bool csum);
+int tunnel_refuse(const struct options *options, const struct host *host);
+int tunnel_setup(const struct options *options, const struct host *host, json_t *tunnels);
+int tunnel_undo(const struct options *options, const struct host *host, json_t *tunnels);
 
 /* main.c */
 int options_read(int argc, char **argv, struct options *options);

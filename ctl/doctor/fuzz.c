@@ -20,6 +20,16 @@ static void read_frame(int family, const __u8 *data, size_t size)
 		mac_text(row.mac, text);
 }
 
+static void read_answer(int family, const __u8 *data, size_t size)
+{
+	struct tunnel_question question = { .port = 80, .type = "ipip" };
+	struct tunnel_probe probe = { &question, 1, 1 };
+
+	question.vip.family = question.from.family = family;
+	if (size >= 20)
+		tunnel_answer(&probe, family, data, size);
+}
+
 static void read_host(json_t *document)
 {
 	struct host host = { .nr_links = 0 };
@@ -66,9 +76,11 @@ int fuzz_input(const __u8 *data, size_t size)
 		switch (data[0]) {
 		case '4':
 			read_frame(AF_INET, copy, size - 1);
+			read_answer(AF_INET, copy, size - 1);
 			break;
 		case '6':
 			read_frame(AF_INET6, copy, size - 1);
+			read_answer(AF_INET6, copy, size - 1);
 			break;
 		case 'r':
 		case 'j':

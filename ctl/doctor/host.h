@@ -147,5 +147,6 @@ const struct probe_row *probe_answer(const struct probe *probe, __u32 ifindex,
 				     const struct addr *at,
 				     const struct probe_row *after);
 void probe_drop(struct probe *probe);
+__u16 inet_checksum(const __u8 *data, size_t size, __u32 sum);
 
 #endif

@@ -234,7 +234,8 @@ static bool send_arp(int fd, const struct link *link, const struct addr *at,
 			  sizeof(arp));
 }
 
-static __u16 checksum(const __u8 *data, size_t size, __u32 sum)
+/* The checksum of RFC 1071 over data and a partial sum, in host order. */
+__u16 inet_checksum(const __u8 *data, size_t size, __u32 sum)
 {
 	size_t i;
 
@@ -276,7 +277,7 @@ static bool send_ns(int fd, const struct link *link, const struct addr *at,
 	}
 	frame.ip.ip6_plen = htons(size);
 	/* The pseudo header: addresses of the frame, length and protocol. */
-	frame.ns.nd_ns_cksum = htons(checksum((__u8 *)&frame.ip.ip6_src,
+	frame.ns.nd_ns_cksum = htons(inet_checksum((__u8 *)&frame.ip.ip6_src,
 					      32 + size,
 					      size + IPPROTO_ICMPV6));
 	return send_frame(fd, link->ifindex, ETH_P_IPV6, group, &frame,

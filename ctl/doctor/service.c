@@ -46,6 +46,12 @@ static int compare_servers(const void *a, const void *b)
 	const struct server *const *second = b;
 	int order = addr_compare(&(*first)->at, &(*second)->at);
 
+	if (!order)
+		order = strcmp((*first)->tun, (*second)->tun);
+	if (!order)
+		order = (*first)->tun_port - (*second)->tun_port;
+	if (!order)
+		order = (*first)->tun_csum - (*second)->tun_csum;
 	return order ? order : *first < *second ? -1 : 1;
 }
 
@@ -121,13 +127,14 @@ static void take_servers(const struct doctor *doctor, struct census *census)
 		      compare_servers);
 }
 
-/* How many servers, from @from on, have the same address. */
+/* How many servers, from @from on, have the same address and tunnel. */
 static size_t group_size(const struct census *census, size_t from)
 {
 	size_t end = from + 1;
 
 	while (end < census->nr_servers &&
-	       addr_same(&census->servers[end]->at, &census->servers[from]->at))
+	       addr_same(&census->servers[end]->at, &census->servers[from]->at) &&
+	       tunnel_same(census->servers[end], census->servers[from]))
 		end++;
 	return end - from;
 }
@@ -155,6 +162,11 @@ static void ask_all(struct doctor *doctor, const struct census *census)
 	const struct link *link;
 	size_t i, nic;
 
+	for (i = 0; i < census->nr_servers; i += group_size(census, i)) {
+		if (*census->servers[i]->tun)
+			tunnel_question_add(doctor, &census->servers[i],
+					    group_size(census, i));
+	}
 	for (i = 0; i < census->nr_vips; i++) {
 		for (nic = 0; nic < census->vips[i].nr_nics; nic++)
 			probe_add(&doctor->probe,
@@ -163,7 +175,8 @@ static void ask_all(struct doctor *doctor, const struct census *census)
 	}
 	for (i = 0; i < census->nr_servers; i++) {
 		link = host_link(&doctor->host, census->servers[i]->ifindex);
-		if (!census->servers[i]->local && link && is_ready(link))
+		if (!census->servers[i]->local && !*census->servers[i]->tun && link &&
+		    is_ready(link))
 			probe_add(&doctor->probe, link->ifindex,
 				  &census->servers[i]->at);
 	}
@@ -173,6 +186,8 @@ static void ask_all(struct doctor *doctor, const struct census *census)
 		     "VIPs and servers not probed: %s",
 		     strerror(doctor->probe_error));
 	}
+	if (tunnel_ask(&doctor->tunnels))
+		doctor->tunnel_error = errno;
 }
 
 /* The server that has the MAC; preferably by its address of the same family. */
@@ -416,7 +431,7 @@ static void tell_off_link(struct doctor *doctor, const struct addr *at)
 		    addr_text(at, text), addr_bits(at), nic->name);
 	else
 		hint(finding,
-		     "direct routing requires the server on a segment of this host: check its address and the routes");
+		     "direct routing requires the server on a segment of this host: check its address and the routes, or add it with --tun");
 }
 
 static void tell_silent(struct doctor *doctor,
@@ -539,6 +554,10 @@ static void check_server(struct doctor *doctor, const struct census *census,
 
 	if (servers[0]->local) {
 		find(LEVEL_OK, "on-link", NULL, at, "server is this host");
+		return;
+	}
+	if (*servers[0]->tun) {
+		tunnel_check(doctor, servers, count);
 		return;
 	}
 	if (!link) {

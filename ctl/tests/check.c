@@ -258,7 +258,7 @@ static void check_servers(void)
 			       row->service);
 			continue;
 		}
-		if (parse_server(row->text, &key, PORT_REFUSED, &at))
+		if (parse_server(row->text, &key, PORT_REFUSED, false, &at))
 			good = !row->reads;
 		else
 			good = row->reads &&
@@ -449,5 +449,6 @@ int main(int argc, char **argv)
 	check_import();
 	check_schemas();
 	check_help();
+	check_tunnels();
 	return harness_end();
 }

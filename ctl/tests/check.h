@@ -23,6 +23,7 @@ void check_roundtrip(void);
 void check_import(void);
 void check_schemas(void);
 void check_help(void);
+void check_tunnels(void);
 
 /* check_lines.c */
 /*

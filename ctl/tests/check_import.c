@@ -126,6 +126,40 @@ static bool tell(struct nlmsghdr *nlh, nl_reader reader, void *data)
 	return sane;
 }
 
+/* Behind the attributes of the server, in their nest. */
+static void put_tunnel(struct nlmsghdr *nlh, __u8 type, __u16 port, __u16 flags)
+{
+	struct nlattr *nest = mnl_nlmsg_get_payload_offset(nlh, sizeof(struct genlmsghdr));
+
+	mnl_attr_put_u8(nlh, IPVS_DEST_ATTR_TUN_TYPE, type);
+	mnl_attr_put_u16(nlh, IPVS_DEST_ATTR_TUN_PORT, htons(port));
+	mnl_attr_put_u16(nlh, IPVS_DEST_ATTR_TUN_FLAGS, flags);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+/* The last one is of a kernel before 5.3. */
+static int tell_tunnels(nl_reader reader, void *data)
+{
+	__u64 buffer[256];
+	struct nlmsghdr *answer;
+
+	answer = begin(buffer);
+	put_server(answer, "192.0.2.4", 80, IP_VS_CONN_F_TUNNEL, 1, 0, 0);
+	put_tunnel(answer, IP_VS_CONN_F_TUNNEL_TYPE_GUE, 6080,
+		   IP_VS_TUNNEL_ENCAP_FLAG_CSUM);
+	if (!tell(answer, reader, data))
+		return -EBADMSG;
+	answer = begin(buffer);
+	put_server(answer, "192.0.2.5", 80, IP_VS_CONN_F_TUNNEL, 1, 0, 0);
+	put_tunnel(answer, IP_VS_CONN_F_TUNNEL_TYPE_GRE, 0,
+		   IP_VS_TUNNEL_ENCAP_FLAG_NOCSUM);
+	if (!tell(answer, reader, data))
+		return -EBADMSG;
+	answer = begin(buffer);
+	put_server(answer, "192.0.2.6", 80, IP_VS_CONN_F_TUNNEL, 1, 0, 0);
+	return tell(answer, reader, data) ? 0 : -EBADMSG;
+}
+
 /* Answers as ip_vs does; returns 0 or an error. */
 int ipvs_ask(const struct nlmsghdr *nlh, nl_reader reader, void *data)
 {
@@ -158,7 +192,9 @@ int ipvs_ask(const struct nlmsghdr *nlh, nl_reader reader, void *data)
 			return -EBADMSG;
 		answer = begin(buffer);
 		put_server(answer, "192.0.2.3", 8080, IP_VS_CONN_F_MASQ, 0, 0, 0);
-		return tell(answer, reader, data) ? 0 : -EBADMSG;
+		if (!tell(answer, reader, data))
+			return -EBADMSG;
+		return tell_tunnels(reader, data);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -185,7 +221,10 @@ void check_import(void)
 		  "-A -u [2001:db8::1]:53 -s rr -p 20 -M 64 -o\n"
 		  "-A -f 7 -6 -s wlc --pe sip\n"
 		  "-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 3 -x 9 -y 4\n"
-		  "-a -t 192.0.2.1:80 -r 192.0.2.3:8080 -m -w 0\n",
+		  "-a -t 192.0.2.1:80 -r 192.0.2.3:8080 -m -w 0\n"
+		  "-a -t 192.0.2.1:80 -r 192.0.2.4:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-csum\n"
+		  "-a -t 192.0.2.1:80 -r 192.0.2.5:80 -i -w 1 --tun-type gre\n"
+		  "-a -t 192.0.2.1:80 -r 192.0.2.6:80 -i -w 1 --tun-type ipip\n",
 		  "and written as ipvsadm's commands");
 	/* Whatever is cut off, nothing behind it is read. */
 	stderr = fopen("/dev/null", "w");

@@ -108,6 +108,21 @@ static bool tell_service(const struct service *service, nl_reader reader,
 	return reader(nlh, data);
 }
 
+static void put_tunnel(struct nlmsghdr *nlh, const struct tunnel *tunnel)
+{
+	mnl_attr_put_u8(nlh, LBDR_A_SERVER_TUNNEL, tunnel->type);
+	if (tunnel->port)
+		mnl_attr_put_u16(nlh, LBDR_A_SERVER_TUNNEL_PORT, htons(tunnel->port));
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_TUNNEL_FLAGS, tunnel->flags);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVER_TUNNEL_TTL, tunnel->ttl);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVER_TUNNEL_DF, tunnel->df);
+	if (!tunnel->source.family)
+		return;
+	nl_put_address(nlh, LBDR_A_SERVER_TUNNEL_SOURCE, &tunnel->source);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX,
+			tunnel->source_prefix);
+}
+
 static bool tell_server(const struct server *server, nl_reader reader,
 			void *data)
 {
@@ -125,7 +140,10 @@ static bool tell_server(const struct server *server, nl_reader reader,
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_WEIGHT, server->weight);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_UPPER, server->upper);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_LOWER, server->lower);
-	mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD, LBDR_FORWARD_DR);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD,
+			server->tunnel.type ? LBDR_FORWARD_TUNNEL : LBDR_FORWARD_DR);
+	if (server->tunnel.type)
+		put_tunnel(nlh, &server->tunnel);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_ACTIVE, 0);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_INACTIVE, 0);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_PERSISTENT, 0);
@@ -224,6 +242,41 @@ static void set_number(const struct nlattr *attr, __u32 *number)
 		*number = mnl_attr_get_u32(attr);
 }
 
+/* As the module: another type begins with the defaults. */
+static void set_tunnel(const struct nlattr **attrs, struct tunnel *tunnel)
+{
+	static const struct endpoint none;
+	const struct nlattr *attr = attrs[LBDR_A_SERVER_TUNNEL];
+	__u32 mask = ~0U;
+
+	if (attr && mnl_attr_get_u8(attr) != tunnel->type) {
+		memset(tunnel, 0, sizeof(*tunnel));
+		tunnel->type = mnl_attr_get_u8(attr);
+	}
+	attr = attrs[LBDR_A_SERVER_TUNNEL_PORT];
+	if (attr)
+		tunnel->port = ntohs(mnl_attr_get_u16(attr));
+	set_number(attrs[LBDR_A_SERVER_TUNNEL_FLAGS_MASK], &mask);
+	attr = attrs[LBDR_A_SERVER_TUNNEL_FLAGS];
+	if (attr)
+		tunnel->flags = (tunnel->flags & ~mask) | mnl_attr_get_u32(attr);
+	if (attrs[LBDR_A_SERVER_TUNNEL_TTL])
+		tunnel->ttl = mnl_attr_get_u8(attrs[LBDR_A_SERVER_TUNNEL_TTL]);
+	if (attrs[LBDR_A_SERVER_TUNNEL_DF])
+		tunnel->df = mnl_attr_get_u8(attrs[LBDR_A_SERVER_TUNNEL_DF]);
+	attr = attrs[LBDR_A_SERVER_TUNNEL_SOURCE];
+	if (!attr)
+		return;
+	memset(&tunnel->source, 0, sizeof(tunnel->source));
+	memcpy(tunnel->source.address, mnl_attr_get_payload(attr),
+	       mnl_attr_get_payload_len(attr));
+	if (memcmp(&tunnel->source, &none, sizeof(none)))
+		tunnel->source.family = mnl_attr_get_payload_len(attr) == 4 ? AF_INET :
+									      AF_INET6;
+	tunnel->source_prefix =
+		mnl_attr_get_u8(attrs[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX]);
+}
+
 static int change_server(const struct nlmsghdr *nlh, __u8 command)
 {
 	const struct nlattr *nested[LBDR_A_SERVICE_MAX + 1] = { NULL };
@@ -238,6 +291,9 @@ static int change_server(const struct nlmsghdr *nlh, __u8 command)
 	memset(&like, 0, sizeof(like));
 	read_key(nested, &like.service);
 	like.at = like.service.at;
+	like.at.family =
+		mnl_attr_get_payload_len(attrs[LBDR_A_SERVER_ADDRESS]) == 4 ? AF_INET :
+									      AF_INET6;
 	memset(like.at.address, 0, sizeof(like.at.address));
 	memcpy(like.at.address,
 	       mnl_attr_get_payload(attrs[LBDR_A_SERVER_ADDRESS]),
@@ -247,7 +303,7 @@ static int change_server(const struct nlmsghdr *nlh, __u8 command)
 		return -ESRCH;
 	for (i = 0; i < nr_servers; i++) {
 		if (!service_key_compare(&servers[i].service, &like.service) &&
-		    !memcmp(servers[i].at.address, like.at.address, 16))
+		    endpoint_same_host(&servers[i].at, &like.at))
 			server = &servers[i];
 	}
 	if (command == LBDR_CMD_SERVER_NEW) {
@@ -277,6 +333,7 @@ static int change_server(const struct nlmsghdr *nlh, __u8 command)
 	set_number(attrs[LBDR_A_SERVER_WEIGHT], &server->weight);
 	set_number(attrs[LBDR_A_SERVER_UPPER], &server->upper);
 	set_number(attrs[LBDR_A_SERVER_LOWER], &server->lower);
+	set_tunnel(attrs, &server->tunnel);
 	return 0;
 }
 

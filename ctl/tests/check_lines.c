@@ -608,7 +608,10 @@ static const struct command_row command_rows[] = {
 	{ "--", false, -1, NULL },
 
 	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -m", true, -2, NULL },
-	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -i", true, -2, NULL },
+	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -i --tun-type gue --tun-port 9 --tun-remcsum",
+	  true, -2, NULL },
+	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 -i", true, VERB_ADD_SERVER, NULL },
+	{ "-ea -t 192.0.2.63:80 -r 192.0.2.62 -i", true, -1, NULL },
 	{ "-R", true, VERB_RESTORE, NULL },
 	{ "restore rules", false, VERB_RESTORE, names_rules },
 	{ "restore", false, VERB_RESTORE, NULL },

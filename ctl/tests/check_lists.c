@@ -303,7 +303,8 @@ static void check_ranges(void)
 
 #define STATS "'stats':{'connections':0,'in_packets':0,'in_bytes':0}"
 #define SAME_MEMBERS "'sched_flags':[],'refuse':'icmp','stray':'pass'," \
-	"'one_packet':false,'expire_quiescent':false,'timeouts_s':{},'held_s':null,'drops':[]," \
+	"'one_packet':false,'expire_quiescent':false,'accept_tunneled':false," \
+	"'timeouts_s':{},'held_s':null,'drops':[]," \
 	STATS
 
 /* One service's JSON, with ' for ": every member, and no other. */
@@ -350,7 +351,7 @@ static void check_jsons(void)
 		   "'vrf':'red','scheduler':'mh','mh_size':1009,\n"
 		   "'persistent_s':0,'persistent_prefix':32,'servers':[\n"
 		   "{'address':'192.0.2.64','port':8000,'last_port':8999,\n"
-		   "'forward':'dr','weight':2,'upper_threshold':0,\n"
+		   "'forward':'dr','tunnel':null,'weight':2,'upper_threshold':0,\n"
 		   "'lower_threshold':0,'active_connections':5,\n"
 		   "'inactive_connections':0,'persistent_connections':0,\n"
 		   "'overloaded':false,'draining':true,'held_s':30,\n"

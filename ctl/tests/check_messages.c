@@ -197,6 +197,55 @@ static bool read_server(const struct nlmsghdr *nlh, bool *right)
 	return true;
 }
 
+/* Of another family than its service. */
+static void make_tunneled(struct nlmsghdr *nlh)
+{
+	static const struct endpoint source = {
+		.family = AF_INET6, .address = { 0x20, 0x01, 0x0d, 0xb8, 7 },
+	};
+	struct nlattr *nest;
+
+	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
+	nl_put_service(nlh, &sample_key);
+	mnl_attr_nest_end(nlh, nest);
+	nl_put_address(nlh, LBDR_A_SERVER_ADDRESS, &sample_server);
+	mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(80));
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_WEIGHT, 7);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_UPPER, 0);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_LOWER, 0);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVER_FORWARD, LBDR_FORWARD_TUNNEL);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_ACTIVE, 3);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_INACTIVE, 4);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_PERSISTENT, 8);
+	put_stats(nlh, LBDR_A_SERVER_STATS);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVER_TUNNEL, LBDR_TUNNEL_GUE);
+	mnl_attr_put_u16(nlh, LBDR_A_SERVER_TUNNEL_PORT, htons(6080));
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_TUNNEL_FLAGS,
+			 LBDR_TUNNEL_FLAG_CSUM);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVER_TUNNEL_TTL, 9);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVER_TUNNEL_DF, LBDR_TUNNEL_DF_CLEAR);
+	nl_put_address(nlh, LBDR_A_SERVER_TUNNEL_SOURCE, &source);
+	mnl_attr_put_u8(nlh, LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX, 48);
+}
+
+static bool read_tunneled(const struct nlmsghdr *nlh, bool *right)
+{
+	const struct tunnel *tunnel;
+	struct server server;
+
+	if (!decode_server(nlh, &server))
+		return false;
+	tunnel = &server.tunnel;
+	*right = server.forward == LBDR_FORWARD_TUNNEL &&
+		 server.at.family == AF_INET6 && server.at.port == 80 &&
+		 tunnel->type == LBDR_TUNNEL_GUE && tunnel->port == 6080 &&
+		 tunnel->flags == LBDR_TUNNEL_FLAG_CSUM && tunnel->ttl == 9 &&
+		 tunnel->df == LBDR_TUNNEL_DF_CLEAR &&
+		 tunnel->source.family == AF_INET6 &&
+		 tunnel->source.address[4] == 7 && tunnel->source_prefix == 48;
+	return true;
+}
+
 static void make_conn(struct nlmsghdr *nlh)
 {
 	mnl_attr_put_u8(nlh, LBDR_A_CONN_FAMILY, AF_INET);
@@ -553,6 +602,11 @@ static const struct kind kinds[] = {
 	  { LBDR_A_SERVICE_SCHED_SIZE, LBDR_A_SERVICE_DROP } },
 	{ "server", make_server, read_server,
 	  { LBDR_A_SERVER_OVERLOADED, LBDR_A_SERVER_DRAIN, LBDR_A_SERVER_HOLD } },
+	{ "server with a tunnel", make_tunneled, read_tunneled,
+	  { LBDR_A_SERVER_TUNNEL_PORT, LBDR_A_SERVER_TUNNEL_FLAGS,
+	    LBDR_A_SERVER_TUNNEL_TTL, LBDR_A_SERVER_TUNNEL_DF,
+	    LBDR_A_SERVER_TUNNEL_SOURCE,
+	    LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX } },
 	{ "connection", make_conn, read_conn, { 0 } },
 	{ "template by mark", make_template, read_template, { 0 } },
 	{ "connection with its service", make_conn_of, read_conn_of,

@@ -128,7 +128,7 @@ static const struct trace_row trace_rows[] = {
 	  "result       to 192.0.2.62:80, without a connection (conn_max)\n",
 	  "{\"random\": true, \"keep\": \"stateless\", \"remembered\": {\"address\":\n"
 	  "\"192.0.2.64\", \"port\": 80, \"state\": \"overloaded\", \"local\": false,\n"
-	  "\"weight\": 5, \"active_connections\": 9, \"inactive_connections\": 0,\n"
+	  "\"tunnel\": null, \"weight\": 5, \"active_connections\": 9, \"inactive_connections\": 0,\n"
 	  "\"ifindex\": null}}",
 	  &b, NULL, &a },
 	{ "a stray one",

@@ -146,7 +146,7 @@ static const struct timespec when = { 1795446901, 42000 };
 	"\"address\":\"192.0.2.63\",\"port\":80,\"last_port\":null,\"vrf\":null},"
 #define SERVER_JSON \
 	"\"server\":{\"address\":\"2001:db8::3e\",\"port\":8000," \
-	"\"last_port\":8999,\"forward\":\"dr\",\"weight\":7," \
+	"\"last_port\":8999,\"forward\":\"dr\",\"tunnel\":null,\"weight\":7," \
 	"\"upper_threshold\":6,\"lower_threshold\":5," \
 	"\"active_connections\":3,\"inactive_connections\":4," \
 	"\"persistent_connections\":8,\"overloaded\":true,\"draining\":true,\"held_s\":9," \
@@ -159,7 +159,7 @@ static const struct timespec when = { 1795446901, 42000 };
 	"\"settings\":{\"scheduler\":\"mh\",\"sched_flags\":[\"mh-port\"]," \
 	"\"mh_size\":1009,\"refuse\":\"drop\",\"stray\":\"reset\"," \
 	"\"one_packet\":false,\"persistent_s\":600,\"persistent_prefix\":24," \
-	"\"expire_quiescent\":true," STATES_JSON "},"
+	"\"expire_quiescent\":true,\"accept_tunneled\":false," STATES_JSON "},"
 
 static const struct line_row line_rows[] = {
 	{

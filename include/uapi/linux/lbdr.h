@@ -22,10 +22,57 @@
  * @LBDR_FORWARD_DR: Direct routing. The destination MAC is set to the
  *   server's. In the packet only the TTL changes.
  * @LBDR_FORWARD_LOCAL: The server is the director itself. Reported only.
+ * @LBDR_FORWARD_TUNNEL: IP tunnelling. The packet is encapsulated and routed
+ *   to the server; the attribute tunnel has the type.
  */
 enum lbdr_forward {
 	LBDR_FORWARD_DR,
 	LBDR_FORWARD_LOCAL,
+	LBDR_FORWARD_TUNNEL,
+};
+
+/**
+ * enum lbdr_tunnel - Encapsulation of packets to a server.
+ * @LBDR_TUNNEL_NONE: No encapsulation, direct routing.
+ * @LBDR_TUNNEL_IPIP: IP in IP, of any two families (RFC 2003, RFC 2473, RFC
+ *   4213).
+ * @LBDR_TUNNEL_GRE: GRE without key and sequence number (RFC 2784).
+ * @LBDR_TUNNEL_GUE: Generic UDP encapsulation, version 0, without optional
+ *   fields.
+ */
+enum lbdr_tunnel {
+	LBDR_TUNNEL_NONE,
+	LBDR_TUNNEL_IPIP,
+	LBDR_TUNNEL_GRE,
+	LBDR_TUNNEL_GUE,
+};
+
+/**
+ * enum lbdr_tunnel_flag - Options of a tunnel.
+ * @LBDR_TUNNEL_FLAG_CSUM: The outer header has a checksum over the packet. GRE
+ *   and GUE only. GUE in IPv6 without it has a UDP checksum of 0 (RFC 6935).
+ * @LBDR_TUNNEL_FLAG_REMCSUM: Remote checksum offload of GUE. Not supported,
+ *   since the director cannot know whether the server's fou has it enabled.
+ */
+enum lbdr_tunnel_flag {
+	LBDR_TUNNEL_FLAG_CSUM = 1,
+	LBDR_TUNNEL_FLAG_REMCSUM = 2,
+};
+
+/**
+ * enum lbdr_tunnel_df - Don't Fragment bit of an outer IPv4 header.
+ * @LBDR_TUNNEL_DF_INHERIT: The bit of an inner IPv4 packet; not set if the
+ *   inner packet is IPv6. A packet that has the bit, or is IPv6, is not
+ *   fragmented.
+ * @LBDR_TUNNEL_DF_SET: Set. An IPv4 packet without the bit that is larger than
+ *   the MTU is still fragmented.
+ * @LBDR_TUNNEL_DF_CLEAR: Not set. An encapsulated packet that is larger than
+ *   the MTU is fragmented, with an outer IPv6 header too.
+ */
+enum lbdr_tunnel_df {
+	LBDR_TUNNEL_DF_INHERIT,
+	LBDR_TUNNEL_DF_SET,
+	LBDR_TUNNEL_DF_CLEAR,
 };
 
 /**
@@ -73,10 +120,15 @@ enum lbdr_stray {
  * @LBDR_SERVICE_FLAG_ONE_PACKET: UDP only. Schedule each datagram separately.
  * @LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT: Persistence does not select a server of
  *   weight 0. The client gets another server.
+ * @LBDR_SERVICE_FLAG_ACCEPT_TUNNELED: Packets that arrived through a tunnel
+ *   device may start connections. Otherwise they are passed to the director's
+ *   own stack, so that two directors which are tunnel servers of each other
+ *   make no loop.
  */
 enum lbdr_service_flag {
 	LBDR_SERVICE_FLAG_ONE_PACKET = 1,
 	LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT = 2,
+	LBDR_SERVICE_FLAG_ACCEPT_TUNNELED = 4,
 };
 
 /**
@@ -244,6 +296,14 @@ enum {
 	LBDR_A_SERVER_BATCH,
 	LBDR_A_SERVER_HOLD,
 	LBDR_A_SERVER_WITH_HELD,
+	LBDR_A_SERVER_TUNNEL,
+	LBDR_A_SERVER_TUNNEL_PORT,
+	LBDR_A_SERVER_TUNNEL_FLAGS,
+	LBDR_A_SERVER_TUNNEL_FLAGS_MASK,
+	LBDR_A_SERVER_TUNNEL_TTL,
+	LBDR_A_SERVER_TUNNEL_DF,
+	LBDR_A_SERVER_TUNNEL_SOURCE,
+	LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX,
 
 	__LBDR_A_SERVER_MAX,
 	LBDR_A_SERVER_MAX = (__LBDR_A_SERVER_MAX - 1)

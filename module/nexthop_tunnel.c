@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Next hops of tunnel servers: source address of the outer header, and learned PMTU.
+ *
+ * Source addresses. A route contains the source address of packets to the next hop. IPv4
+ * addresses have routes, so a change of them changes the FIB's generation, and the route
+ * becomes invalid. A change of IPv6 addresses does not always change the FIB node of the
+ * route, so the generation of the namespace's IPv6 addresses is compared too.
+ *
+ * PMTU. A PMTU that an ICMP error reports (tunnel_error.c) is kept in the next hop: it is
+ * a property of the path, not of a service. As in the kernel, it has a floor and
+ * expires, so that a forged error does little harm. Its two words are written without a
+ * lock: a reader that sees only one of them uses a PMTU for too long or not yet, which the
+ * next error corrects.
+ */
+#include <linux/jiffies.h>
+#include <net/ipv6.h>
+
+#include "flow.h"
+#include "lbdr.h"
+#include "nexthop.h"
+
+/* The kernel's min_pmtu and mtu_expires (net/ipv4/route.c), and RFC 8200, 5 */
+#define PMTU_FLOOR4	552
+#define PMTU_FLOOR6	IPV6_MIN_MTU
+#define PMTU_TIME	(10 * 60 * HZ)
+
+/**
+ * lbdr_nexthop_tunnel_route() - Get the route of a next hop for a tunnel
+ * @nexthop: the next hop
+ *
+ * As lbdr_nexthop_route(), and &lbdr_route.source is valid.
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the route, never NULL, valid under rcu_read_lock(). If &lbdr_route.dst is NULL,
+ * &lbdr_route.why is the drop reason.
+ */
+const struct lbdr_route *
+lbdr_nexthop_tunnel_route(struct lbdr_nexthop *nexthop)
+{
+	enum lbdr_family family = nexthop->key.family;
+	struct net *net = nexthop->ln->net;
+	struct lbdr_route *route;
+
+	route = (struct lbdr_route *)lbdr_nexthop_route_of(nexthop->ln, nexthop,
+							   family);
+	if (likely(family == LBDR_V4 || !route->dst ||
+		   route->source_genid == atomic_read(&net->ipv6.dev_addr_genid)))
+		return route;
+	return lbdr_route_renew(nexthop, route);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_tunnel_route);
+
+/**
+ * lbdr_nexthop_path_mtu() - Get the MTU of the path to a next hop, for tunnels
+ * @nexthop: the next hop
+ * @route: its route; &lbdr_route.dst is not NULL
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the MTU of the route, or the learned PMTU if it is smaller and has not expired.
+ */
+u32 lbdr_nexthop_path_mtu(struct lbdr_nexthop *nexthop,
+			  const struct lbdr_route *route)
+{
+	u32 mtu = nexthop->key.family == LBDR_V4 ?
+		  route->mtu : lbdr_route_mtu6_now(route, route->dev);
+	u32 pmtu = READ_ONCE(nexthop->pmtu);
+
+	if (likely(!pmtu))
+		return mtu;
+	if (time_before(jiffies, READ_ONCE(nexthop->pmtu_expires)))
+		return min(mtu, pmtu);
+	/* Before jiffies wrap */
+	WRITE_ONCE(nexthop->pmtu, 0);
+	return mtu;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_path_mtu);
+
+/**
+ * lbdr_nexthop_learn_pmtu() - Use a smaller PMTU for some time
+ * @nexthop: the next hop
+ * @mtu: MTU that an ICMP error reports; a larger one than the present one is ignored
+ *
+ * Context: rcu_read_lock() held.
+ */
+void lbdr_nexthop_learn_pmtu(struct lbdr_nexthop *nexthop, u32 mtu)
+{
+	const struct lbdr_route *route = lbdr_nexthop_tunnel_route(nexthop);
+
+	mtu = max_t(u32, mtu, nexthop->key.family == LBDR_V4 ? PMTU_FLOOR4 :
+							       PMTU_FLOOR6);
+	if (!route->dst || mtu > lbdr_nexthop_path_mtu(nexthop, route))
+		return;
+	WRITE_ONCE(nexthop->pmtu_expires, jiffies + PMTU_TIME);
+	WRITE_ONCE(nexthop->pmtu, mtu);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_learn_pmtu);

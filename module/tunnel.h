@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Tunnels: how packets to a server are encapsulated.
+ */
+#ifndef _LBDR_TUNNEL_H
+#define _LBDR_TUNNEL_H
+
+#include <linux/netfilter.h>
+#include <linux/rcupdate.h>
+
+#include "flow.h"
+
+/**
+ * struct lbdr_tunnel_settings - settings of a tunnel
+ * @source: source address of the outer header; used if @prefix is not 0
+ * @port: destination port of GUE, 0 for other types
+ * @type: enum lbdr_tunnel; if LBDR_TUNNEL_NONE, all members are 0
+ * @flags: LBDR_TUNNEL_FLAG_CSUM or 0
+ * @ttl: TTL of the outer header, 0 for that of the inner packet
+ * @df: enum lbdr_tunnel_df
+ * @prefix: prefix length of @source, 0 for the source address of the route
+ * @unused: 0, so that settings can be compared as memory
+ */
+struct lbdr_tunnel_settings {
+	union nf_inet_addr	source;
+	__be16			port;
+	u8			type;
+	u8			flags;
+	u8			ttl;
+	u8			df;
+	u8			prefix;
+	u8			unused;
+};
+
+/**
+ * struct lbdr_server_tunnel - the tunnel to a server; immutable once published
+ * @settings: settings, with a type that is not LBDR_TUNNEL_NONE
+ * @overhead: bytes of all headers that are added to a packet
+ * @gso_type: SKB_GSO_ flags of the encapsulation
+ * @spreads: the outer header has fields that depend on the hash of the flow
+ * @rcu: frees it
+ */
+struct lbdr_server_tunnel {
+	struct lbdr_tunnel_settings	settings;
+	u32				overhead;
+	u32				gso_type;
+	bool				spreads;
+	struct rcu_head			rcu;
+};
+
+struct lbdr_server_tunnel *
+lbdr_tunnel_alloc(const struct lbdr_tunnel_settings *settings,
+		  enum lbdr_family outer);
+void lbdr_tunnel_free(struct lbdr_server_tunnel *tunnel);
+void lbdr_tunnel_init(struct lbdr_server_tunnel *tunnel,
+		      const struct lbdr_tunnel_settings *settings,
+		      enum lbdr_family outer);
+bool lbdr_tunnel_settings_equal(const struct lbdr_tunnel_settings *a,
+				const struct lbdr_tunnel_settings *b);
+
+/**
+ * lbdr_tunnel_mtu() - Get the largest packet that a tunnel carries unfragmented
+ * @tunnel: the tunnel
+ * @mtu: MTU of the path to the server
+ *
+ * Context: any.
+ * Return: @mtu without the tunnel's headers, 0 if they do not fit.
+ */
+static inline u32 lbdr_tunnel_mtu(const struct lbdr_server_tunnel *tunnel, u32 mtu)
+{
+	return mtu > tunnel->overhead ? mtu - tunnel->overhead : 0;
+}
+
+#endif /* _LBDR_TUNNEL_H */
