@@ -340,7 +340,7 @@ static void lbdr_config_leave_ranges(struct lbdr_config *config)
 		return;
 	list_for_each_entry(service, &ln->service_list, list)
 		if (lbdr_service_key_wide(&service->key) &&
-		    !lbdr_config_keeps(service, config))
+		    lbdr_config_flushes(config, service))
 			lbdr_range_leave(ln, service);
 }
 

@@ -4,7 +4,7 @@
  * privilege on the host create these and configure them, so they must not use up what
  * the namespaces of the host need:
  *
- * - Services and servers have limits, the parameters of this file.
+ * - Services and servers have limits, the parameters of this file. Held ones count.
  * - Connections and destinations of lblc have limits of the namespace, and a reserve is
  *   kept for the namespaces of the host (conn.c, locality.c).
  * - What packets make such a namespace allocate is charged to a memory cgroup: that of

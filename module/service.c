@@ -279,6 +279,7 @@ struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
 
 	return lbdr_service_lookup(ln, &key);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_of_mark);
 
 /**
  * lbdr_service_overlap() - Check whether two keys are ranges with a common port

@@ -77,6 +77,14 @@ def adds(director, address):
     return True
 
 
+def adds_service(director, port):
+    try:
+        director.add(genl.key(users.VIP, port))
+    except genl.Refused:
+        return False
+    return True
+
+
 def configure():
     director = genl.Director()
     codes, sentence = [], ""
@@ -97,9 +105,15 @@ def configure():
         except genl.Refused as error:
             codes.append(error.code)
     good &= codes == [0] * SERVERS_MAX + [errno.EDQUOT]
+    # What is held counts, and adding it again takes no more.
+    hold, one = genl.u32(genl.SERVICE_HOLD, 500), genl.key(users.VIP, 1)
+    director.do(genl.SERVICE_DEL, one + hold)
+    good &= not adds_service(director, SERVICES_MAX + 1)
+    good &= adds_service(director, 1)
+    good &= not adds(director, "10.1.2.1") and adds(director, "10.1.1.1")
     # What is removed makes room, servers when their memory is free.
-    director.do(genl.SERVICE_DEL, genl.key(users.VIP, 1))
-    director.add(genl.key(users.VIP, 1))
+    director.do(genl.SERVICE_DEL, one)
+    director.add(one)
     good &= bool(until(lambda: adds(director, "10.1.1.1")))
     director.close()
     return int(good)
