@@ -77,31 +77,29 @@ void lbdr_limit_find_memcg(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_limit_services() - Check whether a namespace may have another service
+ * lbdr_limit_services() - Check whether a namespace may have as many services
  * @ln: the namespace
+ * @n: number of services
  *
- * Context: process, lbdr_net.config held.
- * Return: true if it has as many as it may have.
+ * Context: process.
+ * Return: true if it may not.
  */
-bool lbdr_limit_services(const struct lbdr_net *ln)
+bool lbdr_limit_services(const struct lbdr_net *ln, u32 n)
 {
-	return ln->user && ln->n_services[LBDR_V4] + ln->n_services[LBDR_V6] >=
-			   READ_ONCE(user_services_max);
+	return ln->user && n > READ_ONCE(user_services_max);
 }
 
 /**
- * lbdr_limit_servers() - Check whether a namespace may have another server
+ * lbdr_limit_servers() - Check whether a namespace may have as many servers
  * @ln: the namespace
+ * @n: number of servers
  *
- * Removed servers count as long as they have connections.
- *
- * Context: process, lbdr_net.config held.
- * Return: true if it has as many as it may have.
+ * Context: process.
+ * Return: true if it may not.
  */
-bool lbdr_limit_servers(const struct lbdr_net *ln)
+bool lbdr_limit_servers(const struct lbdr_net *ln, u32 n)
 {
-	return ln->user &&
-	       (u32)atomic_read(&ln->n_servers) >= READ_ONCE(user_servers_max);
+	return ln->user && n > READ_ONCE(user_servers_max);
 }
 
 /**
