@@ -181,7 +181,9 @@ def test_listing():
 
 
 def load(verb, text):
-    """`restore` or `apply` with a configuration."""
+    """`restore` of a file that clears first, or `apply`."""
+    if verb == "restore":
+        text = "clear\n" + text
     with tempfile.NamedTemporaryFile("w+") as file:
         file.write(text)
         file.seek(0)
