@@ -283,7 +283,7 @@ json_t *key_json(const struct service_key *key)
 
 json_t *settings_json(const struct service *service)
 {
-	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:b, s:I, s:i, s:b, s:b, s:o}",
+	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:b, s:I, s:i, s:b, s:b, s:o, s:o}",
 			 "scheduler", service->scheduler,
 			 "sched_flags", flags_json(service),
 			 "mh_size", service->mh_size ?
@@ -301,7 +301,8 @@ json_t *settings_json(const struct service *service)
 			 "accept_tunneled",
 			 !!(service->flags &
 			    LBDR_SERVICE_FLAG_ACCEPT_TUNNELED),
-			 "timeouts_s", timeouts_json(&service->timeouts));
+			 "timeouts_s", timeouts_json(&service->timeouts),
+			 "held_s", hold_json(service->hold));
 }
 
 static json_t *drops_json(const struct service *service)
@@ -333,7 +334,6 @@ static json_t *service_json(const struct snapshot *shot,
 		json_array_append_new(array, server_json(&servers[i]));
 	json_object_update(object, settings);
 	json_decref(settings);
-	json_object_set_new(object, "held_s", hold_json(service->hold));
 	json_object_set_new(object, "stats", counters_json(&service->stats));
 	json_object_set_new(object, "drops", drops_json(service));
 	json_object_set_new(object, "servers", array);

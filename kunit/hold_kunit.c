@@ -13,12 +13,17 @@
 #include "conn.h"
 #include "hold.h"
 #include "notify.h"
+#include "persist.h"
 #include "sched.h"
 #include "symbols.h"
 #include "vip.h"
 
 #define MAX_CHANGES	16
 #define VIP		0xc6336463
+/* As the port of a service: it is the service of this fwmark. */
+#define MARK		60000
+/* Servers of a service whose pool may wait, see lbdr_pool_may_wait() */
+#define MANY		300
 
 /**
  * struct holds - the fixture
@@ -27,6 +32,7 @@
  * @changes: the notifications since the last look, a letter each
  * @n_changes: their number
  * @config: of the transaction
+ * @before_commit: called between staging and commit, or NULL
  */
 struct holds {
 	struct lbdr_net		*ln;
@@ -34,6 +40,7 @@ struct holds {
 	char			changes[MAX_CHANGES];
 	u32			n_changes;
 	struct lbdr_config	config;
+	void			(*before_commit)(struct kunit *test);
 };
 
 /* Services: A added, S set, D removed; servers in small letters; F flush. */
@@ -57,7 +64,8 @@ static void expect_changes(struct kunit *test, const char *want)
 	h->n_changes = 0;
 }
 
-enum op { ADD_SERVICE, DEL_SERVICE, HOLD_SERVICE, ADD, DEL, HOLD, FLUSH };
+/* FAIL: a device that does not exist, so the last step that can fail does. */
+enum op { ADD_SERVICE, DEL_SERVICE, HOLD_SERVICE, ADD, DEL, HOLD, FLUSH, FAIL };
 
 /**
  * struct step - a command
@@ -75,6 +83,11 @@ struct step {
 
 static struct lbdr_service_key key_of(u16 port, u16 ports)
 {
+	if (port == MARK)
+		return (struct lbdr_service_key) {
+			.addr.all[0] = MARK,
+			.family = LBDR_V4,
+		};
 	return (struct lbdr_service_key) {
 		.addr.ip = htonl(VIP),
 		.protocol = IPPROTO_TCP,
@@ -128,6 +141,24 @@ static int stage_server(struct lbdr_config *config, const struct step *step)
 	return 0;
 }
 
+static int stage_step(struct lbdr_config *config, const struct step *step)
+{
+	switch (step->op) {
+	case FLUSH:
+		lbdr_config_flush(config);
+		return 0;
+	case FAIL:
+		config->has_entry = true;
+		config->entry = LBDR_ENTRY_INGRESS;
+		config->n_devices = 1;
+		strscpy(config->devices[0], "nosuchdevice", IFNAMSIZ);
+		return 0;
+	default:
+		return step->op < ADD ? stage_service(config, step) :
+					stage_server(config, step);
+	}
+}
+
 /* Stages commands in a transaction, and commits it if @commit is set. */
 static int run_steps(struct kunit *test, const struct step *steps, u32 n,
 		     bool commit)
@@ -138,15 +169,11 @@ static int run_steps(struct kunit *test, const struct step *steps, u32 n,
 
 	lbdr_lock(h->ln);
 	err = lbdr_config_begin(&h->config, h->ln, false, NULL);
-	for (i = 0; i < n && !err; i++) {
-		if (steps[i].op == FLUSH)
-			lbdr_config_flush(&h->config);
-		else
-			err = steps[i].op < ADD ?
-			      stage_service(&h->config, &steps[i]) :
-			      stage_server(&h->config, &steps[i]);
-	}
+	for (i = 0; i < n && !err; i++)
+		err = stage_step(&h->config, &steps[i]);
 	lbdr_unlock(h->ln);
+	if (!err && h->before_commit)
+		h->before_commit(test);
 	if (!err && commit) {
 		mutex_lock(&h->ln->config);
 		err = lbdr_config_commit(&h->config);
@@ -156,6 +183,23 @@ static int run_steps(struct kunit *test, const struct step *steps, u32 n,
 	lbdr_config_uncharge(&h->config);
 	lbdr_unlock(h->ln);
 	lbdr_config_end(&h->config);
+	return err;
+}
+
+/* A command outside a transaction. */
+static int run_one(struct kunit *test, const struct step step)
+{
+	struct holds *h = test->priv;
+	int err;
+
+	mutex_lock(&h->ln->config);
+	err = lbdr_config_begin(&h->config, h->ln, true, NULL);
+	if (!err)
+		err = stage_step(&h->config, &step);
+	if (!err)
+		err = lbdr_config_commit(&h->config);
+	lbdr_config_end(&h->config);
+	mutex_unlock(&h->ln->config);
 	return err;
 }
 
@@ -301,6 +345,16 @@ static void hold_server_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, RUN(test, { DEL, 80, 1 }), 0);
 	expect_servers(test, 80, "2:2");
 	expect_changes(test, "d");
+	/* One that fails at its last step changes nothing. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 2, 60 }), 0);
+	expect_changes(test, "d");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 2, 7 }, { FAIL }), -ENODEV);
+	expect_servers(test, 80, "2:h");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 2, 2 }), 0);
+	expect_changes(test, "a");
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 2, 60 }, { FAIL }), -ENODEV);
+	expect_servers(test, 80, "2:2");
+	expect_changes(test, "");
 	/* A server that the transaction has added is not held. */
 	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 3, 1 }, { HOLD, 80, 3, 9 }),
 			0);
@@ -346,6 +400,20 @@ static void hold_service_test(struct kunit *test)
 				    { HOLD_SERVICE, 80, 0, 60 }), 0);
 	expect_servers(test, 80, "1:h 2:6");
 
+	/* Removed, added and held in one transaction; a new one is not held. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 3, 1 }), 0);
+	expect_changes(test, "a");
+	KUNIT_EXPECT_EQ(test, RUN(test, { DEL_SERVICE, 80 }, { ADD_SERVICE, 80, 0, 1 },
+				  { ADD, 80, 2, 6 }, { ADD, 80, 4, 6 },
+				  { HOLD_SERVICE, 80, 0, 60 }), 0);
+	expect_servers(test, 80, "2:h");
+	expect_changes(test, "D");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 90 }, { ADD, 90, 1, 1 },
+				  { HOLD_SERVICE, 90, 0, 60 }), 0);
+	KUNIT_EXPECT_NULL(test, live(test, 90));
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 80, 0, 1 }, { ADD, 80, 2, 6 }), 0);
+	expect_changes(test, "Aa");
+
 	/* A restore of another configuration, and of one that has it again. */
 	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 60 }), 0);
 	expect_changes(test, "D");
@@ -354,10 +422,14 @@ static void hold_service_test(struct kunit *test)
 	expect_servers(test, 80, "2:6");
 	KUNIT_EXPECT_PTR_EQ(test, live(test, 80), service);
 	expect_changes(test, "Aa");
-	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 60 }), 0);
+	KUNIT_EXPECT_EQ(test, RUN(test, { FLUSH }, { ADD_SERVICE, 80, 0, 1 },
+				  { ADD, 80, 2, 6 }, { HOLD_SERVICE, 80, 0, 60 }), 0);
+	expect_changes(test, "D");
+	expect_servers(test, 80, "2:h");
+	KUNIT_EXPECT_PTR_EQ(test, live(test, 80), service);
 	KUNIT_EXPECT_EQ(test, RUN(test, { FLUSH }), 0);
 	KUNIT_EXPECT_NULL(test, live(test, 80));
-	expect_changes(test, "DF");
+	expect_changes(test, "F");
 }
 
 static struct lbdr_flow flow_of(u16 port, enum lbdr_event event)
@@ -413,6 +485,175 @@ static void hold_range_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 100, 9 }), 0);
 	expect_meets(test, 102, LBDR_EVENT_SYN, "schedule");
 	expect_changes(test, "ADADA");
+	/* What fails at the last step changes nothing. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 100, 9, 60 }, { FAIL }), -ENODEV);
+	expect_meets(test, 102, LBDR_EVENT_SYN, "schedule");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 105, 9 }), -ENOTUNIQ);
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 100, 9, 60 }), 0);
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 100, 9 }, { FAIL }), -ENODEV);
+	expect_meets(test, 102, LBDR_EVENT_SYN, "drop");
+	KUNIT_EXPECT_EQ(test, RUN(test, { FLUSH }, { ADD_SERVICE, 100, 9 },
+				  { HOLD_SERVICE, 100, 9, 60 }), 0);
+	expect_meets(test, 102, LBDR_EVENT_SYN, "drop");
+}
+
+/* Held ranges overlap, and one is that of all ports. */
+static void hold_ranges_test(struct kunit *test)
+{
+	const u16 inner[] = { 212, 222, 237 };
+	u32 i;
+
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 200, 40 }), 0);
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 200, 40, 60 }), 0);
+	for (i = 0; i < ARRAY_SIZE(inner); i++) {
+		KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, inner[i], 1 }), 0);
+		expect_meets(test, inner[i], LBDR_EVENT_SYN, "schedule");
+	}
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 212, 1, 60 },
+				  { HOLD_SERVICE, 222, 1, 60 },
+				  { HOLD_SERVICE, 237, 1, 60 }), 0);
+	for (i = 200; i <= 240; i++)
+		expect_meets(test, i, LBDR_EVENT_SYN, "drop");
+	expect_meets(test, 199, LBDR_EVENT_SYN, "pass");
+	expect_meets(test, 241, LBDR_EVENT_SYN, "pass");
+	KUNIT_EXPECT_EQ(test, RUN(test, { DEL_SERVICE, 200, 40 }), 0);
+	for (i = 200; i <= 240; i++)
+		expect_meets(test, i, LBDR_EVENT_SYN,
+			     i / 2 == 106 || i / 2 == 111 || i == 237 || i == 238 ?
+			     "drop" : "pass");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 0 }), 0);
+	expect_meets(test, 222, LBDR_EVENT_SYN, "schedule");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 237, 1 },
+				  { HOLD_SERVICE, 0, 0, 60 }), 0);
+	expect_meets(test, 222, LBDR_EVENT_SYN, "drop");
+	expect_meets(test, 5000, LBDR_EVENT_SYN, "drop");
+	expect_meets(test, 237, LBDR_EVENT_SYN, "schedule");
+	KUNIT_EXPECT_EQ(test, RUN(test, { DEL_SERVICE, 0 }, { DEL_SERVICE, 222, 1 }), 0);
+	expect_meets(test, 222, LBDR_EVENT_SYN, "pass");
+	expect_meets(test, 212, LBDR_EVENT_SYN, "drop");
+}
+
+/* What a packet that has no connection meets at one of two hooks, see hook.c. */
+static void expect_hook(struct kunit *test, u8 entry, enum lbdr_place place, u16 port,
+			bool marked, const char *want)
+{
+	struct lbdr_flow flow = flow_of(port, LBDR_EVENT_SYN);
+	struct holds *h = test->priv;
+	struct lbdr_service *service;
+	u8 old = h->ln->entry;
+	const char *fate;
+
+	flow.place = place;
+	WRITE_ONCE(h->ln->entry, entry);
+	local_bh_disable();
+	rcu_read_lock();
+	service = marked ? lbdr_service_of_mark(h->ln, LBDR_V4, MARK, 0) : NULL;
+	if (!service)
+		service = lbdr_service_of_flow(h->ln, &flow);
+	if (lbdr_hold_defers(h->ln, service, &flow))
+		fate = "pass";
+	else if (lbdr_hold_applies(h->ln, service, &flow))
+		fate = "drop";
+	else
+		fate = service ? "schedule" : "pass";
+	rcu_read_unlock();
+	local_bh_enable();
+	WRITE_ONCE(h->ln->entry, old);
+	KUNIT_EXPECT_STREQ(test, fate, want);
+}
+
+/* A held service at one hook does not keep packets from a service at the other hook. */
+static void hold_mark_test(struct kunit *test)
+{
+	const u8 pre = LBDR_ENTRY_PREROUTING, input = LBDR_ENTRY_INPUT;
+	const enum lbdr_place entry = LBDR_PLACE_ENTRY, mark = LBDR_PLACE_MARKED;
+
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 60 }), 0);
+	expect_hook(test, pre, entry, 80, false, "drop");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, MARK }, { ADD, MARK, 1, 1 }), 0);
+	expect_hook(test, pre, entry, 80, false, "pass");
+	expect_hook(test, pre, mark, 80, true, "schedule");
+	expect_hook(test, pre, mark, 80, false, "drop");
+	expect_hook(test, pre, mark, 81, false, "pass");
+	expect_hook(test, input, mark, 80, true, "schedule");
+	expect_hook(test, input, mark, 80, false, "pass");
+	expect_hook(test, input, entry, 80, false, "drop");
+
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, MARK, 0, 60 }), 0);
+	expect_hook(test, pre, entry, 80, false, "pass");
+	expect_hook(test, pre, mark, 80, true, "drop");
+	expect_hook(test, pre, mark, 80, false, "drop");
+	expect_hook(test, pre, mark, 81, true, "drop");
+	expect_hook(test, input, mark, 80, true, "drop");
+	expect_hook(test, input, mark, 81, true, "drop");
+
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 80 }, { ADD, 80, 1, 1 }), 0);
+	expect_hook(test, pre, entry, 80, false, "schedule");
+	expect_hook(test, pre, mark, 80, true, "pass");
+	expect_hook(test, input, mark, 80, true, "pass");
+	expect_hook(test, input, entry, 80, false, "schedule");
+}
+
+/* The template of a client leads to a held server, and is kept. */
+static void hold_persist_test(struct kunit *test)
+{
+	struct lbdr_flow flow = flow_of(80, LBDR_EVENT_SYN), other = flow;
+	struct lbdr_service *service = live(test, 80);
+	struct holds *h = test->priv;
+	struct lbdr_conn *template;
+	struct lbdr_server *server;
+	enum lbdr_drop why;
+	bool usable;
+	u32 chosen;
+
+	WRITE_ONCE(service->settings.persist, 300);
+	other.v4.client = htonl(0xcb007102);
+	local_bh_disable();
+	rcu_read_lock();
+	server = lbdr_persist_pick(h->ln, service, &flow);
+	KUNIT_EXPECT_NOT_NULL(test, lbdr_conn_add(h->ln, &flow, server, &why));
+	rcu_read_unlock();
+	local_bh_enable();
+	chosen = server_of(test, 80, 1) == server ? 1 : 2;
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, chosen, 60 }), 0);
+	local_bh_disable();
+	rcu_read_lock();
+	template = lbdr_persist_peek(h->ln, service, &flow, &usable);
+	KUNIT_EXPECT_NOT_NULL(test, template);
+	/* A packet of the held connection. */
+	if (template)
+		WRITE_ONCE(template->stamp, template->stamp - HZ);
+	flow.event = LBDR_EVENT_DATA;
+	KUNIT_EXPECT_NULL(test, lbdr_conn_find(h->ln, &flow));
+	KUNIT_EXPECT_LT(test, template ? (u32)jiffies - template->stamp : HZ, HZ);
+	/* Another connection of the client waits, and one of another client does not. */
+	flow.event = LBDR_EVENT_SYN;
+	flow.v4.ports.cport = htons(1025);
+	KUNIT_EXPECT_TRUE(test, lbdr_hold_applies(h->ln, service, &flow));
+	KUNIT_EXPECT_FALSE(test, lbdr_hold_applies(h->ln, service, &other));
+	KUNIT_EXPECT_PTR_NE(test, lbdr_persist_pick(h->ln, service, &other), server);
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
+/* The first server of many that are held is in the pool at once. */
+static void hold_pool_test(struct kunit *test)
+{
+	struct step *steps = kunit_kcalloc(test, MANY, sizeof(*steps), GFP_KERNEL);
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, steps);
+	for (i = 0; i < MANY; i++)
+		steps[i] = (struct step) { ADD, 80, 3 + i, 1 };
+	KUNIT_ASSERT_EQ(test, run_steps(test, steps, MANY, true), 0);
+	KUNIT_EXPECT_EQ(test, run_one(test, (struct step) { HOLD_SERVICE, 80, 0, 60 }), 0);
+	/* Published just now, whatever the machine does. */
+	live(test, 80)->pool_built = jiffies + 60 * HZ;
+	KUNIT_EXPECT_EQ(test, run_one(test, (struct step) { ADD_SERVICE, 80 }), 0);
+	KUNIT_EXPECT_EQ(test, run_one(test, (struct step) { ADD, 80, 7, 1 }), 0);
+	KUNIT_EXPECT_EQ(test,
+			rcu_dereference_protected(live(test, 80)->pool, true)->n, 1);
+	expect_meets(test, 80, LBDR_EVENT_SYN, "schedule");
 }
 
 static void hold_connect(struct kunit *test, struct lbdr_server *server)
@@ -489,12 +730,51 @@ static void hold_expire_test(struct kunit *test)
 	expect_changes(test, "D");
 }
 
+static void wait_for_servers(struct kunit *test, u32 n)
+{
+	unsigned long end = jiffies + 60 * HZ;
+
+	while (READ_ONCE(live(test, 80)->n_servers) > n && time_before(jiffies, end))
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, live(test, 80)->n_servers, n);
+}
+
+static void wait_for_one(struct kunit *test)
+{
+	wait_for_servers(test, 1);
+}
+
+/* A hold time ends between staging and commit; a short one after a long one began. */
+static void hold_late_test(struct kunit *test)
+{
+	struct holds *h = test->priv;
+
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 600 }), 0);
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 2, 1 }), 0);
+	h->before_commit = wait_for_one;
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 2, 2 }), -EAGAIN);
+	h->before_commit = NULL;
+	expect_servers(test, 80, "1:h");
+	expect_changes(test, "dd");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 2, 2 }), 0);
+	expect_servers(test, 80, "1:h 2:2");
+	/* Shorter than before. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 1 }), 0);
+	wait_for_servers(test, 1);
+	expect_servers(test, 80, "2:2");
+}
+
 static struct kunit_case hold_cases[] = {
 	KUNIT_CASE(hold_server_test),
 	KUNIT_CASE(hold_service_test),
 	KUNIT_CASE(hold_range_test),
+	KUNIT_CASE(hold_ranges_test),
+	KUNIT_CASE(hold_mark_test),
 	KUNIT_CASE(hold_packet_test),
+	KUNIT_CASE(hold_persist_test),
+	KUNIT_CASE(hold_pool_test),
 	KUNIT_CASE(hold_expire_test),
+	KUNIT_CASE(hold_late_test),
 	{}
 };
 

@@ -310,14 +310,8 @@ lbdr_config_service(struct lbdr_config *config,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_service);
 
-/**
- * lbdr_config_keeps() - Check whether a transaction keeps a live service, not held
- * @service: the service
- * @config: the transaction, a struct lbdr_config
- *
- * Context: process.
- */
-bool lbdr_config_keeps(const struct lbdr_service *service, void *config)
+/* Whether the transaction @config keeps a live service, and the service is not held. */
+static bool lbdr_config_keeps(const struct lbdr_service *service, void *config)
 {
 	const struct lbdr_staged_service *staged =
 		lbdr_config_find(config, &service->key);
@@ -325,6 +319,19 @@ bool lbdr_config_keeps(const struct lbdr_service *service, void *config)
 	if (staged)
 		return staged->present && !staged->hold;
 	return !((const struct lbdr_config *)config)->flush && !service->held;
+}
+
+/**
+ * lbdr_config_flushes() - Check whether a transaction removes a service it has not staged
+ * @config: the transaction
+ * @service: a live service
+ *
+ * Context: process, lbdr_net.config held.
+ */
+bool lbdr_config_flushes(struct lbdr_config *config,
+			 const struct lbdr_service *service)
+{
+	return config->flush && !lbdr_config_find(config, &service->key);
 }
 
 /**

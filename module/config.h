@@ -189,7 +189,8 @@ lbdr_config_service(struct lbdr_config *config,
 struct lbdr_staged_service *
 lbdr_config_service_any(struct lbdr_config *config,
 			const struct lbdr_service_key *key);
-bool lbdr_config_keeps(const struct lbdr_service *service, void *config);
+bool lbdr_config_flushes(struct lbdr_config *config,
+			 const struct lbdr_service *service);
 bool lbdr_config_overlaps(struct lbdr_config *config,
 			  const struct lbdr_service_key *key);
 int lbdr_config_service_add(struct lbdr_config *config,

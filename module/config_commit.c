@@ -137,8 +137,6 @@ static int lbdr_staged_append_added(struct lbdr_net *ln,
 		/* A new server has no connections to wait for or to hold. */
 		if (change->settings.drain || change->settings.hold)
 			continue;
-		if (lbdr_limit_servers(ln))
-			return -EDQUOT;
 		server = lbdr_server_alloc(ln, service, change->family,
 					   &change->addr, &change->settings);
 		if (!server)
@@ -307,6 +305,64 @@ static int lbdr_config_prepare_service(struct lbdr_config *config,
 	return err ?: lbdr_staged_build_pool(config, staged, resched);
 }
 
+/* The change of a number of services or servers. */
+struct lbdr_config_change {
+	u32	added;
+	u32	removed;
+};
+
+static void lbdr_staged_count(const struct lbdr_staged_service *staged,
+			      struct lbdr_config_change *services,
+			      struct lbdr_config_change *servers)
+{
+	u32 i, kept = 0;
+
+	if (!staged->service)
+		return;
+	services->added += staged->created;
+	services->removed += !staged->present;
+	for (i = 0; i < staged->n_entries; i++) {
+		servers->added += staged->entries[i].created;
+		kept += !staged->entries[i].created;
+	}
+	if (staged->entries || !staged->present)
+		servers->removed += staged->service->n_servers - kept;
+}
+
+/*
+ * The limits of the namespace hold for what it has after the commit. Servers that were
+ * removed before count as long as they have connections.
+ */
+static int lbdr_config_check_limits(struct lbdr_config *config)
+{
+	struct lbdr_config_change services = {}, servers = {};
+	struct lbdr_net *ln = config->ln;
+	const struct lbdr_staged_service *staged;
+	const struct lbdr_service *service;
+	u32 n;
+
+	if (!ln->user)
+		return 0;
+	list_for_each_entry(staged, &config->services, list) {
+		lbdr_staged_count(staged, &services, &servers);
+		cond_resched();
+	}
+	list_for_each_entry(service, &ln->service_list, list) {
+		if (!lbdr_config_flushes(config, service))
+			continue;
+		services.removed++;
+		servers.removed += service->n_servers;
+		cond_resched();
+	}
+	n = ln->n_services[LBDR_V4] + ln->n_services[LBDR_V6] + services.added -
+	    services.removed;
+	if (services.added && lbdr_limit_services(ln, n))
+		return -EDQUOT;
+	/* Those that are added were allocated, and so counted. */
+	n = atomic_read(&ln->n_servers) - servers.removed;
+	return servers.added && lbdr_limit_servers(ln, n) ? -EDQUOT : 0;
+}
+
 static int lbdr_config_prepare(struct lbdr_config *config)
 {
 	struct lbdr_staged_service *staged;
@@ -318,7 +374,7 @@ static int lbdr_config_prepare(struct lbdr_config *config)
 			return err;
 		cond_resched();
 	}
-	return 0;
+	return lbdr_config_check_limits(config);
 }
 
 /* Frees what was prepared and not published. */
@@ -382,7 +438,7 @@ static void lbdr_config_leave_ranges(struct lbdr_config *config)
 		return;
 	list_for_each_entry(service, &ln->service_list, list)
 		if (lbdr_service_key_wide(&service->key) &&
-		    !lbdr_config_keeps(service, config))
+		    lbdr_config_flushes(config, service))
 			lbdr_range_leave(ln, service);
 }
 

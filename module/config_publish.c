@@ -110,8 +110,8 @@ static void lbdr_config_publish_servers(struct lbdr_config *config,
 	list_for_each_entry_safe(server, next, &service->servers, list) {
 		if (server->keep)
 			continue;
-		/* Reported when its hold began. */
-		if (!server->held)
+		/* A held one was reported when its hold began, or with its service. */
+		if (!server->held && !service->held)
 			lbdr_config_notify(config, LBDR_CHANGE_SERVER_DEL,
 					   service, server);
 		lbdr_server_unlink(service, server);
@@ -291,7 +291,7 @@ static bool lbdr_config_remove_services(struct lbdr_config *config)
 	}
 	if (config->flush)
 		list_for_each_entry_safe(service, next, &ln->service_list, list)
-			if (!lbdr_config_keeps(service, config)) {
+			if (lbdr_config_flushes(config, service)) {
 				lbdr_config_remove_service(ln, service,
 							   config->origin);
 				any = true;

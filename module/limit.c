@@ -12,7 +12,8 @@
  * limits. Users without privilege on the host create these and configure them, so they
  * must not use up what the namespaces of the host need:
  *
- * - Services and servers have limits, the parameters of this file.
+ * - Services and servers have limits, the parameters of this file. Held ones
+ *   count.
  * - Connections are also limited by conn_max_user each, and such namespaces get none
  *   once all namespaces hold half of conn_max_all: the rest is the host's. The same
  *   holds for destinations of lblc (locality.c).
@@ -290,31 +291,29 @@ void lbdr_limit_find_memcg(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_limit_services() - Check whether a namespace may have another service
+ * lbdr_limit_services() - Check whether a namespace may have as many services
  * @ln: the namespace
+ * @n: number of services
  *
- * Context: process, lbdr_net.config held.
- * Return: true if it has as many as it may have.
+ * Context: process.
+ * Return: true if it may not.
  */
-bool lbdr_limit_services(const struct lbdr_net *ln)
+bool lbdr_limit_services(const struct lbdr_net *ln, u32 n)
 {
-	return ln->user && ln->n_services[LBDR_V4] + ln->n_services[LBDR_V6] >=
-			   READ_ONCE(user_services_max);
+	return ln->user && n > READ_ONCE(user_services_max);
 }
 
 /**
- * lbdr_limit_servers() - Check whether a namespace may have another server
+ * lbdr_limit_servers() - Check whether a namespace may have as many servers
  * @ln: the namespace
+ * @n: number of servers
  *
- * Removed servers count as long as they have connections.
- *
- * Context: process, lbdr_net.config held.
- * Return: true if it has as many as it may have.
+ * Context: process.
+ * Return: true if it may not.
  */
-bool lbdr_limit_servers(const struct lbdr_net *ln)
+bool lbdr_limit_servers(const struct lbdr_net *ln, u32 n)
 {
-	return ln->user &&
-	       (u32)atomic_read(&ln->n_servers) >= READ_ONCE(user_servers_max);
+	return ln->user && n > READ_ONCE(user_servers_max);
 }
 
 /**

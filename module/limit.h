@@ -27,8 +27,8 @@ void *lbdr_limit_alloc_charged(const struct lbdr_net *ln, struct kmem_cache *cac
 void lbdr_limit_net_init(struct lbdr_net *ln);
 void lbdr_limit_net_exit(struct lbdr_net *ln);
 void lbdr_limit_find_memcg(struct lbdr_net *ln);
-bool lbdr_limit_services(const struct lbdr_net *ln);
-bool lbdr_limit_servers(const struct lbdr_net *ln);
+bool lbdr_limit_services(const struct lbdr_net *ln, u32 n);
+bool lbdr_limit_servers(const struct lbdr_net *ln, u32 n);
 bool lbdr_limit_nexthops(const struct lbdr_net *ln);
 
 /**

@@ -279,6 +279,7 @@ struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
 
 	return lbdr_service_lookup(ln, &key);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_of_mark);
 
 /**
  * lbdr_service_overlap() - Check whether two keys are ranges with a common port
@@ -509,8 +510,8 @@ void lbdr_service_release_hooks(struct lbdr_net *ln,
  * @service: a new service without a pool
  *
  * Context: process, may sleep; lbdr_net.config held.
- * Return: 0, -ENOMEM, -EDQUOT if the namespace may not have another service, -ESHUTDOWN
- * if the module is being unloaded, or what registering a hook returns.
+ * Return: 0, -ENOMEM, -ESHUTDOWN if the module is being unloaded, or what registering a
+ * hook returns.
  */
 int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service)
 {
@@ -518,8 +519,6 @@ int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service)
 
 	lockdep_assert_held(&ln->config);
 
-	if (lbdr_limit_services(ln))
-		return -EDQUOT;
 	lbdr_limit_find_memcg(ln);
 	err = lbdr_service_insert(ln, service);
 	if (err)

@@ -5,6 +5,8 @@
 they are added again, in time or too late, and what listings say."""
 import json
 import re
+import subprocess
+import tempfile
 import threading
 
 import net
@@ -176,6 +178,47 @@ def test_listing():
         lbctl("clear")
         ok(rows("--held") == [], "IPv%d: clear removes held services" % version)
         sock.close()
+
+
+def load(verb, text):
+    """`restore` of a file that clears first, or `apply`."""
+    if verb == "restore":
+        text = "clear\n" + text
+    with tempfile.NamedTemporaryFile("w+") as file:
+        file.write(text)
+        file.seek(0)
+        subprocess.run([net.LBCTL, "-N", "director", verb] +
+                       ([file.name] if verb == "apply" else []), stdin=file, check=True)
+
+
+def saved():
+    return sorted(lbctl("save").stdout.splitlines())
+
+
+def test_whole():
+    """A configuration that is loaded as a whole adopts what is held."""
+    for version in (4, 6):
+        for verb in ("restore", "apply"):
+            configure(version, [("a", 1), ("b", 1)])
+            whole = lbctl("save").stdout
+            sock = net.connect(version)
+            letter = sock.recv(1).decode()
+            for removal in (("del-service", *service(version)),
+                            ("del-server", *service(version), "-r",
+                             server(letter, version))):
+                lbctl(*removal, "--hold=500")
+                load(verb, whole)
+                ok(exchange(sock, 1000) and saved() == sorted(whole.splitlines()),
+                   "IPv%d: %s after %s --hold continues the connection" %
+                   (version, verb, removal[0]), lbctl("list", "--held").stdout)
+            lbctl("del-server", *service(version), "-r", server(letter, version),
+                  "--hold=500")
+            left = lbctl("save").stdout
+            load(verb, left)
+            held = [each for each in rows("--held")[0]["servers"] if each["held_s"]]
+            ok(len(held) == (verb == "apply"), "IPv%d: what the file does not have "
+               "stays held after apply only" % version, (verb, held))
+            sock.close()
 
 
 def test_end():

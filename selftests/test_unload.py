@@ -9,7 +9,7 @@ import os
 import genl
 import net
 from net import VIP, lbctl, ok, until
-from servers import Servers, configure, exchange
+from servers import Servers, configure, exchange, service
 from users import NOT_ALLOWED, User
 
 
@@ -165,6 +165,17 @@ def test_in_use():
     lbctl("clear")
     ok(unloads(), "without services it is unloaded, with connections in the table")
     load()
+    for seconds in (500, 1):
+        configure(4, [("a", 1)])
+        lbctl("del-service", *service(4), "--hold=%d" % seconds)
+        if seconds == 500:
+            done = unload()
+            ok(done.returncode and "in use" in done.stderr and loaded(),
+               "the module is in use while a service is held", done)
+            lbctl("clear")
+        ok(unloads(), "it is unloaded when the held service was cleared" if
+           seconds == 500 else "and when the hold time is over")
+        load()
 
 
 net.main(globals(), servers=False)

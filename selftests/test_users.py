@@ -17,6 +17,7 @@ import net
 import users
 from net import VIP, Tap, ok, raw, udp, until
 from servers import configure as serve
+from transactions import Staged
 from users import NOT_ALLOWED, Datagrams, User
 
 CONN_MAX, CONN_MAX_ALL, CONN_MAX_USER = 2000, 3000, 1000
@@ -77,6 +78,31 @@ def adds(director, address):
     return True
 
 
+def adds_service(director, port):
+    try:
+        director.add(genl.key(users.VIP, port))
+    except genl.Refused:
+        return False
+    return True
+
+
+def replaces(base, then, more=0):
+    """A transaction replaces all services and servers by as many others, or more."""
+    sock = Staged().begin()
+    sock.stage(genl.FLUSH)
+    for port in range(1, SERVICES_MAX + 1 + more):
+        sock.stage(genl.SERVICE_NEW, genl.key(users.VIP, then + port) + genl.settings())
+    for last in range(1, SERVERS_MAX + 1):
+        sock.stage(genl.SERVER_NEW, genl.server("10.1.3.%d" % last,
+                                                genl.key(users.VIP, then + 1)))
+    answer = sock.commit()
+    left = {int.from_bytes(dict(genl.parse(reply))[genl.PORT], "big")
+            for reply in sock.dump(genl.SERVICE_GET)}
+    sock.close()
+    return answer, left == {(base if answer else then) + port
+                            for port in range(1, SERVICES_MAX + 1)}
+
+
 def configure():
     director = genl.Director()
     codes, sentence = [], ""
@@ -97,9 +123,19 @@ def configure():
         except genl.Refused as error:
             codes.append(error.code)
     good &= codes == [0] * SERVERS_MAX + [errno.EDQUOT]
+    # What is held counts, and adding it again takes no more.
+    hold, one = genl.u32(genl.SERVICE_HOLD, 500), genl.key(users.VIP, 1)
+    director.do(genl.SERVICE_DEL, one + hold)
+    good &= not adds_service(director, SERVICES_MAX + 1)
+    good &= adds_service(director, 1)
+    good &= not adds(director, "10.1.2.1") and adds(director, "10.1.1.1")
+    good &= replaces(0, 1000, 1) == ("EDQUOT", True)
+    good &= replaces(0, 1000) == (None, True)
+    # The memory of removed servers is freed after a grace period.
+    good &= bool(until(lambda: replaces(1000, 0) == (None, True)))
     # What is removed makes room, servers when their memory is free.
-    director.do(genl.SERVICE_DEL, genl.key(users.VIP, 1))
-    director.add(genl.key(users.VIP, 1))
+    director.do(genl.SERVICE_DEL, one)
+    director.add(one)
     good &= bool(until(lambda: adds(director, "10.1.1.1")))
     director.close()
     return int(good)

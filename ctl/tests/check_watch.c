@@ -154,12 +154,13 @@ static const struct timespec when = { 1795446901, 42000 };
 	"\"in_bytes\":13}},"
 #define OWN_SETTINGS \
 	" mh-size 1009 refuse drop stray reset expire-quiescent " \
-	"timeouts " STATES "\n"
+	"timeouts " STATES " held 8\n"
 #define SETTINGS_JSON \
 	"\"settings\":{\"scheduler\":\"mh\",\"sched_flags\":[\"mh-port\"]," \
 	"\"mh_size\":1009,\"refuse\":\"drop\",\"stray\":\"reset\"," \
 	"\"one_packet\":false,\"persistent_s\":600,\"persistent_prefix\":24," \
-	"\"expire_quiescent\":true,\"accept_tunneled\":false," STATES_JSON "},"
+	"\"expire_quiescent\":true,\"accept_tunneled\":false," STATES_JSON
+	",\"held_s\":8},"
 
 static const struct line_row line_rows[] = {
 	{
