@@ -53,7 +53,6 @@ int parse_server(const char *text, const struct service_key *service,
 		 enum port_use use, struct endpoint *server);
 int parse_any_server(const char *text, struct endpoint *server);
 int parse_client(const char *text, struct endpoint *client, __u8 *prefix);
-int parse_vip(const char *text, struct endpoint *vip);
 int parse_mac(const char *text, __u8 *mac);
 int parse_netmask(const char *text, int family, __u8 *prefix);
 int parse_scheduler(const char *text);
@@ -159,8 +158,6 @@ bool decode_zero(const struct nlmsghdr *nlh, struct service_key *key,
 bool decode_family(const struct nlmsghdr *nlh, __u16 *id);
 bool decode_group(const struct nlmsghdr *nlh, const char *name, __u32 *id);
 bool decode_next(const struct nlmsghdr *nlh, int left);
-int decode_run(const void *datagram, size_t size, unsigned int asker,
-	       unsigned int seq, mnl_cb_t hear, void *data);
 void decode_verdict(const struct nlmsghdr *nlh, struct nl_answer *answer);
 
 /* Of the schema in Documentation/json.md; changes when a field goes. */
