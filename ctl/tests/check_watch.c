@@ -264,7 +264,7 @@ static void check_monitor(void)
 	unsetenv("TZ");
 	nlh = message_make("scheduler", LBDR_CMD_SERVER_SET_NTF, message);
 	result(!monitor_print(nlh, &when, &req),
-	       "a change that lacks what changed makes no sense");
+	       "a change that lacks what changed is malformed");
 }
 
 static void check_top(struct view view, const struct sample *earlier,
