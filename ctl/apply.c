@@ -137,27 +137,14 @@ static int want(struct wanted *wanted, const struct request *req, size_t line)
 	}
 }
 
-static int compare_lines(size_t a, size_t b)
-{
-	return (a > b) - (a < b);
-}
-
 static int compare_services(const void *a, const void *b)
 {
 	const struct service *first = a;
 	const struct service *second = b;
 	int order = service_key_compare(&first->key, &second->key);
 
-	return order ? order : compare_lines(first->order, second->order);
-}
-
-static int compare_servers(const void *a, const void *b)
-{
-	const struct server *first = a;
-	const struct server *second = b;
-	int order = service_key_compare(&first->service, &second->service);
-
-	return order ? order : compare_lines(first->order, second->order);
+	return order ? order : (first->order > second->order) -
+			       (first->order < second->order);
 }
 
 static int compare_key(const void *key, const void *service)
@@ -212,7 +199,7 @@ static int check_wanted(struct wanted *wanted, unsigned int *line)
 	}
 	if (shot->nr_servers)
 		qsort(shot->servers, shot->nr_servers, sizeof(*shot->servers),
-		      compare_servers);
+		      snapshot_compare_added);
 	for (i = 0; i < shot->nr_servers; i++) {
 		first = &shot->servers[i];
 		*line = first->order;
@@ -245,68 +232,6 @@ static int read_wanted(struct file *file, const struct request *apply,
 	return file_verdict(file);
 }
 
-static void write_timeouts(FILE *out, const struct service *is,
-			   const struct service *want)
-{
-	struct timeouts change = { .given = { false } };
-	char text[TIMEOUTS_TEXT];
-	__u8 state;
-
-	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
-		if (is->timeouts.seconds[state] ==
-		    want->timeouts.seconds[state])
-			continue;
-		change.given[state] = true;
-		change.seconds[state] = want->timeouts.seconds[state];
-	}
-	if (*timeouts_text(&change, text))
-		fprintf(out, " --timeouts %s", text);
-}
-
-/* Changing the scheduler resets its options. */
-static void write_scheduler(FILE *out, const struct service *is,
-			    const struct service *want)
-{
-	bool same = !strcmp(is->scheduler, want->scheduler);
-	__u32 flags = same ? is->sched_flags : 0;
-	__u32 size = same ? is->mh_size : MH_SIZE_DEFAULT;
-	char text[FLAGS_TEXT];
-
-	if (!same)
-		fprintf(out, " -s %s", want->scheduler);
-	if (flags != want->sched_flags)
-		fprintf(out, " -b %s", *sched_flags_text(want, text) ? text :
-								     "none");
-	if (want->mh_size && size != want->mh_size)
-		fprintf(out, " --mh-size %u", want->mh_size);
-}
-
-static void write_settings(FILE *out, const struct service *is,
-			   const struct service *want)
-{
-	__u32 flags = is->flags ^ want->flags;
-	char text[MASK_TEXT];
-
-	if (is->refuse != want->refuse)
-		fprintf(out, " --refuse %s", refuse_word(want->refuse));
-	if (is->stray != want->stray)
-		fprintf(out, " --stray %s", stray_word(want->stray));
-	if (is->persist != want->persist)
-		fprintf(out, " -p %u", want->persist);
-	/* Unused without persistence, and not saved. */
-	if (want->persist && is->prefix != want->prefix)
-		fprintf(out, " -M %s", mask_text(want->key.at.family,
-						 want->prefix, text));
-	if (flags & LBDR_SERVICE_FLAG_ONE_PACKET)
-		fprintf(out, want->flags & LBDR_SERVICE_FLAG_ONE_PACKET ?
-			     " -o" : " --no-ops");
-	if (flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
-		fprintf(out, " --expire-quiescent %s",
-			want->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT ?
-			"yes" : "no");
-	write_timeouts(out, is, want);
-}
-
 /* An edit command with the options that differ, if there are any. */
 static void write_change(FILE *out, const struct service *is,
 			 const struct service *want, const char *key)
@@ -318,8 +243,7 @@ static void write_change(FILE *out, const struct service *is,
 	line = open_memstream(&options, &size);
 	if (!line)
 		return;
-	write_scheduler(line, is, want);
-	write_settings(line, is, want);
+	save_options(line, is, want, false);
 	if (fclose(line)) {
 		free(options);
 		return;

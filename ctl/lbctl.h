@@ -300,6 +300,7 @@ int snapshot_take(struct nl *nl, const struct request *req, bool sorted,
 const struct server *snapshot_servers(const struct snapshot *shot,
 				      const struct service *service,
 				      size_t *count);
+int snapshot_compare_added(const void *a, const void *b);
 void snapshot_drop(struct snapshot *shot);
 int service_key_compare(const struct service_key *a,
 			const struct service_key *b);
@@ -311,6 +312,8 @@ bool service_masked(const struct service *service);
 void save_print(FILE *out, const struct snapshot *shot,
 		const struct request *req);
 const char *save_key(const struct service_key *key, bool numeric, char *text);
+void save_options(FILE *out, const struct service *is,
+		  const struct service *want, bool ipvsadm);
 void save_service(FILE *out, const struct service *service, const char *text,
 		  bool ipvsadm);
 void save_server(FILE *out, const char *command, const struct server *server,
