@@ -25,10 +25,7 @@ struct wanted {
 	struct service *by_key;
 	struct timeouts timeouts;
 	bool begun;		/* there was a command */
-	bool has_entry;
-	__u8 entry;
-	char devices[INGRESS_MAX][16];
-	int n_devices;
+	char entry[ENTRY_TEXT];	/* empty: as it is */
 };
 
 static void want_service(struct wanted *wanted, const struct request *req,
@@ -95,18 +92,6 @@ static void want_timeouts(struct wanted *wanted, const struct request *req)
 	}
 }
 
-static void want_entry(struct wanted *wanted, const struct request *req)
-{
-	int i;
-
-	wanted->has_entry = true;
-	wanted->entry = req->director.entry;
-	wanted->n_devices = req->director.n_devices;
-	for (i = 0; i < req->director.n_devices; i++)
-		snprintf(wanted->devices[i], sizeof(wanted->devices[i]), "%s",
-			 req->director.devices[i]);
-}
-
 static int want(struct wanted *wanted, const struct request *req, size_t line)
 {
 	bool first = !wanted->begun;
@@ -129,7 +114,8 @@ static int want(struct wanted *wanted, const struct request *req, size_t line)
 		want_timeouts(wanted, req);
 		return 0;
 	case VERB_SET_ENTRY:
-		want_entry(wanted, req);
+		entry_text(req->director.entry, req->director.devices,
+			   req->director.n_devices, wanted->entry);
 		return 0;
 	default:
 		return fault("%s not supported in a file for apply",
@@ -330,29 +316,15 @@ struct director_change {
 	FILE *out;
 };
 
-static bool same_entry(const struct wanted *wanted, const struct info *info)
-{
-	int i;
-
-	if (wanted->entry != info->entry ||
-	    wanted->n_devices != info->n_devices)
-		return false;
-	for (i = 0; i < info->n_devices; i++) {
-		if (strcmp(wanted->devices[i], info->devices[i]))
-			return false;
-	}
-	return true;
-}
-
 static bool read_director(const struct nlmsghdr *nlh, void *data)
 {
 	const struct director_change *change = data;
 	const struct wanted *wanted = change->wanted;
 	struct timeouts timeouts = wanted->timeouts;
 	char text[TIMEOUTS_TEXT];
+	char entry[ENTRY_TEXT];
 	struct info info;
 	__u8 state;
-	int i;
 
 	if (!decode_info(nlh, &info, NULL, NULL))
 		return false;
@@ -362,12 +334,9 @@ static bool read_director(const struct nlmsghdr *nlh, void *data)
 	}
 	if (*timeouts_text(&timeouts, text))
 		fprintf(change->out, "set-timeout %s\n", text);
-	if (!wanted->has_entry || same_entry(wanted, &info))
-		return true;
-	fprintf(change->out, "set-entry %s", entry_word(wanted->entry));
-	for (i = 0; i < wanted->n_devices; i++)
-		fprintf(change->out, " %s", wanted->devices[i]);
-	fputc('\n', change->out);
+	entry_text(info.entry, info.devices, info.n_devices, entry);
+	if (*wanted->entry && strcmp(wanted->entry, entry))
+		fprintf(change->out, "set-entry %s\n", wanted->entry);
 	return true;
 }
 
@@ -465,7 +434,7 @@ static int try(struct nl *nl, const struct request *req,
 
 int apply_run(struct nl *nl, const struct request *req)
 {
-	struct wanted wanted = { .has_entry = false };
+	struct wanted wanted = { .begun = false };
 	struct nl_answer answer = { .error = EAGAIN };
 	struct file file;
 	int status, i;

@@ -91,6 +91,9 @@ const char *choice_word(__u8 choice, const char *const *words, size_t count);
 const char *refuse_word(__u8 refuse);
 const char *stray_word(__u8 stray);
 const char *entry_word(__u8 entry);
+#define ENTRY_TEXT (16 + INGRESS_MAX * (IFNAMSIZ + 1))
+const char *entry_text(__u8 entry, const char *const *devices, int count,
+		       char *text);
 const char *state_word(__u8 state);
 
 #define STATE_TEXT 24

@@ -247,6 +247,19 @@ const char *entry_word(__u8 entry)
 	return choice_word(entry, entry_names, ARRAY_SIZE(entry_names));
 }
 
+/* As set-entry reads it: the entry, and for ingress its devices. */
+const char *entry_text(__u8 entry, const char *const *devices, int count,
+		       char *text)
+{
+	int used = snprintf(text, ENTRY_TEXT, "%s", entry_word(entry));
+	int i;
+
+	for (i = 0; i < count; i++)
+		used += snprintf(text + used, ENTRY_TEXT - used, " %.*s",
+				 IFNAMSIZ, devices[i]);
+	return text;
+}
+
 int parse_yes(const char *option, const char *text, bool *yes)
 {
 	*yes = !strcmp(text, "yes");
