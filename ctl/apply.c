@@ -25,10 +25,7 @@ struct wanted {
 	struct service *by_key;
 	struct timeouts timeouts;
 	bool begun;		/* there was a command */
-	bool has_entry;
-	__u8 entry;
-	char devices[INGRESS_MAX][16];
-	int n_devices;
+	char entry[ENTRY_TEXT];	/* empty: as it is */
 };
 
 static void want_service(struct wanted *wanted, const struct request *req,
@@ -98,18 +95,6 @@ static void want_timeouts(struct wanted *wanted, const struct request *req)
 	}
 }
 
-static void want_entry(struct wanted *wanted, const struct request *req)
-{
-	int i;
-
-	wanted->has_entry = true;
-	wanted->entry = req->director.entry;
-	wanted->n_devices = req->director.n_devices;
-	for (i = 0; i < req->director.n_devices; i++)
-		snprintf(wanted->devices[i], sizeof(wanted->devices[i]), "%s",
-			 req->director.devices[i]);
-}
-
 static int want(struct wanted *wanted, const struct request *req, size_t line)
 {
 	bool first = !wanted->begun;
@@ -132,17 +117,13 @@ static int want(struct wanted *wanted, const struct request *req, size_t line)
 		want_timeouts(wanted, req);
 		return 0;
 	case VERB_SET_ENTRY:
-		want_entry(wanted, req);
+		entry_text(req->director.entry, req->director.devices,
+			   req->director.n_devices, wanted->entry);
 		return 0;
 	default:
 		return fault("%s not supported in a file for apply",
 			     req->verb->name);
 	}
-}
-
-static int compare_lines(size_t a, size_t b)
-{
-	return (a > b) - (a < b);
 }
 
 static int compare_services(const void *a, const void *b)
@@ -151,16 +132,8 @@ static int compare_services(const void *a, const void *b)
 	const struct service *second = b;
 	int order = service_key_compare(&first->key, &second->key);
 
-	return order ? order : compare_lines(first->order, second->order);
-}
-
-static int compare_servers(const void *a, const void *b)
-{
-	const struct server *first = a;
-	const struct server *second = b;
-	int order = service_key_compare(&first->service, &second->service);
-
-	return order ? order : compare_lines(first->order, second->order);
+	return order ? order : (first->order > second->order) -
+			       (first->order < second->order);
 }
 
 static int compare_key(const void *key, const void *service)
@@ -214,7 +187,7 @@ static int check_wanted(struct wanted *wanted, unsigned int *line)
 	}
 	if (shot->nr_servers)
 		qsort(shot->servers, shot->nr_servers, sizeof(*shot->servers),
-		      compare_servers);
+		      snapshot_compare_added);
 	for (i = 0; i < shot->nr_servers; i++) {
 		first = &shot->servers[i];
 		*line = first->order;
@@ -247,72 +220,6 @@ static int read_wanted(struct file *file, const struct request *apply,
 	return file_verdict(file);
 }
 
-static void write_timeouts(FILE *out, const struct service *is,
-			   const struct service *want)
-{
-	struct timeouts change = { .given = { false } };
-	char text[TIMEOUTS_TEXT];
-	__u8 state;
-
-	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
-		if (is->timeouts.seconds[state] ==
-		    want->timeouts.seconds[state])
-			continue;
-		change.given[state] = true;
-		change.seconds[state] = want->timeouts.seconds[state];
-	}
-	if (*timeouts_text(&change, text))
-		fprintf(out, " --timeouts %s", text);
-}
-
-/* Changing the scheduler resets its options. */
-static void write_scheduler(FILE *out, const struct service *is,
-			    const struct service *want)
-{
-	bool same = !strcmp(is->scheduler, want->scheduler);
-	__u32 flags = same ? is->sched_flags : 0;
-	__u32 size = same ? is->mh_size : MH_SIZE_DEFAULT;
-	char text[FLAGS_TEXT];
-
-	if (!same)
-		fprintf(out, " -s %s", want->scheduler);
-	if (flags != want->sched_flags)
-		fprintf(out, " -b %s", *sched_flags_text(want, text) ? text :
-								     "none");
-	if (want->mh_size && size != want->mh_size)
-		fprintf(out, " --mh-size %u", want->mh_size);
-}
-
-static void write_settings(FILE *out, const struct service *is,
-			   const struct service *want)
-{
-	__u32 flags = is->flags ^ want->flags;
-	char text[MASK_TEXT];
-
-	if (is->refuse != want->refuse)
-		fprintf(out, " --refuse %s", refuse_word(want->refuse));
-	if (is->stray != want->stray)
-		fprintf(out, " --stray %s", stray_word(want->stray));
-	if (is->persist != want->persist)
-		fprintf(out, " -p %u", want->persist);
-	/* Unused without persistence, and not saved. */
-	if (want->persist && is->prefix != want->prefix)
-		fprintf(out, " -M %s", mask_text(want->key.at.family,
-						 want->prefix, text));
-	if (flags & LBDR_SERVICE_FLAG_ONE_PACKET)
-		fprintf(out, want->flags & LBDR_SERVICE_FLAG_ONE_PACKET ?
-			     " -o" : " --no-ops");
-	if (flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
-		fprintf(out, " --expire-quiescent %s",
-			want->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT ?
-			"yes" : "no");
-	if (flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
-		fprintf(out, " --accept-tunneled %s",
-			want->flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED ?
-			"yes" : "no");
-	write_timeouts(out, is, want);
-}
-
 /* An edit command with the options that differ, if there are any. */
 static void write_change(FILE *out, const struct service *is,
 			 const struct service *want, const char *key)
@@ -324,8 +231,7 @@ static void write_change(FILE *out, const struct service *is,
 	line = open_memstream(&options, &size);
 	if (!line)
 		return;
-	write_scheduler(line, is, want);
-	write_settings(line, is, want);
+	save_options(line, is, want, false);
 	if (fclose(line)) {
 		free(options);
 		return;
@@ -414,29 +320,15 @@ struct director_change {
 	FILE *out;
 };
 
-static bool same_entry(const struct wanted *wanted, const struct info *info)
-{
-	int i;
-
-	if (wanted->entry != info->entry ||
-	    wanted->n_devices != info->n_devices)
-		return false;
-	for (i = 0; i < info->n_devices; i++) {
-		if (strcmp(wanted->devices[i], info->devices[i]))
-			return false;
-	}
-	return true;
-}
-
 static bool read_director(const struct nlmsghdr *nlh, void *data)
 {
 	const struct director_change *change = data;
 	const struct wanted *wanted = change->wanted;
 	struct timeouts timeouts = wanted->timeouts;
 	char text[TIMEOUTS_TEXT];
+	char entry[ENTRY_TEXT];
 	struct info info;
 	__u8 state;
-	int i;
 
 	if (!decode_info(nlh, &info, NULL, NULL))
 		return false;
@@ -446,12 +338,9 @@ static bool read_director(const struct nlmsghdr *nlh, void *data)
 	}
 	if (*timeouts_text(&timeouts, text))
 		fprintf(change->out, "set-timeout %s\n", text);
-	if (!wanted->has_entry || same_entry(wanted, &info))
-		return true;
-	fprintf(change->out, "set-entry %s", entry_word(wanted->entry));
-	for (i = 0; i < wanted->n_devices; i++)
-		fprintf(change->out, " %s", wanted->devices[i]);
-	fputc('\n', change->out);
+	entry_text(info.entry, info.devices, info.n_devices, entry);
+	if (*wanted->entry && strcmp(wanted->entry, entry))
+		fprintf(change->out, "set-entry %s\n", wanted->entry);
 	return true;
 }
 
@@ -549,7 +438,7 @@ static int try(struct nl *nl, const struct request *req,
 
 int apply_run(struct nl *nl, const struct request *req)
 {
-	struct wanted wanted = { .has_entry = false };
+	struct wanted wanted = { .begun = false };
 	struct nl_answer answer = { .error = EAGAIN };
 	struct file file;
 	int status, i;

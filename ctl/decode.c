@@ -12,145 +12,13 @@
 #include <linux/genetlink.h>
 
 #include "lbctl.h"
+#include "types_gen.h"
 
 /* Where a level of attributes goes, and what each must be. */
 struct level {
 	const struct nlattr **attrs;
 	const enum mnl_attr_data_type *types;
 	unsigned int max;
-};
-
-static const enum mnl_attr_data_type stats_types[LBDR_A_STATS_MAX + 1] = {
-	[LBDR_A_STATS_CONNS] = MNL_TYPE_U64,
-	[LBDR_A_STATS_IN_PACKETS] = MNL_TYPE_U64,
-	[LBDR_A_STATS_IN_BYTES] = MNL_TYPE_U64,
-};
-
-static const enum mnl_attr_data_type timeout_types[LBDR_A_TIMEOUT_MAX + 1] = {
-	[LBDR_A_TIMEOUT_SYN_RECV] = MNL_TYPE_U32,
-	[LBDR_A_TIMEOUT_ESTABLISHED] = MNL_TYPE_U32,
-	[LBDR_A_TIMEOUT_FIN_WAIT] = MNL_TYPE_U32,
-	[LBDR_A_TIMEOUT_TIME_WAIT] = MNL_TYPE_U32,
-	[LBDR_A_TIMEOUT_CLOSE] = MNL_TYPE_U32,
-	[LBDR_A_TIMEOUT_UDP] = MNL_TYPE_U32,
-	[LBDR_A_TIMEOUT_SCTP_INIT] = MNL_TYPE_U32,
-	[LBDR_A_TIMEOUT_SCTP_ESTABLISHED] = MNL_TYPE_U32,
-	[LBDR_A_TIMEOUT_SCTP_SHUTDOWN] = MNL_TYPE_U32,
-	[LBDR_A_TIMEOUT_SCTP_CLOSED] = MNL_TYPE_U32,
-};
-
-static const enum mnl_attr_data_type service_types[LBDR_A_SERVICE_MAX + 1] = {
-	[LBDR_A_SERVICE_FAMILY] = MNL_TYPE_U8,
-	[LBDR_A_SERVICE_PROTOCOL] = MNL_TYPE_U8,
-	[LBDR_A_SERVICE_ADDRESS] = MNL_TYPE_BINARY,
-	[LBDR_A_SERVICE_PORT] = MNL_TYPE_U16,
-	[LBDR_A_SERVICE_LAST_PORT] = MNL_TYPE_U16,
-	[LBDR_A_SERVICE_FWMARK] = MNL_TYPE_U32,
-	[LBDR_A_SERVICE_SCHEDULER] = MNL_TYPE_NUL_STRING,
-	[LBDR_A_SERVICE_SCHED_FLAGS] = MNL_TYPE_U32,
-	[LBDR_A_SERVICE_SCHED_SIZE] = MNL_TYPE_U32,
-	[LBDR_A_SERVICE_REFUSE] = MNL_TYPE_U8,
-	[LBDR_A_SERVICE_STRAY] = MNL_TYPE_U8,
-	[LBDR_A_SERVICE_FLAGS] = MNL_TYPE_U32,
-	[LBDR_A_SERVICE_PERSIST] = MNL_TYPE_U32,
-	[LBDR_A_SERVICE_PERSIST_PREFIX] = MNL_TYPE_U8,
-	[LBDR_A_SERVICE_TIMEOUT] = MNL_TYPE_NESTED,
-	[LBDR_A_SERVICE_STATS] = MNL_TYPE_NESTED,
-	[LBDR_A_SERVICE_SERVERS] = MNL_TYPE_U32,
-	[LBDR_A_SERVICE_VRF] = MNL_TYPE_NUL_STRING,
-	[LBDR_A_SERVICE_HOLD] = MNL_TYPE_U32,
-	[LBDR_A_SERVICE_DROP] = MNL_TYPE_NESTED,
-};
-
-static const enum mnl_attr_data_type server_types[LBDR_A_SERVER_MAX + 1] = {
-	[LBDR_A_SERVER_SERVICE] = MNL_TYPE_NESTED,
-	[LBDR_A_SERVER_ADDRESS] = MNL_TYPE_BINARY,
-	[LBDR_A_SERVER_PORT] = MNL_TYPE_U16,
-	[LBDR_A_SERVER_DRAIN] = MNL_TYPE_FLAG,
-	[LBDR_A_SERVER_FORWARD] = MNL_TYPE_U8,
-	[LBDR_A_SERVER_ACTIVE] = MNL_TYPE_U32,
-	[LBDR_A_SERVER_INACTIVE] = MNL_TYPE_U32,
-	[LBDR_A_SERVER_PERSISTENT] = MNL_TYPE_U32,
-	[LBDR_A_SERVER_OVERLOADED] = MNL_TYPE_FLAG,
-	[LBDR_A_SERVER_STATS] = MNL_TYPE_NESTED,
-	[LBDR_A_SERVER_IFINDEX] = MNL_TYPE_U32,
-	[LBDR_A_SERVER_HOLD] = MNL_TYPE_U32,
-	[LBDR_A_SERVER_TUNNEL] = MNL_TYPE_U8,
-	[LBDR_A_SERVER_TUNNEL_PORT] = MNL_TYPE_U16,
-	[LBDR_A_SERVER_TUNNEL_FLAGS] = MNL_TYPE_U32,
-	[LBDR_A_SERVER_TUNNEL_TTL] = MNL_TYPE_U8,
-	[LBDR_A_SERVER_TUNNEL_DF] = MNL_TYPE_U8,
-	[LBDR_A_SERVER_TUNNEL_SOURCE] = MNL_TYPE_BINARY,
-	[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX] = MNL_TYPE_U8,
-};
-
-static const enum mnl_attr_data_type conn_types[LBDR_A_CONN_MAX + 1] = {
-	[LBDR_A_CONN_FAMILY] = MNL_TYPE_U8,
-	[LBDR_A_CONN_PROTOCOL] = MNL_TYPE_U8,
-	[LBDR_A_CONN_CLIENT_ADDRESS] = MNL_TYPE_BINARY,
-	[LBDR_A_CONN_CLIENT_PORT] = MNL_TYPE_U16,
-	[LBDR_A_CONN_VIRTUAL_ADDRESS] = MNL_TYPE_BINARY,
-	[LBDR_A_CONN_VIRTUAL_PORT] = MNL_TYPE_U16,
-	[LBDR_A_CONN_SERVER_ADDRESS] = MNL_TYPE_BINARY,
-	[LBDR_A_CONN_SERVER_PORT] = MNL_TYPE_U16,
-	[LBDR_A_CONN_STATE] = MNL_TYPE_U8,
-	[LBDR_A_CONN_EXPIRES] = MNL_TYPE_U32,
-	[LBDR_A_CONN_KILLED] = MNL_TYPE_U32,
-	[LBDR_A_CONN_FWMARK] = MNL_TYPE_U32,
-	[LBDR_A_CONN_IDLE] = MNL_TYPE_U32,
-	[LBDR_A_CONN_SERVICE] = MNL_TYPE_NESTED,
-	[LBDR_A_CONN_COUNT] = MNL_TYPE_U32,
-	[LBDR_A_CONN_RESIZED] = MNL_TYPE_FLAG,
-	[LBDR_A_CONN_VRF] = MNL_TYPE_NUL_STRING,
-};
-
-static const enum mnl_attr_data_type trace_types[LBDR_A_TRACE_MAX + 1] = {
-	[LBDR_A_TRACE_VERDICT] = MNL_TYPE_U8,
-	[LBDR_A_TRACE_REASON] = MNL_TYPE_NUL_STRING,
-	[LBDR_A_TRACE_REFUSE] = MNL_TYPE_U8,
-	[LBDR_A_TRACE_SERVICE] = MNL_TYPE_NESTED,
-	[LBDR_A_TRACE_PERSIST] = MNL_TYPE_U32,
-	[LBDR_A_TRACE_BY] = MNL_TYPE_U8,
-	[LBDR_A_TRACE_STATE] = MNL_TYPE_U8,
-	[LBDR_A_TRACE_EXPIRES] = MNL_TYPE_U32,
-	[LBDR_A_TRACE_OVER] = MNL_TYPE_FLAG,
-	[LBDR_A_TRACE_REMEMBERED] = MNL_TYPE_NESTED,
-	[LBDR_A_TRACE_REMEMBERED_EXPIRES] = MNL_TYPE_U32,
-	[LBDR_A_TRACE_SCHEDULER] = MNL_TYPE_NUL_STRING,
-	[LBDR_A_TRACE_RANDOM] = MNL_TYPE_FLAG,
-	[LBDR_A_TRACE_HASHES_PORT] = MNL_TYPE_FLAG,
-	[LBDR_A_TRACE_FIRST] = MNL_TYPE_NESTED,
-	[LBDR_A_TRACE_SERVER] = MNL_TYPE_NESTED,
-	[LBDR_A_TRACE_KEEP] = MNL_TYPE_U8,
-	[LBDR_A_TRACE_SERVERS] = MNL_TYPE_U32,
-	[LBDR_A_TRACE_OPEN] = MNL_TYPE_U32,
-	[LBDR_A_TRACE_QUIESCED] = MNL_TYPE_U32,
-	[LBDR_A_TRACE_DRAINING] = MNL_TYPE_U32,
-	[LBDR_A_TRACE_OVERLOADED] = MNL_TYPE_U32,
-};
-
-static const enum mnl_attr_data_type sched_types[LBDR_A_SCHED_MAX + 1] = {
-	[LBDR_A_SCHED_NAME] = MNL_TYPE_NUL_STRING,
-};
-
-static const enum mnl_attr_data_type drop_types[LBDR_A_DROP_MAX + 1] = {
-	[LBDR_A_DROP_REASON] = MNL_TYPE_NUL_STRING,
-	[LBDR_A_DROP_PACKETS] = MNL_TYPE_U64,
-};
-
-static const enum mnl_attr_data_type batch_types[LBDR_A_BATCH_MAX + 1] = {
-	[LBDR_A_BATCH_ID] = MNL_TYPE_U32,
-};
-
-static const enum mnl_attr_data_type info_types[LBDR_A_INFO_MAX + 1] = {
-	[LBDR_A_INFO_VERSION] = MNL_TYPE_NUL_STRING,
-	[LBDR_A_INFO_SERVICES] = MNL_TYPE_U32,
-	[LBDR_A_INFO_CONNS] = MNL_TYPE_U32,
-	[LBDR_A_INFO_CONN_MAX] = MNL_TYPE_U32,
-	[LBDR_A_INFO_DROP] = MNL_TYPE_NESTED,
-	[LBDR_A_INFO_TIMEOUT] = MNL_TYPE_NESTED,
-	[LBDR_A_INFO_ENTRY] = MNL_TYPE_U8,
-	[LBDR_A_INFO_DEVICE] = MNL_TYPE_NUL_STRING,
 };
 
 static const enum mnl_attr_data_type family_types[CTRL_ATTR_FAMILY_ID + 1] = {
@@ -179,7 +47,6 @@ static int sort_attr(const struct nlattr *attr, void *data)
 
 	if (type > level->max)
 		return MNL_CB_OK;
-	/* Settings have their types in setting.c. */
 	if (level->types[type] != MNL_TYPE_UNSPEC &&
 	    mnl_attr_validate(attr, level->types[type]) < 0)
 		return MNL_CB_ERROR;
@@ -734,33 +601,6 @@ bool decode_group(const struct nlmsghdr *nlh, const char *name, __u32 *id)
 bool decode_next(const struct nlmsghdr *nlh, int left)
 {
 	return mnl_nlmsg_ok(nlh, left) && nlh->nlmsg_len <= (__u32)left;
-}
-
-/**
- * decode_run() - mnl_cb_run() for a datagram that is made of whole messages
- * @datagram: as it came
- * @size: of it
- * @asker: the port that asked
- * @seq: the question's number
- * @hear: called with each message
- * @data: its second argument
- *
- * Return: what mnl_cb_run() does; MNL_CB_ERROR with EBADMSG where a message is cut
- * short.
- */
-int decode_run(const void *datagram, size_t size, unsigned int asker,
-	       unsigned int seq, mnl_cb_t hear, void *data)
-{
-	const struct nlmsghdr *nlh = datagram;
-	int left = size;
-
-	while (decode_next(nlh, left))
-		nlh = mnl_nlmsg_next(nlh, &left);
-	if (left > 0) {
-		errno = EBADMSG;
-		return MNL_CB_ERROR;
-	}
-	return mnl_cb_run(datagram, size, seq, asker, hear, data);
 }
 
 /*

@@ -243,10 +243,10 @@ static void save_set(FILE *out, struct timeouts *timeouts)
 static bool read_saved(const struct nlmsghdr *nlh, void *data)
 {
 	char text[TIMEOUTS_TEXT];
+	char entry[ENTRY_TEXT];
 	FILE *out = data;
 	struct info info;
 	__u8 state;
-	int i;
 
 	if (!decode_info(nlh, &info, NULL, NULL))
 		return false;
@@ -257,12 +257,10 @@ static bool read_saved(const struct nlmsghdr *nlh, void *data)
 	save_set(out, &info.timeouts);
 	if (*timeouts_text(&info.timeouts, text))
 		fprintf(out, "set-timeout %s\n", text);
-	if (info.entry == LBDR_ENTRY_PREROUTING)
-		return true;
-	fprintf(out, "set-entry %s", entry_word(info.entry));
-	for (i = 0; i < info.n_devices; i++)
-		fprintf(out, " %s", info.devices[i]);
-	fputc('\n', out);
+	if (info.entry != LBDR_ENTRY_PREROUTING)
+		fprintf(out, "set-entry %s\n",
+			entry_text(info.entry, info.devices, info.n_devices,
+				   entry));
 	return true;
 }
 
@@ -306,8 +304,8 @@ static bool print_info(const struct nlmsghdr *nlh, void *data)
 {
 	const struct request *req = data;
 	struct json_list list;
+	char entry[ENTRY_TEXT];
 	struct info info;
-	int i;
 
 	if (!decode_info(nlh, &info, NULL, NULL))
 		return false;
@@ -317,13 +315,11 @@ static bool print_info(const struct nlmsghdr *nlh, void *data)
 		json_list_end(&list);
 		return true;
 	}
-	printf("%-20s %s\n%-20s %u\n%-20s %u of %u\n%-20s %s",
+	printf("%-20s %s\n%-20s %u\n%-20s %u of %u\n%-20s %s\n",
 	       "version", info.version, "services", info.services,
-	       "connections", info.conns, info.conn_max,
-	       "entry", entry_word(info.entry));
-	for (i = 0; i < info.n_devices; i++)
-		printf(" %s", info.devices[i]);
-	printf("\n\nTimeouts of connections, by state:\n");
+	       "connections", info.conns, info.conn_max, "entry",
+	       entry_text(info.entry, info.devices, info.n_devices, entry));
+	printf("\nTimeouts of connections, by state:\n");
 	print_states(&info.timeouts);
 	return true;
 }

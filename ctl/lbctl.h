@@ -55,7 +55,6 @@ int parse_server(const char *text, const struct service_key *service,
 		 struct endpoint *server);
 int parse_any_server(const char *text, struct endpoint *server);
 int parse_client(const char *text, struct endpoint *client, __u8 *prefix);
-int parse_vip(const char *text, struct endpoint *vip);
 int parse_mac(const char *text, __u8 *mac);
 int parse_netmask(const char *text, int family, __u8 *prefix);
 int parse_scheduler(const char *text);
@@ -103,6 +102,9 @@ const char *entry_word(__u8 entry);
 const char *forward_word(__u8 forward);
 const char *tunnel_word(__u8 type);
 const char *tunnel_df_word(__u8 df);
+#define ENTRY_TEXT (16 + INGRESS_MAX * (IFNAMSIZ + 1))
+const char *entry_text(__u8 entry, const char *const *devices, int count,
+		       char *text);
 const char *state_word(__u8 state);
 
 #define STATE_TEXT 24
@@ -170,8 +172,6 @@ bool decode_zero(const struct nlmsghdr *nlh, struct service_key *key,
 bool decode_family(const struct nlmsghdr *nlh, __u16 *id);
 bool decode_group(const struct nlmsghdr *nlh, const char *name, __u32 *id);
 bool decode_next(const struct nlmsghdr *nlh, int left);
-int decode_run(const void *datagram, size_t size, unsigned int asker,
-	       unsigned int seq, mnl_cb_t hear, void *data);
 void decode_verdict(const struct nlmsghdr *nlh, struct nl_answer *answer);
 
 /* Of the schema in Documentation/json.md; changes when a field goes. */
@@ -314,6 +314,7 @@ int snapshot_take(struct nl *nl, const struct request *req, bool sorted,
 const struct server *snapshot_servers(const struct snapshot *shot,
 				      const struct service *service,
 				      size_t *count);
+int snapshot_compare_added(const void *a, const void *b);
 void snapshot_drop(struct snapshot *shot);
 int service_key_compare(const struct service_key *a,
 			const struct service_key *b);
@@ -325,6 +326,8 @@ bool service_masked(const struct service *service);
 void save_print(FILE *out, const struct snapshot *shot,
 		const struct request *req);
 const char *save_key(const struct service_key *key, bool numeric, char *text);
+void save_options(FILE *out, const struct service *is,
+		  const struct service *want, bool ipvsadm);
 void save_service(FILE *out, const struct service *service, const char *text,
 		  bool ipvsadm);
 void save_server(FILE *out, const struct server *is, const struct server *want,

@@ -160,8 +160,8 @@ static bool print_director(const struct nlmsghdr *nlh, const char *when,
 			   const struct request *req)
 {
 	char timeouts[TIMEOUTS_TEXT];
+	char entry[ENTRY_TEXT];
 	struct info info;
-	int i;
 
 	if (!decode_choices(nlh, &info))
 		return false;
@@ -174,10 +174,9 @@ static bool print_director(const struct nlmsghdr *nlh, const char *when,
 				     timeouts_json(&info.timeouts)));
 		return true;
 	}
-	printf("%s %s: entry %s", when, event->text, entry_word(info.entry));
-	for (i = 0; i < info.n_devices; i++)
-		printf(" %s", info.devices[i]);
-	printf(", timeouts %s\n", timeouts_text(&info.timeouts, timeouts));
+	printf("%s %s: entry %s, timeouts %s\n", when, event->text,
+	       entry_text(info.entry, info.devices, info.n_devices, entry),
+	       timeouts_text(&info.timeouts, timeouts));
 	return true;
 }
 

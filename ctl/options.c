@@ -88,18 +88,23 @@ static const struct option options[] = {
 	  .help = "real server; its port is the service port" },
 	{ .letter = 'r', .name = "real-server", .argument = "HOST[:PORT]",
 	  .verbs = FILTER_VERBS, TO(server_text), .ours = true,
+	  .hidden = ON(LIST),
 	  .help = "connections to this server" },
 	{ .name = "client", .argument = "ADDR[/LEN][:PORT]",
 	  .verbs = FILTER_VERBS, TO(conns.client_text), .ours = true,
+	  .hidden = ON(LIST),
 	  .help = "connections of this client" },
 	{ .name = "state", .argument = "STATE", .verbs = FILTER_VERBS,
 	  TO(conns.state_text), .ours = true,
+	  .hidden = ON(LIST),
 	  .help = "connections in this state, as in 'list -c'" },
 	{ .name = "idle", .argument = "SECONDS", .verbs = FILTER_VERBS,
 	  TO(conns.idle_text), .ours = true,
+	  .hidden = ON(LIST),
 	  .help = "connections idle for at least this time" },
 	{ .name = "recent", .argument = "SECONDS", .verbs = FILTER_VERBS,
 	  TO(conns.recent_text), .ours = true,
+	  .hidden = ON(LIST),
 	  .help = "connections idle for at most this time" },
 	{ .name = "all", .verbs = ON(DEL_CONN) | ON(CONNS), TO(conns.all),
 	  .ours = true, .help = "every connection" },
@@ -524,7 +529,7 @@ void options_offer(const struct verb *verb)
 	const struct option *row;
 
 	for (row = options; row < options + ARRAY_SIZE(options); row++) {
-		if ((row->verbs & bit) && !row->refusal)
+		if ((row->verbs & ~row->hidden & bit) && !row->refusal)
 			printf("--%s\n", row->name);
 	}
 }
@@ -606,7 +611,7 @@ void options_explain(FILE *out, const struct verb *verb, bool ipvsadm)
 	const struct option *row;
 
 	for (row = options; row < options + ARRAY_SIZE(options); row++) {
-		if ((row->verbs & bit) && !row->refusal &&
+		if ((row->verbs & ~row->hidden & bit) && !row->refusal &&
 		    !(row->ours && ipvsadm))
 			usage_option(out, row);
 	}

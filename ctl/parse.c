@@ -406,28 +406,6 @@ int parse_client(const char *text, struct endpoint *client, __u8 *prefix)
 	return 0;
 }
 
-/* An address without port, IPv6 with or without brackets. Names are not resolved. */
-int parse_vip(const char *text, struct endpoint *vip)
-{
-	size_t length = strlen(text);
-	char copy[INET6_ADDRSTRLEN];
-
-	memset(vip, 0, sizeof(*vip));
-	vip->family = strchr(text, ':') ? AF_INET6 : AF_INET;
-	if (*text == '[' && length > 1 && text[length - 1] == ']') {
-		vip->family = AF_INET6;
-		text++;
-		length -= 2;
-	}
-	if (length < sizeof(copy)) {
-		snprintf(copy, sizeof(copy), "%.*s", (int)length, text);
-		if (inet_pton(vip->family, copy, vip->address) == 1)
-			return 0;
-	}
-	return fault("VIP '%.*s' is neither an IPv4 nor an IPv6 address",
-		     (int)length, text);
-}
-
 int parse_mac(const char *text, __u8 *mac)
 {
 	struct ether_addr address;

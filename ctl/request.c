@@ -324,36 +324,6 @@ static int read_entry(struct request *req, const char *const *words,
 	return 0;
 }
 
-static int read_vips(struct request *req, const char *const *words,
-		     size_t count)
-{
-	bool doctor = req->verb == &verbs[VERB_DOCTOR];
-	size_t i;
-
-	if (doctor && !req->realserver)
-		return count ? fault("unexpected argument '%s': VIPs go with --realserver",
-				     words[0]) : 0;
-	if (doctor && (req->tcp_text || req->udp_text || req->sctp_text ||
-		       req->mark_text))
-		return fault("services not supported with --realserver: give VIPs");
-	if (req->real.tun.text && tunnel_read(&req->real.tun, false, false, true))
-		return -1;
-	if (req->real.tun.text && req->real.tun.tunnel.type == LBDR_TUNNEL_NONE)
-		return fault("invalid tunnel '%s': must be ipip, gre or gue:PORT",
-			     req->real.tun.text);
-	if (!count)
-		return fault("%s needs a VIP", doctor ? "--realserver" :
-							req->verb->name);
-	if (count > VIPS_MAX)
-		return fault("%s takes %d VIPs at most", req->verb->name,
-			     VIPS_MAX);
-	for (i = 0; i < count; i++) {
-		if (parse_vip(words[i], &req->vips[req->nr_vips++]))
-			return -1;
-	}
-	return 0;
-}
-
 static int read_words(struct request *req, const char *const *words,
 		      size_t count)
 {
@@ -361,8 +331,9 @@ static int read_words(struct request *req, const char *const *words,
 
 	if (needs & TAKES_TIMEOUTS)
 		return parse_set(words, count, req->ipvsadm, &req->director.timeouts);
+	/* lbdr-doctor reads them. */
 	if (needs & TAKES_VIPS)
-		return read_vips(req, words, count);
+		return 0;
 	if (needs & TAKES_ENTRY)
 		return read_entry(req, words, count);
 	if (count > 1)

@@ -13,9 +13,6 @@
 struct nl;
 struct nlmsghdr;
 
-/* Addresses that one call sets up on a real server, at most. */
-#define VIPS_MAX 64
-
 /*
  * A command line, understood: an argument struct for each object. Each option writes
  * one member; members ..._text are read into those behind them, by request.c.
@@ -182,8 +179,6 @@ struct request {
 	bool realserver;
 	bool undo;
 	bool verbose;
-	struct endpoint vips[VIPS_MAX];		/* of a real server */
-	size_t nr_vips;
 };
 
 /* What a verb needs of its command line, and of its caller. */

@@ -55,52 +55,91 @@ const char *save_key(const struct service_key *key, bool numeric, char *text)
 	return text;
 }
 
-/* The options that restore a service, unless they are the defaults. */
-static void save_settings(FILE *out, const struct service *service)
+/* Changing the scheduler resets its options. */
+static void save_scheduler(FILE *out, const struct service *is,
+			   const struct service *want, bool ipvsadm)
 {
-	int family = service->key.at.family;
-	char flags[FLAGS_TEXT];
-	char mask[MASK_TEXT];
+	bool same = !strcmp(is->scheduler, want->scheduler);
+	__u32 flags = same ? is->sched_flags : 0;
+	__u32 size = same ? is->mh_size : MH_SIZE_DEFAULT;
+	char text[FLAGS_TEXT];
 
-	fprintf(out, " -s %s", service->scheduler);
-	if (service->persist)
-		fprintf(out, " -p %u", service->persist);
-	if (service->persist && service_masked(service))
-		fprintf(out, " -M %s",
-			mask_text(family, service->prefix, mask));
-	if (service->flags & LBDR_SERVICE_FLAG_ONE_PACKET)
-		fprintf(out, " -o");
-	if (*sched_flags_text(service, flags))
-		fprintf(out, " -b %s", flags);
+	if (flags != want->sched_flags)
+		fprintf(out, " -b %s", *sched_flags_text(want, text) ? text :
+								     "none");
+	if (want->mh_size && size != want->mh_size && !ipvsadm)
+		fprintf(out, " --mh-size %u", want->mh_size);
 }
 
-/* Which ipvsadm would not read again. */
-static void save_own_settings(FILE *out, const struct service *service)
+static void save_timeouts(FILE *out, const struct service *is,
+			  const struct service *want)
 {
+	struct timeouts change = { .given = { false } };
 	char text[TIMEOUTS_TEXT];
+	__u8 state;
 
-	if (service->mh_size && service->mh_size != MH_SIZE_DEFAULT)
-		fprintf(out, " --mh-size %u", service->mh_size);
-	if (service->refuse != LBDR_REFUSE_ICMP)
-		fprintf(out, " --refuse %s", refuse_word(service->refuse));
-	if (service->stray != LBDR_STRAY_PASS)
-		fprintf(out, " --stray %s", stray_word(service->stray));
-	if (service->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
-		fprintf(out, " --expire-quiescent yes");
-	if (service->flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
-		fprintf(out, " --accept-tunneled yes");
-	if (*timeouts_text(&service->timeouts, text))
+	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
+		change.given[state] = is->timeouts.seconds[state] !=
+				      want->timeouts.seconds[state];
+		change.seconds[state] = want->timeouts.seconds[state];
+	}
+	if (*timeouts_text(&change, text))
 		fprintf(out, " --timeouts %s", text);
+}
+
+/**
+ * save_options() - write the options that change a service
+ * @out: where to
+ * @is: its settings now
+ * @want: those that it is to have
+ * @ipvsadm: only options that ipvsadm supports
+ */
+void save_options(FILE *out, const struct service *is,
+		  const struct service *want, bool ipvsadm)
+{
+	__u32 flags = is->flags ^ want->flags;
+	char mask[MASK_TEXT];
+
+	if (strcmp(is->scheduler, want->scheduler))
+		fprintf(out, " -s %s", want->scheduler);
+	if (is->persist != want->persist)
+		fprintf(out, " -p %u", want->persist);
+	/* Unused without persistence, and not saved. */
+	if (want->persist && is->prefix != want->prefix)
+		fprintf(out, " -M %s", mask_text(want->key.at.family,
+						 want->prefix, mask));
+	if (flags & LBDR_SERVICE_FLAG_ONE_PACKET)
+		fputs(want->flags & LBDR_SERVICE_FLAG_ONE_PACKET ?
+		      " -o" : " --no-ops", out);
+	save_scheduler(out, is, want, ipvsadm);
+	if (ipvsadm)
+		return;
+	if (is->refuse != want->refuse)
+		fprintf(out, " --refuse %s", refuse_word(want->refuse));
+	if (is->stray != want->stray)
+		fprintf(out, " --stray %s", stray_word(want->stray));
+	if (flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
+		fprintf(out, " --expire-quiescent %s",
+			want->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT ?
+			"yes" : "no");
+	if (flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
+		fprintf(out, " --accept-tunneled %s",
+			want->flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED ?
+			"yes" : "no");
+	save_timeouts(out, is, want);
 }
 
 /* The command that adds a service, whose key is @text. */
 void save_service(FILE *out, const struct service *service, const char *text,
 		  bool ipvsadm)
 {
+	const struct service usual = {
+		.refuse = LBDR_REFUSE_ICMP, .stray = LBDR_STRAY_PASS,
+		.prefix = service->key.at.family == AF_INET ? 32 : 128,
+	};
+
 	fprintf(out, "-A %s", text);
-	save_settings(out, service);
-	if (!ipvsadm)
-		save_own_settings(out, service);
+	save_options(out, &usual, service, ipvsadm);
 	fputc('\n', out);
 }
 

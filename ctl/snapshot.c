@@ -65,7 +65,8 @@ static int compare_services(const void *a, const void *b)
 	return service_key_compare(&first->key, &second->key);
 }
 
-static int compare_servers_added(const void *a, const void *b)
+/* Servers by service, then in the order of adding. */
+int snapshot_compare_added(const void *a, const void *b)
 {
 	const struct server *first = a;
 	const struct server *second = b;
@@ -231,7 +232,7 @@ int snapshot_take(struct nl *nl, const struct request *req, bool sorted,
 		if (shot->nr_servers)
 			qsort(shot->servers, shot->nr_servers,
 			      sizeof(*shot->servers),
-			      sorted ? compare_servers : compare_servers_added);
+			      sorted ? compare_servers : snapshot_compare_added);
 		agree = !services.torn && !servers.torn && whole(shot);
 	}
 	if (!agree)

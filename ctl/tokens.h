@@ -23,6 +23,7 @@ struct option {
 	const char *argument;
 	const char *otherwise;
 	unsigned int verbs;
+	unsigned int hidden;	/* verbs whose help does not list it */
 	size_t offset;
 	bool ours;		/* not in ipvsadm's grammar */
 	const char *refusal;

@@ -188,9 +188,12 @@ int parse_mh_size(const char *text, const char *scheduler, __u32 *size)
 	return 0;
 }
 
-static int parse_choice(const char *text, const char *const *words,
-			size_t count, __u8 *choice)
+/* "invalid WHAT 'TEXT': must be A, B or C" */
+static int parse_choice(const char *what, const char *text,
+			const char *const *words, size_t count, __u8 *choice)
 {
+	char list[128];
+	size_t used = 0;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
@@ -198,11 +201,14 @@ static int parse_choice(const char *text, const char *const *words,
 			*choice = i;
 			return 0;
 		}
+		used += snprintf(list + used, sizeof(list) - used, "%s%s",
+				 !i ? "" : i + 1 < count ? ", " : " or ",
+				 words[i]);
 	}
-	return -1;
+	return fault("invalid %s '%s': must be %s", what, text, list);
 }
 
-/* That of another table too, whose words have no gaps but NULL. */
+/* The word of a value, of a table without gaps except NULL. */
 const char *choice_word(__u8 choice, const char *const *words, size_t count)
 {
 	return choice < count && words[choice] ? words[choice] : "unknown";
@@ -210,10 +216,8 @@ const char *choice_word(__u8 choice, const char *const *words, size_t count)
 
 int parse_refuse(const char *text, __u8 *refuse)
 {
-	if (parse_choice(text, refuse_names, ARRAY_SIZE(refuse_names), refuse))
-		return fault("invalid refusal '%s': must be icmp, reset or drop",
-			     text);
-	return 0;
+	return parse_choice("refusal", text, refuse_names,
+			    ARRAY_SIZE(refuse_names), refuse);
 }
 
 const char *refuse_word(__u8 refuse)
@@ -223,10 +227,8 @@ const char *refuse_word(__u8 refuse)
 
 int parse_stray(const char *text, __u8 *stray)
 {
-	if (parse_choice(text, stray_names, ARRAY_SIZE(stray_names), stray))
-		return fault("invalid action '%s': must be pass, drop, reset or schedule",
-			     text);
-	return 0;
+	return parse_choice("action", text, stray_names,
+			    ARRAY_SIZE(stray_names), stray);
 }
 
 const char *stray_word(__u8 stray)
@@ -236,10 +238,8 @@ const char *stray_word(__u8 stray)
 
 int parse_entry(const char *text, __u8 *entry)
 {
-	if (parse_choice(text, entry_names, ARRAY_SIZE(entry_names), entry))
-		return fault("invalid entry '%s': must be prerouting, input or ingress",
-			     text);
-	return 0;
+	return parse_choice("entry", text, entry_names,
+			    ARRAY_SIZE(entry_names), entry);
 }
 
 const char *entry_word(__u8 entry)
@@ -256,10 +256,8 @@ int parse_tunnel(const char *text, __u8 *type)
 {
 	if (!strcmp(text, "dr"))
 		text = tunnel_names[LBDR_TUNNEL_NONE];
-	if (parse_choice(text, tunnel_names, ARRAY_SIZE(tunnel_names), type))
-		return fault("invalid tunnel '%s': must be none, ipip, gre or gue",
-			     text);
-	return 0;
+	return parse_choice("tunnel", text, tunnel_names,
+			    ARRAY_SIZE(tunnel_names), type);
 }
 
 const char *tunnel_word(__u8 type)
@@ -269,15 +267,26 @@ const char *tunnel_word(__u8 type)
 
 int parse_tunnel_df(const char *text, __u8 *df)
 {
-	if (parse_choice(text, tunnel_df_names, ARRAY_SIZE(tunnel_df_names), df))
-		return fault("invalid --tun-df '%s': must be inherit, set or clear",
-			     text);
-	return 0;
+	return parse_choice("--tun-df", text, tunnel_df_names,
+			    ARRAY_SIZE(tunnel_df_names), df);
 }
 
 const char *tunnel_df_word(__u8 df)
 {
 	return choice_word(df, tunnel_df_names, ARRAY_SIZE(tunnel_df_names));
+}
+
+/* As set-entry reads it: the entry, and for ingress its devices. */
+const char *entry_text(__u8 entry, const char *const *devices, int count,
+		       char *text)
+{
+	int used = snprintf(text, ENTRY_TEXT, "%s", entry_word(entry));
+	int i;
+
+	for (i = 0; i < count; i++)
+		used += snprintf(text + used, ENTRY_TEXT - used, " %.*s",
+				 IFNAMSIZ, devices[i]);
+	return text;
 }
 
 int parse_yes(const char *option, const char *text, bool *yes)
@@ -302,10 +311,8 @@ static const char *const count_words[] = {
 
 int parse_count_by(const char *text, __u8 *by)
 {
-	if (parse_choice(text, count_words, ARRAY_SIZE(count_words), by))
-		return fault("invalid key '%s': must be service, server or state",
-			     text);
-	return 0;
+	return parse_choice("key", text, count_words, ARRAY_SIZE(count_words),
+			    by);
 }
 
 /* In capitals too, as connections are listed. */

@@ -467,12 +467,12 @@ def test_refusals():
     for what, status, sentence, words in (
             ("on the director", 2, "is the director of",
              ("setup-realserver", VIP[4])),
-            ("without a VIP", 1, "needs a VIP", ("setup-realserver",)),
-            ("with a name", 1, "neither an IPv4", ("setup-realserver", "vip.test")),
+            ("without a VIP", 1, "a VIP is required", ("setup-realserver",)),
+            ("with a name", 1, "invalid VIP", ("setup-realserver", "vip.test")),
             ("with 127.0.0.1", 2, "cannot be a VIP",
              ("setup-realserver", "127.0.0.1")),
             ("doctor with a VIP alone", 1, "--realserver", ("doctor", VIP[4])),
-            ("doctor --realserver with a service", 1, "services not supported",
+            ("doctor --realserver with a service", 1, "takes VIPs, not services",
              ("doctor", "--realserver", VIP[4], "-t", VIP[4] + ":80"))):
         done = own("director", *words)
         ok(done.returncode == status and sentence in done.stderr,

@@ -10,7 +10,7 @@ import genl
 import net
 from genl import (ADDRESS, FAMILY, FLUSH, INFO_GET, NESTED, PORT, PROTOCOL,
                   SCHEDULER, SERVER_ADDRESS, SERVER_DEL, SERVER_FORWARD,
-                  SERVER_GET, SERVER_NEW, SERVER_PORT, SERVER_SERVICE, SERVER_SET,
+                  SERVER_GET, SERVER_NEW, SERVER_SERVICE, SERVER_SET,
                   SERVER_WEIGHT, SERVICE_DEL, SERVICE_GET, SERVICE_NEW,
                   SERVICE_SET, ZERO, CONN_GET, SCHED_GET, Genl, Refused, attr,
                   be16, key, server, u32, u8)

@@ -257,6 +257,7 @@ static void check_options(void)
 		{ "--realserver [192.0.2.63]", 1 },
 		{ "--realserver 192.0.2.63 -t 192.0.2.63:80", 1 },
 		{ "setup-realserver", 1 }, { "setup-realserver 192.0.2.63 -j", 1 },
+		{ "setup-realserver 192.0.2.63:80", 1 }, { "setup-realserver 2001:db8::63%lo", 1 },
 		{ "doctor --dry-run", 1 }, { "--nonsense", 1 },
 		{ "setup-realserver 192.0.2.63 --tun ipip", 0 },
 		{ "setup-realserver --tun=gre 192.0.2.63", 0 },

@@ -208,10 +208,6 @@ static const struct text_row text_rows[] = {
 	{ OURS, "set-entry ingress %", { "eth0", "fifteen-letters" },
 	  { "sixteen--letters", "'sixteen--letters'",
 	    "", "''" } },
-	{ OURS, "setup-realserver %", { "192.0.2.63", "2001:db8::63", "[2001:db8::63]" },
-	  { "192.0.2.63/32", "'192.0.2.63/32' is neither", "192.0.2.256", "neither",
-	    "2001:db8::63/128", "neither",
-	    "", "''" } },
 };
 
 /* What is no number, however large it might be. */

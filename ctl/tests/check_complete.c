@@ -22,7 +22,7 @@ struct offer_row {
 static const struct offer_row offer_rows[] = {
 	{ "", { "add-service", "top", "list", "!--help" } },
 	{ "help", { "add-service", "--help" } },
-	{ "list", { "--stats", "--tcp-service", "!--drain", "!list" } },
+	{ "list", { "--stats", "--tcp-service", "!--drain", "!--idle" } },
 	{ "-L", { "--stats", "!list" } },
 	{ "-N blue", { "list", "!blue" } },
 	{ "-N blue list", { "--stats", "!list" } },

@@ -737,7 +737,7 @@ static void check_short(const struct kind *kind, const void *message, bool all)
 		taken += kind->read(copy, &right);
 		free(copy);
 	}
-	result(!taken, "a %s with an attribute that is %s makes no sense",
+	result(!taken, "a %s with an attribute that is %s is malformed",
 	       kind->name, all ? "empty" : "a byte too short");
 }
 

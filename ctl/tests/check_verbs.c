@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -488,6 +489,19 @@ static void check_broadcast(void)
 	run_free(&run);
 }
 
+/* On a director without nft, add-service loads no nf_tables. */
+static void check_no_programs(void)
+{
+	struct rusage before, after;
+
+	kernel_reset();
+	getrusage(RUSAGE_CHILDREN, &before);
+	run_quiet("add-service -t 192.0.2.1:80 -s rr");
+	getrusage(RUSAGE_CHILDREN, &after);
+	result(wait(NULL) < 0 && before.ru_minflt == after.ru_minflt,
+	       "add-service runs no other program");
+}
+
 static void check_drain(void)
 {
 	static const char line[] = "del-server -t 192.0.2.1:80 -r 192.0.2.2";
@@ -548,6 +562,7 @@ void check_verbs(void)
 	check_set();
 	check_broadcast();
 	check_drain();
+	check_no_programs();
 	check_sentences();
 	snprintf(name, sizeof(name), "%s/rules", dir);
 	unlink(name);

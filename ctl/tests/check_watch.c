@@ -159,7 +159,7 @@ static const struct timespec when = { 1795446901, 42000 };
 	"\"settings\":{\"scheduler\":\"mh\",\"sched_flags\":[\"mh-port\"]," \
 	"\"mh_size\":1009,\"refuse\":\"drop\",\"stray\":\"reset\"," \
 	"\"one_packet\":false,\"persistent_s\":600,\"persistent_prefix\":24," \
-	"\"expire_quiescent\":true,\"accept_tunneled\":false," STATES_JSON
+	"\"expire_quiescent\":true,\"accept_tunneled\":false," STATES_JSON \
 	",\"held_s\":8},"
 
 static const struct line_row line_rows[] = {
@@ -267,7 +267,7 @@ static void check_monitor(void)
 	unsetenv("TZ");
 	nlh = message_make("scheduler", LBDR_CMD_SERVER_SET_NTF, message);
 	result(!monitor_print(nlh, &when, &req),
-	       "a change that lacks what changed makes no sense");
+	       "a change that lacks what changed is malformed");
 }
 
 static void check_top(struct view view, const struct sample *earlier,

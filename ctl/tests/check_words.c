@@ -2,7 +2,7 @@
 /*
  * Tests of words.c: lists of flags, sizes of mh's table, ways to refuse and to
  * treat stray packets, states and lists of timeouts, each read as it is
- * printed, and refused where it makes no sense.
+ * printed, and refused if it is invalid.
  */
 #include <stdio.h>
 #include <string.h>
