@@ -27,12 +27,15 @@ DF = 0x4000
 
 
 class Wire(test_tcp.Wire):
-    """The wire of test_tcp.py, on which a tunnel's packet is the director's own."""
+    """The wire of test_tcp.py, on which a tunnel's packet is the director's own.
+    `clients` are told of errors that others send."""
+
+    clients = frozenset()
 
     def fate(self, frame, clients):
         if frame.dst in self.servers:
             return self.servers[frame.dst]
-        return super().fate(frame, clients)
+        return super().fate(frame, clients | self.clients)
 
     def through(self, *packets):
         """What becomes of the packets: Outer for a tunnel's packet, bytes for what was
@@ -69,6 +72,7 @@ def too_big(inner):
 def begin(wire, director, kind, **more):
     """A service with one server by this tunnel, and a flow that has a connection."""
     one = flow(kind.inner)
+    wire.clients = {net.pack(one.client)}
     serve(director, key_of(one), (rip(0, kind.outer), attributes(kind, **more)))
     return one, wire.through(one.tcp(SYN))
 
@@ -304,8 +308,8 @@ def test_spreading():
     director.close()
 
 
-def errors(kind, one, wire, outer, mtu, quoted=None):
-    """A router's error about a tunnel's packet: what becomes of it."""
+def error(kind, outer, mtu, quoted=None):
+    """A router's error about a tunnel's packet."""
     packet = outer if quoted is None else outer[:quoted]
     src, dst = {4: ("198.51.100.250", addr("director")),
                 6: ("2001:db8:c::fa", addr("director", 6))}[kind.outer]
@@ -329,7 +333,7 @@ def test_translation():
         left = 1400 - kind.overhead()
         seen = wire.through(sized(one, left + 50))
         sent = wire.frames[0].ip if len(seen) == 1 else b""
-        seen = wire.through(errors(kind, one, wire, sent, 1400))
+        seen = wire.through(error(kind, sent, 1400))
         told = mtu_of(wire.frames[0])[0] if seen == [too_big(kind.inner)] else None
         ok(told == left, "%s: an error about 1400 bytes is told to the client as one "
            "about %d" % (kind, left), (seen, told))
@@ -354,13 +358,13 @@ def test_translation_refused():
         wire.through(sized(one, 1300))
         sent = wire.frames[0].ip
         other = sent[:-1300] + flow(kind.inner).tcp(ACK, b"x" * 500)
-        seen = wire.through(errors(kind, one, wire, other, 1400))
+        seen = wire.through(error(kind, other, 1400))
         ok(seen == [], "%s: an error about no connection is told to nobody" % kind, seen)
         short = tunnels.OUTER[kind.outer] + 8
-        seen = wire.through(errors(kind, one, wire, sent, 1380, short))
+        seen = wire.through(error(kind, sent, 1380, short))
         ok(seen == [], "%s: nor is one that quotes 8 bytes" % kind, seen)
         net.forget_pmtu("director")
-        seen = wire.through(errors(kind, one, wire, sent, 100))
+        seen = wire.through(error(kind, sent, 100))
         told = mtu_of(wire.frames[0])[0] if seen else None
         floor = {4: 552, 6: 1280}[kind.outer] - kind.overhead()
         ok(seen in ([], [too_big(kind.inner)]) and (told is None or told >= floor),
