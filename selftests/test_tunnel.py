@@ -217,7 +217,7 @@ def samples(one):
     yield "SYN", one.tcp(SYN)
     yield "data", one.tcp(PSH | ACK, b"data" * 100)
     yield "odd data", one.tcp(PSH | ACK, b"x" * 101)
-    yield "DSCP and ECT(1)", with_tos(one.tcp(ACK), 0xb9)
+    yield "DSCP and ECN", with_tos(one.tcp(ACK), 0xb9)
     yield "TTL 2", one.tcp(ACK, ttl=2)
     if ":" not in one.client:
         yield "DF", one.tcp(ACK, frag=DF)
