@@ -312,6 +312,11 @@ static int read_vips(struct request *req, const char *const *words,
 	if (doctor && (req->tcp_text || req->udp_text || req->sctp_text ||
 		       req->mark_text))
 		return fault("services not supported with --realserver: give VIPs");
+	if (req->real.tun.text && tunnel_read(&req->real.tun, false, false, true))
+		return -1;
+	if (req->real.tun.text && req->real.tun.tunnel.type == LBDR_TUNNEL_NONE)
+		return fault("invalid tunnel '%s': must be ipip, gre or gue:PORT",
+			     req->real.tun.text);
 	if (!count)
 		return fault("%s needs a VIP", doctor ? "--realserver" :
 							req->verb->name);

@@ -22,7 +22,9 @@ NESTED = 0x8000
 (SERVER_SERVICE, SERVER_ADDRESS, SERVER_PORT, SERVER_DRAIN, SERVER_WEIGHT,
  SERVER_UPPER, SERVER_LOWER, SERVER_FORWARD, SERVER_ACTIVE, SERVER_INACTIVE,
  SERVER_PERSISTENT, SERVER_OVERLOADED, SERVER_STATS, SERVER_IFINDEX,
- SERVER_BATCH) = range(1, 16)
+ SERVER_BATCH, SERVER_TUNNEL, SERVER_TUNNEL_PORT, SERVER_TUNNEL_FLAGS,
+ SERVER_TUNNEL_FLAGS_MASK, SERVER_TUNNEL_TTL, SERVER_TUNNEL_DF,
+ SERVER_TUNNEL_SOURCE, SERVER_TUNNEL_SOURCE_PREFIX) = range(1, 24)
 (INFO_VERSION, INFO_SERVICES, INFO_CONNS, INFO_CONN_MAX, INFO_DROP, INFO_TIMEOUT,
  INFO_ENTRY, INFO_DEVICE, INFO_BATCH) = range(1, 10)
 SCHED_NAME = 1
@@ -267,14 +269,16 @@ def address_of(data):
 def filter_of(version=None, protocol=None, client=None, cport=None, prefix=None,
               vip=None, vport=None, server=None, state=None, service=None,
               idle_min=None, idle_max=None, vrf=None):
-    """Which connections are meant. An address brings its family along."""
+    """Which connections are meant. The client's or virtual address brings its family
+    along; the server's may be of another one."""
     out = b""
     for kind, address in ((CONN_CLIENT_ADDRESS, client),
                           (CONN_VIRTUAL_ADDRESS, vip),
                           (CONN_SERVER_ADDRESS, server)):
         if address:
-            version = 6 if ":" in address else 4
-            out += attr(kind, socket.inet_pton(family(version), address))
+            its = 6 if ":" in address else 4
+            version = version if kind == CONN_SERVER_ADDRESS else its
+            out += attr(kind, socket.inet_pton(family(its), address))
     if version:
         out += u8(CONN_FAMILY, family(version))
     if protocol:

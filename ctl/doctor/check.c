@@ -258,6 +258,17 @@ static void check_options(void)
 		{ "--realserver 192.0.2.63 -t 192.0.2.63:80", 1 },
 		{ "setup-realserver", 1 }, { "setup-realserver 192.0.2.63 -j", 1 },
 		{ "doctor --dry-run", 1 }, { "--nonsense", 1 },
+		{ "setup-realserver 192.0.2.63 --tun ipip", 0 },
+		{ "setup-realserver --tun=gre 192.0.2.63", 0 },
+		{ "setup-realserver 192.0.2.63 --tun gue:65535", 0 },
+		{ "setup-realserver 192.0.2.63 --tun gue:65536", 1 },
+		{ "setup-realserver 192.0.2.63 --tun gue", 1 },
+		{ "setup-realserver 192.0.2.63 --tun gue:", 1 },
+		{ "setup-realserver 192.0.2.63 --tun gue:80x", 1 },
+		{ "setup-realserver 192.0.2.63 --tun ipip:4", 1 },
+		{ "setup-realserver 192.0.2.63 --tun vxlan", 1 },
+		{ "setup-realserver 192.0.2.63 --tun ipip --undo", 1 },
+		{ "doctor --tun ipip", 1 },
 	};
 	FILE *stderr_before = stderr;
 	struct options options;
@@ -326,7 +337,6 @@ static char *fake_run(const char *const *command, const char *input,
 	char line[512] = "";
 	size_t used = 0;
 
-	(void)input;
 	for (; *command; command++)
 		used += snprintf(line + used, sizeof(line) - used, "%s%s",
 				 used ? " " : "", *command);
@@ -345,11 +355,12 @@ static char *fake_run(const char *const *command, const char *input,
 		text = OF(info);
 	else if (!strncmp(line, "lbctl list -n", 13))
 		text = OF(list);
-	else if (!strncmp(line, "nft", 3))
+	else if (!strncmp(line, "nft -", 5) && strncmp(line, "nft -f", 6))
 		text = OF(nft);
-	else if (!strncmp(line, "ip addr", 7))
+	else if (!strstr(line, " -j "))
 		snprintf(world_log + strlen(world_log),
-			 sizeof(world_log) - strlen(world_log), "%s\n", line);
+			 sizeof(world_log) - strlen(world_log), "%s\n%s", line,
+			 input ? input : "");
 	if (text == world->nft && text && !*text)
 		*status = RUN_NOT_FOUND;
 	return quoted(text ? text : "");

@@ -206,8 +206,98 @@ static void check_director_and_nic(void)
 	world_end();
 }
 
+/* A host with addresses of both families, and devices that are there already. */
+#define DEVICE(name) ",{'ifindex':9,'ifname':'" name "','flags':['UP'],'mtu':1480,'link_type':'ipip','addr_info':[]}"
+#define BOTH(lo, devices)                                                     \
+	"[{'ifindex':1,'ifname':'lo','flags':['LOOPBACK','UP','LOWER_UP'],"   \
+	"'mtu':65536,'link_type':'loopback','addr_info':[" lo "]},"           \
+	"{'ifindex':2,'ifname':'eth0','flags':['UP','LOWER_UP'],'mtu':1500,'link_type':'ether','address':'02:00:00:00:00:61','addr_info':[" \
+	"{'family':'inet','local':'192.0.2.61','prefixlen':24},"              \
+	"{'family':'inet6','local':'2001:db8::61','prefixlen':64}]}" devices "]"
+#define VIP6 "{'family':'inet6','local':'2001:db8::63','prefixlen':128}"
+#define FILTER(value) "," "/proc/sys/net/ipv4/conf/all/rp_filter=" value     \
+	",/proc/sys/net/ipv4/conf/lbdr-ipip/rp_filter=1"                      \
+	",/proc/sys/net/ipv4/conf/lbdr-ip6tnl/rp_filter=1"                    \
+	",/proc/sys/net/ipv4/conf/lbdr-gre/rp_filter=1"
+
+static void check_tunnel(void)
+{
+	const struct world plain = { .files = FILES("1", "2") FILTER("0") };
+	const struct world strict = { .files = FILES("1", "2") FILTER("1") };
+	char *text;
+	int status;
+
+	world_begin(&plain);
+	text = run_on(HOST("", "", ""), "setup-realserver 192.0.2.63 --tun ipip --dry-run",
+		      &status);
+	result(!status && !*world_log &&
+	       strstr(text, "ip link add lbdr-ipip type ipip external\n") &&
+	       strstr(text, "nft -f - <<'END'\n"), "setup --tun --dry-run changes nothing");
+	free(text);
+	text = run_on(HOST("", "", ""), "setup-realserver 192.0.2.63 --tun ipip", &status);
+	result(!status && !strcmp(world_log,
+		"ip addr add 192.0.2.63/32 dev lo\n"
+		"ip link add lbdr-ipip type ipip external\n"
+		"ip link set lbdr-ipip up\n"
+		"nft -f -\n"
+		"add table inet lbdr_realserver\ndelete table inet lbdr_realserver\n"
+		"table inet lbdr_realserver {\n\tchain output {\n"
+		"\t\ttype filter hook output priority mangle\n"
+		"\t\tip saddr { 192.0.2.63 } tcp flags syn tcp option maxseg size > 1440 tcp option maxseg size set 1440\n"
+		"\t}\n}\n") &&
+	       !setting("/proc/sys/net/ipv4/conf/lbdr-ipip/rp_filter") &&
+	       strstr(text, "ExecStart=/usr/sbin/lbdr-doctor setup-realserver 192.0.2.63 --tun ipip\n"),
+	       "setup --tun ipip makes the device and lowers the MSS%s", world_log);
+	free(text);
+	text = run_on(BOTH(VIP("32"), DEVICE("lbdr-ipip")),
+		      "setup-realserver 2001:db8::63 --tun gue:6080", &status);
+	result(!status && !strcmp(world_log,
+		"ip addr add 2001:db8::63/128 dev lo\n"
+		"modprobe sit\nip link set sit0 up\n"
+		"ip link add lbdr-ip6tnl type ip6tnl external\n"
+		"ip link set lbdr-ip6tnl up\n"
+		"modprobe fou\nip fou add port 6080 gue\nip -6 fou add port 6080 gue\n"
+		"nft -f -\n"
+		"add table inet lbdr_realserver\ndelete table inet lbdr_realserver\n"
+		"table inet lbdr_realserver {\n\tchain output {\n"
+		"\t\ttype filter hook output priority mangle\n"
+		"\t\tip saddr { 192.0.2.63 } tcp flags syn tcp option maxseg size > 1440 tcp option maxseg size set 1440\n"
+		"\t\tip6 saddr { 2001:db8::63 } tcp flags syn tcp option maxseg size > 1388 tcp option maxseg size set 1388\n"
+		"\t}\n}\n"),
+	       "setup --tun gue beside it, with the room for IPv6%s", world_log);
+	free(text);
+	text = run_on(BOTH(VIP("32") "," VIP6, DEVICE("lbdr-ipip") DEVICE("sit0") DEVICE("lbdr-ip6tnl")),
+		      "setup-realserver --undo 2001:db8::63", &status);
+	result(!status && strstr(world_log, "ip fou del port 6080\nip -6 fou del port 6080\n"
+				 "ip link set sit0 down\n") &&
+	       !strstr(world_log, "ip link del lbdr-ipip") &&
+	       strstr(world_log, "ip saddr { 192.0.2.63 }") &&
+	       !strstr(world_log, "ip6 saddr"), "undo removes one tunnel%s", world_log);
+	free(text);
+	text = run_on(BOTH(VIP("32"), DEVICE("lbdr-ipip")),
+		      "setup-realserver --undo 192.0.2.63", &status);
+	result(!status && !strcmp(world_log,
+		"ip addr del 192.0.2.63/32 dev lo\n"
+		"ip link del lbdr-ipip\n"
+		"nft -f -\n"
+		"add table inet lbdr_realserver\ndelete table inet lbdr_realserver\n"),
+	       "and the last one with the rules%s", world_log);
+	free(text);
+	world_end();
+
+	world_begin(&strict);
+	text = run_on(HOST("", "", ""), "setup-realserver 192.0.2.63 --tun gre", &status);
+	result(!status && setting("/proc/sys/net/ipv4/conf/lbdr-gre/rp_filter") == 2 &&
+	       strstr(world_log, "ip link add lbdr-gre type gre external\n") &&
+	       strstr(world_log, "maxseg size set 1436\n"),
+	       "a strict filter of all devices is relaxed for the tunnel's");
+	free(text);
+	world_end();
+}
+
 void check_setup(void)
 {
+	check_tunnel();
 	check_round();
 	check_others();
 	check_places();

@@ -31,6 +31,9 @@ struct options {
 	size_t nr_service;
 	struct addr vips[VIPS_MAX];
 	size_t nr_vips;
+	const char *tun_text;	/* of --tun: TYPE or gue:PORT */
+	char tun[8];		/* the type */
+	int tun_port;
 };
 
 /* run.c: commands and files, replaced by unit tests. */
@@ -195,8 +198,14 @@ bool arp_ignores_lo(long value);
 int doctor_run(const struct options *options,
 	       int (*ask)(struct probe *probe, const struct host *host));
 
-/* setup.c */
+/* setup.c and setup_tunnel.c */
 int setup_run(const struct options *options);
+int setup_conf(const struct options *options, const char *dev, const char *name,
+	       long value);
+unsigned int tunnel_overhead(const char *type, int family, bool csum);
+int tunnel_refuse(const struct options *options, const struct host *host);
+int tunnel_setup(const struct options *options, const struct host *host, json_t *tunnels);
+int tunnel_undo(const struct options *options, const struct host *host, json_t *tunnels);
 
 /* main.c */
 int options_read(int argc, char **argv, struct options *options);

@@ -5,6 +5,7 @@
  */
 #include <getopt.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "doctor.h"
@@ -14,6 +15,7 @@
 			     256 + offsetof(struct options, member) }
 #define OPT_SCTP 1
 #define OPT_VRF 2
+#define OPT_TUN 3
 
 static const struct option longs[] = {
 	FLAG("realserver", realserver),
@@ -29,6 +31,7 @@ static const struct option longs[] = {
 	{ "fwmark-service", required_argument, NULL, 'f' },
 	{ "ipv6", no_argument, NULL, '6' },
 	{ "vrf", required_argument, NULL, OPT_VRF },
+	{ "tun", required_argument, NULL, OPT_TUN },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -37,7 +40,8 @@ static const struct option longs[] = {
 static const char usage[] =
 	"Usage: lbdr-doctor [SERVICE] [--verbose] [-j [-p]] [-N NETNS]\n"
 	"       lbdr-doctor --realserver VIP... [--verbose] [-j [-p]] [-N NETNS]\n"
-	"       lbdr-doctor setup-realserver VIP... [--undo] [--dry-run] [-N NETNS]\n";
+	"       lbdr-doctor setup-realserver VIP... [--tun ipip|gre|gue:PORT] [--undo]\n"
+	"                   [--dry-run] [-N NETNS]\n";
 
 static const char help[] =
 	"\n"
@@ -51,6 +55,7 @@ static const char help[] =
 	"      --verbose     also print checks that found no problem\n"
 	"  -j, --json        print a JSON array\n"
 	"  -p, --pretty      with -j, indented\n"
+	"      --tun TYPE    decapsulate packets of this tunnel: ipip, gre or gue:PORT\n"
 	"      --undo        revert what setup-realserver changed\n"
 	"      --dry-run     print the commands, change nothing\n"
 	"  -N, --netns NAME  in this network namespace\n"
@@ -91,6 +96,8 @@ static void read_option(struct options *options, int letter)
 		add_service(options, "--sctp-service", optarg);
 	else if (letter == OPT_VRF)
 		add_service(options, "--vrf", optarg);
+	else if (letter == OPT_TUN)
+		options->tun_text = optarg;
 	else
 		add_service(options, letter == 't' ? "-t" : letter == 'u' ?
 			    "-u" : letter == 'f' ? "-f" : "-6",
@@ -115,12 +122,34 @@ static int read_vip(struct options *options, const char *word)
 	return EXIT_DONE;
 }
 
-static int check_options(const struct options *options)
+static int read_tun(struct options *options)
 {
+	const char *text = options->tun_text;
+	size_t length = strcspn(text, ":");
+	bool gue = !strncmp(text, "gue:", 4);
+	char *end = NULL;
+
+	if (length < sizeof(options->tun))
+		memcpy(options->tun, text, length);
+	if (gue)
+		options->tun_port = strtol(text + 4, &end, 10);
+	if ((!strcmp(text, "ipip") || !strcmp(text, "gre")) ||
+	    (gue && text[4] >= '1' && text[4] <= '9' && strlen(text) <= 9 && !*end &&
+	     options->tun_port <= 65535))
+		return EXIT_DONE;
+	return wrong("invalid tunnel '%s': must be ipip, gre or gue:PORT", text);
+}
+
+static int check_options(struct options *options)
+{
+	if (options->tun_text && (!options->setup || options->undo))
+		return wrong("--tun requires setup-realserver without --undo", NULL);
+	if (options->tun_text && read_tun(options))
+		return EXIT_USAGE;
 	if (options->setup && (options->realserver || options->nr_service ||
 			       options->json || options->pretty ||
 			       options->verbose))
-		return wrong("setup-realserver takes only VIPs, --undo, --dry-run and -N",
+		return wrong("setup-realserver takes only VIPs, --tun, --undo, --dry-run and -N",
 			     NULL);
 	if (!options->setup && (options->undo || options->dry_run))
 		return wrong("--undo and --dry-run require setup-realserver",

@@ -104,7 +104,7 @@ static int refuse_vip(const struct host *host, const struct options *options,
 	return EXIT_DONE;
 }
 
-/* The record of changes: {"addresses": [...], "settings": [...]} */
+/* The record of changes: {"addresses": [...], "settings": [...], "tunnels": [...]} */
 static const char *record_path(char *path, size_t size)
 {
 	struct stat here;
@@ -130,6 +130,8 @@ static json_t *record_read(void)
 		json_object_set_new(record, "addresses", json_array());
 	if (!json_is_array(json_object_get(record, "settings")))
 		json_object_set_new(record, "settings", json_array());
+	if (!json_is_array(json_object_get(record, "tunnels")))
+		json_object_set_new(record, "tunnels", json_array());
 	return record;
 }
 
@@ -140,7 +142,8 @@ static int record_write(const json_t *record)
 
 	record_path(path, sizeof(path));
 	if (!json_array_size(json_object_get(record, "addresses")) &&
-	    !json_array_size(json_object_get(record, "settings"))) {
+	    !json_array_size(json_object_get(record, "settings")) &&
+	    !json_array_size(json_object_get(record, "tunnels"))) {
 		unlink(path);
 		return EXIT_DONE;
 	}
@@ -166,8 +169,17 @@ static size_t record_find(const json_t *list, const char *key,
 	return i;
 }
 
-static int set(const struct options *options, const char *dev,
-	       const char *name, long value)
+/**
+ * setup_conf() - set a net.ipv4.conf setting
+ * @options: the command line
+ * @dev: a device, or "all"
+ * @name: of the setting
+ * @value: its value
+ *
+ * Return: the exit status.
+ */
+int setup_conf(const struct options *options, const char *dev, const char *name,
+	       long value)
 {
 	char path[256], text[CONF_NAME];
 	FILE *file;
@@ -197,7 +209,7 @@ static int set_recorded(const struct options *options, json_t *record,
 	json_t *list = json_object_get(record, "settings");
 	size_t i = record_find(list, "name", name, dev);
 	long was = conf_read(dev, name);
-	int status = set(options, dev, name, value);
+	int status = setup_conf(options, dev, name, value);
 
 	if (status)
 		return status;
@@ -361,8 +373,8 @@ static int reset(const struct options *options, json_t *record)
 			printf("# %s was changed since: unchanged\n",
 			       conf_name(dev, name, text));
 		else
-			status = set(options, dev, name,
-				     number_of(entry, "was"));
+			status = setup_conf(options, dev, name,
+					    number_of(entry, "was"));
 		if (!status)
 			json_array_remove(list, 0);
 	}
@@ -379,6 +391,8 @@ static int undo(const struct options *options, const struct host *host,
 
 	for (i = 0; !status && i < options->nr_vips; i++)
 		status = take_away(options, host, record, &options->vips[i]);
+	if (!status)
+		status = tunnel_undo(options, host, json_object_get(record, "tunnels"));
 	if (!status && other &&
 	    json_array_size(json_object_get(record, "settings")))
 		printf("# arp_ignore and arp_announce unchanged: %s is on %s\n",
@@ -433,6 +447,8 @@ static int setup(const struct options *options, const struct host *host,
 		status = silence(options, host, record);
 	for (i = 0; !status && i < options->nr_vips; i++)
 		status = place(options, host, record, &options->vips[i]);
+	if (!status && *options->tun)
+		return tunnel_setup(options, host, json_object_get(record, "tunnels"));
 	if (!status)
 		print_files(options, ipv4);
 	return status;
@@ -462,6 +478,8 @@ int setup_run(const struct options *options)
 		complain("no loopback device found");
 		status = EXIT_REFUSED;
 	}
+	if (!status && *options->tun && !options->undo)
+		status = tunnel_refuse(options, &host);
 	if (!status) {
 		record = record_read();
 		status = options->undo ? undo(options, &host, record) :

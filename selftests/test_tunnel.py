@@ -1,0 +1,636 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm backports uml
+"""IP tunnels to the servers: what goes into the packets, by frames made by hand, and
+real HTTP to a server behind a router that decapsulates by stock Linux. Frames are
+compared with those of stock ip_vs for the same packet. The UML kernel has no devices
+that decapsulate, so only the tests of frames run there."""
+import contextlib
+import struct
+import threading
+
+import genl
+import ipvs
+import net
+import servers
+import test_tcp
+import topology
+import tunnels
+from ipvs import rip
+from net import ACK, PSH, SYN, VIP, addr, drops_of, ip, lbctl, ok, only, until
+from test_tcp import flow, open_director
+from tunnels import (FAR, SUMMED, TWELVE, Client, Decapsulation, Kind, attributes,
+                     gre_sum, serve, set_mtu, transfers, udp_sum, unwrap)
+
+MTU = 1500
+DF = 0x4000
+
+
+class Wire(test_tcp.Wire):
+    """The wire of test_tcp.py, on which a tunnel's packet is the director's own."""
+
+    def fate(self, frame, clients):
+        if frame.dst in self.servers:
+            return self.servers[frame.dst]
+        return super().fate(frame, clients)
+
+    def through(self, *packets):
+        """What becomes of the packets: Outer for a tunnel's packet, bytes for what was
+        sent to a server otherwise, or test_tcp's words."""
+        fates = self.send(*packets)
+        fates = fates if isinstance(fates, list) else [] if fates is None else [fates]
+        return [(unwrap(frame.ip) or frame.ip) if isinstance(fate, int) else fate
+                for fate, frame in zip(fates, self.frames)]
+
+
+def key_of(one, protocol=6):
+    return genl.key(one.vip, one.port, protocol)
+
+
+def sized(one, size, df=True, flags=PSH | ACK):
+    """A TCP segment of the flow that is `size` bytes with its IP header."""
+    head = 40 if ":" not in one.client else 60
+    payload = bytes(n & 255 for n in range(size - head))
+    more = {"frag": DF if df else 0} if head == 40 else {}
+    return one.tcp(flags, payload, **more)
+
+
+def mtu_of(frame):
+    """The MTU that an ICMP error tells, and the packet that it quotes."""
+    if frame.ip[0] >> 4 == 4:
+        return struct.unpack("!H", frame.ip[26:28])[0], frame.ip[28:]
+    return struct.unpack("!I", frame.ip[44:48])[0], frame.ip[48:]
+
+
+def too_big(inner):
+    return "icmp 3.4" if inner == 4 else "icmp 2.0"
+
+
+def begin(wire, director, kind, **more):
+    """A service with one server by this tunnel, and a flow that has a connection."""
+    one = flow(kind.inner)
+    serve(director, key_of(one), (rip(0, kind.outer), attributes(kind, **more)))
+    return one, wire.through(one.tcp(SYN))
+
+
+def checksums(kind, packet):
+    """Whether the packet has the checksums of its kind, and they are right."""
+    if kind.type == "gue":
+        return udp_sum(packet) is (True if kind.csum else None)
+    return kind.type != "gre" or gre_sum(packet) is (True if kind.csum else None)
+
+
+def test_headers():
+    """What goes around a packet, for each kind, with every ECN codepoint."""
+    director, wire = open_director(), Wire()
+    with filled_checksums():
+        for kind in TWELVE + SUMMED:
+            one, seen = begin(wire, director, kind)
+            inner = topology.forwarded(one.tcp(SYN))
+            good = len(seen) == 1 and isinstance(seen[0], tunnels.Outer) and \
+                seen[0].inner == inner and \
+                seen[0].size == len(inner) + kind.overhead() and \
+                seen[0].dst == net.pack(rip(0, kind.outer)) and \
+                seen[0].src == net.pack(addr("director", kind.outer)) and \
+                seen[0].ttl == 63 and checksums(kind, wire.frames[0].ip)
+            ok(good, "%s: the packet is whole behind the header of its kind" % kind,
+               (seen, inner.hex(), wire.frames and wire.frames[0].ip.hex()))
+            wrong = []
+            for tos in (0, 1, 2, 3, 0xb9):
+                seen = wire.through(with_tos(one.tcp(ACK), tos))
+                if len(seen) != 1 or seen[0].tos != tos or \
+                        seen[0].inner != topology.forwarded(with_tos(one.tcp(ACK), tos)):
+                    wrong.append((tos, seen))
+            ok(not wrong, "%s: DSCP and all four ECN codepoints are copied" % kind, wrong)
+    wire.close()
+    director.clear()
+    director.close()
+
+
+@contextlib.contextmanager
+def filled_checksums():
+    """The director's device fills checksums in, so that they are in the frames."""
+    topology.offloads("director", "tx", "off")
+    yield
+    topology.offloads("director", "tx", "on")
+
+
+def with_tos(packet, tos):
+    """The packet with these eight bits of traffic class."""
+    if packet[0] >> 4 == 6:
+        word = struct.unpack("!I", packet[:4])[0] & 0xf00fffff
+        return struct.pack("!I", word | tos << 20) + packet[4:]
+    head = packet[:1] + bytes([tos]) + packet[2:10] + b"\0\0" + packet[12:20]
+    return head[:10] + struct.pack("!H", net.checksum(head)) + head[12:] + packet[20:]
+
+
+def test_options():
+    """--tun-ttl, --tun-df and --tun-source."""
+    director, wire = open_director(), Wire()
+    for outer in (4, 6):
+        kind = Kind(4, outer, "ipip", False)
+        one, seen = begin(wire, director, kind, ttl=9)
+        ok([each.ttl for each in seen] == [9], "IPv%d: a TTL of its own" % outer, seen)
+        source = addr("director", outer)
+        second = {4: "192.168.1.77", 6: "2001:db8:1::77"}[outer]
+        ip("director", "addr", "add", "%s/%d" % (second, tunnels.BITS[outer]), "dev",
+           "eth0")
+        one, seen = begin(wire, director, kind, source=second)
+        ok([each.src for each in seen] == [net.pack(second)],
+           "IPv%d: a source of its own" % outer, (seen, source))
+        ip("director", "addr", "del", "%s/%d" % (second, tunnels.BITS[outer]), "dev",
+           "eth0")
+    for inner in (4, 6):
+        for df, want in ((None, None), (1, True), (2, False)):
+            kind = Kind(inner, 4, "gre", False)
+            one, _ = begin(wire, director, kind, **({"df": df} if df else {}))
+            for bit in (True, False):
+                seen = wire.through(sized(one, 200, bit))
+                # The director is a router for IPv6: it may not cut the packet.
+                is_set = want if want is not None else bit or inner == 6
+                ok([each.df for each in seen] == [is_set], "IPv%d %s DF, --tun-df %s" %
+                   (inner, "with" if bit else "without",
+                    ("inherit", "set", "clear")[df or 0]), seen)
+    wire.close()
+    director.clear()
+    director.close()
+
+
+def sizes(kind, wire, director):
+    """One byte below the limit, at the limit and one above, with and without DF."""
+    limit, wrong = MTU - kind.overhead(), []
+    one, _ = begin(wire, director, kind)
+    for df in (True, False) if kind.inner == 4 else (True,):
+        for size in (limit - 1, limit):
+            seen = wire.through(sized(one, size, df))
+            if len(seen) != 1 or not isinstance(seen[0], tunnels.Outer) or \
+                    seen[0].inner != topology.forwarded(sized(one, size, df)):
+                wrong.append((df, size, seen))
+    seen = wire.through(sized(one, limit + 1))
+    told = mtu_of(wire.frames[0]) if seen == [too_big(kind.inner)] else (None, b"")
+    # The quoted packet is the client's, with the TTL that it arrived with or less.
+    if told[0] != limit or told[1][12 if kind.inner == 4 else 8:][:8] != \
+            sized(one, limit + 1)[12 if kind.inner == 4 else 8:][:8]:
+        wrong.append((True, limit + 1, seen, told[0]))
+    if kind.inner == 4:
+        wire.through(sized(one, limit + 1, False))
+        whole = net.join([frame.ip for frame in wire.frames])
+        want = topology.forwarded(sized(one, limit + 1, False))
+        if len(wire.frames) != 2 or not whole or not whole.endswith(want) or \
+                len(whole) != len(want) + kind.overhead() - tunnels.OUTER[kind.outer]:
+            wrong.append((False, limit + 1, [frame.ip.hex() for frame in wire.frames]))
+    return wrong
+
+
+def test_sizes():
+    director, wire = open_director(), Wire()
+    for kind in TWELVE + SUMMED:
+        wrong = sizes(kind, wire, director)
+        ok(not wrong, "%s: %d bytes go, one more is told to the client by that number, "
+           "or goes in fragments without DF" % (kind, MTU - kind.overhead()), wrong)
+    small = Kind(6, 4, "gue", False)
+    one, _ = begin(wire, director, small)
+    ip("director", "route", "replace", rip(0, 4), "dev", "eth0", "mtu", "1300")
+    before = drops_of("tun-mtu")
+    seen = wire.through(sized(one, 1290))
+    ok(seen == [] and drops_of("tun-mtu") == before + 1, "where less than 1280 bytes "
+       "are left for IPv6, packets are dropped and counted", seen)
+    ip("director", "route", "del", rip(0, 4), "dev", "eth0")
+    wire.close()
+    director.clear()
+    director.close()
+
+
+def alike(theirs, ours):
+    """What differs between two packets of tunnels, but for what may."""
+    fields = ("version", "ttl", "tos", "df", "src", "dst", "inner", "headers", "size")
+    return [(name, getattr(theirs, name), getattr(ours, name)) for name in fields
+            if getattr(theirs, name) != getattr(ours, name)]
+
+
+def samples(one):
+    """Packets of a flow: (what, packet)."""
+    yield "SYN", one.tcp(SYN)
+    yield "data", one.tcp(PSH | ACK, b"data" * 100)
+    yield "odd data", one.tcp(PSH | ACK, b"x" * 101)
+    yield "DSCP and ECT(1)", with_tos(one.tcp(ACK), 0xb9)
+    yield "TTL 2", one.tcp(ACK, ttl=2)
+    if ":" not in one.client:
+        yield "DF", one.tcp(ACK, frag=DF)
+        yield "options", one.tcp(ACK, options=b"\1\1\1\0")
+
+
+@only("trixie")
+def test_as_ipvs():
+    """Frame by frame what stock ip_vs sends for the same packet: but for the outer
+    IPv4 id, GUE's source port and the IPv6 flow label."""
+    ipvs.Ipvs()
+    director, wire = open_director(), Wire()
+    with filled_checksums():
+        for kind in TWELVE + SUMMED:
+            one, seen = flow(kind.inner), {}
+            form = "%s:%d" if kind.inner == 4 else "[%s]:%d"
+            name = form % (one.vip, one.port)
+            at = rip(0, kind.outer) if kind.outer == 4 else "[%s]" % rip(0, 6)
+            for side in ("ip_vs", "lbdr"):
+                if side == "lbdr":
+                    serve(director, key_of(one), (rip(0, kind.outer), attributes(kind)))
+                else:
+                    ipvs.Ipvs.restore(["-A -t %s -s rr" % name, "-a -t %s -r %s:%d %s" %
+                                       (name, at, one.port, kind.stock())])
+                seen[side] = [wire.through(packet) + [frame.ip for frame in wire.frames]
+                              for _, packet in samples(one)]
+                if side == "ip_vs":
+                    ipvs.Ipvs.restore(["-C"])
+            director.clear()
+            wrong = []
+            for (what, _), theirs, ours in zip(samples(one), seen["ip_vs"],
+                                               seen["lbdr"]):
+                if not (len(theirs) == len(ours) == 2 and
+                        isinstance(theirs[0], tunnels.Outer) and
+                        isinstance(ours[0], tunnels.Outer)):
+                    wrong.append((what, theirs, ours))
+                    continue
+                unlike = alike(without_sum(kind, theirs[0]), without_sum(kind, ours[0]))
+                if unlike or not checksums(kind, ours[1]):
+                    wrong.append((what, unlike, ours[1].hex()))
+            ok(not wrong, "%s: every frame is that of ip_vs" % kind, wrong)
+    wire.close()
+    director.close()
+
+
+def without_sum(kind, outer):
+    """The checksum of UDP covers the source port, which may differ."""
+    if kind.type != "gue":
+        return outer
+    at = tunnels.OUTER[kind.outer] + 6
+    return outer._replace(headers=outer.headers[:at] + b"\0\0" + outer.headers[at + 2:])
+
+
+def test_spreading():
+    """1,000 flows: GUE's source ports, IPv6 flow labels, sources of a prefix."""
+    director, wire = open_director(), Wire()
+    cases = [("source ports of GUE in IPv%d" % outer, Kind(4, outer, "gue", False), {},
+              lambda each: each.sport) for outer in (4, 6)]
+    cases.append(("flow labels", Kind(6, 6, "ipip", False), {}, lambda each: each.label))
+    cases += [("sources of a prefix of IPv%d" % outer, Kind(4, outer, "ipip", False),
+               {"source": {4: "10.99.0.0", 6: "2001:db8:99::"}[outer],
+                "source_prefix": {4: 16, 6: 64}[outer]}, lambda each: each.src)
+              for outer in (4, 6)]
+    count = 300 if net.SHORT else 1000
+    for what, kind, more, value in cases:
+        one, _ = begin(wire, director, kind, **more)
+        flows = [flow(kind.inner, 1 + n % 200) for n in range(count)]
+        flows = [each._replace(sport=1024 + 7 * n) for n, each in enumerate(flows)]
+        found = []
+        for at in range(0, count, 50):
+            found += wire.through(*(each.tcp(SYN) for each in flows[at:at + 50]))
+        values = [value(each) for each in found]
+        again = [value(each) for each in
+                 wire.through(*(each.tcp(ACK) for each in flows[:50]))]
+        last = [(int.from_bytes(each, "big") if isinstance(each, bytes) else each) % 8
+                for each in values]
+        queues = [last.count(n) for n in range(8)]
+        ok(len(found) == count and len(set(values)) > count * 0.9 and
+           min(queues) > count / 16, "%d flows spread over %s" % (count, what),
+           (len(found), len(set(values)), queues))
+        ok(again == values[:50], "%s: those of a flow stay" % what)
+        if more:
+            base, bits = net.pack(more["source"]), more["source_prefix"]
+            ok(all(each[:bits // 8] == base[:bits // 8] for each in values),
+               "%s: each is in it" % what)
+    wire.close()
+    director.clear()
+    director.close()
+
+
+def errors(kind, one, wire, outer, mtu, quoted=None):
+    """A router's error about a tunnel's packet: what becomes of it."""
+    packet = outer if quoted is None else outer[:quoted]
+    src, dst = {4: ("198.51.100.250", addr("director")),
+                6: ("2001:db8:c::fa", addr("director", 6))}[kind.outer]
+    if kind.outer == 4:
+        body = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + packet[:548]
+        body = body[:2] + struct.pack("!H", net.checksum(body)) + body[4:]
+        return net.packet(src, dst, 1, body)
+    body = struct.pack("!BBHI", 2, 0, 0, mtu) + packet[:1200]
+    pseudo = net.pack(src) + net.pack(dst) + struct.pack("!II", len(body), 58)
+    body = body[:2] + struct.pack("!H", net.checksum(pseudo + body)) + body[4:]
+    return net.packet(src, dst, 58, body)
+
+
+def test_translation():
+    """A router's error about a tunnel's packet is told to the client, with the MTU
+    that is left; one that quotes too little is learned and told at the next packet;
+    one about no connection is not told to anybody."""
+    director, wire = open_director(), Wire()
+    for kind in TWELVE:
+        one, _ = begin(wire, director, kind)
+        left = 1400 - kind.overhead()
+        seen = wire.through(sized(one, left + 50))
+        sent = wire.frames[0].ip if len(seen) == 1 else b""
+        seen = wire.through(errors(kind, one, wire, sent, 1400))
+        told = mtu_of(wire.frames[0])[0] if seen == [too_big(kind.inner)] else None
+        ok(told == left, "%s: an error about 1400 bytes is told to the client as one "
+           "about %d" % (kind, left), (seen, told))
+        seen = wire.through(sized(one, left + 1))
+        told = mtu_of(wire.frames[0])[0] if seen == [too_big(kind.inner)] else None
+        ok(told == left, "%s: and learned" % kind, (seen, told))
+        ok(len(wire.through(sized(one, left))) == 1 and
+           isinstance(unwrap(wire.frames[0].ip), tunnels.Outer),
+           "%s: what is not larger goes" % kind, wire.frames)
+        net.forget_pmtu("director")
+        director.clear()
+    wire.close()
+    director.close()
+
+
+def test_translation_refused():
+    """Errors that are about no connection, that quote nothing of it, or less than the
+    least MTU."""
+    director, wire = open_director(), Wire()
+    for kind in (Kind(4, 4, "ipip", False), Kind(6, 6, "gue", False)):
+        one, _ = begin(wire, director, kind)
+        wire.through(sized(one, 1300))
+        sent = wire.frames[0].ip
+        other = sent[:-1300] + flow(kind.inner).tcp(ACK, b"x" * 500)
+        seen = wire.through(errors(kind, one, wire, other, 1400))
+        ok(seen == [], "%s: an error about no connection is told to nobody" % kind, seen)
+        short = tunnels.OUTER[kind.outer] + 8
+        seen = wire.through(errors(kind, one, wire, sent, 1380, short))
+        ok(seen == [], "%s: nor is one that quotes 8 bytes" % kind, seen)
+        net.forget_pmtu("director")
+        seen = wire.through(errors(kind, one, wire, sent, 100))
+        told = mtu_of(wire.frames[0])[0] if seen else None
+        floor = {4: 552, 6: 1280}[kind.outer] - kind.overhead()
+        ok(seen in ([], [too_big(kind.inner)]) and (told is None or told >= floor),
+           "%s: no error makes the MTU less than %d" % (kind, floor), (seen, told))
+        seen = wire.through(sized(one, floor))
+        ok(len(seen) == 1 and isinstance(seen[0], tunnels.Outer),
+           "%s: packets of that size go on" % kind, seen)
+        net.forget_pmtu("director")
+        director.clear()
+    wire.close()
+    director.close()
+
+
+def needs_decapsulation():
+    if not tunnels.has_decapsulation():
+        raise net.Skip("this kernel has no devices that decapsulate")
+
+
+def test_http():
+    """3 MB down and up by each kind, to the server behind the router."""
+    needs_decapsulation()
+    director = open_director()
+    for kind in TWELVE + SUMMED[:2] + SUMMED[-2:]:
+        serve(director, genl.key(VIP[kind.inner], 8080),
+              (FAR[kind.outer] % 2, attributes(kind)))
+        with Decapsulation("c", kind):
+            done = transfers(kind.inner)
+        row = director.servers(genl.key(VIP[kind.inner], 8080))[FAR[kind.outer] % 2]
+        ok(done == (True, True) and row["conns"], "%s: 3 MB down and up by HTTP" % kind,
+           (done, row))
+        net.forget_pmtu()
+    director.clear()
+    director.close()
+
+
+def test_path_mtu():
+    """A router in the path with an MTU of 1400: the client is told, and goes on."""
+    needs_decapsulation()
+    director = open_director()
+    set_mtu(1400)
+    for kind in TWELVE:
+        serve(director, genl.key(VIP[kind.inner], 8080),
+              (FAR[kind.outer] % 2, attributes(kind)))
+        with Decapsulation("c", kind):
+            done = transfers(kind.inner)
+        told = ip("client", "route", "get", VIP[kind.inner]).stdout
+        left = 1400 - kind.overhead()
+        # Below the least MTU of IPv6 the client may not go, and cuts its packets.
+        ok(done == (True, True) and " mtu %d" % left in told,
+           "%s: 3 MB down and up by HTTP where 1400 bytes pass, and the client knows "
+           "%d" % (kind, left), (done, told))
+        net.forget_pmtu()
+        net.forget_pmtu("director")
+    set_mtu(1500)
+    director.clear()
+    director.close()
+
+
+def test_mixed():
+    """A service with a server by direct routing, one by a tunnel on the segment, and
+    one behind the router."""
+    needs_decapsulation()
+    director = open_director()
+    key = genl.key(VIP[4], 8080)
+    near, far = Kind(4, 4, "gre", False), Kind(4, 6, "gue", False)
+    serve(director, key, (addr("a"), b""), (addr("b"), attributes(near)),
+          (FAR[6] % 2, attributes(far)))
+    with Decapsulation("b", near), Decapsulation("c", far):
+        pages = [Client(4).get() for _ in range(9)]
+    ok(sorted(pages) == [b"a", b"a", b"a", b"b", b"b", b"b", b"c", b"c", b"c"],
+       "direct routing and two kinds of tunnels take turns in one service", pages)
+    table = lbctl("list", "--tun-info").stdout
+    ok(all(words in table for words in ("Route   n/a", "Tunnel  gre:-c",
+                                        "Tunnel  gue:6080:-c")),
+       "list --tun-info has them", table)
+    director.clear()
+    director.close()
+
+
+def test_changing():
+    """A server that is changed between direct routing and tunnels while connections
+    transfer: no byte is lost."""
+    needs_decapsulation()
+    director = open_director()
+    key, kinds = genl.key(VIP[4]), [Kind(4, 4, "ipip", False), Kind(4, 4, "gre", False)]
+    serve(director, key, (addr("b"), b""))
+    socks = [net.connect(4) for _ in range(4)]
+    good = [sock.recv(1) == b"b" for sock in socks]
+    whole, ending = [], threading.Event()
+
+    def exchange(sock):
+        while not ending.is_set():
+            whole.append(servers.exchange(sock, 300000))
+
+    threads = [threading.Thread(target=exchange, args=(sock,)) for sock in socks]
+    with Decapsulation("b", kinds[0]), second_device("b", kinds[1]):
+        for thread in threads:
+            thread.start()
+        for turn in range(30):
+            kind = (kinds + [None])[turn % 3]
+            words = attributes(kind) if kind else genl.u8(genl.SERVER_TUNNEL, 0)
+            director.do(genl.SERVER_SET, genl.server(addr("b"), key, words))
+            before = len(whole)
+            until(lambda before=before: len(whole) > before + 1)
+        ending.set()
+        for thread in threads:
+            thread.join()
+    ok(all(good) and len(whole) > 30 and all(whole), "%d transfers of 300 kB while the "
+       "server is changed between direct routing, ipip and gre: no byte is lost" %
+       len(whole), (good, whole.count(False)))
+    row = director.servers(key)[addr("b")]
+    ok(row["conns"] == 4, "and by the same connections", row)
+    director.clear()
+    director.close()
+
+
+@contextlib.contextmanager
+def second_device(host, kind):
+    device = Decapsulation(host, kind)
+    net.run("ip", "-n", host, "link", "add", "dec1", "type", *device.words())
+    with net.within(host):
+        net.write("/proc/sys/net/ipv4/conf/dec1/rp_filter", "0")
+    net.run("ip", "-n", host, "link", "set", "dec1", "up")
+    yield
+    net.run("ip", "-n", host, "link", "del", "dec1")
+
+
+def test_ring():
+    """Two directors that are tunnel servers of each other. b is both, and the VIP is
+    on its lo."""
+    needs_decapsulation()
+    for kind in (Kind(4, 4, "ipip", False), Kind(6, 6, "gre", False)):
+        one, other = open_director(), open_director("b")
+        key = genl.key(VIP[kind.inner])
+        serve(one, key, (addr("b", kind.outer), attributes(kind)))
+        serve(other, key, (addr("director", kind.outer), attributes(kind)))
+        tap = net.Tap("director")
+        with Decapsulation("b", kind), Decapsulation("director", kind):
+            sock = net.connect(kind.inner)
+            letter, whole = sock.recv(1), servers.exchange(sock, 30000)
+            sock.close()
+            there = other.conns()
+            back = [frame for frame in tap.frames()
+                    if frame.src == net.mac("b") and frame.dst == net.mac("director")
+                    and frame.l4 in (4, 41, 47)]
+            ok(letter == b"b" and whole and not there and not back,
+               "%s: two directors in a ring do not send a packet back" % kind,
+               (letter, whole, there, len(back)))
+            serve(other, key, (addr("a", kind.inner), b""))
+            other.do(genl.SERVICE_SET, key + genl.u32(genl.FLAGS, 4))
+            sock = net.connect(kind.inner)
+            letter, whole = sock.recv(1), servers.exchange(sock, 30000)
+            sock.close()
+            ok(letter == b"a" and whole and len(other.conns()) == 1,
+               "%s: with --accept-tunneled the second director forwards" % kind,
+               (letter, whole, other.conns()))
+        tap.close()
+        for each in (one, other):
+            each.clear()
+            each.close()
+
+
+def test_refused():
+    """What the module does not take, with a sentence that names it."""
+    director, key = open_director(), genl.key()
+    director.clear()
+    director.add(key, [addr("a")])
+    ipip, gre, gue = (Kind(4, 4, kind, False) for kind in ("ipip", "gre", "gue"))
+
+    def said(address, words, command=genl.SERVER_NEW):
+        try:
+            director.do(command, genl.server(address, key, words))
+        except genl.Refused as why:
+            return why.sentence
+        return "taken"
+
+    for what, address, words, says in (
+            ("gue without a port", addr("b"), genl.u8(genl.SERVER_TUNNEL, 3), "port"),
+            ("port 0", addr("b"), attributes(gre) +
+             genl.be16(genl.SERVER_TUNNEL_PORT, 0), ""),
+            ("a port of gre", addr("b"), attributes(gre) +
+             genl.be16(genl.SERVER_TUNNEL_PORT, 9), "port"),
+            ("a checksum of ipip", addr("b"), attributes(ipip) +
+             genl.u32(genl.SERVER_TUNNEL_FLAGS, 1), "csum"),
+            ("remote checksum offload", addr("b"), attributes(gue) +
+             genl.u32(genl.SERVER_TUNNEL_FLAGS, 2), "remcsum"),
+            ("an unknown type", addr("b"), genl.u8(genl.SERVER_TUNNEL, 4), ""),
+            ("an unknown df", addr("b"), attributes(ipip) +
+             genl.u8(genl.SERVER_TUNNEL_DF, 3), ""),
+            ("the VIP as server", VIP[4], attributes(ipip), ""),
+            ("an address of the director", addr("director"), attributes(ipip), ""),
+            ("a multicast address", "224.0.0.9", attributes(ipip), ""),
+            ("a source of the other family", addr("b"), attributes(
+                ipip, source="2001:db8::1"), ""),
+            ("a multicast source", addr("b"), attributes(ipip, source="224.0.0.1"), ""),
+            ("a prefix of 33 bits", addr("b"), attributes(
+                ipip, source="10.0.0.0", source_prefix=33), ""),
+            ("a prefix without a source", addr("b"), attributes(ipip, source_prefix=8),
+             ""),
+            ("another family without a tunnel", addr("b", 6), b"", ""),
+            ("a TTL without a tunnel", addr("b"), genl.u8(genl.SERVER_TUNNEL_TTL, 9),
+             "tunnel")):
+        sentence = said(address, words)
+        ok(sentence != "taken" and len(sentence.split()) > 2 and says in sentence,
+           "%s is refused: %s" % (what, sentence), sentence)
+    ok(list(director.servers(key)) == [addr("a")], "and nothing is changed")
+    sentence = said(addr("a"), genl.u8(genl.SERVER_TUNNEL, 3), genl.SERVER_SET)
+    ok("port" in sentence, "nor is a server changed to gue without a port: " + sentence)
+    said(addr("b", 6), attributes(Kind(4, 6, "ipip", False)))
+    sentence = said(addr("b", 6), genl.u8(genl.SERVER_TUNNEL, 0), genl.SERVER_SET)
+    ok(len(sentence.split()) > 2, "nor one of another family to direct routing: " +
+       sentence)
+    director.clear()
+    director.close()
+
+
+LINES = """
+-A -t V4:80 -s rr
+-a -t V4:80 -r 10.9.0.2:80 -i -w 1 --tun-type ipip
+-a -t V4:80 -r 10.9.0.3:80 -i -w 2 -x 7 --tun-type gre --tun-nocsum --tun-ttl 9
+-a -t V4:80 -r 10.9.0.4:80 -i -w 1 --tun-type gre --tun-csum --tun-df clear
+-a -t V4:80 -r [2001:db8:9::2]:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum
+-a -t V4:80 -r [2001:db8:9::3]:80 -i -w 3 --tun-type gue --tun-port 6081 --tun-csum --tun-df set --tun-source 2001:db8:1::70
+-a -t V4:80 -r 10.9.0.5:80 -i -w 1 --tun-type ipip --tun-source-prefix 172.16.0.0/12
+-a -t V4:80 -r 192.168.1.62:80 -g -w 1
+-A -t [V6]:80 -s rr --accept-tunneled yes
+-a -t [V6]:80 -r 10.9.0.2:80 -i -w 1 --tun-type ipip --tun-source 192.168.1.70
+-a -t [V6]:80 -r [2001:db8:9::2]:80 -i -w 1 --tun-type ipip
+""".replace("V4", VIP[4]).replace("V6", VIP[6]).strip().splitlines()
+
+
+def test_saving():
+    """What is saved is restored as the same, and apply then finds nothing to do."""
+    lbctl("clear")
+    text = "\n".join(LINES) + "\n"
+    with open("/run/tunnels", "w", encoding="ascii") as file:
+        file.write(text)
+    lbctl("restore", "/run/tunnels")
+    saved = lbctl("save").stdout
+    rules = "".join(line + "\n" for line in saved.splitlines()
+                    if line.startswith("-"))
+    ok(sorted(rules.splitlines()) == sorted(LINES), "every option is saved as it was "
+       "given", saved)
+    with open("/run/tunnels", "w", encoding="ascii") as file:
+        file.write(saved)
+    lbctl("clear")
+    lbctl("restore", "/run/tunnels")
+    ok(lbctl("save").stdout == saved, "what is saved is restored as the same")
+    done = lbctl("apply", "/run/tunnels")
+    ok(done.stdout == "", "apply finds nothing to change", done.stdout)
+    with open("/run/tunnels", "w", encoding="ascii") as file:
+        file.write(saved.replace("--tun-type ipip", "--tun-type gre --tun-csum")
+                   .replace(" --tun-ttl 9", ""))
+    done = lbctl("apply", "/run/tunnels")
+    ok("--tun gre --tun-csum" in done.stdout and "--tun-ttl copy" in done.stdout and
+       lbctl("apply", "/run/tunnels").stdout == "",
+       "apply changes the type, and is done then", done.stdout)
+    lbctl("clear")
+
+
+def build():
+    servers.Servers().start()
+    tunnels.build_far()
+    for host in "abc":
+        for version in (4, 6):
+            tunnels.Web(host, version)
+
+
+if __name__ == "__main__":
+    try:
+        test_tcp.main(globals(), real="ab", setup=build)
+    finally:
+        tunnels.demolish_far()
