@@ -6,6 +6,7 @@ real HTTP to a server behind a router that decapsulates by stock Linux. Frames a
 compared with those of stock ip_vs for the same packet. The UML kernel has no devices
 that decapsulate, so only the tests of frames run there."""
 import contextlib
+import json
 import struct
 import threading
 
@@ -490,6 +491,74 @@ def second_device(host, kind):
     net.run("ip", "-n", host, "link", "set", "dec1", "up")
     yield
     net.run("ip", "-n", host, "link", "del", "dec1")
+
+
+def announced(version):
+    """The MSS of the answer to a SYN of the client, at its device."""
+    tap = net.Tap("client")
+    net.connect(version, 8080).close()
+    seen = tap.wait(lambda f: f.l4 == 6 and f.sport == 8080 and f.flags & SYN)
+    tap.close()
+    options = seen[0].ip[(40 if version == 4 else 60):] if seen else b""
+    while len(options) > 3 and options[0] != 2:
+        options = options[1 if options[0] == 1 else options[1] or 1:]
+    return struct.unpack("!H", options[2:4])[0] if options[:1] == b"\2" else None
+
+
+def doctor(*checks):
+    """(level, check, finding) of the doctor about c's addresses."""
+    done = net.run(net.LBCTL, "-N", "director", "doctor", "--verbose", "-j",
+                   check=False)
+    rows = json.loads(done.stdout or "[]")
+    return [(row["level"], row["check"], row["finding"]) for row in rows
+            if row["check"] in checks and row["server"] in (FAR[4] % 2, FAR[6] % 2)]
+
+
+def test_setup():
+    """setup-realserver --tun on c, what it announces, and what the doctor says before,
+    with it, and after --undo."""
+    needs_decapsulation()
+    director = open_director()
+    for name in ("ipip", "gre", "gue"):
+        kinds = [kind for kind in TWELVE if kind.type == name]
+        word = kinds[0].words()[1]
+        director.clear()
+        for version in (4, 6):
+            key = genl.key(VIP[version], 8080)
+            director.add(key, sched="rr")
+            for kind in kinds:
+                if kind.inner == version:
+                    director.do(genl.SERVER_NEW, genl.server(FAR[kind.outer] % 2, key,
+                                                             attributes(kind)))
+        before = doctor("tunnel")
+        ok(len(before) == 4 and {row[0] for row in before} == {"problem"},
+           "%s: the doctor finds that c does not decapsulate" % name, before)
+        done = net.run(net.LBCTL, "-N", "c", "setup-realserver", VIP[4], VIP[6], "--tun",
+                       word, check=False)
+        ok(done.returncode == 0 and "--tun " + word in done.stdout,
+           "%s: setup-realserver sets c up" % name, done.stdout + done.stderr)
+        pages = [Client(version).get() for version in (4, 6) for _ in range(4)]
+        ok(pages == [b"c"] * 8, "%s: pages by all four kinds" % name, pages)
+        room = min(MTU - kind.overhead() for kind in kinds)
+        seen = announced(4), announced(6)
+        ok(seen == (room - 40, room - 60), "%s: the MSS leaves room for the header" % name,
+           (seen, room))
+        after = doctor("tunnel", "route", "mtu")
+        ok({row[0] for row in after} == {"ok"} and len(after) == 8,
+           "%s: the doctor is content: route, MTU, and an answer with its MSS" % name,
+           after)
+        again = net.run(net.LBCTL, "-N", "c", "setup-realserver", VIP[4], VIP[6],
+                        "--tun", word, check=False)
+        ok(again.returncode == 0 and Client(4).get() == b"c",
+           "%s: a second setup is harmless" % name, again.stderr)
+        net.run(net.LBCTL, "-N", "c", "setup-realserver", "--undo", VIP[4], VIP[6])
+        links = ip("c", "link", "show").stdout
+        rules = net.run("ip", "netns", "exec", "c", "nft", "list", "ruleset").stdout
+        ok("lbdr-" not in links and "lbdr" not in rules and
+           {row[0] for row in doctor("tunnel")} == {"problem"},
+           "%s: --undo removes devices and rules" % name, links + rules)
+    director.clear()
+    director.close()
 
 
 def test_ring():
