@@ -94,7 +94,8 @@ static int read_source(struct tunnel_args *args)
 			     text);
 	snprintf(copy, sizeof(copy), "%.*s",
 		 args->source_text ? (int)sizeof(copy) : (int)(length - text), text);
-	if (parse_vip(copy, source))
+	source->family = strchr(copy, ':') ? AF_INET6 : AF_INET;
+	if (inet_pton(source->family, copy, source->address) != 1)
 		return fault("invalid tunnel source '%s': neither an IPv4 nor an IPv6 address",
 			     text);
 	tunnel->source_prefix = bits_of(source->family);

@@ -210,6 +210,87 @@ static void nexthop_device_test(struct kunit *test)
 	lbdr_nexthop_put(nexthop);
 }
 
+static u32 nexthop_mtu(struct lbdr_nexthop *nexthop)
+{
+	u32 mtu;
+
+	rcu_read_lock();
+	mtu = lbdr_nexthop_path_mtu(nexthop, lbdr_nexthop_tunnel_route(nexthop));
+	rcu_read_unlock();
+	return mtu;
+}
+
+static void nexthop_learn(struct lbdr_nexthop *nexthop, u32 mtu)
+{
+	rcu_read_lock();
+	lbdr_nexthop_learn_pmtu(nexthop, mtu);
+	rcu_read_unlock();
+}
+
+/* A learned PMTU only shrinks, has a floor, expires, and goes with the route. */
+static void nexthop_pmtu_test(struct kunit *test)
+{
+	const struct nexthop_case *c = test->param_value;
+	u32 floor = c->family == LBDR_V4 ? 552 : 1280, whole;
+	struct lbdr_nexthop *nexthop;
+
+	nexthop = lbdr_nexthop_get(nexthop_net(), c->family, &c->local);
+	KUNIT_ASSERT_NOT_NULL(test, nexthop);
+	whole = nexthop_mtu(nexthop);
+	KUNIT_ASSERT_GT(test, whole, 2000);
+
+	nexthop_learn(nexthop, whole + 1);
+	KUNIT_EXPECT_EQ(test, nexthop_mtu(nexthop), whole);
+	nexthop_learn(nexthop, 1400);
+	KUNIT_EXPECT_EQ(test, nexthop_mtu(nexthop), 1400);
+	nexthop_learn(nexthop, 1500);
+	KUNIT_EXPECT_EQ(test, nexthop_mtu(nexthop), 1400);
+	nexthop_learn(nexthop, 0);
+	KUNIT_EXPECT_EQ(test, nexthop_mtu(nexthop), floor);
+
+	KUNIT_EXPECT_LE(test, nexthop->pmtu_expires - jiffies, 600 * HZ);
+	nexthop->pmtu_expires = jiffies;
+	KUNIT_EXPECT_EQ(test, nexthop_mtu(nexthop), whole);
+	/* Jiffies that wrap do not make it valid again. */
+	nexthop->pmtu_expires = jiffies + HZ;
+	KUNIT_EXPECT_EQ(test, nexthop_mtu(nexthop), whole);
+
+	nexthop_learn(nexthop, 1400);
+	lbdr_nexthop_drop_dev(nexthop_net(), init_net.loopback_dev);
+	KUNIT_EXPECT_EQ(test, nexthop_mtu(nexthop), whole);
+	lbdr_nexthop_put(nexthop);
+
+	/* Nothing is learned of an address without a route. */
+	nexthop = lbdr_nexthop_get(nexthop_net(), c->family, &c->absent);
+	KUNIT_ASSERT_NOT_NULL(test, nexthop);
+	nexthop_learn(nexthop, 1400);
+	KUNIT_EXPECT_EQ(test, nexthop->pmtu, 0);
+	lbdr_nexthop_put(nexthop);
+}
+
+/* The source address is that of the route, and is looked up again with the addresses. */
+static void nexthop_source_test(struct kunit *test)
+{
+	const struct nexthop_case *c = test->param_value;
+	const struct lbdr_route *route, *again;
+	struct lbdr_nexthop *nexthop;
+
+	nexthop = lbdr_nexthop_get(nexthop_net(), c->family, &c->local);
+	KUNIT_ASSERT_NOT_NULL(test, nexthop);
+	rcu_read_lock();
+	route = lbdr_nexthop_tunnel_route(nexthop);
+	KUNIT_EXPECT_TRUE(test, nf_inet_addr_cmp(&route->source, &c->local));
+	KUNIT_EXPECT_PTR_EQ(test, lbdr_nexthop_tunnel_route(nexthop), route);
+	if (c->family == LBDR_V6) {
+		atomic_inc(&init_net.ipv6.dev_addr_genid);
+		again = lbdr_nexthop_tunnel_route(nexthop);
+		KUNIT_EXPECT_PTR_NE(test, again, route);
+		KUNIT_EXPECT_PTR_EQ(test, lbdr_nexthop_tunnel_route(nexthop), again);
+	}
+	rcu_read_unlock();
+	lbdr_nexthop_put(nexthop);
+}
+
 static struct net_device *nexthop_vrf(struct kunit *test, const char *name, u32 n)
 {
 	struct net_device *dev = kunit_kzalloc(test, sizeof(*dev), GFP_KERNEL);
@@ -370,6 +451,8 @@ static struct kunit_case nexthop_test_cases[] = {
 	KUNIT_CASE_PARAM(nexthop_positive_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_negative_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_device_test, nexthop_gen_params),
+	KUNIT_CASE_PARAM(nexthop_pmtu_test, nexthop_gen_params),
+	KUNIT_CASE_PARAM(nexthop_source_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_domain_test, nexthop_gen_params),
 	KUNIT_CASE(domain_id_test),
 	KUNIT_CASE_PARAM(nexthop_threads_test, nexthop_gen_params),

@@ -119,18 +119,14 @@ void packet_put_payload(struct packet *packet, u32 len)
 }
 
 /*
- * Parses the first @len bytes of the packet: @linear bytes are in the linear part, the
- * others in a page. @flow is filled with a pattern first, so that members which the
- * parser does not write make the comparison fail.
+ * Sets the skb to the first @len bytes of the packet: @linear bytes are in the linear
+ * part, the others in a page.
  */
-enum lbdr_parsed packet_parse_cut(struct packet *packet,
-				  enum lbdr_family family, u32 len, u32 linear,
-				  bool gso, struct lbdr_flow *flow)
+void packet_cut(struct packet *packet, u32 len, u32 linear)
 {
 	struct sk_buff *skb = packet->skb;
 	u32 rest = len - linear;
 
-	memset(flow, 0xa5, sizeof(*flow));
 	memset(packet->shinfo, 0, sizeof(*packet->shinfo));
 	memset(skb, 0, sizeof(*skb));
 	skb->head = packet->object;
@@ -146,6 +142,20 @@ enum lbdr_parsed packet_parse_cut(struct packet *packet,
 		       packet->bytes + linear, rest);
 		skb_fill_page_desc(skb, 0, packet->page, PAGE_SIZE - rest, rest);
 	}
+}
+
+/*
+ * Parses the first @len bytes of the packet, see packet_cut(). @flow is filled with a
+ * pattern first, so that members which the parser does not write make the comparison fail.
+ */
+enum lbdr_parsed packet_parse_cut(struct packet *packet,
+				  enum lbdr_family family, u32 len, u32 linear,
+				  bool gso, struct lbdr_flow *flow)
+{
+	struct sk_buff *skb = packet->skb;
+
+	memset(flow, 0xa5, sizeof(*flow));
+	packet_cut(packet, len, linear);
 	if (gso)
 		packet->shinfo->gso_size = 100;
 	return family == LBDR_V4 ? lbdr_parse4(skb, flow) :

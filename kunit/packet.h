@@ -114,6 +114,7 @@ void packet_key(const struct packet *packet, enum lbdr_family family, u32 thoff,
 		u8 protocol, struct lbdr_flow *flow);
 bool packet_flows_equal(const struct lbdr_flow *a, const struct lbdr_flow *b);
 
+void packet_cut(struct packet *packet, u32 len, u32 linear);
 enum lbdr_parsed packet_parse_cut(struct packet *packet,
 				  enum lbdr_family family, u32 len, u32 linear,
 				  bool gso, struct lbdr_flow *flow);

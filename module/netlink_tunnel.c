@@ -26,7 +26,7 @@ static int lbdr_nl_parse_tunnel_flags(const struct genl_info *info,
 		return 0;
 	if (nla_get_u32(attr) & bits & LBDR_TUNNEL_FLAG_REMCSUM) {
 		NL_SET_ERR_MSG_ATTR(info->extack, attr,
-				    "remote checksum offload not supported: the director cannot know whether the server's fou accepts it");
+				    "remcsum not supported: the director cannot know whether the server's fou accepts remote checksum offload");
 		return -EOPNOTSUPP;
 	}
 	tunnel->flags = (tunnel->flags & ~bits) | (nla_get_u32(attr) & bits);

@@ -271,6 +271,8 @@ static void lbdr_route_publish(struct lbdr_nexthop *nexthop,
 	if (rcu_access_pointer(nexthop->route) == old && !nexthop->dead &&
 	    lbdr_route_cacheable(ln->net, new)) {
 		lbdr_nexthop_replace(nexthop, new);
+		/* Learned on a path that may be another one now */
+		WRITE_ONCE(nexthop->pmtu, 0);
 		published = true;
 	}
 	spin_unlock_bh(&ln->nexthops.lock);

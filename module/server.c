@@ -264,8 +264,9 @@ void lbdr_server_unlink(struct lbdr_service *service,
  * Context: process, lbdr_net.config and lbdr_net.lock held.
  * Return: the old tunnel, or NULL, for lbdr_tunnel_free().
  */
-struct lbdr_server_tunnel *lbdr_server_set_tunnel(struct lbdr_server *server,
-					   struct lbdr_server_tunnel *tunnel)
+struct lbdr_server_tunnel *
+lbdr_server_set_tunnel(struct lbdr_server *server,
+		       struct lbdr_server_tunnel *tunnel)
 {
 	struct lbdr_net *ln = server->ln;
 

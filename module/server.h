@@ -15,7 +15,6 @@
 #include "stats.h"
 #include "tunnel.h"
 
-
 /**
  * struct lbdr_server_settings - settings of a server
  * @weight: 0 to LBDR_WEIGHT_MAX; 0 means no new connections
@@ -140,8 +139,9 @@ void lbdr_server_apply_opening(struct lbdr_server *server,
 			       const struct lbdr_server_settings *settings);
 void lbdr_server_apply(struct lbdr_server *server,
 		       const struct lbdr_server_settings *settings);
-struct lbdr_server_tunnel *lbdr_server_set_tunnel(struct lbdr_server *server,
-					   struct lbdr_server_tunnel *tunnel);
+struct lbdr_server_tunnel *
+lbdr_server_set_tunnel(struct lbdr_server *server,
+		       struct lbdr_server_tunnel *tunnel);
 void lbdr_server_update_overload(struct lbdr_server *server);
 void lbdr_server_counts(const struct lbdr_server *server,
 			struct lbdr_counts *counts);

@@ -153,15 +153,16 @@ lbdr_tunnel_output6(const struct lbdr_server *server, struct sk_buff *skb,
 }
 
 /*
- * Slow path. The packet passes POSTROUTING, not LOCAL_OUT. The kernel knows the MTU of the
- * route only, and makes no fragments larger than frag_max_size.
+ * Slow path. The packet passes POSTROUTING, not LOCAL_OUT. The kernel makes no fragments
+ * larger than frag_max_size. It does not know the PMTU that lbdr has learned, and lbdr not
+ * the one that the kernel may have learned for this route.
  */
 static noinline unsigned int lbdr_tunnel_dst_output(struct sk_buff *skb,
 						    const struct lbdr_tunnel_path *path,
 						    bool fragment)
 {
 	if (fragment) {
-		u32 mtu = min_t(u32, path->mtu, U16_MAX);
+		u32 mtu = min3(path->mtu, dst_mtu(path->dst), (u32)U16_MAX);
 
 		skb->ignore_df = 1;
 		if (path->nexthop->key.family == LBDR_V4)
@@ -254,8 +255,10 @@ lbdr_tunnel_send_large(struct sk_buff *skb, const struct lbdr_flow *flow,
 		       const struct lbdr_tunnel_path *path)
 {
 	u32 mtu = lbdr_tunnel_mtu(path->tunnel, path->mtu);
-	bool fits = lbdr_xmit_fits(skb, mtu, 0) || lbdr_xmit_jumbo_fits(skb, mtu);
+	bool fits = lbdr_xmit_fits(skb, mtu, 0);
 
+	if (!fits && flow->family == LBDR_V6)
+		fits = lbdr_xmit_jumbo_fits(skb, mtu);
 	if (!fits && !lbdr_tunnel_may_fragment(skb, flow->family, path->tunnel, mtu))
 		return lbdr_tunnel_refuse(skb, flow, path->server, mtu);
 	if (skb_is_gso(skb))

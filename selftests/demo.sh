@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The reference deployment at work, in a guest: a client with curl, a director
-# with the module, two real servers with nginx. Shows each command and what it
+# with the module, two real servers with nginx, and a third one behind a router. Shows each command and what it
 # prints, and checks that this is what it should be.
 set -u
 # shellcheck source=selftests/lib.sh
@@ -9,7 +9,9 @@ set -u
 
 URL=http://$VIP/
 SERVICE=$VIP:80
-RIP_A=192.168.1.62 RIP_B=192.168.1.64
+RIP_A=192.168.1.62 RIP_B=192.168.1.64 RIP_C=10.9.0.2
+HOSTS+=(router c)
+SUFFIX[router]=1
 dir=$(mktemp -d) && chmod 755 "$dir" || exit 1
 checked=0
 
@@ -140,6 +142,34 @@ alternating()
 	[[ $pages =~ ^("$RIP_A $RIP_B "){3}$ || $pages =~ ^("$RIP_B $RIP_A "){3}$ ]]
 }
 
+# far_up: a router on the segment, and a host behind it.
+far_up()
+{
+	host_up router && ip netns add c &&
+		ip -n router link add eth1 type veth peer name eth0 netns c &&
+		ip -n router -batch - <<-END && ip -n c -batch - <<-END &&
+			address add 10.9.0.1/24 dev eth1
+			link set eth1 up
+		END
+			link set lo up
+			address add $RIP_C/24 dev eth0
+			link set eth0 up
+			route add default via 10.9.0.1
+		END
+		on router sysctl -q -w net.ipv4.ip_forward=1 \
+			net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth1.rp_filter=0
+}
+
+# Each of the three in turn, twice.
+in_turn()
+{
+	local words
+
+	read -ra words <<<"$pages"
+	[ "${words[*]:0:3}" = "${words[*]:3:3}" ] &&
+		[ "$(printf '%s\n' "${words[@]:0:3}" | sort -u | wc -l)" = 3 ]
+}
+
 echo "Linux $(uname -r); on one Ethernet segment:"
 sed -n '/^#	 client /,/^#	--/s/^#//p' lib.sh
 lab_up
@@ -258,6 +288,25 @@ ask_kept
 echo "client: the open connection is asked for the page: $shown"
 expect 'it still works, on A' test "$shown" = $RIP_A
 drop_kept
+
+title '13. A third real server, behind a router'
+far_up || fatal 'a router and a host behind it'
+nginx_up c $RIP_C || fatal 'nginx runs on c'
+echo "c# lbctl setup-realserver $VIP --tun ipip"
+"$LBCTL" -N c setup-realserver $VIP --tun ipip | sed '/^$/,$d' ||
+	fatal 'c can be set up'
+must ip route add 10.9.0.0/24 via 192.168.1.1
+must lbctl add-server -t $SERVICE -r $RIP_C --tun ipip
+must lbctl list --tun-info
+expect 'two by direct routing, one by a tunnel' \
+	test "$(field $RIP_A 3) $(field $RIP_B 3) $(field $RIP_C 3) $(field $RIP_C 4)" \
+	= 'Route Route Tunnel ipip'
+fetch 6
+expect 'the pages are of all three in turn' in_turn
+director lbctl doctor
+expect 'the doctor finds nothing wrong' \
+	test "$(grep -c 'No problems found' <<<"$shown")" = 1
+must lbctl del-server -t $SERVICE -r $RIP_C
 
 title "A user's first mistake: the VIP asked for on the director itself"
 director curl "$URL"

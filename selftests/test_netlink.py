@@ -114,9 +114,9 @@ WRONG_SERVICES = [
      errno.ERANGE),
     ("a VRF of 16 letters", k(more=attr(genl.VRF, b"r" * 16 + b"\0")),
      errno.EINVAL),
-    ("an option that does not exist", k(more=u32(genl.FLAGS, 4)), errno.EINVAL),
-    ("such an option, picked out", k(more=u32(genl.FLAGS, 4) +
-                                     u32(genl.FLAGS_MASK, 4)), errno.EINVAL),
+    ("an option that does not exist", k(more=u32(genl.FLAGS, 8)), errno.EINVAL),
+    ("such an option, picked out", k(more=u32(genl.FLAGS, 8) +
+                                     u32(genl.FLAGS_MASK, 8)), errno.EINVAL),
     ("single packets of TCP", k(more=u32(genl.FLAGS, 1)), errno.EINVAL),
     ("persistence beyond its limit", k(more=u32(genl.PERSIST, 2000001)),
      errno.ERANGE),
@@ -161,7 +161,7 @@ WRONG_SERVERS = [
     ("an unknown attribute in the service", s(service=key() + u32(100, 1)),
      errno.EINVAL),
     ("no address", s(address=None), errno.EINVAL),
-    ("an IPv6 address in an IPv4 service", s(address=V6), errno.EAFNOSUPPORT),
+    ("an address of five bytes", s(address=b"\xc0\xa8\1\x3e\0"), errno.EAFNOSUPPORT),
     ("a multicast address", s(address=b"\xe0\0\0\1"), errno.EINVAL),
     ("a service that does not exist", s(service=key(port=9999)), errno.ESRCH),
 ]
@@ -171,7 +171,16 @@ WRONG_WEIGHTS = [
     ("a negative weight", s(more=u32(SERVER_WEIGHT, 1 << 32 - 1)), errno.ERANGE),
     ("a threshold of one byte", s(more=u8(genl.SERVER_UPPER, 1)), errno.EINVAL),
     ("a weight of one byte", s(more=u8(SERVER_WEIGHT, 1)), errno.EINVAL),
-    ("tunnelling", s(more=u8(SERVER_FORWARD, 2)), errno.ERANGE),
+    ("tunnelling without a tunnel", s(more=u8(SERVER_FORWARD, 2)), errno.EINVAL),
+    ("a forwarding method that does not exist", s(more=u8(SERVER_FORWARD, 3)),
+     errno.ERANGE),
+    ("a tunnel that does not exist", s(more=u8(genl.SERVER_TUNNEL, 4)), errno.ERANGE),
+    ("a port of 0", s(more=u8(genl.SERVER_TUNNEL, 3) +
+                      be16(genl.SERVER_TUNNEL_PORT, 0)), errno.ERANGE),
+    ("a prefix of no bits", s(more=u8(genl.SERVER_TUNNEL, 1) +
+                              u8(genl.SERVER_TUNNEL_SOURCE_PREFIX, 0)), errno.ERANGE),
+    ("a source of 17 bytes", s(more=u8(genl.SERVER_TUNNEL, 1) +
+                               attr(genl.SERVER_TUNNEL_SOURCE, bytes(17))), errno.ERANGE),
     ("local", s(more=u8(SERVER_FORWARD, 1)), errno.EOPNOTSUPP),
 ]
 
@@ -229,7 +238,14 @@ BOUNDS = [
     (SERVER_NEW, SERVER_WEIGHT, None, {"max": 65535}),
     (SERVER_SET, SERVER_WEIGHT, None, {"max": 65535}),
     (SERVER_NEW, SERVER_ADDRESS, None, {"max_len": 16}),
-    (SERVER_NEW, SERVER_FORWARD, None, {"max": 1}),
+    (SERVER_NEW, SERVER_FORWARD, None, {"max": 2}),
+    (SERVER_NEW, genl.SERVER_TUNNEL, None, {"max": 3}),
+    (SERVER_SET, genl.SERVER_TUNNEL_PORT, None, {"min": 1}),
+    (SERVER_SET, genl.SERVER_TUNNEL_FLAGS, None, {"mask": 3}),
+    (SERVER_SET, genl.SERVER_TUNNEL_FLAGS_MASK, None, {"mask": 3}),
+    (SERVER_SET, genl.SERVER_TUNNEL_DF, None, {"max": 2}),
+    (SERVER_SET, genl.SERVER_TUNNEL_SOURCE, None, {"max_len": 16}),
+    (SERVER_SET, genl.SERVER_TUNNEL_SOURCE_PREFIX, None, {"min": 1, "max": 128}),
     (SERVER_SET, genl.SERVER_BATCH, None, {"min": 1}),
     (SERVER_DEL, SERVER_SERVICE, FAMILY, {"min": 2, "max": 10}),
     (SERVER_DEL, genl.SERVER_HOLD, None, {"min": 1, "max": 2000000}),
@@ -242,8 +258,8 @@ BOUNDS = [
     (SERVICE_SET, genl.SCHED_SIZE, None, {"min": 251, "max": 262139}),
     (SERVICE_SET, genl.REFUSE, None, {"max": 2}),
     (SERVICE_SET, genl.STRAY, None, {"max": 3}),
-    (SERVICE_SET, genl.FLAGS, None, {"mask": 3}),
-    (SERVICE_SET, genl.FLAGS_MASK, None, {"mask": 3}),
+    (SERVICE_SET, genl.FLAGS, None, {"mask": 7}),
+    (SERVICE_SET, genl.FLAGS_MASK, None, {"mask": 7}),
     (SERVICE_SET, genl.PERSIST, None, {"max": 2000000}),
     (SERVICE_SET, genl.PERSIST_PREFIX, None, {"min": 1, "max": 128}),
     (SERVICE_SET, genl.TIMEOUT, 2, {"max": 2000000}),
@@ -341,6 +357,10 @@ def test_refusals():
     refused(sock, ZERO, key(port=81), errno.ESRCH, "one that does not")
     refused(sock, SERVER_NEW, server("192.168.1.64"), errno.EEXIST,
             "a server that exists")
+    refused(sock, SERVER_NEW, s(more=u8(genl.SERVER_TUNNEL_TTL, 9)), errno.EINVAL,
+            "a TTL without a tunnel")
+    refused(sock, SERVER_NEW, s(address=V6), errno.EAFNOSUPPORT,
+            "an IPv6 address in an IPv4 service")
     refused(sock, SERVER_SET, server("192.168.1.65"), errno.ENOENT,
             "one that does not")
     refused(sock, SERVER_DEL, server("192.168.1.65"), errno.ENOENT,

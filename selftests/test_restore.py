@@ -27,6 +27,25 @@ def restore(text, *how, check=True):
                           timeout=120)
 
 
+def random_tunnel(dice):
+    """The options of a tunnel."""
+    words = dice.choice(("--tun-type ipip", "--tun-type gre --tun-nocsum",
+                         "--tun-type gre --tun-csum",
+                         "--tun-type gue --tun-port 6080 --tun-nocsum",
+                         "--tun-type gue --tun-port 1 --tun-csum"))
+    if dice.random() < 0.3:
+        words += " --tun-ttl %d" % dice.randrange(1, 256)
+    if dice.random() < 0.3:
+        words += " --tun-df " + dice.choice(("set", "clear"))
+    return words
+
+
+def random_source(dice, version):
+    return dice.choice(("", " --tun-source %s" % net.addr("director", version),
+                        " --tun-source-prefix " + ("172.16.0.0/12" if version == 4 else
+                                                   "2001:db8:99::/48")))
+
+
 def random_rules(dice):
     """Lines of a file, of a service and its servers each; sometimes with timeouts
     and an entry before them."""
@@ -66,17 +85,24 @@ def random_rules(dice):
         if dice.random() < 0.2:
             line += " --expire-quiescent yes"
         if dice.random() < 0.2:
+            line += " --accept-tunneled yes"
+        if dice.random() < 0.2:
             line += " --timeouts established=%d,udp=7" % dice.randrange(1, 9)
         group = [line]
         for last in dice.sample(range(1, 99), dice.randrange(6)):
-            rip = "192.168.1.%d" % last if version == 4 else \
-                "[2001:db8:1::%x]" % last
-            line = "-a %s -r %s%s -g -w %d" % (
-                name, rip, "" if port == 0 else ":%s" % port, dice.randrange(9))
+            # Not the VIP, nor the director.
+            tunnel = last not in (63, 70) and dice.random() < 0.4
+            outer = dice.choice((4, 6)) if tunnel else version
+            rip = "192.168.1.%d" % last if outer == 4 else "[2001:db8:1::%x]" % last
+            line = "-a %s -r %s%s %s -w %d" % (
+                name, rip, "" if port == 0 else ":%s" % port, "-i" if tunnel else "-g",
+                dice.randrange(9))
             if dice.random() < 0.2:
                 line += " -x %d" % dice.randrange(5, 9)
                 if dice.random() < 0.5:
                     line += " -y %d" % dice.randrange(1, 5)
+            if tunnel:
+                line += " " + random_tunnel(dice) + random_source(dice, outer)
             group.append(line)
         groups.append(group)
     first = []

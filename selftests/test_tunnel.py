@@ -6,6 +6,7 @@ real HTTP to a server behind a router that decapsulates by stock Linux. Frames a
 compared with those of stock ip_vs for the same packet. The UML kernel has no devices
 that decapsulate, so only the tests of frames run there."""
 import contextlib
+import json
 import struct
 import threading
 
@@ -27,12 +28,15 @@ DF = 0x4000
 
 
 class Wire(test_tcp.Wire):
-    """The wire of test_tcp.py, on which a tunnel's packet is the director's own."""
+    """The wire of test_tcp.py, on which a tunnel's packet is the director's own.
+    `clients` are told of errors that others send."""
+
+    clients = frozenset()
 
     def fate(self, frame, clients):
         if frame.dst in self.servers:
             return self.servers[frame.dst]
-        return super().fate(frame, clients)
+        return super().fate(frame, clients | self.clients)
 
     def through(self, *packets):
         """What becomes of the packets: Outer for a tunnel's packet, bytes for what was
@@ -69,6 +73,7 @@ def too_big(inner):
 def begin(wire, director, kind, **more):
     """A service with one server by this tunnel, and a flow that has a connection."""
     one = flow(kind.inner)
+    wire.clients = {net.pack(one.client)}
     serve(director, key_of(one), (rip(0, kind.outer), attributes(kind, **more)))
     return one, wire.through(one.tcp(SYN))
 
@@ -213,7 +218,7 @@ def samples(one):
     yield "SYN", one.tcp(SYN)
     yield "data", one.tcp(PSH | ACK, b"data" * 100)
     yield "odd data", one.tcp(PSH | ACK, b"x" * 101)
-    yield "DSCP and ECT(1)", with_tos(one.tcp(ACK), 0xb9)
+    yield "DSCP and ECN", with_tos(one.tcp(ACK), 0xb9)
     yield "TTL 2", one.tcp(ACK, ttl=2)
     if ":" not in one.client:
         yield "DF", one.tcp(ACK, frag=DF)
@@ -304,8 +309,8 @@ def test_spreading():
     director.close()
 
 
-def errors(kind, one, wire, outer, mtu, quoted=None):
-    """A router's error about a tunnel's packet: what becomes of it."""
+def error(kind, outer, mtu, quoted=None):
+    """A router's error about a tunnel's packet."""
     packet = outer if quoted is None else outer[:quoted]
     src, dst = {4: ("198.51.100.250", addr("director")),
                 6: ("2001:db8:c::fa", addr("director", 6))}[kind.outer]
@@ -329,7 +334,7 @@ def test_translation():
         left = 1400 - kind.overhead()
         seen = wire.through(sized(one, left + 50))
         sent = wire.frames[0].ip if len(seen) == 1 else b""
-        seen = wire.through(errors(kind, one, wire, sent, 1400))
+        seen = wire.through(error(kind, sent, 1400))
         told = mtu_of(wire.frames[0])[0] if seen == [too_big(kind.inner)] else None
         ok(told == left, "%s: an error about 1400 bytes is told to the client as one "
            "about %d" % (kind, left), (seen, told))
@@ -354,13 +359,13 @@ def test_translation_refused():
         wire.through(sized(one, 1300))
         sent = wire.frames[0].ip
         other = sent[:-1300] + flow(kind.inner).tcp(ACK, b"x" * 500)
-        seen = wire.through(errors(kind, one, wire, other, 1400))
+        seen = wire.through(error(kind, other, 1400))
         ok(seen == [], "%s: an error about no connection is told to nobody" % kind, seen)
         short = tunnels.OUTER[kind.outer] + 8
-        seen = wire.through(errors(kind, one, wire, sent, 1380, short))
+        seen = wire.through(error(kind, sent, 1380, short))
         ok(seen == [], "%s: nor is one that quotes 8 bytes" % kind, seen)
         net.forget_pmtu("director")
-        seen = wire.through(errors(kind, one, wire, sent, 100))
+        seen = wire.through(error(kind, sent, 100))
         told = mtu_of(wire.frames[0])[0] if seen else None
         floor = {4: 552, 6: 1280}[kind.outer] - kind.overhead()
         ok(seen in ([], [too_big(kind.inner)]) and (told is None or told >= floor),
@@ -486,6 +491,74 @@ def second_device(host, kind):
     net.run("ip", "-n", host, "link", "set", "dec1", "up")
     yield
     net.run("ip", "-n", host, "link", "del", "dec1")
+
+
+def announced(version):
+    """The MSS of the answer to a SYN of the client, at its device."""
+    tap = net.Tap("client")
+    net.connect(version, 8080).close()
+    seen = tap.wait(lambda f: f.l4 == 6 and f.sport == 8080 and f.flags & SYN)
+    tap.close()
+    options = seen[0].ip[(40 if version == 4 else 60):] if seen else b""
+    while len(options) > 3 and options[0] != 2:
+        options = options[1 if options[0] == 1 else options[1] or 1:]
+    return struct.unpack("!H", options[2:4])[0] if options[:1] == b"\2" else None
+
+
+def doctor(*checks):
+    """(level, check, finding) of the doctor about c's addresses."""
+    done = net.run(net.LBCTL, "-N", "director", "doctor", "--verbose", "-j",
+                   check=False)
+    rows = json.loads(done.stdout or "[]")
+    return [(row["level"], row["check"], row["finding"]) for row in rows
+            if row["check"] in checks and row["server"] in (FAR[4] % 2, FAR[6] % 2)]
+
+
+def test_setup():
+    """setup-realserver --tun on c, what it announces, and what the doctor says before,
+    with it, and after --undo."""
+    needs_decapsulation()
+    director = open_director()
+    for name in ("ipip", "gre", "gue"):
+        kinds = [kind for kind in TWELVE if kind.type == name]
+        word = kinds[0].words()[1]
+        director.clear()
+        for version in (4, 6):
+            key = genl.key(VIP[version], 8080)
+            director.add(key, sched="rr")
+            for kind in kinds:
+                if kind.inner == version:
+                    director.do(genl.SERVER_NEW, genl.server(FAR[kind.outer] % 2, key,
+                                                             attributes(kind)))
+        before = doctor("tunnel")
+        ok(len(before) == 4 and {row[0] for row in before} == {"problem"},
+           "%s: the doctor finds that c does not decapsulate" % name, before)
+        done = net.run(net.LBCTL, "-N", "c", "setup-realserver", VIP[4], VIP[6], "--tun",
+                       word, check=False)
+        ok(done.returncode == 0 and "--tun " + word in done.stdout,
+           "%s: setup-realserver sets c up" % name, done.stdout + done.stderr)
+        pages = [Client(version).get() for version in (4, 6) for _ in range(4)]
+        ok(pages == [b"c"] * 8, "%s: pages by all four kinds" % name, pages)
+        room = min(MTU - kind.overhead() for kind in kinds)
+        seen = announced(4), announced(6)
+        ok(seen == (room - 40, room - 60), "%s: the MSS leaves room for the header" % name,
+           (seen, room))
+        after = doctor("tunnel", "route", "mtu")
+        ok({row[0] for row in after} == {"ok"} and len(after) == 8,
+           "%s: the doctor is content: route, MTU, and an answer with its MSS" % name,
+           after)
+        again = net.run(net.LBCTL, "-N", "c", "setup-realserver", VIP[4], VIP[6],
+                        "--tun", word, check=False)
+        ok(again.returncode == 0 and Client(4).get() == b"c",
+           "%s: a second setup is harmless" % name, again.stderr)
+        net.run(net.LBCTL, "-N", "c", "setup-realserver", "--undo", VIP[4], VIP[6])
+        links = ip("c", "link", "show").stdout
+        rules = net.run("ip", "netns", "exec", "c", "nft", "list", "ruleset").stdout
+        ok("lbdr-" not in links and "lbdr" not in rules and
+           {row[0] for row in doctor("tunnel")} == {"problem"},
+           "%s: --undo removes devices and rules" % name, links + rules)
+    director.clear()
+    director.close()
 
 
 def test_ring():

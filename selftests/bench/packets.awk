@@ -33,7 +33,7 @@ END {
 		exit 1
 	n_kinds = split("udp tcp udp6", kinds, " ")
 	split("received forwarded", ways, " ")
-	n_who = split("drop lbdr ingress ip_vs forward nft", who_all, " ")
+	n_who = split("drop lbdr ingress ip_vs forward nft ipip gre gue ip_vs_ipip ip_vs_gre ip_vs_gue", who_all, " ")
 	for (i = 1; i <= n_who; i++)
 		for (j = 1; j <= n_kinds; j++)
 			cost[who_all[i] "-" kinds[j]] = median(who_all[i] "-" kinds[j], 0.001)
@@ -58,6 +58,12 @@ END {
 	contestant("ip_vs", "ip_vs, direct routing, rr")
 	contestant("forward", "ip_forward")
 	contestant("nft", "nftables at ingress, a hash")
+	contestant("ipip", "lbdr, ipip")
+	contestant("gre", "lbdr, gre")
+	contestant("gue", "lbdr, gue")
+	contestant("ip_vs_ipip", "ip_vs, ipip")
+	contestant("ip_vs_gre", "ip_vs, gre")
+	contestant("ip_vs_gue", "ip_vs, gue")
 	printf "\n%-28s%9s  %5s   %9s  %5s\n", "For others, whole", "received", "added",
 		"forwarded", "added"
 	bystander("nobody", "no balancer")

@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # Measures, inside a guest whose clock is the number of instructions executed,
 # what a packet of an established flow costs each contestant: UDP, TCP, and UDP by
-# IPv6. Prints a line `cost NAME INSTRUCTIONS` for every measured run; `bench`, on the
-# host, makes the table of them and says what the figures mean.
+# IPv6; by direct routing and by tunnels. Prints a line `cost NAME INSTRUCTIONS` for
+# every measured run; `bench`, on the host, makes the table of them and says what the
+# figures mean.
+#
+#	packets.sh [tunnels]	tunnels: only lbdr and ip_vs by each method, and the
+#				drop line; not enough for the table
 set -u
 
 # shellcheck source=selftests/bench/lib.sh
@@ -78,6 +82,39 @@ vips()
 	done
 }
 
+# by_lbdr COMMAND WORD...: for the server of each of the three services.
+by_lbdr()
+{
+	must "$LBCTL" "$1" -u "$vip:$port" -r "$server" "${@:2}"
+	must "$LBCTL" "$1" -t "$vip:$port" -r "$server" "${@:2}"
+	must "$LBCTL" "$1" -u "[$vip6]:$port" -r "[$server6]" "${@:2}"
+}
+
+lbdr_methods()
+{
+	local method
+
+	must "$LBCTL" clear
+	must "$LBCTL" add-service -u "$vip:$port" -s rr
+	must "$LBCTL" add-service -t "$vip:$port" -s rr
+	must "$LBCTL" add-service -u "[$vip6]:$port" -s rr
+	by_lbdr add-server -g
+	flows lbdr sink "$vip" "$vip6" "$mac"
+	for method in ipip gre gue:6080; do
+		by_lbdr edit-server --tun "$method"
+		flows "${method%:*}" sink "$vip" "$vip6" "$mac"
+	done
+	by_lbdr edit-server --tun none
+}
+
+with_lbdr_methods()
+{
+	nobody
+	must insmod "$LBDR_KO"
+	lbdr_methods
+	without_lbdr
+}
+
 with_lbdr()
 {
 	nobody
@@ -91,33 +128,36 @@ with_lbdr()
 	vips 1001 10000 >/run/vips
 	must "$LBCTL" restore /run/vips
 	for_others lbdr-10000
-	must "$LBCTL" clear
-	must "$LBCTL" add-service -u "$vip:$port" -s rr
-	must "$LBCTL" add-server -u "$vip:$port" -r "$server" -g
-	must "$LBCTL" add-service -t "$vip:$port" -s rr
-	must "$LBCTL" add-server -t "$vip:$port" -r "$server" -g
-	must "$LBCTL" add-service -u "[$vip6]:$port" -s rr
-	must "$LBCTL" add-server -u "[$vip6]:$port" -r "[$server6]" -g
-	flows lbdr sink "$vip" "$vip6" "$mac"
+	lbdr_methods
 	must "$LBCTL" set-entry ingress in0
 	flows ingress sink "$vip" "$vip6" "$mac"
 	for_others ingress
 	without_lbdr
 }
 
-with_ip_vs()
+# ip_vs_method NAME WORD...: a connection keeps the method that it began with, so each
+# method has the module for itself.
+ip_vs_method()
 {
 	nobody
 	must ipvsadm -A -u "$vip:$port" -s rr
-	must ipvsadm -a -u "$vip:$port" -r "$server" -g
-	for_others ip_vs
+	must ipvsadm -a -u "$vip:$port" -r "$server" "${@:2}"
+	[ "$1 $only" != "ip_vs " ] || for_others ip_vs
 	must ipvsadm -A -t "$vip:$port" -s rr
-	must ipvsadm -a -t "$vip:$port" -r "$server" -g
+	must ipvsadm -a -t "$vip:$port" -r "$server" "${@:2}"
 	must ipvsadm -A -u "[$vip6]:$port" -s rr
-	must ipvsadm -a -u "[$vip6]:$port" -r "[$server6]:$port" -g
-	flows ip_vs sink "$vip" "$vip6" "$mac"
+	must ipvsadm -a -u "[$vip6]:$port" -r "[$server6]:$port" "${@:2}"
+	flows "$1" sink "$vip" "$vip6" "$mac"
 	must ipvsadm -C
 	must modprobe -r ip_vs_rr ip_vs nf_conntrack
+}
+
+with_ip_vs()
+{
+	ip_vs_method ip_vs -g
+	ip_vs_method ip_vs_ipip -i
+	ip_vs_method ip_vs_gre -i --tun-type gre
+	ip_vs_method ip_vs_gue -i --tun-type gue --tun-port 6080
 }
 
 with_nft()
@@ -127,6 +167,7 @@ with_nft()
 	must nft delete table netdev dsr
 }
 
+only=${1-}
 counted
 lay_wire
 lay_wire_6
@@ -157,6 +198,12 @@ done
 echo "kernel $(uname -r)"
 echo "packets $packets"
 flows drop otherhost "$vip" "$vip6" "$other_mac"
+if [ -n "$only" ]; then
+	with_lbdr_methods
+	with_ip_vs
+	kill "$holder"
+	exit
+fi
 for_others nobody
 must sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 flows forward sink "$server" "$server6" "$mac"
