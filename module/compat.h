@@ -7,6 +7,7 @@
 #ifndef _LBDR_COMPAT_H
 #define _LBDR_COMPAT_H
 
+#include <linux/local_lock.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
 #include <net/route.h>
@@ -19,6 +20,15 @@
 /* dst_rtable() is new in 6.10; 6.1 has a backport of dst_rt6_info() only. */
 #ifndef dst_rtable
 #define dst_rtable(ptr)	container_of_const(ptr, struct rtable, dst)
+#endif
+
+/*
+ * New in 6.11. Older kernels need no lock: with PREEMPT_RT, their local_bh_disable()
+ * excludes other sections with BH off on the same CPU.
+ */
+#ifndef local_lock_nested_bh
+#define local_lock_nested_bh(lock)	do { } while (0)
+#define local_unlock_nested_bh(lock)	do { } while (0)
 #endif
 
 /* Since 6.6 the attributes of a dump are in a struct genl_info. */

@@ -40,7 +40,9 @@
  * Half-open connections that are rare in the sample are passed over if there are others
  * of the next rank: in a flood of the latter, the few are honest clients in a handshake.
  *
- * The samples are per CPU and used with BH off. A candidate is the number of a bucket,
+ * The samples are per CPU and used with BH off, under a lock of the CPU that does
+ * something with PREEMPT_RT only: there a section with BH off may be preempted by another
+ * one, which would change the sample under it. A candidate is the number of a bucket,
  * since the connections in it may be freed before the candidate is used. Its bucket is
  * searched again, and the connection is removed only if its state has not changed since
  * (cmpxchg). Candidates of another namespace, or older than SAMPLE_AGE, are not used.
@@ -48,6 +50,7 @@
  * While the table is more than half full, the time-outs of connections that are not
  * established, of services above their share, shrink (lbdr_flood_scale()).
  */
+#include <linux/local_lock.h>
 #include <linux/module.h>
 #include <linux/random.h>
 
@@ -105,6 +108,7 @@ struct lbdr_candidate {
 
 /**
  * struct lbdr_sample - candidates of one CPU
+ * @lock: protects the other members against preemption, with BH off
  * @ln: the namespace; compared only
  * @family: the table that was searched
  * @taken: jiffies when the table was searched
@@ -113,6 +117,7 @@ struct lbdr_candidate {
  * @candidates: in the order of replacement
  */
 struct lbdr_sample {
+	local_lock_t		lock;
 	const struct lbdr_net	*ln;
 	enum lbdr_family	family;
 	unsigned long		taken;
@@ -121,7 +126,9 @@ struct lbdr_sample {
 	struct lbdr_candidate	candidates[SAMPLE_MAX];
 };
 
-static DEFINE_PER_CPU(struct lbdr_sample, lbdr_samples);
+static DEFINE_PER_CPU(struct lbdr_sample, lbdr_samples) = {
+	.lock = INIT_LOCAL_LOCK(lock),
+};
 
 static unsigned int conn_rate;
 module_param(conn_rate, uint, 0644);
@@ -489,12 +496,10 @@ static bool lbdr_flood_sample(struct lbdr_net *ln, struct lbdr_sample *sample,
 }
 
 /* Evicts a connection in favour of @claim. Returns false if there is none. */
-static bool lbdr_flood_replace(struct lbdr_net *ln,
+static bool lbdr_flood_replace(struct lbdr_net *ln, struct lbdr_sample *sample,
 			       struct lbdr_flood_claim *claim,
 			       enum lbdr_family family)
 {
-	struct lbdr_sample *sample = this_cpu_ptr(&lbdr_samples);
-
 	if (sample->ln == ln && time_before(jiffies, sample->taken + SAMPLE_AGE)) {
 		if (lbdr_flood_evict_next(ln, sample, claim))
 			return true;
@@ -545,6 +550,7 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 	bool exhausted = lbdr_flood_exhausted(ln, &claim);
 	u32 pending = lbdr_limit_pending(ln), linked = lbdr_limit_linked(ln);
 	u32 max = lbdr_limit_conns_now(ln);
+	struct lbdr_sample *sample;
 
 	if (exhausted && pending >= max / RESERVE)
 		return false;
@@ -554,12 +560,15 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 		claim.worst = FLOOD_FEW_RENEWALS;
 	else
 		claim.worst = FLOOD_ESTABLISHED;
-	if (!lbdr_flood_replace(ln, &claim, family))
-		return !exhausted;
-	/* Room for the memory that will be waiting at the end of the next grace period */
-	claim.worst = FLOOD_HALF_OPEN;
-	if (linked + min(2 * pending, max / 4) > max - max / RESERVE)
-		lbdr_flood_evict_next(ln, this_cpu_ptr(&lbdr_samples), &claim);
+	local_lock_nested_bh(&lbdr_samples.lock);
+	sample = this_cpu_ptr(&lbdr_samples);
+	if (lbdr_flood_replace(ln, sample, &claim, family) &&
+	    linked + min(2 * pending, max / 4) > max - max / RESERVE) {
+		/* For memory that will be waiting at the end of the next grace period */
+		claim.worst = FLOOD_HALF_OPEN;
+		lbdr_flood_evict_next(ln, sample, &claim);
+	}
+	local_unlock_nested_bh(&lbdr_samples.lock);
 	return !exhausted;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_make_room);

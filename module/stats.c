@@ -6,6 +6,10 @@
  * Counters of servers and namespaces are per CPU. Only packets write them, each on its
  * own CPU with BH off. A reader adds up the CPUs.
  *
+ * With PREEMPT_RT, a section with BH off may be preempted by another one on its CPU. The
+ * operations this_cpu_inc() and u64_stats_add() are safe against that, and a section with
+ * BH off does not migrate.
+ *
  * A service has one atomic counter for each drop reason. Per CPU, thousands of services
  * would take 152 bytes each times the number of CPUs, nearly always for zeros. Only
  * packets that are not forwarded, and evictions, write these counters. The first packet

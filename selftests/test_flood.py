@@ -275,8 +275,8 @@ def test_rate():
 class Newcomer:
     """A new client, which connects, is answered, and speaks again later."""
 
-    def __init__(self, version, protocol):
-        self.protocol = protocol
+    def __init__(self, director, version, protocol):
+        self.director, self.version, self.protocol = director, version, protocol
         self.good = True
         try:
             self.sock = udp_socket(version) if protocol == 17 else net.connect(version)
@@ -291,8 +291,14 @@ class Newcomer:
         return self.good
 
     def close(self):
-        if hasattr(self, "sock"):
-            self.sock.close()
+        """A datagram's connection would stay, and its service hold more and more."""
+        if not hasattr(self, "sock"):
+            return
+        port = self.sock.getsockname()[1]
+        self.sock.close()
+        if self.protocol == 17:
+            self.director.kill(client=net.addr("client", self.version), cport=port,
+                               vip=VIP[self.version], vport=80, protocol=17)
 
 
 class Result:
@@ -359,12 +365,15 @@ class Crowd:
                 result.lost += not heard(self.datagrams[at // 5 % OTHERS])
         if at % 10:
             return []
-        return [Newcomer(4, flooded)] + [Newcomer(*which)
-                                         for which in self.others_of(flooded)]
+        return [Newcomer(self.director, *which)
+                for which in [(4, flooded)] + self.others_of(flooded)]
 
     def flood(self, flooded, packets, number, batch=BATCH, each=None):
         """A flood of `number` flows, a step for each batch."""
         result, flows, at, newcomers = Result(), Flows(flooded, packets), 0, []
+        # What has ended would make the others exceed their shares.
+        for state in ("fin-wait", "time-wait", "close"):
+            self.director.kill(version=6, state=state)
         self.director.do(genl.ZERO)
         for _ in range(number // batch):
             for _ in flows.batch(batch, each or batch * packets):
@@ -391,7 +400,8 @@ class Crowd:
 
     def everyone(self):
         """New clients of all services are served."""
-        newcomers = [Newcomer(*which) for which in self.keys for _ in range(5)]
+        newcomers = [Newcomer(self.director, *which) for which in self.keys
+                     for _ in range(5)]
         for newcomer in newcomers:
             newcomer.close()
         return all(newcomer.good for newcomer in newcomers)
