@@ -71,6 +71,19 @@ static int read_letters(struct tunnel_args *args, bool letters)
 	return 0;
 }
 
+/* An address; an IPv6 address may be in brackets. */
+static bool read_address(char *text, struct endpoint *at)
+{
+	size_t length = strlen(text);
+
+	if (*text == '[' && text[length - 1] == ']') {
+		text[length - 1] = '\0';
+		text++;
+	}
+	at->family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	return inet_pton(at->family, text, at->address) == 1;
+}
+
 static int read_source(struct tunnel_args *args)
 {
 	const char *text = args->source_text ? args->source_text :
@@ -94,8 +107,7 @@ static int read_source(struct tunnel_args *args)
 			     text);
 	snprintf(copy, sizeof(copy), "%.*s",
 		 args->source_text ? (int)sizeof(copy) : (int)(length - text), text);
-	source->family = strchr(copy, ':') ? AF_INET6 : AF_INET;
-	if (inet_pton(source->family, copy, source->address) != 1)
+	if (!read_address(copy, source))
 		return fault("invalid tunnel source '%s': neither an IPv4 nor an IPv6 address",
 			     text);
 	tunnel->source_prefix = bits_of(source->family);

@@ -471,6 +471,9 @@ def test_refusals():
             ("with a name", 1, "invalid VIP", ("setup-realserver", "vip.test")),
             ("with 127.0.0.1", 2, "cannot be a VIP",
              ("setup-realserver", "127.0.0.1")),
+            *((f"--tun {tun}", 1, "must be ipip, gre or gue:PORT",
+               ("setup-realserver", VIP[4], "--tun", tun))
+              for tun in ("none", "gue", "gue:0", "gue:65536", "")),
             ("doctor with a VIP alone", 1, "--realserver", ("doctor", VIP[4])),
             ("doctor --realserver with a service", 1, "takes VIPs, not services",
              ("doctor", "--realserver", VIP[4], "-t", VIP[4] + ":80"))):
