@@ -3,14 +3,21 @@
  * ICMP errors that the director sends to clients.
  *
  * At PREROUTING a packet has no route yet. The kernel's icmp_send() takes the namespace
- * and the route back from the packet's dst, and sends nothing without one. So the route
- * to the client is looked up here, as an output route: an input route look-up would
- * fail for a VIP that is routed to this host while ip_forward is 0. icmp_send() and
- * icmpv6_send() apply the kernel's rate limits.
+ * from the packet's dst, and sends nothing without one; icmpv6_send() takes the link of
+ * a link-local client from it. So the route to the client is looked up here, as an
+ * output route: an input route look-up would fail for a VIP that is routed to this host
+ * while ip_forward is 0. Both functions look the route up again to send the error
+ * (icmp_route_lookup() in net/ipv4/icmp.c, icmp6_send() in net/ipv6/icmp.c). The look-up
+ * here uses the same L3 domain, device and mark, so that it does not fail where theirs
+ * would succeed: the client is reached by the routes of the packet's L3 domain, by
+ * whichever device. Only a link-local address belongs to the device that the packet came
+ * by. Both functions apply the kernel's rate limits.
  */
 #include <linux/icmpv6.h>
 #include <net/icmp.h>
+#include <net/ip.h>
 #include <net/ip6_route.h>
+#include <net/ipv6.h>
 #include <net/l3mdev.h>
 #include <net/route.h>
 
@@ -33,7 +40,9 @@ void lbdr_icmp4(struct net *net, struct sk_buff *skb, u8 type, u8 code,
 {
 	struct flowi4 fl4 = {
 		.daddr = ip_hdr(skb)->saddr,
-		.flowi4_oif = l3mdev_master_ifindex(skb->dev),
+		.flowi4_oif = l3mdev_master_ifindex_rcu(skb->dev),
+		.flowi4_mark = IP4_REPLY_MARK(net, skb->mark),
+		.flowi4_proto = IPPROTO_ICMP,
 	};
 	struct rtable *rt = ip_route_output_key(net, &fl4);
 
@@ -44,12 +53,15 @@ void lbdr_icmp4(struct net *net, struct sk_buff *skb, u8 type, u8 code,
 	icmp_send(skb, type, code, htonl(info));
 }
 
-/* A link-local source is on the device of the packet. Others are in its L3 domain. */
+/*
+ * The device that leads to the source of a packet: a VRF or, for a link-local address, the
+ * device that the packet came by, which is not @skb->dev in the second pass of a VRF.
+ */
 static int lbdr_icmp6_oif(const struct sk_buff *skb)
 {
-	if (ipv6_addr_type(&ipv6_hdr(skb)->saddr) & IPV6_ADDR_LINKLOCAL)
-		return skb->dev->ifindex;
-	return l3mdev_master_ifindex(skb->dev);
+	if (!__ipv6_addr_needs_scope_id(ipv6_addr_type(&ipv6_hdr(skb)->saddr)))
+		return l3mdev_master_ifindex_rcu(skb->dev);
+	return IP6CB(skb)->iif ?: skb->dev->ifindex;
 }
 
 /**
@@ -70,6 +82,8 @@ void lbdr_icmp6(struct net *net, struct sk_buff *skb, u8 type, u8 code,
 	struct flowi6 fl6 = {
 		.daddr = ipv6_hdr(skb)->saddr,
 		.flowi6_oif = lbdr_icmp6_oif(skb),
+		.flowi6_mark = IP6_REPLY_MARK(net, skb->mark),
+		.flowi6_proto = IPPROTO_ICMPV6,
 	};
 	struct dst_entry *dst = ip6_route_output(net, NULL, &fl6);
 

@@ -8,13 +8,15 @@ own, whose other end has the clients and the server.
     dr --- cr    red,    server 02:00:00:00:aa:01
     db --- cb    blue,   server 02:00:00:00:aa:02
 """
+import contextlib
+import socket
 import struct
 
 import genl
 import ipvs
 import net
 from net import ACK, PSH, SYN, batch, ip, ok, until
-from test_tcp import open_director
+from test_tcp import Counting, mark_of, open_director
 
 ADDR = {4: "10.66.0.%d", 6: "fd66::%d"}
 BITS = {4: (24, 32), 6: (64, 128)}
@@ -220,6 +222,152 @@ def test_counted_once():
                     director.clear()
             net.run("ip", "netns", "exec", "director", "nft",
                     "delete table inet counted")
+    director.close()
+
+
+def test_passed_once():
+    """Both passes see a packet that is passed to the stack; it is counted once."""
+    if no_vrf():
+        return
+    director = open_director()
+    with Domains() as domains:
+        for marks in (False, True):
+            if marks:
+                net.run("ip", "netns", "exec", "director", "nft",
+                        "add table inet counted; add chain inet counted set_mark { type "
+                        "filter hook prerouting priority mangle; }; add rule inet "
+                        "counted set_mark meta l4proto { tcp, udp } meta mark set 7")
+            for version in (4, 6):
+                for proto in (6, 17):
+                    director.add(genl.key(ADDR[version] % VIP, 80, proto),
+                                 [ADDR[version] % SERVER])
+                if marks:
+                    director.add(genl.marked(7, version), [ADDR[version] % SERVER])
+                domains.wire("red", version, net.tcp(4000, 80, SYN))
+                for reason, body, proto, more in (
+                        ("malformed", net.udp(0, 80, b"x"), 17, {}),
+                        ("no-conn", net.tcp(4001, 80, ACK), 6, {}),
+                        ("director", net.tcp(4000, 80, SYN), 6,
+                         {"frame_src": server_mac("red"), "ttl": 60})):
+                    counting = Counting()
+                    domains.send("red", version, body, proto, **more)
+                    # What comes behind is forwarded, when all hooks have seen it.
+                    domains.wire("red", version, net.tcp(4000, 80, PSH | ACK, b"x"))
+                    grown = counting.grown()
+                    ok(grown == {reason: 1}, "IPv%d%s: a packet of a VRF that is passed "
+                       "to the stack is counted once as %s" %
+                       (version, ", marked" if marks else "", reason), grown)
+                director.clear()
+        net.run("ip", "netns", "exec", "director", "nft", "delete table inet counted",
+                check=False)
+    director.close()
+
+
+FAR = {4: ("198.51.100.7", "198.51.100.0/24", "10.77.0.%d", 24),
+       6: ("2001:db8:c::7", "2001:db8:c::/64", "fd77::%d", 64)}
+
+
+@contextlib.contextmanager
+def way_back(vrf):
+    """A second device of a domain, by which the far clients are reached. No other
+    domain has a route to them. The other end."""
+    net.run("ip", "link", "add", "dback", "netns", "director", "type", "veth",
+            "peer", "name", "cback", "netns", "client")
+    batch("client", ["link set cback up"])
+    if vrf:
+        batch("director", ["link set dback master %s" % vrf])
+    batch("director", ["link set dback up"])
+    for version, (_, prefix, addr, bits) in FAR.items():
+        batch("director", [
+            "addr replace %s/%d dev dback%s" % (addr % 1, bits,
+                                                " nodad" if version == 6 else ""),
+            "neigh replace %s lladdr %s dev dback nud permanent" %
+            (addr % 2, net.mac("client", "cback").hex(":")),
+            "route replace %s via %s dev dback%s" %
+            (prefix, addr % 2, " vrf " + vrf if vrf else "")])
+    tap = net.Tap("client", "cback")
+    try:
+        yield tap
+    finally:
+        tap.close()
+        ip("director", "link", "del", "dback")
+
+
+def test_told():
+    """The client of an ICMP error is reached by another device than it came by, and
+    by routes of the packet's domain only."""
+    if no_vrf():
+        return
+    director = open_director()
+    port = {4: (3, 3), 6: (1, 4)}
+    ended = {4: (11, 0), 6: (3, 0)}
+    with Domains() as domains:
+        for name, vrf in (("default", None), ("red", "red")):
+            with way_back(vrf) as tap:
+                for version in (4, 6):
+                    far = FAR[version][0]
+                    for what, servers, ttl, told in (
+                            ("no server", [], 64, port),
+                            ("the end of the TTL", [ADDR[version] % SERVER], 1, ended)):
+                        director.add(genl.key(ADDR[version] % VIP, 80, 17), servers)
+                        tap.flush()
+                        domains.send(name, version, net.udp(4000, 80, b"x"), 17,
+                                     src=far, ttl=ttl)
+                        seen = tap.wait(lambda f, f_to=net.pack(far), t=told[version]:
+                                        f.daddr == f_to and mark_of(f.ip) == t, 1, 5)
+                        ok(len(seen) == 1, "IPv%d, L3 domain %s: a client that is "
+                           "reached by another device is told of %s" %
+                           (version, name, what))
+                        director.clear()
+    director.close()
+
+
+def bound_listener(version, dev):
+    """A socket of the director for the VIP, for packets of one device only."""
+    with net.within("director"):
+        sock = socket.socket(net.AF[version], socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, 25, dev.encode())
+    sock.settimeout(2)
+    sock.bind((ADDR[version] % VIP, 80))
+    return sock
+
+
+def test_aggregate():
+    """The datagrams of an aggregate keep the device that it came by, whichever hook
+    takes it apart."""
+    if no_vrf():
+        return
+    director = open_director()
+    with Domains():
+        for version in (4, 6):
+            batch("client", [
+                "addr replace %s/%d dev cr%s" % (ADDR[version] % CLIENT,
+                                                 BITS[version][0],
+                                                 " nodad" if version == 6 else ""),
+                "neigh replace %s lladdr %s dev cr nud permanent" %
+                (ADDR[version] % VIP, net.mac("director", "dr").hex(":"))])
+        for entry, name in ((0, "PREROUTING"), (1, "LOCAL_IN")):
+            director.do(genl.INFO_SET, genl.u8(genl.INFO_ENTRY, entry))
+            for version in (4, 6):
+                key = genl.key(ADDR[version] % VIP, 80, 17)
+                director.add(key, [ADDR[version] % DIRECTOR], flags=genl.ONE_PACKET)
+                with bound_listener(version, "dr") as here:
+                    with net.within("client"):
+                        sock = socket.socket(net.AF[version], socket.SOCK_DGRAM)
+                    with sock:
+                        sock.setsockopt(17, 103, 1000)      # UDP_SEGMENT
+                        sock.connect((ADDR[version] % VIP, 80))
+                        sock.send(bytes(12000))
+                    got = []
+                    with contextlib.suppress(socket.timeout):
+                        while len(got) < 12:
+                            got.append(len(here.recv(2000)))
+                counts = director.servers(key)[ADDR[version] % DIRECTOR]["packets"]
+                ok(got == [1000] * 12 and counts == 12, "IPv%d, a VRF, %s: a socket that "
+                   "is bound to the device of the VRF gets twelve datagrams that came in "
+                   "one, and twelve are counted" % (version, name), (got, counts))
+                director.clear()
+        director.do(genl.INFO_SET, genl.u8(genl.INFO_ENTRY, 0))
     director.close()
 
 
