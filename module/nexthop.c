@@ -94,11 +94,6 @@ static void lbdr_route_free_rcu(struct rcu_head *rcu)
 	kfree(route);
 }
 
-static u32 lbdr_route_fib_genid(const struct net *net, u8 family)
-{
-	return family == LBDR_V4 ? rt_genid_ipv4(net) : rt_genid_ipv6(net);
-}
-
 /*
  * FLOWI_FLAG_KNOWN_NH: the destination address of the packets is not the address of the
  * lookup. The FIB then returns a route whose next hop is the server's address, which
@@ -196,7 +191,7 @@ static struct lbdr_route *lbdr_route_make(const struct lbdr_nexthop *nexthop)
 	if (!route)
 		return NULL;
 	memset(route, 0, sizeof(*route));
-	route->failed = lbdr_route_fib_genid(nexthop->ln->net,
+	route->failed = lbdr_nexthop_fib_genid(nexthop->ln->net,
 					     nexthop->key.family);
 	smp_rmb();	/* read the generation before the lookup */
 	route->stamp = jiffies;
@@ -287,7 +282,7 @@ static bool lbdr_route_negative_valid(const struct lbdr_nexthop *nexthop,
 				      const struct lbdr_route *route)
 {
 	return !route->dst &&
-	       route->failed == lbdr_route_fib_genid(nexthop->ln->net,
+	       route->failed == lbdr_nexthop_fib_genid(nexthop->ln->net,
 						     nexthop->key.family) &&
 	       time_before(jiffies, route->stamp + NEGATIVE_TIME);
 }

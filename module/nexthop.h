@@ -8,6 +8,7 @@
 #include <linux/netfilter.h>
 #include <linux/rhashtable.h>
 #include <net/dst.h>
+#include <net/net_namespace.h>
 
 #include "flow.h"
 #include "stats.h"
@@ -118,6 +119,12 @@ struct lbdr_nexthops {
 	spinlock_t		lock;		/* see the comment above */
 	struct hlist_head	devs[1 << LBDR_NEXTHOP_DEV_BITS];
 };
+
+/* The generation of the FIB: it changes with every change of a route or local address. */
+static inline u32 lbdr_nexthop_fib_genid(const struct net *net, u8 family)
+{
+	return family == LBDR_V4 ? rt_genid_ipv4(net) : rt_genid_ipv6(net);
+}
 
 struct lbdr_nexthop *lbdr_nexthop_get(struct lbdr_net *ln,
 				      enum lbdr_family family,

@@ -458,6 +458,52 @@ void lbdr_peers_ttl_ended(struct lbdr_net *ln, const struct sk_buff *skb,
 		lbdr_peers_set_returns(server);
 }
 
+/* Returns the index of the first entry of a pool that is this host, or the number of entries. */
+static u32 lbdr_peers_search_local(const struct lbdr_pool *pool, u16 domain)
+{
+	struct lbdr_nexthop *nexthop;
+	u32 i;
+
+	for (i = 0; i < pool->n; i++) {
+		nexthop = lbdr_nexthop_in_domain(pool->entries[i].server->nexthop,
+						 domain);
+		if (nexthop && lbdr_nexthop_route(nexthop)->local)
+			break;
+	}
+	return i;
+}
+
+/*
+ * Returns the first server of a pool that is this host in a domain, or NULL. Local addresses
+ * are routes of the FIB, so the result of a search holds while the FIB does not change. The
+ * pool remembers it in one word: the generation of the FIB, the domain, and the index of the
+ * entry plus one, so that a search was made if the word is not 0. The generation is read
+ * before the search. Where a 64-bit access is not atomic, a mixture of two results makes the
+ * caller choose as for another generation, for one packet.
+ */
+static struct lbdr_server *lbdr_peers_local_server(const struct lbdr_net *ln,
+						   struct lbdr_pool *pool,
+						   enum lbdr_family family,
+						   u16 domain)
+{
+	u64 *known = &pool->locals[domain % LBDR_POOL_LOCALS];
+	u64 value = READ_ONCE(*known);
+	u32 genid;
+
+	BUILD_BUG_ON(LBDR_SERVER_MAX + 1 > U16_MAX);
+
+	genid = lbdr_nexthop_fib_genid(ln->net, family);
+	if (unlikely(!value || value >> 32 != genid ||
+		     (u16)(value >> 16) != domain)) {
+		smp_rmb();	/* read the generation before the search */
+		value = (u64)genid << 32 | (u32)domain << 16 |
+			(lbdr_peers_search_local(pool, domain) + 1);
+		WRITE_ONCE(*known, value);
+	}
+	value = (u16)value - 1;
+	return value < pool->n ? pool->entries[value].server : NULL;
+}
+
 /**
  * lbdr_peers_not_back() - Replace a server that the packet came from
  * @ln: the namespace
@@ -465,29 +511,23 @@ void lbdr_peers_ttl_ended(struct lbdr_net *ln, const struct sk_buff *skb,
  * @server: the server that was chosen, whose MAC is the packet's source MAC
  * @domain: L3 domain of the packet
  *
+ * The servers are searched once for each pool, domain and generation of the FIB.
+ *
  * Context: rcu_read_lock() held, BH off.
- * Return: the service's server that is this host, if it is open, else @server.
+ * Return: the first server of the service that is this host, if it is open, else @server.
  */
 struct lbdr_server *lbdr_peers_not_back(struct lbdr_net *ln,
 					const struct lbdr_service *service,
 					struct lbdr_server *server, u16 domain)
 {
-	/* A pool holds references; a server that is only in the list may be removed. */
-	const struct lbdr_pool *pool = rcu_dereference(service->pool);
-	struct lbdr_nexthop *nexthop;
-	struct lbdr_server *other;
-	u32 i;
+	struct lbdr_server *local;
 
-	for (i = 0; i < pool->n; i++) {
-		other = pool->entries[i].server;
-		if (!lbdr_server_open(other))
-			continue;
-		nexthop = lbdr_nexthop_in_domain(other->nexthop, domain);
-		if (nexthop && lbdr_nexthop_route(nexthop)->local)
-			return other;
-	}
-	return server;
+	/* A pool holds references; a server that is only in the list may be removed. */
+	local = lbdr_peers_local_server(ln, rcu_dereference(service->pool),
+					service->key.family, domain);
+	return local && lbdr_server_open(local) ? local : server;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_peers_not_back);
 
 static u8 lbdr_peers_ttl(const struct sk_buff *skb, enum lbdr_family family)
 {

@@ -34,6 +34,9 @@ struct lbdr_pool_config {
 	u32				n;
 };
 
+/* L3 domains whose local server a pool remembers, by the last bits of their ids */
+#define LBDR_POOL_LOCALS	4
+
 /**
  * struct lbdr_pool - a snapshot of a service's servers
  * @sched: the scheduler that reads it, and its options
@@ -42,6 +45,8 @@ struct lbdr_pool_config {
  *	or NULL
  * @cursor: the service's running number; atomic, outlives the pool
  * @n: number of entries
+ * @locals: the servers that are this host, see lbdr_peers_not_back(); WRITE_ONCE() by
+ *	packets
  * @reclaim: frees it after the last packet that saw it
  * @entries: the servers of weight above 0 in the order they were added
  */
@@ -51,6 +56,7 @@ struct lbdr_pool {
 	void				*state;
 	atomic64_t			*cursor;
 	u32				n;
+	u64				locals[LBDR_POOL_LOCALS];
 	struct lbdr_reclaim		reclaim;
 	struct lbdr_pool_entry		entries[];
 };
