@@ -6,7 +6,7 @@ set -u
 
 guests=(mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs rsync
 	kmod xz-utils make gcc libc6-dev)
-uml=(patch flex bison bc perl)
+uml=(patch flex bison bc perl libelf-dev)
 tool=(valgrind pkg-config libmnl-dev libjansson-dev)
 plots=(gnuplot-nox)
 style=(shellcheck yamllint codespell python3 python3-yaml python3-jsonschema)
