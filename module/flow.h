@@ -6,6 +6,7 @@
 #define _LBDR_FLOW_H
 
 #include <linux/in6.h>
+#include <linux/ipv6.h>
 #include <linux/skbuff.h>
 
 #include <linux/lbdr.h>
@@ -111,6 +112,18 @@ struct lbdr_flow {
 
 /* Length of the hop-by-hop header of an IPv6 packet above 64 KiB (RFC 2675, 2) */
 #define LBDR_JUMBO_LEN	8
+
+/*
+ * True for an IPv6 GSO packet above 64 KiB (BIG TCP) with such a header, which its segments
+ * do not have.
+ */
+static inline bool lbdr_is_jumbo(const struct sk_buff *skb)
+{
+	const struct ipv6hdr *hdr = ipv6_hdr(skb);
+
+	return skb_is_gso(skb) && !hdr->payload_len &&
+	       hdr->nexthdr == NEXTHDR_HOP;
+}
 
 /* The L3 domain of a flow, for callers that know @family at compile time. */
 static __always_inline u16 lbdr_flow_domain_of(const struct lbdr_flow *flow,

@@ -85,7 +85,11 @@ static __always_inline bool lbdr_hook_to_this_host(const struct sk_buff *skb)
 	return skb->pkt_type == PACKET_HOST;
 }
 
-/* Counts the segments of a GSO packet, each with its headers, as on the wire. */
+/*
+ * Counts the segments of a GSO packet, each with its network and transport headers, as they
+ * are on the wire without link headers: as qdisc_pkt_len_init() (net/core/dev.c) does. ip_vs
+ * counts a GSO packet as one packet of its own length.
+ */
 static __always_inline void lbdr_hook_count(const struct lbdr_server *server,
 					    const struct sk_buff *skb,
 					    const struct lbdr_flow *flow)
@@ -95,6 +99,8 @@ static __always_inline void lbdr_hook_count(const struct lbdr_server *server,
 	if (unlikely(skb_is_gso(skb))) {
 		packets = max_t(u32, skb_shinfo(skb)->gso_segs, 1);
 		bytes += (packets - 1) * flow->hdr_len;
+		if (flow->family == LBDR_V6 && unlikely(lbdr_is_jumbo(skb)))
+			bytes -= packets * LBDR_JUMBO_LEN;
 	}
 	lbdr_stats_add(server->stats, 0, packets, bytes);
 }

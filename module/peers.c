@@ -703,7 +703,8 @@ void lbdr_peers_wait(struct lbdr_net *ln, const struct neighbour *neigh)
 
 /*
  * The kernel has sent the packets that waited for a neighbour, or has dropped them: the
- * resolution failed, or the neighbour was removed.
+ * resolution failed, or the neighbour was removed. A neighbour that is removed with its
+ * device keeps the state NUD_INCOMPLETE (neigh_flush_dev(), net/core/neighbour.c).
  */
 static void lbdr_peers_waited(struct lbdr_nexthop *nexthop,
 			      const struct neighbour *neigh)
@@ -711,7 +712,8 @@ static void lbdr_peers_waited(struct lbdr_nexthop *nexthop,
 	u8 state = READ_ONCE(neigh->nud_state);
 	u32 n;
 
-	if (!atomic_read(&nexthop->waiting) || state & NUD_INCOMPLETE)
+	if (!atomic_read(&nexthop->waiting) ||
+	    (state & NUD_INCOMPLETE && !READ_ONCE(neigh->dead)))
 		return;
 	n = atomic_xchg(&nexthop->waiting, 0);
 	if (!(state & NUD_VALID)) {

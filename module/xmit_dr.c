@@ -64,16 +64,10 @@ static __always_inline bool lbdr_xmit_fits(const struct sk_buff *skb, u32 mtu, u
 	       (skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
 }
 
-/*
- * lbdr_xmit_fits() for IPv6 packets above 64 KiB (BIG TCP). Such a GSO packet has a
- * hop-by-hop header with the jumbo option, which its segments do not have.
- */
+/* lbdr_xmit_fits() for IPv6 packets above 64 KiB */
 static noinline bool lbdr_xmit_jumbo_fits(const struct sk_buff *skb, u32 mtu)
 {
-	const struct ipv6hdr *hdr = ipv6_hdr(skb);
-
-	return skb_is_gso(skb) && !hdr->payload_len &&
-	       hdr->nexthdr == NEXTHDR_HOP &&
+	return lbdr_is_jumbo(skb) &&
 	       skb_gso_validate_network_len(skb, mtu + LBDR_JUMBO_LEN);
 }
 

@@ -177,6 +177,51 @@ def test_dead_server():
     director.close()
 
 
+def unresolved(version, number):
+    """Datagrams that wait for the neighbour of a server that nobody has, by a device
+    of its own. Returns how many there are."""
+    with net.within("director"):
+        director = genl.Director()
+    key = genl.key(VIP[version], 80, 17)
+    net.batch("director", ["link add away type veth peer name gone",
+                           "link set gone up", "link set away up",
+                           "addr add 10.77.0.1/24 dev away",
+                           "addr add fd77::1/64 dev away nodad"])
+    # The resolution does not end before the test does something.
+    with net.within("director"):
+        for family in ("ipv4", "ipv6"):
+            net.write("/proc/sys/net/%s/neigh/away/retrans_time_ms" % family, "60000")
+    rip = "10.77.0.9" if version == 4 else "fd77::9"
+    director.clear()
+    director.add(key, [rip])
+    with udp_socket(version) as sock:
+        for _ in range(number):
+            sock.send(b"x")
+    until(lambda: director.servers(key)[rip]["packets"] == number)
+    sent = director.servers(key)[rip]["packets"]
+    director.close()
+    return sent
+
+
+def test_removed_neighbour():
+    """A neighbour that is removed while packets wait for it: they are counted."""
+    for version in (4, 6):
+        rip = "10.77.0.9" if version == 4 else "fd77::9"
+        for what, words in (("ip neigh del", ["neigh", "del", rip, "dev", "away"]),
+                            ("link down", ["link", "set", "away", "down"]),
+                            ("link del", ["link", "del", "away"])):
+            before = drops_of("neighbour")
+            sent = unresolved(version, 3)
+            early = drops_of("neighbour") - before
+            net.run("ip", "-n", "director", *words)
+            ok(until(lambda b=before: drops_of("neighbour") == b + 3, 5) and sent == 3
+               and not early, "IPv%d, %s: three packets that waited for the neighbour "
+               "are counted" % (version, what),
+               (sent, early, drops_of("neighbour") - before))
+            net.ip("director", "link", "del", "away", check=False)
+    lbctl("clear")
+
+
 def big_tcp(size):
     """Devices of the whole way, or a reason why not."""
     ways = [("", "v" + host) for host in net.HOSTS] + [("", "br0")] + \
@@ -200,12 +245,22 @@ def test_big_tcp():
     with net.connect(6) as sock:
         sock.recv(1)
         whole = exchange(sock, 12000000)
+        info = sock.getsockopt(socket.IPPROTO_TCP, 11, 256)     # TCP_INFO
+        segments, = struct.unpack_from("=I", info, 136)
+        sent, = struct.unpack_from("=Q", info, 200)
+        row = json.loads(lbctl("list", "-j").stdout)[0]["stats"]
     largest = max(len(f.data) for f in at_a.frames(10) if f.dport == 80 or
                   f.proto == 0x86dd)
     grown = drops_of("mtu") - before
     big_tcp(65536)
     ok(whole and largest > 65600, "IPv6: 12 MB in packets above 64 KiB", largest)
     ok(grown == 0, "IPv6: and none of them is larger than the MTU", grown)
+    # Headers of IPv6 and TCP with a time stamp; of the SYN eight bytes more, and there
+    # may be segments that are on their way, or that acknowledge selectively.
+    extra = row["in_bytes"] - sent - 72 * row["in_packets"]
+    ok(row["in_packets"] > 0.99 * segments and abs(extra) < row["in_packets"],
+       "IPv6: their bytes are counted as those of the segments on the wire",
+       (row, segments, sent, extra))
     at_a.close()
 
 
