@@ -270,8 +270,8 @@ static bool read_server(const struct nlattr **attrs, struct server *server)
 	if (!read_nested_key(attrs[LBDR_A_SERVER_SERVICE], &server->service) ||
 	    !read_server_at(attrs[LBDR_A_SERVER_ADDRESS],
 			    attrs[LBDR_A_SERVER_PORT], &server->at) ||
-	    !settings_decode(attrs, server) || !tunnel_decode(attrs, server) || !attrs[LBDR_A_SERVER_FORWARD] ||
-	    !attrs[LBDR_A_SERVER_PERSISTENT] ||
+	    !settings_decode(attrs, server) || !tunnel_decode(attrs, server) ||
+	    !attrs[LBDR_A_SERVER_FORWARD] || !attrs[LBDR_A_SERVER_PERSISTENT] ||
 	    !attrs[LBDR_A_SERVER_ACTIVE] || !attrs[LBDR_A_SERVER_INACTIVE] ||
 	    !read_stats(attrs[LBDR_A_SERVER_STATS], &server->stats))
 		return false;

@@ -356,7 +356,7 @@ int parse_server(const char *text, const struct service_key *service,
 		return 0;
 	}
 	if (use == PORT_REFUSED || at->last_port || server->last_port)
-		return fault("%s: server port must equal the service port, since no forwarding method changes ports",
+		return fault("%s: server port must equal the service port: ports are not changed",
 			     text);
 	return 0;
 }

@@ -117,7 +117,7 @@ static int read_source(struct tunnel_args *args)
 		return -1;
 	for (bit = prefix; bit < tunnel->source_prefix; bit++) {
 		if (source->address[bit / 8] & 128 >> bit % 8)
-			return fault("invalid tunnel source prefix '%s': bits behind the prefix must be 0",
+			return fault("invalid tunnel source prefix '%s': host bits must be 0",
 				     text);
 	}
 	tunnel->source_prefix = prefix;

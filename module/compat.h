@@ -27,8 +27,8 @@
  * excludes other sections with BH off on the same CPU.
  */
 #ifndef local_lock_nested_bh
-#define local_lock_nested_bh(lock)	do { } while (0)
-#define local_unlock_nested_bh(lock)	do { } while (0)
+#define local_lock_nested_bh(lock)	((void)(lock))
+#define local_unlock_nested_bh(lock)	((void)(lock))
 #endif
 
 /* Since 6.6 the attributes of a dump are in a struct genl_info. */

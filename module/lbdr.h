@@ -20,8 +20,8 @@
  * other locks are also taken inside the two locks of the configuration.
  *
  * Packets read under rcu_read_lock() only. The objects that they read are either
- * immutable (struct lbdr_pool, lbdr_route, lbdr_server_tunnel), or single words that are accessed by
- * READ_ONCE(), WRITE_ONCE() or cmpxchg().
+ * immutable (struct lbdr_pool, lbdr_route, lbdr_server_tunnel), or single words that are
+ * accessed by READ_ONCE(), WRITE_ONCE() or cmpxchg().
  *
  * Lifetimes, from the longest to the shortest: namespace, service, next hop, server,
  * then connection, pool, state of a scheduler, and route. The file that frees an

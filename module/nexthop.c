@@ -192,7 +192,7 @@ static struct lbdr_route *lbdr_route_make(const struct lbdr_nexthop *nexthop)
 		return NULL;
 	memset(route, 0, sizeof(*route));
 	route->failed = lbdr_nexthop_fib_genid(nexthop->ln->net,
-					     nexthop->key.family);
+					       nexthop->key.family);
 	smp_rmb();	/* read the generation before the lookup */
 	route->stamp = jiffies;
 	route->why = LBDR_DROP_NOT_ONLINK;

@@ -25,7 +25,8 @@ static void read_answer(int family, const __u8 *data, size_t size)
 	struct tunnel_question question = { .port = 80, .type = "ipip" };
 	struct tunnel_probe probe = { &question, 1, 1 };
 
-	question.vip.family = question.from.family = family;
+	question.vip.family = family;
+	question.from.family = family;
 	if (size >= 20)
 		tunnel_answer(&probe, family, data, size);
 }

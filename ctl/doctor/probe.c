@@ -278,8 +278,8 @@ static bool send_ns(int fd, const struct link *link, const struct addr *at,
 	frame.ip.ip6_plen = htons(size);
 	/* The pseudo header: addresses of the frame, length and protocol. */
 	frame.ns.nd_ns_cksum = htons(inet_checksum((__u8 *)&frame.ip.ip6_src,
-					      32 + size,
-					      size + IPPROTO_ICMPV6));
+						   32 + size,
+						   size + IPPROTO_ICMPV6));
 	return send_frame(fd, link->ifindex, ETH_P_IPV6, group, &frame,
 			  sizeof(frame.ip) + size);
 }

@@ -74,6 +74,11 @@ static bool has_family(const struct host *host, const struct options *options, i
 	return false;
 }
 
+static int family_of(const char *address)
+{
+	return strchr(address, ':') ? AF_INET6 : AF_INET;
+}
+
 static bool has_vip(const json_t *entry, int family)
 {
 	const json_t *vip;
@@ -81,7 +86,7 @@ static bool has_vip(const json_t *entry, int family)
 
 	json_array_foreach(json_object_get(entry, "vips"), i, vip) {
 		if (family == AF_UNSPEC ||
-		    !strchr(json_string_value(vip) ?: "", ':') == (family == AF_INET))
+		    family_of(json_string_value(vip) ?: "") == family)
 			return true;
 	}
 	return false;
@@ -186,7 +191,7 @@ static void write_rule(FILE *out, const json_t *entry, int family)
 	json_array_foreach(json_object_get(entry, "vips"), i, vip) {
 		const char *at = json_string_value(vip) ?: "";
 
-		if (!strchr(at, ':') == (family == AF_INET)) {
+		if (family_of(at) == family) {
 			fprintf(out, "%s%s", before, at);
 			before = ", ";
 		}

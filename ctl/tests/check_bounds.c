@@ -188,7 +188,7 @@ static const struct text_row text_rows[] = {
 	{ OURS, SERVER "--tun=ipip --tun-source-prefix=%",
 	  { "192.0.2.0/24", "128.0.0.0/1", "192.0.2.1/32" },
 	  { "192.0.2.0", "must be as 192.0.2.0/24", "192.0.2.0/0", "'0': must be 1 to 32",
-	    "192.0.2.0/33", "must be 1 to 32", "192.0.2.1/31", "bits behind the prefix",
+	    "192.0.2.0/33", "must be 1 to 32", "192.0.2.1/31", "host bits must be 0",
 	    "192.0.2/24", "neither", "2001:db8::/32", "must be IPv4",
 	    "/24", "neither", "", "must be as" } },
 	{ OURS, SERVICE "--timeouts=%", { "udp=1", "established=0,fin_wait=2000000" },

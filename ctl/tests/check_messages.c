@@ -464,9 +464,8 @@ static void make_info(struct nlmsghdr *nlh)
 	mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, LBDR_ENTRY_INGRESS);
 	mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, "eth0");
 	mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, "eth1");
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 3; i++)
 		put_drop(nlh, LBDR_A_INFO_DROP, "reason", 5 + i);
-	}
 }
 
 static void sum_drop(const struct drop *drop, void *data)
