@@ -14,7 +14,7 @@ import genl
 import ipvs
 import net
 import servers
-import test_tcp
+import test_tcp as wires
 import topology
 import tunnels
 from ipvs import rip
@@ -27,7 +27,7 @@ MTU = 1500
 DF = 0x4000
 
 
-class Wire(test_tcp.Wire):
+class Wire(wires.Wire):
     """The wire of test_tcp.py, on which a tunnel's packet is the director's own.
     `clients` are told of errors that others send."""
 
@@ -704,6 +704,6 @@ def build():
 
 if __name__ == "__main__":
     try:
-        test_tcp.main(globals(), real="ab", setup=build)
+        wires.main(globals(), real="ab", setup=build)
     finally:
         tunnels.demolish_far()
