@@ -20,7 +20,7 @@
  * other locks are also taken inside the two locks of the configuration.
  *
  * Packets read under rcu_read_lock() only. The objects that they read are either
- * immutable (struct lbdr_pool, struct lbdr_route), or single words that are accessed by
+ * immutable (struct lbdr_pool, lbdr_route, lbdr_server_tunnel), or single words that are accessed by
  * READ_ONCE(), WRITE_ONCE() or cmpxchg().
  *
  * Lifetimes, from the longest to the shortest: namespace, service, next hop, server,

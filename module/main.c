@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * lbdr: a director that forwards by destination MAC. Module init and exit.
+ * lbdr: a director that forwards by destination MAC or in tunnels. Module init and exit.
  *
  * Where to start reading: lbdr.h (objects, locks), hook.c (path of a packet), xmit_dr.c
- * (transmission), config.c (transactions), netlink.c (netlink family).
+ * and xmit_tunnel.c (transmission), config.c (transactions), netlink.c (netlink family).
  */
 #include <linux/module.h>
 
