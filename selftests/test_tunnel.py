@@ -7,6 +7,7 @@ compared with those of stock ip_vs for the same packet. The UML kernel has no de
 that decapsulate, so only the tests of frames run there."""
 import contextlib
 import json
+import socket
 import struct
 import threading
 import zlib
@@ -86,6 +87,13 @@ def checksums(kind, packet):
     return kind.type != "gre" or gre_sum(packet) is (True if kind.csum else None)
 
 
+def route_source(address):
+    """The source that the director's kernel chooses for this destination; it may be a
+    VIP."""
+    words = ip("director", "route", "get", address).stdout.split()
+    return net.pack(words[words.index("src") + 1])
+
+
 def test_headers():
     """What goes around a packet, for each kind, with every ECN codepoint."""
     director, wire = open_director(), Wire()
@@ -97,7 +105,7 @@ def test_headers():
                 seen[0].inner == inner and \
                 seen[0].size == len(inner) + kind.overhead() and \
                 seen[0].dst == net.pack(rip(0, kind.outer)) and \
-                seen[0].src == net.pack(addr("director", kind.outer)) and \
+                seen[0].src == route_source(rip(0, kind.outer)) and \
                 seen[0].ttl == 63 and checksums(kind, wire.frames[0].ip)
             ok(good, "%s: the packet is whole behind the header of its kind" % kind,
                (seen, inner.hex(), wire.frames and wire.frames[0].ip.hex()))
@@ -312,8 +320,9 @@ def test_spreading():
 def error(kind, outer, mtu, quoted=None):
     """A router's error about a tunnel's packet."""
     packet = outer if quoted is None else outer[:quoted]
-    src, dst = {4: ("198.51.100.250", addr("director")),
-                6: ("2001:db8:c::fa", addr("director", 6))}[kind.outer]
+    src = {4: "198.51.100.250", 6: "2001:db8:c::fa"}[kind.outer]
+    dst = outer[12:16] if kind.outer == 4 else outer[8:24]
+    dst = socket.inet_ntop(net.AF[kind.outer], dst)
     if kind.outer == 4:
         body = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + packet[:548]
         body = body[:2] + struct.pack("!H", net.checksum(body)) + body[4:]
