@@ -703,8 +703,16 @@ def test_saving():
     lbctl("clear")
 
 
+def prefer_vip(preferred):
+    """Whether the kernel of the director may choose the VIP as source of a tunnel's
+    IPv6 packets, which a real server drops as its own."""
+    ip("director", "addr", "change", VIP[6] + "/128", "dev", "eth0", "preferred_lft",
+       "forever" if preferred else "0", "valid_lft", "forever")
+
+
 def build():
     servers.Servers().start()
+    prefer_vip(False)
     tunnels.build_far()
     for host in "abc":
         for version in (4, 6):
