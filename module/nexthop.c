@@ -134,21 +134,50 @@ static u32 lbdr_route_mtu6(const struct dst_entry *dst)
 	return 0;
 }
 
-/* As ip6_route_output() does not choose a source address: the route's, or the best one. */
+/* Returns true if an address may be a source, and is no host address (/128). */
+static bool lbdr_route_is_subnet6(const struct inet6_ifaddr *ifa,
+				  const struct in6_addr *gateway)
+{
+	if (ifa->flags & (IFA_F_TENTATIVE | IFA_F_DEPRECATED | IFA_F_DADFAILED) ||
+	    ifa->prefix_len == 128 ||
+	    ipv6_addr_type(&ifa->addr) & IPV6_ADDR_LINKLOCAL)
+		return false;
+	return ipv6_addr_type(gateway) & IPV6_ADDR_LINKLOCAL ||
+	       ipv6_prefix_equal(&ifa->addr, gateway, ifa->prefix_len);
+}
+
+/*
+ * The source address of packets to an IPv6 server, which ip6_route_output() does not
+ * choose: that of the route; or, as IPv4 does, the address of the device in the subnet of
+ * the next hop; or what the kernel prefers. By RFC 6724, rule 8, the kernel prefers a host
+ * address near the server's, and that is often a VIP, which real servers have too: they
+ * drop packets from an address of their own.
+ */
 static void lbdr_route_source6(const struct lbdr_nexthop *nexthop,
 			       struct lbdr_route *route)
 {
+	const struct rt6_info *rt = dst_rt6_info(route->dst);
 	const struct in6_addr *daddr = &nexthop->key.addr.in6;
 	struct net *net = nexthop->ln->net;
+	const struct inet6_ifaddr *ifa;
 	const struct fib6_info *from;
+	struct inet6_dev *idev;
 
 	route->source_genid = atomic_read(&net->ipv6.dev_addr_genid);
 	smp_rmb();	/* read the generation before the addresses */
-	from = rcu_dereference(dst_rt6_info(route->dst)->from);
-	if (from && from->fib6_prefsrc.plen)
+	from = rcu_dereference(rt->from);
+	if (from && from->fib6_prefsrc.plen) {
 		route->source.in6 = from->fib6_prefsrc.addr;
-	else if (ipv6_dev_get_saddr(net, route->dev, daddr, 0,
-				    &route->source.in6))
+		return;
+	}
+	idev = __in6_dev_get(route->dev);
+	if (idev && !route->local)
+		list_for_each_entry_rcu(ifa, &idev->addr_list, if_list)
+			if (lbdr_route_is_subnet6(ifa, rt6_nexthop(rt, daddr))) {
+				route->source.in6 = ifa->addr;
+				return;
+			}
+	if (ipv6_dev_get_saddr(net, route->dev, daddr, 0, &route->source.in6))
 		route->source.in6 = in6addr_any;
 }
 

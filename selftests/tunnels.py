@@ -8,6 +8,7 @@ Linux that decapsulate there, HTTP, and the twelve kinds of tunnels.
 
 The answers of c go to the client by the router.
 """
+import dataclasses
 import hashlib
 import http.client
 import http.server
@@ -35,8 +36,14 @@ NUMBER = {"none": 0, "ipip": 1, "gre": 2, "gue": 3}
 CSUM, REMCSUM = 1, 2
 
 
-class Kind(namedtuple("Kind", "inner outer type csum")):
+@dataclasses.dataclass(frozen=True)
+class Kind:
     """One kind of tunnel: families of the packet and of the header in front of it."""
+
+    inner: int
+    outer: int
+    type: str
+    csum: bool
 
     def overhead(self):
         more = 4 if self.csum and self.type == "gre" else 0
@@ -259,8 +266,10 @@ class Outer(namedtuple("Outer", "version ttl tos ecn df label src dst sport inne
 
 
 def unwrap(packet):
-    """The Outer of an IP packet that is whole, or None."""
+    """The Outer of an IP packet, or None: of a fragment, or without a tunnel."""
     four = packet[0] >> 4 == 4
+    if four and struct.unpack("!H", packet[6:8])[0] & 0x3fff:
+        return None
     length = 20 if four else 40
     proto = packet[9] if four else packet[6]
     body, sport = packet[length:], None

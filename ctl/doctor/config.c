@@ -47,6 +47,7 @@ static void parse_server(struct config *config, const json_t *object)
 	server->service = config->nr_services - 1;
 	snprintf(server->tun, sizeof(server->tun), "%s", word_of(tunnel, "type"));
 	server->tun_port = number_of(tunnel, "port");
+	server->tun_source = json_is_string(json_object_get(tunnel, "source"));
 	server->tun_csum = json_is_true(json_object_get(tunnel, "checksum"));
 	server->ifindex = number_of(object, "ifindex");
 	server->local = !strcmp(word_of(object, "forward"), "local");

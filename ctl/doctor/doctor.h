@@ -75,6 +75,7 @@ struct server {
 	char tun[8];		/* type of the tunnel, empty: direct routing */
 	int tun_port;
 	bool tun_csum;
+	bool tun_source;	/* has a source of its own */
 	bool local;
 	bool open;		/* gets new connections */
 };

@@ -241,6 +241,7 @@ void host_parse_route(struct host *host, const json_t *list)
 	if (!addr_parse(word_of(object, "gateway"), &route->via))
 		addr_parse(word_of(json_object_get(object, "via"), "host"),
 			   &route->via);
+	addr_parse(word_of(object, "prefsrc"), &route->source);
 	metrics = json_array_get(json_object_get(object, "metrics"), 0);
 	route->mtu = number_of(metrics, "mtu");
 }

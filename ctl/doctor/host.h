@@ -63,6 +63,7 @@ struct neighbour {
 struct route {
 	struct addr at;		/* the destination; family 0: no route */
 	struct addr via;	/* family 0: no router */
+	struct addr source;	/* that the kernel chooses; family 0: not known */
 	__u32 mtu;		/* of the route, 0: none */
 	bool local;
 	const struct link *link;

@@ -138,6 +138,39 @@ static unsigned int room_of(const struct doctor *doctor, const struct server *se
 	return mtu > overhead ? mtu - overhead : 1;
 }
 
+/*
+ * Linux drops a tunnel's packet whose source is an address of its own, and the VIP is
+ * one of the server. A deprecated address is not chosen.
+ */
+static void check_source(struct doctor *doctor, const struct server *server)
+{
+	const struct route *route = host_route(&doctor->host, &server->at);
+	const struct config *config = &doctor->config;
+	const struct address *address;
+	char vip[ADDR_TEXT], at[ADDR_TEXT];
+	size_t i;
+
+	for (i = 0; i < config->nr_services; i++) {
+		if (addr_same(&config->services[i].vip, &route->source))
+			break;
+	}
+	if (i == config->nr_services || !route->source.family || server->tun_source)
+		return;
+	address = host_address(&doctor->host, &route->source, NULL);
+	addr_text(&route->source, vip);
+	addr_text(&server->at, at);
+	if (address && route->source.family == AF_INET6)
+		fix(find(LEVEL_PROBLEM, "source", &route->source, &server->at,
+			 "the kernel chooses the VIP as source of the tunnel's packets, which the server drops as its own"),
+		    "ip addr change %s/%u dev %s preferred_lft 0", vip, address->prefix,
+		    address->link->name);
+	else
+		hint(find(LEVEL_PROBLEM, "source", &route->source, &server->at,
+			  "the kernel chooses the VIP as source of the tunnel's packets, which the server drops as its own"),
+		     "give the server a source: lbctl edit-server SERVICE -r %s --tun-source ADDRESS",
+		     at);
+}
+
 static bool check_route(struct doctor *doctor, const struct server *server)
 {
 	const struct route *route = host_route(&doctor->host, &server->at);
@@ -224,6 +257,7 @@ void tunnel_check(struct doctor *doctor, const struct server *const *servers,
 
 	if (!check_route(doctor, server))
 		return;
+	check_source(doctor, server);
 	check_room(doctor, server, &doctor->config.services[server->service]);
 	if (doctor->tunnel_error) {
 		find(LEVEL_UNCHECKED, "tunnel", NULL, &server->at, "not probed: %s",
