@@ -138,6 +138,22 @@ def with_tos(packet, tos):
     return head[:10] + struct.pack("!H", net.checksum(head)) + head[12:] + packet[20:]
 
 
+def test_source():
+    """The VIP is no source, though the kernel would choose it: a host address near the
+    server's. ip6tnl drops packets from an address of its own."""
+    director, wire = open_director(), Wire()
+    prefer_vip(True)
+    chosen = route_source(rip(0, 6))
+    _, seen = begin(wire, director, Kind(6, 6, "ipip", False))
+    ok(chosen == net.pack(VIP[6]) and [each.src for each in seen] ==
+       [net.pack(addr("director", 6))], "the source is the director's own address, where "
+       "the kernel prefers the VIP", (chosen, seen))
+    prefer_vip(False)
+    wire.close()
+    director.clear()
+    director.close()
+
+
 def test_options():
     """--tun-ttl, --tun-df and --tun-source."""
     director, wire = open_director(), Wire()
