@@ -240,7 +240,6 @@ BOUNDS = [
     (SERVER_NEW, SERVER_ADDRESS, None, {"max_len": 16}),
     (SERVER_NEW, SERVER_FORWARD, None, {"max": 2}),
     (SERVER_NEW, genl.SERVER_TUNNEL, None, {"max": 3}),
-    (SERVER_SET, genl.SERVER_TUNNEL_PORT, None, {"min": 1}),
     (SERVER_SET, genl.SERVER_TUNNEL_FLAGS, None, {"mask": 3}),
     (SERVER_SET, genl.SERVER_TUNNEL_FLAGS_MASK, None, {"mask": 3}),
     (SERVER_SET, genl.SERVER_TUNNEL_DF, None, {"max": 2}),

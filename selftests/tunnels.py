@@ -123,10 +123,19 @@ def build_far():
                      for v in (4, 6)])
 
 
+MODULES = ("ipip", "sit", "ip6_tunnel", "ip_gre", "ip6_gre", "fou", "fou6")
+
+
 def demolish_far():
+    """The modules go too: each has a device of its own in the initial namespace."""
     ip("", "link", "del", "vrouter", check=False)
     for host in ("router", "c"):
         run("ip", "netns", "del", host, check=False)
+    loaded = [line.split()[0] for line in run("lsmod").stdout.splitlines()]
+    mine = [name for name in ("ip6_gre", "ip_gre", "fou6", "fou", "sit", "ipip",
+                              "ip6_tunnel") if name in loaded]
+    net.until(lambda: all(not run("modprobe", "-r", name, check=False).returncode
+                          for name in mine))
 
 
 def set_mtu(mtu):
@@ -138,8 +147,7 @@ def set_mtu(mtu):
 def has_decapsulation():
     """Whether the kernel has the devices of stock Linux."""
     return all(run("modprobe", "-q", name, check=False).returncode == 0
-               for name in ("ipip", "sit", "ip6_tunnel", "ip_gre", "ip6_gre", "fou",
-                            "fou6"))
+               for name in MODULES)
 
 
 class Decapsulation:

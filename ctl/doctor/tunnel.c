@@ -138,6 +138,22 @@ static unsigned int room_of(const struct doctor *doctor, const struct server *se
 	return mtu > overhead ? mtu - overhead : 1;
 }
 
+/* For IPv6 the module prefers an address of the device's network to a host address. */
+static bool has_network(const struct doctor *doctor, const struct link *link)
+{
+	const struct host *host = &doctor->host;
+	const struct address *address;
+
+	for (address = host->addresses;
+	     address < host->addresses + host->nr_addresses; address++) {
+		if (address->link == link && address->at.family == AF_INET6 &&
+		    address->prefix < addr_bits(&address->at) &&
+		    !IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)address->at.bytes))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Linux drops a tunnel's packet whose source is an address of its own, and the VIP is
  * one of the server. A deprecated address is not chosen.
@@ -154,7 +170,8 @@ static void check_source(struct doctor *doctor, const struct server *server)
 		if (addr_same(&config->services[i].vip, &route->source))
 			break;
 	}
-	if (i == config->nr_services || !route->source.family || server->tun_source)
+	if (i == config->nr_services || !route->source.family || server->tun_source ||
+	    (route->source.family == AF_INET6 && has_network(doctor, route->link)))
 		return;
 	address = host_address(&doctor->host, &route->source, NULL);
 	addr_text(&route->source, vip);
