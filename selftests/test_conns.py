@@ -329,6 +329,15 @@ result       to %s, new connection
     objects += rows_of(*packet(flow(4), "--vrf", "red"))
     ok("service      TCP" in answer, "a packet of its VRF does", answer)
     director.clear()
+    for tunnel in (["ipip"], ["gue:6080", "--tun-ttl", "64", "--tun-source-prefix",
+                              "198.51.100.0/24"]):
+        service, one = ["-t", form(4, 0, 80)], flow(4)
+        lbctl("add-service", *service, "-s", "sh", "-p", "60")
+        lbctl("add-server", *service, "-r", rips(4, 0)[0], "--tun", *tunnel)
+        objects += rows_of(*packet(one))
+        wire.send(one.tcp(SYN))
+        objects += rows_of(*packet(flow(4)))
+        director.clear()
     wrong = complaints(document, objects)
     ok(not wrong, "trace -j: what is printed is what is documented",
        "\n".join(wrong))
