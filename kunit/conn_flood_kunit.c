@@ -283,8 +283,11 @@ static void flood_rare_test(struct kunit *test)
 	}
 	flood_settle(test);
 	flood_fill(conns, &conns->service, NEARLY);
+	/* Not memory that waits for a grace period */
+	atomic_add(NEARLY, &conns->ln->conns[LBDR_V4].nelems);
 	for (i = 0; i < 10; i++)
 		flood_make_room(conns, &conns->service, LBDR_V4);
+	atomic_sub(NEARLY, &conns->ln->conns[LBDR_V4].nelems);
 	flood_fill(conns, &conns->service, -NEARLY);
 	for (i = 0; i < 40; i++) {
 		flow = conns_flow(LBDR_V4, IPPROTO_TCP, i);

@@ -28,7 +28,7 @@
  *    those whose stamp was renewed fewer than LBDR_FLOOD_RENEWALS times, then the
  *    others (established ones), if they have been idle for ESTABLISHED_IDLE. The last
  *    are replaced only if the table itself is nearly full, without the memory that
- *    waits for a grace period, and if SAMPLE_ESTABLISHED samples in a row have no
+ *    waits for a grace period, and if SAMPLE_TRIES samples in a row have no
  *    others: where most connections are established, a single sample may have none
  *    of the others by chance.
  * 3. Within a rank, the connection that has been idle for longest comes first.
@@ -39,6 +39,10 @@
  * connections on this CPU, so that a new connection costs a lookup or two on average.
  * Half-open connections that are rare in the sample are passed over if there are others
  * of the next rank: in a flood of the latter, the few are honest clients in a handshake.
+ * That does not apply while much memory waits for a grace period: then the half-open
+ * connections of a flood of SYNs are few as well, since they were just removed, and the
+ * next rank has the transfers that began a moment ago. Several samples in a row must have
+ * no half-open connection before one of the next rank is replaced.
  *
  * The samples are per CPU and used with BH off, under a lock of the CPU that does
  * something with PREEMPT_RT only: there a section with BH off may be preempted by another
@@ -74,8 +78,8 @@
 #define SAMPLE_RETRY	(HZ / 100 ?: 1)
 /* Half-open connections are rare if fewer than 1/SAMPLE_RARE of a sample. */
 #define SAMPLE_RARE	16
-/* Samples in a row that must consist of established connections before one is replaced */
-#define SAMPLE_ESTABLISHED	8
+/* Samples in a row that must consist of the last rank before one of it is replaced */
+#define SAMPLE_TRIES	8
 
 /* An established connection that was renewed since is not replaced. */
 #define ESTABLISHED_IDLE	(2 * HZ)
@@ -337,13 +341,14 @@ static u32 lbdr_flood_rank_end(const struct lbdr_sample *sample, u32 first)
 }
 
 /* Reduces a sorted sample to the candidates, see the top of this file. */
-static void lbdr_flood_choose(struct lbdr_sample *sample)
+static void lbdr_flood_choose(struct lbdr_sample *sample,
+			      const struct lbdr_flood_claim *claim)
 {
 	const struct lbdr_candidate *candidates = sample->candidates;
 	u32 first = 0, end;
 
 	end = lbdr_flood_rank_end(sample, first);
-	if (end * SAMPLE_RARE < sample->n &&
+	if (claim->worst == FLOOD_ESTABLISHED && end * SAMPLE_RARE < sample->n &&
 	    candidates[first].rank == FLOOD_HALF_OPEN &&
 	    candidates[end].rank == FLOOD_FEW_RENEWALS) {
 		first = end;
@@ -387,7 +392,7 @@ static void lbdr_flood_search_once(struct lbdr_net *ln,
 		}
 	}
 out:
-	lbdr_flood_choose(sample);
+	lbdr_flood_choose(sample, claim);
 }
 
 /* Takes a sample of one table, or several samples, see the top of this file. */
@@ -395,13 +400,13 @@ static void lbdr_flood_search(struct lbdr_net *ln, struct lbdr_sample *sample,
 			      const struct lbdr_flood_claim *claim,
 			      enum lbdr_family family)
 {
-	int tries = SAMPLE_ESTABLISHED;
+	int tries = SAMPLE_TRIES;
 
+	/* The last rank that may be replaced, if there are others */
 	do {
 		lbdr_flood_search_once(ln, sample, claim, family);
-	} while (sample->n &&
-		 sample->candidates[sample->next].rank == FLOOD_ESTABLISHED &&
-		 --tries);
+	} while (sample->n && claim->worst != FLOOD_HALF_OPEN &&
+		 sample->candidates[sample->next].rank == claim->worst && --tries);
 }
 
 /*
