@@ -169,6 +169,11 @@ def number_of(path):
         return int(file.read())
 
 
+def both(answer):
+    """Connections, and how many others they have replaced."""
+    return answer & 0xffffffff, answer >> 32
+
+
 def test_memory():
     """Connections are charged to the user's cgroup. At its limit the table is full, and
     new connections take the place of others."""
@@ -193,7 +198,7 @@ def test_memory():
             director.add(key(), [users.SERVER], timeout={"udp": 2000000})
             state.extend((director, Datagrams()))
         state[1].send(8000)
-        return state[0].held(), state[0].drops(key()).get("evicted", 0)
+        return state[0].held() | state[0].drops(key()).get("evicted", 0) << 32
 
     user = User(work, lambda: net.write(path + "/cgroup.procs", str(os.getpid())))
     if user.answer == NOT_ALLOWED:
@@ -201,7 +206,7 @@ def test_memory():
     # The connections stay charged to the cgroup; the child must not run into its limit.
     net.write(CGROUPS + "/cgroup.procs", str(user.child))
     before = number_of(current)
-    more, evicted = user.ask()
+    more, evicted = both(user.ask())
     grown = number_of(current) - before
     # The pages of 8,000 connections, less what the kernel charges ahead.
     ok(more == 16000 and not evicted and grown > 8000 * 64 // 2,
@@ -209,14 +214,14 @@ def test_memory():
        (user.answer, more, grown))
     net.write(path + "/memory.max", str(number_of(current) + (256 << 10)))
     for _ in range(3):
-        held, evicted = user.ask()
+        held, evicted = both(user.ask())
     over = number_of(current) - number_of(path + "/memory.max")
     ok(held < 16000 + 16000 and over <= 0, "at memory.max there are no further ones",
        (held, over))
     ok(evicted > 0, "but new ones take the place of others", evicted)
     net.write(path + "/memory.max", "max")
     # For a second, the table is still full as it was.
-    ok(until(lambda: user.ask()[0] >= held + 8000), "and more when it is raised", held)
+    ok(until(lambda: both(user.ask())[0] >= held + 8000), "and more when it is raised", held)
     user.end()
     for name, value in (("conn_max", CONN_MAX), ("conn_max_all", CONN_MAX_ALL),
                         ("conn_max_user", CONN_MAX_USER)):
