@@ -225,49 +225,6 @@ def test_counted_once():
     director.close()
 
 
-def test_passed_once():
-    """Both passes see a packet that is passed to the stack; it is counted once."""
-    if no_vrf():
-        return
-    director = open_director()
-    with Domains() as domains:
-        for marks in (False, True):
-            if marks:
-                net.run("ip", "netns", "exec", "director", "nft",
-                        "add table inet counted; add chain inet counted set_mark { type "
-                        "filter hook prerouting priority mangle; }; add rule inet "
-                        "counted set_mark meta l4proto { tcp, udp } meta mark set 7")
-            for version in (4, 6):
-                for proto in (6, 17):
-                    director.add(genl.key(ADDR[version] % VIP, 80, proto),
-                                 [ADDR[version] % SERVER])
-                if marks:
-                    director.add(genl.marked(7, version), [ADDR[version] % SERVER])
-                domains.wire("red", version, net.tcp(4000, 80, SYN))
-                for reason, body, proto, more in (
-                        ("malformed", net.udp(0, 80, b"x"), 17, {}),
-                        ("no-conn", net.tcp(4001, 80, ACK), 6, {}),
-                        ("director", net.tcp(4000, 80, SYN), 6,
-                         {"frame_src": server_mac("red"), "ttl": 60})):
-                    counting = Counting()
-                    domains.send("red", version, body, proto, **more)
-                    # What comes behind is forwarded, when all hooks have seen it.
-                    domains.wire("red", version, net.tcp(4000, 80, PSH | ACK, b"x"))
-                    grown = counting.grown()
-                    ok(grown == {reason: 1}, "IPv%d%s: a packet of a VRF that is passed "
-                       "to the stack is counted once as %s" %
-                       (version, ", marked" if marks else "", reason), grown)
-                director.clear()
-        net.run("ip", "netns", "exec", "director", "nft", "delete table inet counted",
-                check=False)
-    director.close()
-
-
-FAR = {4: ("198.51.100.7", "198.51.100.0/24", "10.77.0.%d", 24),
-       6: ("2001:db8:c::7", "2001:db8:c::/64", "fd77::%d", 64)}
-
-
-@contextlib.contextmanager
 def way_back(vrf):
     """A second device of a domain, by which the far clients are reached. No other
     domain has a route to them. The other end."""
