@@ -77,7 +77,8 @@ const char *endpoint_text(const struct endpoint *at, __u8 protocol,
 
 	if (numeric || !host_name(at, host))
 		address_text(at, host);
-	if (!numeric && at->port && !at->last_port)
+	/* The port of a fwmark service has no protocol, and is a label. */
+	if (!numeric && protocol && at->port && !at->last_port)
 		entry = getservbyport(htons(at->port), protocol_word(protocol));
 	if (at->last_port)
 		snprintf(port, sizeof(port), "%u-%u", at->port, at->last_port);
