@@ -252,6 +252,10 @@ def test_list_makes_nothing():
     with net.within("director"):
         sock = genl.Director()
         known = (until(lambda: devices_for_nobody() == 2), devices(sock))
+        # An event of a neighbour would look its route up.
+        for host in "ab":
+            net.ip("director", "neigh", "replace", net.addr(host), "lladdr",
+                   net.mac(host).hex(":"), "dev", "eth0", "nud", "permanent")
         # Whatever was looked up is not valid any more.
         net.ip("director", "route", "add", "10.9.0.0/16", "dev", "eth0")
         found = [devices_for_nobody() for _ in range(2)]
@@ -264,6 +268,8 @@ def test_list_makes_nothing():
        (by_root, after))
     sock.close()
     net.ip("director", "route", "del", "10.9.0.0/16", "dev", "eth0")
+    for host in "ab":
+        net.ip("director", "neigh", "del", net.addr(host), "dev", "eth0")
     net.lbctl("clear")
 
 
