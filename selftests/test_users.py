@@ -50,7 +50,9 @@ def test_connections():
     # Near a limit, further connections replace others.
     ok(CONN_MAX_USER * 7 // 8 <= held[0] <= CONN_MAX_USER,
        "a user's namespace gets conn_max_user connections", held)
-    ok(sum(held) <= CONN_MAX_ALL // 2 + INEXACT,
+    # The first ones were counted with memory that waited for a grace period.
+    waited = 3 * CONN_MAX_USER // 16
+    ok(sum(held) <= CONN_MAX_ALL // 2 + INEXACT + waited,
        "three of them get half of conn_max_all together", held)
     with net.within("director"):
         director = genl.Director()
