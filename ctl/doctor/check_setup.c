@@ -215,7 +215,7 @@ static void check_director_and_nic(void)
 	"{'family':'inet','local':'192.0.2.61','prefixlen':24},"              \
 	"{'family':'inet6','local':'2001:db8::61','prefixlen':64}]}" devices "]"
 #define VIP6 "{'family':'inet6','local':'2001:db8::63','prefixlen':128}"
-#define FILTER(value) "," "/proc/sys/net/ipv4/conf/all/rp_filter=" value     \
+#define FILTER(value) ",/proc/sys/net/ipv4/conf/all/rp_filter=" value         \
 	",/proc/sys/net/ipv4/conf/lbdr-ipip/rp_filter=1"                      \
 	",/proc/sys/net/ipv4/conf/lbdr-ip6tnl/rp_filter=1"                    \
 	",/proc/sys/net/ipv4/conf/lbdr-gre/rp_filter=1"

@@ -100,7 +100,8 @@ static void check_answers(void)
 	size = make_answer(&questions[1], 0x20001, 0x14, "\1\1\1\1", packet);
 	result(tunnel_answer(&probe, AF_INET6, packet, size) == &questions[1] &&
 	       questions[1].refused && questions[1].mss == 1220, "a RST is an answer");
-	questions[0].answered = questions[1].answered = false;
+	questions[0].answered = false;
+	questions[1].answered = false;
 	size = make_answer(&questions[0], 0x20001, 0x12, "\2\4\5\xa0", packet);
 	good = !tunnel_answer(&probe, AF_INET, packet, size);
 	size = make_answer(&questions[0], 0x10001, 0x10, "\2\4\5\xa0", packet);
@@ -110,7 +111,8 @@ static void check_answers(void)
 	result(good && !tunnel_answer(&probe, AF_INET, packet, size),
 	       "an answer to another question, an ACK and another address are none");
 	for (i = 0; i < ROUNDS; i++) {
-		questions[0].answered = questions[1].answered = false;
+		questions[0].answered = false;
+		questions[1].answered = false;
 		size = make_answer(&questions[i % 2], (i % 2 + 1) * 0x10000 + 1, 0x12,
 				   "\2\4\5\xa0", packet);
 		packet[rand() % size] = rand();
