@@ -22,9 +22,11 @@ def saved(*how):
 
 
 def restore(text, *how, check=True):
-    return subprocess.run([net.LBCTL, "-N", "director", *(how or ["restore"])],
-                          input=text, capture_output=True, text=True, check=check,
-                          timeout=120)
+    done = subprocess.run([net.LBCTL, "-N", "director", *(how or ["restore"])],
+                          input=text, capture_output=True, text=True, timeout=120)
+    if check and done.returncode:
+        raise AssertionError("%s: %s" % (how or "restore", done.stderr[-2000:]))
+    return done
 
 
 def random_tunnel(dice):
