@@ -16,7 +16,7 @@ import genl
 import ipvs
 import net
 from net import ACK, PSH, SYN, batch, ip, ok, until
-from test_tcp import Counting, mark_of, open_director
+from test_tcp import mark_of, open_director
 
 ADDR = {4: "10.66.0.%d", 6: "fd66::%d"}
 BITS = {4: (24, 32), 6: (64, 128)}
@@ -225,6 +225,11 @@ def test_counted_once():
     director.close()
 
 
+FAR = {4: ("198.51.100.7", "198.51.100.0/24", "10.77.0.%d", 24),
+       6: ("2001:db8:c::7", "2001:db8:c::/64", "fd77::%d", 64)}
+
+
+@contextlib.contextmanager
 def way_back(vrf):
     """A second device of a domain, by which the far clients are reached. No other
     domain has a route to them. The other end."""
