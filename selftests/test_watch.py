@@ -86,6 +86,20 @@ def complaints(fields, objects, unseen=()):
     return out
 
 
+# A server behind a router, by a tunnel with all options
+TUNNELED = ("-r", "10.9.0.2", "--tun", "gue:6080", "--tun-ttl", "9",
+            "--tun-source-prefix", "198.51.100.0/24")
+
+
+def hold(port):
+    """A service whose server has a tunnel, and that is held with its server."""
+    service = ("-t", "192.168.1.63:%d" % port)
+    lbctl("add-service", *service, "-s", "rr")
+    lbctl("add-server", *service, *TUNNELED)
+    lbctl("del-server", *service, "-r", "10.9.0.2", "--hold=600")
+    lbctl("del-service", *service, "--hold=600")
+
+
 def populate():
     """A configuration in which every field has a value somewhere."""
     lbctl("clear")
@@ -98,6 +112,8 @@ def populate():
     lbctl("add-server", "-t", "192.168.1.63:82", "--vrf", "red", "-r", A)
     for service in (("-t", "192.168.1.63:80"), ("-t", "192.168.1.63:8000-8099")):
         lbctl("add-server", *service, "-r", A)
+    lbctl("add-server", "-t", "192.168.1.63:80", *TUNNELED, "-w", "0")
+    hold(84)
     client = Tap("client")
     client.send(raw(4, tcp(7000, 80, SYN), src="192.168.1.200"))
     client.send(raw(4, tcp(7000, 8000, ACK), src="192.168.1.200"))
@@ -120,12 +136,14 @@ def test_json():
     ok(len(listings) >= 6, "the document has the listings", listings)
     for title in listings:
         # The doctor ends by 4 if it finds a problem; without one it prints the rest.
-        more = ["--verbose"] if title == "doctor -j" else []
-        plain = lbctl(*title.split(), *more, check=not more).stdout
+        doctor = title == "doctor -j"
+        plain = lbctl(*title.split(), *["--verbose"] * doctor, check=not doctor).stdout
         if title not in ("list -c -j", "list --rate -j", "doctor -j"):
             pretty = lbctl(*title.split(), "-p").stdout
             ok(json.loads(plain) == json.loads(pretty),
                "%s: -p changes the looks alone" % title)
+        if title == "list -j":
+            plain = lbctl(*title.split(), "--held").stdout
         wrong = complaints(document[title], json.loads(plain),
                            {"list -c -j": ["fwmark", "vrf"],
                             "conns -j": ["fwmark", "vrf"],
@@ -197,6 +215,12 @@ EVENTS = [
     ("service_added", "service added: TCP  192.168.1.63:8000-8099 mh (mh-port)"),
     ("server_added", "server added: TCP  192.168.1.63:8000-8099 -> "
      "192.168.1.62:8000-8099 weight 1 upper 5"),
+    ("service_added", "service added: TCP  192.168.1.63:84 rr"),
+    ("server_added", "server added: TCP  192.168.1.63:84 -> 10.9.0.2:84 weight 1 "
+     "tunnel gue:6080 ttl 9 source 198.51.100.0/24"),
+    ("server_removed", "server removed: TCP  192.168.1.63:84 -> 10.9.0.2:84 weight 1 "
+     "tunnel gue:6080 ttl 9 source 198.51.100.0/24 held 600"),
+    ("service_removed", "service removed: TCP  192.168.1.63:84 rr held 600"),
     ("service_removed", "service removed: FWM  7 IPv6 wlc persistent 300"),
     ("service_removed",
      "service removed: TCP  192.168.1.63:8000-8099 mh (mh-port)"),
@@ -231,6 +255,7 @@ def change(sock):
     some = ("-t", "192.168.1.63:8000-8099")
     lbctl("add-service", *some, "-s", "mh", "-b", "mh-port")
     lbctl("add-server", *some, "-r", A, "-x", "5")
+    hold(84)
     lbctl("clear")
 
 
