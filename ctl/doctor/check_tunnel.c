@@ -159,7 +159,7 @@ static const struct {
 	{ "a VIP that the kernel chooses as source",
 	  { .list = TUNNELED(FAR, IPIP), .tunnels = FAR " 1440",
 	    .routes = "[{'dst':'198.51.100.9','gateway':'192.0.2.1','dev':'eth0','prefsrc':'192.0.2.63','flags':[]}]" }, 4, "",
-	  { "  problem   source       192.0.2.63: the kernel chooses the VIP as source", "--tun-source ADDRESS\n" } },
+	  { "  problem   source       192.0.2.63: the tunnel's source is the VIP", "--tun-source ADDRESS\n" } },
 	{ "a path that is too narrow for IPv6",
 	  { .list = "[{'family':'ipv6','protocol':'tcp','address':'2001:db8::63','port':80,'servers':[{'address':'198.51.100.9','weight':1,'forward':'tunnel','draining':false,'ifindex':2,'tunnel':" IPIP "}]}]",
 	    .routes = "[{'dst':'198.51.100.9','gateway':'192.0.2.1','dev':'eth0','flags':[],'metrics':[{'mtu':1290}]}]", .tunnels = "" }, 4, "",

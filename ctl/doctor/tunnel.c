@@ -178,12 +178,12 @@ static void check_source(struct doctor *doctor, const struct server *server)
 	addr_text(&server->at, at);
 	if (address && route->source.family == AF_INET6)
 		fix(find(LEVEL_PROBLEM, "source", &route->source, &server->at,
-			 "the kernel chooses the VIP as source of the tunnel's packets, which the server drops as its own"),
+			 "the tunnel's source is the VIP: the server drops its packets"),
 		    "ip addr change %s/%u dev %s preferred_lft 0", vip, address->prefix,
 		    address->link->name);
 	else
 		hint(find(LEVEL_PROBLEM, "source", &route->source, &server->at,
-			  "the kernel chooses the VIP as source of the tunnel's packets, which the server drops as its own"),
+			  "the tunnel's source is the VIP: the server drops its packets"),
 		     "give the server a source: lbctl edit-server SERVICE -r %s --tun-source ADDRESS",
 		     at);
 }
