@@ -84,6 +84,7 @@
 #include "server.h"
 #include "service.h"
 #include "stats.h"
+#include "tunnel.h"
 
 /* Servers are often added in bulk, so the first attempt is delayed. */
 #define RESOLVE_MIN	(HZ / 10 ?: 1)
@@ -383,45 +384,6 @@ static void lbdr_peers_set_returns(struct lbdr_server *server)
 		WRITE_ONCE(server->returns, true);
 }
 
-/* As skb->dev, which in the second pass is the VRF. */
-static const struct net_device *lbdr_peers_dev(struct lbdr_net *ln,
-					       const struct sk_buff *skb)
-{
-	const struct net_device *dev = skb->dev;
-	int iif;
-
-	if (likely(!netif_is_l3_master(dev)))
-		return dev;
-	iif = skb->protocol == htons(ETH_P_IP) ? IPCB(skb)->iif : IP6CB(skb)->iif;
-	return dev_get_by_index_rcu(ln->net, iif) ?: dev;
-}
-
-/**
- * lbdr_peers_loops() - Check whether a packet must not be forwarded for its way
- * @ln: the namespace
- * @skb: the packet, from the network
- * @service: its service
- *
- * Context: rcu_read_lock() held.
- * Return: true if the packet arrived through a tunnel device, and the service does not
- * accept such packets.
- */
-bool lbdr_peers_loops(struct lbdr_net *ln, const struct sk_buff *skb,
-		      const struct lbdr_service *service)
-{
-	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
-		return false;
-	switch (lbdr_peers_dev(ln, skb)->type) {
-	case ARPHRD_TUNNEL:
-	case ARPHRD_TUNNEL6:
-	case ARPHRD_SIT:
-	case ARPHRD_IPGRE:
-	case ARPHRD_IP6GRE:
-		return true;
-	}
-	return false;
-}
-
 /**
  * lbdr_peers_ttl_ended() - Note that the TTL of a packet has ended
  * @ln: the namespace
@@ -444,7 +406,7 @@ void lbdr_peers_ttl_ended(struct lbdr_net *ln, const struct sk_buff *skb,
 
 	if (READ_ONCE(server->dead))
 		return;
-	if (lbdr_peers_loops(ln, skb, server->service)) {
+	if (lbdr_tunnel_loops(ln, skb, server->service)) {
 		lbdr_peers_set_returns(server);
 		return;
 	}
@@ -572,7 +534,7 @@ noinline bool lbdr_peers_returned(struct lbdr_net *ln, const struct sk_buff *skb
 	u8 seen = READ_ONCE(conn->ttl);
 	bool same;
 
-	if (unlikely(lbdr_peers_loops(ln, skb, conn->server->service))) {
+	if (unlikely(lbdr_tunnel_loops(ln, skb, conn->server->service))) {
 		lbdr_peers_set_returns(conn->server);
 		return true;
 	}

@@ -24,8 +24,6 @@ bool lbdr_peers_sent_by_any(const struct lbdr_net *ln, const struct sk_buff *skb
 struct lbdr_server *lbdr_peers_not_back(struct lbdr_net *ln,
 					const struct lbdr_service *service,
 					struct lbdr_server *server, u16 domain);
-bool lbdr_peers_loops(struct lbdr_net *ln, const struct sk_buff *skb,
-		      const struct lbdr_service *service);
 bool lbdr_peers_same_mac(const struct lbdr_conn *conn, const struct sk_buff *skb);
 void lbdr_peers_record(struct lbdr_conn *conn, const struct sk_buff *skb,
 		       const struct lbdr_flow *flow);

@@ -24,6 +24,7 @@
 #include "service.h"
 #include "state.h"
 #include "stats.h"
+#include "tunnel.h"
 
 /**
  * lbdr_schedule_bad_source() - Check for a source address that no client can have
@@ -257,7 +258,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_drop(ln, service, LBDR_PASS_LOCAL_CLIENT);
 		return NULL;
 	}
-	if (!flow->local && unlikely(lbdr_peers_loops(ln, skb, service))) {
+	if (!flow->local && unlikely(lbdr_tunnel_loops(ln, skb, service))) {
 		*verdict = lbdr_schedule_tunneled(ln, skb, service, flow);
 		return NULL;
 	}

@@ -11,11 +11,17 @@
  *
  * The family of the outer header is that of the server's address, which does not change.
  */
+#include <linux/if_arp.h>
+#include <linux/netdevice.h>
 #include <linux/slab.h>
 #include <net/gre.h>
 #include <net/gue.h>
+#include <net/ip.h>
 #include <net/ipv6.h>
+#include <net/l3mdev.h>
 
+#include "lbdr.h"
+#include "service.h"
 #include "tunnel.h"
 
 static u32 lbdr_tunnel_shim_len(const struct lbdr_tunnel_settings *settings)
@@ -120,4 +126,43 @@ bool lbdr_tunnel_settings_equal(const struct lbdr_tunnel_settings *a,
 	BUILD_BUG_ON(sizeof(*a) != sizeof(union nf_inet_addr) + 8);
 
 	return !memcmp(a, b, sizeof(*a));
+}
+
+/* As skb->dev, which in the second pass is the VRF. */
+static const struct net_device *lbdr_tunnel_dev(struct lbdr_net *ln,
+						const struct sk_buff *skb)
+{
+	const struct net_device *dev = skb->dev;
+	int iif;
+
+	if (likely(!netif_is_l3_master(dev)))
+		return dev;
+	iif = skb->protocol == htons(ETH_P_IP) ? IPCB(skb)->iif : IP6CB(skb)->iif;
+	return dev_get_by_index_rcu(ln->net, iif) ?: dev;
+}
+
+/**
+ * lbdr_tunnel_loops() - Check whether a packet must not be forwarded for its way
+ * @ln: the namespace
+ * @skb: the packet, from the network
+ * @service: its service
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true if the packet arrived through a tunnel device, and the service does not
+ * accept such packets.
+ */
+bool lbdr_tunnel_loops(struct lbdr_net *ln, const struct sk_buff *skb,
+		       const struct lbdr_service *service)
+{
+	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
+		return false;
+	switch (lbdr_tunnel_dev(ln, skb)->type) {
+	case ARPHRD_TUNNEL:
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_SIT:
+	case ARPHRD_IPGRE:
+	case ARPHRD_IP6GRE:
+		return true;
+	}
+	return false;
 }

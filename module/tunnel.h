@@ -10,6 +10,9 @@
 
 #include "flow.h"
 
+struct lbdr_net;
+struct lbdr_service;
+
 /**
  * struct lbdr_tunnel_settings - settings of a tunnel
  * @source: source address of the outer header; used if @prefix is not 0
@@ -57,6 +60,8 @@ void lbdr_tunnel_init(struct lbdr_server_tunnel *tunnel,
 		      enum lbdr_family outer);
 bool lbdr_tunnel_settings_equal(const struct lbdr_tunnel_settings *a,
 				const struct lbdr_tunnel_settings *b);
+bool lbdr_tunnel_loops(struct lbdr_net *ln, const struct sk_buff *skb,
+		       const struct lbdr_service *service);
 
 /**
  * lbdr_tunnel_mtu() - Get the largest packet that a tunnel carries unfragmented
