@@ -81,7 +81,7 @@ void run_line(const char *name, const char *line, struct run *run);
 void run_free(struct run *run);
 int run_quiet(const char *line);
 
-/* check_messages.c: a message as the kernel sends it, by the name of its kind. */
+/* samples.c: a message as the kernel sends it, by the name of its kind. */
 #define MESSAGE_ROOM 2048
 
 const struct nlmsghdr *message_make(const char *name, __u8 command,
