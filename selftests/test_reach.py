@@ -70,9 +70,9 @@ def test_back():
         got = fates(wire, version)
         ok(got == [0] * 24 and conns_of(director, key, ghost) == 0,
            "IPv%d, mh: the other server gets all clients" % version, got)
-        answer = lbctl("trace", "-n", "-t",
-                       ("%s:80" if version == 4 else "[%s]:80") % VIPS[version][0],
-                       "--client", net.addr("client", version)).stdout
+        form = "%s:80" if version == 4 else "[%s]:80"
+        answer = lbctl("trace", "-n", "-t", form % VIPS[version][0],
+                       "--client", form % net.addr("client", version)).stdout
         ok("servers      2: 1 open, 1 unreachable\n" in answer,
            "IPv%d: lbctl trace says so" % version, answer)
         ip("client", "addr", "add", "%s/%d" % (ghost, 32 if version == 4 else 128),
