@@ -54,6 +54,8 @@ static void want_service(struct wanted *wanted, const struct request *req,
 		service->flags |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
 	if (req->settings.accept_tunneled)
 		service->flags |= LBDR_SERVICE_FLAG_ACCEPT_TUNNELED;
+	if (req->settings.skip_unreachable)
+		service->flags |= LBDR_SERVICE_FLAG_SKIP_UNREACHABLE;
 	service->persist = req->settings.persist_text ? req->settings.persist : 0;
 	service->prefix = req->service.at.family == AF_INET ? 32 : 128;
 	if (req->settings.netmask_text)

@@ -280,6 +280,7 @@ static bool read_server(const struct nlattr **attrs, struct server *server)
 	server->inactive = mnl_attr_get_u32(attrs[LBDR_A_SERVER_INACTIVE]);
 	server->persistent = mnl_attr_get_u32(attrs[LBDR_A_SERVER_PERSISTENT]);
 	server->overloaded = attrs[LBDR_A_SERVER_OVERLOADED];
+	server->unreachable = attrs[LBDR_A_SERVER_UNREACHABLE];
 	server->draining = attrs[LBDR_A_SERVER_DRAIN];
 	server->hold = read_hold(attrs[LBDR_A_SERVER_HOLD]);
 	/* Of a range only the first port is reported. */
@@ -397,6 +398,7 @@ static bool read_traced(const struct nlattr **attrs, struct trace *trace)
 	    !attrs[LBDR_A_TRACE_PERSIST] || !attrs[LBDR_A_TRACE_SERVERS] ||
 	    !attrs[LBDR_A_TRACE_OPEN] || !attrs[LBDR_A_TRACE_QUIESCED] ||
 	    !attrs[LBDR_A_TRACE_DRAINING] || !attrs[LBDR_A_TRACE_OVERLOADED] ||
+	    !attrs[LBDR_A_TRACE_UNREACHABLE] ||
 	    !read_nested_server(attrs[LBDR_A_TRACE_REMEMBERED],
 				&trace->remembered) ||
 	    !read_nested_server(attrs[LBDR_A_TRACE_FIRST], &trace->first) ||
@@ -408,6 +410,7 @@ static bool read_traced(const struct nlattr **attrs, struct trace *trace)
 	trace->quiesced = mnl_attr_get_u32(attrs[LBDR_A_TRACE_QUIESCED]);
 	trace->draining = mnl_attr_get_u32(attrs[LBDR_A_TRACE_DRAINING]);
 	trace->overloaded = mnl_attr_get_u32(attrs[LBDR_A_TRACE_OVERLOADED]);
+	trace->unreachable = mnl_attr_get_u32(attrs[LBDR_A_TRACE_UNREACHABLE]);
 	return true;
 }
 

@@ -108,6 +108,8 @@ static void print_own_settings(const struct service *service)
 		printf(" expire-quiescent");
 	if (service->flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
 		printf(" accept-tunneled");
+	if (service->flags & LBDR_SERVICE_FLAG_SKIP_UNREACHABLE)
+		printf(" skip-unreachable");
 	if (*timeouts_text(&service->timeouts, text))
 		printf(" timeouts %s", text);
 }
@@ -231,12 +233,13 @@ json_t *server_json(const struct server *server)
 			   "forward", forward_word(server->forward),
 			   "tunnel", tunnel_json(&server->tunnel));
 	settings_members(object, server);
-	rest = json_pack("{s:I, s:I, s:I, s:b, s:b, s:o, s:o, s:o}",
+	rest = json_pack("{s:I, s:I, s:I, s:b, s:b, s:b, s:o, s:o, s:o}",
 			 "active_connections", (json_int_t)server->active,
 			 "inactive_connections", (json_int_t)server->inactive,
 			 "persistent_connections",
 			 (json_int_t)server->persistent,
 			 "overloaded", server->overloaded,
+			 "unreachable", server->unreachable,
 			 "draining", server->draining,
 			 "held_s", hold_json(server->hold),
 			 "ifindex", server->ifindex ?
@@ -283,7 +286,7 @@ json_t *key_json(const struct service_key *key)
 
 json_t *settings_json(const struct service *service)
 {
-	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:b, s:I, s:i, s:b, s:b, s:o, s:o}",
+	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:b, s:I, s:i, s:b, s:b, s:b, s:o, s:o}",
 			 "scheduler", service->scheduler,
 			 "sched_flags", flags_json(service),
 			 "mh_size", service->mh_size ?
@@ -301,6 +304,9 @@ json_t *settings_json(const struct service *service)
 			 "accept_tunneled",
 			 !!(service->flags &
 			    LBDR_SERVICE_FLAG_ACCEPT_TUNNELED),
+			 "skip_unreachable",
+			 !!(service->flags &
+			    LBDR_SERVICE_FLAG_SKIP_UNREACHABLE),
 			 "timeouts_s", timeouts_json(&service->timeouts),
 			 "held_s", hold_json(service->hold));
 }

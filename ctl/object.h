@@ -95,6 +95,7 @@ struct server {
 	__u32 inactive;
 	__u32 persistent;
 	bool overloaded;
+	bool unreachable;
 	bool draining;
 	__u32 hold;		/* seconds until a held one is removed, else 0 */
 	struct counters stats;
@@ -152,6 +153,7 @@ struct trace {
 	__u32 quiesced;
 	__u32 draining;
 	__u32 overloaded;
+	__u32 unreachable;
 };
 
 /* Devices whose packets the module takes at ingress, at most. */

@@ -149,6 +149,10 @@ static int read_settings(struct request *req)
 	    parse_yes("--accept-tunneled", args->tunneled_text,
 		      &args->accept_tunneled))
 		return -1;
+	if (args->skip_text &&
+	    parse_yes("--skip-unreachable", args->skip_text,
+		      &args->skip_unreachable))
+		return -1;
 	if (args->timeouts_text &&
 	    parse_timeouts(args->timeouts_text, &req->director.timeouts))
 		return -1;

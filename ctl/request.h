@@ -29,6 +29,7 @@ struct service_args {
 	const char *netmask_text;
 	const char *quiescent_text;
 	const char *tunneled_text;
+	const char *skip_text;
 	const char *timeouts_text;
 	bool one_packet;
 	bool no_one_packet;
@@ -41,6 +42,7 @@ struct service_args {
 	__u8 prefix;
 	bool expire_quiescent;
 	bool accept_tunneled;
+	bool skip_unreachable;
 };
 
 /* A server's tunnel. */

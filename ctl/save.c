@@ -126,6 +126,10 @@ void save_options(FILE *out, const struct service *is,
 		fprintf(out, " --accept-tunneled %s",
 			want->flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED ?
 			"yes" : "no");
+	if (flags & LBDR_SERVICE_FLAG_SKIP_UNREACHABLE)
+		fprintf(out, " --skip-unreachable %s",
+			want->flags & LBDR_SERVICE_FLAG_SKIP_UNREACHABLE ?
+			"yes" : "no");
 	save_timeouts(out, is, want);
 }
 

@@ -62,6 +62,10 @@ static void put_flags(struct nlmsghdr *nlh, const struct request *req)
 		mask |= LBDR_SERVICE_FLAG_ACCEPT_TUNNELED;
 	if (req->settings.tunneled_text && req->settings.accept_tunneled)
 		flags |= LBDR_SERVICE_FLAG_ACCEPT_TUNNELED;
+	if (req->settings.skip_text)
+		mask |= LBDR_SERVICE_FLAG_SKIP_UNREACHABLE;
+	if (req->settings.skip_text && req->settings.skip_unreachable)
+		flags |= LBDR_SERVICE_FLAG_SKIP_UNREACHABLE;
 	if (!mask)
 		return;
 	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS, flags);

@@ -88,7 +88,9 @@ static const char *server_state(const struct server *server)
 		return "draining";
 	if (!server->weight)
 		return "quiesced";
-	return server->overloaded ? "overloaded" : "open";
+	if (server->overloaded)
+		return "overloaded";
+	return server->unreachable ? "unreachable" : "open";
 }
 
 static bool there(const struct server *server)
@@ -199,6 +201,8 @@ static void print_tally(const struct trace *trace)
 		printf(", %u draining", trace->draining);
 	if (trace->overloaded)
 		printf(", %u overloaded", trace->overloaded);
+	if (trace->unreachable)
+		printf(", %u unreachable", trace->unreachable);
 	putchar('\n');
 }
 
@@ -309,12 +313,13 @@ static json_t *packet_json(const struct request *req)
 
 static json_t *tally_json(const struct trace *trace)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "all", (json_int_t)trace->servers,
 			 "open", (json_int_t)trace->open,
 			 "quiesced", (json_int_t)trace->quiesced,
 			 "draining", (json_int_t)trace->draining,
-			 "overloaded", (json_int_t)trace->overloaded);
+			 "overloaded", (json_int_t)trace->overloaded,
+			 "unreachable", (json_int_t)trace->unreachable);
 }
 
 static json_t *conn_part_json(const struct trace *trace)

@@ -22,6 +22,7 @@ enum closed {
 	CLOSED_QUIESCED,	/* weight 0 after the pool is built */
 	CLOSED_OVERLOADED,
 	CLOSED_DEAD,		/* removed after the pool is built */
+	CLOSED_SKIPPED,		/* unreachable after the pool is built */
 	CLOSED_WAYS
 };
 
@@ -33,6 +34,8 @@ static void closed_after(struct lbdr_server *server, enum closed way)
 		server->overloaded = true;
 	else if (way == CLOSED_DEAD)
 		server->dead = true;
+	else if (way == CLOSED_SKIPPED)
+		server->skipped = true;
 }
 
 static u32 random_flags(const struct lbdr_sched_ops *ops, struct rnd_state *rnd)

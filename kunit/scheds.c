@@ -177,6 +177,7 @@ struct lbdr_server *scheds_add(struct scheds *s, u32 weight)
 	server->number = s->n;
 	server->dead = false;
 	server->overloaded = false;
+	server->skipped = false;
 	server->weight = weight;
 	atomic_set(&server->active, 0);
 	atomic_set(&server->inactive, 0);

@@ -91,7 +91,8 @@ static inline bool scheds_is_open(const struct scheds *s, u32 index)
 {
 	const struct lbdr_server *server = &s->servers[index];
 
-	return server->weight > 0 && !server->overloaded && !server->dead;
+	return server->weight > 0 && !server->overloaded && !server->dead &&
+	       !server->skipped;
 }
 
 #endif /* _LBDR_KUNIT_SCHEDS_H */

@@ -27,6 +27,7 @@
 #include "hook.h"
 #include "limit.h"
 #include "range.h"
+#include "reach.h"
 #include "sched.h"
 #include "vip.h"
 
@@ -233,7 +234,8 @@ static u32 lbdr_staged_weight(const struct lbdr_staged_service *staged,
 	struct lbdr_server_settings settings;
 
 	lbdr_staged_settings(staged, entry, &settings);
-	return settings.drain || settings.hold ? 0 : settings.weight;
+	return settings.drain || settings.hold ||
+	       lbdr_reach_skips(entry->server) ? 0 : settings.weight;
 }
 
 static int lbdr_staged_build_pool(struct lbdr_config *config,

@@ -119,6 +119,9 @@ enum lbdr_hook {
  *	long enough
  * @lro: disables LRO on the devices of the namespace
  * @peers_work: resolves next hops whose MAC is unknown
+ * @reach_work: looks for servers whose neighbour has failed, see reach.c
+ * @reach: there may be services with the flag skip-unreachable; WRITE_ONCE() under
+ *	@config
  * @peers_delay: jiffies until the next attempt of @peers_work
  * @generation: incremented by every change, so dumps detect changes; @lock
  * @n_changes: @generation in 64 bits, which never wraps; @config and @lock
@@ -181,6 +184,8 @@ struct lbdr_net {
 	struct work_struct	lro;
 	struct delayed_work	peers_work;
 	unsigned long		peers_delay;
+	struct delayed_work	reach_work;
+	bool			reach;
 	u32			generation;
 	u64			n_changes;
 	bool			publishing;

@@ -31,6 +31,7 @@
 #include "nexthop.h"
 #include "peers.h"
 #include "pool.h"
+#include "reach.h"
 #include "reclaim.h"
 #include "service.h"
 #include "stats.h"
@@ -102,6 +103,7 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 	lbdr_hold_net_init(ln);
 	lbdr_device_net_init(ln);
 	lbdr_peers_net_init(ln);
+	lbdr_reach_net_init(ln);
 	ln->drops = __alloc_percpu_gfp(LBDR_DROPS * sizeof(u64), sizeof(u64),
 				       GFP_KERNEL_ACCOUNT);
 	if (!ln->drops)
@@ -132,6 +134,7 @@ static void __net_exit lbdr_net_ops_exit(struct net *net)
 
 	/* Until now a device's event could queue it again. */
 	lbdr_peers_net_exit(ln);
+	lbdr_reach_net_exit(ln);
 	if (!ln->stopped) {
 		lbdr_service_table_exit(ln);
 		lbdr_conn_table_exit(ln);
@@ -167,6 +170,7 @@ static void __net_exit lbdr_net_stop_exit_batch(struct list_head *nets)
 		lbdr_device_net_exit(lbdr_net(net));
 		lbdr_ingress_net_exit(lbdr_net(net));
 		lbdr_peers_net_exit(lbdr_net(net));
+		lbdr_reach_net_exit(lbdr_net(net));
 		lbdr_drain_net_exit(lbdr_net(net));
 		lbdr_pool_net_exit(lbdr_net(net));
 		lbdr_service_table_exit(lbdr_net(net));

@@ -356,6 +356,8 @@ int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
 			lbdr_server_persistent(server)) ||
 	    (READ_ONCE(server->overloaded) &&
 	     nla_put_flag(msg, LBDR_A_SERVER_OVERLOADED)) ||
+	    (server->unreachable &&
+	     nla_put_flag(msg, LBDR_A_SERVER_UNREACHABLE)) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVER_STATS, &counts) ||
 	    lbdr_nl_put_route(msg, server, lookup) ||
 	    lbdr_nl_put_tunnel(msg, server->family, &settings.tunnel))

@@ -176,7 +176,7 @@ static int lbdr_nl_put_sched(struct sk_buff *msg,
 static int lbdr_nl_put_server_counts(struct sk_buff *msg,
 				     const struct lbdr_service *service)
 {
-	u32 open = 0, quiesced = 0, draining = 0, overloaded = 0;
+	u32 open = 0, quiesced = 0, draining = 0, overloaded = 0, skipped = 0;
 	const struct lbdr_server *server;
 
 	list_for_each_entry(server, &service->servers, list) {
@@ -188,6 +188,8 @@ static int lbdr_nl_put_server_counts(struct sk_buff *msg,
 			quiesced++;
 		else if (READ_ONCE(server->overloaded))
 			overloaded++;
+		else if (server->skipped)
+			skipped++;
 		else
 			open++;
 	}
@@ -196,7 +198,8 @@ static int lbdr_nl_put_server_counts(struct sk_buff *msg,
 	       nla_put_u32(msg, LBDR_A_TRACE_OPEN, open) ||
 	       nla_put_u32(msg, LBDR_A_TRACE_QUIESCED, quiesced) ||
 	       nla_put_u32(msg, LBDR_A_TRACE_DRAINING, draining) ||
-	       nla_put_u32(msg, LBDR_A_TRACE_OVERLOADED, overloaded);
+	       nla_put_u32(msg, LBDR_A_TRACE_OVERLOADED, overloaded) ||
+	       nla_put_u32(msg, LBDR_A_TRACE_UNREACHABLE, skipped);
 }
 
 static int lbdr_nl_fill_trace(struct sk_buff *msg, const struct lbdr_net *ln,

@@ -74,6 +74,8 @@ struct lbdr_nexthop_key {
  * @pmtu: learned PMTU, for tunnels, or 0; WRITE_ONCE() by packets
  * @pmtu_expires: jiffies until which @pmtu is valid; WRITE_ONCE() by packets
  * @waiting: packets that wait for the neighbour to be resolved; atomic
+ * @failed_at: jiffies when the resolution of the neighbour failed, 0 if it has not failed
+ *	or the neighbour was valid since; WRITE_ONCE(), see reach.c
  * @mac_node: in lbdr_nexthops.macs while @mac is not 0; RCU, changed under
  *	lbdr_nexthops.lock
  * @dev_node: in lbdr_nexthops.devs by the device of @route; lbdr_nexthops.lock
@@ -94,6 +96,7 @@ struct lbdr_nexthop {
 	u32			pmtu;
 	atomic_t		waiting;
 	unsigned long		pmtu_expires;
+	unsigned long		failed_at;
 	struct hlist_node	mac_node;
 	struct hlist_node	dev_node;
 	struct list_head	siblings;

@@ -81,6 +81,7 @@
 #include "nexthop.h"
 #include "peers.h"
 #include "pool.h"
+#include "reach.h"
 #include "server.h"
 #include "service.h"
 #include "stats.h"
@@ -150,13 +151,33 @@ void lbdr_peers_update_nexthop(struct lbdr_nexthop *nexthop,
 	spin_unlock_bh(&nexthops->lock);
 }
 
-/*
- * Starts the resolution of a next hop's neighbour. No neighbour is created if the table
- * has gc_thresh1 entries: the kernel's garbage collection might remove neighbours that
- * are in use.
+/**
+ * lbdr_peers_nud_state() - Get the state of a next hop's neighbour
+ * @nexthop: the next hop
+ * @dev: device of its route
+ *
+ * Context: rcu_read_lock() held.
+ * Return: NUD_...; NUD_NONE if there is no neighbour.
  */
-static void lbdr_peers_probe(const struct lbdr_nexthop *nexthop,
-			     struct net_device *dev)
+u8 lbdr_peers_nud_state(const struct lbdr_nexthop *nexthop, struct net_device *dev)
+{
+	struct neighbour *neigh = lbdr_peers_neigh(nexthop, dev);
+
+	return neigh ? READ_ONCE(neigh->nud_state) : NUD_NONE;
+}
+
+/**
+ * lbdr_peers_probe() - Start the resolution of a next hop's neighbour
+ * @nexthop: the next hop
+ * @dev: device of its route
+ *
+ * No neighbour is created if the table has gc_thresh1 entries: the kernel's garbage
+ * collection might remove neighbours that are in use.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: false if there is no neighbour and none was created.
+ */
+bool lbdr_peers_probe(const struct lbdr_nexthop *nexthop, struct net_device *dev)
 {
 	struct neigh_table *table = nexthop->key.family == LBDR_V4 ? &arp_tbl :
 								     &nd_tbl;
@@ -164,11 +185,14 @@ static void lbdr_peers_probe(const struct lbdr_nexthop *nexthop,
 
 	if (!neigh) {
 		if (atomic_read(&table->entries) >= READ_ONCE(table->gc_thresh1))
-			return;
+			return false;
 		neigh = __neigh_create(table, &nexthop->key.addr, dev, false);
 	}
-	if (!IS_ERR(neigh) && !(READ_ONCE(neigh->nud_state) & NUD_VALID))
+	if (IS_ERR(neigh))
+		return false;
+	if (!(READ_ONCE(neigh->nud_state) & NUD_VALID))
 		neigh_event_send(neigh, NULL);
+	return true;
 }
 
 /* Returns true if the next hop is unresolved and needs another attempt. */
@@ -714,8 +738,10 @@ static int lbdr_peers_event(struct notifier_block *nb, unsigned long event,
 					 lbdr_peers_neigh_mac(neigh, neigh->dev)))
 		lbdr_peers_update_nexthop(first, lbdr_nexthop_route(first));
 	nexthop = first ? lbdr_peers_of_neigh(ln, family, neigh) : NULL;
-	if (nexthop)
+	if (nexthop) {
 		lbdr_peers_waited(nexthop, neigh);
+		lbdr_reach_event(ln, nexthop, neigh);
+	}
 	rcu_read_unlock();
 	return NOTIFY_DONE;
 }

@@ -36,6 +36,8 @@ bool lbdr_peers_local(struct net *net, const struct net_device *dev,
 unsigned int lbdr_peers_verdict(struct lbdr_net *ln, struct sk_buff *skb,
 				const struct lbdr_flow *flow,
 				struct lbdr_service *service);
+u8 lbdr_peers_nud_state(const struct lbdr_nexthop *nexthop, struct net_device *dev);
+bool lbdr_peers_probe(const struct lbdr_nexthop *nexthop, struct net_device *dev);
 void lbdr_peers_wait(struct lbdr_net *ln, const struct neighbour *neigh);
 void lbdr_peers_update_nexthop(struct lbdr_nexthop *nexthop,
 			       const struct lbdr_route *route);

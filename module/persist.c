@@ -70,13 +70,13 @@ static void lbdr_persist_flow(const struct lbdr_service *service,
 
 /*
  * A quiesced server (weight 0) keeps its persistent clients unless the service has
- * expire-quiescent set. A draining server does not keep them.
+ * expire-quiescent set. A server that drains or is skipped does not keep them.
  */
 static __always_inline bool
 lbdr_persist_usable(const struct lbdr_service *service,
 		    const struct lbdr_server *server)
 {
-	if (READ_ONCE(server->draining))
+	if (READ_ONCE(server->draining) || READ_ONCE(server->skipped))
 		return false;
 	return READ_ONCE(server->weight) ||
 	       !(READ_ONCE(service->settings.flags) &

@@ -23,6 +23,7 @@
 #include "flow.h"
 #include "lbdr.h"
 #include "pool.h"
+#include "reach.h"
 #include "sched.h"
 #include "server.h"
 #include "service.h"
@@ -69,7 +70,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_free_rcu);
  * @sched: the scheduler that will read it
  * @state: state of that scheduler for the service, or NULL
  * @servers: all servers of the service with the weights that they are to have,
- *	0 for those that drain or are held
+ *	0 for those that drain, are held or are skipped
  * @n: number of @servers
  *
  * Context: process, may sleep; lbdr_net.config held.
@@ -199,6 +200,7 @@ void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
 				  lockdep_is_held(&ln->lock));
 	if (old)
 		lbdr_pool_free_rcu(old);
+	lbdr_reach_update(ln, service);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_publish);
 
@@ -216,13 +218,38 @@ static struct lbdr_pool *lbdr_pool_rebuild(struct lbdr_service *service)
 		return ERR_PTR(-ENOMEM);
 	list_for_each_entry(server, &service->servers, list) {
 		servers[n].server = server;
-		servers[n++].weight = server->draining || server->held ?
+		servers[n++].weight = server->draining || server->held ||
+				      lbdr_reach_skips(server) ?
 				      0 : server->weight;
 	}
 	pool = lbdr_pool_make(service, &service->sched, service->sched_state,
 			      servers, n);
 	kvfree(servers);
 	return pool;
+}
+
+/**
+ * lbdr_pool_update() - Build and publish the pool of a service again
+ * @ln: the namespace
+ * @service: the service
+ *
+ * Leaves it to the work item if the pool may wait, or without memory.
+ *
+ * Context: process, lbdr_net.config held.
+ */
+void lbdr_pool_update(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	struct lbdr_pool *pool = NULL;
+
+	if (!lbdr_pool_may_wait(service))
+		pool = lbdr_pool_rebuild(service);
+	if (IS_ERR_OR_NULL(pool)) {
+		lbdr_pool_wait(ln, service);
+		return;
+	}
+	lbdr_lock(ln);
+	lbdr_pool_publish(ln, service, pool);
+	lbdr_unlock(ln);
 }
 
 static void lbdr_pool_work(struct work_struct *work)

@@ -25,7 +25,7 @@ struct lbdr_pool_entry {
  * struct lbdr_pool_config - the configuration that a pool is built from
  * @service: the service
  * @servers: all its servers in the order of adding, including those of weight 0;
- *	a draining or held server has weight 0 here
+ *	a draining, held or skipped server has weight 0 here
  * @n: number of servers
  */
 struct lbdr_pool_config {
@@ -70,6 +70,7 @@ bool lbdr_pool_is_current(const struct lbdr_service *service,
 			  const struct lbdr_pool_entry *servers, u32 n);
 bool lbdr_pool_may_wait(const struct lbdr_service *service);
 void lbdr_pool_wait(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_pool_update(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
 		       struct lbdr_pool *pool);
 void lbdr_pool_free_rcu(struct lbdr_pool *pool);

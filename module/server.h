@@ -56,8 +56,12 @@ struct lbdr_server_settings {
  * @drain_seen: it was draining before the last grace period; lbdr_net.lock
  * @hold_until: jiffies at which it is removed while @held; lbdr_net.lock
  * @keep: used while a transaction is published; lbdr_net.config
+ * @failed: its neighbour has failed, see reach.c; lbdr_net.config
  * @port: &lbdr_server_settings.port; WRITE_ONCE() under lbdr_net.lock
  * @overloaded: has reached @upper; WRITE_ONCE() under @lock
+ * @skipped: gets no new connections since it is unreachable, see reach.c; WRITE_ONCE()
+ *	under lbdr_net.lock
+ * @unreachable: &lbdr_server.failed for those who list servers; lbdr_net.lock
  * @number: from 1 on, in the order of adding to the service; lbdr_net.config
  * @weight: WRITE_ONCE() under lbdr_net.lock. Schedulers read the copy in the
  *	pool, and of this one only whether it is 0
@@ -95,6 +99,8 @@ struct lbdr_server {
 	};
 	bool				draining;
 	bool				overloaded;
+	bool				skipped;
+	bool				unreachable;
 	u32				weight;
 	u32				upper;
 	struct lbdr_net			*ln;
@@ -103,6 +109,7 @@ struct lbdr_server {
 	u32				number;
 	bool				drain_seen;
 	bool				keep;
+	bool				failed;
 	__be16				port;
 	unsigned long			hold_until;
 	struct lbdr_counts		zero;
@@ -199,7 +206,8 @@ static inline bool lbdr_server_reachable(const struct lbdr_server *server,
 static inline bool lbdr_server_open(const struct lbdr_server *server)
 {
 	return READ_ONCE(server->weight) && !READ_ONCE(server->overloaded) &&
-	       !READ_ONCE(server->draining) && !lbdr_server_gone(server);
+	       !READ_ONCE(server->draining) && !READ_ONCE(server->skipped) &&
+	       !lbdr_server_gone(server);
 }
 
 static inline void lbdr_server_get(struct lbdr_server *server)

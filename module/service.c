@@ -31,6 +31,7 @@
 #include "limit.h"
 #include "pool.h"
 #include "range.h"
+#include "reach.h"
 #include "sched.h"
 #include "server.h"
 #include "service.h"
@@ -623,6 +624,7 @@ void lbdr_service_set(struct lbdr_service *service,
 	WRITE_ONCE(to->persist, settings->persist);
 	for (state = 0; state < LBDR_CONN_STATES; state++)
 		WRITE_ONCE(to->timeout[state], settings->timeout[state]);
+	lbdr_reach_update(service->ln, service);
 }
 
 /**

@@ -100,6 +100,8 @@ struct lbdr_service_settings {
  *	packets reach it through the pool
  * @stale: in lbdr_net.stale while @pool is older than the servers;
  *	lbdr_net.config
+ * @watched: &lbdr_server.failed of its servers may be set, see reach.c; lbdr_net.config
+ * @skipping: its failed servers get no new connections; lbdr_net.config
  * @pool_built: jiffies when @pool was published; lbdr_net.config
  * @servers: all servers in the order of adding; changed under lbdr_net.config
  *	and lbdr_net.lock, read under either
@@ -135,6 +137,8 @@ struct lbdr_service {
 	struct lbdr_sched		sched;
 	void				*sched_state;
 	struct list_head		stale;
+	bool				watched;
+	bool				skipping;
 	unsigned long			pool_built;
 	struct list_head		servers;
 	u32				n_servers;

@@ -25,7 +25,7 @@ NESTED = 0x8000
  SERVER_PERSISTENT, SERVER_OVERLOADED, SERVER_STATS, SERVER_IFINDEX,
  SERVER_BATCH, SERVER_HOLD, SERVER_WITH_HELD, SERVER_TUNNEL, SERVER_TUNNEL_PORT,
  SERVER_TUNNEL_FLAGS, SERVER_TUNNEL_FLAGS_MASK, SERVER_TUNNEL_TTL, SERVER_TUNNEL_DF,
- SERVER_TUNNEL_SOURCE, SERVER_TUNNEL_SOURCE_PREFIX) = range(1, 26)
+ SERVER_TUNNEL_SOURCE, SERVER_TUNNEL_SOURCE_PREFIX, SERVER_UNREACHABLE) = range(1, 27)
 (INFO_VERSION, INFO_SERVICES, INFO_CONNS, INFO_CONN_MAX, INFO_DROP, INFO_TIMEOUT,
  INFO_ENTRY, INFO_DEVICE, INFO_BATCH) = range(1, 10)
 SCHED_NAME = 1
@@ -41,7 +41,7 @@ BATCH_COMMANDS, BATCH_ID = 1, 2
  TRACE_STATE, TRACE_EXPIRES, TRACE_OVER, TRACE_REMEMBERED,
  TRACE_REMEMBERED_EXPIRES, TRACE_SCHEDULER, TRACE_RANDOM, TRACE_HASHES_PORT,
  TRACE_FIRST, TRACE_SERVER, TRACE_KEEP, TRACE_SERVERS, TRACE_OPEN, TRACE_QUIESCED,
- TRACE_DRAINING, TRACE_OVERLOADED, TRACE_VRF) = range(1, 33)
+ TRACE_DRAINING, TRACE_OVERLOADED, TRACE_VRF, TRACE_UNREACHABLE) = range(1, 34)
 
 
 def attr(kind, value):
@@ -216,7 +216,7 @@ STATES = ("none", "syn-recv", "established", "fin-wait", "time-wait", "close",
           "udp", "sctp-init", "sctp-established", "sctp-shutdown", "sctp-closed",
           "template")
 STRAYS = ("pass", "drop", "reset", "schedule")
-ONE_PACKET, EXPIRE_QUIESCENT = 1, 2
+ONE_PACKET, EXPIRE_QUIESCENT, SKIP_UNREACHABLE = 1, 2, 8
 
 Conn = namedtuple("Conn", "protocol client cport vip vport server state expires")
 
@@ -398,6 +398,7 @@ class Director(Genl):
                 "inactive": number(row[SERVER_INACTIVE]),
                 "persistent": number(row[SERVER_PERSISTENT]),
                 "overloaded": SERVER_OVERLOADED in row,
+                "unreachable": SERVER_UNREACHABLE in row,
                 "draining": SERVER_DRAIN in row,
                 "conns": number(stats[2]), "packets": number(stats[3]),
                 "bytes": number(stats[4]),

@@ -114,9 +114,9 @@ WRONG_SERVICES = [
      errno.ERANGE),
     ("a VRF of 16 letters", k(more=attr(genl.VRF, b"r" * 16 + b"\0")),
      errno.EINVAL),
-    ("an option that does not exist", k(more=u32(genl.FLAGS, 8)), errno.EINVAL),
-    ("such an option, picked out", k(more=u32(genl.FLAGS, 8) +
-                                     u32(genl.FLAGS_MASK, 8)), errno.EINVAL),
+    ("an option that does not exist", k(more=u32(genl.FLAGS, 16)), errno.EINVAL),
+    ("such an option, picked out", k(more=u32(genl.FLAGS, 16) +
+                                     u32(genl.FLAGS_MASK, 16)), errno.EINVAL),
     ("single packets of TCP", k(more=u32(genl.FLAGS, 1)), errno.EINVAL),
     ("persistence beyond its limit", k(more=u32(genl.PERSIST, 2000001)),
      errno.ERANGE),
@@ -257,8 +257,8 @@ BOUNDS = [
     (SERVICE_SET, genl.SCHED_SIZE, None, {"min": 251, "max": 262139}),
     (SERVICE_SET, genl.REFUSE, None, {"max": 2}),
     (SERVICE_SET, genl.STRAY, None, {"max": 3}),
-    (SERVICE_SET, genl.FLAGS, None, {"mask": 7}),
-    (SERVICE_SET, genl.FLAGS_MASK, None, {"mask": 7}),
+    (SERVICE_SET, genl.FLAGS, None, {"mask": 15}),
+    (SERVICE_SET, genl.FLAGS_MASK, None, {"mask": 15}),
     (SERVICE_SET, genl.PERSIST, None, {"max": 2000000}),
     (SERVICE_SET, genl.PERSIST_PREFIX, None, {"min": 1, "max": 128}),
     (SERVICE_SET, genl.TIMEOUT, 2, {"max": 2000000}),

@@ -89,6 +89,8 @@ def random_rules(dice):
         if dice.random() < 0.2:
             line += " --accept-tunneled yes"
         if dice.random() < 0.2:
+            line += " --skip-unreachable yes"
+        if dice.random() < 0.2:
             line += " --timeouts established=%d,udp=7" % dice.randrange(1, 9)
         group = [line]
         for last in dice.sample(range(1, 99), dice.randrange(6)):

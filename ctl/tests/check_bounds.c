@@ -163,6 +163,8 @@ static const struct text_row text_rows[] = {
 	  { "YES", "'YES'", "1", "must be yes or no", "true", "must be yes", "", "''" } },
 	{ OURS, SERVICE "--accept-tunneled=%", { "yes", "no" },
 	  { "YES", "'YES'", "1", "must be yes or no", "", "''" } },
+	{ OURS, SERVICE "--skip-unreachable=%", { "yes", "no" },
+	  { "YES", "'YES'", "1", "must be yes or no", "", "''" } },
 	{ OURS, SERVER "--tun=%",
 	  { "none", "dr", "ipip", "gre", "gue:1", "gue:65535" },
 	  { "gue", "a port is required with gue", "gue:0", "'0': must be 1 to 65535",

@@ -39,6 +39,7 @@ static const struct offer_row offer_rows[] = {
 	{ "edit-server --tun-ttl", { "copy", "!TTL" } },
 	{ "edit-server --tun-source", { "route", "!ADDR" } },
 	{ "add-service --accept-tunneled", { "yes", "no" } },
+	{ "add-service --skip-unreachable", { "yes", "no" } },
 	{ "add-server", { "--tun", "--ipip", "--tun-csum", "!--tun-remcsum" } },
 	{ "list -c --state", { "established", "sctp_init", "template",
 			       "!unknown" } },

@@ -33,7 +33,8 @@ static const struct service services[] = {
 		.scheduler = "sh", .persist = 30, .prefix = 16,
 		.sched_flags = LBDR_SCHED_FLAG_FALLBACK | LBDR_SCHED_FLAG_PORT,
 		.refuse = LBDR_REFUSE_DROP,
-		.flags = LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT,
+		.flags = LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT |
+			 LBDR_SERVICE_FLAG_SKIP_UNREACHABLE,
 	}, {
 		.key = { .protocol = IPPROTO_UDP,
 			 .at = { IPV4(192, 0, 2, 3), .port = 53 } },
@@ -191,7 +192,7 @@ static const char own_table[] =
 	"  -> 192.168.1.62:80              Route   3      1          0        |\n"
 	"TCP  192.0.2.6:0 rr persistent 30 stray schedule\n"
 	"  -> 192.168.1.62:0               Route   1      0          0        |\n"
-	"TCP  192.0.2.8:80 sh (sh-fallback,sh-port) persistent 30 mask 255.255.0.0 refuse drop expire-quiescent\n"
+	"TCP  192.0.2.8:80 sh (sh-fallback,sh-port) persistent 30 mask 255.255.0.0 refuse drop expire-quiescent skip-unreachable\n"
 	"UDP  192.0.2.3:53 rr ops timeouts udp=7\n"
 	"UDP  192.0.2.4:53 rr persistent 10 ops\n"
 	"SCTP 192.0.2.5:2905 rr\n"
@@ -241,7 +242,7 @@ static const char own_saved[] =
 	"-a -t 192.0.2.1:80 -r 192.168.1.62:80 -g -w 3\n"
 	"-A -t 192.0.2.6:0 -s rr -p 30 --stray schedule\n"
 	"-a -t 192.0.2.6:0 -r 192.168.1.62:0 -g -w 1\n"
-	"-A -t 192.0.2.8:80 -s sh -p 30 -M 255.255.0.0 -b sh-fallback,sh-port --refuse drop --expire-quiescent yes\n"
+	"-A -t 192.0.2.8:80 -s sh -p 30 -M 255.255.0.0 -b sh-fallback,sh-port --refuse drop --expire-quiescent yes --skip-unreachable yes\n"
 	"-A -u 192.0.2.3:53 -s rr -o --timeouts udp=7\n"
 	"-A -u 192.0.2.4:53 -s rr -p 10 -o\n"
 	"-A --sctp-service 192.0.2.5:2905 -s rr\n"
@@ -304,6 +305,7 @@ static void check_ranges(void)
 #define STATS "'stats':{'connections':0,'in_packets':0,'in_bytes':0}"
 #define SAME_MEMBERS "'sched_flags':[],'refuse':'icmp','stray':'pass'," \
 	"'one_packet':false,'expire_quiescent':false,'accept_tunneled':false," \
+	"'skip_unreachable':false," \
 	"'timeouts_s':{},'held_s':null,'drops':[]," \
 	STATS
 
@@ -354,7 +356,8 @@ static void check_jsons(void)
 		   "'forward':'dr','tunnel':null,'weight':2,'upper_threshold':0,\n"
 		   "'lower_threshold':0,'active_connections':5,\n"
 		   "'inactive_connections':0,'persistent_connections':0,\n"
-		   "'overloaded':false,'draining':true,'held_s':30,\n"
+		   "'overloaded':false,'unreachable':false,'draining':true,\n"
+		   "'held_s':30,\n"
 		   "'ifindex':null,\n"
 		   STATS "}]," SAME_MEMBERS "}",
 		   "JSON of a service with a range of ports and a server that drains");

@@ -39,6 +39,14 @@ static const struct server b = {
 	.weight = 5, .active = 9, .overloaded = true,
 };
 
+/* It cannot be resolved. */
+static const struct server c = {
+	.service = { .protocol = IPPROTO_TCP,
+		     .at = { IPV4(192, 0, 2, 63), .port = 80 } },
+	.at = { IPV4(192, 0, 2, 65), .port = 80 },
+	.weight = 1, .unreachable = true,
+};
+
 #define PACKET "packet       TCP 198.51.100.7:40000 -> 192.0.2.63:80\n"
 #define SERVICE "service      TCP  192.0.2.63:80, exact port match\n"
 #define NO_CONN "connection   none\n"
@@ -131,6 +139,21 @@ static const struct trace_row trace_rows[] = {
 	  "\"tunnel\": null, \"weight\": 5, \"active_connections\": 9, \"inactive_connections\": 0,\n"
 	  "\"ifindex\": null}}",
 	  &b, NULL, &a },
+	{ "a hash whose server is unreachable",
+	  { .verdict = LBDR_TRACE_VERDICT_FORWARD, .has_service = true,
+	    .servers = 2, .open = 1, .unreachable = 1,
+	    .service = { .protocol = IPPROTO_TCP,
+			 .at = { IPV4(192, 0, 2, 63), .port = 80 } },
+	    .has_by = true, .by = LBDR_TRACE_BY_SCHEDULER, .scheduler = "wlc",
+	    .has_keep = true },
+	  PACKET SERVICE NO_CONN
+	  "scheduler    wlc: the server with the fewest connections relative to its weight\n"
+	  "first choice 192.0.2.65:80, unreachable, weight 1, 0 active, 0 inactive, not on-link\n"
+	  "servers      2: 1 open, 1 unreachable\n" AT_A
+	  "result       to 192.0.2.62:80, new connection\n",
+	  "{\"servers\": {\"all\": 2, \"open\": 1, \"quiesced\": 0, \"draining\": 0,\n"
+	  "\"overloaded\": 0, \"unreachable\": 1}}",
+	  NULL, &c, &a },
 	{ "a stray one",
 	  { .verdict = LBDR_TRACE_VERDICT_DROP, SERVED, .reason = "stray",
 	    .has_refuse = true,

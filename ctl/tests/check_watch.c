@@ -149,7 +149,8 @@ static const struct timespec when = { 1795446901, 42000 };
 	"\"last_port\":8999,\"forward\":\"dr\",\"tunnel\":null,\"weight\":7," \
 	"\"upper_threshold\":6,\"lower_threshold\":5," \
 	"\"active_connections\":3,\"inactive_connections\":4," \
-	"\"persistent_connections\":8,\"overloaded\":true,\"draining\":true,\"held_s\":9," \
+	"\"persistent_connections\":8,\"overloaded\":true," \
+	"\"unreachable\":true,\"draining\":true,\"held_s\":9," \
 	"\"ifindex\":null,\"stats\":{\"connections\":11,\"in_packets\":12," \
 	"\"in_bytes\":13}},"
 #define OWN_SETTINGS \
@@ -159,7 +160,8 @@ static const struct timespec when = { 1795446901, 42000 };
 	"\"settings\":{\"scheduler\":\"mh\",\"sched_flags\":[\"mh-port\"]," \
 	"\"mh_size\":1009,\"refuse\":\"drop\",\"stray\":\"reset\"," \
 	"\"one_packet\":false,\"persistent_s\":600,\"persistent_prefix\":24," \
-	"\"expire_quiescent\":true,\"accept_tunneled\":false," STATES_JSON \
+	"\"expire_quiescent\":true,\"accept_tunneled\":false," \
+	"\"skip_unreachable\":false," STATES_JSON \
 	",\"held_s\":8},"
 
 static const struct line_row line_rows[] = {

@@ -171,6 +171,7 @@ static void make_server(struct nlmsghdr *nlh)
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_INACTIVE, 4);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_PERSISTENT, 8);
 	mnl_attr_put(nlh, LBDR_A_SERVER_OVERLOADED, 0, NULL);
+	mnl_attr_put(nlh, LBDR_A_SERVER_UNREACHABLE, 0, NULL);
 	put_stats(nlh, LBDR_A_SERVER_STATS);
 }
 
@@ -186,7 +187,8 @@ static bool read_server(const struct nlmsghdr *nlh, bool *right)
 		 server.hold == 9 &&
 		 server.weight == 7 && server.active == 3 &&
 		 server.inactive == 4 && server.upper == 6 &&
-		 server.lower == 5 && server.overloaded && !server.ifindex;
+		 server.lower == 5 && server.overloaded &&
+		 server.unreachable && !server.ifindex;
 	return true;
 }
 
@@ -387,6 +389,7 @@ static void make_trace(struct nlmsghdr *nlh)
 	mnl_attr_put_u32(nlh, LBDR_A_TRACE_QUIESCED, 3);
 	mnl_attr_put_u32(nlh, LBDR_A_TRACE_DRAINING, 2);
 	mnl_attr_put_u32(nlh, LBDR_A_TRACE_OVERLOADED, 1);
+	mnl_attr_put_u32(nlh, LBDR_A_TRACE_UNREACHABLE, 5);
 }
 
 static bool is_text(const char *text, const char *is)
@@ -423,7 +426,7 @@ static bool read_trace(const struct nlmsghdr *nlh, bool *right)
 		 trace.keep == LBDR_TRACE_KEEP_STATELESS &&
 		 trace.servers == 10 && trace.open == 4 &&
 		 trace.quiesced == 3 && trace.draining == 2 &&
-		 trace.overloaded == 1;
+		 trace.overloaded == 1 && trace.unreachable == 5;
 	return true;
 }
 
@@ -589,7 +592,8 @@ const struct kind kinds[] = {
 	  { LBDR_A_SERVICE_SCHED_SIZE, LBDR_A_SERVICE_DROP,
 	    LBDR_A_SERVICE_HOLD } },
 	{ "server", make_server, read_server,
-	  { LBDR_A_SERVER_OVERLOADED, LBDR_A_SERVER_DRAIN, LBDR_A_SERVER_HOLD } },
+	  { LBDR_A_SERVER_OVERLOADED, LBDR_A_SERVER_UNREACHABLE, LBDR_A_SERVER_DRAIN,
+	    LBDR_A_SERVER_HOLD } },
 	{ "server with a tunnel", make_tunneled, read_tunneled,
 	  { LBDR_A_SERVER_TUNNEL_PORT, LBDR_A_SERVER_TUNNEL_FLAGS,
 	    LBDR_A_SERVER_TUNNEL_TTL, LBDR_A_SERVER_TUNNEL_DF,

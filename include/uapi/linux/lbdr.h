@@ -124,11 +124,14 @@ enum lbdr_stray {
  *   device may start connections. Otherwise they are passed to the director's
  *   own stack, so that two directors which are tunnel servers of each other
  *   make no loop.
+ * @LBDR_SERVICE_FLAG_SKIP_UNREACHABLE: No new connection gets a server whose
+ *   neighbour cannot be resolved, while another server is reachable.
  */
 enum lbdr_service_flag {
 	LBDR_SERVICE_FLAG_ONE_PACKET = 1,
 	LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT = 2,
 	LBDR_SERVICE_FLAG_ACCEPT_TUNNELED = 4,
+	LBDR_SERVICE_FLAG_SKIP_UNREACHABLE = 8,
 };
 
 /**
@@ -304,6 +307,7 @@ enum {
 	LBDR_A_SERVER_TUNNEL_DF,
 	LBDR_A_SERVER_TUNNEL_SOURCE,
 	LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX,
+	LBDR_A_SERVER_UNREACHABLE,
 
 	__LBDR_A_SERVER_MAX,
 	LBDR_A_SERVER_MAX = (__LBDR_A_SERVER_MAX - 1)
@@ -369,6 +373,7 @@ enum {
 	LBDR_A_TRACE_DRAINING,
 	LBDR_A_TRACE_OVERLOADED,
 	LBDR_A_TRACE_VRF,
+	LBDR_A_TRACE_UNREACHABLE,
 
 	__LBDR_A_TRACE_MAX,
 	LBDR_A_TRACE_MAX = (__LBDR_A_TRACE_MAX - 1)
