@@ -604,6 +604,7 @@ static void lbdr_config_remove_service(struct lbdr_net *ln,
 		if (++n % SERVERS_PER_HOLD == 0)
 			lbdr_lock_break(ln);
 	}
+	lbdr_counts_add(&ln->folded, &service->folded);
 	lbdr_unlock(ln);
 	lbdr_service_release_hooks(ln, service);
 	/* 3. Freed after the last packet that may have found it. */
@@ -724,7 +725,7 @@ err_prepare:
 	lbdr_config_unprepare(config);
 	return err;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_commit);
+EXPORT_SYMBOL_LBDR(lbdr_config_commit);
 
 /**
  * lbdr_config_clear() - Remove all services of a namespace that exits

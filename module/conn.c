@@ -162,6 +162,7 @@ u32 lbdr_conn_limit(const struct lbdr_net *ln)
 {
 	return min(lbdr_conn_max(), ln->user ? READ_ONCE(conn_max_user) : U32_MAX);
 }
+EXPORT_SYMBOL_LBDR(lbdr_conn_limit);
 
 /* The number of connections of all namespaces at which this one gets no new ones. */
 static u32 lbdr_conn_limit_all(const struct lbdr_net *ln)
@@ -287,7 +288,7 @@ long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn)
 		return 0;
 	return lbdr_conn_time_left(ln, conn, state);
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_left);
+EXPORT_SYMBOL_LBDR(lbdr_conn_left);
 
 static void lbdr_conn_count(struct lbdr_server *server, u32 state, int by)
 {

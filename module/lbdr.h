@@ -109,6 +109,8 @@ enum lbdr_hook {
  * @generation: incremented by every change, so dumps detect changes; @lock
  * @n_changes: @generation in 64 bits, which never wraps; @config and @lock
  * @publishing: a transaction is being published, so readers may see a part of it; @lock
+ * @folded: counters of removed services, and what was set to 0 of single services, since
+ *	the counters of all services were set to 0; @lock
  * @list_generation: value of @n_changes when a service was last added or removed;
  *	@config and @lock
  * @n_staged: services and servers that all open transactions have staged; @lock
@@ -162,6 +164,7 @@ struct lbdr_net {
 	u32			generation;
 	u64			n_changes;
 	bool			publishing;
+	struct lbdr_counts	folded;
 	u64			list_generation;
 	u32			n_staged;
 };

@@ -31,7 +31,7 @@ const struct lbdr_sched_ops *lbdr_sched_find(const char *name)
 			return lbdr_scheds[i];
 	return NULL;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_find);
+EXPORT_SYMBOL_LBDR(lbdr_sched_find);
 
 /**
  * lbdr_sched_at() - Get a scheduler by index

@@ -38,6 +38,7 @@ void lbdr_server_counts(const struct lbdr_server *server,
 	counts->packets -= server->zero.packets;
 	counts->bytes -= server->zero.bytes;
 }
+EXPORT_SYMBOL_LBDR(lbdr_server_counts);
 
 /**
  * lbdr_server_settings() - Get a server's settings
@@ -58,6 +59,7 @@ void lbdr_server_settings(const struct lbdr_server *server,
 		.drain = server->draining,
 	};
 }
+EXPORT_SYMBOL_LBDR(lbdr_server_settings);
 
 /**
  * lbdr_server_settings_equal() - Compare settings
@@ -133,6 +135,7 @@ lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
 	server->weight = settings->weight;
 	server->upper = settings->upper;
 	server->lower = settings->lower;
+	server->rates.sampled = jiffies;
 	refcount_set(&server->refs, 1);
 	spin_lock_init(&server->lock);
 	atomic_inc(&ln->n_servers);
@@ -216,9 +219,7 @@ void lbdr_server_unlink(struct lbdr_service *service,
 	WRITE_ONCE(server->dead, true);
 
 	lbdr_server_counts(server, &counts);
-	service->folded.conns += counts.conns;
-	service->folded.packets += counts.packets;
-	service->folded.bytes += counts.bytes;
+	lbdr_counts_add(&service->folded, &counts);
 
 	list_del_rcu(&server->list);
 	list_del(&server->drain);
