@@ -60,6 +60,7 @@ static const enum mnl_attr_data_type service_types[LBDR_A_SERVICE_MAX + 1] = {
 	[LBDR_A_SERVICE_STATS] = MNL_TYPE_NESTED,
 	[LBDR_A_SERVICE_SERVERS] = MNL_TYPE_U32,
 	[LBDR_A_SERVICE_VRF] = MNL_TYPE_NUL_STRING,
+	[LBDR_A_SERVICE_HOLD] = MNL_TYPE_U32,
 };
 
 static const enum mnl_attr_data_type server_types[LBDR_A_SERVER_MAX + 1] = {
@@ -74,6 +75,7 @@ static const enum mnl_attr_data_type server_types[LBDR_A_SERVER_MAX + 1] = {
 	[LBDR_A_SERVER_OVERLOADED] = MNL_TYPE_FLAG,
 	[LBDR_A_SERVER_STATS] = MNL_TYPE_NESTED,
 	[LBDR_A_SERVER_IFINDEX] = MNL_TYPE_U32,
+	[LBDR_A_SERVER_HOLD] = MNL_TYPE_U32,
 };
 
 static const enum mnl_attr_data_type conn_types[LBDR_A_CONN_MAX + 1] = {
@@ -292,6 +294,11 @@ static bool read_stats(const struct nlattr *nest, struct counters *stats)
 	return true;
 }
 
+static __u32 read_hold(const struct nlattr *hold)
+{
+	return hold ? mnl_attr_get_u32(hold) : 0;
+}
+
 static bool read_settings(const struct nlattr **attrs, struct service *service)
 {
 	if (!attrs[LBDR_A_SERVICE_REFUSE] || !attrs[LBDR_A_SERVICE_STRAY] ||
@@ -332,6 +339,7 @@ bool decode_service(const struct nlmsghdr *nlh, struct service *service)
 	size = attrs[LBDR_A_SERVICE_SCHED_SIZE];
 	service->mh_size = size ? mnl_attr_get_u32(size) : 0;
 	service->servers = mnl_attr_get_u32(attrs[LBDR_A_SERVICE_SERVERS]);
+	service->hold = read_hold(attrs[LBDR_A_SERVICE_HOLD]);
 	return true;
 }
 
@@ -354,6 +362,7 @@ static bool read_server(const struct nlattr **attrs, struct server *server)
 	server->persistent = mnl_attr_get_u32(attrs[LBDR_A_SERVER_PERSISTENT]);
 	server->overloaded = attrs[LBDR_A_SERVER_OVERLOADED];
 	server->draining = attrs[LBDR_A_SERVER_DRAIN];
+	server->hold = read_hold(attrs[LBDR_A_SERVER_HOLD]);
 	/* Its ports are the service's, of which one is told. */
 	server->at.last_port = server->service.at.last_port;
 	ifindex = attrs[LBDR_A_SERVER_IFINDEX];

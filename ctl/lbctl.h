@@ -84,7 +84,8 @@ struct service {
 	__u8 prefix;		/* that persistence looks at */
 	struct timeouts timeouts;
 	struct counters stats;
-	__u32 servers;
+	__u32 servers;		/* held ones not counted */
+	__u32 hold;		/* seconds until a held one is removed, else 0 */
 	size_t order;
 };
 
@@ -100,6 +101,7 @@ struct server {
 	__u32 persistent;
 	bool overloaded;
 	bool draining;
+	__u32 hold;		/* seconds until a held one is removed, else 0 */
 	struct counters stats;
 	__u32 ifindex;		/* 0: not reachable on-link */
 	size_t order;
@@ -256,6 +258,7 @@ struct list_args {
 	bool timeout;
 	bool info;
 	bool drops;
+	bool held;
 	bool exact;
 	bool sort;
 	bool nosort;
@@ -302,6 +305,8 @@ struct request {
 	struct service_key service;
 	const char *server_text;
 	struct endpoint server;
+	const char *hold_text;	/* of del-service and del-server */
+	__u32 hold;		/* seconds, 0: no hold time */
 
 	struct service_args settings;
 	struct server_args real;
@@ -440,6 +445,10 @@ int parse_vrf(const char *text, char *vrf);
 
 /* What -p without a number is read as; it depends on the program's name. */
 #define PERSIST_USUAL "usual"
+
+/* What --hold without a number is read as. */
+#define HOLD_USUAL "usual"
+#define HOLD_SECONDS 60
 
 /* What --drain without a number is read as. */
 #define DRAIN_ENDLESS "endless"

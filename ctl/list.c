@@ -142,6 +142,8 @@ void service_print(const struct service *service, const struct request *req)
 		print_settings(service);
 		if (!req->ipvsadm)
 			print_own_settings(service);
+		if (service->hold)
+			printf(" held %u", service->hold);
 		putchar('\n');
 	}
 }
@@ -171,8 +173,11 @@ static void print_server(const struct server *server, const struct request *req)
 	else
 		printf(" %-7s %-6u", forward_name(server->forward),
 		       server->weight);
-	printf(" %-10u %-10u%s\n", server->active, server->inactive,
+	printf(" %-10u %-10u%s", server->active, server->inactive,
 	       server->draining && !req->ipvsadm ? " draining" : "");
+	if (server->hold)
+		printf(" held %u", server->hold);
+	putchar('\n');
 }
 
 static void print_table(const struct snapshot *shot, const struct request *req)
@@ -198,6 +203,11 @@ static json_t *counters_json(const struct counters *stats)
 			 "in_bytes", (json_int_t)stats->in_bytes);
 }
 
+static json_t *hold_json(__u32 hold)
+{
+	return hold ? json_integer(hold) : json_null();
+}
+
 json_t *server_json(const struct server *server)
 {
 	char text[ENDPOINT_TEXT];
@@ -211,13 +221,14 @@ json_t *server_json(const struct server *server)
 						  server->at.last_port),
 			   "forward", forward_word(server->forward));
 	settings_members(object, server);
-	rest = json_pack("{s:I, s:I, s:I, s:b, s:b, s:o, s:o}",
+	rest = json_pack("{s:I, s:I, s:I, s:b, s:b, s:o, s:o, s:o}",
 			 "active_connections", (json_int_t)server->active,
 			 "inactive_connections", (json_int_t)server->inactive,
 			 "persistent_connections",
 			 (json_int_t)server->persistent,
 			 "overloaded", server->overloaded,
 			 "draining", server->draining,
+			 "held_s", hold_json(server->hold),
 			 "ifindex", server->ifindex ?
 					json_integer(server->ifindex) :
 					json_null(),
@@ -295,6 +306,7 @@ static json_t *service_json(const struct snapshot *shot,
 		json_array_append_new(array, server_json(&servers[i]));
 	json_object_update(object, settings);
 	json_decref(settings);
+	json_object_set_new(object, "held_s", hold_json(service->hold));
 	json_object_set_new(object, "stats", counters_json(&service->stats));
 	json_object_set_new(object, "servers", array);
 	return object;

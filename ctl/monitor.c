@@ -149,6 +149,8 @@ static bool print_server(const struct nlmsghdr *nlh, const char *when,
 	printf("%s %s: %s -> %s", when, event->text, key,
 	       endpoint_text(&server.at, server.service.protocol, true, at));
 	settings_print(&server);
+	if (server.hold)
+		printf(" held %u", server.hold);
 	puts(server.draining ? " draining" : "");
 	return true;
 }

@@ -149,6 +149,19 @@ static int read_interval(struct request *req)
 			    &req->list.interval);
 }
 
+static int read_hold(struct request *req)
+{
+	if (!req->hold_text)
+		return 0;
+	if (req->real.drain_text)
+		return fault("--drain and --hold exclude each other");
+	req->hold = HOLD_SECONDS;
+	if (!strcmp(req->hold_text, HOLD_USUAL))
+		return 0;
+	return parse_number("hold time", req->hold_text, 1, LBDR_TIMEOUT_MAX,
+			    &req->hold);
+}
+
 static int read_idle(struct request *req)
 {
 	struct conns_args *args = &req->conns;
@@ -360,6 +373,12 @@ static int check_together(const struct request *req)
 		return fault("a service is not supported with %s",
 			     req->list.drops ? "--drops" :
 			     req->list.info ? "--info" : "--timeout");
+	if (req->list.held && (req->list.connections || req->list.timeout ||
+			       req->list.info || req->list.drops))
+		return fault("--held is not supported with %s",
+			     req->list.connections ? "-c" :
+			     req->list.drops ? "--drops" :
+			     req->list.info ? "--info" : "--timeout");
 	if (req->pretty && !req->json)
 		return fault("-j is required with -p");
 	return 0;
@@ -378,7 +397,7 @@ int request_read(struct request *req, const char *const *words, size_t count)
 	if (read_words(req, words, count) || request_service(req) ||
 	    read_server(req) || read_scheduling(req) || read_settings(req) ||
 	    settings_read(&req->real) || read_filter(req) || read_interval(req) ||
-	    read_drain(req) ||
+	    read_drain(req) || read_hold(req) ||
 	    read_flow(req) || read_numeric(req))
 		return -1;
 	if (req->netns && parse_netns(req->netns))

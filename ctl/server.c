@@ -71,6 +71,8 @@ struct nlmsghdr *server_del_message(struct nl *nl, const struct request *req)
 
 	if (req->real.drain_text)
 		mnl_attr_put(nlh, LBDR_A_SERVER_DRAIN, 0, NULL);
+	if (req->hold)
+		mnl_attr_put_u32(nlh, LBDR_A_SERVER_HOLD, req->hold);
 	return nlh;
 }
 

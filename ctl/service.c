@@ -180,7 +180,11 @@ static int change(struct nl *nl, struct nlmsghdr *nlh)
 
 struct nlmsghdr *service_del_message(struct nl *nl, const struct request *req)
 {
-	return change_message(nl, req, LBDR_CMD_SERVICE_DEL);
+	struct nlmsghdr *nlh = change_message(nl, req, LBDR_CMD_SERVICE_DEL);
+
+	if (req->hold)
+		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_HOLD, req->hold);
+	return nlh;
 }
 
 int service_del(struct nl *nl, const struct request *req)

@@ -148,6 +148,8 @@ static void ask_services(struct nl *nl, const struct request *req,
 	} else {
 		nlh = nl_dump_request(nl, LBDR_CMD_SERVICE_GET);
 	}
+	if (req->list.held)
+		mnl_attr_put(nlh, LBDR_A_SERVICE_WITH_HELD, 0, NULL);
 	nl_ask(nl, nlh, read_service, gathering, answer);
 }
 
@@ -162,19 +164,25 @@ static void ask_servers(struct nl *nl, const struct request *req,
 		nl_put_service(nlh, &req->service);
 		mnl_attr_nest_end(nlh, nest);
 	}
+	if (req->list.held)
+		mnl_attr_put(nlh, LBDR_A_SERVER_WITH_HELD, 0, NULL);
 	nl_ask(nl, nlh, read_server, gathering, answer);
 }
 
 /* False when the two dumps are of different states. */
 static bool whole(const struct snapshot *shot)
 {
+	const struct server *servers;
 	size_t total = 0;
 	size_t count;
-	size_t i;
+	size_t held;
+	size_t i, j;
 
 	for (i = 0; i < shot->nr_services; i++) {
-		snapshot_servers(shot, &shot->services[i], &count);
-		if (count != shot->services[i].servers)
+		servers = snapshot_servers(shot, &shot->services[i], &count);
+		for (j = 0, held = 0; j < count; j++)
+			held += !!servers[j].hold;
+		if (count - held != shot->services[i].servers)
 			return false;
 		total += count;
 	}

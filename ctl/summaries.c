@@ -48,6 +48,8 @@ static const struct summary reasons[] = {
 	  "new connection from a multicast, broadcast, loopback or own address" },
 	{ "no-server",
 	  "no server is available; the client was answered as --refuse says" },
+	{ "server-held",
+	  "the server of the connection, or the service, was removed with --hold" },
 	{ "stray",
 	  "stray packet (no connection), handled as --stray says" },
 	{ "loop",

@@ -82,6 +82,8 @@ static const char *match_sentence(const struct service_key *key)
 /* Whether it gets new connections. */
 static const char *server_state(const struct server *server)
 {
+	if (server->hold)
+		return "held";
 	if (server->draining)
 		return "draining";
 	if (!server->weight)

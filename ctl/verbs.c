@@ -87,7 +87,8 @@ const struct verb verbs[VERBS] = {
 		.summary = "remove a real server from a service",
 		.details =
 		"Its connections are ended. With --drain the server is removed when its last\n"
-		"connection has ended.",
+		"connection has ended. With --hold its connections are kept for a time, and\n"
+		"continue when the server is added again.",
 		.example = "del-server -t 192.0.2.63:80 -r 192.0.2.62",
 		.ipvsadm_example = "-d -t 192.0.2.63:80 -r 192.0.2.62",
 	},

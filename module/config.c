@@ -20,7 +20,8 @@
  *
  * An object that exists before and after a transaction keeps its connections and
  * counters, even if the transaction removes and adds it: services are matched by
- * key, servers of a service by address.
+ * key, servers of a service by address. What is removed with a hold time (hold.c)
+ * keeps them until it is added by a later transaction.
  *
  * Locks: staging reads live objects under lbdr_net.lock, or under
  * lbdr_net.config if the transaction is a single command.
@@ -292,6 +293,7 @@ lbdr_config_stage(struct lbdr_config *config, const struct lbdr_service_key *key
 		staged->basis = LBDR_STAGED_LIVE;
 		staged->generation = live->generation;
 		staged->present = true;
+		staged->hold = live->held;
 		staged->sched = live->sched;
 		staged->settings = live->settings;
 		staged->n_servers = live->n_servers;
@@ -311,18 +313,16 @@ lbdr_config_stage(struct lbdr_config *config, const struct lbdr_service_key *key
 }
 
 /**
- * lbdr_config_service() - Get the staged state of a service, to change it
+ * lbdr_config_service_any() - Get the staged state of a service, held or not
  * @config: the transaction
  * @key: of the service
- *
- * The caller may change &lbdr_staged_service.sched and .settings.
  *
  * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
  * Return: the staged service, or ERR_PTR of -ESRCH, -EDQUOT, -ENOMEM.
  */
 struct lbdr_staged_service *
-lbdr_config_service(struct lbdr_config *config,
-		    const struct lbdr_service_key *key)
+lbdr_config_service_any(struct lbdr_config *config,
+			const struct lbdr_service_key *key)
 {
 	struct lbdr_staged_service *staged = lbdr_config_find(config, key);
 	const struct lbdr_service *live;
@@ -336,10 +336,32 @@ lbdr_config_service(struct lbdr_config *config,
 		return ERR_PTR(-ESRCH);
 	return lbdr_config_stage(config, key, live);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_service_any);
+
+/**
+ * lbdr_config_service() - Get the staged state of a service, to change it
+ * @config: the transaction
+ * @key: of the service
+ *
+ * The caller may change &lbdr_staged_service.sched and .settings. A held service is not
+ * found.
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
+ * Return: the staged service, or ERR_PTR of -ESRCH, -EDQUOT, -ENOMEM.
+ */
+struct lbdr_staged_service *
+lbdr_config_service(struct lbdr_config *config,
+		    const struct lbdr_service_key *key)
+{
+	struct lbdr_staged_service *staged;
+
+	staged = lbdr_config_service_any(config, key);
+	return !IS_ERR(staged) && staged->hold ? ERR_PTR(-ESRCH) : staged;
+}
 EXPORT_SYMBOL_LBDR(lbdr_config_service);
 
 /**
- * lbdr_config_keeps() - Check whether a transaction keeps a live service
+ * lbdr_config_keeps() - Check whether a transaction keeps a live service, not held
  * @service: the service
  * @config: the transaction, a struct lbdr_config
  *
@@ -351,8 +373,8 @@ bool lbdr_config_keeps(const struct lbdr_service *service, void *config)
 		lbdr_config_find(config, &service->key);
 
 	if (staged)
-		return staged->present;
-	return !((const struct lbdr_config *)config)->flush;
+		return staged->present && !staged->hold;
+	return !((const struct lbdr_config *)config)->flush && !service->held;
 }
 
 /**
@@ -371,7 +393,8 @@ bool lbdr_config_overlaps(struct lbdr_config *config,
 	if (!key->last_port)
 		return false;
 	hlist_for_each_entry(staged, lbdr_config_ranges(config, key), range)
-		if (staged->present && !lbdr_service_key_equal(&staged->key, key) &&
+		if (staged->present && !staged->hold &&
+		    !lbdr_service_key_equal(&staged->key, key) &&
 		    lbdr_service_overlap(&staged->key, key))
 			return true;
 	return lbdr_range_overlapping(config->ln, key, lbdr_config_keeps, config);
@@ -383,6 +406,9 @@ bool lbdr_config_overlaps(struct lbdr_config *config,
  * @key: of the service; unused bytes are 0
  * @sched: its scheduler
  * @settings: its settings
+ *
+ * Adding a held service ends its hold and applies @sched and @settings. Its servers stay
+ * held until they are added.
  *
  * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
  * Return: 0, -EEXIST, -ENOTUNIQ if another service has some of its range of
@@ -398,16 +424,20 @@ int lbdr_config_service_add(struct lbdr_config *config,
 
 	lbdr_config_assert_stable(config);
 
-	if (staged ? staged->present : live && !config->flush)
+	if (staged ? staged->present && !staged->hold :
+		     live && !live->held && !config->flush)
 		return -EEXIST;
 	if (lbdr_config_overlaps(config, key))
 		return -ENOTUNIQ;
 	if (!staged)
-		staged = lbdr_config_stage(config, key, NULL);
+		staged = lbdr_config_stage(config, key, live);
 	if (IS_ERR(staged))
 		return PTR_ERR(staged);
+	if (!staged->present)
+		staged->whole = true;
 	staged->present = true;
-	staged->whole = true;
+	staged->hold = 0;
+	staged->to_tail = true;
 	staged->sched = *sched;
 	staged->settings = *settings;
 	list_move_tail(&staged->list, &config->services);
@@ -432,8 +462,38 @@ void lbdr_config_service_del(struct lbdr_config *config,
 	staged->n_servers = 0;
 	staged->present = false;
 	staged->whole = true;
+	staged->hold = 0;
+	staged->hold_rest = 0;
 }
 EXPORT_SYMBOL_LBDR(lbdr_config_service_del);
+
+/**
+ * lbdr_config_service_hold() - Stage the removal of a service with a hold time
+ * @config: the transaction
+ * @staged: the service, present; one that @config itself has added has no connections
+ *	and is removed at once
+ * @seconds: the hold time of the service and its servers
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
+ */
+void lbdr_config_service_hold(struct lbdr_config *config,
+			      struct lbdr_staged_service *staged, u32 seconds)
+{
+	struct lbdr_staged_server *server, *next;
+
+	lbdr_config_assert_stable(config);
+
+	if (staged->whole) {
+		lbdr_config_service_del(config, staged);
+		return;
+	}
+	list_for_each_entry_safe(server, next, &staged->servers, list)
+		if (server->present)
+			lbdr_config_server_hold(config, staged, server, seconds);
+	staged->hold = seconds;
+	staged->hold_rest = seconds;
+}
+EXPORT_SYMBOL_LBDR(lbdr_config_service_hold);
 
 /**
  * lbdr_config_flush() - Stage the removal of all services
@@ -514,7 +574,8 @@ lbdr_config_stage_server(struct lbdr_config *config,
  * @staged: its service, present
  * @addr: the server's address
  *
- * The caller may change &lbdr_staged_server.settings.
+ * The caller may change &lbdr_staged_server.settings. Those of a held server have
+ * &lbdr_server_settings.hold set.
  *
  * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
  * Return: the staged server, or ERR_PTR of -ENOENT, -EAGAIN if the live service
@@ -543,6 +604,10 @@ lbdr_config_server(struct lbdr_config *config,
 		return server;
 	server->live = true;
 	lbdr_server_settings(live, &server->settings);
+	if (staged->hold_rest) {
+		server->settings.drain = false;
+		server->settings.hold = staged->hold_rest;
+	}
 	return server;
 }
 EXPORT_SYMBOL_LBDR(lbdr_config_server);
@@ -554,11 +619,12 @@ EXPORT_SYMBOL_LBDR(lbdr_config_server);
  * @addr: the server's address, of the service's family
  * @settings: its settings
  *
- * Adding a draining server again cancels the drain and applies @settings.
+ * Adding a draining or held server again cancels the drain or the hold and applies
+ * @settings.
  *
  * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
- * Return: 0, -EEXIST, -ENOSPC if the service has LBDR_SERVER_MAX servers,
- * -EAGAIN if the live service has changed, -EDQUOT or -ENOMEM.
+ * Return: 0, -EEXIST, -ENOSPC if the service has LBDR_SERVER_MAX servers, held ones
+ * included, -EAGAIN if the live service has changed, -EDQUOT or -ENOMEM.
  */
 int lbdr_config_server_add(struct lbdr_config *config,
 			   struct lbdr_staged_service *staged,
@@ -569,8 +635,13 @@ int lbdr_config_server_add(struct lbdr_config *config,
 
 	server = lbdr_config_server(config, staged, addr);
 	if (!IS_ERR(server)) {
-		if (!server->settings.drain)
+		if (!server->settings.drain && !server->settings.hold)
 			return -EEXIST;
+		if (server->settings.hold) {
+			/* It was not listed, so it is a new one to those who list. */
+			server->to_tail = true;
+			list_move_tail(&server->list, &staged->servers);
+		}
 		server->settings = *settings;
 		return 0;
 	}
@@ -638,6 +709,30 @@ void lbdr_config_server_drain(struct lbdr_config *config,
 		lbdr_config_server_del(config, staged, server);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server_drain);
+
+/**
+ * lbdr_config_server_hold() - Stage the removal of a server with a hold time
+ * @config: the transaction
+ * @staged: its service
+ * @server: what lbdr_config_server() has returned; a new server has no
+ *	connections and is removed at once
+ * @seconds: the hold time
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
+ */
+void lbdr_config_server_hold(struct lbdr_config *config,
+			     struct lbdr_staged_service *staged,
+			     struct lbdr_staged_server *server, u32 seconds)
+{
+	/* As for the drain. */
+	if (server->live || staged->whole) {
+		server->settings.drain = false;
+		server->settings.hold = seconds;
+	} else {
+		lbdr_config_server_del(config, staged, server);
+	}
+}
+EXPORT_SYMBOL_LBDR(lbdr_config_server_hold);
 
 static void lbdr_config_zero_one(struct lbdr_net *ln,
 				 struct lbdr_service *service, bool fold)

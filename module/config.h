@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Transactions: the only way to change the configuration. config.c stages
- * changes, config_commit.c applies them.
+ * changes, config_commit.c checks and prepares them, config_publish.c applies them.
  */
 #ifndef _LBDR_CONFIG_H
 #define _LBDR_CONFIG_H
@@ -38,13 +38,15 @@ struct lbdr_staged_server {
  * @server: the server
  * @staged: its staged change, or NULL if it stays as it is
  * @created: @server is new
- * @changed: set at publication: @staged changes the server
+ * @changed: set at publication: the server changes
+ * @was_held: set at publication: the server was held before
  */
 struct lbdr_config_entry {
 	struct lbdr_server			*server;
 	const struct lbdr_staged_server		*staged;
 	bool					created;
 	bool					changed;
+	bool					was_held;
 };
 
 /**
@@ -68,9 +70,14 @@ enum lbdr_staged_basis {
  * @key: immutable; a reference to the L3 domain is held
  * @basis: what staging relied on; commit fails if it no longer holds
  * @generation: of the live service when @basis was found
- * @present: the service is to exist
+ * @present: the service is to exist, held or not
  * @whole: @servers has all servers that the service is to have. Otherwise
- *	servers of the live service without an entry stay as they are
+ *	servers of the live service without an entry stay as they are, or as
+ *	@hold_rest says
+ * @hold: seconds that the service is to be held; 0 if it is not to be held
+ * @hold_rest: seconds that the servers of the live service without an entry are to
+ *	be held; 0 if they stay as they are
+ * @to_tail: it is to become the last in the order of adding
  * @sched: scheduler that it is to have
  * @settings: settings that it is to have
  * @servers: struct lbdr_staged_server
@@ -96,6 +103,9 @@ struct lbdr_staged_service {
 	u64				generation;
 	bool				present;
 	bool				whole;
+	bool				to_tail;
+	u32				hold;
+	u32				hold_rest;
 	struct lbdr_sched		sched;
 	struct lbdr_service_settings	settings;
 	struct list_head		servers;
@@ -171,6 +181,9 @@ void lbdr_config_undo(struct lbdr_config *config);
 struct lbdr_staged_service *
 lbdr_config_service(struct lbdr_config *config,
 		    const struct lbdr_service_key *key);
+struct lbdr_staged_service *
+lbdr_config_service_any(struct lbdr_config *config,
+			const struct lbdr_service_key *key);
 bool lbdr_config_keeps(const struct lbdr_service *service, void *config);
 bool lbdr_config_overlaps(struct lbdr_config *config,
 			  const struct lbdr_service_key *key);
@@ -180,6 +193,8 @@ int lbdr_config_service_add(struct lbdr_config *config,
 			    const struct lbdr_service_settings *settings);
 void lbdr_config_service_del(struct lbdr_config *config,
 			     struct lbdr_staged_service *staged);
+void lbdr_config_service_hold(struct lbdr_config *config,
+			      struct lbdr_staged_service *staged, u32 seconds);
 void lbdr_config_flush(struct lbdr_config *config);
 struct lbdr_staged_server *
 lbdr_config_server(struct lbdr_config *config,
@@ -195,11 +210,20 @@ void lbdr_config_server_del(struct lbdr_config *config,
 void lbdr_config_server_drain(struct lbdr_config *config,
 			      struct lbdr_staged_service *staged,
 			      struct lbdr_staged_server *server);
+void lbdr_config_server_hold(struct lbdr_config *config,
+			     struct lbdr_staged_service *staged,
+			     struct lbdr_staged_server *server, u32 seconds);
 void lbdr_config_zero(struct lbdr_net *ln, struct lbdr_service *service,
 		      struct lbdr_origin *origin);
 
 /* config_commit.c */
+void lbdr_staged_settings(const struct lbdr_staged_service *staged,
+			  const struct lbdr_config_entry *entry,
+			  struct lbdr_server_settings *settings);
 int lbdr_config_commit(struct lbdr_config *config);
+
+/* config_publish.c */
+void lbdr_config_publish(struct lbdr_config *config);
 void lbdr_config_clear(struct lbdr_net *ln);
 
 #endif /* _LBDR_CONFIG_H */

@@ -10,9 +10,7 @@
  *    (lbdr_config_link(), lbdr_config_unlink()).
  * 4. Entry: take packets elsewhere, if that was staged; the last step that can
  *    fail (lbdr_config_change_entry()).
- * 5. Publish: cannot fail; writes pointers and words (lbdr_config_publish()).
- *    New services and servers come before old ones go, so that traffic which
- *    moves from one to the other always has one.
+ * 5. Publish: cannot fail; writes pointers and words (config_publish.c).
  *
  * Locks: lbdr_net.config is held from check to the end, so the live objects
  * change only here; they are read without another lock. lbdr_net.lock is taken
@@ -26,24 +24,11 @@
 #include <linux/netdevice.h>
 
 #include "config.h"
-#include "device.h"
 #include "hook.h"
 #include "limit.h"
-#include "notify.h"
 #include "range.h"
 #include "sched.h"
 #include "vip.h"
-
-/* Servers that are reported with one hold of lbdr_net.lock */
-#define SERVERS_PER_HOLD	64
-
-static void lbdr_config_notify(const struct lbdr_config *config,
-			       enum lbdr_change change,
-			       const struct lbdr_service *service,
-			       struct lbdr_server *server)
-{
-	lbdr_notify(change, config->ln, service, server, config->origin);
-}
 
 static int lbdr_config_check_service(struct lbdr_config *config,
 				     struct lbdr_staged_service *staged)
@@ -63,7 +48,8 @@ static int lbdr_config_check_service(struct lbdr_config *config,
 	    (!live || live->generation != staged->generation))
 		return -EAGAIN;
 	/* Another range may have been added since this one was staged. */
-	if (!live && config->generation != config->ln->list_generation &&
+	if ((!live || live->held) && !staged->hold &&
+	    config->generation != config->ln->list_generation &&
 	    lbdr_config_overlaps(config, &staged->key))
 		return -EAGAIN;
 	return 0;
@@ -144,8 +130,8 @@ static int lbdr_staged_append_added(struct lbdr_net *ln,
 			lbdr_staged_append(staged, server, change, false);
 			continue;
 		}
-		/* A new server has no connections to wait for. */
-		if (change->settings.drain)
+		/* A new server has no connections to wait for or to hold. */
+		if (change->settings.drain || change->settings.hold)
 			continue;
 		if (lbdr_limit_servers(ln))
 			return -EDQUOT;
@@ -176,16 +162,37 @@ static int lbdr_staged_list_servers(struct lbdr_net *ln,
 	return lbdr_staged_append_added(ln, staged);
 }
 
+/**
+ * lbdr_staged_settings() - Get the settings that a server is to have
+ * @staged: its service
+ * @entry: the server
+ * @settings: filled in
+ *
+ * Context: process, lbdr_net.config held.
+ */
+void lbdr_staged_settings(const struct lbdr_staged_service *staged,
+			  const struct lbdr_config_entry *entry,
+			  struct lbdr_server_settings *settings)
+{
+	if (entry->staged) {
+		*settings = entry->staged->settings;
+		return;
+	}
+	lbdr_server_settings(entry->server, settings);
+	if (!staged->hold_rest)
+		return;
+	settings->drain = false;
+	settings->hold = staged->hold_rest;
+}
+
 /* The weight that a server will have for its scheduler. */
-static u32 lbdr_config_weight(const struct lbdr_config_entry *entry)
+static u32 lbdr_staged_weight(const struct lbdr_staged_service *staged,
+			      const struct lbdr_config_entry *entry)
 {
 	struct lbdr_server_settings settings;
 
-	if (entry->staged)
-		settings = entry->staged->settings;
-	else
-		lbdr_server_settings(entry->server, &settings);
-	return settings.drain ? 0 : settings.weight;
+	lbdr_staged_settings(staged, entry, &settings);
+	return settings.drain || settings.hold ? 0 : settings.weight;
 }
 
 static int lbdr_staged_build_pool(struct lbdr_config *config,
@@ -205,7 +212,8 @@ static int lbdr_staged_build_pool(struct lbdr_config *config,
 		return -ENOMEM;
 	for (i = 0; i < staged->n_entries; i++) {
 		servers[i].server = staged->entries[i].server;
-		servers[i].weight = lbdr_config_weight(&staged->entries[i]);
+		servers[i].weight = lbdr_staged_weight(staged,
+						       &staged->entries[i]);
 	}
 	if (!staged->created && !resched) {
 		if (lbdr_pool_is_current(service, servers, staged->n_entries))
@@ -249,8 +257,8 @@ static int lbdr_config_prepare_service(struct lbdr_config *config,
 		staged->service->settings = staged->settings;
 	}
 	resched = !lbdr_sched_equal(&staged->sched, &staged->service->sched);
-	if (!staged->created && !staged->whole && !resched &&
-	    list_empty(&staged->servers))
+	if (!staged->created && !staged->whole && !staged->hold_rest &&
+	    !resched && list_empty(&staged->servers))
 		return 0;
 	err = lbdr_staged_list_servers(config->ln, staged);
 	return err ?: lbdr_staged_build_pool(config, staged, resched);
@@ -300,17 +308,31 @@ static void lbdr_config_unlink(struct lbdr_config *config)
 			lbdr_service_unlink(config->ln, staged->service);
 }
 
-/* The services of many ports that lbdr_config_remove_services() removes. */
+/* A live service whose hold begins or ends. */
+static bool lbdr_staged_changes_hold(const struct lbdr_staged_service *staged)
+{
+	return staged->present && !staged->created && staged->service &&
+	       !!staged->hold != staged->service->held;
+}
+
+/*
+ * The services of many ports that lbdr_config_remove_services() removes, and those whose
+ * hold begins or ends.
+ */
 static void lbdr_config_leave_ranges(struct lbdr_config *config)
 {
 	struct lbdr_net *ln = config->ln;
 	struct lbdr_staged_service *staged;
 	struct lbdr_service *service;
 
-	list_for_each_entry(staged, &config->services, list)
-		if (!staged->present && staged->service &&
-		    lbdr_service_key_wide(&staged->key))
+	list_for_each_entry(staged, &config->services, list) {
+		if (!lbdr_service_key_wide(&staged->key))
+			continue;
+		if (!staged->present && staged->service)
 			lbdr_range_leave(ln, staged->service);
+		else if (lbdr_staged_changes_hold(staged))
+			lbdr_range_hold(ln, staged->service, staged->hold);
+	}
 	if (!config->flush)
 		return;
 	list_for_each_entry(service, &ln->service_list, list)
@@ -434,259 +456,6 @@ out:
 	return err;
 }
 
-/* Reports the servers of a service, a part at a time. */
-static void lbdr_config_notify_servers(struct lbdr_config *config,
-				       const struct lbdr_staged_service *staged)
-{
-	const struct lbdr_config_entry *entry;
-	u32 i;
-
-	for (i = 0; i < staged->n_entries; i++) {
-		entry = &staged->entries[i];
-		if (i % SERVERS_PER_HOLD == SERVERS_PER_HOLD - 1)
-			lbdr_lock_break(config->ln);
-		if (entry->created)
-			lbdr_config_notify(config, LBDR_CHANGE_SERVER_ADD,
-					   staged->service, entry->server);
-		else if (entry->changed)
-			lbdr_config_notify(config, LBDR_CHANGE_SERVER_SET,
-					   staged->service, entry->server);
-	}
-}
-
-static void lbdr_config_publish_new(struct lbdr_config *config,
-				    struct lbdr_staged_service *staged)
-{
-	struct lbdr_service *service = staged->service;
-	u32 i;
-
-	service->sched_state = staged->state;
-	staged->state = NULL;
-	for (i = 0; i < staged->n_entries; i++)
-		lbdr_server_link(service, staged->entries[i].server);
-	lbdr_service_publish(config->ln, service, staged->pool);
-	lbdr_config_notify(config, LBDR_CHANGE_SERVICE_ADD, service, NULL);
-	lbdr_config_notify_servers(config, staged);
-}
-
-/* The old scheduler and its state take the place of the new ones in @staged. */
-static void lbdr_config_publish_pool(struct lbdr_net *ln,
-				     struct lbdr_staged_service *staged)
-{
-	struct lbdr_service *service = staged->service;
-
-	if (staged->sched.ops != service->sched.ops)
-		swap(service->sched_state, staged->state);
-	swap(service->sched, staged->sched);
-	lbdr_pool_publish(ln, service, staged->pool);
-}
-
-/* The new list of servers. Those that are not in it are reported and removed. */
-static void lbdr_config_publish_servers(struct lbdr_config *config,
-					struct lbdr_staged_service *staged)
-{
-	struct lbdr_service *service = staged->service;
-	const struct lbdr_config_entry *entry;
-	struct lbdr_server *server, *next;
-	u32 i, n = 0;
-
-	for (i = 0; i < staged->n_entries; i++)
-		staged->entries[i].server->keep = true;
-	list_for_each_entry_safe(server, next, &service->servers, list) {
-		if (server->keep)
-			continue;
-		lbdr_config_notify(config, LBDR_CHANGE_SERVER_DEL, service,
-				   server);
-		lbdr_server_unlink(service, server);
-		if (++n % SERVERS_PER_HOLD == 0)
-			lbdr_lock_break(config->ln);
-	}
-	for (i = 0; i < staged->n_entries; i++) {
-		entry = &staged->entries[i];
-		entry->server->keep = false;
-		if (entry->created)
-			lbdr_server_link(service, entry->server);
-		else if (staged->whole ||
-			 (entry->staged && entry->staged->to_tail))
-			lbdr_server_move_tail(service, entry->server);
-	}
-}
-
-/* Sets @changed of each entry; whether anything changes at all. */
-static bool lbdr_staged_find_changes(struct lbdr_staged_service *staged)
-{
-	struct lbdr_server_settings settings;
-	struct lbdr_config_entry *entry;
-	bool any = staged->whole || staged->pool ||
-		   staged->n_entries != staged->service->n_servers;
-	u32 i;
-
-	for (i = 0; i < staged->n_entries; i++) {
-		entry = &staged->entries[i];
-		if (!entry->created && entry->staged) {
-			lbdr_server_settings(entry->server, &settings);
-			entry->changed =
-				entry->staged->to_tail ||
-				!lbdr_server_settings_equal(&settings,
-							    &entry->staged->settings);
-		}
-		any |= entry->created || entry->changed;
-	}
-	return any;
-}
-
-/*
- * Settings take effect in two steps: what lets more connections in before the
- * new pool, what keeps connections out after it. So a packet that sees the old
- * pool finds no server closed that was open in it, and one that sees the new
- * pool no server that is not yet open.
- */
-static void lbdr_config_publish_change(struct lbdr_config *config,
-				       struct lbdr_staged_service *staged)
-{
-	struct lbdr_service *service = staged->service;
-	bool reset = !lbdr_service_settings_equal(&staged->settings,
-						  &service->settings);
-	bool resched = !lbdr_sched_equal(&staged->sched, &service->sched);
-	bool servers = staged->entries && lbdr_staged_find_changes(staged);
-	struct lbdr_net *ln = config->ln;
-	struct lbdr_config_entry *entry;
-	u32 i;
-
-	if (!reset && !resched && !servers)
-		return;
-	service->generation = lbdr_changed(ln);
-	if (reset)
-		lbdr_service_set(service, &staged->settings);
-	if (staged->whole)
-		list_move_tail(&service->list, &ln->service_list);
-	for (i = 0; i < staged->n_entries; i++) {
-		entry = &staged->entries[i];
-		if (entry->changed)
-			lbdr_server_apply_opening(entry->server,
-						  &entry->staged->settings);
-	}
-	if (staged->pool)
-		lbdr_config_publish_pool(ln, staged);
-	if (reset || resched)
-		lbdr_config_notify(config, LBDR_CHANGE_SERVICE_SET, service,
-				   NULL);
-	if (!servers)
-		return;
-	if (staged->deferred)
-		lbdr_pool_wait(ln, service);
-	lbdr_config_publish_servers(config, staged);
-	for (i = 0; i < staged->n_entries; i++) {
-		entry = &staged->entries[i];
-		if (entry->changed)
-			lbdr_server_apply(entry->server,
-					  &entry->staged->settings);
-	}
-	lbdr_config_notify_servers(config, staged);
-	service->generation = lbdr_changed(ln);
-}
-
-/* Removes a service; not to be used after this. */
-static void lbdr_config_remove_service(struct lbdr_net *ln,
-				       struct lbdr_service *service,
-				       struct lbdr_origin *origin)
-{
-	struct lbdr_server *server, *next;
-	u32 n = 0;
-
-	lbdr_lock(ln);
-	lbdr_notify(LBDR_CHANGE_SERVICE_DEL, ln, service, NULL, origin);
-	/* 1. Not found any more; packets that have found it go on with it. */
-	lbdr_service_unpublish(ln, service);
-	/* 2. Its servers are dead: their connections are not found any more. */
-	list_for_each_entry_safe(server, next, &service->servers, list) {
-		lbdr_server_unlink(service, server);
-		if (++n % SERVERS_PER_HOLD == 0)
-			lbdr_lock_break(ln);
-	}
-	lbdr_counts_add(&ln->folded, &service->folded);
-	lbdr_unlock(ln);
-	lbdr_service_release_hooks(ln, service);
-	/* 3. Freed after the last packet that may have found it. */
-	lbdr_service_free(service);
-	cond_resched();
-}
-
-/* Returns true if services were removed. */
-static bool lbdr_config_remove_services(struct lbdr_config *config)
-{
-	struct lbdr_net *ln = config->ln;
-	struct lbdr_staged_service *staged;
-	struct lbdr_service *service, *next;
-	bool any = false;
-
-	list_for_each_entry(staged, &config->services, list) {
-		if (staged->present || !staged->service)
-			continue;
-		lbdr_config_remove_service(ln, staged->service, config->origin);
-		any = true;
-	}
-	if (config->flush)
-		list_for_each_entry_safe(service, next, &ln->service_list, list)
-			if (!lbdr_config_keeps(service, config)) {
-				lbdr_config_remove_service(ln, service,
-							   config->origin);
-				any = true;
-			}
-	return any;
-}
-
-static void lbdr_config_publish_net(struct lbdr_config *config)
-{
-	struct lbdr_net *ln = config->ln;
-	bool timeouts = false;
-	u32 state;
-
-	for (state = 0; state < LBDR_CONN_STATES; state++) {
-		if (!config->timeout[state] ||
-		    config->timeout[state] == ln->timeout[state])
-			continue;
-		WRITE_ONCE(ln->timeout[state], config->timeout[state]);
-		timeouts = true;
-	}
-	if (timeouts || config->has_entry) {
-		lbdr_changed(ln);
-		lbdr_config_notify(config, LBDR_CHANGE_SETTINGS, NULL, NULL);
-	}
-	if (config->flush && list_empty(&ln->service_list))
-		lbdr_config_notify(config, LBDR_CHANGE_FLUSH, NULL, NULL);
-}
-
-static void lbdr_config_publish(struct lbdr_config *config)
-{
-	struct lbdr_net *ln = config->ln;
-	struct lbdr_staged_service *staged;
-
-	lbdr_lock(ln);
-	ln->publishing = true;
-	lbdr_unlock(ln);
-	list_for_each_entry(staged, &config->services, list) {
-		if (!staged->present)
-			continue;
-		lbdr_lock(ln);
-		if (staged->created)
-			lbdr_config_publish_new(config, staged);
-		else
-			lbdr_config_publish_change(config, staged);
-		lbdr_unlock(ln);
-		/* The state of a scheduler that was replaced. */
-		lbdr_sched_state_free(&staged->sched, staged->state);
-		kvfree(staged->entries);
-		cond_resched();
-	}
-	lbdr_range_publish(ln);
-	lbdr_vips_update(ln, lbdr_config_remove_services(config));
-	lbdr_lock(ln);
-	lbdr_config_publish_net(config);
-	ln->publishing = false;
-	lbdr_unlock(ln);
-}
-
 /**
  * lbdr_config_commit() - Apply all staged changes, or none
  * @config: the transaction; only lbdr_config_end() may follow
@@ -726,24 +495,3 @@ err_prepare:
 	return err;
 }
 EXPORT_SYMBOL_LBDR(lbdr_config_commit);
-
-/**
- * lbdr_config_clear() - Remove all services of a namespace that exits
- * @ln: the namespace
- *
- * Needs no memory, so it cannot fail.
- *
- * Context: process, may sleep; lbdr_net.config held, lbdr_net.lock not held.
- */
-void lbdr_config_clear(struct lbdr_net *ln)
-{
-	struct lbdr_service *service, *next;
-
-	lockdep_assert_held(&ln->config);
-
-	lbdr_range_clear(ln);
-	list_for_each_entry_safe(service, next, &ln->service_list, list)
-		lbdr_config_remove_service(ln, service, NULL);
-	lbdr_vips_update(ln, true);
-}
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_clear);

@@ -35,6 +35,7 @@
 #include "conn_event.h"
 #include "flood.h"
 #include "flow.h"
+#include "hold.h"
 #include "lbdr.h"
 #include "lbdr_trace.h"
 #include "limit.h"
@@ -551,16 +552,16 @@ struct lbdr_conn *lbdr_conn_peek(struct lbdr_net *ln,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_peek);
 
-/* As lbdr_conn_find(). @skb: the packet, or NULL. @returned: a server has sent it back */
+/* As lbdr_conn_find(). @skb: the packet, or NULL. @miss: set if NULL is returned */
 static __always_inline struct lbdr_conn *
 lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 		  const struct lbdr_flow *flow, const struct sk_buff *skb,
-		  bool *returned)
+		  enum lbdr_conn_miss *miss)
 {
 	struct lbdr_conn *conn = lbdr_conn_lookup(ln, family, flow);
 	u32 state;
 
-	*returned = false;
+	*miss = LBDR_CONN_NONE;
 	if (!conn)
 		return NULL;
 
@@ -568,18 +569,24 @@ lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 	if (unlikely(state == LBDR_CONN_STATE_DEAD))
 		return NULL;
 	if (unlikely(READ_ONCE(conn->server->checked))) {
-		if (READ_ONCE(conn->server->dead))
-			goto kill;
-		*returned = skb && lbdr_peers_returned(ln, skb, flow, conn);
-		if (*returned)
+		if (lbdr_server_gone(conn->server)) {
+			if (!lbdr_hold_conn(ln, conn, flow))
+				goto kill;
+			*miss = LBDR_CONN_HELD;
 			return NULL;
+		}
+		if (skb && lbdr_peers_returned(ln, skb, flow, conn)) {
+			*miss = LBDR_CONN_RETURNED;
+			return NULL;
+		}
 	}
 	if (unlikely(lbdr_event_opens(flow->event))) {
 		if (lbdr_state_closing(state))
 			goto kill;
-		*returned = skb && lbdr_peers_returned(ln, skb, flow, conn);
-		if (*returned)
+		if (skb && lbdr_peers_returned(ln, skb, flow, conn)) {
+			*miss = LBDR_CONN_RETURNED;
 			return NULL;
+		}
 	}
 
 	if (lbdr_conn_age(conn) > STAMP_GRAIN) {
@@ -603,7 +610,8 @@ kill:
  *
  * A connection is removed and not returned if it has expired, if its server was
  * removed, or if it is closing and the packet is a SYN or an SCTP INIT. If the service
- * is persistent, the time stamp of the client's template is updated, too.
+ * is persistent, the time stamp of the client's template is updated, too. If the server
+ * is held, the connection is neither removed nor returned.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: the connection, or NULL.
@@ -611,9 +619,9 @@ kill:
 struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 				 const struct lbdr_flow *flow)
 {
-	bool returned;
+	enum lbdr_conn_miss miss;
 
-	return lbdr_conn_find_of(ln, flow->family, flow, NULL, &returned);
+	return lbdr_conn_find_of(ln, flow->family, flow, NULL, &miss);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_find);
 

@@ -60,6 +60,18 @@ struct lbdr_conn6 {
 	struct lbdr_key6	key;
 };
 
+/**
+ * enum lbdr_conn_miss - why a packet is not forwarded by a connection
+ * @LBDR_CONN_NONE: there is none
+ * @LBDR_CONN_RETURNED: a server has sent the packet back
+ * @LBDR_CONN_HELD: the server of the connection is held
+ */
+enum lbdr_conn_miss {
+	LBDR_CONN_NONE,
+	LBDR_CONN_RETURNED,
+	LBDR_CONN_HELD,
+};
+
 int lbdr_conn_init(void);
 void lbdr_conn_exit(void);
 int lbdr_conn_table_init(struct lbdr_net *ln);

@@ -8,24 +8,30 @@
  * chose a server just before it began to drain may still add a connection, until
  * a grace period has passed; so only servers that drained before the last grace
  * period are removed.
+ *
+ * The same work item removes servers and services that were held long enough (hold.c).
  */
 #include "config.h"
 #include "drain.h"
+#include "hold.h"
 #include "server.h"
 
 #define DRAIN_PERIOD	(HZ / 4 ?: 1)
 
-/* Servers removed in one transaction, to bound its memory */
-#define DRAIN_BATCH	4096
-
-static void lbdr_drain_queue(struct lbdr_net *ln, unsigned long delay)
+/**
+ * lbdr_drain_queue() - Queue the work item
+ * @ln: the namespace, where a server drains, or a server or service is held
+ *
+ * Context: any.
+ */
+void lbdr_drain_queue(struct lbdr_net *ln)
 {
-	queue_delayed_work(system_power_efficient_wq, &ln->drain, delay);
+	queue_delayed_work(system_power_efficient_wq, &ln->drain, DRAIN_PERIOD);
 }
 
 /**
- * lbdr_drain_update() - Begin or cancel the drain of a server
- * @server: the server, whose draining flag has just changed
+ * lbdr_drain_update() - Move a server to the list that the work item finds it in
+ * @server: the server, which has just begun or ceased to drain or to be held
  *
  * Context: process, lbdr_net.lock held.
  */
@@ -37,20 +43,27 @@ void lbdr_drain_update(struct lbdr_server *server)
 
 	list_del_init(&server->drain);
 	server->drain_seen = false;
-	if (!server->draining)
+	if (server->draining)
+		list_add_tail(&server->drain, &ln->draining);
+	else if (server->held)
+		list_add_tail(&server->drain, &ln->held_servers);
+	else
 		return;
-	list_add_tail(&server->drain, &ln->draining);
-	lbdr_drain_queue(ln, DRAIN_PERIOD);
+	lbdr_drain_queue(ln);
 }
 
-static void lbdr_drain_mark(struct lbdr_net *ln)
+/* Whether there are draining servers, which are marked now. */
+static bool lbdr_drain_mark(struct lbdr_net *ln)
 {
 	struct lbdr_server *server;
+	bool any;
 
 	lbdr_lock(ln);
+	any = !list_empty(&ln->draining);
 	list_for_each_entry(server, &ln->draining, drain)
 		server->drain_seen = true;
 	lbdr_unlock(ln);
+	return any;
 }
 
 /* Stages the removal of servers without connections; 0 or a negative error. */
@@ -74,7 +87,7 @@ static int lbdr_drain_stage(struct lbdr_config *config)
 		if (IS_ERR(staged))
 			return PTR_ERR(staged);
 		lbdr_config_server_del(config, service, staged);
-		if (++n == DRAIN_BATCH)
+		if (++n == LBDR_DRAIN_BATCH)
 			break;
 	}
 	return 0;
@@ -90,7 +103,8 @@ static void lbdr_drain_remove(struct lbdr_net *ln)
 		return;
 	mutex_lock(&ln->config);
 	if (!lbdr_config_begin(config, ln, true, NULL)) {
-		if (!lbdr_drain_stage(config))
+		if (!lbdr_drain_stage(config) &&
+		    !lbdr_hold_stage_expired(config))
 			lbdr_config_commit(config);
 		lbdr_config_end(config);
 	}
@@ -103,13 +117,13 @@ static void lbdr_drain_work(struct work_struct *work)
 	struct lbdr_net *ln = container_of(to_delayed_work(work),
 					   struct lbdr_net, drain);
 
-	lbdr_drain_mark(ln);
-	synchronize_rcu();
+	if (lbdr_drain_mark(ln))
+		synchronize_rcu();
 	lbdr_drain_remove(ln);
 
 	lbdr_lock(ln);
-	if (!list_empty(&ln->draining))
-		lbdr_drain_queue(ln, DRAIN_PERIOD);
+	if (!list_empty(&ln->draining) || ln->n_held)
+		lbdr_drain_queue(ln);
 	lbdr_unlock(ln);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Servers that drain.
+ * Servers that drain, and the work item that removes drained and held servers.
  */
 #ifndef _LBDR_DRAIN_H
 #define _LBDR_DRAIN_H
@@ -9,6 +9,10 @@
 
 struct lbdr_server;
 
+/* Objects removed in one transaction, to bound its memory */
+#define LBDR_DRAIN_BATCH	4096
+
+void lbdr_drain_queue(struct lbdr_net *ln);
 void lbdr_drain_update(struct lbdr_server *server);
 void lbdr_drain_net_init(struct lbdr_net *ln);
 void lbdr_drain_net_exit(struct lbdr_net *ln);

@@ -47,6 +47,7 @@
 #include "conn.h"
 #include "domain.h"
 #include "flow.h"
+#include "hold.h"
 #include "hook.h"
 #include "ingress.h"
 #include "lbdr.h"
@@ -211,6 +212,13 @@ static bool lbdr_hook_decided(struct lbdr_net *ln, const struct sk_buff *skb,
 	       lbdr_schedule_stray_action(ln, other, flow) == LBDR_STRAY_SCHEDULE;
 }
 
+/* The client sends the packet again, and its server may be back then. */
+static unsigned int lbdr_hook_drop_held(struct lbdr_net *ln)
+{
+	lbdr_drop(ln, LBDR_DROP_SERVER_HELD);
+	return NF_DROP;
+}
+
 /* Schedules a packet without a connection. @marked: the fwmark service, or NULL. */
 static __always_inline unsigned int
 lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
@@ -222,7 +230,12 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	unsigned int verdict;
 
 	service = marked ?: lbdr_service_of_flow(ln, flow);
-	if (!service || lbdr_hook_decided(ln, skb, flow, marked))
+	if (service && lbdr_hook_decided(ln, skb, flow, marked))
+		return NF_ACCEPT;
+	if (unlikely(READ_ONCE(ln->n_held)) &&
+	    lbdr_hold_applies(ln, service, flow))
+		return lbdr_hook_drop_held(ln);
+	if (!service)
 		return NF_ACCEPT;
 	/* On the loopback device the datagrams of a local client would lose their route. */
 	if (unlikely(skb_is_gso(skb)) &&
@@ -262,12 +275,14 @@ lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 		  const struct lbdr_flow *flow,
 		  const struct lbdr_service *marked)
 {
+	enum lbdr_conn_miss miss;
 	struct lbdr_conn *conn;
-	bool returned;
 
-	conn = lbdr_conn_find_of(ln, family, flow, local ? NULL : skb, &returned);
-	if (unlikely(!conn) && unlikely(returned))
+	conn = lbdr_conn_find_of(ln, family, flow, local ? NULL : skb, &miss);
+	if (unlikely(!conn) && unlikely(miss == LBDR_CONN_RETURNED))
 		return lbdr_peers_verdict(ln, skb, flow);
+	if (unlikely(!conn) && unlikely(miss == LBDR_CONN_HELD))
+		return lbdr_hook_drop_held(ln);
 	if (unlikely(!conn))
 		return family == LBDR_V4 ?
 		       lbdr_hook_new4(ln, skb, flow, marked) :
@@ -358,6 +373,8 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 	if (lbdr_domain_has_vrf(dev) && !lbdr_hook_enter_vrf(ln, skb, dev, flow))
 		return NF_ACCEPT;
 	conn = lbdr_conn_peek(ln, flow);
+	if (conn && unlikely(lbdr_server_held(conn->server)))
+		return lbdr_hook_drop_held(ln);
 	server = conn ? conn->server :
 			lbdr_hook_error_server(ln, skb, flow, marked);
 	if (!server)

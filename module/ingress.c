@@ -101,8 +101,8 @@ lbdr_ingress_walk(struct lbdr_net *ln, struct sk_buff *skb,
 {
 	/* Not initialised, see lbdr_hook_walk(). */
 	struct lbdr_flow flow __uninitialized;
+	enum lbdr_conn_miss miss;
 	struct lbdr_conn *conn;
-	bool returned;
 
 	flow.local = false;
 	flow.place = LBDR_PLACE_INGRESS;
@@ -110,7 +110,7 @@ lbdr_ingress_walk(struct lbdr_net *ln, struct sk_buff *skb,
 				 lbdr_parse6(skb, &flow)) != LBDR_PARSED ||
 	    lbdr_event_opens(flow.event))
 		return NF_ACCEPT;
-	conn = lbdr_conn_find_of(ln, family, &flow, skb, &returned);
+	conn = lbdr_conn_find_of(ln, family, &flow, skb, &miss);
 	if (!conn)
 		return NF_ACCEPT;
 	return lbdr_hook_conn(ln, skb, family, false, &flow, conn);

@@ -92,7 +92,8 @@ enum lbdr_hook {
  * @ingress: ingress devices; @ingress_lock
  * @ingress_lock: taken inside @config, @lock or RTNL; none of these is taken inside it
  * @ingress_ntf: sends the notification that a device of @ingress was removed
- * @service_list: published services in the order of adding; @config and @lock
+ * @service_list: published services, held ones included, in the order of adding;
+ *	@config and @lock
  * @n_services: linked services of each family; hooks are registered while the number is
  *	not 0; WRITE_ONCE() under @config
  * @n_marked: fwmark services of each family, which need LBDR_HOOK_MARKED; @config
@@ -102,7 +103,13 @@ enum lbdr_hook {
  *	@config
  * @pool_work: builds the pools of @stale
  * @draining: draining servers; @config and @lock
- * @drain: removes draining servers whose connections have ended
+ * @held_servers: held servers; @config and @lock
+ * @held_services: held services; @config and @lock
+ * @n_held_services: number of @held_services; @config and @lock
+ * @n_held: number of held servers and services; changed by lbdr_hold_count() under
+ *	@config and @lock
+ * @drain: removes draining servers whose connections have ended, and what was held
+ *	long enough
  * @lro: disables LRO on the devices of the namespace
  * @peers_work: resolves next hops whose MAC is unknown
  * @peers_delay: jiffies until the next attempt of @peers_work
@@ -157,6 +164,10 @@ struct lbdr_net {
 	struct list_head	stale;
 	struct delayed_work	pool_work;
 	struct list_head	draining;
+	struct list_head	held_servers;
+	struct list_head	held_services;
+	u32			n_held_services;
+	u32			n_held;
 	struct delayed_work	drain;
 	struct work_struct	lro;
 	struct delayed_work	peers_work;

@@ -22,6 +22,7 @@
 #include "device.h"
 #include "domain.h"
 #include "drain.h"
+#include "hold.h"
 #include "hook.h"
 #include "ingress.h"
 #include "lbdr.h"
@@ -98,6 +99,7 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 	lbdr_domain_net_init(ln);
 	lbdr_pool_net_init(ln);
 	lbdr_drain_net_init(ln);
+	lbdr_hold_net_init(ln);
 	lbdr_device_net_init(ln);
 	lbdr_peers_net_init(ln);
 	ln->drops = __alloc_percpu_gfp(LBDR_DROPS * sizeof(u64), sizeof(u64),

@@ -64,6 +64,10 @@ int lbdr_nl_parse_key(struct lbdr_net *ln, struct nlattr **attrs, struct lbdr_se
 int lbdr_nl_parse_nested_key(struct lbdr_net *ln, const struct nlattr *nest,
 			     struct lbdr_service_key *key,
 			     struct netlink_ext_ack *extack);
+struct lbdr_service *
+lbdr_nl_find_service_any(struct lbdr_net *ln,
+			 const struct lbdr_service_key *key,
+			 struct netlink_ext_ack *extack);
 struct lbdr_service *lbdr_nl_find_service(struct lbdr_net *ln,
 					  const struct lbdr_service_key *key,
 					  struct netlink_ext_ack *extack);

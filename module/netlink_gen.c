@@ -61,8 +61,18 @@ static struct netlink_range_validation lbdr_a_service_persist_range __ro_after_i
 	.max	= LBDR_TIMEOUT_MAX,
 };
 
+static struct netlink_range_validation lbdr_a_service_hold_range __ro_after_init = {
+	.min	= 1ULL,
+	.max	= LBDR_TIMEOUT_MAX,
+};
+
 static struct netlink_range_validation lbdr_a_server_weight_range __ro_after_init = {
 	.max	= LBDR_WEIGHT_MAX,
+};
+
+static struct netlink_range_validation lbdr_a_server_hold_range __ro_after_init = {
+	.min	= 1ULL,
+	.max	= LBDR_TIMEOUT_MAX,
 };
 
 /* Common nested types */
@@ -108,7 +118,7 @@ static const struct nla_policy lbdr_info_set_nl_policy[LBDR_A_INFO_BATCH + 1] = 
 };
 
 /* LBDR_CMD_SERVICE_GET - do */
-static const struct nla_policy lbdr_service_get_nl_policy[LBDR_A_SERVICE_VRF + 1] = {
+static const struct nla_policy lbdr_service_get_nl_policy[LBDR_A_SERVICE_WITH_HELD + 1] = {
 	[LBDR_A_SERVICE_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
 	[LBDR_A_SERVICE_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
 	[LBDR_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
@@ -116,6 +126,7 @@ static const struct nla_policy lbdr_service_get_nl_policy[LBDR_A_SERVICE_VRF + 1
 	[LBDR_A_SERVICE_LAST_PORT] = NLA_POLICY_MIN(NLA_BE16, 2),
 	[LBDR_A_SERVICE_FWMARK] = NLA_POLICY_MIN(NLA_U32, 1),
 	[LBDR_A_SERVICE_VRF] = { .type = NLA_NUL_STRING, .len = 15, },
+	[LBDR_A_SERVICE_WITH_HELD] = { .type = NLA_FLAG, },
 };
 
 /* LBDR_CMD_SERVICE_NEW - do */
@@ -167,7 +178,7 @@ static const struct nla_policy lbdr_service_set_nl_policy[LBDR_A_SERVICE_BATCH +
 };
 
 /* LBDR_CMD_SERVICE_DEL - do */
-static const struct nla_policy lbdr_service_del_nl_policy[LBDR_A_SERVICE_BATCH + 1] = {
+static const struct nla_policy lbdr_service_del_nl_policy[LBDR_A_SERVICE_HOLD + 1] = {
 	[LBDR_A_SERVICE_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
 	[LBDR_A_SERVICE_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
 	[LBDR_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
@@ -176,11 +187,14 @@ static const struct nla_policy lbdr_service_del_nl_policy[LBDR_A_SERVICE_BATCH +
 	[LBDR_A_SERVICE_FWMARK] = NLA_POLICY_MIN(NLA_U32, 1),
 	[LBDR_A_SERVICE_VRF] = { .type = NLA_NUL_STRING, .len = 15, },
 	[LBDR_A_SERVICE_BATCH] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LBDR_A_SERVICE_HOLD] =
+		NLA_POLICY_FULL_RANGE(NLA_U32, &lbdr_a_service_hold_range),
 };
 
 /* LBDR_CMD_SERVER_GET - dump */
-static const struct nla_policy lbdr_server_get_nl_policy[LBDR_A_SERVER_SERVICE + 1] = {
+static const struct nla_policy lbdr_server_get_nl_policy[LBDR_A_SERVER_WITH_HELD + 1] = {
 	[LBDR_A_SERVER_SERVICE] = NLA_POLICY_NESTED(lbdr_service_key_nl_policy),
+	[LBDR_A_SERVER_WITH_HELD] = { .type = NLA_FLAG, },
 };
 
 /* LBDR_CMD_SERVER_NEW - do */
@@ -210,12 +224,14 @@ static const struct nla_policy lbdr_server_set_nl_policy[LBDR_A_SERVER_BATCH + 1
 };
 
 /* LBDR_CMD_SERVER_DEL - do */
-static const struct nla_policy lbdr_server_del_nl_policy[LBDR_A_SERVER_BATCH + 1] = {
+static const struct nla_policy lbdr_server_del_nl_policy[LBDR_A_SERVER_HOLD + 1] = {
 	[LBDR_A_SERVER_SERVICE] = NLA_POLICY_NESTED(lbdr_service_key_nl_policy),
 	[LBDR_A_SERVER_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
 	[LBDR_A_SERVER_PORT] = { .type = NLA_BE16, },
 	[LBDR_A_SERVER_DRAIN] = { .type = NLA_FLAG, },
 	[LBDR_A_SERVER_BATCH] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LBDR_A_SERVER_HOLD] =
+		NLA_POLICY_FULL_RANGE(NLA_U32, &lbdr_a_server_hold_range),
 };
 
 /* LBDR_CMD_CONN_GET - dump */
@@ -344,7 +360,7 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.doit		= lbdr_nl_service_get_doit,
 		.dumpit		= lbdr_nl_service_get_dumpit,
 		.policy		= lbdr_service_get_nl_policy,
-		.maxattr	= LBDR_A_SERVICE_VRF,
+		.maxattr	= LBDR_A_SERVICE_WITH_HELD,
 	},
 	{
 		.cmd		= LBDR_CMD_SERVICE_NEW,
@@ -364,14 +380,14 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.cmd		= LBDR_CMD_SERVICE_DEL,
 		.doit		= lbdr_nl_service_del_doit,
 		.policy		= lbdr_service_del_nl_policy,
-		.maxattr	= LBDR_A_SERVICE_BATCH,
+		.maxattr	= LBDR_A_SERVICE_HOLD,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
 		.cmd		= LBDR_CMD_SERVER_GET,
 		.dumpit		= lbdr_nl_server_get_dumpit,
 		.policy		= lbdr_server_get_nl_policy,
-		.maxattr	= LBDR_A_SERVER_SERVICE,
+		.maxattr	= LBDR_A_SERVER_WITH_HELD,
 	},
 	{
 		.cmd		= LBDR_CMD_SERVER_NEW,
@@ -391,7 +407,7 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.cmd		= LBDR_CMD_SERVER_DEL,
 		.doit		= lbdr_nl_server_del_doit,
 		.policy		= lbdr_server_del_nl_policy,
-		.maxattr	= LBDR_A_SERVER_BATCH,
+		.maxattr	= LBDR_A_SERVER_HOLD,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{

@@ -135,7 +135,8 @@ int lbdr_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 	      nla_put_string(msg, LBDR_A_INFO_VERSION, LBDR_MODULE_VERSION) ||
 	      nla_put_u32(msg, LBDR_A_INFO_SERVICES,
 			  READ_ONCE(ln->n_services[LBDR_V4]) +
-			  READ_ONCE(ln->n_services[LBDR_V6])) ||
+			  READ_ONCE(ln->n_services[LBDR_V6]) -
+			  ln->n_held_services) ||
 	      nla_put_u32(msg, LBDR_A_INFO_CONNS,
 			  atomic_read(&ln->n_conns)) ||
 	      nla_put_u32(msg, LBDR_A_INFO_CONN_MAX, lbdr_conn_limit(ln)) ||

@@ -246,10 +246,34 @@ int lbdr_nl_parse_nested_key(struct lbdr_net *ln, const struct nlattr *nest,
 }
 
 /**
+ * lbdr_nl_find_service_any() - Look up a service, held or not
+ * @ln: the namespace
+ * @key: its key
+ * @extack: for the message
+ *
+ * Context: process, lbdr_net.lock or lbdr_net.config held.
+ * Return: the service or ERR_PTR(-ESRCH).
+ */
+struct lbdr_service *
+lbdr_nl_find_service_any(struct lbdr_net *ln,
+			 const struct lbdr_service_key *key,
+			 struct netlink_ext_ack *extack)
+{
+	struct lbdr_service *service = lbdr_service_find(ln, key);
+
+	if (service)
+		return service;
+	NL_SET_ERR_MSG(extack, "service not found");
+	return ERR_PTR(-ESRCH);
+}
+
+/**
  * lbdr_nl_find_service() - Look up the service whose key a message contains
  * @ln: the namespace
  * @key: its key
  * @extack: for the message
+ *
+ * A held service is not found.
  *
  * Context: process, lbdr_net.lock or lbdr_net.config held.
  * Return: the service or ERR_PTR(-ESRCH).
@@ -258,11 +282,12 @@ struct lbdr_service *lbdr_nl_find_service(struct lbdr_net *ln,
 					  const struct lbdr_service_key *key,
 					  struct netlink_ext_ack *extack)
 {
-	struct lbdr_service *service = lbdr_service_find(ln, key);
+	struct lbdr_service *service;
 
-	if (service)
+	service = lbdr_nl_find_service_any(ln, key, extack);
+	if (IS_ERR(service) || !service->held)
 		return service;
-	NL_SET_ERR_MSG(extack, "service not found");
+	NL_SET_ERR_MSG(extack, "service not found: it is held, add it first");
 	return ERR_PTR(-ESRCH);
 }
 

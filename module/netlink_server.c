@@ -2,6 +2,7 @@
 /*
  * Netlink: real servers.
  */
+#include "hold.h"
 #include "netlink.h"
 #include "nexthop.h"
 
@@ -143,6 +144,17 @@ lbdr_nl_staged_server(struct lbdr_nl_cmd *cmd,
 	return staged;
 }
 
+/* A held server can be added and removed. */
+static int lbdr_nl_refuse_held(const struct genl_info *info,
+			       const struct lbdr_staged_server *staged)
+{
+	if (!staged->settings.hold)
+		return 0;
+	GENL_SET_ERR_MSG(info,
+			 "server not found in this service: it is held, add it first");
+	return -ENOENT;
+}
+
 static int lbdr_nl_stage_server_set(struct lbdr_nl_cmd *cmd,
 				    const struct lbdr_nl_server_key *key)
 {
@@ -155,7 +167,8 @@ static int lbdr_nl_stage_server_set(struct lbdr_nl_cmd *cmd,
 	if (IS_ERR(staged))
 		return PTR_ERR(staged);
 	settings = staged->settings;
-	err = lbdr_nl_parse_server_settings(cmd->info, &settings);
+	err = lbdr_nl_refuse_held(cmd->info, staged) ?:
+	      lbdr_nl_parse_server_settings(cmd->info, &settings);
 	if (!err)
 		staged->settings = settings;
 	return err;
@@ -164,14 +177,26 @@ static int lbdr_nl_stage_server_set(struct lbdr_nl_cmd *cmd,
 static int lbdr_nl_stage_server_del(struct lbdr_nl_cmd *cmd,
 				    const struct lbdr_nl_server_key *key)
 {
+	bool drain = cmd->info->attrs[LBDR_A_SERVER_DRAIN];
+	const struct nlattr *hold = cmd->info->attrs[LBDR_A_SERVER_HOLD];
 	struct lbdr_staged_service *service;
 	struct lbdr_staged_server *staged;
 
+	if (drain && hold) {
+		NL_SET_ERR_MSG_ATTR(cmd->info->extack, hold,
+				    "drain and hold exclude each other");
+		return -EINVAL;
+	}
 	staged = lbdr_nl_staged_server(cmd, key, &service);
 	if (IS_ERR(staged))
 		return PTR_ERR(staged);
-	if (cmd->info->attrs[LBDR_A_SERVER_DRAIN])
+	if (drain && lbdr_nl_refuse_held(cmd->info, staged))
+		return -ENOENT;
+	if (drain)
 		lbdr_config_server_drain(cmd->config, service, staged);
+	else if (hold)
+		lbdr_config_server_hold(cmd->config, service, staged,
+					nla_get_u32(hold));
 	else
 		lbdr_config_server_del(cmd->config, service, staged);
 	return 0;
@@ -227,7 +252,7 @@ int lbdr_nl_server_set_doit(struct sk_buff *skb, struct genl_info *info)
 }
 
 /**
- * lbdr_nl_server_del_doit() - Remove a server, or let it drain
+ * lbdr_nl_server_del_doit() - Remove a server, let it drain, or hold it
  * @skb: the request
  * @info: the request
  *
@@ -281,6 +306,9 @@ int lbdr_nl_put_server(struct sk_buff *msg, const struct lbdr_service *service,
 			     &server->addr) ||
 	    nla_put_be16(msg, LBDR_A_SERVER_PORT, service->key.port) ||
 	    (server->draining && nla_put_flag(msg, LBDR_A_SERVER_DRAIN)) ||
+	    (server->held &&
+	     nla_put_u32(msg, LBDR_A_SERVER_HOLD,
+			 lbdr_hold_left(server->hold_until))) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_WEIGHT, server->weight) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_UPPER, server->upper) ||
 	    nla_put_u32(msg, LBDR_A_SERVER_LOWER, server->lower) ||
@@ -345,12 +373,13 @@ static bool lbdr_nl_dump_servers(struct sk_buff *msg,
 				 struct netlink_callback *cb,
 				 const struct lbdr_service *service)
 {
+	bool with_held = lbdr_dump_attrs(cb)[LBDR_A_SERVER_WITH_HELD];
 	struct lbdr_service_walk *next = (void *)cb->ctx;
 	struct lbdr_server *server;
 	u32 at = 0;
 
 	list_for_each_entry(server, &service->servers, list) {
-		if (at++ < next->server)
+		if (at++ < next->server || (server->held && !with_held))
 			continue;
 		if (lbdr_nl_fill_server(msg, NETLINK_CB(cb->skb).portid,
 					cb->nlh->nlmsg_seq, NLM_F_MULTI,
@@ -408,7 +437,9 @@ int lbdr_nl_server_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 	lbdr_lock(ln);
 	lbdr_nl_dump_begin(cb, ln);
 	if (nest)
-		service = lbdr_nl_find_service(ln, &key, cb->extack);
+		service = lbdr_dump_attrs(cb)[LBDR_A_SERVER_WITH_HELD] ?
+			  lbdr_nl_find_service_any(ln, &key, cb->extack) :
+			  lbdr_nl_find_service(ln, &key, cb->extack);
 	err = PTR_ERR_OR_ZERO(service);
 	if (!nest)
 		lbdr_nl_dump_all_servers(msg, cb, ln);

@@ -2,6 +2,7 @@
 /*
  * Netlink: services.
  */
+#include "hold.h"
 #include "netlink.h"
 #include "sched.h"
 #include "symbols.h"
@@ -29,7 +30,7 @@ int lbdr_nl_stage_error(struct genl_info *info, int err)
 		break;
 	case -ENOSPC:
 		GENL_SET_ERR_MSG(info,
-				 "the service has 4096 servers, which is the maximum");
+				 "the service has 4096 servers, held ones included, which is the maximum");
 		break;
 	case -EDQUOT:
 		GENL_SET_ERR_MSG(info,
@@ -323,8 +324,25 @@ int lbdr_nl_service_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+static int lbdr_nl_stage_service_del(struct lbdr_nl_cmd *cmd,
+				     const struct lbdr_service_key *key)
+{
+	const struct nlattr *hold = cmd->info->attrs[LBDR_A_SERVICE_HOLD];
+	struct lbdr_staged_service *staged;
+
+	staged = lbdr_config_service_any(cmd->config, key);
+	if (IS_ERR(staged))
+		return lbdr_nl_stage_error(cmd->info, PTR_ERR(staged));
+	if (hold)
+		lbdr_config_service_hold(cmd->config, staged,
+					 nla_get_u32(hold));
+	else
+		lbdr_config_service_del(cmd->config, staged);
+	return 0;
+}
+
 /**
- * lbdr_nl_service_del_doit() - Remove a service
+ * lbdr_nl_service_del_doit() - Remove or hold a service
  * @skb: the request
  * @info: the request
  *
@@ -333,7 +351,6 @@ int lbdr_nl_service_set_doit(struct sk_buff *skb, struct genl_info *info)
  */
 int lbdr_nl_service_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct lbdr_staged_service *staged;
 	struct lbdr_service_key key;
 	struct lbdr_nl_cmd cmd;
 	int err;
@@ -343,11 +360,7 @@ int lbdr_nl_service_del_doit(struct sk_buff *skb, struct genl_info *info)
 	      lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVICE_BATCH);
 	if (err)
 		return err;
-	staged = lbdr_nl_staged_service(&cmd, &key);
-	err = PTR_ERR_OR_ZERO(staged);
-	if (!err)
-		lbdr_config_service_del(cmd.config, staged);
-	err = lbdr_nl_cmd_commit(&cmd, err);
+	err = lbdr_nl_cmd_commit(&cmd, lbdr_nl_stage_service_del(&cmd, &key));
 	lbdr_nl_cmd_end(&cmd);
 	return err;
 }
@@ -529,7 +542,11 @@ int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	if (lbdr_nl_put_key(msg, service) ||
 	    lbdr_nl_put_service_settings(msg, service) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVICE_STATS, &counts) ||
-	    nla_put_u32(msg, LBDR_A_SERVICE_SERVERS, service->n_servers)) {
+	    nla_put_u32(msg, LBDR_A_SERVICE_SERVERS,
+			service->n_servers - service->n_held) ||
+	    (service->held &&
+	     nla_put_u32(msg, LBDR_A_SERVICE_HOLD,
+			 lbdr_hold_left(service->hold_until)))) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}
@@ -561,7 +578,9 @@ int lbdr_nl_service_get_doit(struct sk_buff *skb, struct genl_info *info)
 		return -ENOMEM;
 
 	lbdr_lock(ln);
-	service = lbdr_nl_find_service(ln, &key, info->extack);
+	service = info->attrs[LBDR_A_SERVICE_WITH_HELD] ?
+		  lbdr_nl_find_service_any(ln, &key, info->extack) :
+		  lbdr_nl_find_service(ln, &key, info->extack);
 	if (IS_ERR(service))
 		err = PTR_ERR(service);
 	else
@@ -587,10 +606,11 @@ int lbdr_nl_service_get_doit(struct sk_buff *skb, struct genl_info *info)
 int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
+	bool with_held = lbdr_dump_attrs(cb)[LBDR_A_SERVICE_WITH_HELD];
 	struct lbdr_service_walk *next = (void *)cb->ctx;
 	const struct lbdr_service *service;
 
-	/* Linux 6.1 has one policy for do and dump. */
+	/* Linux 6.1 has one policy for do and dump, so other versions have too. */
 	if (lbdr_nl_has_key(lbdr_dump_attrs(cb))) {
 		NL_SET_ERR_MSG(cb->extack,
 			       "key not supported: a dump has all services");
@@ -604,7 +624,8 @@ int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 		goto out;
 	list_for_each_entry_from(service, &ln->service_list, list) {
 		next->service = service;
-		if (lbdr_nl_fill_service(msg, NETLINK_CB(cb->skb).portid,
+		if ((!service->held || with_held) &&
+		    lbdr_nl_fill_service(msg, NETLINK_CB(cb->skb).portid,
 					 cb->nlh->nlmsg_seq, NLM_F_MULTI,
 					 LBDR_CMD_SERVICE_GET, service, cb))
 			goto out;

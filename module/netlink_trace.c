@@ -180,6 +180,8 @@ static int lbdr_nl_put_server_counts(struct sk_buff *msg,
 	const struct lbdr_server *server;
 
 	list_for_each_entry(server, &service->servers, list) {
+		if (server->held)
+			continue;
 		if (server->draining)
 			draining++;
 		else if (!server->weight)
@@ -189,7 +191,8 @@ static int lbdr_nl_put_server_counts(struct sk_buff *msg,
 		else
 			open++;
 	}
-	return nla_put_u32(msg, LBDR_A_TRACE_SERVERS, service->n_servers) ||
+	return nla_put_u32(msg, LBDR_A_TRACE_SERVERS,
+			   service->n_servers - service->n_held) ||
 	       nla_put_u32(msg, LBDR_A_TRACE_OPEN, open) ||
 	       nla_put_u32(msg, LBDR_A_TRACE_QUIESCED, quiesced) ||
 	       nla_put_u32(msg, LBDR_A_TRACE_DRAINING, draining) ||

@@ -13,6 +13,7 @@
 #include "conn.h"
 #include "flood.h"
 #include "flow.h"
+#include "hold.h"
 #include "lbdr.h"
 #include "nexthop.h"
 #include "peek.h"
@@ -61,6 +62,17 @@ static void lbdr_peek_conn(const struct lbdr_peek_packet *packet,
 	result->by = LBDR_TRACE_BY_CONNECTION;
 	result->server = result->conn->server;
 	lbdr_peek_send(packet, result);
+}
+
+/* The packet is dropped since a server or the service is held. */
+static void lbdr_peek_held(struct lbdr_peek_result *result)
+{
+	if (result->conn && !result->closing) {
+		result->service = result->conn->server->service;
+		result->by = LBDR_TRACE_BY_CONNECTION;
+		result->server = result->conn->server;
+	}
+	lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP, LBDR_DROP_SERVER_HELD);
 }
 
 /* Handles a stray packet. Returns true if it is scheduled like a first packet. */
@@ -199,8 +211,11 @@ static bool lbdr_peek_walk(struct lbdr_net *ln,
 		.conn	 = conn,
 		.closing = closing,
 	};
-	if (conn && !closing)
+	if (conn && !closing && !lbdr_server_held(conn->server))
 		lbdr_peek_conn(packet, result);
+	else if (READ_ONCE(ln->n_held) &&
+		 lbdr_hold_applies(ln, service, &packet->flow))
+		lbdr_peek_held(result);
 	else
 		lbdr_peek_schedule(ln, packet, result);
 	return result->verdict != LBDR_TRACE_VERDICT_PASS;

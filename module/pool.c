@@ -69,7 +69,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_free_rcu);
  * @sched: the scheduler that will read it
  * @state: state of that scheduler for the service, or NULL
  * @servers: all servers of the service with the weights that they are to have,
- *	0 for those that drain
+ *	0 for those that drain or are held
  * @n: number of @servers
  *
  * Context: process, may sleep; lbdr_net.config held.
@@ -211,7 +211,8 @@ static struct lbdr_pool *lbdr_pool_rebuild(struct lbdr_service *service)
 		return ERR_PTR(-ENOMEM);
 	list_for_each_entry(server, &service->servers, list) {
 		servers[n].server = server;
-		servers[n++].weight = server->draining ? 0 : server->weight;
+		servers[n++].weight = server->draining || server->held ?
+				      0 : server->weight;
 	}
 	pool = lbdr_pool_make(service, &service->sched, service->sched_state,
 			      servers, n);

@@ -25,7 +25,7 @@ struct lbdr_pool_entry {
  * struct lbdr_pool_config - the configuration that a pool is built from
  * @service: the service
  * @servers: all its servers in the order of adding, including those of weight 0;
- *	a draining server has weight 0 here
+ *	a draining or held server has weight 0 here
  * @n: number of servers
  */
 struct lbdr_pool_config {

@@ -3,13 +3,15 @@
  * Services of many ports. Each VIP (with its family, protocol and L3 domain) that has
  * such services has one array of its ranges of ports, sorted by their ports, and one
  * service of all ports. Ranges of a VIP do not overlap, so a packet finds its range by a
- * binary search.
+ * binary search. Held services (hold.c) follow the sorted ranges in the array. They may
+ * overlap, and only packets that no other service matches search them.
  *
  * Packets read the arrays under rcu_read_lock(). An array is immutable. A commit makes
  * another one for each VIP that it changes, however many ranges it adds and removes:
  *
  * 1. lbdr_range_link() for each new service, lbdr_range_leave() for each service to be
- *    removed: notes the VIPs that change;
+ *    removed, lbdr_range_hold() for each that begins or ceases to be held: notes the VIPs
+ *    that change;
  * 2. lbdr_range_prepare(): allocates and fills the new arrays;
  * 3. lbdr_range_publish(), after the new services were published and before the old ones
  *    are removed; or lbdr_range_cancel();
@@ -36,13 +38,15 @@ struct lbdr_range {
  * struct lbdr_ranges - the services of many ports of a VIP; immutable
  * @rcu: frees the array
  * @all: the service of all ports, or NULL
- * @n: number of @ranges
- * @ranges: in the order of their ports
+ * @n: number of sorted @ranges
+ * @n_held: number of held services, including that of all ports
+ * @ranges: in the order of their ports, then those of the held services
  */
 struct lbdr_ranges {
 	struct rcu_head		rcu;
 	struct lbdr_service	*all;
 	u32			n;
+	u32			n_held;
 	struct lbdr_range	ranges[];
 };
 
@@ -53,7 +57,8 @@ struct lbdr_ranges {
  * @ranges: published services, or NULL; RCU, replaced under lbdr_net.config
  * @next: from lbdr_range_prepare() to lbdr_range_publish()
  * @n: number of linked services
- * @added: linked services that are not in @ranges
+ * @added: services to be added to the sorted part of @ranges
+ * @held: services to be added to the held part of @ranges
  * @changed: in lbdr_net.wide_changed if @next is to be made
  * @rcu: frees it
  */
@@ -64,6 +69,7 @@ struct lbdr_range_vip {
 	struct lbdr_ranges		*next;
 	u32				n;
 	struct list_head		added;
+	struct list_head		held;
 	struct list_head		changed;
 	struct rcu_head			rcu;
 };
@@ -131,6 +137,7 @@ static struct lbdr_range_vip *lbdr_range_vip_add(struct lbdr_net *ln,
 		return ERR_PTR(-ENOMEM);
 	memcpy(&vip->key, key, offsetof(struct lbdr_service_key, port));
 	INIT_LIST_HEAD(&vip->added);
+	INIT_LIST_HEAD(&vip->held);
 	INIT_LIST_HEAD(&vip->changed);
 	err = rhashtable_lookup_insert_fast(&ln->wide, &vip->node, lbdr_range_params);
 	if (!err)
@@ -205,10 +212,35 @@ void lbdr_range_leave(struct lbdr_net *ln, struct lbdr_service *service)
 	lbdr_range_mark(ln, service->vip);
 }
 
+/**
+ * lbdr_range_hold() - Note that a service begins or ceases to be held
+ * @ln: the namespace
+ * @service: a published service of many ports
+ * @held: it begins to be held
+ *
+ * Context: process, lbdr_net.config held.
+ */
+void lbdr_range_hold(struct lbdr_net *ln, struct lbdr_service *service, bool held)
+{
+	struct lbdr_range_vip *vip = service->vip;
+
+	lbdr_range_leave(ln, service);
+	list_add_tail(&service->added, held ? &vip->held : &vip->added);
+}
+
 static int lbdr_range_order(const void *a, const void *b)
 {
 	return (int)((const struct lbdr_range *)a)->first -
 	       (int)((const struct lbdr_range *)b)->first;
+}
+
+static struct lbdr_range lbdr_range_of(struct lbdr_service *service)
+{
+	return (struct lbdr_range) {
+		.service = service,
+		.first = ntohs(service->key.port),
+		.last = service->key.port ? ntohs(service->key.last_port) : U16_MAX,
+	};
 }
 
 static void lbdr_range_append(struct lbdr_ranges *ranges, struct lbdr_service *service)
@@ -216,11 +248,7 @@ static void lbdr_range_append(struct lbdr_ranges *ranges, struct lbdr_service *s
 	if (!service->key.port)
 		ranges->all = service;
 	else
-		ranges->ranges[ranges->n++] = (struct lbdr_range) {
-			.service = service,
-			.first = ntohs(service->key.port),
-			.last = ntohs(service->key.last_port),
-		};
+		ranges->ranges[ranges->n++] = lbdr_range_of(service);
 }
 
 /* Adding one to many ranges takes a walk over these, and does not sort them again. */
@@ -241,18 +269,34 @@ static void lbdr_range_merge(struct lbdr_ranges *to, const struct lbdr_range *a,
 	}
 }
 
+/* Appends the held services, after the last sorted range. */
+static void lbdr_range_append_held(struct lbdr_ranges *to, struct lbdr_range_vip *vip,
+				   const struct lbdr_ranges *now)
+{
+	const struct lbdr_range *range = now ? now->ranges + now->n : NULL;
+	const struct lbdr_range *end = now ? range + now->n_held : NULL;
+	struct lbdr_service *service;
+
+	for (; range < end; range++)
+		if (!range->service->leaving)
+			to->ranges[to->n + to->n_held++] = *range;
+	list_for_each_entry(service, &vip->held, added)
+		to->ranges[to->n + to->n_held++] = lbdr_range_of(service);
+}
+
 static int lbdr_range_prepare_vip(struct lbdr_net *ln, struct lbdr_range_vip *vip)
 {
 	const struct lbdr_ranges *now = lbdr_range_now(ln, vip);
 	struct lbdr_ranges *next, *added;
 	struct lbdr_service *service;
-	u32 n = 0;
+	u32 n = 0, n_next = now ? now->n + now->n_held : 0;
 
 	list_for_each_entry(service, &vip->added, added)
 		n++;
+	list_for_each_entry(service, &vip->held, added)
+		n_next++;
 	added = kvzalloc(struct_size(added, ranges, n), GFP_KERNEL_ACCOUNT);
-	next = kvzalloc(struct_size(next, ranges, n + (now ? now->n : 0)),
-			GFP_KERNEL_ACCOUNT);
+	next = kvzalloc(struct_size(next, ranges, n + n_next), GFP_KERNEL_ACCOUNT);
 	if (!added || !next) {
 		kvfree(added);
 		kvfree(next);
@@ -266,6 +310,7 @@ static int lbdr_range_prepare_vip(struct lbdr_net *ln, struct lbdr_range_vip *vi
 	next->all = added->all;
 	if (!next->all && now && now->all && !now->all->leaving)
 		next->all = now->all;
+	lbdr_range_append_held(next, vip, now);
 	kvfree(added);
 	vip->next = next;
 	return 0;
@@ -294,6 +339,17 @@ int lbdr_range_prepare(struct lbdr_net *ln)
 	return 0;
 }
 
+/* The new services of the list, and those that are held or released, have their place. */
+static void lbdr_range_settle(struct list_head *list)
+{
+	struct lbdr_service *service, *next;
+
+	list_for_each_entry_safe(service, next, list, added) {
+		service->leaving = false;
+		list_del_init(&service->added);
+	}
+}
+
 /**
  * lbdr_range_publish() - Publish the arrays of lbdr_range_prepare()
  * @ln: the namespace
@@ -304,14 +360,13 @@ int lbdr_range_prepare(struct lbdr_net *ln)
  */
 void lbdr_range_publish(struct lbdr_net *ln)
 {
-	struct lbdr_range_vip *vip, *next_vip;
-	struct lbdr_service *service, *next;
+	struct lbdr_range_vip *vip, *next;
 
 	lockdep_assert_held(&ln->config);
 
-	list_for_each_entry_safe(vip, next_vip, &ln->wide_changed, changed) {
-		list_for_each_entry_safe(service, next, &vip->added, added)
-			list_del_init(&service->added);
+	list_for_each_entry_safe(vip, next, &ln->wide_changed, changed) {
+		lbdr_range_settle(&vip->added);
+		lbdr_range_settle(&vip->held);
 		lbdr_range_set(ln, vip, vip->next);
 		vip->next = NULL;
 		list_del_init(&vip->changed);
@@ -319,7 +374,7 @@ void lbdr_range_publish(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_range_cancel() - Undo lbdr_range_leave() and lbdr_range_prepare()
+ * lbdr_range_cancel() - Undo lbdr_range_leave(), lbdr_range_hold() and lbdr_range_prepare()
  * @ln: the namespace; the new services are unlinked afterwards
  *
  * Context: process, lbdr_net.config held.
@@ -334,10 +389,12 @@ void lbdr_range_cancel(struct lbdr_net *ln)
 
 	list_for_each_entry_safe(vip, next, &ln->wide_changed, changed) {
 		now = lbdr_range_now(ln, vip);
-		for (i = 0; now && i < now->n; i++)
+		for (i = 0; now && i < now->n + now->n_held; i++)
 			now->ranges[i].service->leaving = false;
 		if (now && now->all)
 			now->all->leaving = false;
+		lbdr_range_settle(&vip->added);
+		lbdr_range_settle(&vip->held);
 		kvfree(vip->next);
 		vip->next = NULL;
 		list_del_init(&vip->changed);
@@ -417,7 +474,32 @@ struct lbdr_service *lbdr_range_find(struct lbdr_net *ln,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_range_find);
 
 /**
- * lbdr_range_overlapping() - Find another service that has ports of a range
+ * lbdr_range_find_held() - Look up the held service of a port
+ * @ln: the namespace
+ * @key: of a packet, with one port
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the service of the fewest ports, or NULL.
+ */
+struct lbdr_service *lbdr_range_find_held(struct lbdr_net *ln,
+					  const struct lbdr_service_key *key)
+{
+	const struct lbdr_ranges *ranges = lbdr_range_lookup(ln, key);
+	const struct lbdr_range *range, *found = NULL;
+	u16 port = ntohs(key->port);
+	u32 i;
+
+	for (i = 0; ranges && i < ranges->n_held; i++) {
+		range = &ranges->ranges[ranges->n + i];
+		if (port >= range->first && port <= range->last &&
+		    (!found || range->last - range->first < found->last - found->first))
+			found = range;
+	}
+	return found ? found->service : NULL;
+}
+
+/**
+ * lbdr_range_overlapping() - Find another service, not held, that has ports of a range
  * @ln: the namespace
  * @key: the range
  * @keeps: whether a service counts

@@ -14,6 +14,7 @@
  * them, and the last reference frees the server.
  */
 #include "drain.h"
+#include "hold.h"
 #include "lbdr.h"
 #include "nexthop.h"
 #include "server.h"
@@ -57,6 +58,7 @@ void lbdr_server_settings(const struct lbdr_server *server,
 		.upper = server->upper,
 		.lower = server->lower,
 		.drain = server->draining,
+		.hold = server->held ? lbdr_hold_left(server->hold_until) : 0,
 	};
 }
 EXPORT_SYMBOL_LBDR(lbdr_server_settings);
@@ -72,13 +74,16 @@ bool lbdr_server_settings_equal(const struct lbdr_server_settings *a,
 				const struct lbdr_server_settings *b)
 {
 	return a->weight == b->weight && a->upper == b->upper &&
-	       a->lower == b->lower && a->drain == b->drain;
+	       a->lower == b->lower && a->drain == b->drain &&
+	       a->hold == b->hold;
 }
 
 /**
  * lbdr_server_find() - Look up a server of a service
  * @service: the service
  * @addr: the RIP
+ *
+ * Finds a held server too.
  *
  * Context: lbdr_net.lock or lbdr_net.config held.
  * Return: the server or NULL.
@@ -221,6 +226,7 @@ void lbdr_server_unlink(struct lbdr_service *service,
 	lbdr_server_counts(server, &counts);
 	lbdr_counts_add(&service->folded, &counts);
 
+	lbdr_hold_server(server, 0);
 	list_del_rcu(&server->list);
 	list_del(&server->drain);
 	service->n_servers--;
@@ -293,6 +299,8 @@ void lbdr_server_apply_opening(struct lbdr_server *server,
 
 	if (!settings->drain)
 		lbdr_server_set_drain(server, false);
+	if (!settings->hold)
+		lbdr_hold_server(server, 0);
 	if (!server->weight && settings->weight)
 		WRITE_ONCE(server->weight, settings->weight);
 	if (higher)
@@ -314,4 +322,5 @@ void lbdr_server_apply(struct lbdr_server *server,
 	WRITE_ONCE(server->weight, settings->weight);
 	lbdr_server_set_thresholds(server, settings);
 	lbdr_server_set_drain(server, settings->drain);
+	lbdr_hold_server(server, settings->hold);
 }

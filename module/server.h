@@ -23,12 +23,15 @@ struct lbdr_xmit_ops;
  * @lower: number of connections below which it is no longer overloaded; 0 for
  *	three quarters of @upper
  * @drain: no new connections, and it is removed when its last one has ended
+ * @hold: removed for all who list servers, but its connections stay for so many
+ *	seconds, see hold.c; 0 if it is not held
  */
 struct lbdr_server_settings {
 	u32	weight;
 	u32	upper;
 	u32	lower;
 	bool	drain;
+	u32	hold;
 };
 
 /**
@@ -42,9 +45,12 @@ struct lbdr_server_settings {
  *	packets with READ_ONCE(): connections to a dead server are not found
  * @returns: has sent packets back to this director, see peers.c. Set by packets with
  *	WRITE_ONCE(): each packet to such a server is checked
- * @checked: @dead and @returns, which packets read as one
+ * @held: it is held, see hold.c; WRITE_ONCE() under lbdr_net.lock. Packets of
+ *	its connections are dropped
+ * @checked: @dead, @returns and @held, which packets read as one
  * @draining: &lbdr_server_settings.drain; WRITE_ONCE() under lbdr_net.lock
  * @drain_seen: it was draining before the last grace period; lbdr_net.lock
+ * @hold_until: jiffies at which it is removed while @held; lbdr_net.lock
  * @keep: used while a transaction is published; lbdr_net.config
  * @overloaded: has reached @upper; WRITE_ONCE() under @lock
  * @number: from 1 on, in the order of adding to the service; lbdr_net.config
@@ -59,7 +65,8 @@ struct lbdr_server_settings {
  * @rates: rates of the counters; lbdr_net.lock
  * @list: in lbdr_service.servers; RCU, changed under lbdr_net.config and
  *	lbdr_net.lock
- * @drain: in lbdr_net.draining while @draining; lbdr_net.lock
+ * @drain: in lbdr_net.draining while @draining, in lbdr_net.held_servers while
+ *	@held; lbdr_net.config and lbdr_net.lock
  * @active: number of connections in an active state
  * @inactive: number of other connections
  * @persistent: number of clients that persistence leads here
@@ -78,8 +85,9 @@ struct lbdr_server {
 		struct {
 			bool		dead;
 			bool		returns;
+			bool		held;
 		};
-		u16			checked;
+		u32			checked;
 	};
 	bool				draining;
 	bool				overloaded;
@@ -91,6 +99,7 @@ struct lbdr_server {
 	u32				number;
 	bool				drain_seen;
 	bool				keep;
+	unsigned long			hold_until;
 	struct lbdr_counts		zero;
 	struct lbdr_rates		rates;
 	struct list_head		list;
@@ -148,11 +157,22 @@ static inline u32 lbdr_server_persistent(const struct lbdr_server *server)
 	return max(atomic_read(&server->persistent), 0);
 }
 
+/* Whether it was removed, or is held. */
+static inline bool lbdr_server_gone(const struct lbdr_server *server)
+{
+	return READ_ONCE(server->dead) || READ_ONCE(server->held);
+}
+
+static inline bool lbdr_server_held(const struct lbdr_server *server)
+{
+	return READ_ONCE(server->held) && !READ_ONCE(server->dead);
+}
+
 /* Whether new connections may go there; the answer is a moment old. */
 static inline bool lbdr_server_open(const struct lbdr_server *server)
 {
 	return READ_ONCE(server->weight) && !READ_ONCE(server->overloaded) &&
-	       !READ_ONCE(server->draining) && !READ_ONCE(server->dead);
+	       !READ_ONCE(server->draining) && !lbdr_server_gone(server);
 }
 
 static inline void lbdr_server_get(struct lbdr_server *server)

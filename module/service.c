@@ -26,6 +26,7 @@
 
 #include "device.h"
 #include "flow.h"
+#include "hold.h"
 #include "hook.h"
 #include "lbdr.h"
 #include "limit.h"
@@ -145,10 +146,19 @@ lbdr_service_published(const struct lbdr_service *service)
 	return rcu_access_pointer(service->pool);
 }
 
+/* A held service does not keep packets from another one. */
+static __always_inline bool
+lbdr_service_matches(const struct lbdr_service *service)
+{
+	return lbdr_service_published(service) && !READ_ONCE(service->held);
+}
+
 /**
  * lbdr_service_find() - Look up a published service by its key
  * @ln: the namespace
  * @key: unused bytes are 0
+ *
+ * Finds a held service too.
  *
  * Context: process, lbdr_net.lock or lbdr_net.config held.
  * Return: the service, valid as long as that lock is held, or NULL.
@@ -175,10 +185,35 @@ lbdr_service_of_key(struct lbdr_net *ln, const struct lbdr_service_key *key)
 	struct lbdr_service *service;
 
 	service = rhashtable_lookup(&ln->services, key, lbdr_service_params);
-	if (likely(service && lbdr_service_published(service)))
+	if (likely(service && lbdr_service_matches(service)))
 		return service;
 	return READ_ONCE(ln->n_wide) && !lbdr_service_key_marked(key) ?
 	       lbdr_range_find(ln, key) : NULL;
+}
+
+/* The held service of exactly this L3 domain, or one that was just released. */
+static struct lbdr_service *
+lbdr_service_held_of_key(struct lbdr_net *ln,
+			 const struct lbdr_service_key *key)
+{
+	struct lbdr_service *service;
+
+	service = rhashtable_lookup(&ln->services, key, lbdr_service_params);
+	if (service && lbdr_service_published(service))
+		return service;
+	return READ_ONCE(ln->n_wide) && !lbdr_service_key_marked(key) ?
+	       lbdr_range_find_held(ln, key) : NULL;
+}
+
+/* No other service matches: the held one, if there is any. */
+static noinline struct lbdr_service *
+lbdr_service_held(struct lbdr_net *ln, const struct lbdr_service_key *key)
+{
+	struct lbdr_service_key any = *key;
+
+	any.domain = 0;
+	return lbdr_service_held_of_key(ln, key) ?:
+	       lbdr_service_held_of_key(ln, &any);
 }
 
 /* The service of the VRF that @key names, if any service is bound to a VRF. */
@@ -189,19 +224,33 @@ lbdr_service_of_domain(struct lbdr_net *ln, const struct lbdr_service_key *key)
 						NULL;
 }
 
-/* A service bound to the packet's VRF comes before one without a VRF. */
+/*
+ * A service bound to the packet's VRF comes before one without a VRF, and both before
+ * held services.
+ */
 static __always_inline struct lbdr_service *
 lbdr_service_lookup(struct lbdr_net *ln, struct lbdr_service_key *key)
 {
+	/* Pairs with lbdr_hold_count(), which is called after the end of a hold. */
+	bool held = smp_load_acquire(&ln->n_held);
 	struct lbdr_service *service;
+	u16 domain = key->domain;
 
-	if (unlikely(key->domain)) {
+	if (unlikely(domain)) {
 		service = lbdr_service_of_domain(ln, key);
 		if (service)
 			return service;
 		key->domain = 0;
 	}
-	return lbdr_service_of_key(ln, key);
+	service = lbdr_service_of_key(ln, key);
+	if (likely(service))
+		return service;
+	/* Pairs with lbdr_hold_service(): the number is counted before a hold begins. */
+	smp_rmb();
+	if (likely(!held && !READ_ONCE(ln->n_held)))
+		return NULL;
+	key->domain = domain;
+	return lbdr_service_held(ln, key);
 }
 
 /**
@@ -210,7 +259,7 @@ lbdr_service_lookup(struct lbdr_net *ln, struct lbdr_service_key *key)
  * @flow: of the packet
  *
  * Context: rcu_read_lock() held.
- * Return: the service or NULL.
+ * Return: the service or NULL. A held service is returned if no other one matches.
  */
 struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 					  const struct lbdr_flow *flow)
@@ -231,6 +280,7 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 	}
 	return lbdr_service_lookup(ln, &key);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_of_flow);
 
 /**
  * lbdr_service_of_mark() - Look up the service of a fwmark
@@ -240,7 +290,7 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
  * @domain: L3 domain of the packet
  *
  * Context: rcu_read_lock() held.
- * Return: the service or NULL.
+ * Return: the service, which may be held, or NULL.
  */
 struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
 					  enum lbdr_family family, u32 mark,
@@ -354,6 +404,7 @@ struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
 	INIT_LIST_HEAD(&service->added);
 	INIT_LIST_HEAD(&service->stale);
 	INIT_LIST_HEAD(&service->servers);
+	INIT_LIST_HEAD(&service->hold);
 	return service;
 }
 
@@ -553,6 +604,7 @@ void lbdr_service_unpublish(struct lbdr_net *ln, struct lbdr_service *service)
 {
 	lockdep_assert_held(&ln->lock);
 
+	lbdr_hold_service(service, 0);
 	list_del(&service->list);
 	list_del_init(&service->stale);
 	lbdr_service_remove(ln, service);

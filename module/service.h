@@ -87,8 +87,8 @@ struct lbdr_service_settings {
  * struct lbdr_service - a virtual service
  * @node: in lbdr_net.services; RCU
  * @vip: the VIP of a service of many ports, see range.c; lbdr_net.config
- * @added: in the list of new services of @vip; lbdr_net.config
- * @leaving: to be removed from @vip by the present commit; lbdr_net.config
+ * @added: in a list of services that @vip is to show elsewhere; lbdr_net.config
+ * @leaving: to be removed from its place in @vip by the present commit; lbdr_net.config
  * @ln: the namespace; immutable
  * @key: immutable; a reference to the L3 domain is held
  * @pool: snapshot of the servers for schedulers; RCU, replaced under
@@ -103,11 +103,16 @@ struct lbdr_service_settings {
  * @pool_built: jiffies when @pool was published; lbdr_net.config
  * @servers: all servers in the order of adding; changed under lbdr_net.config
  *	and lbdr_net.lock, read under either
- * @n_servers: their number; as @servers
+ * @n_servers: their number, held ones included; as @servers
  * @last_number: of the server that was added last; lbdr_net.config
  * @generation: lbdr_net.n_changes at the last change of the service or its servers,
  *	so no two services have the same; as @servers
  * @folded: counters of removed servers since the last zero; lbdr_net.lock
+ * @held: it is held, see hold.c; WRITE_ONCE() under lbdr_net.lock. It is not
+ *	listed, and packets without a connection are dropped
+ * @hold_until: jiffies at which it is removed while @held; lbdr_net.lock
+ * @hold: in lbdr_net.held_services while @held; lbdr_net.config and lbdr_net.lock
+ * @n_held: number of held servers in @servers; WRITE_ONCE(), as @servers
  * @list: in lbdr_net.service_list; as @servers
  * @refs: one reference of the configuration and one of each server, so the service of
  *	a connection exists as long as the connection
@@ -134,6 +139,10 @@ struct lbdr_service {
 	u32				last_number;
 	u64				generation;
 	struct lbdr_counts		folded;
+	bool				held;
+	unsigned long			hold_until;
+	struct list_head		hold;
+	u32				n_held;
 	struct list_head		list;
 	refcount_t			refs;
 	struct rcu_head			rcu;

@@ -19,6 +19,7 @@
 #define LBDR_DROP_REASONS(X)				\
 	X(DROP_BAD_SOURCE,	"bad-source")		\
 	X(DROP_NO_SERVER,	"no-server")		\
+	X(DROP_SERVER_HELD,	"server-held")		\
 	X(DROP_STRAY,		"stray")		\
 	X(DROP_LOOP,		"loop")			\
 	X(DROP_CONN_MAX,	"conn-max")		\

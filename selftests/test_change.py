@@ -11,58 +11,7 @@ import time
 
 import net
 from net import SYN, VIP, Tap, drops_of, ip, lbctl, ok, until
-from servers import configure, exchange, service, which
-
-
-class Transfer:
-    """Exchanges with the servers until told to stop. Bytes that come back are
-    always the ones that were sent; `errors` are connections that broke."""
-
-    def __init__(self, version=4, flows=4):
-        self.stop = threading.Event()
-        self.rounds = [0] * flows
-        self.errors = []
-        self.version = version
-        self.threads = [threading.Thread(target=self.work, args=(i,))
-                        for i in range(flows)]
-        for thread in self.threads:
-            thread.start()
-        self.goes_on("begins")
-
-    def work(self, index):
-        sock = None
-        while not self.stop.is_set():
-            try:
-                if not sock:
-                    sock = net.connect(self.version, timeout=30)
-                    sock.recv(1)
-                if exchange(sock, 20000):
-                    self.rounds[index] += 1
-                    continue
-                raise OSError("broken")
-            except OSError as error:
-                self.errors.append(str(error))
-                if sock:
-                    sock.close()
-                sock = None
-                self.stop.wait(0.05)
-        if sock:
-            sock.close()
-
-    def goes_on(self, what):
-        before = list(self.rounds)
-        return ok(until(lambda: all(now > then for now, then
-                                    in zip(self.rounds, before)), 40),
-                  "IPv%d transfers: every one of %d %s"
-                  % (self.version, len(before), what), self.errors)
-
-    def end(self, whole=True):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join()
-        if whole:
-            ok(not self.errors, "IPv%d transfers: none broke"
-               % self.version, self.errors)
+from servers import Transfer, configure, exchange, service, which
 
 
 def setmac(host, last):

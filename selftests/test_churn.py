@@ -107,7 +107,8 @@ class Churn(threading.Thread):
                 for host in "ab":
                     self.do(genl.SERVER_NEW, self.server(version, host, port))
             else:
-                self.do(genl.SERVICE_DEL, self.key(version, port))
+                hold = u32(genl.SERVICE_HOLD, 1) if self.dice.random() < 0.5 else b""
+                self.do(genl.SERVICE_DEL, self.key(version, port) + hold)
 
     def run(self):
         while not self.stop.is_set():

@@ -41,6 +41,7 @@ VARIES = (
     ("the same of a trace", r"expires in \d+ s", "expires in <n> s"),
     ("the same in JSON", r'("(?:expires|idle|remembered_expires)_ms": ?)\d+',
      r"\1<n>"),
+    ("what is left of a hold time", r"held \d+", "held <n>"),
     ("number of a device", r'("ifindex": ?)\d+', r"\1<n>"),
     ("what the kernel knows of a neighbour",
      r"(?:REACHABLE|STALE|DELAY|PROBE), confirmed \d+ s ago",

@@ -233,6 +233,8 @@ BOUNDS = [
     (SERVER_NEW, SERVER_FORWARD, None, {"max": 1}),
     (SERVER_SET, genl.SERVER_BATCH, None, {"min": 1}),
     (SERVER_DEL, SERVER_SERVICE, FAMILY, {"min": 2, "max": 10}),
+    (SERVER_DEL, genl.SERVER_HOLD, None, {"min": 1, "max": 2000000}),
+    (SERVICE_DEL, genl.SERVICE_HOLD, None, {"min": 1, "max": 2000000}),
     (SERVER_DEL, SERVER_SERVICE, genl.VRF, {"max_len": 15}),
     (SERVICE_NEW, PROTOCOL, None, {"min": 6, "max": 132}),
     (SERVICE_NEW, genl.FWMARK, None, {"min": 1}),
@@ -344,6 +346,19 @@ def test_refusals():
             "one that does not")
     refused(sock, SERVER_DEL, server("192.168.1.65"), errno.ENOENT,
             "one that does not")
+    drain = attr(genl.SERVER_DRAIN, b"")
+    one = server("192.168.1.64")
+    refused(sock, SERVER_DEL, one + drain + u32(genl.SERVER_HOLD, 5), errno.EINVAL,
+            "drain and hold")
+    refused(sock, SERVER_DEL, one + u32(genl.SERVER_HOLD, 0), errno.ERANGE,
+            "no hold time")
+    sock.do(SERVER_DEL, one + u32(genl.SERVER_HOLD, 500))
+    refused(sock, SERVER_SET, one, errno.ENOENT, "a held one")
+    refused(sock, SERVER_DEL, one + drain, errno.ENOENT, "the drain of a held one")
+    sock.do(SERVICE_DEL, key() + u32(genl.SERVICE_HOLD, 500))
+    for command in (SERVICE_SET, SERVICE_GET, ZERO):
+        refused(sock, command, key(), errno.ESRCH, "a held one")
+    refused(sock, SERVER_NEW, one, errno.ESRCH, "a server for a held one")
     sock.do(FLUSH)
     sock.close()
 

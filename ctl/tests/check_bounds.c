@@ -39,6 +39,7 @@ static const struct number_row number_rows[] = {
 	{ BOTH, SERVER "--u-threshold=%", 0, ~0U },
 	{ BOTH, SERVER "--l-threshold=%", 0, ~0U },
 	{ BOTH, SERVICE "--persistent=%", 0, 2000000 },
+	{ OURS, "del-service --tcp-service=192.0.2.63:80 --hold=%", 1, 2000000 },
 	{ BOTH, "add-service --fwmark-service=%", 1, ~0U },
 	{ BOTH, "del-service --fwmark-service=%", 1, ~0U },
 	{ OURS, PACKET "--client=192.0.2.9 --mark=%", 1, ~0U },

@@ -28,7 +28,7 @@ static const struct offer_row offer_rows[] = {
 	{ "-N blue list", { "--stats", "!list" } },
 	{ "list -n", { "--stats" } },
 	{ "clear", { "--all-namespaces", "--netns", "!--all" } },
-	{ "del-server", { "--drain", "--real-server", "!--stats" } },
+	{ "del-server", { "--drain", "--hold", "--real-server", "!--stats" } },
 	{ "add-service --refuse", { "icmp", "reset", "drop", "!--refuse" } },
 	{ "add-service --stray", { "pass", "schedule", "!icmp" } },
 	{ "add-service -b", { "sh-port", "mh-fallback", "none" } },

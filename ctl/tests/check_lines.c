@@ -262,6 +262,21 @@ static bool drains(const struct request *req)
 	       req->server.address[3] == 62;
 }
 
+static bool holds(const struct request *req)
+{
+	return req->hold_text && req->hold == 60;
+}
+
+static bool holds_5(const struct request *req)
+{
+	return req->hold_text && req->hold == 5;
+}
+
+static bool lists_held(const struct request *req)
+{
+	return req->list.held && req->list.stats;
+}
+
 static bool enters_input(const struct request *req)
 {
 	return req->director.entry == LBDR_ENTRY_INPUT && !req->director.n_devices;
@@ -438,6 +453,10 @@ static const struct command_row command_rows[] = {
 	{ "-A -t 192.0.2.63:80 --timeouts established=7200,fin_wait=0",
 	  false, VERB_ADD_SERVICE, has_timeouts },
 	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 --drain", false, VERB_DEL_SERVER, drains },
+	{ "-d -t 192.0.2.63:80 --hold -r 192.0.2.62", false, VERB_DEL_SERVER, holds },
+	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 --hold=5", false, VERB_DEL_SERVER, holds_5 },
+	{ "del-service -t 192.0.2.63:80 --hold 5", false, VERB_DEL_SERVICE, holds_5 },
+	{ "list --stats --held", false, VERB_LIST, lists_held },
 	{ "del-conn -t 192.0.2.63:8000-8999", false, VERB_DEL_CONN, has_range },
 	{ "del-conn --sctp-service 192.0.2.63:2905", false, VERB_DEL_CONN, has_sctp },
 	{ "--set 7200 0 10", true, VERB_SET_TIMEOUT, sets_two },
@@ -535,6 +554,11 @@ static const struct command_row command_rows[] = {
 	{ "-E -t 192.0.2.63:80 --timeouts close=5", true, -1, NULL },
 	{ "del-server -t 192.0.2.63:80 --drain=0 -r 192.0.2.62", false, -1, NULL },
 	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 --drain", true, -1, NULL },
+	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 --hold", true, -1, NULL },
+	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 --hold --drain", false, -1, NULL },
+	{ "-d -t 192.0.2.63:80 -r 192.0.2.62 --hold=0", false, -1, NULL },
+	{ "-e -t 192.0.2.63:80 -r 192.0.2.62 --hold", false, -1, NULL },
+	{ "list --held --drops", false, -1, NULL },
 	{ "-a -t 192.0.2.63:80 -r 192.0.2.62 --drain", false, -1, NULL },
 	{ "-A -t 192.0.2.63:80 --stray away", false, -1, NULL },
 	{ "-A -t 192.0.2.63:80 --expire-quiescent maybe", false, -1, NULL },

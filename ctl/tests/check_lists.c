@@ -114,7 +114,7 @@ static const struct server range_servers[] = {
 				     .last_port = 8999 },
 			     .vrf = "red" },
 		.at = { IPV4(192, 0, 2, 64), .port = 8000, .last_port = 8999 },
-		.weight = 2, .active = 5, .draining = true,
+		.weight = 2, .active = 5, .draining = true, .hold = 30,
 	},
 };
 
@@ -293,8 +293,8 @@ static void check_ranges(void)
 		"  -> RemoteAddress:Port\n"
 		"TCP  192.0.2.63:8000-8999 vrf red mh mh-size 1009\n"
 		"  -> 192.0.2.62:8000-8999         1         0           0          4        |\n"
-		"  -> 192.0.2.64:8000-8999         2         0           5          0          draining\n",
-		"a range of ports in a VRF is listed, and a server that drains");
+		"  -> 192.0.2.64:8000-8999         2         0           5          0          draining held 30\n",
+		"a range of ports in a VRF is listed, and a server that drains, and is held");
 	compare(save_stdout, &own, &shot,
 		"-A -t 192.0.2.63:8000-8999 --vrf red -s mh --mh-size 1009\n"
 		"-a -t 192.0.2.63:8000-8999 --vrf red -r 192.0.2.62:8000-8999 -g -w 1 -x 9\n",
@@ -342,7 +342,7 @@ static void check_jsons(void)
 		   " \"mh_size\": null, \"refuse\": \"icmp\",\n"
 		   " \"stray\": \"pass\", \"one_packet\": false,\n"
 		   " \"persistent_s\": 20, \"persistent_prefix\": 128,\n"
-		   " \"expire_quiescent\": false, \"timeouts_s\": {},\n"
+		   " \"expire_quiescent\": false, \"timeouts_s\": {}, \"held_s\": null,\n"
 		   " \"stats\": {\"connections\": 0, \"in_packets\": 0,\n"
 		   " \"in_bytes\": 0}, \"servers\": []}\n",
 		   "JSON of a service by mark");
@@ -354,7 +354,7 @@ static void check_jsons(void)
 		   " \"mh_size\": 1009, \"refuse\": \"icmp\",\n"
 		   " \"stray\": \"pass\", \"one_packet\": false,\n"
 		   " \"persistent_s\": 0, \"persistent_prefix\": 32,\n"
-		   " \"expire_quiescent\": false, \"timeouts_s\": {},\n"
+		   " \"expire_quiescent\": false, \"timeouts_s\": {}, \"held_s\": null,\n"
 		   " \"stats\": {\"connections\": 0, \"in_packets\": 0,\n"
 		   " \"in_bytes\": 0}, \"servers\": [\n"
 		   "{\"address\": \"192.0.2.64\", \"port\": 8000,\n"
@@ -362,7 +362,7 @@ static void check_jsons(void)
 		   " \"upper_threshold\": 0, \"lower_threshold\": 0,\n"
 		   " \"active_connections\": 5, \"inactive_connections\": 0,\n"
 		   " \"persistent_connections\": 0, \"overloaded\": false,\n"
-		   " \"draining\": true, \"ifindex\": null,\n"
+		   " \"draining\": true, \"held_s\": 30, \"ifindex\": null,\n"
 		   " \"stats\": {\"connections\": 0, \"in_packets\": 0,\n"
 		   " \"in_bytes\": 0}}]}\n",
 		   "JSON of a service with a range of ports and a server that drains");

@@ -152,6 +152,7 @@ static void make_server(struct nlmsghdr *nlh)
 	nl_put_address(nlh, LBDR_A_SERVER_ADDRESS, &sample_server);
 	mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(8000));
 	mnl_attr_put(nlh, LBDR_A_SERVER_DRAIN, 0, NULL);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVER_HOLD, 9);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_WEIGHT, 7);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_UPPER, 6);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_LOWER, 5);
@@ -172,6 +173,7 @@ static bool read_server(const struct nlmsghdr *nlh, bool *right)
 	*right = !service_key_compare(&server.service, &range_key) &&
 		 !memcmp(&server.at, &sample_server, sizeof(server.at)) &&
 		 server.persistent == 8 && server.draining &&
+		 server.hold == 9 &&
 		 server.weight == 7 && server.active == 3 &&
 		 server.inactive == 4 && server.upper == 6 &&
 		 server.lower == 5 && server.overloaded && !server.ifindex;
@@ -536,7 +538,7 @@ static const struct kind kinds[] = {
 	{ "service by mark", make_marked, read_marked,
 	  { LBDR_A_SERVICE_SCHED_SIZE } },
 	{ "server", make_server, read_server,
-	  { LBDR_A_SERVER_OVERLOADED, LBDR_A_SERVER_DRAIN } },
+	  { LBDR_A_SERVER_OVERLOADED, LBDR_A_SERVER_DRAIN, LBDR_A_SERVER_HOLD } },
 	{ "connection", make_conn, read_conn, { 0 } },
 	{ "template by mark", make_template, read_template, { 0 } },
 	{ "connection with its service", make_conn_of, read_conn_of,

@@ -147,7 +147,7 @@ static const struct timespec when = { 1795446901, 42000 };
 	"\"last_port\":8999,\"forward\":\"dr\",\"weight\":7," \
 	"\"upper_threshold\":6,\"lower_threshold\":5," \
 	"\"active_connections\":3,\"inactive_connections\":4," \
-	"\"persistent_connections\":8,\"overloaded\":true,\"draining\":true," \
+	"\"persistent_connections\":8,\"overloaded\":true,\"draining\":true,\"held_s\":9," \
 	"\"ifindex\":null,\"stats\":{\"connections\":11,\"in_packets\":12," \
 	"\"in_bytes\":13}},"
 #define OWN_SETTINGS \
@@ -185,19 +185,19 @@ static const struct line_row line_rows[] = {
 	}, {
 		"server", LBDR_CMD_SERVER_NEW_NTF,
 		WHEN
-		"server added: SCTP [2001:db8::3f]:8000-8999 vrf red -> [2001:db8::3e]:8000-8999 weight 7 upper 6 lower 5 draining\n",
+		"server added: SCTP [2001:db8::3f]:8000-8999 vrf red -> [2001:db8::3e]:8000-8999 weight 7 upper 6 lower 5 held 9 draining\n",
 		JSON_WHEN "\"server_added\"," RANGE_JSON "\"settings\":null,"
 		SERVER_JSON "\"director\":null}\n",
 	}, {
 		"server", LBDR_CMD_SERVER_SET_NTF,
 		WHEN
-		"server changed: SCTP [2001:db8::3f]:8000-8999 vrf red -> [2001:db8::3e]:8000-8999 weight 7 upper 6 lower 5 draining\n",
+		"server changed: SCTP [2001:db8::3f]:8000-8999 vrf red -> [2001:db8::3e]:8000-8999 weight 7 upper 6 lower 5 held 9 draining\n",
 		JSON_WHEN "\"server_changed\"," RANGE_JSON "\"settings\":null,"
 		SERVER_JSON "\"director\":null}\n",
 	}, {
 		"server", LBDR_CMD_SERVER_DEL_NTF,
 		WHEN
-		"server removed: SCTP [2001:db8::3f]:8000-8999 vrf red -> [2001:db8::3e]:8000-8999 weight 7 upper 6 lower 5 draining\n",
+		"server removed: SCTP [2001:db8::3f]:8000-8999 vrf red -> [2001:db8::3e]:8000-8999 weight 7 upper 6 lower 5 held 9 draining\n",
 		JSON_WHEN "\"server_removed\"," RANGE_JSON "\"settings\":null,"
 		SERVER_JSON "\"director\":null}\n",
 	}, {

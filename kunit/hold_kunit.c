@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Held servers and services: what is listed, what packets find, what is kept, and when
+ * it ends.
+ *
+ * Works on the initial namespace, which has no services of others, on a VIP that no
+ * packet is sent to. Each test leaves the namespace without services.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+
+#include "config.h"
+#include "conn.h"
+#include "hold.h"
+#include "notify.h"
+#include "sched.h"
+#include "symbols.h"
+#include "vip.h"
+
+#define MAX_CHANGES	16
+#define VIP		0xc6336463
+
+/**
+ * struct holds - the fixture
+ * @ln: the initial namespace
+ * @nb: records notifications
+ * @changes: the notifications since the last look, a letter each
+ * @n_changes: their number
+ * @config: of the transaction
+ */
+struct holds {
+	struct lbdr_net		*ln;
+	struct notifier_block	nb;
+	char			changes[MAX_CHANGES];
+	u32			n_changes;
+	struct lbdr_config	config;
+};
+
+/* Services: A added, S set, D removed; servers in small letters; F flush. */
+static int holds_event(struct notifier_block *nb, unsigned long change,
+		       void *data)
+{
+	struct holds *h = container_of(nb, struct holds, nb);
+	const struct lbdr_notify *notify = data;
+
+	if (notify->ln == h->ln && h->n_changes < MAX_CHANGES - 1)
+		h->changes[h->n_changes++] = "ASDasd..F"[change];
+	return NOTIFY_DONE;
+}
+
+static void expect_changes(struct kunit *test, const char *want)
+{
+	struct holds *h = test->priv;
+
+	KUNIT_EXPECT_STREQ(test, h->changes, want);
+	memset(h->changes, 0, sizeof(h->changes));
+	h->n_changes = 0;
+}
+
+enum op { ADD_SERVICE, DEL_SERVICE, HOLD_SERVICE, ADD, DEL, HOLD, FLUSH };
+
+/**
+ * struct step - a command
+ * @op: the operation
+ * @port: first port of the service
+ * @n: number of a server; for a service, last port - @port
+ * @value: weight or hold time; for ADD_SERVICE 1 for mh, 0 for rr
+ */
+struct step {
+	enum op	op;
+	u16	port;
+	u32	n;
+	u32	value;
+};
+
+static struct lbdr_service_key key_of(u16 port, u16 ports)
+{
+	return (struct lbdr_service_key) {
+		.addr.ip = htonl(VIP),
+		.protocol = IPPROTO_TCP,
+		.family = LBDR_V4,
+		.port = htons(port),
+		.last_port = htons(ports ? port + ports : 0),
+	};
+}
+
+static int stage_service(struct lbdr_config *config, const struct step *step)
+{
+	const struct lbdr_service_key key = key_of(step->port, step->n);
+	const struct lbdr_sched_ops *ops = lbdr_sched_find(step->value ? "mh" : "rr");
+	const struct lbdr_sched sched = { .ops = ops, .size = ops->size };
+	const struct lbdr_service_settings settings = { .prefix = 32 };
+	struct lbdr_staged_service *staged;
+
+	if (step->op == ADD_SERVICE)
+		return lbdr_config_service_add(config, &key, &sched, &settings);
+	staged = lbdr_config_service_any(config, &key);
+	if (IS_ERR(staged))
+		return PTR_ERR(staged);
+	if (step->op == DEL_SERVICE)
+		lbdr_config_service_del(config, staged);
+	else
+		lbdr_config_service_hold(config, staged, step->value);
+	return 0;
+}
+
+static int stage_server(struct lbdr_config *config, const struct step *step)
+{
+	const struct lbdr_server_settings settings = { .weight = step->value };
+	const union nf_inet_addr addr = { .ip = htonl(0xc0000200 + step->n) };
+	const struct lbdr_service_key key = key_of(step->port, 0);
+	struct lbdr_staged_service *service;
+	struct lbdr_staged_server *server;
+
+	service = lbdr_config_service(config, &key);
+	if (IS_ERR(service))
+		return PTR_ERR(service);
+	if (step->op == ADD)
+		return lbdr_config_server_add(config, service, &addr,
+					      &settings);
+	server = lbdr_config_server(config, service, &addr);
+	if (IS_ERR(server))
+		return PTR_ERR(server);
+	if (step->op == DEL)
+		lbdr_config_server_del(config, service, server);
+	else
+		lbdr_config_server_hold(config, service, server, step->value);
+	return 0;
+}
+
+/* Stages commands in a transaction, and commits it if @commit is set. */
+static int run_steps(struct kunit *test, const struct step *steps, u32 n,
+		     bool commit)
+{
+	struct holds *h = test->priv;
+	u32 i;
+	int err;
+
+	lbdr_lock(h->ln);
+	err = lbdr_config_begin(&h->config, h->ln, false, NULL);
+	for (i = 0; i < n && !err; i++) {
+		if (steps[i].op == FLUSH)
+			lbdr_config_flush(&h->config);
+		else
+			err = steps[i].op < ADD ?
+			      stage_service(&h->config, &steps[i]) :
+			      stage_server(&h->config, &steps[i]);
+	}
+	lbdr_unlock(h->ln);
+	if (!err && commit) {
+		mutex_lock(&h->ln->config);
+		err = lbdr_config_commit(&h->config);
+		mutex_unlock(&h->ln->config);
+	}
+	lbdr_lock(h->ln);
+	lbdr_config_uncharge(&h->config);
+	lbdr_unlock(h->ln);
+	lbdr_config_end(&h->config);
+	return err;
+}
+
+#define RUN(test, ...) ({						\
+	const struct step steps[] = { __VA_ARGS__ };			\
+	run_steps(test, steps, ARRAY_SIZE(steps), true);		\
+})
+#define ABORT(test, ...) ({						\
+	const struct step steps[] = { __VA_ARGS__ };			\
+	run_steps(test, steps, ARRAY_SIZE(steps), false);		\
+})
+
+static struct lbdr_service *live(struct kunit *test, u16 port)
+{
+	const struct lbdr_service_key key = key_of(port, 0);
+	struct holds *h = test->priv;
+	struct lbdr_service *service;
+
+	lbdr_lock(h->ln);
+	service = lbdr_service_find(h->ln, &key);
+	lbdr_unlock(h->ln);
+	return service;
+}
+
+/* The servers of a live service as "n:weight", a held one as "n:h". */
+static void expect_servers(struct kunit *test, u16 port, const char *want)
+{
+	struct lbdr_service *service = live(test, port);
+	const struct lbdr_server *server;
+	u32 open = 0, held = 0;
+	char got[64] = "";
+	size_t at = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, service);
+	list_for_each_entry(server, &service->servers, list) {
+		at += scnprintf(got + at, sizeof(got) - at, "%s%u:", at ? " " : "",
+				ntohl(server->addr.ip) & 0xff);
+		at += server->held ?
+		      scnprintf(got + at, sizeof(got) - at, "h") :
+		      scnprintf(got + at, sizeof(got) - at, "%u", server->weight);
+		open += !server->held;
+		held += server->held;
+		KUNIT_EXPECT_EQ(test, lbdr_server_open(server), !server->held);
+	}
+	KUNIT_EXPECT_STREQ(test, got, want);
+	KUNIT_EXPECT_EQ(test, service->n_held, held);
+	KUNIT_EXPECT_EQ(test,
+			rcu_dereference_protected(service->pool, true)->n, open);
+}
+
+static struct lbdr_server *server_of(struct kunit *test, u16 port, u32 n)
+{
+	const union nf_inet_addr addr = { .ip = htonl(0xc0000200 + n) };
+	struct holds *h = test->priv;
+	struct lbdr_service *service = live(test, port);
+	struct lbdr_server *server;
+
+	lbdr_lock(h->ln);
+	list_for_each_entry(server, &service->servers, list)
+		if (nf_inet_addr_cmp(&server->addr, &addr))
+			break;
+	lbdr_unlock(h->ln);
+	KUNIT_ASSERT_FALSE(test, list_entry_is_head(server, &service->servers, list));
+	return server;
+}
+
+static bool vip_known(const struct lbdr_net *ln)
+{
+	bool known;
+
+	rcu_read_lock();
+	known = lbdr_vips_has4(ln, htonl(VIP));
+	rcu_read_unlock();
+	return known;
+}
+
+static int holds_init(struct kunit *test)
+{
+	struct holds *h = kunit_kzalloc(test, sizeof(*h), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, h);
+	h->ln = lbdr_net(&init_net);
+	h->nb.notifier_call = holds_event;
+	test->priv = h;
+	KUNIT_ASSERT_EQ(test, lbdr_symbols_get_defrag(LBDR_V4), 0);
+	KUNIT_ASSERT_TRUE(test, list_empty(&h->ln->service_list));
+	KUNIT_ASSERT_EQ(test, lbdr_notify_register(&h->nb), 0);
+	KUNIT_ASSERT_EQ(test, RUN(test, { ADD_SERVICE, 80 }, { ADD, 80, 1, 1 },
+				  { ADD, 80, 2, 2 }), 0);
+	expect_changes(test, "Aaa");
+	return 0;
+}
+
+static void holds_exit(struct kunit *test)
+{
+	struct holds *h = test->priv;
+
+	if (!h)
+		return;
+	lbdr_notify_unregister(&h->nb);
+	mutex_lock(&h->ln->config);
+	lbdr_config_clear(h->ln);
+	mutex_unlock(&h->ln->config);
+	KUNIT_EXPECT_EQ(test, h->ln->n_staged, 0);
+	KUNIT_EXPECT_EQ(test, h->ln->n_held, 0);
+	KUNIT_EXPECT_EQ(test, h->ln->n_held_services, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&h->ln->held_servers));
+	KUNIT_EXPECT_TRUE(test, list_empty(&h->ln->held_services));
+	KUNIT_EXPECT_EQ(test, h->ln->n_services[LBDR_V4], 0);
+	KUNIT_EXPECT_FALSE(test, vip_known(h->ln));
+}
+
+static void hold_server_test(struct kunit *test)
+{
+	struct lbdr_server *server = server_of(test, 80, 1);
+	struct lbdr_counts counts;
+
+	local_bh_disable();
+	lbdr_stats_add(server->stats, 5, 6, 7);
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 60 }), 0);
+	expect_servers(test, 80, "1:h 2:2");
+	expect_changes(test, "d");
+	/* Its weight is that of the new command, and it is the last one added. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 1, 4 }), 0);
+	expect_servers(test, 80, "2:2 1:4");
+	expect_changes(test, "a");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 1, 4 }), -EEXIST);
+	KUNIT_EXPECT_PTR_EQ(test, server_of(test, 80, 1), server);
+	lbdr_stats_sum(server->stats, &counts);
+	KUNIT_EXPECT_EQ(test, counts.conns, 5);
+
+	/* Held again before it ends, held and removed, removed and added. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 60 }), 0);
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 600 }), 0);
+	KUNIT_EXPECT_GT(test, lbdr_hold_left(server->hold_until), 500);
+	expect_servers(test, 80, "2:2 1:h");
+	expect_changes(test, "d");
+	KUNIT_EXPECT_EQ(test, RUN(test, { DEL, 80, 1 }, { ADD, 80, 1, 3 }), 0);
+	expect_servers(test, 80, "2:2 1:3");
+	expect_changes(test, "a");
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 60 }), 0);
+	KUNIT_EXPECT_EQ(test, RUN(test, { DEL, 80, 1 }), 0);
+	expect_servers(test, 80, "2:2");
+	expect_changes(test, "d");
+	/* A server that the transaction has added is not held. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 3, 1 }, { HOLD, 80, 3, 9 }),
+			0);
+	expect_servers(test, 80, "2:2");
+}
+
+static void hold_service_test(struct kunit *test)
+{
+	struct lbdr_service *service = live(test, 80);
+	struct holds *h = test->priv;
+
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 60 }), 0);
+	expect_changes(test, "D");
+	expect_servers(test, 80, "1:h 2:h");
+	KUNIT_EXPECT_TRUE(test, service->held);
+	KUNIT_EXPECT_EQ(test, h->ln->n_services[LBDR_V4], 1);
+	KUNIT_EXPECT_TRUE(test, vip_known(h->ln));
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 1, 1 }), -ESRCH);
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 1 }), -ESRCH);
+	/* Aborted: all is as it was. */
+	KUNIT_EXPECT_EQ(test, ABORT(test, { ADD_SERVICE, 80 }, { ADD, 80, 1, 1 },
+				    { DEL_SERVICE, 80 }), 0);
+	expect_servers(test, 80, "1:h 2:h");
+	expect_changes(test, "");
+
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 80, 0, 1 }), 0);
+	expect_changes(test, "A");
+	expect_servers(test, 80, "1:h 2:h");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 80 }), -EEXIST);
+	KUNIT_EXPECT_PTR_EQ(test, live(test, 80), service);
+	KUNIT_EXPECT_STREQ(test, service->sched.ops->name, "mh");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 2, 5 }), 0);
+	expect_servers(test, 80, "1:h 2:5");
+	expect_changes(test, "a");
+
+	/* All in one transaction. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 60 },
+				  { ADD_SERVICE, 80, 0, 1 }, { ADD, 80, 2, 6 }),
+			0);
+	expect_servers(test, 80, "1:h 2:6");
+	expect_changes(test, "s");
+	KUNIT_EXPECT_EQ(test, ABORT(test, { HOLD, 80, 2, 60 },
+				    { HOLD_SERVICE, 80, 0, 60 }), 0);
+	expect_servers(test, 80, "1:h 2:6");
+
+	/* A restore of another configuration, and of one that has it again. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 60 }), 0);
+	expect_changes(test, "D");
+	KUNIT_EXPECT_EQ(test, RUN(test, { FLUSH }, { ADD_SERVICE, 80, 0, 1 },
+				  { ADD, 80, 2, 6 }), 0);
+	expect_servers(test, 80, "2:6");
+	KUNIT_EXPECT_PTR_EQ(test, live(test, 80), service);
+	expect_changes(test, "Aa");
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 60 }), 0);
+	KUNIT_EXPECT_EQ(test, RUN(test, { FLUSH }), 0);
+	KUNIT_EXPECT_NULL(test, live(test, 80));
+	expect_changes(test, "DF");
+}
+
+static struct lbdr_flow flow_of(u16 port, enum lbdr_event event)
+{
+	return (struct lbdr_flow) {
+		.family	       = LBDR_V4,
+		.event	       = event,
+		.v4.client     = htonl(0xcb007101),
+		.v4.vip	       = htonl(VIP),
+		.v4.ports.cport = htons(1024),
+		.v4.ports.vport = htons(port),
+		.v4.protocol   = IPPROTO_TCP,
+	};
+}
+
+/* What a packet of the flow meets: "forward", "drop", "schedule" or "pass". */
+static void expect_meets(struct kunit *test, u16 port, enum lbdr_event event,
+			 const char *want)
+{
+	const struct lbdr_flow flow = flow_of(port, event);
+	struct holds *h = test->priv;
+	struct lbdr_service *service;
+	const char *fate;
+
+	local_bh_disable();
+	rcu_read_lock();
+	service = lbdr_service_of_flow(h->ln, &flow);
+	if (lbdr_conn_find(h->ln, &flow))
+		fate = "forward";
+	else if (h->ln->n_held && lbdr_hold_applies(h->ln, service, &flow))
+		fate = "drop";
+	else
+		fate = service ? "schedule" : "pass";
+	rcu_read_unlock();
+	local_bh_enable();
+	KUNIT_EXPECT_STREQ(test, fate, want);
+}
+
+/* A held range keeps no other one from its ports. */
+static void hold_range_test(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 100, 9 }), 0);
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 105, 9 }), -ENOTUNIQ);
+	expect_meets(test, 102, LBDR_EVENT_SYN, "schedule");
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 100, 9, 60 }), 0);
+	expect_meets(test, 107, LBDR_EVENT_SYN, "drop");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 105, 9 }), 0);
+	expect_meets(test, 102, LBDR_EVENT_SYN, "drop");
+	expect_meets(test, 107, LBDR_EVENT_SYN, "schedule");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 100, 9 }), -ENOTUNIQ);
+	KUNIT_EXPECT_EQ(test, RUN(test, { DEL_SERVICE, 105, 9 }), 0);
+	expect_meets(test, 112, LBDR_EVENT_SYN, "pass");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 100, 9 }), 0);
+	expect_meets(test, 102, LBDR_EVENT_SYN, "schedule");
+	expect_changes(test, "ADADA");
+}
+
+static void hold_connect(struct kunit *test, struct lbdr_server *server)
+{
+	const struct lbdr_flow flow = flow_of(80, LBDR_EVENT_SYN);
+	struct holds *h = test->priv;
+	struct lbdr_conn *conn;
+	enum lbdr_drop why;
+
+	local_bh_disable();
+	rcu_read_lock();
+	conn = lbdr_conn_add(h->ln, &flow, server, &why);
+	rcu_read_unlock();
+	local_bh_enable();
+	KUNIT_ASSERT_NOT_NULL(test, conn);
+}
+
+static void hold_packet_test(struct kunit *test)
+{
+	struct lbdr_server *server = server_of(test, 80, 1);
+
+	hold_connect(test, server);
+	expect_meets(test, 80, LBDR_EVENT_DATA, "forward");
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 60 }), 0);
+	expect_meets(test, 80, LBDR_EVENT_DATA, "drop");
+	expect_meets(test, 80, LBDR_EVENT_SYN, "drop");
+	KUNIT_EXPECT_EQ(test, atomic_read(&server->active), 1);
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 1, 1 }), 0);
+	expect_meets(test, 80, LBDR_EVENT_DATA, "forward");
+
+	/* Without other servers nobody is refused, and a held service matches last. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 60 }, { HOLD, 80, 2, 60 }),
+			0);
+	expect_meets(test, 80, LBDR_EVENT_DATA, "drop");
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 60 }), 0);
+	expect_meets(test, 80, LBDR_EVENT_SYN, "drop");
+	expect_meets(test, 81, LBDR_EVENT_SYN, "pass");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 80, 0, 1 },
+				  { ADD, 80, 1, 1 }), 0);
+	expect_meets(test, 80, LBDR_EVENT_DATA, "forward");
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 60 },
+				  { ADD_SERVICE, 0 }), 0);
+	expect_meets(test, 80, LBDR_EVENT_DATA, "drop");
+	expect_meets(test, 81, LBDR_EVENT_SYN, "schedule");
+	/* Removed: the connection is not found any more. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { DEL_SERVICE, 80 }), 0);
+	expect_meets(test, 80, LBDR_EVENT_DATA, "schedule");
+}
+
+/* Waits until the hold of a server, or of all of the service, has ended. */
+static void hold_expire_test(struct kunit *test)
+{
+	unsigned long end = jiffies + 60 * HZ;
+	struct holds *h = test->priv;
+
+	hold_connect(test, server_of(test, 80, 1));
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 1 }), 0);
+	expect_meets(test, 80, LBDR_EVENT_DATA, "drop");
+	while (READ_ONCE(live(test, 80)->n_servers) > 1 &&
+	       time_before(jiffies, end))
+		msleep(20);
+	expect_servers(test, 80, "2:2");
+	expect_meets(test, 80, LBDR_EVENT_DATA, "schedule");
+	expect_changes(test, "d");
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 1 }), 0);
+	while (live(test, 80) && time_before(jiffies, end))
+		msleep(20);
+	KUNIT_EXPECT_NULL(test, live(test, 80));
+	/* The service's last step follows its removal from the tables. */
+	mutex_lock(&h->ln->config);
+	KUNIT_EXPECT_EQ(test, h->ln->n_held, 0);
+	KUNIT_EXPECT_EQ(test, h->ln->n_services[LBDR_V4], 0);
+	mutex_unlock(&h->ln->config);
+	expect_changes(test, "D");
+}
+
+static struct kunit_case hold_cases[] = {
+	KUNIT_CASE(hold_server_test),
+	KUNIT_CASE(hold_service_test),
+	KUNIT_CASE(hold_range_test),
+	KUNIT_CASE(hold_packet_test),
+	KUNIT_CASE(hold_expire_test),
+	{}
+};
+
+static struct kunit_suite hold_suite = {
+	.name = "lbdr_hold",
+	.init = holds_init,
+	.exit = holds_exit,
+	.test_cases = hold_cases,
+};
+
+kunit_test_suites(&hold_suite);

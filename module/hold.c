@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Held servers and services: removed for a while, without an end to their connections.
+ *
+ * A server that is removed with a hold time leaves the listing and gets no new
+ * connections, but stays in the list of its service, with its connections, counters and
+ * references. Packets of its connections are dropped without an answer, so the client
+ * sends them again. Adding the same server within the hold time makes it an ordinary
+ * server again, and its connections go on. After the hold time it is removed as by a
+ * command without a hold time.
+ *
+ * A service that is removed with a hold time is held with all its servers. It stays in
+ * the tables, so its hooks stay registered, and it is found by its key when it is added
+ * again; its servers stay held until each is added again. A held service does not match
+ * a packet that another service matches. Otherwise the packet is dropped, so a client
+ * that connects meanwhile tries again.
+ *
+ * Only transactions hold and release (config_publish.c), under lbdr_net.config and
+ * lbdr_net.lock. The work item of drain.c removes what was held long enough. Packets
+ * read the flags under rcu_read_lock(); lbdr_net.n_held is 0 while nothing is held, so
+ * only packets without a usable connection read anything else.
+ */
+#include "config.h"
+#include "conn.h"
+#include "drain.h"
+#include "flow.h"
+#include "hold.h"
+#include "persist.h"
+#include "pool.h"
+#include "server.h"
+#include "service.h"
+#include "state.h"
+
+/**
+ * lbdr_hold_net_init() - Prepare a namespace
+ * @ln: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_hold_net_init(struct lbdr_net *ln)
+{
+	INIT_LIST_HEAD(&ln->held_servers);
+	INIT_LIST_HEAD(&ln->held_services);
+}
+
+/**
+ * lbdr_hold_left() - Get the time until a hold time ends
+ * @until: end of the hold time, in jiffies
+ *
+ * Context: any.
+ * Return: seconds, rounded up, and 1 at least.
+ */
+u32 lbdr_hold_left(unsigned long until)
+{
+	long left = until - jiffies;
+
+	return left > 0 ? DIV_ROUND_UP(left, HZ) : 1;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_hold_left);
+
+/**
+ * lbdr_hold_count() - Change the number of held servers and services
+ * @ln: the namespace
+ * @by: the difference
+ *
+ * While the number is not 0, packets that no service matches look for held services.
+ * So it is counted up before a hold begins and down after a hold has ended: a packet
+ * finds a service at each time.
+ *
+ * Context: process, lbdr_net.config and lbdr_net.lock held.
+ */
+void lbdr_hold_count(struct lbdr_net *ln, int by)
+{
+	lockdep_assert_held(&ln->lock);
+
+	/* Pairs with lbdr_service_lookup() */
+	smp_store_release(&ln->n_held, ln->n_held + by);
+}
+
+/**
+ * lbdr_hold_server() - Hold or release a server
+ * @server: the server
+ * @seconds: the hold time from now on, or 0 to release the server
+ *
+ * Context: process, lbdr_net.config and lbdr_net.lock held.
+ */
+void lbdr_hold_server(struct lbdr_server *server, u32 seconds)
+{
+	struct lbdr_service *service = server->service;
+	int by = !!seconds - server->held;
+
+	lockdep_assert_held(&server->ln->lock);
+
+	server->hold_until = jiffies + (unsigned long)seconds * HZ;
+	if (!by)
+		return;
+	if (seconds)
+		lbdr_hold_count(server->ln, 1);
+	WRITE_ONCE(service->n_held, service->n_held + by);
+	WRITE_ONCE(server->held, !!seconds);
+	if (!seconds)
+		lbdr_hold_count(server->ln, -1);
+	lbdr_drain_update(server);
+}
+
+/**
+ * lbdr_hold_service() - Hold or release a service
+ * @service: the service
+ * @seconds: the hold time from now on, or 0 to release the service
+ *
+ * Its servers are held and released by lbdr_hold_server().
+ *
+ * Context: process, lbdr_net.config and lbdr_net.lock held.
+ */
+void lbdr_hold_service(struct lbdr_service *service, u32 seconds)
+{
+	struct lbdr_net *ln = service->ln;
+	int by = !!seconds - service->held;
+
+	lockdep_assert_held(&ln->lock);
+
+	service->hold_until = jiffies + (unsigned long)seconds * HZ;
+	if (!by)
+		return;
+	if (seconds)
+		lbdr_hold_count(ln, 1);
+	ln->n_held_services += by;
+	/* Pairs with the smp_rmb() of lbdr_service_lookup() */
+	smp_store_release(&service->held, !!seconds);
+	if (!seconds)
+		lbdr_hold_count(ln, -1);
+	list_del_init(&service->hold);
+	if (!seconds)
+		return;
+	list_add_tail(&service->hold, &ln->held_services);
+	lbdr_drain_queue(ln);
+}
+
+static int lbdr_hold_stage_server(struct lbdr_config *config,
+				  struct lbdr_server *server)
+{
+	struct lbdr_staged_service *service;
+	struct lbdr_staged_server *staged;
+
+	service = lbdr_config_service(config, &server->service->key);
+	if (IS_ERR(service))
+		return PTR_ERR(service);
+	staged = lbdr_config_server(config, service, &server->addr);
+	if (IS_ERR(staged))
+		return PTR_ERR(staged);
+	lbdr_config_server_del(config, service, staged);
+	return 0;
+}
+
+static int lbdr_hold_stage_service(struct lbdr_config *config,
+				   struct lbdr_service *service)
+{
+	struct lbdr_staged_service *staged;
+
+	staged = lbdr_config_service_any(config, &service->key);
+	if (IS_ERR(staged))
+		return PTR_ERR(staged);
+	lbdr_config_service_del(config, staged);
+	return 0;
+}
+
+/**
+ * lbdr_hold_stage_expired() - Stage the removal of what was held long enough
+ * @config: the transaction of a single command
+ *
+ * Context: process, may sleep; lbdr_net.config held.
+ * Return: 0 or a negative error.
+ */
+int lbdr_hold_stage_expired(struct lbdr_config *config)
+{
+	struct lbdr_net *ln = config->ln;
+	struct lbdr_service *service;
+	struct lbdr_server *server;
+	u32 n = 0;
+	int err;
+
+	lockdep_assert_held(&ln->config);
+
+	list_for_each_entry(service, &ln->held_services, hold) {
+		cond_resched();
+		if (time_before(jiffies, service->hold_until))
+			continue;
+		err = lbdr_hold_stage_service(config, service);
+		if (err)
+			return err;
+		if (++n == LBDR_DRAIN_BATCH)
+			return 0;
+	}
+	list_for_each_entry(server, &ln->held_servers, drain) {
+		cond_resched();
+		/* The servers of a held service go with the service. */
+		if (server->service->held ||
+		    time_before(jiffies, server->hold_until))
+			continue;
+		err = lbdr_hold_stage_server(config, server);
+		if (err)
+			return err;
+		if (++n == LBDR_DRAIN_BATCH)
+			return 0;
+	}
+	return 0;
+}
+
+/* The packet belongs to the connection, and is not the first one of another. */
+static bool lbdr_hold_is_of(const struct lbdr_conn *conn,
+			    const struct lbdr_flow *flow)
+{
+	return !lbdr_event_opens(flow->event) ||
+	       !lbdr_state_closing(READ_ONCE(conn->state));
+}
+
+/**
+ * lbdr_hold_conn() - Keep a connection alive while its server is held
+ * @ln: the namespace
+ * @conn: the connection; its server is held or dead
+ * @flow: flow of the packet that has found it
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: false if the connection must be removed: its server is dead, it has expired,
+ * or the packet starts another one.
+ */
+noinline bool lbdr_hold_conn(const struct lbdr_net *ln, struct lbdr_conn *conn,
+			     const struct lbdr_flow *flow)
+{
+	if (lbdr_conn_left(ln, conn) <= 0 || !lbdr_hold_is_of(conn, flow))
+		return false;
+	WRITE_ONCE(conn->stamp, jiffies);
+	return true;
+}
+
+/* The client's template leads to a held server. */
+static bool lbdr_hold_template(struct lbdr_net *ln,
+			       const struct lbdr_service *service,
+			       const struct lbdr_flow *flow)
+{
+	struct lbdr_conn *template;
+	bool usable;
+
+	if (!READ_ONCE(service->settings.persist))
+		return false;
+	template = lbdr_persist_peek(ln, service, flow, &usable);
+	return template && lbdr_server_held(template->server);
+}
+
+/**
+ * lbdr_hold_applies() - Check whether a packet is dropped since a server is held
+ * @ln: the namespace, where servers or services are held
+ * @service: the service that the packet is sent to, or NULL
+ * @flow: flow of the packet; if it has a connection, the connection's server is held
+ *
+ * Such packets are those of connections of held servers, those of a held service, those
+ * of a persistent client of a held server, and those that a service has no server for
+ * while some of its servers are held.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: true if the packet is dropped without an answer.
+ */
+bool lbdr_hold_applies(struct lbdr_net *ln, const struct lbdr_service *service,
+		       const struct lbdr_flow *flow)
+{
+	const struct lbdr_conn *conn = lbdr_conn_peek(ln, flow);
+
+	if (conn && lbdr_server_held(conn->server) &&
+	    lbdr_hold_is_of(conn, flow))
+		return true;
+	if (!service)
+		return false;
+	if (READ_ONCE(service->held))
+		return true;
+	if (!READ_ONCE(service->n_held))
+		return false;
+	return !rcu_dereference(service->pool)->n ||
+	       lbdr_hold_template(ln, service, flow);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_hold_applies);
