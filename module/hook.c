@@ -31,7 +31,9 @@
  * - PREROUTING between the raw table and conntrack: raw rules apply, and no conntrack
  *   entry is created. Or LOCAL_IN after the filter table (lbdr_net.entry).
  * - PREROUTING after the mangle table, which sets marks, while there is a fwmark
- *   service. Packets that the first hook has forwarded do not reach this hook.
+ *   service. Packets that the first hook has forwarded do not reach this hook. While
+ *   programs of ip_vs drive the namespace (lbdr_net.mark_first), the first hook leaves
+ *   packets without a connection to this one, which looks up the mark, then the address.
  * - LOCAL_OUT for clients on this host.
  */
 #include <linux/etherdevice.h>
@@ -190,6 +192,17 @@ lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
 }
 
 /*
+ * Returns true if the hook behind mangle schedules the packets of a family, by their mark
+ * and then by their address, so that PREROUTING leaves packets without a connection to it.
+ */
+static bool lbdr_hook_marks_first(const struct lbdr_net *ln, enum lbdr_family family)
+{
+	return unlikely(READ_ONCE(ln->mark_first)) &&
+	       READ_ONCE(ln->n_marked[family]) &&
+	       READ_ONCE(ln->entry) != LBDR_ENTRY_INPUT;
+}
+
+/*
  * Returns true if another hook, which the packet has passed, has scheduled it for a
  * service of its own. Such a packet comes here only if its server is this host.
  */
@@ -200,6 +213,8 @@ static bool lbdr_hook_decided(struct lbdr_net *ln, const struct sk_buff *skb,
 	bool input = READ_ONCE(ln->entry) == LBDR_ENTRY_INPUT;
 	const struct lbdr_service *other = NULL;
 
+	if (lbdr_hook_marks_first(ln, flow->family))
+		return false;
 	if (marked && !input)
 		other = lbdr_service_of_flow(ln, flow);
 	else if (unlikely(!marked && input && skb->mark) && !flow->local &&
@@ -229,6 +244,9 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	struct lbdr_server *server;
 	unsigned int verdict;
 
+	if (flow->place == LBDR_PLACE_ENTRY && !flow->local &&
+	    lbdr_hook_marks_first(ln, family))
+		return NF_ACCEPT;
 	service = marked ?: lbdr_service_of_flow(ln, flow);
 	if (service && lbdr_hook_decided(ln, skb, flow, marked))
 		return NF_ACCEPT;
@@ -498,7 +516,8 @@ static unsigned int lbdr_hook_marked(struct lbdr_net *ln, struct sk_buff *skb,
 	if (skb->mark)
 		service = lbdr_service_of_mark(ln, family, skb->mark,
 					       lbdr_domain_of_dev(ln, skb->dev));
-	if (!service && !error)
+	if (!service && !error &&
+	    (!lbdr_hook_marks_first(ln, family) || !lbdr_hook_vip(ln, skb, family)))
 		return NF_ACCEPT;
 	if (!lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
@@ -543,27 +562,40 @@ static bool lbdr_hook_local_supported4(struct net *net, const struct sk_buff *sk
 	return in && IN_DEV_ACCEPT_LOCAL(in);
 }
 
+/* The fwmark service of a packet of this host, where marks come first; or NULL. */
+static const struct lbdr_service *
+lbdr_hook_local_mark(struct lbdr_net *ln, const struct sk_buff *skb,
+		     enum lbdr_family family)
+{
+	if (likely(!skb->mark) || !lbdr_hook_marks_first(ln, family))
+		return NULL;
+	return lbdr_service_of_mark(ln, family, skb->mark,
+				    lbdr_domain_of_dev(ln, skb_dst(skb)->dev));
+}
+
 static unsigned int lbdr_hook_local4(void *priv, struct sk_buff *skb,
 				     const struct nf_hook_state *state)
 {
 	struct lbdr_net *ln = priv;
+	const struct lbdr_service *marked = lbdr_hook_local_mark(ln, skb, LBDR_V4);
 
-	if (!lbdr_hook_vip(ln, skb, LBDR_V4) ||
+	if ((!marked && !lbdr_hook_vip(ln, skb, LBDR_V4)) ||
 	    !lbdr_hook_local_supported4(state->net, skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk_other(ln, skb, LBDR_V4, true, LBDR_PLACE_ENTRY, NULL);
+	return lbdr_hook_walk_other(ln, skb, LBDR_V4, true, LBDR_PLACE_ENTRY, marked);
 }
 
 static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
 				     const struct nf_hook_state *state)
 {
 	struct lbdr_net *ln = priv;
+	const struct lbdr_service *marked = lbdr_hook_local_mark(ln, skb, LBDR_V6);
 
 	/* IPv6 accepts packets with a local source address. */
-	if (!lbdr_hook_vip(ln, skb, LBDR_V6) ||
+	if ((!marked && !lbdr_hook_vip(ln, skb, LBDR_V6)) ||
 	    ipv6_addr_equal(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr))
 		return NF_ACCEPT;
-	return lbdr_hook_walk_other(ln, skb, LBDR_V6, true, LBDR_PLACE_ENTRY, NULL);
+	return lbdr_hook_walk_other(ln, skb, LBDR_V6, true, LBDR_PLACE_ENTRY, marked);
 }
 
 #define LBDR_HOOK(family, function, place, prio) {	\

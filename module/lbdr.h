@@ -96,7 +96,10 @@ enum lbdr_hook {
  *	@config and @lock
  * @n_services: linked services of each family; hooks are registered while the number is
  *	not 0; WRITE_ONCE() under @config
- * @n_marked: fwmark services of each family, which need LBDR_HOOK_MARKED; @config
+ * @n_marked: fwmark services of each family, which need LBDR_HOOK_MARKED; WRITE_ONCE()
+ *	under @config
+ * @mark_first: fwmark services come before others, as programs of ip_vs expect. Set and
+ *	reset by lbdr_ipvs.ko; WRITE_ONCE()
  * @entry: LBDR_ENTRY_PREROUTING or LBDR_ENTRY_INPUT, the entry whose hooks are
  *	registered; WRITE_ONCE() under @config
  * @stale: services whose pool does not contain the latest changes of their servers;
@@ -161,6 +164,7 @@ struct lbdr_net {
 	u32			n_services[LBDR_FAMILIES];
 	u32			n_marked[LBDR_FAMILIES];
 	u8			entry;
+	bool			mark_first;
 	struct list_head	stale;
 	struct delayed_work	pool_work;
 	struct list_head	draining;

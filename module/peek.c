@@ -248,6 +248,7 @@ void lbdr_peek(struct lbdr_net *ln, const struct lbdr_peek_packet *packet,
 	const struct lbdr_flow *flow = &packet->flow;
 	const struct lbdr_service *marked = NULL;
 	bool vip = lbdr_peek_vip(ln, flow);
+	bool first = ln->entry == LBDR_ENTRY_INPUT || READ_ONCE(ln->mark_first);
 
 	*result = (struct lbdr_peek_result) {
 		.verdict = LBDR_TRACE_VERDICT_PASS,
@@ -256,13 +257,12 @@ void lbdr_peek(struct lbdr_net *ln, const struct lbdr_peek_packet *packet,
 	if (packet->mark)
 		marked = lbdr_service_of_mark(ln, flow->family, packet->mark,
 					      lbdr_flow_domain(flow));
-	/* With entry LOCAL_IN, packets pass the hook of fwmark services first. */
-	if (ln->entry == LBDR_ENTRY_INPUT && marked &&
-	    lbdr_peek_walk(ln, packet, marked, result))
+	/* The hook of fwmark services comes first, or schedules all packets. */
+	if (first && marked && lbdr_peek_walk(ln, packet, marked, result))
 		return;
 	if (vip && lbdr_peek_walk(ln, packet, NULL, result))
 		return;
-	if (ln->entry != LBDR_ENTRY_INPUT && marked)
+	if (!first && marked)
 		lbdr_peek_walk(ln, packet, marked, result);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_peek);

@@ -488,7 +488,7 @@ static int lbdr_service_require_hooks(struct lbdr_net *ln,
 			goto err_hook;
 	}
 	WRITE_ONCE(ln->n_services[family], ln->n_services[family] + 1);
-	ln->n_marked[family] += marked;
+	WRITE_ONCE(ln->n_marked[family], ln->n_marked[family] + marked);
 	return 0;
 
 err_hook:
@@ -521,8 +521,11 @@ void lbdr_service_release_hooks(struct lbdr_net *ln,
 	WRITE_ONCE(ln->n_services[family], ln->n_services[family] - 1);
 	if (!ln->n_services[family])
 		lbdr_hook_unregister(ln, family);
-	if (lbdr_service_key_marked(&service->key) && !--ln->n_marked[family])
-		lbdr_hook_unregister_marked(ln, family);
+	if (lbdr_service_key_marked(&service->key)) {
+		WRITE_ONCE(ln->n_marked[family], ln->n_marked[family] - 1);
+		if (!ln->n_marked[family])
+			lbdr_hook_unregister_marked(ln, family);
+	}
 	if (!lbdr_service_any(ln))
 		module_put(THIS_MODULE);
 }
