@@ -17,6 +17,7 @@ static int lbdr_ipvs_stage_server(struct lbdr_config *config,
 	u32 hold = lbdr_ipvs_hold(config->ln->net);
 	struct lbdr_staged_service *service;
 	struct lbdr_staged_server *staged;
+	bool drain;
 
 	service = lbdr_config_service(config, &server->service);
 	if (IS_ERR(service))
@@ -29,12 +30,16 @@ static int lbdr_ipvs_stage_server(struct lbdr_config *config,
 		return PTR_ERR(staged);
 	if (staged->settings.hold)
 		return -ENOENT;
-	if (cmd == IPVS_CMD_SET_DEST)
+	if (cmd == IPVS_CMD_SET_DEST) {
+		/* Only lbctl(8) begins and ends a drain. */
+		drain = staged->settings.drain;
 		staged->settings = server->settings;
-	else if (hold)
+		staged->settings.drain = drain;
+	} else if (hold) {
 		lbdr_config_server_hold(config, service, staged, hold);
-	else
+	} else {
 		lbdr_config_server_del(config, service, staged);
+	}
 	return 0;
 }
 
