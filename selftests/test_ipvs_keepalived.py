@@ -240,4 +240,5 @@ def test_group():
         ok(until(rows, PATIENCE), "four addresses and a fwmark, a server each", log())
 
 
-net.main(globals())
+if __name__ == "__main__":
+    net.main(globals())
