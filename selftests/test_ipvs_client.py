@@ -49,7 +49,6 @@ LINES = """
 -A -u V4:54 -s rr -o
 -a -u V4:54 -r R4:54 -g -w 5
 -A -t V4:83 -s mh -b mh-port
--A -t V4:84 -s none
 -A -u V4:5060 -s rr -p 60 --pe nosuch
 -A -f 8 -s rr -p 60
 -a -f 8 -r R4:0 -g -w 7
@@ -107,6 +106,7 @@ REFUSED = """
 -a -t V4:80 -r 192.168.1.70:8080 -m
 -a -t V4:80 -r 192.168.1.70:80 -i
 -a -t V4:80 -r 192.168.1.70:80 -g -w 70000
+-A -t V4:84 -s none
 """.strip().splitlines()
 
 

@@ -10,10 +10,13 @@
 
 #include "ipvs.h"
 
-/* The registered group and port, and what is left of a frame for the payload. */
+/* The registered group and port */
 #define LBDR_IPVS_GROUP		0xe0000051	/* 224.0.0.81 */
 #define LBDR_IPVS_PORT		8848
-#define LBDR_IPVS_HEADERS	(sizeof(struct iphdr) + sizeof(struct udphdr))
+
+/* Bounds of ip_vs for the length of messages: of the MTU, and of a backup's payload */
+#define LBDR_IPVS_MTU		1500U
+#define LBDR_IPVS_BACKUP_MIN	1024
 
 static const struct nla_policy
 lbdr_ipvs_daemon_policy[IPVS_DAEMON_ATTR_MAX + 1] = {
@@ -83,6 +86,22 @@ static int lbdr_ipvs_parse_group(struct nlattr **attrs,
 	return ipv6_addr_is_multicast(&daemon->group.in6) ? 0 : -EINVAL;
 }
 
+/* Without a length from the client a message fits into the MTU. */
+static u16 lbdr_ipvs_maxlen(const struct lbdr_ipvs_daemon *daemon, u16 maxlen,
+			    bool master, unsigned int mtu)
+{
+	u32 headers = sizeof(struct udphdr) +
+		      (daemon->family == AF_INET6 ? sizeof(struct ipv6hdr) :
+						    sizeof(struct iphdr));
+
+	if (maxlen)
+		return clamp_t(u32, maxlen, master ? 1 : LBDR_IPVS_BACKUP_MIN,
+			       U16_MAX - headers);
+	if (master)
+		mtu = LBDR_IPVS_MTU;
+	return clamp_t(u32, mtu, LBDR_IPVS_MTU, U16_MAX) - headers;
+}
+
 /* Sets the settings that the client gives, and the others as ip_vs does. */
 static int lbdr_ipvs_parse_daemon_settings(struct net *net, struct nlattr **attrs,
 					   bool master,
@@ -93,6 +112,7 @@ static int lbdr_ipvs_parse_daemon_settings(struct net *net, struct nlattr **attr
 	const struct nlattr *ttl = attrs[IPVS_DAEMON_ATTR_MCAST_TTL];
 	struct net_device *dev;
 	unsigned int mtu;
+	int err;
 
 	nla_strscpy(daemon->device, attrs[IPVS_DAEMON_ATTR_MCAST_IFN], IFNAMSIZ);
 	dev = dev_get_by_name(net, daemon->device);
@@ -103,17 +123,17 @@ static int lbdr_ipvs_parse_daemon_settings(struct net *net, struct nlattr **attr
 
 	daemon->runs = true;
 	daemon->syncid = nla_get_u32(attrs[IPVS_DAEMON_ATTR_SYNC_ID]);
-	daemon->maxlen = maxlen ? nla_get_u16(maxlen) : 0;
-	if (!daemon->maxlen)
-		daemon->maxlen = min_t(unsigned int, U16_MAX,
-				       master ? mtu - LBDR_IPVS_HEADERS : mtu);
 	daemon->port = port ? nla_get_u16(port) : 0;
 	if (!daemon->port)
 		daemon->port = LBDR_IPVS_PORT;
 	daemon->ttl = ttl ? nla_get_u8(ttl) : 0;
 	if (!daemon->ttl)
 		daemon->ttl = 1;
-	return lbdr_ipvs_parse_group(attrs, daemon);
+	err = lbdr_ipvs_parse_group(attrs, daemon);
+	daemon->maxlen = lbdr_ipvs_maxlen(daemon,
+					  maxlen ? nla_get_u16(maxlen) : 0,
+					  master, mtu);
+	return err;
 }
 
 /**
