@@ -130,9 +130,9 @@ static void lbdr_ipvs_show_service(struct seq_file *seq,
 		seq_printf(seq, "%s  [%pI6]:%04X %s ",
 			   lbdr_ipvs_protocol(key->protocol), &key->addr.in6,
 			   ntohs(key->port), sched);
-	/* ip_vs does not write the flag for IPv6. */
-	if (ops && key->family == LBDR_V4)
-		seq_puts(seq, "ops ");
+	/* ip_vs writes the flag, and a space after it, for IPv4 addresses only. */
+	if (!lbdr_service_key_marked(key) && key->family == LBDR_V4)
+		seq_puts(seq, ops ? "ops  " : " ");
 	/* Jiffies, as ip_vs writes them. */
 	if (settings->persist)
 		seq_printf(seq, "persistent %lu %08X",
