@@ -18,6 +18,7 @@ import subprocess
 import genl
 import ipvs
 import net
+import test_ipvsadm as tool
 from ipvs import VIPS, Flow, Ipvs, Service, StockFailed, Wire, call_stock, client, rip
 from net import ACK, SYN, ok, only, until
 
@@ -336,6 +337,72 @@ def test_marks():
         ok(ours[:2] == [0, 0], "a connection that exists stays where it is", ours)
     finally:
         wire.close()
+
+
+def totals():
+    """The five counters of /proc/net/ip_vs_stats, and the five rates."""
+    lines = read("ip_vs_stats").splitlines()
+    return [[int(word, 16) for word in lines[at].split()] for at in (2, 5)]
+
+
+def busy(wire, sent):
+    """What ipvsadm lists after traffic, and the totals."""
+    for line in tool.TRAFFIC:
+        call(line)
+    fates = [wire.send(each, flags) for each, flags in sent]
+    ok(set(fates) == {0}, "%d frames go to their servers" % len(sent), fates)
+    # ip_vs sums its counters up every two seconds.
+    until(lambda: totals()[0][1] == len(sent), 10)
+    return {line: call(line)[1] for line in tool.BUSY}, totals()[0]
+
+
+def test_traffic():
+    """The same frames leave the same counters and connections."""
+    wire = Wire()
+    try:
+        sent = list(tool.frames())
+        Ipvs()
+        call("-C")
+        theirs, before = busy(wire, sent)
+        with Loaded():
+            ours, after = busy(wire, sent)
+            for line in tool.BUSY:
+                if line in ("-Lnc", "-Lc"):
+                    wrong = tool.same_conns(theirs[line], ours[line])
+                else:
+                    wrong = tool.differences(line, theirs[line], ours[line])
+                ok(not wrong and ours[line].count("\n") > 3,
+                   "ipvsadm %s: as with ip_vs, after traffic" % line, wrong)
+            ok(before == after and after[1] == len(sent),
+               "/proc/net/ip_vs_stats: as with ip_vs, after traffic",
+               "ip_vs: %s, lbdr: %s" % (before, after))
+            call("-D -t V4:80")
+            ok(totals()[0] == after, "a removed service stays in the totals")
+            call("-Z")
+            ok(totals()[0] == [0] * 5, "-Z clears them")
+    finally:
+        wire.close()
+
+
+def test_rates():
+    """Rates rise with traffic and fall without."""
+    with Loaded():
+        wire = Wire()
+        try:
+            for line in tool.TRAFFIC:
+                call(line)
+            dns = Service(4, "udp", V4, 53)
+            each = Flow(dns, client(dns, 1), 4000)
+
+            def risen():
+                wire.send(each, 0)
+                return totals()[1][1] > 0
+            ok(until(risen, 60), "packets each second are counted", totals())
+            ok("UDP  %s:53" % V4 in call("-L -n --rate")[1], "and listed")
+            ok(until(lambda: totals()[1] == [0] * 5, 180),
+               "without traffic all rates fall to 0", totals())
+        finally:
+            wire.close()
 
 
 # Numbers of <linux/ip_vs.h>
