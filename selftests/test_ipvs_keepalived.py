@@ -51,18 +51,23 @@ class Check:
 
 
 def real(host, weight=1, check="HTTP_GET", more=""):
-    checks = {"HTTP_GET": "HTTP_GET { url { path /\nstatus_code 200 } connect_port %d",
-              "TCP_CHECK": "TCP_CHECK { connect_port %d"}[check] % CHECK_PORT
+    """A real server; keepalived reads one word and its values a line."""
+    page = """
+                url {
+                        path /
+                        status_code 200
+                }""" if check == "HTTP_GET" else ""
     return """
         real_server %s 80 {
                 weight %d
                 %s
-                %s
+                %s {%s
+                connect_port %d
                 connect_timeout 3
                 retry 0
                 delay_before_retry 1
                 }
-        }""" % (net.addr(host), weight, more, checks)
+        }""" % (net.addr(host), weight, more, check, page, CHECK_PORT)
 
 
 def config(*servers, more="", service=None, lvs=""):
