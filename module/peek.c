@@ -235,7 +235,10 @@ static bool lbdr_peek_vip(const struct lbdr_net *ln,
 					 lbdr_vips_has6(ln, &flow->v6.vip);
 }
 
-/* Both hooks. With entry LOCAL_IN, packets pass the hook of fwmark services first. */
+/*
+ * Both hooks. With entry LOCAL_IN, packets pass the hook of fwmark services first. If
+ * marks come first, that hook decides about the packets of a fwmark service.
+ */
 static bool lbdr_peek_hooks(struct lbdr_net *ln,
 			    const struct lbdr_peek_packet *packet,
 			    const struct lbdr_service *marked, bool held,
@@ -243,6 +246,9 @@ static bool lbdr_peek_hooks(struct lbdr_net *ln,
 {
 	bool input = ln->entry == LBDR_ENTRY_INPUT;
 
+	if (marked && (held || !marked->held) &&
+	    lbdr_service_marks_first(ln, packet->flow.family))
+		return lbdr_peek_walk(ln, packet, marked, held, result);
 	if (input && marked && lbdr_peek_walk(ln, packet, marked, held, result))
 		return true;
 	if (lbdr_peek_vip(ln, &packet->flow) &&

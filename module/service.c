@@ -22,6 +22,7 @@
 #include <linux/jhash.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <net/ipv6.h>
 
 #include "device.h"
 #include "flow.h"
@@ -106,6 +107,30 @@ void lbdr_service_table_exit(struct lbdr_net *ln)
 	rhashtable_destroy(&ln->services);
 }
 
+/**
+ * lbdr_addr_is_unicast() - Check whether an address may be a VIP or a server's address
+ * @family: of the address
+ * @addr: the address
+ *
+ * Context: any.
+ * Return: true if a frame to one host can carry it, and it means the same on every link.
+ */
+bool lbdr_addr_is_unicast(enum lbdr_family family, const union nf_inet_addr *addr)
+{
+	int type;
+
+	if (family == LBDR_V4)
+		return !ipv4_is_multicast(addr->ip) &&
+		       !ipv4_is_lbcast(addr->ip) &&
+		       !ipv4_is_zeronet(addr->ip) &&
+		       !ipv4_is_loopback(addr->ip);
+	type = ipv6_addr_type(&addr->in6);
+	return (type & IPV6_ADDR_UNICAST) &&
+	       !(type & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_MAPPED)) &&
+	       !ipv6_addr_loopback(&addr->in6);
+}
+EXPORT_SYMBOL_LBDR(lbdr_addr_is_unicast);
+
 /* The last port of a service. */
 static u16 lbdr_service_last(const struct lbdr_service_key *key)
 {
@@ -152,7 +177,7 @@ struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
 	rcu_read_unlock();
 	return service;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_find);
+EXPORT_SYMBOL_LBDR(lbdr_service_find);
 
 static __always_inline struct lbdr_service *
 lbdr_service_of_key(struct lbdr_net *ln, const struct lbdr_service_key *key)
@@ -464,7 +489,7 @@ static int lbdr_service_require_hooks(struct lbdr_net *ln,
 			goto err_hook;
 	}
 	WRITE_ONCE(ln->n_services[family], ln->n_services[family] + 1);
-	ln->n_marked[family] += marked;
+	WRITE_ONCE(ln->n_marked[family], ln->n_marked[family] + marked);
 	return 0;
 
 err_hook:
@@ -498,8 +523,11 @@ void lbdr_service_release_hooks(struct lbdr_net *ln,
 	WRITE_ONCE(ln->n_services[family], ln->n_services[family] - 1);
 	if (!ln->n_services[family])
 		lbdr_hook_unregister(ln, family);
-	if (lbdr_service_key_marked(&service->key) && !--ln->n_marked[family])
-		lbdr_hook_unregister_marked(ln, family);
+	if (lbdr_service_key_marked(&service->key)) {
+		WRITE_ONCE(ln->n_marked[family], ln->n_marked[family] - 1);
+		if (!ln->n_marked[family])
+			lbdr_hook_unregister_marked(ln, family);
+	}
 	if (!lbdr_service_any(ln))
 		module_put(THIS_MODULE);
 }
@@ -626,6 +654,40 @@ void lbdr_service_set(struct lbdr_service *service,
 }
 
 /**
+ * lbdr_service_walk() - Get the service with which a walk continues
+ * @ln: the namespace
+ * @walk: the walk, all 0 to begin one
+ *
+ * The service of the last hold of the lock is used unless the configuration has changed:
+ * counting from the front each time would take long with many services. After a change
+ * a walk may miss a service or meet one twice.
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: the service, or NULL if the walk is complete.
+ */
+const struct lbdr_service *lbdr_service_walk(const struct lbdr_net *ln,
+					     struct lbdr_service_walk *walk)
+{
+	const struct lbdr_service *service;
+	u32 at = 0;
+
+	lockdep_assert_held(&ln->lock);
+
+	if (walk->service && walk->n_changes == ln->n_changes)
+		return walk->service;
+	walk->n_changes = ln->n_changes;
+	walk->service = NULL;
+	list_for_each_entry(service, &ln->service_list, list) {
+		if (at++ < walk->index)
+			continue;
+		walk->service = service;
+		break;
+	}
+	return walk->service;
+}
+EXPORT_SYMBOL_LBDR(lbdr_service_walk);
+
+/**
  * lbdr_service_counts() - Get a service's counters, summed over its servers
  * @service: the service
  * @counts: filled in
@@ -641,11 +703,10 @@ void lbdr_service_counts(const struct lbdr_service *service,
 	*counts = service->folded;
 	list_for_each_entry(server, &service->servers, list) {
 		lbdr_server_counts(server, &each);
-		counts->conns += each.conns;
-		counts->packets += each.packets;
-		counts->bytes += each.bytes;
+		lbdr_counts_add(counts, &each);
 	}
 }
+EXPORT_SYMBOL_LBDR(lbdr_service_counts);
 
 /**
  * lbdr_service_zero() - Set the counters of a service and its servers to 0
@@ -653,6 +714,7 @@ void lbdr_service_counts(const struct lbdr_service *service,
  *
  * The counters of servers only grow, since packets write them without a lock. Their
  * present values are stored, and subtracted from then on. The drop counters are atomic.
+ * The rates begin anew.
  *
  * Context: lbdr_net.lock held.
  */
@@ -664,6 +726,8 @@ void lbdr_service_zero(struct lbdr_service *service)
 	memset(&service->folded, 0, sizeof(service->folded));
 	for (drop = 0; drop < LBDR_DROPS; drop++)
 		atomic64_set(&service->drops[drop], 0);
-	list_for_each_entry(server, &service->servers, list)
+	list_for_each_entry(server, &service->servers, list) {
 		lbdr_stats_sum(server->stats, &server->zero);
+		memset(&server->rates.average, 0, sizeof(server->rates.average));
+	}
 }
