@@ -286,7 +286,7 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		return NF_ACCEPT;
 	/* On the loopback device the datagrams of a local client would lose their route. */
 	if (unlikely(skb_is_gso(skb)) &&
-	    READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET &&
+	    lbdr_service_one_packet(service, flow) &&
 	    (flow->local || !(skb->dev->flags & IFF_LOOPBACK)))
 		return lbdr_aggregate_split(ln, skb, flow, service);
 	server = lbdr_schedule(ln, skb, service, flow, &verdict);

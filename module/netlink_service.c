@@ -138,9 +138,9 @@ static int lbdr_nl_parse_flags(const struct genl_info *info,
 	settings->flags = (settings->flags & ~bits) |
 			  (nla_get_u32(attr) & bits);
 	if (settings->flags & LBDR_SERVICE_FLAG_ONE_PACKET &&
-	    key->protocol != IPPROTO_UDP) {
+	    key->protocol != IPPROTO_UDP && !lbdr_service_key_marked(key)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, attr,
-				    "one-packet scheduling is supported for UDP services only");
+				    "one-packet scheduling is supported for UDP and fwmark services only");
 		return -EINVAL;
 	}
 	return 0;

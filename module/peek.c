@@ -125,12 +125,13 @@ static void lbdr_peek_pick(struct lbdr_net *ln,
 }
 
 /* Sets what is stored for the flow. Returns false if the connection table is full. */
-static bool lbdr_peek_keep(struct lbdr_net *ln, struct lbdr_peek_result *result)
+static bool lbdr_peek_keep(struct lbdr_net *ln, const struct lbdr_flow *flow,
+			   struct lbdr_peek_result *result)
 {
 	const struct lbdr_service *service = result->service;
 
 	result->has_keep = true;
-	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET) {
+	if (lbdr_service_one_packet(service, flow)) {
 		result->keep = LBDR_TRACE_KEEP_ONE_PACKET;
 		return true;
 	}
@@ -168,7 +169,8 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 		return;
 	}
 	/* As in lbdr_schedule(), before a server is chosen. */
-	room = !lbdr_pool_has_servers(service) || lbdr_peek_keep(ln, result);
+	room = !lbdr_pool_has_servers(service) ||
+	       lbdr_peek_keep(ln, flow, result);
 	lbdr_peek_pick(ln, packet, result);
 	if (result->server && packet->mac &&
 	    lbdr_peers_is_mac(ln, result->server, packet->mac, lbdr_flow_domain(flow)))

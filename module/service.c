@@ -22,7 +22,9 @@
 #include <linux/jhash.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <net/addrconf.h>
 #include <net/ipv6.h>
+#include <net/route.h>
 
 #include "device.h"
 #include "flow.h"
@@ -130,6 +132,51 @@ bool lbdr_addr_is_unicast(enum lbdr_family family, const union nf_inet_addr *add
 	       !ipv6_addr_loopback(&addr->in6);
 }
 EXPORT_SYMBOL_LBDR(lbdr_addr_is_unicast);
+
+/**
+ * lbdr_addr_is_local() - Check whether an address is one of this host
+ * @net: the namespace
+ * @family: of the address
+ * @addr: the address
+ *
+ * Context: any.
+ */
+bool lbdr_addr_is_local(struct net *net, enum lbdr_family family,
+			const union nf_inet_addr *addr)
+{
+	return family == LBDR_V4 ? inet_addr_type(net, addr->ip) == RTN_LOCAL :
+				   ipv6_chk_addr(net, &addr->in6, NULL, 0);
+}
+EXPORT_SYMBOL_LBDR(lbdr_addr_is_local);
+
+/**
+ * lbdr_addr_is_vip() - Check whether an address is that of a service
+ * @ln: the namespace
+ * @family: of the address
+ * @addr: the address
+ *
+ * Context: process, lbdr_net.lock or lbdr_net.config held.
+ */
+bool lbdr_addr_is_vip(const struct lbdr_net *ln, enum lbdr_family family,
+		      const union nf_inet_addr *addr)
+{
+	const struct lbdr_service *service;
+	bool maybe;
+
+	rcu_read_lock();
+	maybe = family == LBDR_V4 ? lbdr_vips_has4(ln, addr->ip) :
+				    lbdr_vips_has6(ln, &addr->in6);
+	rcu_read_unlock();
+	if (!maybe)
+		return false;
+	list_for_each_entry(service, &ln->service_list, list)
+		if (service->key.family == family &&
+		    !lbdr_service_key_marked(&service->key) &&
+		    nf_inet_addr_cmp(&service->key.addr, addr))
+			return true;
+	return false;
+}
+EXPORT_SYMBOL_LBDR(lbdr_addr_is_vip);
 
 /* The last port of a service. */
 static u16 lbdr_service_last(const struct lbdr_service_key *key)
@@ -334,7 +381,7 @@ bool lbdr_service_settings_equal(const struct lbdr_service_settings *a,
 {
 	return a->refuse == b->refuse && a->stray == b->stray &&
 	       a->prefix == b->prefix && a->flags == b->flags &&
-	       a->persist == b->persist &&
+	       a->opaque == b->opaque && a->persist == b->persist &&
 	       !memcmp(a->timeout, b->timeout, sizeof(a->timeout));
 }
 
@@ -648,6 +695,7 @@ void lbdr_service_set(struct lbdr_service *service,
 	WRITE_ONCE(to->stray, settings->stray);
 	WRITE_ONCE(to->prefix, settings->prefix);
 	WRITE_ONCE(to->flags, settings->flags);
+	WRITE_ONCE(to->opaque, settings->opaque);
 	WRITE_ONCE(to->persist, settings->persist);
 	for (state = 0; state < LBDR_CONN_STATES; state++)
 		WRITE_ONCE(to->timeout[state], settings->timeout[state]);
