@@ -22,9 +22,12 @@ import test_ipvsadm as tool
 from ipvs import VIPS, Flow, Ipvs, Service, StockFailed, Wire, call_stock, client, rip
 from net import ACK, SYN, ok, only, until
 
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 V4, V6 = VIPS[4][0], VIPS[6][0]
 R4, R6 = rip(0, 4), rip(0, 6)
 SPARE = rip(1, 4)
+# A server by a tunnel, behind a router, of each family.
+T4, T6 = "198.51.100.50", "2001:db8:c::50"
 
 # Lines that both take in this order, or refuse in the same words.
 LINES = """
@@ -51,6 +54,14 @@ LINES = """
 -a -u V4:54 -r R4:54 -g -w 5
 -A -t V4:83 -s mh -b mh-port
 -A -u V4:5060 -s rr -p 60 --pe nosuch
+-A -t V4:96 -s rr -b flag-1,flag-3
+-a -t V4:96 -r T4:96 -i -w 2
+-a -t V4:96 -r R4:96 -i --tun-type gue --tun-port 6080 --tun-csum
+-e -t V4:96 -r R4:96 -i --tun-type gre
+-a -t V4:96 -r SPARE:96 -g
+-e -t V4:96 -r SPARE:96 -i --tun-type gue --tun-port 6081
+-a -t V4:96 -r [T6]:96 -i
+-A -f 9 -s rr -o
 -A -f 8 -s rr -p 60
 -a -f 8 -r R4:0 -g -w 7
 -A -f 8 -6 -s wrr
@@ -70,6 +81,7 @@ LINES = """
 -L -n --persistent-conn
 -L -n --exact
 -L -n -t V4:80
+-L -n --tun-info
 -L -n -t V4:99
 -L -n -f 8
 -L -n -f 8 -6
@@ -105,7 +117,7 @@ FILES = ("ip_vs", "ip_vs_stats", "ip_vs_stats_percpu", "ip_vs_conn",
 # What ip_vs does and lbdr refuses.
 REFUSED = """
 -a -t V4:80 -r 192.168.1.70:8080 -m
--a -t V4:80 -r 192.168.1.70:80 -i
+-a -t V4:80 -r T4:80 -i --tun-type gue --tun-port 6080 --tun-remcsum
 -a -t V4:80 -r 192.168.1.70:80 -g -w 70000
 -A -t V4:84 -s none
 """.strip().splitlines()
@@ -113,7 +125,7 @@ REFUSED = """
 
 def fill(line):
     for name, address in (("V4", V4), ("V6", V6), ("R4", R4), ("R6", R6),
-                          ("SPARE", SPARE)):
+                          ("SPARE", SPARE), ("T4", T4), ("T6", T6)):
         line = line.replace(name, address)
     return line
 
@@ -207,7 +219,7 @@ def test_lines():
 def test_restore():
     """What -S has written, -R restores, by one process for each side."""
     with Loaded():
-        for line in LINES[:30]:
+        for line in LINES[:38]:
             call(line)
         saved = call("-S -n")[1]
         call("-C")
@@ -223,6 +235,16 @@ def test_loading():
     """One of the two modules holds the family."""
     path = os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko")
     Ipvs()
+    install = "sh", TOP + "/packaging/debian/lbdr-ipvs.preinst", "install"
+    call("-A -t V4:80 -s rr")
+    call("-a -t V4:80 -r R4:80 -m")
+    done = net.run(*install, check=False)
+    ok(done.returncode == 1 and "Masq" in done.stderr,
+       "the package is not installed while ip_vs has NAT, in any namespace",
+       done.stderr)
+    call("-C")
+    done = net.run(*install, check=False)
+    ok(not done.returncode and not done.stderr, "and is without", done.stderr)
     done = net.run("insmod", path, check=False)
     ok(done.returncode and not loaded("lbdr_ipvs") and
        "lbdr_ipvs: ip_vs is loaded" in net.run("dmesg").stdout,
@@ -324,6 +346,28 @@ def marked(wire, port):
         call("-C")
 
 
+def held_marks(wire):
+    """What is held matches last, with marks as without."""
+    for line in MARKED:
+        call(line)
+    with net.within("director"):
+        subprocess.run(["nft", "-f", "-"], input=NFT, text=True, check=True)
+    ok(wire.send(flow(80, 11)) == 1, "a marked connection")
+    call("-D -f 7")
+    ok(wire.send(flow(80, 12)) == 0,
+       "the service of the mark is held: the service of the address")
+    call("-D -t V4:80")
+    before = net.drops_of("server-held")
+    wire.tap.send(wire.frame(flow(80, 13), SYN))
+    ok(until(lambda: net.drops_of("server-held") > before), "both are held: dropped")
+    call("-A -f 7 -s rr")
+    call("-a -f 7 -r SPARE:0 -g")
+    ok(wire.send(flow(80, 13)) == 1 and wire.send(flow(81, 14)) == 0,
+       "the service of the mark is back")
+    net.run("ip", "netns", "exec", "director", "nft", "delete", "table", "ip", "marks")
+    call("-C")
+
+
 def test_marks():
     """A fwmark service comes before the service of the address."""
     wire = Wire()
@@ -336,6 +380,7 @@ def test_marks():
         ok(theirs[2:] == [1, 1, 0] and ours[2:] == [1, 1, 0],
            "a marked connection goes to the mark's server, others by their address",
            "ip_vs: %s, lbdr: %s" % (theirs, ours))
+            held_marks(wire)
         ok(ours[:2] == [0, 0], "a connection that exists stays where it is", ours)
     finally:
         wire.close()
@@ -415,7 +460,9 @@ SERVICE, DEST, DAEMON, TCP_TIMEOUT, FIN_TIMEOUT, UDP_TIMEOUT = range(1, 7)
 (AF, PROTOCOL, ADDR, PORT, FWMARK, SCHED, FLAGS, TIMEOUT, NETMASK, STATS, PE,
  STATS64) = range(1, 13)
 (D_ADDR, D_PORT, FWD, WEIGHT, UPPER, LOWER, ACTIVE, INACT, PERSIST, D_STATS,
- D_AF) = range(1, 12)
+ D_AF, D_STATS64, TUN_TYPE, TUN_PORT, TUN_FLAGS) = range(1, 16)
+IPIP, GUE, GRE = range(3)
+CSUM, REMCSUM = 1, 2
 
 
 def u16(kind, value):
@@ -447,6 +494,11 @@ def server(address=R4, port=80, fwd=3, weight=1, upper=0, lower=0, af=None):
     return body + (u16(D_AF, af) if af else b"")
 
 
+def tunnel(kind, port=None, flags=0):
+    body = genl.u8(TUN_TYPE, kind) + u16(TUN_FLAGS, flags)
+    return body if port is None else body + genl.be16(TUN_PORT, port)
+
+
 def service(*parts, flag=0):
     return genl.attr(SERVICE | flag, b"".join(parts))
 
@@ -454,6 +506,8 @@ def service(*parts, flag=0):
 def dest(*parts, flag=0):
     return genl.attr(DEST | flag, b"".join(parts))
 
+
+PORTED = "192.168.1.78"
 
 # (command, body, errno or 0): in this order.
 MESSAGES = (
@@ -508,6 +562,33 @@ MESSAGES = (
      dest(server("192.168.1.77")), errno.ENOENT),
     ("removal of a missing server", DEL_DEST, service(key()) +
      dest(server("192.168.1.77")), errno.ENOENT),
+    # moby and kube-router give servers ports of their own, and compare them.
+    ("a port of the server's own", NEW_DEST, service(key()) +
+     dest(server(PORTED, port=5000)), 0),
+    ("the same address with another port", NEW_DEST, service(key()) +
+     dest(server(PORTED, port=5001)), errno.EEXIST),
+    ("a change by another port", SET_DEST, service(key()) + dest(server(PORTED)),
+     errno.ENOENT),
+    ("a change by its port", SET_DEST, service(key()) +
+     dest(server(PORTED, port=5000, weight=4)), 0),
+    ("removal by another port", DEL_DEST, service(key()) + dest(server(PORTED)),
+     errno.ENOENT),
+    ("a tunnel of no type", NEW_DEST, service(key()) +
+     dest(server(T4, fwd=2), tunnel(3)), errno.EINVAL),
+    ("gue without a port", NEW_DEST, service(key()) +
+     dest(server(T4, fwd=2), tunnel(GUE, 0)), errno.EINVAL),
+    ("gue with remcsum", NEW_DEST, service(key()) +
+     dest(server(T4, fwd=2), tunnel(GUE, 6080, REMCSUM)), errno.EOPNOTSUPP),
+    ("a tunnel to a service's address", NEW_DEST, service(key()) +
+     dest(server(V6, fwd=2, af=10)), errno.EINVAL),
+    ("a tunnel of the other family", NEW_DEST, service(key()) +
+     dest(server(T6, fwd=2, af=10), tunnel(GRE, 0, CSUM)), 0),
+    ("a change of that to direct routing", SET_DEST, service(key()) +
+     dest(server(T6, fwd=3, af=10)), errno.EINVAL),
+    ("a change of its type", SET_DEST, service(key()) +
+     dest(server(T6, fwd=2, af=10), tunnel(GUE, 6080, CSUM)), 0),
+    ("a tunnel to this host", NEW_DEST, service(key()) +
+     dest(server("192.168.1.70", fwd=2)), 0),
     ("time-outs out of range", SET_CONFIG, genl.u32(TCP_TIMEOUT, 1 << 31),
      errno.EINVAL),
     ("time-outs of 0", SET_CONFIG, genl.u32(TCP_TIMEOUT, 0), 0),
@@ -558,8 +639,18 @@ def test_messages():
         raw = listed[0]
         ok(struct.unpack("=HH", raw[:4])[1] == SERVICE, "replies have no nested flag")
         servers = sock.ask(sock.family, GET_DEST, service(key()), genl.F_DUMP)
-        ok(len(servers) == 2, "a dump of servers", len(servers))
-        fields = dict(genl.parse(dict(genl.parse(servers[0]))[DEST]))
+        ok(len(servers) == 5, "a dump of servers", len(servers))
+        rows = [dict(genl.parse(dict(genl.parse(each))[DEST])) for each in servers]
+        fields, _, ported, tunneled, local = rows
+        ok(ported[D_PORT] == struct.pack(">H", 5000) and
+           struct.unpack("=I", ported[WEIGHT])[0] == 4,
+           "a server with a port of its own", ported)
+        ok(tunneled[FWD] == struct.pack("=I", 2) and tunneled[TUN_TYPE][0] == GUE and
+           tunneled[TUN_PORT] == struct.pack(">H", 6080) and
+           tunneled[TUN_FLAGS] == struct.pack("=H", CSUM) and
+           tunneled[D_AF] == struct.pack("=H", 10) and tunneled[D_ADDR] == packed(T6),
+           "a tunnel as it was given", tunneled)
+        ok(local[FWD] == struct.pack("=I", 3), "without a tunnel to this host", local)
         ok(len(fields[D_ADDR]) == 16 and fields[D_PORT] == b"\0\x50" and
            struct.unpack("=I", fields[FWD])[0] == 3 and
            struct.unpack("=H", fields[D_AF])[0] == 2, "a server as it was given",

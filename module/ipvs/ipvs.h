@@ -56,7 +56,7 @@ enum lbdr_ipvs_sysctl {
 	LBDR_IPVS_EXPIRE_QUIESCENT_TEMPLATE,
 	LBDR_IPVS_SLOPPY_TCP,
 	LBDR_IPVS_RUN_ESTIMATION,
-	LBDR_IPVS_SYSCTLS = 27
+	LBDR_IPVS_SYSCTLS = 26
 };
 
 /**
@@ -67,6 +67,7 @@ enum lbdr_ipvs_sysctl {
  * @rates: samples the rates of some servers, see rates.c
  * @walk: the next servers that @rates samples; used by @rates only
  * @cycle: jiffies when the walk over all servers began; used by @rates only
+ * @sync_threshold: sysctl of two values, without effect
  * @sysctl: values by the place in the table of sysctl.c; READ_ONCE()
  * @table: the registered copy of the table
  * @header: of the registered table
@@ -78,6 +79,7 @@ struct lbdr_ipvs_net {
 	struct delayed_work		rates;
 	struct lbdr_service_walk	walk;
 	unsigned long			cycle;
+	int				sync_threshold[2];
 	int				sysctl[LBDR_IPVS_SYSCTLS];
 	struct ctl_table		*table;
 	struct ctl_table_header		*header;
@@ -91,6 +93,20 @@ struct lbdr_ipvs_net {
 struct lbdr_ipvs_sums {
 	struct lbdr_counts	counts;
 	struct lbdr_counts	rates;
+};
+
+/**
+ * struct lbdr_ipvs_server - a server as a command names it
+ * @service: key of its service
+ * @family: of @addr
+ * @addr: the address
+ * @settings: what NEW and SET give it; of DEL only the port is set
+ */
+struct lbdr_ipvs_server {
+	struct lbdr_service_key		service;
+	enum lbdr_family		family;
+	union nf_inet_addr		addr;
+	struct lbdr_server_settings	settings;
 };
 
 /* Order of services in a listing: by class, and in the order of adding in each. */
@@ -150,17 +166,25 @@ int lbdr_ipvs_parse_service(const struct genl_info *info,
 			    const struct nlattr *nest,
 			    struct lbdr_service_key *key,
 			    struct nlattr **attrs);
+int lbdr_ipvs_parse_family(const struct nlattr *attr);
+int lbdr_ipvs_parse_addr(const struct nlattr *attr, enum lbdr_family family,
+			 union nf_inet_addr *addr);
 int lbdr_ipvs_parse_sched(const struct genl_info *info, struct nlattr **attrs,
 			  const struct lbdr_service_key *key,
 			  struct lbdr_sched *sched,
 			  struct lbdr_service_settings *settings);
-int lbdr_ipvs_parse_server(const struct genl_info *info,
-			   const struct lbdr_service_key *key,
-			   union nf_inet_addr *addr,
-			   struct lbdr_server_settings *settings);
 u32 lbdr_ipvs_flags(const struct lbdr_sched *sched,
 		    const struct lbdr_service_settings *settings);
 u32 lbdr_ipvs_netmask(const struct lbdr_service_key *key, u8 prefix);
+
+/* parse_server.c */
+int lbdr_ipvs_parse_server(const struct genl_info *info,
+			   struct lbdr_ipvs_server *server);
+int lbdr_ipvs_check_tunnel(const struct genl_info *info,
+			   const struct lbdr_net *ln,
+			   struct lbdr_ipvs_server *server);
+int lbdr_ipvs_put_forward(struct sk_buff *msg,
+			  const struct lbdr_tunnel_settings *tunnel);
 
 /* service.c, server.c: commands */
 int lbdr_ipvs_new_service(struct sk_buff *skb, struct genl_info *info);

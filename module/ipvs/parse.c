@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Services and servers of IPVS clients, from attributes to the core's structures.
+ * Services of IPVS clients, from attributes to the core's structures.
  *
  * Parsing is as liberal as that of ip_vs, since clients rely on it: an IPv4 address may
  * have 4 or 16 bytes, a removal may carry attributes that make no sense, flags that mean
- * nothing to a scheduler are ignored. What lbdr does not have is refused.
+ * nothing to a scheduler are stored and reported. What lbdr does not have is refused.
  */
 #include <linux/inetdevice.h>
 
@@ -31,26 +31,14 @@ lbdr_ipvs_service_policy[IPVS_SVC_ATTR_MAX + 1] = {
 	[IPVS_SVC_ATTR_STATS64]		= { .type = NLA_NESTED },
 };
 
-static const struct nla_policy lbdr_ipvs_server_policy[IPVS_DEST_ATTR_MAX + 1] = {
-	[IPVS_DEST_ATTR_ADDR]		= { .type = NLA_BINARY,
-					    .len = sizeof(union nf_inet_addr) },
-	[IPVS_DEST_ATTR_PORT]		= { .type = NLA_U16 },
-	[IPVS_DEST_ATTR_FWD_METHOD]	= { .type = NLA_U32 },
-	[IPVS_DEST_ATTR_WEIGHT]		= { .type = NLA_U32 },
-	[IPVS_DEST_ATTR_U_THRESH]	= { .type = NLA_U32 },
-	[IPVS_DEST_ATTR_L_THRESH]	= { .type = NLA_U32 },
-	[IPVS_DEST_ATTR_ACTIVE_CONNS]	= { .type = NLA_U32 },
-	[IPVS_DEST_ATTR_INACT_CONNS]	= { .type = NLA_U32 },
-	[IPVS_DEST_ATTR_PERSIST_CONNS]	= { .type = NLA_U32 },
-	[IPVS_DEST_ATTR_STATS]		= { .type = NLA_NESTED },
-	[IPVS_DEST_ATTR_STATS64]	= { .type = NLA_NESTED },
-	[IPVS_DEST_ATTR_ADDR_FAMILY]	= { .type = NLA_U16 },
-	[IPVS_DEST_ATTR_TUN_TYPE]	= { .type = NLA_U8 },
-	[IPVS_DEST_ATTR_TUN_PORT]	= { .type = NLA_U16 },
-	[IPVS_DEST_ATTR_TUN_FLAGS]	= { .type = NLA_U16 },
-};
-
-static int lbdr_ipvs_parse_family(const struct nlattr *attr)
+/**
+ * lbdr_ipvs_parse_family() - Parse the family of an address
+ * @attr: the attribute
+ *
+ * Context: process.
+ * Return: enum lbdr_family or -EAFNOSUPPORT.
+ */
+int lbdr_ipvs_parse_family(const struct nlattr *attr)
 {
 	switch (nla_get_u16(attr)) {
 	case AF_INET:
@@ -61,9 +49,17 @@ static int lbdr_ipvs_parse_family(const struct nlattr *attr)
 	return -EAFNOSUPPORT;
 }
 
-static int lbdr_ipvs_parse_addr(const struct nlattr *attr,
-				enum lbdr_family family,
-				union nf_inet_addr *addr)
+/**
+ * lbdr_ipvs_parse_addr() - Parse an address
+ * @attr: the attribute; of an IPv4 address the first four bytes count
+ * @family: its family
+ * @addr: filled in, unused bytes are 0
+ *
+ * Context: process.
+ * Return: 0 or -EINVAL.
+ */
+int lbdr_ipvs_parse_addr(const struct nlattr *attr, enum lbdr_family family,
+			 union nf_inet_addr *addr)
 {
 	int len = family == LBDR_V4 ? sizeof(addr->in) : sizeof(addr->in6);
 
@@ -119,16 +115,9 @@ int lbdr_ipvs_parse_service(const struct genl_info *info,
 				    &key->addr);
 }
 
-/**
- * lbdr_ipvs_flags() - Get the flags that clients see
- * @sched: the scheduler of the service
- * @settings: settings of the service
- *
- * Context: any.
- * Return: IP_VS_SVC_F_...
- */
-u32 lbdr_ipvs_flags(const struct lbdr_sched *sched,
-		    const struct lbdr_service_settings *settings)
+/* The flags that have an effect here */
+static u32 lbdr_ipvs_effective_flags(const struct lbdr_sched *sched,
+				     const struct lbdr_service_settings *settings)
 {
 	/* Of ip_vs this one says that the service is in use; kube-proxy requires it. */
 	u32 flags = IP_VS_SVC_F_HASHED;
@@ -142,6 +131,20 @@ u32 lbdr_ipvs_flags(const struct lbdr_sched *sched,
 	if (sched->flags & LBDR_SCHED_FLAG_PORT)
 		flags |= IP_VS_SVC_F_SCHED_SH_PORT;
 	return flags;
+}
+
+/**
+ * lbdr_ipvs_flags() - Get the flags that clients see
+ * @sched: the scheduler of the service
+ * @settings: settings of the service
+ *
+ * Context: any.
+ * Return: IP_VS_SVC_F_..., those without effect included.
+ */
+u32 lbdr_ipvs_flags(const struct lbdr_sched *sched,
+		    const struct lbdr_service_settings *settings)
+{
+	return lbdr_ipvs_effective_flags(sched, settings) | settings->opaque;
 }
 
 /**
@@ -182,7 +185,7 @@ static int lbdr_ipvs_parse_netmask(const struct genl_info *info, u32 netmask,
 
 /*
  * Sets the options of a scheduler and the flags of a service. A flag that means nothing to
- * the scheduler, or to the protocol, is ignored.
+ * the scheduler, or to the protocol, has no effect.
  */
 static void lbdr_ipvs_apply_flags(u32 flags, const struct lbdr_service_key *key,
 				  struct lbdr_sched *sched,
@@ -195,8 +198,10 @@ static void lbdr_ipvs_apply_flags(u32 flags, const struct lbdr_service_key *key,
 		sched->flags |= LBDR_SCHED_FLAG_PORT;
 	sched->flags &= sched->ops->flags;
 	settings->flags &= ~LBDR_SERVICE_FLAG_ONE_PACKET;
-	if (flags & IP_VS_SVC_F_ONEPACKET && key->protocol == IPPROTO_UDP)
+	if (flags & IP_VS_SVC_F_ONEPACKET &&
+	    (key->protocol == IPPROTO_UDP || lbdr_service_key_marked(key)))
 		settings->flags |= LBDR_SERVICE_FLAG_ONE_PACKET;
+	settings->opaque = flags & ~lbdr_ipvs_effective_flags(sched, settings);
 }
 
 /**
@@ -250,121 +255,5 @@ int lbdr_ipvs_parse_sched(const struct genl_info *info, struct nlattr **attrs,
 		*sched = (struct lbdr_sched) { .ops = ops, .size = ops->size };
 	settings->persist = persistent ? timeout : 0;
 	lbdr_ipvs_apply_flags(flags, key, sched, settings);
-	return 0;
-}
-
-/* Only direct routing so far. A server that is this host is found by its route. */
-static int lbdr_ipvs_parse_forward(const struct genl_info *info, u32 method,
-				   const struct lbdr_service_key *key)
-{
-	switch (method & IP_VS_CONN_F_FWD_MASK) {
-	case IP_VS_CONN_F_DROUTE:
-	case IP_VS_CONN_F_LOCALNODE:
-		return 0;
-	case IP_VS_CONN_F_MASQ:
-		lbdr_ipvs_refuse(info, key,
-				 "NAT (masquerading) is not available: use direct routing");
-		return -EOPNOTSUPP;
-	case IP_VS_CONN_F_TUNNEL:
-		lbdr_ipvs_refuse(info, key,
-				 "tunnels are not available: use direct routing");
-		return -EOPNOTSUPP;
-	}
-	return -EINVAL;
-}
-
-static int lbdr_ipvs_parse_server_settings(const struct genl_info *info,
-					   struct nlattr **attrs,
-					   const struct lbdr_service_key *key,
-					   struct lbdr_server_settings *settings)
-{
-	u32 weight, upper, lower;
-
-	if (!attrs[IPVS_DEST_ATTR_FWD_METHOD] || !attrs[IPVS_DEST_ATTR_WEIGHT] ||
-	    !attrs[IPVS_DEST_ATTR_U_THRESH] || !attrs[IPVS_DEST_ATTR_L_THRESH])
-		return -EINVAL;
-	weight = nla_get_u32(attrs[IPVS_DEST_ATTR_WEIGHT]);
-	upper = nla_get_u32(attrs[IPVS_DEST_ATTR_U_THRESH]);
-	lower = nla_get_u32(attrs[IPVS_DEST_ATTR_L_THRESH]);
-	if (weight > LBDR_WEIGHT_MAX) {
-		if (weight <= INT_MAX)
-			lbdr_ipvs_refuse(info, key,
-					 "invalid weight: must be 0 to 65535");
-		return -ERANGE;
-	}
-	if (lower > upper)
-		return -ERANGE;
-	if (upper > INT_MAX)
-		return -EINVAL;
-	*settings = (struct lbdr_server_settings) {
-		.weight = weight,
-		.upper = upper,
-		.lower = lower,
-	};
-	return lbdr_ipvs_parse_forward(info,
-				       nla_get_u32(attrs[IPVS_DEST_ATTR_FWD_METHOD]),
-				       key);
-}
-
-/* Sends what it gets to the local stack, as a server with another local address does. */
-static bool lbdr_ipvs_is_loopback(enum lbdr_family family,
-				  const union nf_inet_addr *addr)
-{
-	return family == LBDR_V4 ? ipv4_is_loopback(addr->ip) :
-				   ipv6_addr_loopback(&addr->in6);
-}
-
-/**
- * lbdr_ipvs_parse_server() - Parse a server
- * @info: the command
- * @key: the key of its service
- * @addr: filled in: the server's address
- * @settings: filled in; NULL if the command has the server's key only
- *
- * Context: process.
- * Return: 0, -EINVAL, -ERANGE, -EAFNOSUPPORT or -EOPNOTSUPP.
- */
-int lbdr_ipvs_parse_server(const struct genl_info *info,
-			   const struct lbdr_service_key *key,
-			   union nf_inet_addr *addr,
-			   struct lbdr_server_settings *settings)
-{
-	const struct nlattr *nest = info->attrs[IPVS_CMD_ATTR_DEST];
-	struct nlattr *attrs[IPVS_DEST_ATTR_MAX + 1];
-	int family = key->family;
-	__be16 port;
-	int err;
-
-	if (!nest ||
-	    nla_parse_nested_deprecated(attrs, IPVS_DEST_ATTR_MAX, nest,
-					lbdr_ipvs_server_policy, info->extack))
-		return -EINVAL;
-	if (!attrs[IPVS_DEST_ATTR_ADDR] || !attrs[IPVS_DEST_ATTR_PORT])
-		return -EINVAL;
-	if (attrs[IPVS_DEST_ATTR_ADDR_FAMILY])
-		family = lbdr_ipvs_parse_family(attrs[IPVS_DEST_ATTR_ADDR_FAMILY]);
-	if (family < 0)
-		return family;
-	err = settings ? lbdr_ipvs_parse_server_settings(info, attrs, key,
-							 settings) : 0;
-	if (err)
-		return err;
-	if (family != key->family)
-		return -EINVAL;
-	err = lbdr_ipvs_parse_addr(attrs[IPVS_DEST_ATTR_ADDR], family, addr);
-	if (err)
-		return err;
-	if (settings && !lbdr_ipvs_is_loopback(family, addr) &&
-	    !lbdr_addr_is_unicast(family, addr)) {
-		lbdr_ipvs_refuse(info, key,
-				 "invalid address of a server: must be unicast and not link-local");
-		return -EINVAL;
-	}
-	port = nla_get_be16(attrs[IPVS_DEST_ATTR_PORT]);
-	if (settings && port && port != key->port) {
-		lbdr_ipvs_refuse(info, key,
-				 "invalid port of a server: direct routing changes no port, so it must be the service's");
-		return -EINVAL;
-	}
 	return 0;
 }

@@ -143,16 +143,17 @@ static void lbdr_ipvs_show_service(struct seq_file *seq,
 }
 
 static void lbdr_ipvs_show_server(struct seq_file *seq,
-				  const struct lbdr_service *service,
 				  const struct lbdr_server *server)
 {
-	u16 port = ntohs(service->key.port);
+	bool tunnel = rcu_access_pointer(server->tunnel);
+	u16 port = ntohs(server->port);
 
 	if (server->family == LBDR_V4)
 		seq_printf(seq, "  -> %08X:%04X", ntohl(server->addr.ip), port);
 	else
 		seq_printf(seq, "  -> [%pI6]:%04X", &server->addr.in6, port);
-	seq_printf(seq, "      %-7s %-6u %-10u %-10u\n", "Route", server->weight,
+	seq_printf(seq, "      %-7s %-6u %-10u %-10u\n",
+		   tunnel ? "Tunnel" : "Route", server->weight,
 		   lbdr_server_active(server), lbdr_server_inactive(server));
 }
 
@@ -168,7 +169,7 @@ static int lbdr_ipvs_list_show(struct seq_file *seq, void *v)
 		seq_puts(seq,
 			 "  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n");
 	} else if (list->server) {
-		lbdr_ipvs_show_server(seq, list->service, list->server);
+		lbdr_ipvs_show_server(seq, list->server);
 	} else {
 		lbdr_ipvs_show_service(seq, list->service);
 	}

@@ -116,6 +116,19 @@ static const char *lbdr_ipvs_state(u32 state)
 	return "NONE";
 }
 
+/* A connection to a tunnel server may have an address of the other family. */
+static void lbdr_ipvs_show_conn_server(struct seq_file *seq,
+				       const struct lbdr_server *server, __be16 vport)
+{
+	__be16 port = READ_ONCE(server->port) ?: vport;
+
+	if (server->family == LBDR_V4)
+		seq_printf(seq, " %08X", ntohl(server->addr.ip));
+	else
+		seq_printf(seq, " %pI6", &server->addr.in6);
+	seq_printf(seq, " %04X", ntohs(port));
+}
+
 static void lbdr_ipvs_show_conn(struct seq_file *seq, const struct lbdr_conn *conn,
 				bool sync)
 {
@@ -126,18 +139,18 @@ static void lbdr_ipvs_show_conn(struct seq_file *seq, const struct lbdr_conn *co
 	unsigned long left = max(lbdr_conn_left(conns->ln, conn), 0L);
 
 	if (conn->family == LBDR_V4)
-		seq_printf(seq, "%-3s %08X %04X %08X %04X %08X %04X",
+		seq_printf(seq, "%-3s %08X %04X %08X %04X",
 			   lbdr_ipvs_protocol(key4->protocol),
 			   ntohl(key4->client), ntohs(key4->ports.cport),
-			   ntohl(key4->vip), ntohs(key4->ports.vport),
-			   ntohl(conn->server->addr.ip),
-			   ntohs(key4->ports.vport));
+			   ntohl(key4->vip), ntohs(key4->ports.vport));
 	else
-		seq_printf(seq, "%-3s %pI6 %04X %pI6 %04X %pI6 %04X",
+		seq_printf(seq, "%-3s %pI6 %04X %pI6 %04X",
 			   lbdr_ipvs_protocol(key6->protocol), &key6->client,
 			   ntohs(key6->ports.cport), &key6->vip,
-			   ntohs(key6->ports.vport), &conn->server->addr.in6,
 			   ntohs(key6->ports.vport));
+	lbdr_ipvs_show_conn_server(seq, conn->server,
+				   conn->family == LBDR_V4 ? key4->ports.vport :
+							     key6->ports.vport);
 	seq_printf(seq, " %-11s%s %7u\n", lbdr_ipvs_state(state),
 		   sync ? " LOCAL " : "", jiffies_to_msecs(left) / 1000);
 }

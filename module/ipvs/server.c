@@ -4,45 +4,82 @@
  */
 #include "ipvs.h"
 
-/* What a command names, and for NEW and SET what the server is to have. */
-struct lbdr_ipvs_server {
-	struct lbdr_service_key		service;
-	union nf_inet_addr		addr;
-	struct lbdr_server_settings	settings;
-};
+/* The settings that have no form in family IPVS stay. */
+static void lbdr_ipvs_keep_settings(struct lbdr_server_settings *to,
+				    const struct lbdr_server_settings *from)
+{
+	/* Only lbctl(8) begins and ends a drain. */
+	to->drain = from->drain;
+	if (to->tunnel.type == LBDR_TUNNEL_NONE || to->tunnel.type != from->tunnel.type)
+		return;
+	to->tunnel.ttl = from->tunnel.ttl;
+	to->tunnel.df = from->tunnel.df;
+	to->tunnel.source = from->tunnel.source;
+	to->tunnel.prefix = from->tunnel.prefix;
+}
+
+static int lbdr_ipvs_stage_server_new(struct lbdr_config *config,
+				      const struct genl_info *info,
+				      struct lbdr_staged_service *service,
+				      struct lbdr_ipvs_server *server)
+{
+	struct lbdr_staged_server *staged;
+	int err;
+
+	err = lbdr_ipvs_check_tunnel(info, config->ln, server) ?:
+	      lbdr_config_server_add(config, service, server->family,
+				     &server->addr, &server->settings);
+	if (err != -EEXIST)
+		return err;
+	staged = lbdr_config_server(config, service, server->family, &server->addr);
+	if (!IS_ERR(staged) && staged->settings.port != server->settings.port)
+		lbdr_ipvs_refuse(info, &server->service,
+				 "the server exists with another port: no forwarding method changes a port, so a service has an address once");
+	return err;
+}
+
+static int lbdr_ipvs_stage_server_set(struct lbdr_config *config,
+				      const struct genl_info *info,
+				      struct lbdr_staged_server *staged,
+				      struct lbdr_ipvs_server *server)
+{
+	bool tunneled = staged->settings.tunnel.type != LBDR_TUNNEL_NONE;
+	int err;
+
+	/* An address that became local later does not prevent other changes. */
+	err = tunneled ? 0 : lbdr_ipvs_check_tunnel(info, config->ln, server);
+	if (err)
+		return err;
+	lbdr_ipvs_keep_settings(&server->settings, &staged->settings);
+	staged->settings = server->settings;
+	return 0;
+}
 
 static int lbdr_ipvs_stage_server(struct lbdr_config *config,
-				  const struct lbdr_ipvs_server *server, u8 cmd)
+				  const struct genl_info *info,
+				  struct lbdr_ipvs_server *server)
 {
 	u32 hold = lbdr_ipvs_hold(config->ln->net);
 	struct lbdr_staged_service *service;
 	struct lbdr_staged_server *staged;
-	bool drain;
+	u8 cmd = info->genlhdr->cmd;
 
 	service = lbdr_config_service(config, &server->service);
 	if (IS_ERR(service))
 		return PTR_ERR(service);
 	if (cmd == IPVS_CMD_NEW_DEST)
-		return lbdr_config_server_add(config, service,
-					      server->service.family,
-					      &server->addr,
-					      &server->settings);
-	staged = lbdr_config_server(config, service, server->service.family,
-				    &server->addr);
+		return lbdr_ipvs_stage_server_new(config, info, service, server);
+	staged = lbdr_config_server(config, service, server->family, &server->addr);
 	if (IS_ERR(staged))
 		return PTR_ERR(staged);
-	if (staged->settings.hold)
+	if (staged->settings.hold || staged->settings.port != server->settings.port)
 		return -ENOENT;
-	if (cmd == IPVS_CMD_SET_DEST) {
-		/* Only lbctl(8) begins and ends a drain. */
-		drain = staged->settings.drain;
-		staged->settings = server->settings;
-		staged->settings.drain = drain;
-	} else if (hold) {
+	if (cmd == IPVS_CMD_SET_DEST)
+		return lbdr_ipvs_stage_server_set(config, info, staged, server);
+	if (hold)
 		lbdr_config_server_hold(config, service, staged, hold);
-	} else {
+	else
 		lbdr_config_server_del(config, service, staged);
-	}
 	return 0;
 }
 
@@ -70,22 +107,19 @@ static int lbdr_ipvs_find_service(struct genl_info *info,
 
 static int lbdr_ipvs_change_server(struct genl_info *info)
 {
-	u8 cmd = info->genlhdr->cmd;
 	struct lbdr_ipvs_server server;
 	struct lbdr_config *config;
 	int err;
 
 	err = lbdr_ipvs_find_service(info, &server.service) ?:
-	      lbdr_ipvs_parse_server(info, &server.service, &server.addr,
-				     cmd == IPVS_CMD_DEL_DEST ?
-				     NULL : &server.settings);
+	      lbdr_ipvs_parse_server(info, &server);
 	if (err)
 		return err;
 	config = lbdr_ipvs_begin(info);
 	if (IS_ERR(config))
 		return PTR_ERR(config);
 	return lbdr_ipvs_end(config,
-			     lbdr_ipvs_stage_server(config, &server, cmd));
+			     lbdr_ipvs_stage_server(config, info, &server));
 }
 
 /**
@@ -128,24 +162,21 @@ int lbdr_ipvs_del_dest(struct sk_buff *skb, struct genl_info *info)
 }
 
 static int lbdr_ipvs_put_server(struct sk_buff *msg,
-				const struct lbdr_service *service,
 				const struct lbdr_server *server)
 {
 	struct nlattr *nest = nla_nest_start_noflag(msg, IPVS_CMD_ATTR_DEST);
+	struct lbdr_server_settings settings;
 	struct lbdr_ipvs_sums sums;
 
+	lbdr_server_settings(server, &settings);
 	lbdr_ipvs_server_sums(server, &sums);
 	if (!nest ||
 	    lbdr_ipvs_put_addr(msg, IPVS_DEST_ATTR_ADDR, &server->addr) ||
-	    nla_put_be16(msg, IPVS_DEST_ATTR_PORT, service->key.port) ||
-	    nla_put_u32(msg, IPVS_DEST_ATTR_FWD_METHOD, IP_VS_CONN_F_DROUTE) ||
-	    nla_put_u32(msg, IPVS_DEST_ATTR_WEIGHT, server->weight) ||
-	    nla_put_u8(msg, IPVS_DEST_ATTR_TUN_TYPE,
-		       IP_VS_CONN_F_TUNNEL_TYPE_IPIP) ||
-	    nla_put_be16(msg, IPVS_DEST_ATTR_TUN_PORT, 0) ||
-	    nla_put_u16(msg, IPVS_DEST_ATTR_TUN_FLAGS, 0) ||
-	    nla_put_u32(msg, IPVS_DEST_ATTR_U_THRESH, server->upper) ||
-	    nla_put_u32(msg, IPVS_DEST_ATTR_L_THRESH, server->lower) ||
+	    nla_put_be16(msg, IPVS_DEST_ATTR_PORT, settings.port) ||
+	    lbdr_ipvs_put_forward(msg, &settings.tunnel) ||
+	    nla_put_u32(msg, IPVS_DEST_ATTR_WEIGHT, settings.weight) ||
+	    nla_put_u32(msg, IPVS_DEST_ATTR_U_THRESH, settings.upper) ||
+	    nla_put_u32(msg, IPVS_DEST_ATTR_L_THRESH, settings.lower) ||
 	    nla_put_u32(msg, IPVS_DEST_ATTR_ACTIVE_CONNS,
 			lbdr_server_active(server)) ||
 	    nla_put_u32(msg, IPVS_DEST_ATTR_INACT_CONNS,
@@ -163,7 +194,6 @@ static int lbdr_ipvs_put_server(struct sk_buff *msg,
 
 static int lbdr_ipvs_fill_server(struct sk_buff *msg,
 				 struct netlink_callback *cb,
-				 const struct lbdr_service *service,
 				 const struct lbdr_server *server)
 {
 	void *hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid,
@@ -172,7 +202,7 @@ static int lbdr_ipvs_fill_server(struct sk_buff *msg,
 
 	if (!hdr)
 		return -EMSGSIZE;
-	if (lbdr_ipvs_put_server(msg, service, server)) {
+	if (lbdr_ipvs_put_server(msg, server)) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}
@@ -212,7 +242,7 @@ int lbdr_ipvs_dump_dests(struct sk_buff *msg, struct netlink_callback *cb)
 	list_for_each_entry(server, &service->servers, list) {
 		if (at++ < cb->args[0] || server->held)
 			continue;
-		if (lbdr_ipvs_fill_server(msg, cb, service, server))
+		if (lbdr_ipvs_fill_server(msg, cb, server))
 			break;
 		cb->args[0] = at;
 	}

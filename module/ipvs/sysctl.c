@@ -66,6 +66,8 @@ void lbdr_ipvs_sysctl_defaults(struct lbdr_ipvs_net *in)
 
 	for (i = 0; i < LBDR_IPVS_SYSCTLS; i++)
 		in->sysctl[i] = lbdr_ipvs_values[i].value;
+	in->sync_threshold[0] = 3;
+	in->sync_threshold[1] = 50;
 }
 
 /**
@@ -78,16 +80,14 @@ void lbdr_ipvs_sysctl_defaults(struct lbdr_ipvs_net *in)
 int lbdr_ipvs_sysctl_net_init(struct lbdr_ipvs_net *in)
 {
 	struct ctl_table *table;
-	u32 i, n = 0;
+	u32 i;
 
-	/* With an empty entry at the end, see lbdr_register_net_sysctl(). */
-	table = kcalloc(LBDR_IPVS_SYSCTLS + 1, sizeof(*table), GFP_KERNEL);
+	/* With one more, and an empty entry at the end, see lbdr_register_net_sysctl(). */
+	table = kcalloc(LBDR_IPVS_SYSCTLS + 2, sizeof(*table), GFP_KERNEL);
 	if (!table)
 		return -ENOMEM;
 	for (i = 0; i < LBDR_IPVS_SYSCTLS; i++) {
-		if (!lbdr_ipvs_values[i].name)
-			continue;
-		table[n++] = (struct ctl_table) {
+		table[i] = (struct ctl_table) {
 			.procname	= lbdr_ipvs_values[i].name,
 			.data		= &in->sysctl[i],
 			.maxlen		= sizeof(int),
@@ -97,8 +97,17 @@ int lbdr_ipvs_sysctl_net_init(struct lbdr_ipvs_net *in)
 			.extra2		= (void *)&lbdr_ipvs_values[i].max,
 		};
 	}
+	table[i] = (struct ctl_table) {
+		.procname	= "sync_threshold",
+		.data		= &in->sync_threshold,
+		.maxlen		= sizeof(in->sync_threshold),
+		.mode		= 0644,
+		.proc_handler	= proc_dointvec_minmax,
+		.extra1		= SYSCTL_ZERO,
+	};
 	in->table = table;
-	in->header = lbdr_register_net_sysctl(in->net, "net/ipv4/vs", table, n);
+	in->header = lbdr_register_net_sysctl(in->net, "net/ipv4/vs", table,
+					      LBDR_IPVS_SYSCTLS + 1);
 	if (in->header)
 		return 0;
 	kfree(table);
