@@ -35,7 +35,7 @@ soak:
 check-races:
 	T='path packets change services persist fragments races churn' selftests/check kcsan
 
-# lbdr-dkms, lbctl and lbdr-doctor for Debian, in build/deb, and whether they install.
+# lbdr-dkms, lbdr-ipvs, lbctl and lbdr-doctor for Debian, in build/deb, and whether they install.
 deb:
 	packaging/deb
 

@@ -8,6 +8,7 @@
 #define _LBDR_COMPAT_H
 
 #include <linux/local_lock.h>
+#include <linux/sysctl.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
 #include <net/route.h>
@@ -41,9 +42,33 @@ static inline struct nlattr **lbdr_dump_attrs(struct netlink_callback *cb)
 #endif
 }
 
+/* 6.6 added the number of entries; before it, an empty entry ended a table. */
+static inline struct ctl_table_header *
+lbdr_register_net_sysctl(struct net *net, const char *path,
+			 struct ctl_table *table, size_t n)
+{
+#if KERNEL_VERSION(6, 6, 0) <= LINUX_VERSION_CODE
+	return register_net_sysctl_sz(net, path, table, n);
+#else
+	return register_net_sysctl(net, path, table);
+#endif
+}
+
+/*
+ * The functions that front ends in modules of their own call, in a symbol namespace.
+ * 6.13 made its name a string.
+ */
+#if KERNEL_VERSION(6, 13, 0) <= LINUX_VERSION_CODE
+#define EXPORT_SYMBOL_LBDR(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, "LBDR")
+#define LBDR_IMPORT_NS()		MODULE_IMPORT_NS("LBDR")
+#else
+#define EXPORT_SYMBOL_LBDR(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, LBDR)
+#define LBDR_IMPORT_NS()		MODULE_IMPORT_NS(LBDR)
+#endif
+
 /*
  * Functions that the KUnit suites call, and no other module. Debian's kernels are built
- * without KUnit, so a module built for them exports nothing.
+ * without KUnit, so a module built for them does not export these.
  */
 #if IS_ENABLED(CONFIG_KUNIT)
 #include <kunit/visibility.h>

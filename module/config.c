@@ -208,6 +208,57 @@ void lbdr_config_end(struct lbdr_config *config)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_end);
 
+/**
+ * lbdr_config_begin_single() - Allocate and begin the transaction of one command
+ * @ln: the namespace
+ * @origin: passed on to the notifier chain, or NULL
+ *
+ * Context: process, may sleep; neither lbdr_net.lock nor RTNL is held. On success
+ * lbdr_net.config is held until lbdr_config_end_single(), so that nothing changes between
+ * staging and commit.
+ * Return: the transaction, or ERR_PTR of -EINTR or -ENOMEM.
+ */
+struct lbdr_config *lbdr_config_begin_single(struct lbdr_net *ln,
+					     struct lbdr_origin *origin)
+{
+	struct lbdr_config *config;
+	int err;
+
+	config = kmalloc(sizeof(*config), GFP_KERNEL_ACCOUNT);
+	if (!config)
+		return ERR_PTR(-ENOMEM);
+	err = mutex_lock_killable(&ln->config);
+	if (err)
+		goto err_lock;
+	err = lbdr_config_begin(config, ln, true, origin);
+	if (err)
+		goto err_begin;
+	return config;
+
+err_begin:
+	mutex_unlock(&ln->config);
+err_lock:
+	kfree(config);
+	return ERR_PTR(err);
+}
+EXPORT_SYMBOL_LBDR(lbdr_config_begin_single);
+
+/**
+ * lbdr_config_end_single() - End and free the transaction of one command
+ * @config: what lbdr_config_begin_single() has returned; what was not committed is dropped
+ *
+ * Context: process, may sleep; releases lbdr_net.config.
+ */
+void lbdr_config_end_single(struct lbdr_config *config)
+{
+	struct lbdr_net *ln = config->ln;
+
+	lbdr_config_end(config);
+	mutex_unlock(&ln->config);
+	kfree(config);
+}
+EXPORT_SYMBOL_LBDR(lbdr_config_end_single);
+
 static struct lbdr_staged_service *
 lbdr_config_find(struct lbdr_config *config, const struct lbdr_service_key *key)
 {
@@ -308,7 +359,7 @@ lbdr_config_service(struct lbdr_config *config,
 	staged = lbdr_config_service_any(config, key);
 	return !IS_ERR(staged) && staged->hold ? ERR_PTR(-ESRCH) : staged;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_service);
+EXPORT_SYMBOL_LBDR(lbdr_config_service);
 
 /* Whether the transaction @config keeps a live service, and the service is not held. */
 static bool lbdr_config_keeps(const struct lbdr_service *service, void *config)
@@ -400,7 +451,7 @@ int lbdr_config_service_add(struct lbdr_config *config,
 	list_move_tail(&staged->list, &config->services);
 	return 0;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_service_add);
+EXPORT_SYMBOL_LBDR(lbdr_config_service_add);
 
 /**
  * lbdr_config_service_del() - Stage the removal of a service
@@ -422,7 +473,7 @@ void lbdr_config_service_del(struct lbdr_config *config,
 	staged->hold = 0;
 	staged->hold_rest = 0;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_service_del);
+EXPORT_SYMBOL_LBDR(lbdr_config_service_del);
 
 /**
  * lbdr_config_service_hold() - Stage the removal of a service with a hold time
@@ -445,7 +496,7 @@ void lbdr_config_service_hold(struct lbdr_config *config,
 	staged->hold = seconds;
 	staged->hold_rest = seconds;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_service_hold);
+EXPORT_SYMBOL_LBDR(lbdr_config_service_hold);
 
 /**
  * lbdr_config_flush() - Stage the removal of all services
@@ -568,7 +619,7 @@ lbdr_config_server(struct lbdr_config *config,
 	}
 	return server;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server);
+EXPORT_SYMBOL_LBDR(lbdr_config_server);
 
 /**
  * lbdr_config_server_add() - Stage a new server
@@ -624,7 +675,7 @@ int lbdr_config_server_add(struct lbdr_config *config,
 	staged->n_servers++;
 	return 0;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server_add);
+EXPORT_SYMBOL_LBDR(lbdr_config_server_add);
 
 /**
  * lbdr_config_server_del() - Stage the removal of a server
@@ -647,7 +698,7 @@ void lbdr_config_server_del(struct lbdr_config *config,
 	}
 	list_move(&server->list, &config->dropped);
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server_del);
+EXPORT_SYMBOL_LBDR(lbdr_config_server_del);
 
 /**
  * lbdr_config_server_drain() - Stage the drain and removal of a server
@@ -692,12 +743,18 @@ void lbdr_config_server_hold(struct lbdr_config *config,
 		lbdr_config_server_del(config, staged, server);
 	}
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server_hold);
+EXPORT_SYMBOL_LBDR(lbdr_config_server_hold);
 
 static void lbdr_config_zero_one(struct lbdr_net *ln,
-				 struct lbdr_service *service)
+				 struct lbdr_service *service, bool fold)
 {
+	struct lbdr_counts counts;
+
 	lbdr_lock(ln);
+	if (fold) {
+		lbdr_service_counts(service, &counts);
+		lbdr_counts_add(&ln->folded, &counts);
+	}
 	lbdr_service_zero(service);
 	lbdr_unlock(ln);
 	cond_resched();
@@ -706,7 +763,7 @@ static void lbdr_config_zero_one(struct lbdr_net *ln,
 /**
  * lbdr_config_zero() - Set counters to 0
  * @ln: the namespace
- * @service: the service, or NULL for all services
+ * @service: the service, or NULL for all services and lbdr_net.folded
  * @origin: passed on to the notifier chain, or NULL
  *
  * Not part of a transaction: takes effect at once.
@@ -721,12 +778,15 @@ void lbdr_config_zero(struct lbdr_net *ln, struct lbdr_service *service,
 	lockdep_assert_held(&ln->config);
 
 	if (service) {
-		lbdr_config_zero_one(ln, service);
+		lbdr_config_zero_one(ln, service, true);
 	} else {
 		list_for_each_entry(each, &ln->service_list, list)
-			lbdr_config_zero_one(ln, each);
+			lbdr_config_zero_one(ln, each, false);
 	}
 	lbdr_lock(ln);
+	if (!service)
+		memset(&ln->folded, 0, sizeof(ln->folded));
 	lbdr_notify(LBDR_CHANGE_ZERO, ln, service, NULL, origin);
 	lbdr_unlock(ln);
 }
+EXPORT_SYMBOL_LBDR(lbdr_config_zero);

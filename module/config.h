@@ -180,6 +180,9 @@ struct lbdr_config {
 int lbdr_config_begin(struct lbdr_config *config, struct lbdr_net *ln,
 		      bool single, struct lbdr_origin *origin);
 void lbdr_config_end(struct lbdr_config *config);
+struct lbdr_config *lbdr_config_begin_single(struct lbdr_net *ln,
+					     struct lbdr_origin *origin);
+void lbdr_config_end_single(struct lbdr_config *config);
 void lbdr_config_uncharge(struct lbdr_config *config);
 void lbdr_config_keep(struct lbdr_config *config);
 void lbdr_config_undo(struct lbdr_config *config);

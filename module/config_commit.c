@@ -598,4 +598,4 @@ err_prepare:
 	lbdr_hook_update_tunnel(config->ln);
 	return err;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_commit);
+EXPORT_SYMBOL_LBDR(lbdr_config_commit);

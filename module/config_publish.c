@@ -268,6 +268,7 @@ static void lbdr_config_remove_service(struct lbdr_net *ln,
 		if (++n % SERVERS_PER_HOLD == 0)
 			lbdr_lock_break(ln);
 	}
+	lbdr_counts_add(&ln->folded, &service->folded);
 	lbdr_unlock(ln);
 	lbdr_service_release_hooks(ln, service);
 	/* 3. Freed after the last packet that may have found it. */

@@ -169,7 +169,7 @@ long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn)
 		return 0;
 	return lbdr_conn_time_left(ln, conn, state);
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_left);
+EXPORT_SYMBOL_LBDR(lbdr_conn_left);
 
 static void lbdr_conn_count(struct lbdr_server *server, u32 state, int by)
 {

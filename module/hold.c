@@ -355,10 +355,42 @@ bool lbdr_hold_applies(struct lbdr_net *ln, const struct lbdr_service *service,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_hold_applies);
 
+/* A rule of the VRF may set the mark, between this and the second pass. */
+static bool lbdr_hold_before_vrf(const struct lbdr_flow *flow)
+{
+	return flow->place == LBDR_PLACE_MARKED && lbdr_flow_domain(flow);
+}
+
 static bool lbdr_hold_is_held(const struct lbdr_service *service)
 {
 	return service && READ_ONCE(service->held);
 }
+
+/**
+ * lbdr_hold_unheld() - Get the service that matches a packet instead of a held one
+ * @ln: the namespace, where servers or services are held
+ * @service: the service that the hook has found, or NULL
+ * @flow: flow of the packet, which has no connection
+ *
+ * Where one hook looks up the mark and then the address, a held service of the mark does
+ * not match a packet that a service of the address matches.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the service of the address, or @service.
+ */
+struct lbdr_service *lbdr_hold_unheld(struct lbdr_net *ln,
+				      struct lbdr_service *service,
+				      const struct lbdr_flow *flow)
+{
+	struct lbdr_service *other;
+
+	if (!lbdr_hold_is_held(service) || !lbdr_service_key_marked(&service->key) ||
+	    !lbdr_service_marks_first(ln, flow->family))
+		return service;
+	other = lbdr_service_of_flow(ln, flow);
+	return other && !lbdr_hold_is_held(other) ? other : service;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_hold_unheld);
 
 /**
  * lbdr_hold_defers() - Check whether a packet is left to another hook
@@ -369,7 +401,8 @@ static bool lbdr_hold_is_held(const struct lbdr_service *service)
  * One hook looks up services by address and port, another one services of a fwmark. A
  * held service of one hook must not match a packet that the other hook has a service
  * for. Behind PREROUTING the mark is known later than the address, so the hook of
- * fwmark services decides about packets of all held services.
+ * fwmark services decides about packets of all held services. It decides about all
+ * packets while lbdr_service_marks_first().
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: true if the packet passes this hook.
@@ -383,6 +416,8 @@ bool lbdr_hold_defers(struct lbdr_net *ln, const struct lbdr_service *service,
 	if (flow->place != LBDR_PLACE_MARKED && flow->place != LBDR_PLACE_MARKED_VRF)
 		return lbdr_hold_is_held(service) && !input && !flow->local &&
 		       READ_ONCE(ln->n_marked[flow->family]);
+	if (lbdr_service_marks_first(ln, flow->family))
+		return lbdr_hold_is_held(service) && lbdr_hold_before_vrf(flow);
 	if (marked && !lbdr_hold_is_held(service))
 		return false;
 	if (marked)
@@ -390,8 +425,7 @@ bool lbdr_hold_defers(struct lbdr_net *ln, const struct lbdr_service *service,
 	/* The other hook has the packet, or had it before. */
 	if (service && !lbdr_hold_is_held(service))
 		return true;
-	/* A rule of the VRF may set the mark, between this and the second pass. */
-	if (flow->place == LBDR_PLACE_MARKED && lbdr_flow_domain(flow))
+	if (lbdr_hold_before_vrf(flow))
 		return true;
 	return input && !marked;
 }

@@ -25,6 +25,9 @@ bool lbdr_hold_conn(struct lbdr_net *ln, struct lbdr_conn *conn,
 		    const struct lbdr_flow *flow);
 bool lbdr_hold_applies(struct lbdr_net *ln, const struct lbdr_service *service,
 		       const struct lbdr_flow *flow);
+struct lbdr_service *lbdr_hold_unheld(struct lbdr_net *ln,
+				      struct lbdr_service *service,
+				      const struct lbdr_flow *flow);
 bool lbdr_hold_defers(struct lbdr_net *ln, const struct lbdr_service *service,
 		      const struct lbdr_flow *flow);
 

@@ -31,7 +31,9 @@
  * - PREROUTING between the raw table and conntrack: raw rules apply, and no conntrack
  *   entry is created. Or LOCAL_IN after the filter table (lbdr_net.entry).
  * - PREROUTING after the mangle table, which sets marks, while there is a fwmark
- *   service. Packets that the first hook has forwarded do not reach this hook.
+ *   service. Packets that the first hook has forwarded do not reach this hook. While
+ *   programs of ip_vs drive the namespace (lbdr_net.mark_first), the first hook leaves
+ *   packets without a connection to this one, which looks up the mark, then the address.
  * - LOCAL_OUT for clients on this host.
  *
  * Hook of a family, registered while there are tunnel servers of this family: PREROUTING,
@@ -217,6 +219,14 @@ lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
 	return lbdr_hook_send(ln, skb, family, local, flow, conn->server, conn);
 }
 
+/* Returns true if this hook leaves packets without a connection to the one behind mangle. */
+static bool lbdr_hook_leaves_to_marked(const struct lbdr_net *ln,
+				       const struct lbdr_flow *flow)
+{
+	return unlikely(lbdr_service_marks_first(ln, flow->family)) &&
+	       flow->place == LBDR_PLACE_ENTRY && !flow->local;
+}
+
 /*
  * Returns true if another hook, which the packet has passed, has scheduled it for a
  * service of its own. Such a packet comes here only if its server is this host.
@@ -228,6 +238,8 @@ static bool lbdr_hook_decided(struct lbdr_net *ln, const struct sk_buff *skb,
 	bool input = READ_ONCE(ln->entry) == LBDR_ENTRY_INPUT;
 	const struct lbdr_service *other = NULL;
 
+	if (lbdr_service_marks_first(ln, flow->family))
+		return false;
 	if (marked && !input)
 		other = lbdr_service_of_flow(ln, flow);
 	else if (unlikely(!marked && input && skb->mark) && !flow->local &&
@@ -258,10 +270,13 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	struct lbdr_server *server;
 	unsigned int verdict;
 
+	if (lbdr_hook_leaves_to_marked(ln, flow))
+		return NF_ACCEPT;
 	service = marked ?: lbdr_service_of_flow(ln, flow);
 	if (service && lbdr_hook_decided(ln, skb, flow, marked))
 		return NF_ACCEPT;
 	if (unlikely(READ_ONCE(ln->n_held))) {
+		service = lbdr_hold_unheld(ln, service, flow);
 		if (lbdr_hold_defers(ln, service, flow))
 			return NF_ACCEPT;
 		if (lbdr_hold_applies(ln, service, flow))
@@ -271,7 +286,7 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		return NF_ACCEPT;
 	/* On the loopback device the datagrams of a local client would lose their route. */
 	if (unlikely(skb_is_gso(skb)) &&
-	    READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET &&
+	    lbdr_service_one_packet(service, flow) &&
 	    (flow->local || !(skb->dev->flags & IFF_LOOPBACK)))
 		return lbdr_aggregate_split(ln, skb, flow, service);
 	server = lbdr_schedule(ln, skb, service, flow, &verdict);
@@ -380,7 +395,10 @@ lbdr_hook_error_server(struct lbdr_net *ln, struct sk_buff *skb,
 	const struct lbdr_service *service = marked;
 	struct lbdr_server *server;
 
-	if (!service && flow->place == LBDR_PLACE_ENTRY)
+	if (lbdr_hook_leaves_to_marked(ln, flow))
+		return NULL;
+	if (!service && (flow->place == LBDR_PLACE_ENTRY ||
+			 lbdr_service_marks_first(ln, flow->family)))
 		service = lbdr_service_of_flow(ln, flow);
 	if (!service || lbdr_hook_decided(ln, skb, flow, marked))
 		return NULL;
@@ -532,7 +550,9 @@ static unsigned int lbdr_hook_marked(struct lbdr_net *ln, struct sk_buff *skb,
 					       lbdr_domain_of_dev(ln, skb->dev));
 	/* Packets of held services may be left to this hook, see lbdr_hold_defers(). */
 	if (!service && !error &&
-	    (likely(!READ_ONCE(ln->n_held_services)) || !lbdr_hook_vip(ln, skb, family)))
+	    ((likely(!READ_ONCE(ln->n_held_services)) &&
+	      !lbdr_service_marks_first(ln, family)) ||
+	     !lbdr_hook_vip(ln, skb, family)))
 		return NF_ACCEPT;
 	if (!lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
@@ -577,27 +597,40 @@ static bool lbdr_hook_local_supported4(struct net *net, const struct sk_buff *sk
 	return in && IN_DEV_ACCEPT_LOCAL(in);
 }
 
+/* The fwmark service of a packet of this host, where marks come first; or NULL. */
+static struct lbdr_service *
+lbdr_hook_local_mark(struct lbdr_net *ln, const struct sk_buff *skb,
+		     enum lbdr_family family)
+{
+	if (likely(!skb->mark) || !lbdr_service_marks_first(ln, family))
+		return NULL;
+	return lbdr_service_of_mark(ln, family, skb->mark,
+				    lbdr_domain_of_dev(ln, skb_dst(skb)->dev));
+}
+
 static unsigned int lbdr_hook_local4(void *priv, struct sk_buff *skb,
 				     const struct nf_hook_state *state)
 {
 	struct lbdr_net *ln = priv;
+	struct lbdr_service *marked = lbdr_hook_local_mark(ln, skb, LBDR_V4);
 
-	if (!lbdr_hook_vip(ln, skb, LBDR_V4) ||
+	if ((!marked && !lbdr_hook_vip(ln, skb, LBDR_V4)) ||
 	    !lbdr_hook_local_supported4(state->net, skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk_other(ln, skb, LBDR_V4, true, LBDR_PLACE_ENTRY, NULL);
+	return lbdr_hook_walk_other(ln, skb, LBDR_V4, true, LBDR_PLACE_ENTRY, marked);
 }
 
 static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
 				     const struct nf_hook_state *state)
 {
 	struct lbdr_net *ln = priv;
+	struct lbdr_service *marked = lbdr_hook_local_mark(ln, skb, LBDR_V6);
 
 	/* IPv6 accepts packets with a local source address. */
-	if (!lbdr_hook_vip(ln, skb, LBDR_V6) ||
+	if ((!marked && !lbdr_hook_vip(ln, skb, LBDR_V6)) ||
 	    ipv6_addr_equal(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr))
 		return NF_ACCEPT;
-	return lbdr_hook_walk_other(ln, skb, LBDR_V6, true, LBDR_PLACE_ENTRY, NULL);
+	return lbdr_hook_walk_other(ln, skb, LBDR_V6, true, LBDR_PLACE_ENTRY, marked);
 }
 
 /* Other packets than ICMP cost only the comparison of the protocol. */

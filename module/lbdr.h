@@ -100,9 +100,12 @@ enum lbdr_hook {
  *	@config and @lock
  * @n_services: linked services of each family; hooks are registered while the number is
  *	not 0; WRITE_ONCE() under @config
- * @n_marked: fwmark services of each family, which need LBDR_HOOK_MARKED; @config
+ * @n_marked: fwmark services of each family, which need LBDR_HOOK_MARKED; WRITE_ONCE()
+ *	under @config
  * @n_tunnels: tunnel servers by the family of their address, which need LBDR_HOOK_TUNNEL;
  *	changed under @config and @lock
+ * @mark_first: fwmark services come before others, as programs of ip_vs expect. Set and
+ *	reset by lbdr_ipvs.ko; WRITE_ONCE()
  * @entry: LBDR_ENTRY_PREROUTING or LBDR_ENTRY_INPUT, the entry whose hooks are
  *	registered; WRITE_ONCE() under @config
  * @stale: services whose pool does not contain the latest changes of their servers;
@@ -126,6 +129,8 @@ enum lbdr_hook {
  * @generation: incremented by every change, so dumps detect changes; @lock
  * @n_changes: @generation in 64 bits, which never wraps; @config and @lock
  * @publishing: a transaction is being published, so readers may see a part of it; @lock
+ * @folded: counters of removed services, and what was set to 0 of single services, since
+ *	the counters of all services were set to 0; @lock
  * @list_generation: value of @n_changes when a service was last added or removed;
  *	@config and @lock
  * @n_staged: services and servers that all open transactions have staged; @lock
@@ -172,6 +177,7 @@ struct lbdr_net {
 	u32			n_marked[LBDR_FAMILIES];
 	u32			n_tunnels[LBDR_FAMILIES];
 	u8			entry;
+	bool			mark_first;
 	struct list_head	stale;
 	struct delayed_work	pool_work;
 	struct list_head	draining;
@@ -189,6 +195,7 @@ struct lbdr_net {
 	u32			generation;
 	u64			n_changes;
 	bool			publishing;
+	struct lbdr_counts	folded;
 	u64			list_generation;
 	u32			n_staged;
 };

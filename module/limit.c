@@ -99,6 +99,7 @@ u32 lbdr_limit_conns(const struct lbdr_net *ln)
 	return min(lbdr_limit_conn_max(),
 		   ln->user ? READ_ONCE(conn_max_user) : U32_MAX);
 }
+EXPORT_SYMBOL_LBDR(lbdr_limit_conns);
 
 /**
  * lbdr_limit_starved() - Check whether memory limits the connections of a namespace

@@ -38,7 +38,7 @@
 #include "vip.h"
 
 unsigned int lbdr_net_id __read_mostly;
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_net_id);
+EXPORT_SYMBOL_LBDR(lbdr_net_id);
 
 /**
  * lbdr_lock() - Take lbdr_net.lock
@@ -53,7 +53,7 @@ void lbdr_lock(struct lbdr_net *ln)
 	mutex_lock(&ln->lock);
 	ln->locked_at = trace_lbdr_lock_hold_enabled() ? ktime_get_ns() : 0;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_lock);
+EXPORT_SYMBOL_LBDR(lbdr_lock);
 
 /**
  * lbdr_unlock() - Release lbdr_net.lock
@@ -67,7 +67,7 @@ void lbdr_unlock(struct lbdr_net *ln)
 		trace_lbdr_lock_hold(ln, ktime_get_ns() - ln->locked_at);
 	mutex_unlock(&ln->lock);
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_unlock);
+EXPORT_SYMBOL_LBDR(lbdr_unlock);
 
 /**
  * lbdr_lock_break() - Release and retake lbdr_net.lock to let waiters proceed

@@ -31,43 +31,12 @@
  */
 void lbdr_nl_dump_begin(struct netlink_callback *cb, const struct lbdr_net *ln)
 {
-	BUILD_BUG_ON(sizeof(struct lbdr_nl_position) > sizeof(cb->ctx));
+	BUILD_BUG_ON(sizeof(struct lbdr_service_walk) > sizeof(cb->ctx));
 
 	/* 0 would switch the check off. */
 	cb->seq = ln->generation ?: 1;
 	if (ln->publishing)
 		cb->prev_seq = cb->seq + 1 ?: 2;
-}
-
-/**
- * lbdr_nl_dump_next() - Get the service with which a dump continues
- * @cb: the dump; ctx is a struct lbdr_nl_position
- * @ln: the namespace
- *
- * The pointer of the message before is used unless the configuration has changed:
- * counting from the front each time would take long with many services.
- *
- * Context: process, lbdr_net.lock held.
- * Return: the service, or NULL if the dump is complete.
- */
-const struct lbdr_service *
-lbdr_nl_dump_next(struct netlink_callback *cb, const struct lbdr_net *ln)
-{
-	struct lbdr_nl_position *next = (void *)cb->ctx;
-	const struct lbdr_service *service;
-	u32 at = 0;
-
-	if (next->service && next->n_changes == ln->n_changes)
-		return next->service;
-	next->n_changes = ln->n_changes;
-	next->service = NULL;
-	list_for_each_entry(service, &ln->service_list, list) {
-		if (at++ < next->index)
-			continue;
-		next->service = service;
-		break;
-	}
-	return next->service;
 }
 
 /**

@@ -47,20 +47,6 @@ struct lbdr_nl_cmd {
 	struct lbdr_nl_origin	origin;
 };
 
-/**
- * struct lbdr_nl_position - where a dump of services or servers continues
- * @n_changes: lbdr_net.n_changes when it stopped
- * @service: the next service; valid while lbdr_net.n_changes is the same
- * @index: its index in the list of services, to find the place after a change
- * @server: index of the next server of this service
- */
-struct lbdr_nl_position {
-	u64				n_changes;
-	const struct lbdr_service	*service;
-	u32				index;
-	u32				server;
-};
-
 int lbdr_netlink_init(void);
 void lbdr_netlink_exit(void);
 
@@ -97,8 +83,6 @@ int lbdr_nl_put_vrf(struct sk_buff *msg, int attr, struct lbdr_net *ln, u16 id);
 
 /* netlink.c */
 void lbdr_nl_dump_begin(struct netlink_callback *cb, const struct lbdr_net *ln);
-const struct lbdr_service *
-lbdr_nl_dump_next(struct netlink_callback *cb, const struct lbdr_net *ln);
 
 /* netlink_cmd.c */
 int lbdr_nl_cmd_begin(struct lbdr_nl_cmd *cmd, struct genl_info *info,

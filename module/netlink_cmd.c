@@ -10,26 +10,12 @@
 
 static int lbdr_nl_cmd_begin_single(struct lbdr_nl_cmd *cmd)
 {
-	int err = -ENOMEM;
-
-	cmd->config = kmalloc(sizeof(*cmd->config), GFP_KERNEL_ACCOUNT);
-	if (!cmd->config)
-		goto err_alloc;
-	if (mutex_lock_killable(&cmd->ln->config)) {
-		kfree(cmd->config);
-		return -EINTR;
-	}
-	err = lbdr_config_begin(cmd->config, cmd->ln, true, &cmd->origin.base);
-	if (err)
-		goto err_begin;
-	return 0;
-
-err_begin:
-	mutex_unlock(&cmd->ln->config);
-	kfree(cmd->config);
-err_alloc:
-	GENL_SET_ERR_MSG(cmd->info, "no memory for the transaction");
-	return err;
+	cmd->config = lbdr_config_begin_single(cmd->ln, &cmd->origin.base);
+	if (!IS_ERR(cmd->config))
+		return 0;
+	if (PTR_ERR(cmd->config) == -ENOMEM)
+		GENL_SET_ERR_MSG(cmd->info, "no memory for the transaction");
+	return PTR_ERR(cmd->config);
 }
 
 /**
@@ -143,7 +129,5 @@ void lbdr_nl_cmd_end(struct lbdr_nl_cmd *cmd)
 		return;
 	}
 	lbdr_nl_ntf_flush(&cmd->origin);
-	lbdr_config_end(cmd->config);
-	mutex_unlock(&cmd->ln->config);
-	kfree(cmd->config);
+	lbdr_config_end_single(cmd->config);
 }

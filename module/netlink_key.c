@@ -5,8 +5,6 @@
  * The policies have checked types, lengths and bounds. The parsers check what
  * depends on several attributes, and set an extack message when they fail.
  */
-#include <net/ipv6.h>
-
 #include "netlink.h"
 
 /**
@@ -75,23 +73,6 @@ int lbdr_nl_parse_addr(const struct nlattr *attr, enum lbdr_family family,
 	return 0;
 }
 
-/* A frame to one host can carry it, and it means the same on every link. */
-static bool lbdr_nl_is_unicast(enum lbdr_family family,
-			       const union nf_inet_addr *addr)
-{
-	int type;
-
-	if (family == LBDR_V4)
-		return !ipv4_is_multicast(addr->ip) &&
-		       !ipv4_is_lbcast(addr->ip) &&
-		       !ipv4_is_zeronet(addr->ip) &&
-		       !ipv4_is_loopback(addr->ip);
-	type = ipv6_addr_type(&addr->in6);
-	return (type & IPV6_ADDR_UNICAST) &&
-	       !(type & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_MAPPED)) &&
-	       !ipv6_addr_loopback(&addr->in6);
-}
-
 /**
  * lbdr_nl_parse_unicast() - Parse the address of a service or server
  * @attr: the address
@@ -110,7 +91,7 @@ int lbdr_nl_parse_unicast(const struct nlattr *attr, enum lbdr_family family,
 
 	if (err)
 		return err;
-	if (!lbdr_nl_is_unicast(family, addr)) {
+	if (!lbdr_addr_is_unicast(family, addr)) {
 		NL_SET_ERR_MSG_ATTR(extack, attr,
 				    "invalid address: must be unicast, and neither loopback nor link-local");
 		return -EINVAL;

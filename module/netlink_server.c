@@ -413,7 +413,7 @@ static bool lbdr_nl_dump_servers(struct sk_buff *msg,
 				 const struct lbdr_service *service)
 {
 	bool with_held = lbdr_dump_attrs(cb)[LBDR_A_SERVER_WITH_HELD];
-	struct lbdr_nl_position *next = (void *)cb->ctx;
+	struct lbdr_service_walk *next = (void *)cb->ctx;
 	struct lbdr_server *server;
 	u32 at = 0;
 
@@ -436,8 +436,8 @@ static void lbdr_nl_dump_all_servers(struct sk_buff *msg,
 				     struct netlink_callback *cb,
 				     const struct lbdr_net *ln)
 {
-	struct lbdr_nl_position *next = (void *)cb->ctx;
-	const struct lbdr_service *service = lbdr_nl_dump_next(cb, ln);
+	struct lbdr_service_walk *next = (void *)cb->ctx;
+	const struct lbdr_service *service = lbdr_service_walk(ln, next);
 
 	if (!service)
 		return;
@@ -453,7 +453,7 @@ static void lbdr_nl_dump_all_servers(struct sk_buff *msg,
 /**
  * lbdr_nl_server_get_dumpit() - Dump the servers of one service, or of all
  * @msg: the message
- * @cb: ctx is a struct lbdr_nl_position
+ * @cb: ctx is a struct lbdr_service_walk
  *
  * Context: process.
  * Return: bytes filled in, or a negative error.
@@ -462,7 +462,7 @@ int lbdr_nl_server_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	const struct nlattr *nest = lbdr_dump_attrs(cb)[LBDR_A_SERVER_SERVICE];
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
-	struct lbdr_nl_position *next = (void *)cb->ctx;
+	struct lbdr_service_walk *next = (void *)cb->ctx;
 	struct lbdr_service *service = NULL;
 	struct lbdr_service_key key;
 	int err;

@@ -138,9 +138,9 @@ static int lbdr_nl_parse_flags(const struct genl_info *info,
 	settings->flags = (settings->flags & ~bits) |
 			  (nla_get_u32(attr) & bits);
 	if (settings->flags & LBDR_SERVICE_FLAG_ONE_PACKET &&
-	    key->protocol != IPPROTO_UDP) {
+	    key->protocol != IPPROTO_UDP && !lbdr_service_key_marked(key)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, attr,
-				    "one-packet scheduling is supported for UDP services only");
+				    "one-packet scheduling is supported for UDP and fwmark services only");
 		return -EINVAL;
 	}
 	return 0;
@@ -366,20 +366,16 @@ int lbdr_nl_service_del_doit(struct sk_buff *skb, struct genl_info *info)
 }
 
 /* Listeners of the namespace are notified as of a change without a command. */
-static int lbdr_nl_flush_net(struct lbdr_net *ln, struct lbdr_config *config,
-			     struct genl_info *info)
+static int lbdr_nl_flush_net(struct lbdr_net *ln, struct genl_info *info)
 {
+	struct lbdr_config *config = lbdr_config_begin_single(ln, NULL);
 	int err;
 
-	if (mutex_lock_killable(&ln->config))
-		return -EINTR;
-	err = lbdr_config_begin(config, ln, true, NULL);
-	if (!err) {
-		lbdr_config_flush(config);
-		err = lbdr_nl_commit(config, info);
-		lbdr_config_end(config);
-	}
-	mutex_unlock(&ln->config);
+	if (IS_ERR(config))
+		return PTR_ERR(config);
+	lbdr_config_flush(config);
+	err = lbdr_nl_commit(config, info);
+	lbdr_config_end_single(config);
 	return err;
 }
 
@@ -389,7 +385,6 @@ static int lbdr_nl_flush_net(struct lbdr_net *ln, struct lbdr_config *config,
  */
 static int lbdr_nl_flush_all(struct sk_buff *skb, struct genl_info *info)
 {
-	struct lbdr_config *config;
 	struct net *net = NULL;
 	int err = 0;
 
@@ -403,14 +398,10 @@ static int lbdr_nl_flush_all(struct sk_buff *skb, struct genl_info *info)
 				 "all-namespaces not supported in a transaction");
 		return -EINVAL;
 	}
-	config = kmalloc(sizeof(*config), GFP_KERNEL);
-	if (!config)
-		return -ENOMEM;
 	while (!err && (net = lbdr_net_next(net)))
-		err = lbdr_nl_flush_net(lbdr_net(net), config, info);
+		err = lbdr_nl_flush_net(lbdr_net(net), info);
 	if (net)
 		put_net(net);
-	kfree(config);
 	return err;
 }
 
@@ -624,7 +615,7 @@ int lbdr_nl_service_get_doit(struct sk_buff *skb, struct genl_info *info)
 /**
  * lbdr_nl_service_get_dumpit() - Dump all services in the order of adding
  * @msg: the message
- * @cb: ctx is a struct lbdr_nl_position
+ * @cb: ctx is a struct lbdr_service_walk
  *
  * Context: process.
  * Return: bytes filled in, or -EINVAL.
@@ -633,7 +624,7 @@ int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
 	bool with_held = lbdr_dump_attrs(cb)[LBDR_A_SERVICE_WITH_HELD];
-	struct lbdr_nl_position *next = (void *)cb->ctx;
+	struct lbdr_service_walk *next = (void *)cb->ctx;
 	const struct lbdr_service *service;
 
 	/* Linux 6.1 has one policy for do and dump, so other versions have too. */
@@ -645,7 +636,7 @@ int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 
 	lbdr_lock(ln);
 	lbdr_nl_dump_begin(cb, ln);
-	service = lbdr_nl_dump_next(cb, ln);
+	service = lbdr_service_walk(ln, next);
 	if (!service)
 		goto out;
 	list_for_each_entry_from(service, &ln->service_list, list) {

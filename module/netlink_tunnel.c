@@ -2,13 +2,9 @@
 /*
  * Netlink: the tunnel to a real server.
  */
-#include <net/addrconf.h>
-#include <net/route.h>
-
 #include "netlink.h"
 #include "nexthop.h"
 #include "tunnel.h"
-#include "vip.h"
 
 static int lbdr_nl_parse_tunnel_flags(const struct genl_info *info,
 				      struct lbdr_tunnel_settings *tunnel)
@@ -115,35 +111,6 @@ static bool lbdr_nl_has_tunnel_attr(const struct genl_info *info)
 	       info->attrs[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX];
 }
 
-/* Whether @addr is the address of a service. */
-static bool lbdr_nl_is_vip(const struct lbdr_net *ln, enum lbdr_family family,
-			   const union nf_inet_addr *addr)
-{
-	const struct lbdr_service *service;
-	bool maybe;
-
-	rcu_read_lock();
-	maybe = family == LBDR_V4 ? lbdr_vips_has4(ln, addr->ip) :
-				    lbdr_vips_has6(ln, &addr->in6);
-	rcu_read_unlock();
-	if (!maybe)
-		return false;
-	list_for_each_entry(service, &ln->service_list, list)
-		if (service->key.family == family &&
-		    !lbdr_service_key_marked(&service->key) &&
-		    nf_inet_addr_cmp(&service->key.addr, addr))
-			return true;
-	return false;
-}
-
-static bool lbdr_nl_is_local(const struct lbdr_net *ln, enum lbdr_family family,
-			     const union nf_inet_addr *addr)
-{
-	return family == LBDR_V4 ?
-	       inet_addr_type(ln->net, addr->ip) == RTN_LOCAL :
-	       ipv6_chk_addr(ln->net, &addr->in6, NULL, 0);
-}
-
 /*
  * An encapsulated packet to a VIP would be one to a service, and one to a local address
  * would not leave this host.
@@ -155,14 +122,14 @@ static int lbdr_nl_check_tunnel_address(const struct lbdr_nl_cmd *cmd,
 {
 	const struct nlattr *attr = cmd->info->attrs[LBDR_A_SERVER_ADDRESS];
 
-	if (lbdr_nl_is_vip(cmd->ln, family, addr) ||
+	if (lbdr_addr_is_vip(cmd->ln, family, addr) ||
 	    (service->family == family && !lbdr_service_key_marked(service) &&
 	     nf_inet_addr_cmp(&service->addr, addr))) {
 		NL_SET_ERR_MSG_ATTR(cmd->info->extack, attr,
 				    "invalid address: a tunnel cannot lead to the address of a service");
 		return -EINVAL;
 	}
-	if (lbdr_nl_is_local(cmd->ln, family, addr)) {
+	if (lbdr_addr_is_local(cmd->ln->net, family, addr)) {
 		NL_SET_ERR_MSG_ATTR(cmd->info->extack, attr,
 				    "invalid address: a tunnel cannot lead to a local address; add the server without a tunnel");
 		return -EINVAL;

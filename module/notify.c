@@ -27,7 +27,7 @@ int lbdr_notify_register(struct notifier_block *nb)
 {
 	return blocking_notifier_chain_register(&lbdr_notify_chain, nb);
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_notify_register);
+EXPORT_SYMBOL_LBDR(lbdr_notify_register);
 
 /**
  * lbdr_notify_unregister() - End a subscription
@@ -39,7 +39,7 @@ void lbdr_notify_unregister(struct notifier_block *nb)
 {
 	blocking_notifier_chain_unregister(&lbdr_notify_chain, nb);
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_notify_unregister);
+EXPORT_SYMBOL_LBDR(lbdr_notify_unregister);
 
 /**
  * lbdr_notify() - Report a change of the configuration

@@ -125,12 +125,13 @@ static void lbdr_peek_pick(struct lbdr_net *ln,
 }
 
 /* Sets what is stored for the flow. Returns false if the connection table is full. */
-static bool lbdr_peek_keep(struct lbdr_net *ln, struct lbdr_peek_result *result)
+static bool lbdr_peek_keep(struct lbdr_net *ln, const struct lbdr_flow *flow,
+			   struct lbdr_peek_result *result)
 {
 	const struct lbdr_service *service = result->service;
 
 	result->has_keep = true;
-	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET) {
+	if (lbdr_service_one_packet(service, flow)) {
 		result->keep = LBDR_TRACE_KEEP_ONE_PACKET;
 		return true;
 	}
@@ -168,7 +169,8 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 		return;
 	}
 	/* As in lbdr_schedule(), before a server is chosen. */
-	room = !lbdr_pool_has_servers(service) || lbdr_peek_keep(ln, result);
+	room = !lbdr_pool_has_servers(service) ||
+	       lbdr_peek_keep(ln, flow, result);
 	lbdr_peek_pick(ln, packet, result);
 	if (result->server && packet->mac &&
 	    lbdr_peers_is_mac(ln, result->server, packet->mac, lbdr_flow_domain(flow)))
@@ -235,7 +237,10 @@ static bool lbdr_peek_vip(const struct lbdr_net *ln,
 					 lbdr_vips_has6(ln, &flow->v6.vip);
 }
 
-/* Both hooks. With entry LOCAL_IN, packets pass the hook of fwmark services first. */
+/*
+ * Both hooks. With entry LOCAL_IN, packets pass the hook of fwmark services first. If
+ * marks come first, that hook decides about the packets of a fwmark service.
+ */
 static bool lbdr_peek_hooks(struct lbdr_net *ln,
 			    const struct lbdr_peek_packet *packet,
 			    const struct lbdr_service *marked, bool held,
@@ -243,6 +248,9 @@ static bool lbdr_peek_hooks(struct lbdr_net *ln,
 {
 	bool input = ln->entry == LBDR_ENTRY_INPUT;
 
+	if (marked && (held || !marked->held) &&
+	    lbdr_service_marks_first(ln, packet->flow.family))
+		return lbdr_peek_walk(ln, packet, marked, held, result);
 	if (input && marked && lbdr_peek_walk(ln, packet, marked, held, result))
 		return true;
 	if (lbdr_peek_vip(ln, &packet->flow) &&

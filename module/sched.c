@@ -31,7 +31,7 @@ const struct lbdr_sched_ops *lbdr_sched_find(const char *name)
 			return lbdr_scheds[i];
 	return NULL;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_find);
+EXPORT_SYMBOL_LBDR(lbdr_sched_find);
 
 /**
  * lbdr_sched_at() - Get a scheduler by index
@@ -56,7 +56,7 @@ const struct lbdr_sched_ops *lbdr_sched_default(void)
 {
 	return &lbdr_sched_wlc;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_default);
+EXPORT_SYMBOL_LBDR(lbdr_sched_default);
 
 /**
  * lbdr_sched_next_open() - Find the next open server

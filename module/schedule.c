@@ -119,7 +119,7 @@ struct lbdr_server *lbdr_schedule_error(struct lbdr_net *ln,
 	struct lbdr_conn *template;
 	bool usable;
 
-	if (!(READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET) &&
+	if (!lbdr_service_one_packet(service, flow) &&
 	    lbdr_schedule_stray_action(ln, service, flow) != LBDR_STRAY_SCHEDULE)
 		return NULL;
 	if (lbdr_flood_stateless(service))
@@ -182,7 +182,7 @@ static unsigned int lbdr_schedule_refuse(struct lbdr_net *ln,
 static bool lbdr_schedule_keeps(const struct lbdr_service *service,
 				const struct lbdr_flow *flow)
 {
-	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET)
+	if (lbdr_service_one_packet(service, flow))
 		return false;
 	/* FIN, RST, SHUTDOWN and ABORT do not start a connection. */
 	return likely(lbdr_state_next[flow->event][LBDR_CONN_STATE_NONE] !=
@@ -196,7 +196,7 @@ static void lbdr_schedule_count(struct lbdr_net *ln,
 				const struct lbdr_flow *flow,
 				enum lbdr_flood_admit admit)
 {
-	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET) {
+	if (lbdr_service_one_packet(service, flow)) {
 		lbdr_stats_add(server->stats, 1, 0, 0);
 		return;
 	}

@@ -39,6 +39,7 @@ void lbdr_server_counts(const struct lbdr_server *server,
 	counts->packets -= server->zero.packets;
 	counts->bytes -= server->zero.bytes;
 }
+EXPORT_SYMBOL_LBDR(lbdr_server_counts);
 
 /**
  * lbdr_server_settings() - Get a server's settings
@@ -66,6 +67,7 @@ void lbdr_server_settings(const struct lbdr_server *server,
 	if (tunnel)
 		settings->tunnel = tunnel->settings;
 }
+EXPORT_SYMBOL_LBDR(lbdr_server_settings);
 
 /**
  * lbdr_server_settings_equal() - Compare settings
@@ -155,6 +157,7 @@ lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
 	server->upper = settings->upper;
 	server->lower = settings->lower;
 	server->port = settings->port;
+	server->rates.sampled = jiffies;
 	refcount_set(&server->refs, 1);
 	spin_lock_init(&server->lock);
 	atomic_inc(&ln->n_servers);
@@ -243,9 +246,7 @@ void lbdr_server_unlink(struct lbdr_service *service,
 	WRITE_ONCE(server->dead, true);
 
 	lbdr_server_counts(server, &counts);
-	service->folded.conns += counts.conns;
-	service->folded.packets += counts.packets;
-	service->folded.bytes += counts.bytes;
+	lbdr_counts_add(&service->folded, &counts);
 
 	lbdr_hold_server(server, 0);
 	list_del_rcu(&server->list);

@@ -71,6 +71,7 @@ struct lbdr_server_settings {
  * @service: whose server it is; immutable, one reference held. Of a dead server, it
  *	may be removed, but it exists
  * @zero: counts at the last zero operation; lbdr_net.lock
+ * @rates: rates of the counters; lbdr_net.lock
  * @list: in lbdr_service.servers; RCU, changed under lbdr_net.config and
  *	lbdr_net.lock
  * @drain: in lbdr_net.draining while @draining, in lbdr_net.held_servers while
@@ -113,6 +114,7 @@ struct lbdr_server {
 	__be16				port;
 	unsigned long			hold_until;
 	struct lbdr_counts		zero;
+	struct lbdr_rates		rates;
 	struct list_head		list;
 	struct list_head		drain;
 

@@ -22,6 +22,9 @@
 #include <linux/jhash.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <net/addrconf.h>
+#include <net/ipv6.h>
+#include <net/route.h>
 
 #include "device.h"
 #include "flow.h"
@@ -107,6 +110,75 @@ void lbdr_service_table_exit(struct lbdr_net *ln)
 	rhashtable_destroy(&ln->services);
 }
 
+/**
+ * lbdr_addr_is_unicast() - Check whether an address may be a VIP or a server's address
+ * @family: of the address
+ * @addr: the address
+ *
+ * Context: any.
+ * Return: true if a frame to one host can carry it, and it means the same on every link.
+ */
+bool lbdr_addr_is_unicast(enum lbdr_family family, const union nf_inet_addr *addr)
+{
+	int type;
+
+	if (family == LBDR_V4)
+		return !ipv4_is_multicast(addr->ip) &&
+		       !ipv4_is_lbcast(addr->ip) &&
+		       !ipv4_is_zeronet(addr->ip) &&
+		       !ipv4_is_loopback(addr->ip);
+	type = ipv6_addr_type(&addr->in6);
+	return (type & IPV6_ADDR_UNICAST) &&
+	       !(type & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_MAPPED)) &&
+	       !ipv6_addr_loopback(&addr->in6);
+}
+EXPORT_SYMBOL_LBDR(lbdr_addr_is_unicast);
+
+/**
+ * lbdr_addr_is_local() - Check whether an address is one of this host
+ * @net: the namespace
+ * @family: of the address
+ * @addr: the address
+ *
+ * Context: any.
+ */
+bool lbdr_addr_is_local(struct net *net, enum lbdr_family family,
+			const union nf_inet_addr *addr)
+{
+	return family == LBDR_V4 ? inet_addr_type(net, addr->ip) == RTN_LOCAL :
+				   ipv6_chk_addr(net, &addr->in6, NULL, 0);
+}
+EXPORT_SYMBOL_LBDR(lbdr_addr_is_local);
+
+/**
+ * lbdr_addr_is_vip() - Check whether an address is that of a service
+ * @ln: the namespace
+ * @family: of the address
+ * @addr: the address
+ *
+ * Context: process, lbdr_net.lock or lbdr_net.config held.
+ */
+bool lbdr_addr_is_vip(const struct lbdr_net *ln, enum lbdr_family family,
+		      const union nf_inet_addr *addr)
+{
+	const struct lbdr_service *service;
+	bool maybe;
+
+	rcu_read_lock();
+	maybe = family == LBDR_V4 ? lbdr_vips_has4(ln, addr->ip) :
+				    lbdr_vips_has6(ln, &addr->in6);
+	rcu_read_unlock();
+	if (!maybe)
+		return false;
+	list_for_each_entry(service, &ln->service_list, list)
+		if (service->key.family == family &&
+		    !lbdr_service_key_marked(&service->key) &&
+		    nf_inet_addr_cmp(&service->key.addr, addr))
+			return true;
+	return false;
+}
+EXPORT_SYMBOL_LBDR(lbdr_addr_is_vip);
+
 /* The last port of a service. */
 static u16 lbdr_service_last(const struct lbdr_service_key *key)
 {
@@ -153,7 +225,7 @@ struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
 	rcu_read_unlock();
 	return service;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_find);
+EXPORT_SYMBOL_LBDR(lbdr_service_find);
 
 static __always_inline struct lbdr_service *
 lbdr_service_of_key(struct lbdr_net *ln, const struct lbdr_service_key *key)
@@ -310,7 +382,7 @@ bool lbdr_service_settings_equal(const struct lbdr_service_settings *a,
 {
 	return a->refuse == b->refuse && a->stray == b->stray &&
 	       a->prefix == b->prefix && a->flags == b->flags &&
-	       a->persist == b->persist &&
+	       a->opaque == b->opaque && a->persist == b->persist &&
 	       !memcmp(a->timeout, b->timeout, sizeof(a->timeout));
 }
 
@@ -465,7 +537,7 @@ static int lbdr_service_require_hooks(struct lbdr_net *ln,
 			goto err_hook;
 	}
 	WRITE_ONCE(ln->n_services[family], ln->n_services[family] + 1);
-	ln->n_marked[family] += marked;
+	WRITE_ONCE(ln->n_marked[family], ln->n_marked[family] + marked);
 	return 0;
 
 err_hook:
@@ -499,8 +571,11 @@ void lbdr_service_release_hooks(struct lbdr_net *ln,
 	WRITE_ONCE(ln->n_services[family], ln->n_services[family] - 1);
 	if (!ln->n_services[family])
 		lbdr_hook_unregister(ln, family);
-	if (lbdr_service_key_marked(&service->key) && !--ln->n_marked[family])
-		lbdr_hook_unregister_marked(ln, family);
+	if (lbdr_service_key_marked(&service->key)) {
+		WRITE_ONCE(ln->n_marked[family], ln->n_marked[family] - 1);
+		if (!ln->n_marked[family])
+			lbdr_hook_unregister_marked(ln, family);
+	}
 	if (!lbdr_service_any(ln))
 		module_put(THIS_MODULE);
 }
@@ -621,11 +696,46 @@ void lbdr_service_set(struct lbdr_service *service,
 	WRITE_ONCE(to->stray, settings->stray);
 	WRITE_ONCE(to->prefix, settings->prefix);
 	WRITE_ONCE(to->flags, settings->flags);
+	WRITE_ONCE(to->opaque, settings->opaque);
 	WRITE_ONCE(to->persist, settings->persist);
 	for (state = 0; state < LBDR_CONN_STATES; state++)
 		WRITE_ONCE(to->timeout[state], settings->timeout[state]);
 	lbdr_reach_update(service->ln, service);
 }
+
+/**
+ * lbdr_service_walk() - Get the service with which a walk continues
+ * @ln: the namespace
+ * @walk: the walk, all 0 to begin one
+ *
+ * The service of the last hold of the lock is used unless the configuration has changed:
+ * counting from the front each time would take long with many services. After a change
+ * a walk may miss a service or meet one twice.
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: the service, or NULL if the walk is complete.
+ */
+const struct lbdr_service *lbdr_service_walk(const struct lbdr_net *ln,
+					     struct lbdr_service_walk *walk)
+{
+	const struct lbdr_service *service;
+	u32 at = 0;
+
+	lockdep_assert_held(&ln->lock);
+
+	if (walk->service && walk->n_changes == ln->n_changes)
+		return walk->service;
+	walk->n_changes = ln->n_changes;
+	walk->service = NULL;
+	list_for_each_entry(service, &ln->service_list, list) {
+		if (at++ < walk->index)
+			continue;
+		walk->service = service;
+		break;
+	}
+	return walk->service;
+}
+EXPORT_SYMBOL_LBDR(lbdr_service_walk);
 
 /**
  * lbdr_service_counts() - Get a service's counters, summed over its servers
@@ -643,11 +753,10 @@ void lbdr_service_counts(const struct lbdr_service *service,
 	*counts = service->folded;
 	list_for_each_entry(server, &service->servers, list) {
 		lbdr_server_counts(server, &each);
-		counts->conns += each.conns;
-		counts->packets += each.packets;
-		counts->bytes += each.bytes;
+		lbdr_counts_add(counts, &each);
 	}
 }
+EXPORT_SYMBOL_LBDR(lbdr_service_counts);
 
 /**
  * lbdr_service_zero() - Set the counters of a service and its servers to 0
@@ -655,6 +764,7 @@ void lbdr_service_counts(const struct lbdr_service *service,
  *
  * The counters of servers only grow, since packets write them without a lock. Their
  * present values are stored, and subtracted from then on. The drop counters are atomic.
+ * The rates begin anew.
  *
  * Context: lbdr_net.lock held.
  */
@@ -666,6 +776,8 @@ void lbdr_service_zero(struct lbdr_service *service)
 	memset(&service->folded, 0, sizeof(service->folded));
 	for (drop = 0; drop < LBDR_DROPS; drop++)
 		atomic64_set(&service->drops[drop], 0);
-	list_for_each_entry(server, &service->servers, list)
+	list_for_each_entry(server, &service->servers, list) {
 		lbdr_stats_sum(server->stats, &server->zero);
+		memset(&server->rates.average, 0, sizeof(server->rates.average));
+	}
 }

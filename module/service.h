@@ -71,6 +71,7 @@ struct lbdr_sched {
  * @stray: enum lbdr_stray
  * @prefix: leading bits of a client's address that persistence compares
  * @flags: enum lbdr_service_flag
+ * @opaque: flags that a front end stores and reports, without effect on packets
  * @persist: persistence timeout in seconds, 0 disables
  * @timeout: seconds that a connection may idle, by state; 0 for the namespace's
  */
@@ -79,6 +80,7 @@ struct lbdr_service_settings {
 	u8	stray;
 	u8	prefix;
 	u32	flags;
+	u32	opaque;
 	u32	persist;
 	u32	timeout[LBDR_CONN_STATES];
 };
@@ -161,6 +163,44 @@ struct lbdr_service {
 	atomic64_t			drops[LBDR_DROPS];
 };
 
+/* Returns true if a packet gets no connection: a datagram of a one-packet service. */
+static inline bool lbdr_service_one_packet(const struct lbdr_service *service,
+					   const struct lbdr_flow *flow)
+{
+	return READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ONE_PACKET &&
+	       lbdr_flow_protocol(flow) == IPPROTO_UDP;
+}
+
+/*
+ * Returns true if the hook behind mangle schedules the packets of a family, by their mark
+ * and then by their address, so that PREROUTING leaves packets without a connection to it.
+ */
+static inline bool lbdr_service_marks_first(const struct lbdr_net *ln,
+					    enum lbdr_family family)
+{
+	return READ_ONCE(ln->mark_first) && READ_ONCE(ln->n_marked[family]) &&
+	       READ_ONCE(ln->entry) != LBDR_ENTRY_INPUT;
+}
+
+/**
+ * struct lbdr_service_walk - where a walk over the services and their servers continues
+ * @n_changes: lbdr_net.n_changes when it stopped
+ * @service: the next service; valid while lbdr_net.n_changes is the same
+ * @index: its index in lbdr_net.service_list, to find the place after a change
+ * @server: index of the next server of this service
+ */
+struct lbdr_service_walk {
+	u64				n_changes;
+	const struct lbdr_service	*service;
+	u32				index;
+	u32				server;
+};
+
+bool lbdr_addr_is_unicast(enum lbdr_family family, const union nf_inet_addr *addr);
+bool lbdr_addr_is_local(struct net *net, enum lbdr_family family,
+			const union nf_inet_addr *addr);
+bool lbdr_addr_is_vip(const struct lbdr_net *ln, enum lbdr_family family,
+		      const union nf_inet_addr *addr);
 int lbdr_service_table_init(struct lbdr_net *ln);
 void lbdr_service_table_exit(struct lbdr_net *ln);
 struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
@@ -191,6 +231,8 @@ void lbdr_service_release_hooks(struct lbdr_net *ln,
 void lbdr_service_free(struct lbdr_service *service);
 void lbdr_service_set(struct lbdr_service *service,
 		      const struct lbdr_service_settings *settings);
+const struct lbdr_service *lbdr_service_walk(const struct lbdr_net *ln,
+					     struct lbdr_service_walk *walk);
 void lbdr_service_counts(const struct lbdr_service *service,
 			 struct lbdr_counts *counts);
 void lbdr_service_zero(struct lbdr_service *service);

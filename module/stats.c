@@ -98,6 +98,29 @@ u64 lbdr_drop_count(const struct lbdr_net *ln, enum lbdr_drop drop)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_drop_count);
 
 /**
+ * lbdr_stats_read() - Get a server's counters of one CPU
+ * @stats: counters of the server
+ * @cpu: the CPU
+ * @counts: filled in
+ *
+ * Context: any.
+ */
+void lbdr_stats_read(const struct lbdr_stats __percpu *stats, int cpu,
+		     struct lbdr_counts *counts)
+{
+	const struct lbdr_stats *one = per_cpu_ptr(stats, cpu);
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&one->sync);
+		counts->conns = u64_stats_read(&one->conns);
+		counts->packets = u64_stats_read(&one->packets);
+		counts->bytes = u64_stats_read(&one->bytes);
+	} while (u64_stats_fetch_retry(&one->sync, start));
+}
+EXPORT_SYMBOL_LBDR(lbdr_stats_read);
+
+/**
  * lbdr_stats_sum() - Add up a server's counters over all CPUs
  * @stats: counters of the server
  * @sum: filled in
@@ -107,23 +130,13 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_drop_count);
 void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
 		    struct lbdr_counts *sum)
 {
-	u64 conns, packets, bytes;
-	unsigned int start;
+	struct lbdr_counts one;
 	int cpu;
 
 	memset(sum, 0, sizeof(*sum));
 	for_each_possible_cpu(cpu) {
-		const struct lbdr_stats *one = per_cpu_ptr(stats, cpu);
-
-		do {
-			start = u64_stats_fetch_begin(&one->sync);
-			conns = u64_stats_read(&one->conns);
-			packets = u64_stats_read(&one->packets);
-			bytes = u64_stats_read(&one->bytes);
-		} while (u64_stats_fetch_retry(&one->sync, start));
-		sum->conns += conns;
-		sum->packets += packets;
-		sum->bytes += bytes;
+		lbdr_stats_read(stats, cpu, &one);
+		lbdr_counts_add(sum, &one);
 	}
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_stats_sum);
+EXPORT_SYMBOL_LBDR(lbdr_stats_sum);

@@ -64,9 +64,25 @@ struct lbdr_counts {
 	u64	bytes;
 };
 
+/**
+ * struct lbdr_rates - moving averages of a server's counters
+ * @last: the counters at the last sample, those since the server was added
+ * @sampled: jiffies of the last sample; of the addition if there was none
+ * @average: increments per second, times 1024
+ *
+ * Sampled by lbdr_ipvs.ko, see ipvs/rates.c. lbdr_net.lock protects all members.
+ */
+struct lbdr_rates {
+	struct lbdr_counts	last;
+	unsigned long		sampled;
+	struct lbdr_counts	average;
+};
+
 extern const char *const lbdr_drop_names[LBDR_DROPS];
 
 u64 lbdr_drop_count(const struct lbdr_net *ln, enum lbdr_drop drop);
+void lbdr_stats_read(const struct lbdr_stats __percpu *stats, int cpu,
+		     struct lbdr_counts *counts);
 void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
 		    struct lbdr_counts *sum);
 
@@ -76,6 +92,14 @@ void lbdr_drop_many(const struct lbdr_net *ln, struct lbdr_service *service,
 		    enum lbdr_drop drop, u32 n);
 void lbdr_count(const struct lbdr_net *ln, struct lbdr_service *service,
 		enum lbdr_drop reason);
+
+static inline void lbdr_counts_add(struct lbdr_counts *to,
+				   const struct lbdr_counts *counts)
+{
+	to->conns += counts->conns;
+	to->packets += counts->packets;
+	to->bytes += counts->bytes;
+}
 
 /**
  * lbdr_stats_add() - Add to a server's counters

@@ -79,7 +79,7 @@ int lbdr_symbols_get_defrag(enum lbdr_family family)
 	mutex_unlock(&lbdr_symbols_lock);
 	return got ? 0 : -EOPNOTSUPP;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_symbols_get_defrag);
+EXPORT_SYMBOL_LBDR(lbdr_symbols_get_defrag);
 
 /**
  * lbdr_symbols_get_reset() - Get the functions that send a TCP RST

@@ -170,6 +170,42 @@ in_turn()
 		[ "$(printf '%s\n' "${words[@]:0:3}" | sort -u | wc -l)" = 3 ]
 }
 
+# keepalived_up: it checks the pages of A and B each second.
+keepalived_up()
+{
+	local rip
+
+	{
+		printf 'virtual_server %s 80 {\n\tdelay_loop 1\n\tlvs_sched rr\n' "$VIP"
+		printf '\tlvs_method DR\n\tprotocol TCP\n'
+		for rip in $RIP_A $RIP_B; do
+			cat <<-END
+				real_server $rip 80 {
+				        HTTP_GET {
+				                url {
+				                        path /
+				                        status_code 200
+				                }
+				                connect_timeout 3
+				                retry 0
+				        }
+				}
+			END
+		done
+		echo '}'
+	} >"$dir/keepalived.conf"
+	ip netns exec director keepalived -n -l -C -f "$dir/keepalived.conf" \
+		-p "$dir/keepalived.pid" -c "$dir/checkers.pid" >"$dir/keepalived" 2>&1 &
+	keepalived=$!
+}
+
+# servers_are RIP...: they and no others are listed.
+servers_are()
+{
+	[ "$("$LBCTL" -N director list -n | awk '$1 == "->" { print $2 }' | sort)" = \
+		"$(printf '%s:80\n' "$@")" ]
+}
+
 echo "Linux $(uname -r); on one Ethernet segment:"
 sed -n '/^#	 client /,/^#	--/s/^#//p' lib.sh
 lab_up
@@ -314,6 +350,30 @@ expect 'refused at once' test $? -ne 0
 must lbctl list --drops
 expect 'and counted' \
 	test "$(awk '$1 == "local-client" { print ($2 > 0) }' <<<"$shown")" = 1
+
+title '14. keepalived drives it'
+must lbctl clear
+echo 'director# modprobe lbdr_ipvs; keepalived'
+insmod "${LBDR_KO%lbdr.ko}lbdr_ipvs.ko" || fatal 'lbdr_ipvs can be loaded'
+keepalived_up
+within 60 servers_are $RIP_A $RIP_B || fatal "keepalived adds both servers"
+must lbctl list -n
+fetch 6
+expect 'the pages alternate' alternating
+echo 'a# nginx -s stop'
+kill "$(<"$dir/a.pid")"
+within 60 servers_are $RIP_B || fatal 'keepalived removes A'
+fetch 4
+expect 'all from B' test "$from_a $from_b" = '0 4'
+echo 'a# nginx'
+rm -r "$dir/a"
+nginx_up a $RIP_A || fatal 'nginx runs on a again'
+within 60 servers_are $RIP_A $RIP_B || fatal 'keepalived adds A again'
+fetch 6
+expect 'the pages alternate again' alternating
+kill "$keepalived"
+wait "$keepalived"
+within 10 rmmod lbdr_ipvs || fatal 'lbdr_ipvs can be unloaded'
 
 printf '\n'
 if [ "$failures" -eq 0 ]; then

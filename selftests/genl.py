@@ -87,7 +87,7 @@ class Refused(Exception):
 class Genl:
     """A socket in the namespace that the calling thread is in."""
 
-    def __init__(self, buffer=None, port_id=0):
+    def __init__(self, buffer=None, port_id=0, name=b"lbdr"):
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
         self.sock.settimeout(20)
         for option in (10, 11, 12):     # CAP_ACK, EXT_ACK, GET_STRICT_CHK
@@ -100,10 +100,11 @@ class Genl:
             self.sock.close()
             raise
         self.seq = 0
-        family = dict(parse(self.ask(16, 3, attr(2, b"lbdr\0"))[0]))
+        family = dict(parse(self.ask(16, 3, attr(2, name + b"\0"))[0]))
         self.family = struct.unpack("=H", family[1])[0]
-        group = dict(parse(parse(family[7])[0][1]))
-        self.group = struct.unpack("=I", group[2])[0]
+        if 7 in family:
+            group = dict(parse(parse(family[7])[0][1]))
+            self.group = struct.unpack("=I", group[2])[0]
 
     def send(self, family, command, body, flags):
         self.seq += 1

@@ -112,6 +112,7 @@ watch_end()
 			ip link del "$name" 2>/dev/null
 		done
 	fi
+	! grep -q '^lbdr_ipvs ' /proc/modules || rmmod lbdr_ipvs
 	if grep -q '^lbdr ' /proc/modules && ! rmmod lbdr; then
 		faults+=('the module cannot be unloaded')
 	fi

@@ -472,4 +472,5 @@ def test_rate():
     wire.close()
 
 
-ipvs.main(globals())
+if __name__ == "__main__":
+    ipvs.main(globals())

@@ -214,7 +214,7 @@ def test_counted_once():
             if marks:
                 mark_everything(MARK)
             for version in (4, 6):
-                # A fwmark service is never a one-packet service.
+                # Of the two services only that of the address is a one-packet service.
                 for flags in (0, genl.ONE_PACKET)[:1 if marks[:4] == "only" else 2]:
                     keys = [genl.key(VIP[version], SELF, UDP)] * \
                         (marks[:4] != "only") + [genl.marked(MARK, version)] * \

@@ -305,6 +305,22 @@ def test_one_packet():
         ok(len(set(got)) == 1 and state_of(director, one)[0] == "udp",
            "IPv%d: without the option, all go to one" % version, got)
         director.clear()
+        # Of a fwmark service, only the datagrams of UDP.
+        nft("add table inet marks")
+        nft("add chain inet marks set { type filter hook prerouting priority mangle; }")
+        nft("add rule inet marks set meta l4proto { tcp, udp } meta mark set %d" % MARK)
+        director.add(genl.marked(MARK, version), rips(version, 0, 1, 2), sched="rr",
+                     flags=genl.ONE_PACKET)
+        got = [wire.send(one.udp()) for _ in range(3)]
+        until(lambda: not director.held())
+        held = director.held()
+        web = flow(version)
+        fates = wire.send(web.tcp(SYN)), wire.send(web.tcp(ACK))
+        ok(got == [0, 1, 2] and not held and fates == (0, 0),
+           "IPv%d: of a fwmark service, datagrams, and connections of TCP stay" %
+           version, (got, held, fates))
+        nft("delete table inet marks")
+        director.clear()
     wire.close()
     director.close()
 

@@ -26,13 +26,32 @@ static void check_version(struct doctor *doctor)
 		     "reloading the module ends services and connections: 'lbctl save' first");
 }
 
-/* For a service of both, ip_vs gets only packets that lbdr does not take. */
+static bool is_loaded(const char *path)
+{
+	FILE *file = root_open(path);
+
+	if (file)
+		fclose(file);
+	return file;
+}
+
+/*
+ * For a service of both, ip_vs gets only packets that lbdr does not take. While lbdr_ipvs
+ * is loaded, the file lists services of lbdr.
+ */
 static void check_ipvs(void)
 {
 	FILE *file = root_open("/proc/net/ip_vs");
 	unsigned int count = 0;
 	char line[512];
 
+	if (is_loaded("/sys/module/lbdr_ipvs/initstate")) {
+		if (file)
+			fclose(file);
+		find(LEVEL_OK, "ip_vs", NULL, NULL,
+		     "lbdr_ipvs is loaded: ipvsadm and keepalived configure lbdr");
+		return;
+	}
 	while (file && fgets(line, sizeof(line), file))
 		count += !strncmp(line, "TCP ", 4) ||
 			 !strncmp(line, "UDP ", 4) ||
@@ -44,7 +63,7 @@ static void check_ipvs(void)
 		hint(find(LEVEL_WARNING, "ip_vs", NULL, NULL,
 			  "ip_vs has %u service%s: new connections of a service that lbdr has too go to lbdr",
 			  count, count == 1 ? "" : "s"),
-		     "list them with: ipvsadm -Ln");
+		     "list them with: ipvsadm -Ln; for keepalived and ipvsadm to configure lbdr, see lbdr_ipvs(4)");
 	else
 		find(LEVEL_OK, "ip_vs", NULL, NULL, "ip_vs has no services");
 }

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Commands of family IPVS on the sync daemons, which keepalived(8) starts and stops.
+ *
+ * The settings are stored and reported. No connection is sent or received.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <net/ipv6.h>
+
+#include "ipvs.h"
+
+/* The registered group and port */
+#define LBDR_IPVS_GROUP		0xe0000051	/* 224.0.0.81 */
+#define LBDR_IPVS_PORT		8848
+
+/* Bounds of ip_vs for the length of messages: of the MTU, and of a backup's payload */
+#define LBDR_IPVS_MTU		1500U
+#define LBDR_IPVS_BACKUP_MIN	1024
+
+static const struct nla_policy
+lbdr_ipvs_daemon_policy[IPVS_DAEMON_ATTR_MAX + 1] = {
+	[IPVS_DAEMON_ATTR_STATE]	= { .type = NLA_U32 },
+	[IPVS_DAEMON_ATTR_MCAST_IFN]	= { .type = NLA_NUL_STRING,
+					    .len = IFNAMSIZ - 1 },
+	[IPVS_DAEMON_ATTR_SYNC_ID]	= { .type = NLA_U32 },
+	[IPVS_DAEMON_ATTR_SYNC_MAXLEN]	= { .type = NLA_U16 },
+	[IPVS_DAEMON_ATTR_MCAST_GROUP]	= { .type = NLA_U32 },
+	[IPVS_DAEMON_ATTR_MCAST_GROUP6]	= { .type = NLA_BINARY,
+					    .len = sizeof(struct in6_addr) },
+	[IPVS_DAEMON_ATTR_MCAST_PORT]	= { .type = NLA_U16 },
+	[IPVS_DAEMON_ATTR_MCAST_TTL]	= { .type = NLA_U8 },
+};
+
+/**
+ * lbdr_ipvs_daemon_net_init() - Prepare the daemons of a namespace
+ * @in: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_ipvs_daemon_net_init(struct lbdr_ipvs_net *in)
+{
+	mutex_init(&in->daemons_lock);
+}
+
+static int lbdr_ipvs_parse_daemon(const struct genl_info *info,
+				  struct nlattr **attrs)
+{
+	const struct nlattr *nest = info->attrs[IPVS_CMD_ATTR_DAEMON];
+
+	return nest ? nla_parse_nested_deprecated(attrs, IPVS_DAEMON_ATTR_MAX,
+						  nest, lbdr_ipvs_daemon_policy,
+						  info->extack) : -EINVAL;
+}
+
+/* The daemon of a state, or NULL. */
+static struct lbdr_ipvs_daemon *lbdr_ipvs_daemon(struct lbdr_ipvs_net *in,
+						 const struct nlattr *state)
+{
+	switch (nla_get_u32(state)) {
+	case IP_VS_STATE_MASTER:
+	case IP_VS_STATE_BACKUP:
+		return &in->daemons[nla_get_u32(state) - 1];
+	}
+	return NULL;
+}
+
+static int lbdr_ipvs_parse_group(struct nlattr **attrs,
+				 struct lbdr_ipvs_daemon *daemon)
+{
+	const struct nlattr *group4 = attrs[IPVS_DAEMON_ATTR_MCAST_GROUP];
+	const struct nlattr *group6 = attrs[IPVS_DAEMON_ATTR_MCAST_GROUP6];
+
+	daemon->family = AF_INET;
+	daemon->group.ip = htonl(LBDR_IPVS_GROUP);
+	if (group4) {
+		daemon->group.ip = nla_get_be32(group4);
+		return ipv4_is_multicast(daemon->group.ip) ? 0 : -EINVAL;
+	}
+	if (!group6)
+		return 0;
+	if (nla_len(group6) < (int)sizeof(struct in6_addr))
+		return -EINVAL;
+	daemon->family = AF_INET6;
+	daemon->group.in6 = *(const struct in6_addr *)nla_data(group6);
+	return ipv6_addr_is_multicast(&daemon->group.in6) ? 0 : -EINVAL;
+}
+
+/* Without a length from the client a message fits into the MTU. */
+static u16 lbdr_ipvs_maxlen(const struct lbdr_ipvs_daemon *daemon, u16 maxlen,
+			    bool master, unsigned int mtu)
+{
+	u32 headers = sizeof(struct udphdr) +
+		      (daemon->family == AF_INET6 ? sizeof(struct ipv6hdr) :
+						    sizeof(struct iphdr));
+
+	if (maxlen)
+		return clamp_t(u32, maxlen, master ? 1 : LBDR_IPVS_BACKUP_MIN,
+			       U16_MAX - headers);
+	if (master)
+		mtu = LBDR_IPVS_MTU;
+	return clamp_t(u32, mtu, LBDR_IPVS_MTU, U16_MAX) - headers;
+}
+
+/* Sets the settings that the client gives, and the others as ip_vs does. */
+static int lbdr_ipvs_parse_daemon_settings(struct net *net, struct nlattr **attrs,
+					   bool master,
+					   struct lbdr_ipvs_daemon *daemon)
+{
+	const struct nlattr *maxlen = attrs[IPVS_DAEMON_ATTR_SYNC_MAXLEN];
+	const struct nlattr *port = attrs[IPVS_DAEMON_ATTR_MCAST_PORT];
+	const struct nlattr *ttl = attrs[IPVS_DAEMON_ATTR_MCAST_TTL];
+	struct net_device *dev;
+	unsigned int mtu;
+	int err;
+
+	nla_strscpy(daemon->device, attrs[IPVS_DAEMON_ATTR_MCAST_IFN], IFNAMSIZ);
+	dev = dev_get_by_name(net, daemon->device);
+	if (!dev)
+		return -ENODEV;
+	mtu = READ_ONCE(dev->mtu);
+	dev_put(dev);
+
+	daemon->runs = true;
+	daemon->syncid = nla_get_u32(attrs[IPVS_DAEMON_ATTR_SYNC_ID]);
+	daemon->port = port ? nla_get_u16(port) : 0;
+	if (!daemon->port)
+		daemon->port = LBDR_IPVS_PORT;
+	daemon->ttl = ttl ? nla_get_u8(ttl) : 0;
+	if (!daemon->ttl)
+		daemon->ttl = 1;
+	err = lbdr_ipvs_parse_group(attrs, daemon);
+	daemon->maxlen = lbdr_ipvs_maxlen(daemon,
+					  maxlen ? nla_get_u16(maxlen) : 0,
+					  master, mtu);
+	return err;
+}
+
+/**
+ * lbdr_ipvs_new_daemon() - IPVS_CMD_NEW_DAEMON: start a sync daemon
+ * @skb: the request
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0, -EINVAL, -ENODEV, or -EEXIST if the daemon runs.
+ */
+int lbdr_ipvs_new_daemon(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_ipvs_net *in = lbdr_ipvs_net(genl_info_net(info));
+	struct nlattr *attrs[IPVS_DAEMON_ATTR_MAX + 1];
+	struct lbdr_ipvs_daemon *daemon, fresh = {};
+	int err;
+
+	err = lbdr_ipvs_parse_daemon(info, attrs);
+	if (err)
+		return err;
+	if (!attrs[IPVS_DAEMON_ATTR_STATE] || !attrs[IPVS_DAEMON_ATTR_MCAST_IFN] ||
+	    !attrs[IPVS_DAEMON_ATTR_SYNC_ID])
+		return -EINVAL;
+	daemon = lbdr_ipvs_daemon(in, attrs[IPVS_DAEMON_ATTR_STATE]);
+	err = lbdr_ipvs_parse_daemon_settings(in->net, attrs,
+					      daemon == &in->daemons[0], &fresh);
+	if (err)
+		return err;
+	if (!daemon)
+		return -EINVAL;
+	mutex_lock(&in->daemons_lock);
+	if (daemon->runs)
+		err = -EEXIST;
+	else
+		*daemon = fresh;
+	mutex_unlock(&in->daemons_lock);
+	if (!err)
+		pr_info_ratelimited("sync daemon on %s: its settings are stored, but connections are neither sent nor received\n",
+				    fresh.device);
+	return err;
+}
+
+/**
+ * lbdr_ipvs_del_daemon() - IPVS_CMD_DEL_DAEMON: stop a sync daemon
+ * @skb: the request
+ * @info: the request
+ *
+ * Context: process.
+ * Return: 0, -EINVAL, or -ESRCH if the daemon does not run.
+ */
+int lbdr_ipvs_del_daemon(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lbdr_ipvs_net *in = lbdr_ipvs_net(genl_info_net(info));
+	struct nlattr *attrs[IPVS_DAEMON_ATTR_MAX + 1];
+	struct lbdr_ipvs_daemon *daemon;
+	int err;
+
+	err = lbdr_ipvs_parse_daemon(info, attrs);
+	if (err)
+		return err;
+	if (!attrs[IPVS_DAEMON_ATTR_STATE])
+		return -EINVAL;
+	daemon = lbdr_ipvs_daemon(in, attrs[IPVS_DAEMON_ATTR_STATE]);
+	if (!daemon)
+		return -EINVAL;
+	mutex_lock(&in->daemons_lock);
+	if (!daemon->runs)
+		err = -ESRCH;
+	daemon->runs = false;
+	mutex_unlock(&in->daemons_lock);
+	return err;
+}
+
+static int lbdr_ipvs_put_daemon(struct sk_buff *msg, u32 state,
+				const struct lbdr_ipvs_daemon *daemon)
+{
+	struct nlattr *nest = nla_nest_start_noflag(msg, IPVS_CMD_ATTR_DAEMON);
+
+	if (!nest || nla_put_u32(msg, IPVS_DAEMON_ATTR_STATE, state) ||
+	    nla_put_string(msg, IPVS_DAEMON_ATTR_MCAST_IFN, daemon->device) ||
+	    nla_put_u32(msg, IPVS_DAEMON_ATTR_SYNC_ID, daemon->syncid) ||
+	    nla_put_u16(msg, IPVS_DAEMON_ATTR_SYNC_MAXLEN, daemon->maxlen) ||
+	    nla_put_u16(msg, IPVS_DAEMON_ATTR_MCAST_PORT, daemon->port) ||
+	    nla_put_u8(msg, IPVS_DAEMON_ATTR_MCAST_TTL, daemon->ttl) ||
+	    (daemon->family == AF_INET6 ?
+	     nla_put_in6_addr(msg, IPVS_DAEMON_ATTR_MCAST_GROUP6,
+			      &daemon->group.in6) :
+	     nla_put_in_addr(msg, IPVS_DAEMON_ATTR_MCAST_GROUP,
+			     daemon->group.ip)))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+/**
+ * lbdr_ipvs_dump_daemons() - IPVS_CMD_GET_DAEMON: dump the running daemons
+ * @msg: the message
+ * @cb: args[0] is the next daemon
+ *
+ * Context: process.
+ * Return: bytes filled in.
+ */
+int lbdr_ipvs_dump_daemons(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	struct lbdr_ipvs_net *in = lbdr_ipvs_net(sock_net(cb->skb->sk));
+	const struct lbdr_ipvs_daemon *daemon;
+	void *hdr;
+
+	mutex_lock(&in->daemons_lock);
+	for (; cb->args[0] < LBDR_IPVS_DAEMONS; cb->args[0]++) {
+		daemon = &in->daemons[cb->args[0]];
+		if (!daemon->runs)
+			continue;
+		hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid,
+				  cb->nlh->nlmsg_seq, &lbdr_ipvs_family,
+				  NLM_F_MULTI, IPVS_CMD_NEW_DAEMON);
+		if (!hdr)
+			break;
+		if (lbdr_ipvs_put_daemon(msg, cb->args[0] + 1, daemon)) {
+			genlmsg_cancel(msg, hdr);
+			break;
+		}
+		genlmsg_end(msg, hdr);
+	}
+	mutex_unlock(&in->daemons_lock);
+	return msg->len;
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rates and totals of counters, as IPVS clients read them.
+ *
+ * The average of a server's counters per second is moved by a quarter of its distance
+ * to the rate of the last two seconds, every two seconds; these are the numbers of ip_vs
+ * (net/netfilter/ipvs/ip_vs_est.c). Averages are sums: the rate of a service, or of the
+ * namespace, is the sum of the rates of its servers, computed when it is read.
+ *
+ * One work item of a namespace samples the servers. It divides two seconds into steps and
+ * takes some servers in each, a few with one hold of lbdr_net.lock. A sample that comes
+ * late or early is divided by the time that has really passed. The work item is queued
+ * while the namespace has services.
+ */
+#include <linux/math64.h>
+
+#include "ipvs.h"
+
+/* The time between two samples of a server, and its division into steps */
+#define LBDR_IPVS_CYCLE		(2 * HZ)
+#define LBDR_IPVS_STEPS		20
+/* Servers that are sampled with one hold of lbdr_net.lock */
+#define LBDR_IPVS_BATCH		32
+
+/* An average is moved by 1 / 4. Rates are stored times 1024. */
+#define LBDR_IPVS_SHIFT		2
+#define LBDR_IPVS_SCALE		1024
+
+/* Moves an average by the increments of @elapsed jiffies. */
+static void lbdr_ipvs_move(u64 *average, u64 *last, u64 now, u64 elapsed)
+{
+	s64 rate = mul_u64_u64_div_u64(now - *last, HZ * LBDR_IPVS_SCALE, elapsed);
+
+	*average += (rate - (s64)*average) >> LBDR_IPVS_SHIFT;
+	*last = now;
+}
+
+static void lbdr_ipvs_sample(struct lbdr_server *server)
+{
+	struct lbdr_rates *rates = &server->rates;
+	unsigned long elapsed = jiffies - rates->sampled;
+	struct lbdr_counts now;
+
+	lockdep_assert_held(&server->ln->lock);
+
+	/* A walk may meet a server twice. */
+	if (elapsed < LBDR_IPVS_CYCLE / 2)
+		return;
+	lbdr_stats_sum(server->stats, &now);
+	lbdr_ipvs_move(&rates->average.conns, &rates->last.conns, now.conns,
+		       elapsed);
+	lbdr_ipvs_move(&rates->average.packets, &rates->last.packets,
+		       now.packets, elapsed);
+	lbdr_ipvs_move(&rates->average.bytes, &rates->last.bytes, now.bytes,
+		       elapsed);
+	rates->sampled = jiffies;
+}
+
+/* Samples servers of one service. Returns how many of @max are left. */
+static u32 lbdr_ipvs_sample_service(const struct lbdr_service *service,
+				    struct lbdr_service_walk *walk, u32 max)
+{
+	struct lbdr_server *server;
+	u32 at = 0;
+
+	list_for_each_entry(server, &service->servers, list) {
+		if (at++ < walk->server)
+			continue;
+		if (!max)
+			return 0;
+		max--;
+		lbdr_ipvs_sample(server);
+		walk->server = at;
+	}
+	walk->server = 0;
+	walk->index++;
+	walk->service = list_is_last(&service->list, &service->ln->service_list) ?
+			NULL : list_next_entry(service, list);
+	/* A service without servers takes time, too. */
+	return max ? max - 1 : 0;
+}
+
+/* Returns false if the walk is complete. */
+static bool lbdr_ipvs_sample_some(struct lbdr_net *ln,
+				  struct lbdr_service_walk *walk)
+{
+	const struct lbdr_service *service = NULL;
+	u32 left = LBDR_IPVS_BATCH;
+
+	lbdr_lock(ln);
+	while (left && (service = lbdr_service_walk(ln, walk)))
+		left = lbdr_ipvs_sample_service(service, walk, left);
+	lbdr_unlock(ln);
+	return service;
+}
+
+static void lbdr_ipvs_rates_work(struct work_struct *work)
+{
+	struct lbdr_ipvs_net *in = container_of(to_delayed_work(work),
+						struct lbdr_ipvs_net, rates);
+	struct lbdr_net *ln = lbdr_net(in->net);
+	unsigned long delay = LBDR_IPVS_CYCLE / LBDR_IPVS_STEPS;
+	u32 n_services = READ_ONCE(ln->n_services[LBDR_V4]) +
+			 READ_ONCE(ln->n_services[LBDR_V6]);
+	u32 n = n_services + atomic_read(&ln->n_servers);
+	bool more = true;
+
+	if (!n_services || !READ_ONCE(in->sysctl[LBDR_IPVS_RUN_ESTIMATION]))
+		n = 0;
+	/* A little more than the step's share, so that a cycle ends in time. */
+	for (n = n / (LBDR_IPVS_STEPS - 2) + 1; n && more;
+	     n -= min_t(u32, n, LBDR_IPVS_BATCH)) {
+		more = lbdr_ipvs_sample_some(ln, &in->walk);
+		cond_resched();
+	}
+	if (!more) {
+		memset(&in->walk, 0, sizeof(in->walk));
+		delay = in->cycle + LBDR_IPVS_CYCLE - jiffies;
+		if ((long)delay < 1)
+			delay = 1;
+		in->cycle = jiffies + delay;
+	}
+	if (n_services)
+		queue_delayed_work(system_power_efficient_wq, &in->rates, delay);
+}
+
+/* The first service of a namespace begins the sampling. */
+static int lbdr_ipvs_rates_event(struct notifier_block *nb, unsigned long change,
+				 void *data)
+{
+	const struct lbdr_notify *notify = data;
+
+	if (change == LBDR_CHANGE_SERVICE_ADD)
+		queue_delayed_work(system_power_efficient_wq,
+				   &lbdr_ipvs_net(notify->ln->net)->rates,
+				   LBDR_IPVS_CYCLE / LBDR_IPVS_STEPS);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block lbdr_ipvs_rates_notifier = {
+	.notifier_call = lbdr_ipvs_rates_event,
+};
+
+/**
+ * lbdr_ipvs_rates_init() - Follow changes of the configuration
+ *
+ * Context: process, lbdr_ipvs_net exists in each namespace.
+ * Return: 0 or a negative error.
+ */
+int __init lbdr_ipvs_rates_init(void)
+{
+	return lbdr_notify_register(&lbdr_ipvs_rates_notifier);
+}
+
+/**
+ * lbdr_ipvs_rates_exit() - Undo lbdr_ipvs_rates_init()
+ *
+ * Context: process. No work item is queued any more when this returns.
+ */
+void lbdr_ipvs_rates_exit(void)
+{
+	lbdr_notify_unregister(&lbdr_ipvs_rates_notifier);
+}
+
+/**
+ * lbdr_ipvs_rates_net_init() - Prepare, and begin for services that exist already
+ * @in: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_ipvs_rates_net_init(struct lbdr_ipvs_net *in)
+{
+	INIT_DELAYED_WORK(&in->rates, lbdr_ipvs_rates_work);
+	in->cycle = jiffies;
+	queue_delayed_work(system_power_efficient_wq, &in->rates, LBDR_IPVS_CYCLE);
+}
+
+/**
+ * lbdr_ipvs_rates_net_exit() - Stop the sampling in a namespace
+ * @in: the namespace, where no service can be added any more, or after
+ *	lbdr_ipvs_rates_exit()
+ *
+ * Context: process, may sleep.
+ */
+void lbdr_ipvs_rates_net_exit(struct lbdr_ipvs_net *in)
+{
+	cancel_delayed_work_sync(&in->rates);
+}
+
+/**
+ * lbdr_ipvs_server_sums() - Get the counters and rates of a server
+ * @server: the server
+ * @sums: filled in
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_ipvs_server_sums(const struct lbdr_server *server,
+			   struct lbdr_ipvs_sums *sums)
+{
+	lbdr_server_counts(server, &sums->counts);
+	sums->rates = server->rates.average;
+}
+
+/**
+ * lbdr_ipvs_service_sums() - Get the counters and rates of a service
+ * @service: the service
+ * @sums: filled in
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_ipvs_service_sums(const struct lbdr_service *service,
+			    struct lbdr_ipvs_sums *sums)
+{
+	const struct lbdr_server *server;
+
+	memset(sums, 0, sizeof(*sums));
+	lbdr_service_counts(service, &sums->counts);
+	list_for_each_entry(server, &service->servers, list)
+		lbdr_counts_add(&sums->rates, &server->rates.average);
+}
+
+/* Adds the counters of a service's servers by CPU, since the servers were added. */
+static void lbdr_ipvs_add_cpus(const struct lbdr_service *service,
+			       struct lbdr_counts *cpus)
+{
+	const struct lbdr_server *server;
+	struct lbdr_counts one;
+	int cpu;
+
+	list_for_each_entry(server, &service->servers, list)
+		for_each_possible_cpu(cpu) {
+			lbdr_stats_read(server->stats, cpu, &one);
+			lbdr_counts_add(&cpus[cpu], &one);
+		}
+}
+
+/**
+ * lbdr_ipvs_total_sums() - Get the counters and rates of all services of a namespace
+ * @ln: the namespace
+ * @sums: filled in; removed services are included
+ * @cpus: an element for each possible CPU, filled in with the counters of the servers
+ *	that exist; or NULL
+ *
+ * Takes lbdr_net.lock for one service at a time. A service that is added or removed
+ * meanwhile may be missed or counted twice.
+ *
+ * Context: process, may sleep; lbdr_net.lock not held.
+ */
+void lbdr_ipvs_total_sums(struct lbdr_net *ln, struct lbdr_ipvs_sums *sums,
+			  struct lbdr_counts *cpus)
+{
+	const struct lbdr_service *service;
+	struct lbdr_service_walk walk = {};
+	struct lbdr_ipvs_sums one;
+
+	memset(sums, 0, sizeof(*sums));
+	if (cpus)
+		memset(cpus, 0, nr_cpu_ids * sizeof(*cpus));
+	lbdr_lock(ln);
+	sums->counts = ln->folded;
+	while ((service = lbdr_service_walk(ln, &walk))) {
+		lbdr_ipvs_service_sums(service, &one);
+		lbdr_counts_add(&sums->counts, &one.counts);
+		lbdr_counts_add(&sums->rates, &one.rates);
+		if (cpus)
+			lbdr_ipvs_add_cpus(service, cpus);
+		walk.index++;
+		walk.service = list_is_last(&service->list, &ln->service_list) ?
+			       NULL : list_next_entry(service, list);
+		lbdr_unlock(ln);
+		cond_resched();
+		lbdr_lock(ln);
+	}
+	lbdr_unlock(ln);
+}
+
+/**
+ * lbdr_ipvs_rate() - Get a rate as clients read it
+ * @average: of struct lbdr_rates, or a sum of them
+ *
+ * Context: any.
+ * Return: increments per second, rounded to the nearest.
+ */
+u64 lbdr_ipvs_rate(u64 average)
+{
+	return (average + LBDR_IPVS_SCALE / 2) / LBDR_IPVS_SCALE;
+}
+
+/* The ten values of a nest of counters, by attribute. 0: what servers send. */
+static void lbdr_ipvs_values(const struct lbdr_ipvs_sums *sums,
+			     u64 values[IPVS_STATS_ATTR_PAD])
+{
+	memset(values, 0, IPVS_STATS_ATTR_PAD * sizeof(*values));
+	values[IPVS_STATS_ATTR_CONNS] = sums->counts.conns;
+	values[IPVS_STATS_ATTR_INPKTS] = sums->counts.packets;
+	values[IPVS_STATS_ATTR_INBYTES] = sums->counts.bytes;
+	values[IPVS_STATS_ATTR_CPS] = lbdr_ipvs_rate(sums->rates.conns);
+	values[IPVS_STATS_ATTR_INPPS] = lbdr_ipvs_rate(sums->rates.packets);
+	values[IPVS_STATS_ATTR_INBPS] = lbdr_ipvs_rate(sums->rates.bytes);
+}
+
+/**
+ * lbdr_ipvs_put_sums() - Put counters and rates in both forms
+ * @msg: the message
+ * @attr: the nest of the form with 32 bits, except for bytes
+ * @attr64: the nest of the form with 64 bits
+ * @sums: the counters and rates
+ *
+ * Context: any.
+ * Return: 0 or -EMSGSIZE.
+ */
+int lbdr_ipvs_put_sums(struct sk_buff *msg, int attr, int attr64,
+		       const struct lbdr_ipvs_sums *sums)
+{
+	u64 values[IPVS_STATS_ATTR_PAD];
+	struct nlattr *nest;
+	int i;
+
+	lbdr_ipvs_values(sums, values);
+	nest = nla_nest_start_noflag(msg, attr);
+	if (!nest)
+		return -EMSGSIZE;
+	for (i = IPVS_STATS_ATTR_CONNS; i < IPVS_STATS_ATTR_PAD; i++)
+		if (i == IPVS_STATS_ATTR_INBYTES || i == IPVS_STATS_ATTR_OUTBYTES ?
+		    nla_put_u64_64bit(msg, i, values[i], IPVS_STATS_ATTR_PAD) :
+		    nla_put_u32(msg, i, values[i]))
+			return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+
+	nest = nla_nest_start_noflag(msg, attr64);
+	if (!nest)
+		return -EMSGSIZE;
+	for (i = IPVS_STATS_ATTR_CONNS; i < IPVS_STATS_ATTR_PAD; i++)
+		if (nla_put_u64_64bit(msg, i, values[i], IPVS_STATS_ATTR_PAD))
+			return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /proc/sys/net/ipv4/vs: the names of ip_vs, for programs that write them.
+ *
+ * A few have an effect. Others are accepted since they concern what lbdr does not do, or
+ * does always: synchronisation, NAT, the reuse of a connection. Those that switch on a
+ * behaviour of ip_vs which lbdr lacks have one value, and the others are invalid.
+ *
+ * conntrack is missing, as in a kernel without CONFIG_IP_VS_NFCT: kube-router writes 1, and
+ * exits if it cannot, but goes on without the file.
+ */
+#include <linux/slab.h>
+#include <linux/sysctl.h>
+
+#include "ipvs.h"
+
+/* A value from @min to @max. A fixed one has no others. */
+struct lbdr_ipvs_value {
+	const char	*name;
+	int		value;
+	int		min;
+	int		max;
+};
+
+static const struct lbdr_ipvs_value lbdr_ipvs_values[LBDR_IPVS_SYSCTLS] = {
+	[LBDR_IPVS_EXPIRE_NODEST_CONN] = { "expire_nodest_conn", 0, 0, 1 },
+	[LBDR_IPVS_EXPIRE_QUIESCENT_TEMPLATE] = { "expire_quiescent_template", 0, 0, 1 },
+	[LBDR_IPVS_SLOPPY_TCP] = { "sloppy_tcp", 0, 0, 1 },
+	[LBDR_IPVS_RUN_ESTIMATION] = { "run_estimation", 1, 0, 1 },
+
+	/* sloppy_tcp is for SCTP, too. */
+	{ "sloppy_sctp", 0, 0, 0 },
+	{ "drop_entry", 0, 0, 0 },
+	{ "drop_packet", 0, 0, 0 },
+	{ "secure_tcp", 0, 0, 0 },
+	{ "amemthresh", 1024, 1024, 1024 },
+	{ "am_droprate", 10, 10, 10 },
+	{ "snat_reroute", 1, 1, 1 },
+	{ "schedule_icmp", 0, 0, 0 },
+	{ "ignore_tunneled", 0, 0, 0 },
+	{ "cache_bypass", 0, 0, 0 },
+	{ "pmtu_disc", 1, 1, 1 },
+	{ "nat_icmp_send", 0, 0, 0 },
+
+	{ "conn_reuse_mode", 1, 0, INT_MAX },
+	{ "backup_only", 0, 0, 1 },
+	{ "sync_version", 1, 0, 1 },
+	{ "sync_ports", 1, 1, 64 },
+	{ "sync_persist_mode", 0, 0, 1 },
+	{ "sync_qlen_max", 4096, 0, INT_MAX },
+	{ "sync_sock_size", 0, 0, INT_MAX },
+	{ "sync_refresh_period", 0, 0, INT_MAX },
+	{ "sync_retries", 0, 0, 3 },
+	{ "est_nice", 0, -20, 19 },
+};
+
+/**
+ * lbdr_ipvs_sysctl_defaults() - Set the values that a namespace begins with
+ * @in: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_ipvs_sysctl_defaults(struct lbdr_ipvs_net *in)
+{
+	u32 i;
+
+	for (i = 0; i < LBDR_IPVS_SYSCTLS; i++)
+		in->sysctl[i] = lbdr_ipvs_values[i].value;
+	in->sync_threshold[0] = 3;
+	in->sync_threshold[1] = 50;
+}
+
+/**
+ * lbdr_ipvs_sysctl_net_init() - Create the files of a namespace
+ * @in: the namespace
+ *
+ * Context: process.
+ * Return: 0 or -ENOMEM.
+ */
+int lbdr_ipvs_sysctl_net_init(struct lbdr_ipvs_net *in)
+{
+	struct ctl_table *table;
+	u32 i;
+
+	/* With one more, and an empty entry at the end, see lbdr_register_net_sysctl(). */
+	table = kcalloc(LBDR_IPVS_SYSCTLS + 2, sizeof(*table), GFP_KERNEL);
+	if (!table)
+		return -ENOMEM;
+	for (i = 0; i < LBDR_IPVS_SYSCTLS; i++) {
+		table[i] = (struct ctl_table) {
+			.procname	= lbdr_ipvs_values[i].name,
+			.data		= &in->sysctl[i],
+			.maxlen		= sizeof(int),
+			.mode		= 0644,
+			.proc_handler	= proc_dointvec_minmax,
+			.extra1		= (void *)&lbdr_ipvs_values[i].min,
+			.extra2		= (void *)&lbdr_ipvs_values[i].max,
+		};
+	}
+	table[i] = (struct ctl_table) {
+		.procname	= "sync_threshold",
+		.data		= &in->sync_threshold,
+		.maxlen		= sizeof(in->sync_threshold),
+		.mode		= 0644,
+		.proc_handler	= proc_dointvec_minmax,
+		.extra1		= SYSCTL_ZERO,
+	};
+	in->table = table;
+	in->header = lbdr_register_net_sysctl(in->net, "net/ipv4/vs", table,
+					      LBDR_IPVS_SYSCTLS + 1);
+	if (in->header)
+		return 0;
+	kfree(table);
+	return -ENOMEM;
+}
+
+/**
+ * lbdr_ipvs_sysctl_net_exit() - Remove the files of a namespace
+ * @in: the namespace
+ *
+ * Context: process; nobody is in the files when this returns.
+ */
+void lbdr_ipvs_sysctl_net_exit(struct lbdr_ipvs_net *in)
+{
+	unregister_net_sysctl_table(in->header);
+	kfree(in->table);
+}

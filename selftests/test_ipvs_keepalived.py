@@ -1,0 +1,249 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""keepalived of the distribution, unchanged, drives lbdr by lbdr_ipvs.ko: health checks,
+weights, sorry servers, reload, and restart under transfers."""
+import http.server
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+
+import net
+from net import VIP, ok, until
+from servers import Transfer, which
+
+CHECK_PORT = 8080
+CONF, PIDS = "/run/keepalived.conf", "/run/keepalived-%s.pid"
+# keepalived checks once a second, and a start in an emulated machine takes its time.
+PATIENCE = 90
+
+
+class Health(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Check:
+    """The web page of a real server that keepalived asks for, on its own address."""
+
+    def __init__(self, host):
+        self.host, self.server = host, None
+        self.start()
+
+    def start(self):
+        http.server.ThreadingHTTPServer.allow_reuse_address = True
+        with net.within(self.host):
+            self.server = http.server.ThreadingHTTPServer(
+                (net.addr(self.host), CHECK_PORT), Health)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+        self.server = None
+
+
+def real(host, weight=1, check="HTTP_GET", more=""):
+    """A real server; keepalived reads one word and its values a line."""
+    page = """
+                url {
+                        path /
+                        status_code 200
+                }""" if check == "HTTP_GET" else ""
+    return """
+        real_server %s 80 {
+                weight %d
+                %s
+                %s {%s
+                connect_port %d
+                connect_timeout 3
+                retry 0
+                delay_before_retry 1
+                }
+        }""" % (net.addr(host), weight, more, check, page, CHECK_PORT)
+
+
+def config(*servers, more="", service=None, lvs=""):
+    return """
+global_defs {
+        checker_log_all_failures
+        %s
+}
+virtual_server %s {
+        delay_loop 1
+        lb_algo rr
+        lb_kind DR
+        protocol TCP
+        %s
+%s
+}
+""" % (lvs, service or "%s 80" % VIP[4], more, "".join(servers))
+
+
+class Keepalived:
+    """The checkers of keepalived in the director, in the foreground."""
+
+    def __init__(self, text):
+        self.write(text)
+        self.child = None
+        self.start()
+
+    @staticmethod
+    def write(text):
+        net.write(CONF, text)
+
+    def start(self):
+        with net.within("director"):
+            self.child = subprocess.Popen(
+                ["keepalived", "-n", "-l", "-D", "-C", "-f", CONF, "-p",
+                 PIDS % "parent", "-c", PIDS % "checkers"],
+                stdout=open("/run/keepalived.log", "w", encoding="utf-8"),
+                stderr=subprocess.STDOUT)
+
+    def reload(self, text):
+        self.write(text)
+        self.child.send_signal(signal.SIGHUP)
+
+    def stop(self, number=signal.SIGTERM):
+        if number == signal.SIGKILL:
+            # The checkers are a process of their own, which would go on for a while.
+            try:
+                with open(PIDS % "checkers", encoding="ascii") as file:
+                    os.kill(int(file.read()), number)
+            except (OSError, ValueError):
+                pass
+        self.child.send_signal(number)
+        self.child.wait()
+
+
+def log():
+    with open("/run/keepalived.log", encoding="utf-8") as file:
+        return file.read()[-3000:]
+
+
+def listed():
+    """Address -> weight of the servers of the first service, or None."""
+    rows = json.loads(net.lbctl("list", "-j").stdout)
+    if not rows:
+        return None
+    return {row["address"]: row["weight"] for row in rows[0]["servers"]}
+
+
+def have(what, **weights):
+    """Waits until exactly these servers are listed, by host and weight."""
+    want = {net.addr(host): weight for host, weight in weights.items()}
+    ok(until(lambda: listed() == want, PATIENCE), what,
+       "%s\n%s" % (listed(), log()))
+
+
+class Running:
+    """Checks of both servers, keepalived and lbdr_ipvs."""
+
+    def __init__(self, text):
+        if not shutil.which("keepalived"):
+            raise net.Skip("keepalived is not in this system")
+        self.text = text
+
+    def __enter__(self):
+        net.run("insmod", os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko"))
+        self.checks = {host: Check(host) for host in "ab"}
+        self.daemon = Keepalived(self.text)
+        return self
+
+    def __exit__(self, *_):
+        self.daemon.stop()
+        for check in self.checks.values():
+            check.stop()
+        net.lbctl("clear")
+        net.run("rmmod", "lbdr_ipvs")
+
+
+def test_checks():
+    """A server whose check fails is removed, and added when it succeeds again."""
+    for check in ("HTTP_GET", "TCP_CHECK"):
+        with Running(config(real("a", 3, check), real("b", 5, check))) as run:
+            have("%s: both servers, with their weights" % check, a=3, b=5)
+            run.checks["a"].stop()
+            have("the server whose check fails is removed", b=5)
+            ok({which() for _ in range(6)} == {"b"},
+               "all clients come to the other one")
+            run.checks["a"].start()
+            have("it is added again", a=3, b=5)
+            ok({which() for _ in range(6)} == {"a", "b"}, "and gets clients")
+        ok(listed() is None, "a stop removes the service")
+
+
+def test_inhibit():
+    """inhibit_on_failure: weight 0 instead of a removal."""
+    with Running(config(real("a", 3, more="inhibit_on_failure"), real("b"))) as run:
+        have("both servers", a=3, b=1)
+        run.checks["a"].stop()
+        have("the failed one has weight 0", a=0, b=1)
+        run.checks["a"].start()
+        have("and its weight again", a=3, b=1)
+
+
+def test_sorry():
+    """The sorry server stands in while fewer than the quorum are left."""
+    sorry = "quorum 1\nsorry_server %s 80" % net.addr("b")
+    with Running(config(real("a", 3), more=sorry)) as run:
+        have("the server alone", a=3)
+        run.checks["a"].stop()
+        have("the sorry server", b=1)
+        ok(which() == "b", "gets the clients")
+        run.checks["a"].start()
+        have("the server is back", a=3)
+
+
+def test_reload():
+    """A changed weight, and a removed server, under transfers."""
+    with Running(config(real("a", 3), real("b", 3))) as run:
+        have("both servers", a=3, b=3)
+        transfers = Transfer(4)
+        run.daemon.reload(config(real("a", 7), real("b", 3)))
+        have("the new weight", a=7, b=3)
+        transfers.goes_on("goes on")
+        transfers.end()
+        run.daemon.reload(config(real("a", 7)))
+        have("one server", a=7)
+
+
+def test_restart():
+    """A stop, with and without lvs_flush, or a kill, and a start: no transfer breaks."""
+    servers = real("a", 3), real("b", 3)
+    for what, lvs, number in (("restart", "", signal.SIGTERM),
+                              ("restart with lvs_flush", "lvs_flush",
+                               signal.SIGTERM),
+                              ("restart with lvs_flush_on_stop",
+                               "lvs_flush_on_stop", signal.SIGTERM),
+                              ("kill", "lvs_flush", signal.SIGKILL)):
+        with Running(config(*servers, lvs=lvs)) as run:
+            have("both servers", a=3, b=3)
+            transfers = Transfer(4, 20)
+            run.daemon.stop(number)
+            run.daemon.start()
+            have("%s: both servers again" % what, a=3, b=3)
+            transfers.goes_on("goes on after a %s" % what)
+            transfers.end()
+
+
+def test_group():
+    """A virtual_server_group with a fwmark and a range of addresses."""
+    group = "virtual_server_group all {\n%s-66 80\nfwmark 9\n}\n" % VIP[4]
+    text = config(real("a", 3), service="group all")
+    with Running(group + text):
+        def rows():
+            found = json.loads(net.lbctl("list", "-j").stdout)
+            return len(found) == 5 and all(len(row["servers"]) == 1 for row in found)
+        ok(until(rows, PATIENCE), "four addresses and a fwmark, a server each", log())
+
+
+if __name__ == "__main__":
+    net.main(globals())

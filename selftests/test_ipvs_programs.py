@@ -1,0 +1,129 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""Other programs of ip_vs, of the distribution and unchanged, by lbdr_ipvs.ko:
+ldirectord removes and quiesces a server, node_exporter reads counters."""
+import json
+import os
+import shutil
+import subprocess
+import urllib.request
+
+import net
+from net import VIP, ok, until
+from servers import which
+from test_ipvs_keepalived import CHECK_PORT, PATIENCE, Check, listed
+
+LDIRECTORD = """
+checktimeout = 3
+checkinterval = 1
+negotiatetimeout = 3
+autoreload = no
+logfile = "/run/ldirectord.log"
+quiescent = %s
+virtual = %s:80
+        real = %s:80 gate 3
+        real = %s:80 gate 5
+        service = http
+        checkport = %d
+        checktype = negotiate
+        request = "/"
+        scheduler = rr
+        protocol = tcp
+"""
+
+
+def program(name):
+    path = shutil.which(name)
+    if not path:
+        raise net.Skip("%s is not in this system" % name)
+    return path
+
+
+class Loaded:
+    def __enter__(self):
+        net.run("insmod", os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko"))
+
+    def __exit__(self, *_):
+        net.lbctl("clear")
+        net.run("rmmod", "lbdr_ipvs")
+
+
+def test_ldirectord():
+    path = program("ldirectord")
+    a, b = net.addr("a"), net.addr("b")
+    for quiescent in ("no", "yes"):
+        with open("/run/ldirectord.cf", "w", encoding="ascii") as file:
+            file.write(LDIRECTORD % (quiescent, VIP[4], a, b, CHECK_PORT))
+        with Loaded():
+            checks = {host: Check(host) for host in "ab"}
+            with net.within("director"):
+                child = subprocess.Popen([path, "-d", "/run/ldirectord.cf", "start"],
+                                         stdout=subprocess.DEVNULL,
+                                         stderr=subprocess.DEVNULL)
+            try:
+                ok(until(lambda: listed() == {a: 3, b: 5}, PATIENCE),
+                   "ldirectord adds both servers", listed())
+                checks["a"].stop()
+                left = {b: 5, a: 0} if quiescent == "yes" else {b: 5}
+                ok(until(lambda want=left: listed() == want, PATIENCE),
+                   "quiescent=%s: a failed server is %s" %
+                   (quiescent, "quiesced" if quiescent == "yes" else "removed"),
+                   listed())
+                ok({which() for _ in range(6)} == {"b"}, "clients come to the other")
+                checks["a"].start()
+                ok(until(lambda: listed() == {a: 3, b: 5}, PATIENCE),
+                   "and it is back", listed())
+            finally:
+                child.terminate()
+                child.wait()
+                for check in checks.values():
+                    check.stop()
+
+
+def metrics():
+    """Name and labels -> value of the metrics of IPVS, or None so far."""
+    try:
+        with net.within("director"):
+            page = urllib.request.urlopen("http://127.0.0.1:9100/metrics", timeout=5)
+    except OSError:
+        return None
+    out = {}
+    for line in page.read().decode().splitlines():
+        if line.startswith("node_ipvs_"):
+            name, value = line.rsplit(" ", 1)
+            out[name] = float(value)
+    return out
+
+
+def test_node_exporter():
+    path = program("prometheus-node-exporter")
+    with Loaded():
+        net.lbctl("add-service", "-t", VIP[4] + ":80", "-s", "rr")
+        net.lbctl("add-server", "-t", VIP[4] + ":80", "-r", net.addr("a"), "-w", "7")
+        for _ in range(5):
+            which()
+        with net.within("director"):
+            child = subprocess.Popen(
+                [path, "--collector.disable-defaults", "--collector.ipvs",
+                 "--web.listen-address=127.0.0.1:9100"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            found = until(metrics, PATIENCE) or {}
+            row = json.loads(net.lbctl("list", "-j").stdout)[0]
+            ok(found.get("node_ipvs_connections_total") ==
+               row["stats"]["connections"] == 5, "connections as in lbctl list", found)
+            ok(found.get("node_ipvs_incoming_packets_total") ==
+               row["stats"]["in_packets"] and
+               found.get("node_ipvs_incoming_bytes_total") == row["stats"]["in_bytes"],
+               "packets and bytes, too", found)
+            weights = [value for name, value in found.items()
+                       if name.startswith("node_ipvs_backend_weight") and
+                       net.addr("a") in name and VIP[4] in name]
+            ok(weights == [7], "the server with its weight", found)
+        finally:
+            child.terminate()
+            child.wait()
+
+
+if __name__ == "__main__":
+    net.main(globals())
