@@ -349,13 +349,10 @@ static int write_script(struct nl *nl, const struct request *req,
 			const struct wanted *wanted, FILE *out)
 {
 	struct director_change change = { wanted, out };
-	struct nl_answer answer;
 	struct snapshot now;
 	int status;
 
-	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_director, &change,
-	       &answer);
-	status = nl_verdict(&answer, "director");
+	status = info_run(nl, read_director, &change);
 	if (status)
 		return status;
 	status = snapshot_take(nl, req, true, &now);

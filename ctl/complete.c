@@ -53,11 +53,10 @@ static void offer_alternatives(const char *text)
 	}
 }
 
-static void offer_words(const char *(*word)(__u8), unsigned int first,
-			unsigned int last)
+static void offer_words(const struct choice *choice, size_t first)
 {
-	for (; first <= last; first++)
-		puts(word(first));
+	for (; first < choice->count; first++)
+		puts(choice->words[first]);
 }
 
 static void offer_netns(void)
@@ -100,7 +99,7 @@ static void offer_arguments(const struct offer *offer)
 	else if (takes_file(offer->verb) && !first)
 		puts(":files");
 	else if (offer->verb == &verbs[VERB_SET_ENTRY] && first &&
-		 !strcmp(first, entry_word(LBDR_ENTRY_INGRESS)))
+		 !strcmp(first, choice_word(&entry_choice, LBDR_ENTRY_INGRESS)))
 		offer_devices();
 	else if (!takes_file(offer->verb) && !first)
 		offer_alternatives(offer->verb->words);
@@ -269,14 +268,11 @@ int complete_run(char *const *words, size_t count)
 	if (asks_kernel(&offer)) {
 		ask(&offer);
 	} else if (is_option(&offer, "refuse")) {
-		offer_words(refuse_word, LBDR_REFUSE_ICMP,
-			    LBDR_REFUSE_DROP);
+		offer_words(&refuse_choice, 0);
 	} else if (is_option(&offer, "stray")) {
-		offer_words(stray_word, LBDR_STRAY_PASS,
-			    LBDR_STRAY_SCHEDULE);
+		offer_words(&stray_choice, 0);
 	} else if (is_option(&offer, "state")) {
-		offer_words(state_word, LBDR_CONN_STATE_SYN_RECV,
-			    LBDR_CONN_STATE_TEMPLATE);
+		offer_words(&state_choice, LBDR_CONN_STATE_SYN_RECV);
 	} else if (is_option(&offer, "netns")) {
 		offer_netns();
 	} else if (is_option(&offer, "sched-flags")) {

@@ -210,13 +210,11 @@ static bool read_killed(const struct nlmsghdr *nlh, void *data)
 int conns_del(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_CONN_DEL);
-	struct nl_answer answer;
 	__u32 ended = 0;
 	int status;
 
 	conns_filter(nlh, req);
-	nl_ask(nl, nlh, read_killed, &ended, &answer);
-	status = nl_verdict(&answer, "connection");
+	status = nl_run(nl, nlh, read_killed, &ended, "connection");
 	if (!status)
 		printf("%u connection%s ended\n", ended, ended == 1 ? "" : "s");
 	return status;

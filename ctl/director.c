@@ -13,6 +13,12 @@ struct drops {
 	bool as_json;
 };
 
+/* Asks for the director as a whole; returns the exit status. */
+int info_run(struct nl *nl, nl_reader reader, void *data)
+{
+	return nl_run(nl, nl_request(nl, LBDR_CMD_INFO_GET), reader, data, "director");
+}
+
 static bool read_headline(const struct nlmsghdr *nlh, void *data)
 {
 	const struct request *req = data;
@@ -95,7 +101,6 @@ static bool read_service_drops(const struct nlmsghdr *nlh, void *data)
 int drops_list(struct nl *nl, const struct request *req)
 {
 	struct drops drops = { .as_json = req->json };
-	struct nl_answer answer;
 	struct nlmsghdr *nlh;
 	int status;
 
@@ -103,12 +108,9 @@ int drops_list(struct nl *nl, const struct request *req)
 	if (req->has_service) {
 		nlh = nl_request(nl, LBDR_CMD_SERVICE_GET);
 		nl_put_service(nlh, &req->service);
-		nl_ask(nl, nlh, read_service_drops, &drops, &answer);
-		status = nl_verdict(&answer, "service");
+		status = nl_run(nl, nlh, read_service_drops, &drops, "service");
 	} else {
-		nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_drops,
-		       &drops, &answer);
-		status = nl_verdict(&answer, "director");
+		status = info_run(nl, read_drops, &drops);
 	}
 	if (!status && req->json)
 		json_list_end(&drops.json);
@@ -157,14 +159,11 @@ static void print_states_json(const struct timeouts *timeouts, bool pretty)
 /* As text it is ipvsadm's line; all of them are in --info. */
 int timeouts_list(struct nl *nl, const struct request *req)
 {
-	struct nl_answer answer;
 	struct info info = { .version = NULL };
 	const __u32 *seconds;
 	int status;
 
-	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_info, &info,
-	       &answer);
-	status = nl_verdict(&answer, "director");
+	status = info_run(nl, read_info, &info);
 	if (status)
 		return status;
 	seconds = info.timeouts.seconds;
@@ -186,14 +185,6 @@ struct nlmsghdr *timeouts_message(struct nl *nl, const struct request *req)
 	return nlh;
 }
 
-int timeouts_set(struct nl *nl, const struct request *req)
-{
-	struct nl_answer answer;
-
-	nl_ask(nl, timeouts_message(nl, req), NULL, NULL, &answer);
-	return nl_verdict(&answer, "timeout");
-}
-
 struct nlmsghdr *entry_message(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_INFO_SET);
@@ -203,14 +194,6 @@ struct nlmsghdr *entry_message(struct nl *nl, const struct request *req)
 	for (i = 0; i < req->director.n_devices; i++)
 		mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, req->director.devices[i]);
 	return nlh;
-}
-
-int entry_set(struct nl *nl, const struct request *req)
-{
-	struct nl_answer answer;
-
-	nl_ask(nl, entry_message(nl, req), NULL, NULL, &answer);
-	return nl_verdict(&answer, "entry");
 }
 
 /*
@@ -295,7 +278,7 @@ static json_t *info_json(const struct info *info)
 			 "services", (json_int_t)info->services,
 			 "connections", (json_int_t)info->conns,
 			 "connections_max", (json_int_t)info->conn_max,
-			 "entry", entry_word(info->entry),
+			 "entry", choice_word(&entry_choice, info->entry),
 			 "devices", devices_json(info),
 			 "timeouts_s", timeouts_json(&info->timeouts));
 }
@@ -326,11 +309,7 @@ static bool print_info(const struct nlmsghdr *nlh, void *data)
 
 int info_list(struct nl *nl, const struct request *req)
 {
-	struct nl_answer answer;
-
-	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), print_info, (void *)req,
-	       &answer);
-	return nl_verdict(&answer, "director");
+	return info_run(nl, print_info, (void *)req);
 }
 
 struct schedulers {
@@ -361,13 +340,11 @@ static bool read_sched(const struct nlmsghdr *nlh, void *data)
 int schedulers_run(struct nl *nl, const struct request *req)
 {
 	struct schedulers schedulers = { .as_json = req->json };
-	struct nl_answer answer;
 	int status;
 
 	json_list_begin(&schedulers.json, req->pretty);
-	nl_ask(nl, nl_dump_request(nl, LBDR_CMD_SCHED_GET), read_sched,
-	       &schedulers, &answer);
-	status = nl_verdict(&answer, "scheduler");
+	status = nl_run(nl, nl_dump_request(nl, LBDR_CMD_SCHED_GET), read_sched,
+			&schedulers, "scheduler");
 	if (!status && req->json)
 		json_list_end(&schedulers.json);
 	return status;

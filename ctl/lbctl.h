@@ -80,28 +80,30 @@ int parse_vrf(const char *text, char *vrf);
 extern const char *const sched_flag_words[];
 extern const __u32 usual_timeouts[LBDR_A_TIMEOUT_MAX + 1];
 
+/* The words of an enumeration, by value; some may be NULL. */
+struct choice {
+	const char *what;	/* in messages */
+	const char *const *words;
+	size_t count;
+};
+
+#define CHOICE(what, table) { what, table##_names, ARRAY_SIZE(table##_names) }
+
+extern const struct choice refuse_choice, stray_choice, entry_choice, forward_choice,
+	tunnel_choice, tunnel_df_choice, state_choice, count_choice;
+
+int choice_parse(const struct choice *choice, const char *text, __u8 *value);
+const char *choice_word(const struct choice *choice, __u8 value);
+
 int parse_sched_flags(const char *text, const char *scheduler, __u32 *flags);
 int parse_mh_size(const char *text, const char *scheduler, __u32 *size);
-int parse_refuse(const char *text, __u8 *refuse);
-int parse_stray(const char *text, __u8 *stray);
-int parse_entry(const char *text, __u8 *entry);
-int parse_tunnel(const char *text, __u8 *type);
-int parse_tunnel_df(const char *text, __u8 *df);
 int parse_yes(const char *option, const char *text, bool *yes);
 int parse_state(const char *text, __u8 *state);
-int parse_count_by(const char *text, __u8 *by);
 int parse_timeouts(const char *text, struct timeouts *timeouts);
 int parse_set(const char *const *words, size_t count, bool ipvsadm,
 	      struct timeouts *timeouts);
 const char *sched_flag_text(const char *scheduler, size_t bit, char *text);
 const char *sched_flags_text(const struct service *service, char *text);
-const char *choice_word(__u8 choice, const char *const *words, size_t count);
-const char *refuse_word(__u8 refuse);
-const char *stray_word(__u8 stray);
-const char *entry_word(__u8 entry);
-const char *forward_word(__u8 forward);
-const char *tunnel_word(__u8 type);
-const char *tunnel_df_word(__u8 df);
 #define ENTRY_TEXT (16 + INGRESS_MAX * (IFNAMSIZ + 1))
 const char *entry_text(__u8 entry, const char *const *devices, int count,
 		       char *text);
@@ -150,10 +152,15 @@ void nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader, void *data,
 #define NL_MANY 128
 size_t nl_ask_many(struct nl *nl, struct nlmsghdr *messages, size_t size,
 		   struct nl_answer *answer);
-int nl_verdict(const struct nl_answer *answer, const char *object);
 int nl_listen(struct nl *nl);
 int nl_hear(struct nl *nl, nl_reader reader, void *data);
 int nl_fd(const struct nl *nl);
+
+/* verdict.c */
+int nl_verdict(const struct nl_answer *answer, const char *object);
+int nl_run(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader, void *data,
+	   const char *object);
+int message_run(struct nl *nl, const struct request *req);
 
 /* decode.c */
 bool decode_service(const struct nlmsghdr *nlh, struct service *service);
@@ -207,9 +214,7 @@ void json_row_end(struct json_list *list);
 void service_warn(const struct request *req, const struct service_key *key);
 int service_add(struct nl *nl, const struct request *req);
 int service_edit(struct nl *nl, const struct request *req);
-int service_del(struct nl *nl, const struct request *req);
 int service_zero(struct nl *nl, const struct request *req);
-int service_clear(struct nl *nl, const struct request *req);
 struct nlmsghdr *service_add_message(struct nl *nl, const struct request *req);
 struct nlmsghdr *service_edit_message(struct nl *nl, const struct request *req);
 struct nlmsghdr *service_del_message(struct nl *nl, const struct request *req);
@@ -217,8 +222,6 @@ struct nlmsghdr *service_clear_message(struct nl *nl, const struct request *req)
 struct nlmsghdr *server_add_message(struct nl *nl, const struct request *req);
 struct nlmsghdr *server_edit_message(struct nl *nl, const struct request *req);
 struct nlmsghdr *server_del_message(struct nl *nl, const struct request *req);
-int server_add(struct nl *nl, const struct request *req);
-int server_edit(struct nl *nl, const struct request *req);
 int server_del(struct nl *nl, const struct request *req);
 
 /* setting.c: the settings of a server */
@@ -348,8 +351,7 @@ int drops_list(struct nl *nl, const struct request *req);
 int timeouts_list(struct nl *nl, const struct request *req);
 struct nlmsghdr *timeouts_message(struct nl *nl, const struct request *req);
 struct nlmsghdr *entry_message(struct nl *nl, const struct request *req);
-int timeouts_set(struct nl *nl, const struct request *req);
-int entry_set(struct nl *nl, const struct request *req);
+int info_run(struct nl *nl, nl_reader reader, void *data);
 int info_list(struct nl *nl, const struct request *req);
 int schedulers_run(struct nl *nl, const struct request *req);
 void schedulers_name(struct nl *nl, FILE *out);

@@ -101,9 +101,9 @@ static void print_own_settings(const struct service *service)
 	if (service->mh_size && service->mh_size != MH_SIZE_DEFAULT)
 		printf(" mh-size %u", service->mh_size);
 	if (service->refuse != LBDR_REFUSE_ICMP)
-		printf(" refuse %s", refuse_word(service->refuse));
+		printf(" refuse %s", choice_word(&refuse_choice, service->refuse));
 	if (service->stray != LBDR_STRAY_PASS)
-		printf(" stray %s", stray_word(service->stray));
+		printf(" stray %s", choice_word(&stray_choice, service->stray));
 	if (service->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
 		printf(" expire-quiescent");
 	if (service->flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
@@ -228,7 +228,7 @@ json_t *server_json(const struct server *server)
 			   "port", server->at.port,
 			   "last_port", port_json(server->at.last_port,
 						  server->at.last_port),
-			   "forward", forward_word(server->forward),
+			   "forward", choice_word(&forward_choice, server->forward),
 			   "tunnel", tunnel_json(&server->tunnel));
 	settings_members(object, server);
 	rest = json_pack("{s:I, s:I, s:I, s:b, s:b, s:o, s:o, s:o}",
@@ -289,8 +289,8 @@ json_t *settings_json(const struct service *service)
 			 "mh_size", service->mh_size ?
 					json_integer(service->mh_size) :
 					json_null(),
-			 "refuse", refuse_word(service->refuse),
-			 "stray", stray_word(service->stray),
+			 "refuse", choice_word(&refuse_choice, service->refuse),
+			 "stray", choice_word(&stray_choice, service->stray),
 			 "one_packet", !!(service->flags &
 					  LBDR_SERVICE_FLAG_ONE_PACKET),
 			 "persistent_s", (json_int_t)service->persist,

@@ -236,7 +236,7 @@ static void print_director(const struct info *info, const struct drop *drops,
 	}
 	print_head(&entry_state, textfile);
 	for (i = LBDR_ENTRY_PREROUTING; i <= LBDR_ENTRY_INGRESS; i++)
-		print_state(&entry_state, "entry", entry_word(i),
+		print_state(&entry_state, "entry", choice_word(&entry_choice, i),
 			    i == info->entry);
 	print_head(&timeout_seconds, textfile);
 	for (i = 1; i <= LBDR_A_TIMEOUT_MAX; i++)
@@ -293,7 +293,7 @@ static void print_servers(const struct snapshot *shot, bool textfile)
 	for (server = shot->servers; server < end; server++) {
 		print_name(&server_info);
 		print_server(server);
-		print_label(",", "forward", forward_word(server->forward));
+		print_label(",", "forward", choice_word(&forward_choice, server->forward));
 		print_label(",", "tunnel", tunnel_text(&server->tunnel, text));
 		print_value(1);
 	}
@@ -365,15 +365,11 @@ static bool print_all(const struct nlmsghdr *nlh, void *data)
 int metrics_run(struct nl *nl, const struct request *req)
 {
 	struct gathering gathering = { .req = req };
-	struct nl_answer answer;
 	int status;
 
 	status = snapshot_take(nl, req, true, &gathering.shot);
-	if (!status) {
-		nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), print_all,
-		       &gathering, &answer);
-		status = nl_verdict(&answer, "director");
-	}
+	if (!status)
+		status = info_run(nl, print_all, &gathering);
 	free(gathering.drops);
 	snapshot_drop(&gathering.shot);
 	return status;

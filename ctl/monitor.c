@@ -168,7 +168,7 @@ static bool print_director(const struct nlmsghdr *nlh, const char *when,
 	if (req->json) {
 		print_json(when, event, NULL, NULL, NULL,
 			   json_pack("{s:s, s:o, s:o}",
-				     "entry", entry_word(info.entry),
+				     "entry", choice_word(&entry_choice, info.entry),
 				     "devices", devices_json(&info),
 				     "timeouts_s",
 				     timeouts_json(&info.timeouts)));

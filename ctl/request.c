@@ -131,9 +131,9 @@ static int read_settings(struct request *req)
 {
 	struct service_args *args = &req->settings;
 
-	if (args->refuse_text && parse_refuse(args->refuse_text, &args->refuse))
+	if (args->refuse_text && choice_parse(&refuse_choice, args->refuse_text, &args->refuse))
 		return -1;
-	if (args->stray_text && parse_stray(args->stray_text, &args->stray))
+	if (args->stray_text && choice_parse(&stray_choice, args->stray_text, &args->stray))
 		return -1;
 	if (args->persist_text && read_persistence(req))
 		return -1;
@@ -215,7 +215,7 @@ static int read_conns(struct request *req, bool chosen)
 	if (args->count && args->count_by_text)
 		return fault("--count and --count-by exclude each other");
 	if (args->count_by_text &&
-	    parse_count_by(args->count_by_text, &args->count_by))
+	    choice_parse(&count_choice, args->count_by_text, &args->count_by))
 		return -1;
 	if (args->kill &&
 	    (args->count || args->count_by_text || req->json ||
@@ -306,7 +306,7 @@ static int read_entry(struct request *req, const char *const *words,
 	if (!count)
 		return fault("an entry is required with %s: prerouting, input or ingress",
 			     req->verb->name);
-	if (parse_entry(words[0], &args->entry))
+	if (choice_parse(&entry_choice, words[0], &args->entry))
 		return -1;
 	if (args->entry != LBDR_ENTRY_INGRESS)
 		return count > 1 ? fault("unexpected argument '%s'", words[1]) :

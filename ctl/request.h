@@ -208,6 +208,7 @@ struct verb {
 	int (*run)(struct nl *nl, const struct request *req);
 	/* The request to the kernel, of verbs that files may consist of. */
 	struct nlmsghdr *(*message)(struct nl *nl, const struct request *req);
+	const char *object;	/* of the request, in errors */
 	const char *summary;
 	const char *details;
 	const char *example;

@@ -115,9 +115,9 @@ void save_options(FILE *out, const struct service *is,
 	if (ipvsadm)
 		return;
 	if (is->refuse != want->refuse)
-		fprintf(out, " --refuse %s", refuse_word(want->refuse));
+		fprintf(out, " --refuse %s", choice_word(&refuse_choice, want->refuse));
 	if (is->stray != want->stray)
-		fprintf(out, " --stray %s", stray_word(want->stray));
+		fprintf(out, " --stray %s", choice_word(&stray_choice, want->stray));
 	if (flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
 		fprintf(out, " --expire-quiescent %s",
 			want->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT ?

@@ -27,14 +27,6 @@ static struct nlmsghdr *server_request(struct nl *nl, const struct request *req,
 	return nlh;
 }
 
-static int verdict(struct nl *nl, struct nlmsghdr *nlh)
-{
-	struct nl_answer answer;
-
-	nl_ask(nl, nlh, NULL, NULL, &answer);
-	return nl_verdict(&answer, "server");
-}
-
 static struct nlmsghdr *settings_message(struct nl *nl, const struct request *req,
 					 __u8 command)
 {
@@ -52,19 +44,9 @@ struct nlmsghdr *server_add_message(struct nl *nl, const struct request *req)
 	return settings_message(nl, req, LBDR_CMD_SERVER_NEW);
 }
 
-int server_add(struct nl *nl, const struct request *req)
-{
-	return verdict(nl, server_add_message(nl, req));
-}
-
 struct nlmsghdr *server_edit_message(struct nl *nl, const struct request *req)
 {
 	return settings_message(nl, req, LBDR_CMD_SERVER_SET);
-}
-
-int server_edit(struct nl *nl, const struct request *req)
-{
-	return verdict(nl, server_edit_message(nl, req));
 }
 
 struct nlmsghdr *server_del_message(struct nl *nl, const struct request *req)
@@ -143,12 +125,13 @@ static int wait_drained(struct nl *nl, const struct request *req)
 			break;
 		nanosleep(&look, NULL);
 	}
-	return verdict(nl, server_request(nl, req, LBDR_CMD_SERVER_DEL));
+	return nl_run(nl, server_request(nl, req, LBDR_CMD_SERVER_DEL), NULL, NULL,
+		      "server");
 }
 
 int server_del(struct nl *nl, const struct request *req)
 {
-	int status = verdict(nl, server_del_message(nl, req));
+	int status = message_run(nl, req);
 
 	return status || !req->real.drain_s ? status : wait_drained(nl, req);
 }

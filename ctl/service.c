@@ -174,14 +174,6 @@ static struct nlmsghdr *change_message(struct nl *nl, const struct request *req,
 	return nlh;
 }
 
-static int change(struct nl *nl, struct nlmsghdr *nlh)
-{
-	struct nl_answer answer;
-
-	nl_ask(nl, nlh, NULL, NULL, &answer);
-	return nl_verdict(&answer, "service");
-}
-
 struct nlmsghdr *service_del_message(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = change_message(nl, req, LBDR_CMD_SERVICE_DEL);
@@ -191,14 +183,10 @@ struct nlmsghdr *service_del_message(struct nl *nl, const struct request *req)
 	return nlh;
 }
 
-int service_del(struct nl *nl, const struct request *req)
-{
-	return change(nl, service_del_message(nl, req));
-}
-
 int service_zero(struct nl *nl, const struct request *req)
 {
-	return change(nl, change_message(nl, req, LBDR_CMD_ZERO));
+	return nl_run(nl, change_message(nl, req, LBDR_CMD_ZERO), NULL, NULL,
+		      "service");
 }
 
 struct nlmsghdr *service_clear_message(struct nl *nl, const struct request *req)
@@ -208,9 +196,4 @@ struct nlmsghdr *service_clear_message(struct nl *nl, const struct request *req)
 	if (req->all_namespaces)
 		mnl_attr_put(nlh, LBDR_A_SERVICE_ALL_NAMESPACES, 0, NULL);
 	return nlh;
-}
-
-int service_clear(struct nl *nl, const struct request *req)
-{
-	return change(nl, service_clear_message(nl, req));
 }

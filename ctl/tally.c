@@ -226,7 +226,6 @@ static bool read_count(const struct nlmsghdr *nlh, void *data)
 int tally_count(struct nl *nl, const struct request *req)
 {
 	struct count count = { .resized = true };
-	struct nl_answer answer;
 	struct json_list list;
 	struct nlmsghdr *nlh;
 	int tries = TRIES;
@@ -235,8 +234,7 @@ int tally_count(struct nl *nl, const struct request *req)
 	while (!status && count.resized && tries--) {
 		nlh = nl_request(nl, LBDR_CMD_CONN_COUNT);
 		conns_filter(nlh, req);
-		nl_ask(nl, nlh, read_count, &count, &answer);
-		status = nl_verdict(&answer, "connection");
+		status = nl_run(nl, nlh, read_count, &count, "connection");
 	}
 	if (status)
 		return status;

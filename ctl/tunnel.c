@@ -43,7 +43,10 @@ static int read_type(const char *text, struct tunnel *tunnel)
 	char word[8];
 
 	snprintf(word, sizeof(word), "%.*s", (int)length, text);
-	if (length >= sizeof(word) || parse_tunnel(word, &tunnel->type))
+	/* Direct routing, as in JSON and messages. */
+	if (!strcmp(word, "dr"))
+		strcpy(word, choice_word(&tunnel_choice, LBDR_TUNNEL_NONE));
+	if (length >= sizeof(word) || choice_parse(&tunnel_choice, word, &tunnel->type))
 		return fault("invalid tunnel '%s': must be ipip, gre, gue:PORT, or none",
 			     text);
 	if (!text[length])
@@ -64,7 +67,7 @@ static int read_letters(struct tunnel_args *args, bool letters)
 	if (!args->ipip)
 		return 0;
 	tunnel->type = LBDR_TUNNEL_IPIP;
-	if (args->type_text && (parse_tunnel(args->type_text, &tunnel->type) ||
+	if (args->type_text && (choice_parse(&tunnel_choice, args->type_text, &tunnel->type) ||
 				tunnel->type == LBDR_TUNNEL_NONE))
 		return fault("invalid tunnel type '%s': must be ipip, gre or gue",
 			     args->type_text);
@@ -140,7 +143,7 @@ static int read_options(struct tunnel_args *args)
 		return fault("invalid tunnel TTL '%s': must be copy, or 1 to 255",
 			     args->ttl_text);
 	tunnel->ttl = ttl;
-	if (args->df_text && parse_tunnel_df(args->df_text, &tunnel->df))
+	if (args->df_text && choice_parse(&tunnel_df_choice, args->df_text, &tunnel->df))
 		return -1;
 	return read_source(args);
 }
@@ -149,7 +152,7 @@ static int read_options(struct tunnel_args *args)
 static int check_type(const struct tunnel_args *args, bool whole)
 {
 	const struct tunnel *tunnel = &args->tunnel;
-	const char *word = tunnel_word(tunnel->type);
+	const char *word = choice_word(&tunnel_choice, tunnel->type);
 	bool other = args->ttl_text || args->df_text || args->source_text ||
 		     args->source_prefix_text;
 	bool csum = args->csum || args->no_csum;
@@ -345,7 +348,7 @@ static void save_own(FILE *out, const struct tunnel *is, const struct tunnel *wa
 	else if (want->ttl != is->ttl)
 		fputs(" --tun-ttl copy", out);
 	if (want->df != is->df)
-		fprintf(out, " --tun-df %s", tunnel_df_word(want->df));
+		fprintf(out, " --tun-df %s", choice_word(&tunnel_df_choice, want->df));
 	if (strcmp(source_text(is, before), source_text(want, text)))
 		fprintf(out, " --tun-source%s %s", strchr(text, '/') ? "-prefix" : "",
 			text);
@@ -365,7 +368,7 @@ void tunnel_save(FILE *out, const struct tunnel *is, const struct tunnel *tunnel
 
 	if (tunnel->type == LBDR_TUNNEL_NONE)
 		return;
-	fprintf(out, " --tun-type %s", tunnel_word(tunnel->type));
+	fprintf(out, " --tun-type %s", choice_word(&tunnel_choice, tunnel->type));
 	if (tunnel->type == LBDR_TUNNEL_GUE)
 		fprintf(out, " --tun-port %u", tunnel->port);
 	if (has_checksum(tunnel))
@@ -407,10 +410,10 @@ void tunnel_change(FILE *out, const struct tunnel *is, const struct tunnel *want
 const char *tunnel_text(const struct tunnel *tunnel, char *text)
 {
 	if (tunnel->type == LBDR_TUNNEL_GUE)
-		snprintf(text, TUNNEL_TEXT, "%s:%u", tunnel_word(tunnel->type),
+		snprintf(text, TUNNEL_TEXT, "%s:%u", choice_word(&tunnel_choice, tunnel->type),
 			 tunnel->port);
 	else
-		snprintf(text, TUNNEL_TEXT, "%s", tunnel_word(tunnel->type));
+		snprintf(text, TUNNEL_TEXT, "%s", choice_word(&tunnel_choice, tunnel->type));
 	return text;
 }
 
@@ -450,7 +453,7 @@ void tunnel_print(const struct tunnel *tunnel)
 	if (tunnel->ttl)
 		printf(" ttl %u", tunnel->ttl);
 	if (tunnel->df)
-		printf(" df %s", tunnel_df_word(tunnel->df));
+		printf(" df %s", choice_word(&tunnel_df_choice, tunnel->df));
 	if (tunnel->source.family)
 		printf(" source %s", source_text(tunnel, text));
 }
@@ -469,11 +472,11 @@ json_t *tunnel_json(const struct tunnel *tunnel)
 	if (tunnel->type == LBDR_TUNNEL_NONE)
 		return json_null();
 	return json_pack("{s:s, s:o, s:b, s:o, s:s, s:s?, s:o}",
-			 "type", tunnel_word(tunnel->type),
+			 "type", choice_word(&tunnel_choice, tunnel->type),
 			 "port", port_json(tunnel->port, tunnel->port),
 			 "checksum", !!(tunnel->flags & LBDR_TUNNEL_FLAG_CSUM),
 			 "ttl", tunnel->ttl ? json_integer(tunnel->ttl) : json_null(),
-			 "df", tunnel_df_word(tunnel->df),
+			 "df", choice_word(&tunnel_df_choice, tunnel->df),
 			 "source", source ? address_text(&tunnel->source, text) : NULL,
 			 "source_prefix",
 			 source ? json_integer(tunnel->source_prefix) : json_null());

@@ -188,99 +188,55 @@ int parse_mh_size(const char *text, const char *scheduler, __u32 *size)
 	return 0;
 }
 
+const struct choice refuse_choice = CHOICE("refusal", refuse);
+const struct choice stray_choice = CHOICE("action", stray);
+const struct choice entry_choice = CHOICE("entry", entry);
+const struct choice forward_choice = CHOICE("method", forward);
+const struct choice tunnel_choice = CHOICE("tunnel", tunnel);
+const struct choice tunnel_df_choice = CHOICE("--tun-df", tunnel_df);
+
+/* From 1 on: 0 is no state. */
+const struct choice state_choice = { "state", conn_state_names, STATES };
+
+static const char *const count_by_names[] = {
+	[COUNT_BY_SERVICE] = "service",
+	[COUNT_BY_SERVER] = "server",
+	[COUNT_BY_STATE] = "state",
+};
+
+const struct choice count_choice = CHOICE("key", count_by);
+
 /* "invalid WHAT 'TEXT': must be A, B or C" */
-static int parse_choice(const char *what, const char *text,
-			const char *const *words, size_t count, __u8 *choice)
+int choice_parse(const struct choice *choice, const char *text, __u8 *value)
 {
 	char list[128];
 	size_t used = 0;
 	size_t i;
 
-	for (i = 0; i < count; i++) {
-		if (!strcmp(text, words[i])) {
-			*choice = i;
+	for (i = 0; i < choice->count; i++) {
+		if (!strcmp(text, choice->words[i])) {
+			*value = i;
 			return 0;
 		}
 		used += snprintf(list + used, sizeof(list) - used, "%s%s",
-				 !i ? "" : i + 1 < count ? ", " : " or ",
-				 words[i]);
+				 !i ? "" : i + 1 < choice->count ? ", " : " or ",
+				 choice->words[i]);
 	}
-	return fault("invalid %s '%s': must be %s", what, text, list);
+	return fault("invalid %s '%s': must be %s", choice->what, text, list);
 }
 
-/* The word of a value, of a table without gaps except NULL. */
-const char *choice_word(__u8 choice, const char *const *words, size_t count)
+/* The word of a value; newer modules may have more. */
+const char *choice_word(const struct choice *choice, __u8 value)
 {
-	return choice < count && words[choice] ? words[choice] : "unknown";
-}
-
-int parse_refuse(const char *text, __u8 *refuse)
-{
-	return parse_choice("refusal", text, refuse_names,
-			    ARRAY_SIZE(refuse_names), refuse);
-}
-
-const char *refuse_word(__u8 refuse)
-{
-	return choice_word(refuse, refuse_names, ARRAY_SIZE(refuse_names));
-}
-
-int parse_stray(const char *text, __u8 *stray)
-{
-	return parse_choice("action", text, stray_names,
-			    ARRAY_SIZE(stray_names), stray);
-}
-
-const char *stray_word(__u8 stray)
-{
-	return choice_word(stray, stray_names, ARRAY_SIZE(stray_names));
-}
-
-int parse_entry(const char *text, __u8 *entry)
-{
-	return parse_choice("entry", text, entry_names,
-			    ARRAY_SIZE(entry_names), entry);
-}
-
-const char *entry_word(__u8 entry)
-{
-	return choice_word(entry, entry_names, ARRAY_SIZE(entry_names));
-}
-
-const char *forward_word(__u8 forward)
-{
-	return choice_word(forward, forward_names, ARRAY_SIZE(forward_names));
-}
-
-int parse_tunnel(const char *text, __u8 *type)
-{
-	if (!strcmp(text, "dr"))
-		text = tunnel_names[LBDR_TUNNEL_NONE];
-	return parse_choice("tunnel", text, tunnel_names,
-			    ARRAY_SIZE(tunnel_names), type);
-}
-
-const char *tunnel_word(__u8 type)
-{
-	return choice_word(type, tunnel_names, ARRAY_SIZE(tunnel_names));
-}
-
-int parse_tunnel_df(const char *text, __u8 *df)
-{
-	return parse_choice("--tun-df", text, tunnel_df_names,
-			    ARRAY_SIZE(tunnel_df_names), df);
-}
-
-const char *tunnel_df_word(__u8 df)
-{
-	return choice_word(df, tunnel_df_names, ARRAY_SIZE(tunnel_df_names));
+	return value < choice->count && choice->words[value] ?
+		       choice->words[value] : "unknown";
 }
 
 /* As set-entry reads it: the entry, and for ingress its devices. */
 const char *entry_text(__u8 entry, const char *const *devices, int count,
 		       char *text)
 {
-	int used = snprintf(text, ENTRY_TEXT, "%s", entry_word(entry));
+	int used = snprintf(text, ENTRY_TEXT, "%s", choice_word(&entry_choice, entry));
 	int i;
 
 	for (i = 0; i < count; i++)
@@ -299,20 +255,7 @@ int parse_yes(const char *option, const char *text, bool *yes)
 
 const char *state_word(__u8 state)
 {
-	/* Without a state there is no word. */
-	return state ? choice_word(state, conn_state_names, STATES) : "unknown";
-}
-
-static const char *const count_words[] = {
-	[COUNT_BY_SERVICE] = "service",
-	[COUNT_BY_SERVER] = "server",
-	[COUNT_BY_STATE] = "state",
-};
-
-int parse_count_by(const char *text, __u8 *by)
-{
-	return parse_choice("key", text, count_words, ARRAY_SIZE(count_words),
-			    by);
+	return state ? choice_word(&state_choice, state) : "unknown";
 }
 
 /* In capitals too, as connections are listed. */
