@@ -73,6 +73,7 @@ int parse_vrf(const char *text, char *vrf);
 
 /* words.c: parsers return as those of parse.c do. */
 #define MH_SIZE_DEFAULT 65537
+#define SCHEDULER_DEFAULT "wlc"
 #define FLAGS_TEXT 80
 #define MASK_TEXT 16
 #define TIMEOUTS_TEXT 320
@@ -97,7 +98,6 @@ const char *choice_word(const struct choice *choice, __u8 value);
 
 int parse_sched_flags(const char *text, const char *scheduler, __u32 *flags);
 int parse_mh_size(const char *text, const char *scheduler, __u32 *size);
-int parse_yes(const char *option, const char *text, bool *yes);
 int parse_state(const char *text, __u8 *state);
 int parse_timeouts(const char *text, struct timeouts *timeouts);
 int parse_set(const char *const *words, size_t count, bool ipvsadm,
@@ -228,7 +228,6 @@ int server_del(struct nl *nl, const struct request *req);
 int settings_read(struct server_args *args);
 void settings_put(struct nlmsghdr *nlh, const struct server_args *args,
 		  bool all, bool adds);
-void settings_want(struct server *server, const struct server_args *args);
 bool settings_decode(const struct nlattr **attrs, struct server *server);
 bool settings_equal(const struct server *a, const struct server *b);
 void settings_save(FILE *out, const struct server *is, const struct server *want);

@@ -29,7 +29,7 @@ static const char *forward_name(__u8 forward)
 
 bool service_masked(const struct service *service)
 {
-	return service->prefix != (service->key.at.family == AF_INET ? 32 : 128);
+	return service->prefix != family_bits(service->key.at.family);
 }
 
 static void print_title(const struct request *req)

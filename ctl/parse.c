@@ -391,7 +391,7 @@ int parse_client(const char *text, struct endpoint *client, __u8 *prefix)
 	if (copy_parts("client", text, copy) ||
 	    parse_parts("client", copy, AF_UNSPEC, client, &length, &port))
 		return -1;
-	bits = client->family == AF_INET ? 32 : 128;
+	bits = family_bits(client->family);
 	*prefix = bits;
 	if (length) {
 		if (parse_number("prefix length", length, 0, bits, &number))
@@ -430,7 +430,7 @@ int parse_mac(const char *text, __u8 *mac)
  */
 int parse_netmask(const char *text, int family, __u8 *prefix)
 {
-	__u32 bits = family == AF_INET ? 32 : 128;
+	__u32 bits = family_bits(family);
 	struct in_addr mask;
 	__u32 number;
 

@@ -99,20 +99,20 @@ static int read_server(struct request *req)
 	return tunnel_check(tun, &req->server);
 }
 
-static int read_scheduling(struct request *req)
+static int read_scheduling(struct service_args *args)
 {
-	struct service_args *args = &req->settings;
+	struct service *want = &args->want;
 
 	if (args->scheduler && parse_scheduler(args->scheduler))
 		return -1;
+	strcpy(want->scheduler, args->scheduler ? args->scheduler : SCHEDULER_DEFAULT);
 	if (args->flags_text &&
-	    parse_sched_flags(args->flags_text, args->scheduler,
-			      &args->sched_flags))
+	    parse_sched_flags(args->flags_text, args->scheduler, &want->sched_flags))
 		return -1;
-	if (args->mh_size_text &&
-	    parse_mh_size(args->mh_size_text, args->scheduler, &args->mh_size))
-		return -1;
-	return 0;
+	if (!strcmp(want->scheduler, "mh"))
+		want->mh_size = MH_SIZE_DEFAULT;
+	return args->mh_size_text ? parse_mh_size(args->mh_size_text, args->scheduler,
+						  &want->mh_size) : 0;
 }
 
 /* ipvsadm's manual says 300, and it does 360. */
@@ -120,41 +120,64 @@ static int read_persistence(struct request *req)
 {
 	struct service_args *args = &req->settings;
 
-	args->persist = req->letters ? 360 : 300;
-	if (!strcmp(args->persist_text, PERSIST_USUAL))
+	args->want.prefix = family_bits(req->service.at.family);
+	if (args->persist_text)
+		args->want.persist = req->letters ? 360 : 300;
+	if (args->persist_text && strcmp(args->persist_text, PERSIST_USUAL) &&
+	    parse_number("persistence", args->persist_text, 0, LBDR_TIMEOUT_MAX,
+			 &args->want.persist))
+		return -1;
+	return args->netmask_text ? parse_netmask(args->netmask_text,
+						  req->service.at.family,
+						  &args->want.prefix) : 0;
+}
+
+/* ipvsadm's letters always set -o, or reset it. */
+static int read_one_packet(struct service_args *args, bool letters)
+{
+	if (args->one_packet && args->no_one_packet)
+		return fault("--ops and --no-ops exclude each other");
+	if (args->one_packet)
+		args->want.flags |= LBDR_SERVICE_FLAG_ONE_PACKET;
+	if (args->one_packet || args->no_one_packet || letters)
+		args->flags_given |= LBDR_SERVICE_FLAG_ONE_PACKET;
+	return 0;
+}
+
+static int read_flag(struct service_args *args, const char *option, const char *text,
+		     __u32 flag)
+{
+	if (!text)
 		return 0;
-	return parse_number("persistence", args->persist_text, 0,
-			    LBDR_TIMEOUT_MAX, &args->persist);
+	args->flags_given |= flag;
+	if (!strcmp(text, "yes"))
+		args->want.flags |= flag;
+	else if (strcmp(text, "no"))
+		return fault("invalid value '%s' of %s: must be yes or no", text, option);
+	return 0;
 }
 
 static int read_settings(struct request *req)
 {
 	struct service_args *args = &req->settings;
+	struct service *want = &args->want;
 
-	if (args->refuse_text && choice_parse(&refuse_choice, args->refuse_text, &args->refuse))
+	if (args->refuse_text &&
+	    choice_parse(&refuse_choice, args->refuse_text, &want->refuse))
 		return -1;
-	if (args->stray_text && choice_parse(&stray_choice, args->stray_text, &args->stray))
+	if (args->stray_text &&
+	    choice_parse(&stray_choice, args->stray_text, &want->stray))
 		return -1;
-	if (args->persist_text && read_persistence(req))
-		return -1;
-	if (args->netmask_text &&
-	    parse_netmask(args->netmask_text, req->service.at.family,
-			  &args->prefix))
-		return -1;
-	if (args->quiescent_text &&
-	    parse_yes("--expire-quiescent", args->quiescent_text,
-		      &args->expire_quiescent))
-		return -1;
-	if (args->tunneled_text &&
-	    parse_yes("--accept-tunneled", args->tunneled_text,
-		      &args->accept_tunneled))
+	if (read_persistence(req) ||
+	    read_flag(args, "--expire-quiescent", args->quiescent_text,
+		      LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT) ||
+	    read_flag(args, "--accept-tunneled", args->tunneled_text,
+		      LBDR_SERVICE_FLAG_ACCEPT_TUNNELED))
 		return -1;
 	if (args->timeouts_text &&
-	    parse_timeouts(args->timeouts_text, &req->director.timeouts))
+	    parse_timeouts(args->timeouts_text, &want->timeouts))
 		return -1;
-	if (args->one_packet && args->no_one_packet)
-		return fault("--ops and --no-ops exclude each other");
-	return 0;
+	return read_one_packet(args, req->letters);
 }
 
 static int read_drain(struct request *req)
@@ -282,7 +305,7 @@ static int read_flow(struct request *req)
 	if (req->conns.client.family != at->family)
 		return fault("invalid client '%s': must be IPv%d, as the destination",
 			     req->conns.client_text, at->family == AF_INET ? 4 : 6);
-	if (req->conns.client_prefix != (at->family == AF_INET ? 32 : 128))
+	if (req->conns.client_prefix != family_bits(at->family))
 		return fault("invalid client '%s': must be one address",
 			     req->conns.client_text);
 	if (req->packet.mark_text) {
@@ -396,7 +419,7 @@ static int check_together(const struct request *req)
 int request_read(struct request *req, const char *const *words, size_t count)
 {
 	if (read_words(req, words, count) || request_service(req) ||
-	    read_server(req) || read_scheduling(req) || read_settings(req) ||
+	    read_server(req) || read_scheduling(&req->settings) || read_settings(req) ||
 	    settings_read(&req->real) || read_filter(req) || read_interval(req) ||
 	    read_drain(req) || read_hold(req) ||
 	    read_flow(req) || read_numeric(req))

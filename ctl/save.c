@@ -135,7 +135,7 @@ void save_service(FILE *out, const struct service *service, const char *text,
 {
 	const struct service usual = {
 		.refuse = LBDR_REFUSE_ICMP, .stray = LBDR_STRAY_PASS,
-		.prefix = service->key.at.family == AF_INET ? 32 : 128,
+		.prefix = family_bits(service->key.at.family),
 	};
 
 	fprintf(out, "-A %s", text);

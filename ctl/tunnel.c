@@ -16,11 +16,6 @@
 /* What --tun-source takes for the default. */
 #define SOURCE_ROUTE "route"
 
-static unsigned int bits_of(int family)
-{
-	return family == AF_INET ? 32 : 128;
-}
-
 static bool has_checksum(const struct tunnel *tunnel)
 {
 	return tunnel->type == LBDR_TUNNEL_GRE || tunnel->type == LBDR_TUNNEL_GUE;
@@ -113,7 +108,7 @@ static int read_source(struct tunnel_args *args)
 	if (!read_address(copy, source))
 		return fault("invalid tunnel source '%s': neither an IPv4 nor an IPv6 address",
 			     text);
-	tunnel->source_prefix = bits_of(source->family);
+	tunnel->source_prefix = family_bits(source->family);
 	if (args->source_text)
 		return 0;
 	if (parse_number("prefix length", length + 1, 1, tunnel->source_prefix, &prefix))
@@ -222,7 +217,7 @@ static void put_source(struct nlmsghdr *nlh, const struct tunnel *tunnel,
 		       tunnel->source.family ? &tunnel->source : &none);
 	mnl_attr_put_u8(nlh, LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX,
 			tunnel->source_prefix ? tunnel->source_prefix :
-						bits_of(server->family));
+						family_bits(server->family));
 }
 
 /**
@@ -283,7 +278,7 @@ bool tunnel_decode(const struct nlattr **attrs, struct server *server)
 	const struct nlattr *flags = attrs[LBDR_A_SERVER_TUNNEL_FLAGS];
 	const struct nlattr *source = attrs[LBDR_A_SERVER_TUNNEL_SOURCE];
 	struct tunnel *tunnel = &server->tunnel;
-	size_t size = bits_of(server->at.family) / 8;
+	size_t size = family_bits(server->at.family) / 8;
 
 	memset(tunnel, 0, sizeof(*tunnel));
 	tunnel->type = read_u8(attrs[LBDR_A_SERVER_TUNNEL]);
@@ -332,7 +327,7 @@ static const char *source_text(const struct tunnel *tunnel, char *text)
 		return strcpy(text, SOURCE_ROUTE);
 	address_text(&tunnel->source, text);
 	used = strlen(text);
-	if (tunnel->source_prefix != bits_of(tunnel->source.family))
+	if (tunnel->source_prefix != family_bits(tunnel->source.family))
 		snprintf(text + used, ENDPOINT_TEXT - used, "/%u", tunnel->source_prefix);
 	return text;
 }

@@ -245,14 +245,6 @@ const char *entry_text(__u8 entry, const char *const *devices, int count,
 	return text;
 }
 
-int parse_yes(const char *option, const char *text, bool *yes)
-{
-	*yes = !strcmp(text, "yes");
-	if (!*yes && strcmp(text, "no"))
-		return fault("invalid value '%s' of %s: must be yes or no", text, option);
-	return 0;
-}
-
 const char *state_word(__u8 state)
 {
 	return state ? choice_word(&state_choice, state) : "unknown";
