@@ -295,7 +295,6 @@ int restore_read(struct nl *nl, struct file *file, const struct request *how,
 		 struct batch *batch);
 int restore_file(struct nl *nl, struct file *file, const struct request *how);
 int restore_run(struct nl *nl, const struct request *req);
-int check_run(struct nl *nl, const struct request *req);
 bool file_is_empty(const struct file *file, const struct request *how);
 int apply_run(struct nl *nl, const struct request *req);
 

@@ -28,6 +28,9 @@
 	{ .letter = (_letter), .name = (_name), .argument = (_argument), \
 	  .verbs = (_verbs), .refusal = (_why) }
 
+#define NO_SYNC(_name) \
+	REFUSED('\0', _name, NULL, EVERY_VERB, "lbdr does not synchronise directors")
+
 static const struct option options[] = {
 	{ .letter = 't', .name = "tcp-service", .argument = "HOST:PORT",
 	  .verbs = PACKET_VERBS, TO(tcp_text),
@@ -255,24 +258,15 @@ static const struct option options[] = {
 		"the director cannot know whether the server accepts it"),
 	REFUSED('\0', "pe", NULL, EVERY_VERB,
 		"lbdr has no persistence engines"),
-	REFUSED('\0', "start-daemon", NULL, EVERY_VERB,
-		"lbdr does not synchronise directors"),
-	REFUSED('\0', "stop-daemon", NULL, EVERY_VERB,
-		"lbdr does not synchronise directors"),
-	REFUSED('\0', "daemon", NULL, EVERY_VERB,
-		"lbdr does not synchronise directors"),
-	REFUSED('\0', "syncid", NULL, EVERY_VERB,
-		"lbdr does not synchronise directors"),
-	REFUSED('\0', "sync-maxlen", NULL, EVERY_VERB,
-		"lbdr does not synchronise directors"),
-	REFUSED('\0', "mcast-interface", NULL, EVERY_VERB,
-		"lbdr does not synchronise directors"),
-	REFUSED('\0', "mcast-group", NULL, EVERY_VERB,
-		"lbdr does not synchronise directors"),
-	REFUSED('\0', "mcast-port", NULL, EVERY_VERB,
-		"lbdr does not synchronise directors"),
-	REFUSED('\0', "mcast-ttl", NULL, EVERY_VERB,
-		"lbdr does not synchronise directors"),
+	NO_SYNC("start-daemon"),
+	NO_SYNC("stop-daemon"),
+	NO_SYNC("daemon"),
+	NO_SYNC("syncid"),
+	NO_SYNC("sync-maxlen"),
+	NO_SYNC("mcast-interface"),
+	NO_SYNC("mcast-group"),
+	NO_SYNC("mcast-port"),
+	NO_SYNC("mcast-ttl"),
 };
 
 /* The next row for a token after @row, the first one when that is NULL. */

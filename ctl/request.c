@@ -99,6 +99,15 @@ static int read_server(struct request *req)
 	return tunnel_check(tun, &req->server);
 }
 
+/* A number is unchanged without a text, or for the text @usual. */
+static int read_number(const char *what, const char *text, const char *usual, __u32 min,
+		       __u32 max, __u32 *number)
+{
+	if (!text || (usual && !strcmp(text, usual)))
+		return 0;
+	return parse_number(what, text, min, max, number);
+}
+
 static int read_scheduling(struct service_args *args)
 {
 	struct service *want = &args->want;
@@ -123,9 +132,8 @@ static int read_persistence(struct request *req)
 	args->want.prefix = family_bits(req->service.at.family);
 	if (args->persist_text)
 		args->want.persist = req->letters ? 360 : 300;
-	if (args->persist_text && strcmp(args->persist_text, PERSIST_USUAL) &&
-	    parse_number("persistence", args->persist_text, 0, LBDR_TIMEOUT_MAX,
-			 &args->want.persist))
+	if (read_number("persistence", args->persist_text, PERSIST_USUAL, 0,
+			LBDR_TIMEOUT_MAX, &args->want.persist))
 		return -1;
 	return args->netmask_text ? parse_netmask(args->netmask_text,
 						  req->service.at.family,
@@ -180,53 +188,28 @@ static int read_settings(struct request *req)
 	return read_one_packet(args, req->letters);
 }
 
-static int read_drain(struct request *req)
+static int read_times(struct request *req)
 {
-	struct server_args *args = &req->real;
+	struct conns_args *conns = &req->conns;
 
-	if (!args->drain_text || !strcmp(args->drain_text, DRAIN_ENDLESS))
-		return 0;
-	return parse_number("time to drain", args->drain_text, 1,
-			    LBDR_TIMEOUT_MAX, &args->drain_s);
-}
-
-static int read_interval(struct request *req)
-{
-	req->list.interval = 1;
-	if (!req->list.interval_text)
-		return 0;
-	return parse_number("interval", req->list.interval_text, 1, 3600,
-			    &req->list.interval);
-}
-
-static int read_hold(struct request *req)
-{
-	if (!req->hold_text)
-		return 0;
-	if (req->real.drain_text)
+	if (req->hold_text && req->real.drain_text)
 		return fault("--drain and --hold exclude each other");
-	req->hold = HOLD_SECONDS;
-	if (!strcmp(req->hold_text, HOLD_USUAL))
-		return 0;
-	return parse_number("hold time", req->hold_text, 1, LBDR_TIMEOUT_MAX,
-			    &req->hold);
-}
-
-static int read_idle(struct request *req)
-{
-	struct conns_args *args = &req->conns;
-
-	if (args->idle_text &&
-	    parse_number("idle time", args->idle_text, 0, LBDR_TIMEOUT_MAX,
-			 &args->idle))
+	req->list.interval = 1;
+	req->hold = req->hold_text ? HOLD_SECONDS : 0;
+	if (read_number("interval", req->list.interval_text, NULL, 1, 3600,
+			&req->list.interval) ||
+	    read_number("time to drain", req->real.drain_text, DRAIN_ENDLESS, 1,
+			LBDR_TIMEOUT_MAX, &req->real.drain_s) ||
+	    read_number("hold time", req->hold_text, HOLD_USUAL, 1,
+			LBDR_TIMEOUT_MAX, &req->hold) ||
+	    read_number("idle time", conns->idle_text, NULL, 0, LBDR_TIMEOUT_MAX,
+			&conns->idle) ||
+	    read_number("recent time", conns->recent_text, NULL, 0, LBDR_TIMEOUT_MAX,
+			&conns->recent))
 		return -1;
-	if (args->recent_text &&
-	    parse_number("recent time", args->recent_text, 0, LBDR_TIMEOUT_MAX,
-			 &args->recent))
-		return -1;
-	if (args->idle_text && args->recent_text && args->idle > args->recent)
+	if (conns->idle_text && conns->recent_text && conns->idle > conns->recent)
 		return fault("--idle %u and --recent %u exclude each other",
-			     args->idle, args->recent);
+			     conns->idle, conns->recent);
 	return 0;
 }
 
@@ -264,8 +247,6 @@ static int read_filter(struct request *req)
 	    parse_client(args->client_text, &args->client, &args->client_prefix))
 		return -1;
 	if (args->state_text && parse_state(args->state_text, &args->state))
-		return -1;
-	if (read_idle(req))
 		return -1;
 	if (!deletes && !conns && !req->list.connections) {
 		if (chosen && req->verb == &verbs[VERB_LIST])
@@ -420,8 +401,7 @@ int request_read(struct request *req, const char *const *words, size_t count)
 {
 	if (read_words(req, words, count) || request_service(req) ||
 	    read_server(req) || read_scheduling(&req->settings) || read_settings(req) ||
-	    settings_read(&req->real) || read_filter(req) || read_interval(req) ||
-	    read_drain(req) || read_hold(req) ||
+	    settings_read(&req->real) || read_times(req) || read_filter(req) ||
 	    read_flow(req) || read_numeric(req))
 		return -1;
 	if (req->netns && parse_netns(req->netns))

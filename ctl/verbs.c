@@ -238,7 +238,7 @@ const struct verb verbs[VERBS] = {
 		.name = "check",
 		.needs = TAKES_WORD,
 		.words = "[FILE]",
-		.run = check_run,
+		.run = restore_run,
 		.summary = "check a file without changing anything",
 		.details =
 		"The file is checked as for apply: syntax by lbctl, then all commands by the\n"
