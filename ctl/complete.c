@@ -130,21 +130,6 @@ static bool read_sched(const struct nlmsghdr *nlh, void *data)
 	return true;
 }
 
-/* The option that names services such as this one. */
-static const char *key_option(const struct service_key *key)
-{
-	if (key->fwmark)
-		return "fwmark-service";
-	switch (key->protocol) {
-	case IPPROTO_TCP:
-		return "tcp-service";
-	case IPPROTO_UDP:
-		return "udp-service";
-	default:
-		return "sctp-service";
-	}
-}
-
 static const char *key_text(const struct service_key *key, char *text)
 {
 	if (key->fwmark)
@@ -157,10 +142,8 @@ static const char *key_text(const struct service_key *key, char *text)
 /* True when the line names this service, or none at all. */
 static bool is_meant(const struct request *req, const struct service_key *key)
 {
-	const char *given = key->fwmark ? req->mark_text :
-			    key->protocol == IPPROTO_TCP ? req->tcp_text :
-			    key->protocol == IPPROTO_UDP ? req->udp_text :
-							   req->sctp_text;
+	const char *given = *(const char *const *)((const char *)req +
+						   protocol_of(key->protocol)->text);
 	char text[ENDPOINT_TEXT];
 
 	if (req->vrf_text && strcmp(req->vrf_text, key->vrf))
@@ -190,7 +173,7 @@ void complete_objects(const struct snapshot *shot, const char *wants,
 	for (i = 0; i < shot->nr_services; i++) {
 		const struct service_key *key = &shot->services[i].key;
 
-		if (!server && !strcmp(wants, key_option(key)))
+		if (!server && !strcmp(wants, protocol_of(key->protocol)->option))
 			puts(key_text(key, text));
 		if (*key->vrf && !strcmp(wants, "vrf"))
 			puts(key->vrf);
@@ -229,10 +212,7 @@ static bool asks_kernel(const struct offer *offer)
 	if (is_option(offer, "real-server"))
 		return offer->verb != &verbs[VERB_ADD_SERVER];
 	return offer->verb != &verbs[VERB_ADD_SERVICE] &&
-	       (is_option(offer, "tcp-service") ||
-		is_option(offer, "udp-service") ||
-		is_option(offer, "sctp-service") ||
-		is_option(offer, "fwmark-service"));
+	       offer->wants && strstr(offer->wants, "-service");
 }
 
 static void ask(const struct offer *offer)

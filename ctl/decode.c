@@ -159,8 +159,7 @@ static bool read_protocol(const struct nlattr *attr, __u8 *protocol)
 	if (!attr)
 		return false;
 	*protocol = mnl_attr_get_u8(attr);
-	return *protocol == IPPROTO_TCP || *protocol == IPPROTO_UDP ||
-	       *protocol == IPPROTO_SCTP;
+	return protocol_of(*protocol)->number;
 }
 
 /* A name; empty where the attribute is not there. */

@@ -286,16 +286,13 @@ static json_t *info_json(const struct info *info)
 static bool print_info(const struct nlmsghdr *nlh, void *data)
 {
 	const struct request *req = data;
-	struct json_list list;
 	char entry[ENTRY_TEXT];
 	struct info info;
 
 	if (!decode_info(nlh, &info, NULL, NULL))
 		return false;
 	if (req->json) {
-		json_list_begin(&list, req->pretty);
-		json_list_add(&list, info_json(&info));
-		json_list_end(&list);
+		json_print(info_json(&info), req->pretty);
 		return true;
 	}
 	printf("%-20s %s\n%-20s %u\n%-20s %u of %u\n%-20s %s\n",

@@ -99,7 +99,7 @@ static bool read_key(const struct nlattr **attrs, struct ipvs_service *service)
 	       sizeof(service->address));
 	memcpy(key->at.address, service->address,
 	       key->at.family == AF_INET ? 4 : 16);
-	return protocol_word(key->protocol);
+	return protocol_of(key->protocol)->word;
 }
 
 static const char *get_text(const struct nlattr *attr)

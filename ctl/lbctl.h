@@ -34,8 +34,9 @@ enum fault_kind {
 };
 
 /* parse.c: 0 or -1, and then fault_text() is the sentence to show. */
-int fault(const char *format, ...) __printf(1, 2);
-int lacks(const char *format, ...) __printf(1, 2);
+int fault_of(enum fault_kind is, const char *format, ...) __printf(2, 3);
+#define fault(...) fault_of(FAULT_USAGE, __VA_ARGS__)
+#define lacks(...) fault_of(FAULT_UNSUPPORTED, __VA_ARGS__)
 enum fault_kind fault_kind(void);
 const char *fault_text(void);
 int parse_number(const char *what, const char *text, __u32 min, __u32 max,
@@ -144,6 +145,7 @@ void nl_close(struct nl *nl);
 struct nlmsghdr *nl_request(struct nl *nl, __u8 command);
 struct nlmsghdr *nl_dump_request(struct nl *nl, __u8 command);
 void nl_put_service(struct nlmsghdr *nlh, const struct service_key *key);
+void nl_put_service_of(struct nlmsghdr *nlh, __u16 type, const struct service_key *key);
 void nl_put_address(struct nlmsghdr *nlh, __u16 type, const struct endpoint *at);
 void nl_put_timeouts(struct nlmsghdr *nlh, __u16 type,
 		     const struct timeouts *timeouts);
@@ -194,16 +196,25 @@ struct json_list {
 	bool row_begun;
 };
 
-const char *protocol_name(__u8 protocol);
-const char *protocol_word(__u8 protocol);
+struct protocol {
+	__u8 number;
+	const char *name;	/* in ipvsadm's form */
+	const char *word;	/* as /etc/services and JSON have it; NULL: none */
+	const char *letter;	/* the option of a service in saved commands */
+	const char *option;	/* its name */
+	size_t text;		/* of its argument, in struct request */
+};
+
+const struct protocol *protocol_of(__u8 protocol);
 const char *address_text(const struct endpoint *at, char *text);
 const char *endpoint_text(const struct endpoint *at, __u8 protocol,
 			  bool numeric, char *text);
-json_t *port_json(__u16 port, bool there);
+json_t *number_json(json_int_t number, bool there);
 const char *number_text(__u64 number, bool exact, char *text);
 void json_list_begin(struct json_list *list, bool pretty);
 void json_list_add(struct json_list *list, json_t *object);
 void json_list_end(struct json_list *list);
+void json_print(json_t *object, bool pretty);
 void json_row_begin(struct json_list *list);
 void json_row_text(struct json_list *list, const char *name, const char *text);
 void json_row_number(struct json_list *list, const char *name, __u32 number,

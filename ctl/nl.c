@@ -150,6 +150,15 @@ void nl_put_service(struct nlmsghdr *nlh, const struct service_key *key)
 				 htons(key->at.last_port));
 }
 
+/* The service that a server, or a filter of connections, is of. */
+void nl_put_service_of(struct nlmsghdr *nlh, __u16 type, const struct service_key *key)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, type);
+
+	nl_put_service(nlh, key);
+	mnl_attr_nest_end(nlh, nest);
+}
+
 /* The attributes of timeouts have the numbers of the states. */
 void nl_put_timeouts(struct nlmsghdr *nlh, __u16 type,
 		     const struct timeouts *timeouts)

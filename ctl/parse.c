@@ -17,44 +17,15 @@
 static char sentence[512];
 static enum fault_kind kind;
 
-static void set_fault(enum fault_kind is, const char *format, va_list args)
+/* Returns -1, so that a parser can return its complaint; see fault(). */
+int fault_of(enum fault_kind is, const char *format, ...)
 {
+	va_list args;
+
+	va_start(args, format);
 	vsnprintf(sentence, sizeof(sentence), format, args);
+	va_end(args);
 	kind = is;
-}
-
-/* Returns -1, so that a parser can return its complaint. */
-int fault(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	set_fault(FAULT_USAGE, format, args);
-	va_end(args);
-	return -1;
-}
-
-/* The same for what ip_vs does and lbdr does not. */
-int lacks(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	set_fault(FAULT_UNSUPPORTED, format, args);
-	va_end(args);
-	return -1;
-}
-
-/* The same for what is right, and could not be found out. */
-static int unresolved(const char *format, ...) __printf(1, 2);
-
-static int unresolved(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	set_fault(FAULT_LOOKUP, format, args);
-	va_end(args);
 	return -1;
 }
 
@@ -123,7 +94,7 @@ static int parse_range(const char *text, const char *hyphen,
 static int parse_port(const char *text, __u8 protocol, struct endpoint *at)
 {
 	const char *hyphen = strchr(text, '-');
-	const char *word = protocol_word(protocol);
+	const char *word = protocol_of(protocol)->word;
 	const struct servent *entry;
 	__u32 number;
 
@@ -210,8 +181,8 @@ static int parse_host(const char *what, const char *host, bool bracketed,
 		return 0;
 	if (family != AF_INET && resolve(host, AF_INET6, at, &why))
 		return 0;
-	return unresolved("cannot resolve %s '%s': %s", what, host,
-			  gai_strerror(why));
+	return fault_of(FAULT_LOOKUP, "cannot resolve %s '%s': %s", what, host,
+			gai_strerror(why));
 }
 
 /*

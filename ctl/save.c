@@ -48,8 +48,7 @@ const char *save_key(const struct service_key *key, bool numeric, char *text)
 			 key->vrf);
 	else
 		snprintf(text, SAVE_KEY_TEXT, "%s %s%s%s",
-			 key->protocol == IPPROTO_TCP ? "-t" :
-			 key->protocol == IPPROTO_UDP ? "-u" : "--sctp-service",
+			 protocol_of(key->protocol)->letter,
 			 save_endpoint(&key->at, key->protocol, numeric, at),
 			 vrf, key->vrf);
 	return text;

@@ -15,11 +15,8 @@ static struct nlmsghdr *server_request(struct nl *nl, const struct request *req,
 {
 	const struct endpoint *at = &req->server;
 	struct nlmsghdr *nlh = nl_request(nl, command);
-	struct nlattr *nest;
 
-	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
-	nl_put_service(nlh, &req->service);
-	mnl_attr_nest_end(nlh, nest);
+	nl_put_service_of(nlh, LBDR_A_SERVER_SERVICE, &req->service);
 	nl_put_address(nlh, LBDR_A_SERVER_ADDRESS, at);
 	/* A command by its name leaves the label as it is. */
 	if (req->letters)
@@ -85,13 +82,10 @@ static int ask_drain(struct nl *nl, const struct request *req,
 {
 	struct nlmsghdr *nlh = nl_dump_request(nl, LBDR_CMD_SERVER_GET);
 	struct nl_answer answer;
-	struct nlattr *nest;
 
 	drain->at = &req->server;
 	drain->present = false;
-	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
-	nl_put_service(nlh, &req->service);
-	mnl_attr_nest_end(nlh, nest);
+	nl_put_service_of(nlh, LBDR_A_SERVER_SERVICE, &req->service);
 	nl_ask(nl, nlh, read_drain, drain, &answer);
 	/* The service was removed. */
 	if (answer.error == ESRCH)

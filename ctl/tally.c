@@ -226,7 +226,6 @@ static bool read_count(const struct nlmsghdr *nlh, void *data)
 int tally_count(struct nl *nl, const struct request *req)
 {
 	struct count count = { .resized = true };
-	struct json_list list;
 	struct nlmsghdr *nlh;
 	int tries = TRIES;
 	int status = 0;
@@ -238,14 +237,11 @@ int tally_count(struct nl *nl, const struct request *req)
 	}
 	if (status)
 		return status;
-	if (req->json) {
-		json_list_begin(&list, req->pretty);
-		json_list_add(&list, json_pack("{s:I}", "connections",
-					       (json_int_t)count.number));
-		json_list_end(&list);
-	} else {
+	if (req->json)
+		json_print(json_pack("{s:I}", "connections", (json_int_t)count.number),
+			   req->pretty);
+	else
 		printf("%u\n", count.number);
-	}
 	if (count.resized)
 		conns_warn();
 	return status;

@@ -216,7 +216,7 @@ static void print_packet(const struct request *req)
 	else
 		address_text(&client, from);
 	printf("%-12s %s %s -> %s", "packet",
-	       protocol_name(req->service.protocol), from, to);
+	       protocol_of(req->service.protocol)->name, from, to);
 	if (req->packet.mark)
 		printf(", mark %u", req->packet.mark);
 	if (req->packet.mac_text)
@@ -262,9 +262,7 @@ static json_t *brief_json(const struct server *server)
 			 "weight", (json_int_t)server->weight,
 			 "active_connections", (json_int_t)server->active,
 			 "inactive_connections", (json_int_t)server->inactive,
-			 "ifindex", server->ifindex ?
-					json_integer(server->ifindex) :
-					json_null());
+			 "ifindex", number_json(server->ifindex, server->ifindex));
 }
 
 static json_t *packet_json(const struct request *req)
@@ -273,15 +271,13 @@ static json_t *packet_json(const struct request *req)
 	char to[ENDPOINT_TEXT];
 
 	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:o, s:s?, s:b, s:s?}",
-			 "protocol", protocol_word(req->service.protocol),
+			 "protocol", protocol_of(req->service.protocol)->word,
 			 "client_address", address_text(&req->conns.client, client),
-			 "client_port", port_json(req->conns.client.port,
-						  req->conns.client.port),
+			 "client_port", number_json(req->conns.client.port,
+						    req->conns.client.port),
 			 "virtual_address", address_text(&req->service.at, to),
 			 "virtual_port", req->service.at.port,
-			 "fwmark", req->packet.mark ?
-				       json_integer(req->packet.mark) :
-				       json_null(),
+			 "fwmark", number_json(req->packet.mark, req->packet.mark),
 			 "mac", req->packet.mac_text, "data", req->packet.data,
 			 "vrf", req->vrf_text);
 }
@@ -311,11 +307,10 @@ static json_t *choice_json(const struct trace *trace)
 	return json_pack("{s:s?, s:o, s:o, s:o, s:o, s:s?, s:s?, s:b, s:b, s:o, s:s?, s:o}",
 			 "by", trace->has_by ? choice_word(&by_words, trace->by) : NULL,
 			 "connection", conn_part_json(trace),
-			 "persistent_s", trace->has_service ?
-				json_integer(trace->persist) : json_null(),
+			 "persistent_s", number_json(trace->persist, trace->has_service),
 			 "remembered", brief_json(&trace->remembered),
-			 "remembered_expires_ms", there(&trace->remembered) ?
-				json_integer(trace->remembered_ms) : json_null(),
+			 "remembered_expires_ms",
+			 number_json(trace->remembered_ms, there(&trace->remembered)),
 			 "scheduler", trace->scheduler,
 			 "scheduler_summary", trace->scheduler ?
 				scheduler_summary(trace->scheduler) : NULL,
@@ -361,19 +356,15 @@ static bool read_trace(const struct nlmsghdr *nlh, void *data)
 {
 	struct report *report = data;
 	const struct request *req = report->req;
-	struct json_list list;
 	struct trace trace;
 
 	if (!decode_trace(nlh, &trace))
 		return false;
 	report->told = true;
-	if (req->json) {
-		json_list_begin(&list, req->pretty);
-		json_list_add(&list, trace_json(&trace, req));
-		json_list_end(&list);
-	} else {
+	if (req->json)
+		json_print(trace_json(&trace, req), req->pretty);
+	else
 		trace_print(&trace, req);
-	}
 	return true;
 }
 

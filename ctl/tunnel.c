@@ -468,11 +468,10 @@ json_t *tunnel_json(const struct tunnel *tunnel)
 		return json_null();
 	return json_pack("{s:s, s:o, s:b, s:o, s:s, s:s?, s:o}",
 			 "type", choice_word(&tunnel_choice, tunnel->type),
-			 "port", port_json(tunnel->port, tunnel->port),
+			 "port", number_json(tunnel->port, tunnel->port),
 			 "checksum", !!(tunnel->flags & LBDR_TUNNEL_FLAG_CSUM),
-			 "ttl", tunnel->ttl ? json_integer(tunnel->ttl) : json_null(),
+			 "ttl", number_json(tunnel->ttl, tunnel->ttl),
 			 "df", choice_word(&tunnel_df_choice, tunnel->df),
 			 "source", source ? address_text(&tunnel->source, text) : NULL,
-			 "source_prefix",
-			 source ? json_integer(tunnel->source_prefix) : json_null());
+			 "source_prefix", number_json(tunnel->source_prefix, source));
 }
