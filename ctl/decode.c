@@ -292,7 +292,14 @@ bool decode_service(const struct nlmsghdr *nlh, struct service *service)
 static bool read_server(const struct nlattr **attrs, struct server *server)
 {
 	static const struct field server_fields[] = {
+		{ LBDR_A_SERVER_WEIGHT, true, offsetof(struct server, weight) },
+		{ LBDR_A_SERVER_UPPER, true, offsetof(struct server, upper) },
+		{ LBDR_A_SERVER_LOWER, true, offsetof(struct server, lower) },
 		{ LBDR_A_SERVER_FORWARD, true, offsetof(struct server, forward) },
+		{ LBDR_A_SERVER_TUNNEL, false, offsetof(struct server, tunnel.type) },
+		{ LBDR_A_SERVER_TUNNEL_FLAGS, false, offsetof(struct server, tunnel.flags) },
+		{ LBDR_A_SERVER_TUNNEL_TTL, false, offsetof(struct server, tunnel.ttl) },
+		{ LBDR_A_SERVER_TUNNEL_DF, false, offsetof(struct server, tunnel.df) },
 		{ LBDR_A_SERVER_ACTIVE, true, offsetof(struct server, active) },
 		{ LBDR_A_SERVER_INACTIVE, true, offsetof(struct server, inactive) },
 		{ LBDR_A_SERVER_PERSISTENT, true, offsetof(struct server, persistent) },
@@ -305,8 +312,7 @@ static bool read_server(const struct nlattr **attrs, struct server *server)
 	if (!read_nested_key(attrs[LBDR_A_SERVER_SERVICE], &server->service) ||
 	    !read_server_at(attrs[LBDR_A_SERVER_ADDRESS],
 			    attrs[LBDR_A_SERVER_PORT], &server->at) ||
-	    !settings_decode(attrs, server) || !tunnel_decode(attrs, server) ||
-	    !READ(server, attrs, server, server))
+	    !READ(server, attrs, server, server) || !tunnel_decode(attrs, server))
 		return false;
 	/* Of a range only the first port is reported. */
 	server->at.last_port = server->service.at.last_port;

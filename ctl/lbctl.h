@@ -239,7 +239,6 @@ int server_del(struct nl *nl, const struct request *req);
 int settings_read(struct server_args *args);
 void settings_put(struct nlmsghdr *nlh, const struct server_args *args,
 		  bool all, bool adds);
-bool settings_decode(const struct nlattr **attrs, struct server *server);
 bool settings_equal(const struct server *a, const struct server *b);
 void settings_save(FILE *out, const struct server *is, const struct server *want);
 void settings_print(const struct server *server);

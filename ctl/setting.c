@@ -102,27 +102,6 @@ void settings_put(struct nlmsghdr *nlh, const struct server_args *args,
 }
 
 /**
- * settings_decode() - read a server's settings from the attributes of a message
- * @attrs: the attributes by type
- * @server: the server
- *
- * Return: false if one is missing or has a wrong size.
- */
-bool settings_decode(const struct nlattr **attrs, struct server *server)
-{
-	const struct setting *setting;
-	const struct nlattr *attr;
-
-	for (setting = settings; setting < settings_end; setting++) {
-		attr = attrs[setting->attr];
-		if (!attr || mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
-			return false;
-		*value_of(setting, server) = mnl_attr_get_u32(attr);
-	}
-	return true;
-}
-
-/**
  * settings_equal() - compare the settings of two servers
  * @a: one server
  * @b: the other

@@ -260,34 +260,26 @@ static bool is_zero(const struct endpoint *at)
 	return !memcmp(at->address, zero, sizeof(zero));
 }
 
-static __u8 read_u8(const struct nlattr *attr)
-{
-	return attr ? mnl_attr_get_u8(attr) : 0;
-}
-
 /**
- * tunnel_decode() - read a server's tunnel from the attributes of a message
+ * tunnel_decode() - read port and source of a server's tunnel from attributes
  * @attrs: the attributes by type, of the right sizes
- * @server: the server, with its address
+ * @server: the server, with its address and the tunnel's numbers
  *
  * Return: false if they make no sense.
  */
 bool tunnel_decode(const struct nlattr **attrs, struct server *server)
 {
 	const struct nlattr *port = attrs[LBDR_A_SERVER_TUNNEL_PORT];
-	const struct nlattr *flags = attrs[LBDR_A_SERVER_TUNNEL_FLAGS];
 	const struct nlattr *source = attrs[LBDR_A_SERVER_TUNNEL_SOURCE];
+	const struct nlattr *prefix = attrs[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX];
 	struct tunnel *tunnel = &server->tunnel;
 	size_t size = family_bits(server->at.family) / 8;
 
-	memset(tunnel, 0, sizeof(*tunnel));
-	tunnel->type = read_u8(attrs[LBDR_A_SERVER_TUNNEL]);
-	if (tunnel->type == LBDR_TUNNEL_NONE)
+	if (tunnel->type == LBDR_TUNNEL_NONE) {
+		memset(tunnel, 0, sizeof(*tunnel));
 		return server->at.family == server->service.at.family;
+	}
 	tunnel->port = port ? ntohs(mnl_attr_get_u16(port)) : 0;
-	tunnel->flags = flags ? mnl_attr_get_u32(flags) : 0;
-	tunnel->ttl = read_u8(attrs[LBDR_A_SERVER_TUNNEL_TTL]);
-	tunnel->df = read_u8(attrs[LBDR_A_SERVER_TUNNEL_DF]);
 	if (!source)
 		return true;
 	if (mnl_attr_get_payload_len(source) != size)
@@ -296,7 +288,7 @@ bool tunnel_decode(const struct nlattr **attrs, struct server *server)
 	if (is_zero(&tunnel->source))
 		return true;
 	tunnel->source.family = server->at.family;
-	tunnel->source_prefix = read_u8(attrs[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX]);
+	tunnel->source_prefix = prefix ? mnl_attr_get_u8(prefix) : 0;
 	if (!tunnel->source_prefix || tunnel->source_prefix > 8 * size)
 		tunnel->source_prefix = 8 * size;
 	return true;
