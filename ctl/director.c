@@ -202,22 +202,19 @@ struct nlmsghdr *entry_message(struct nl *nl, const struct request *req)
  */
 static void save_set(FILE *out, struct timeouts *timeouts)
 {
-	static const __u8 states[] = {
-		LBDR_CONN_STATE_ESTABLISHED, LBDR_CONN_STATE_FIN_WAIT,
-		LBDR_CONN_STATE_UDP,
-	};
 	bool any = false;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(states); i++)
-		any |= timeouts->given[states[i]];
+	for (i = 0; i < CLASSIC_STATES; i++)
+		any |= timeouts->given[classic_states[i]];
 	if (!any)
 		return;
 	fputs("--set", out);
-	for (i = 0; i < ARRAY_SIZE(states); i++) {
-		fprintf(out, " %u", timeouts->given[states[i]] ?
-			timeouts->seconds[states[i]] : 0);
-		timeouts->given[states[i]] = false;
+	for (i = 0; i < CLASSIC_STATES; i++) {
+		__u8 state = classic_states[i];
+
+		fprintf(out, " %u", timeouts->given[state] ? timeouts->seconds[state] : 0);
+		timeouts->given[state] = false;
 	}
 	fputc('\n', out);
 }

@@ -80,6 +80,8 @@ int parse_vrf(const char *text, char *vrf);
 #define TIMEOUTS_TEXT 320
 
 extern const char *const sched_flag_words[];
+#define CLASSIC_STATES 3
+extern const __u8 classic_states[CLASSIC_STATES];
 extern const __u32 usual_timeouts[LBDR_A_TIMEOUT_MAX + 1];
 
 /* The words of an enumeration, by value; some may be NULL. */

@@ -36,6 +36,11 @@ const __u32 usual_timeouts[LBDR_A_TIMEOUT_MAX + 1] = {
 	[LBDR_CONN_STATE_SCTP_CLOSED] = 60,
 };
 
+/* The states whose timeouts ipvsadm knows: tcp, tcpfin and udp. */
+const __u8 classic_states[CLASSIC_STATES] = {
+	LBDR_CONN_STATE_ESTABLISHED, LBDR_CONN_STATE_FIN_WAIT, LBDR_CONN_STATE_UDP,
+};
+
 const char *sched_flag_text(const char *scheduler, size_t bit, char *text)
 {
 	snprintf(text, FLAGS_TEXT, "%s-%s", scheduler, sched_flag_words[bit]);
@@ -66,41 +71,24 @@ static bool same_word(const char *text, size_t length, const char *word)
 	return strlen(word) == length && !strncmp(text, word, length);
 }
 
-/* The scheduler that a flag is of, or NULL when there is no such flag. */
-static const char *read_flag(const char *word, size_t length, __u32 *flags)
+/*
+ * The scheduler that a flag is of, or NULL when there is no such flag. ipvsadm numbers
+ * the flags from 1 for all schedulers; they mean something to those that have flags.
+ */
+static const char *read_flag(const char *word, size_t length, const char *scheduler,
+			     __u32 *flags)
 {
-	char text[FLAGS_TEXT];
+	char text[FLAGS_TEXT], number[FLAGS_TEXT];
 	size_t bit;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(flagged); i++) {
 		for (bit = 0; sched_flag_words[bit]; bit++) {
 			sched_flag_text(flagged[i], bit, text);
-			if (!same_word(word, length, text))
-				continue;
-			*flags |= 1U << bit;
-			return flagged[i];
-		}
-	}
-	return NULL;
-}
-
-/*
- * ipvsadm numbers the flags from 1 for all schedulers; they mean something to
- * those that have flags.
- */
-static const char *read_numbered_flag(const char *word, size_t length,
-				      const char *scheduler, __u32 *flags)
-{
-	char text[FLAGS_TEXT];
-	size_t bit;
-	size_t i;
-
-	for (i = 0; scheduler && i < ARRAY_SIZE(flagged); i++) {
-		for (bit = 0; sched_flag_words[bit]; bit++) {
-			snprintf(text, sizeof(text), "flag-%zu", bit + 1);
-			if (strcmp(flagged[i], scheduler) ||
-			    !same_word(word, length, text))
+			snprintf(number, sizeof(number), "flag-%zu", bit + 1);
+			if (!same_word(word, length, text) &&
+			    !(scheduler && !strcmp(flagged[i], scheduler) &&
+			      same_word(word, length, number)))
 				continue;
 			*flags |= 1U << bit;
 			return flagged[i];
@@ -128,10 +116,7 @@ int parse_sched_flags(const char *text, const char *scheduler, __u32 *flags)
 		return 0;
 	for (;;) {
 		length = strcspn(word, ",");
-		owner = read_flag(word, length, flags);
-		if (!owner)
-			owner = read_numbered_flag(word, length, scheduler,
-						   flags);
+		owner = read_flag(word, length, scheduler, flags);
 		if (!owner)
 			return fault("invalid flag '%.*s': must be {sh,mh}-{port,fallback}",
 				     (int)length, word);
@@ -357,27 +342,24 @@ static int set_fault(bool ipvsadm)
 int parse_set(const char *const *words, size_t count, bool ipvsadm,
 	      struct timeouts *timeouts)
 {
-	static const __u8 states[] = {
-		LBDR_CONN_STATE_ESTABLISHED, LBDR_CONN_STATE_FIN_WAIT,
-		LBDR_CONN_STATE_UDP,
-	};
 	static const char *const names[] = {
 		"timeout of tcp", "timeout of tcpfin", "timeout of udp",
 	};
 	size_t i;
 
-	if (!count || (ipvsadm && count != ARRAY_SIZE(states)))
+	if (!count || (ipvsadm && count != CLASSIC_STATES))
 		return set_fault(ipvsadm);
 	if (ipvsadm || !strchr(words[0], '=')) {
-		if (count != ARRAY_SIZE(states))
+		if (count != CLASSIC_STATES)
 			return set_fault(ipvsadm);
-		for (i = 0; i < ARRAY_SIZE(states); i++) {
-			if (set_timeout(names[i], states[i], words[i],
-					timeouts))
+		for (i = 0; i < CLASSIC_STATES; i++) {
+			__u8 state = classic_states[i];
+
+			if (set_timeout(names[i], state, words[i], timeouts))
 				return -1;
 			/* With ipvsadm, 0 keeps a timeout. */
-			if (!timeouts->seconds[states[i]])
-				timeouts->given[states[i]] = false;
+			if (!timeouts->seconds[state])
+				timeouts->given[state] = false;
 		}
 		return 0;
 	}
