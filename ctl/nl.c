@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The netlink socket: resolves the family, sends requests, passes replies to their
- * readers, and reports errors.
+ * The netlink socket: resolves the family, sends requests and passes replies to their
+ * readers.
  */
 #include <errno.h>
 #include <fcntl.h>

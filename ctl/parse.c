@@ -185,19 +185,25 @@ static int parse_host(const char *what, const char *host, bool bracketed,
 			gai_strerror(why));
 }
 
+/* Room for the parts, which are cut out of a copy. */
+#define PARTS_TEXT (NI_MAXHOST + 32)
+
 /*
  * Splits HOST, HOST:PORT, [IPV6] or [IPV6]:PORT, with a /LENGTH behind the host
  * where that is wanted. What is not there is NULL; the address is read.
  */
-static int parse_parts(const char *what, char *text, int family,
+static int parse_parts(const char *what, const char *whole, char *text, int family,
 		       struct endpoint *at, char **length, char **port)
 {
-	bool bracketed = *text == '[';
+	bool bracketed = *whole == '[';
 	char *host = text;
 	char *rest;
 
 	memset(at, 0, sizeof(*at));
 	*port = NULL;
+	if (strlen(whole) >= PARTS_TEXT)
+		return fault("invalid %s: name too long", what);
+	strcpy(text, whole);
 	if (bracketed) {
 		host++;
 		rest = strchr(host, ']');
@@ -230,17 +236,6 @@ static int parse_parts(const char *what, char *text, int family,
 	return parse_host(what, host, bracketed, family, at);
 }
 
-/* The parts are cut out of a copy. */
-#define PARTS_TEXT (NI_MAXHOST + 32)
-
-static int copy_parts(const char *what, const char *text, char *copy)
-{
-	if (strlen(text) >= PARTS_TEXT)
-		return fault("invalid %s: name too long", what);
-	strcpy(copy, text);
-	return 0;
-}
-
 int parse_service(const char *text, __u8 protocol, bool all_ports,
 		  struct service_key *key)
 {
@@ -249,8 +244,7 @@ int parse_service(const char *text, __u8 protocol, bool all_ports,
 
 	memset(key, 0, sizeof(*key));
 	key->protocol = protocol;
-	if (copy_parts("service", text, copy) ||
-	    parse_parts("service", copy, AF_UNSPEC, &key->at, NULL, &port))
+	if (parse_parts("service", text, copy, AF_UNSPEC, &key->at, NULL, &port))
 		return -1;
 	if (!port && all_ports)
 		return 0;
@@ -310,8 +304,7 @@ int parse_server(const char *text, const struct service_key *service,
 	char copy[PARTS_TEXT];
 	char *port;
 
-	if (copy_parts("server", text, copy) ||
-	    parse_parts("server", copy, at->family, server, NULL, &port))
+	if (parse_parts("server", text, copy, at->family, server, NULL, &port))
 		return -1;
 	if (server->family != at->family && !any_family)
 		return fault("invalid server '%s': must be IPv%d, as the service, or have a tunnel",
@@ -338,8 +331,7 @@ int parse_any_server(const char *text, struct endpoint *server)
 	char copy[PARTS_TEXT];
 	char *port;
 
-	if (copy_parts("server", text, copy) ||
-	    parse_parts("server", copy, AF_UNSPEC, server, NULL, &port))
+	if (parse_parts("server", text, copy, AF_UNSPEC, server, NULL, &port))
 		return -1;
 	if (!port)
 		return 0;
@@ -359,8 +351,7 @@ int parse_client(const char *text, struct endpoint *client, __u8 *prefix)
 	char *length;
 	char *port;
 
-	if (copy_parts("client", text, copy) ||
-	    parse_parts("client", copy, AF_UNSPEC, client, &length, &port))
+	if (parse_parts("client", text, copy, AF_UNSPEC, client, &length, &port))
 		return -1;
 	bits = family_bits(client->family);
 	*prefix = bits;
