@@ -38,34 +38,14 @@ static void want_service(struct wanted *wanted, const struct request *req,
 	shot->services = grow(shot->services, &wanted->room_services,
 			      shot->nr_services, sizeof(*service));
 	service = &shot->services[shot->nr_services++];
-	memset(service, 0, sizeof(*service));
+	*service = req->settings.want;
 	service->key = req->service;
-	snprintf(service->scheduler, sizeof(service->scheduler), "%s",
-		 req->settings.scheduler ? req->settings.scheduler : "wlc");
-	service->sched_flags = req->settings.sched_flags;
-	if (!strcmp(service->scheduler, "mh"))
-		service->mh_size = req->settings.mh_size ? req->settings.mh_size :
-						  MH_SIZE_DEFAULT;
-	service->refuse = req->settings.refuse;
-	service->stray = req->settings.stray;
-	if (req->settings.one_packet)
-		service->flags |= LBDR_SERVICE_FLAG_ONE_PACKET;
-	if (req->settings.expire_quiescent)
-		service->flags |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
-	if (req->settings.accept_tunneled)
-		service->flags |= LBDR_SERVICE_FLAG_ACCEPT_TUNNELED;
-	if (req->settings.skip_unreachable)
-		service->flags |= LBDR_SERVICE_FLAG_SKIP_UNREACHABLE;
-	service->persist = req->settings.persist_text ? req->settings.persist : 0;
-	service->prefix = req->service.at.family == AF_INET ? 32 : 128;
-	if (req->settings.netmask_text)
-		service->prefix = req->settings.prefix;
-	service->timeouts = req->director.timeouts;
+	service->order = line;
+	/* 0 is that of the director. */
 	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
 		if (!service->timeouts.seconds[state])
 			service->timeouts.given[state] = false;
 	}
-	service->order = line;
 }
 
 static void want_server(struct wanted *wanted, const struct request *req,
@@ -77,10 +57,9 @@ static void want_server(struct wanted *wanted, const struct request *req,
 	shot->servers = grow(shot->servers, &wanted->room_servers,
 			     shot->nr_servers, sizeof(*server));
 	server = &shot->servers[shot->nr_servers++];
-	memset(server, 0, sizeof(*server));
+	*server = req->real.want;
 	server->service = req->service;
 	server->at = req->server;
-	settings_want(server, &req->real);
 	server->tunnel = req->real.tun.tunnel;
 	server->order = line;
 }
@@ -351,13 +330,10 @@ static int write_script(struct nl *nl, const struct request *req,
 			const struct wanted *wanted, FILE *out)
 {
 	struct director_change change = { wanted, out };
-	struct nl_answer answer;
 	struct snapshot now;
 	int status;
 
-	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_director, &change,
-	       &answer);
-	status = nl_verdict(&answer, "director");
+	status = info_run(nl, read_director, &change);
 	if (status)
 		return status;
 	status = snapshot_take(nl, req, true, &now);

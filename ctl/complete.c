@@ -53,11 +53,10 @@ static void offer_alternatives(const char *text)
 	}
 }
 
-static void offer_words(const char *(*word)(__u8), unsigned int first,
-			unsigned int last)
+static void offer_words(const struct choice *choice, size_t first)
 {
-	for (; first <= last; first++)
-		puts(word(first));
+	for (; first < choice->count; first++)
+		puts(choice->words[first]);
 }
 
 static void offer_netns(void)
@@ -100,7 +99,7 @@ static void offer_arguments(const struct offer *offer)
 	else if (takes_file(offer->verb) && !first)
 		puts(":files");
 	else if (offer->verb == &verbs[VERB_SET_ENTRY] && first &&
-		 !strcmp(first, entry_word(LBDR_ENTRY_INGRESS)))
+		 !strcmp(first, choice_word(&entry_choice, LBDR_ENTRY_INGRESS)))
 		offer_devices();
 	else if (!takes_file(offer->verb) && !first)
 		offer_alternatives(offer->verb->words);
@@ -131,21 +130,6 @@ static bool read_sched(const struct nlmsghdr *nlh, void *data)
 	return true;
 }
 
-/* The option that names services such as this one. */
-static const char *key_option(const struct service_key *key)
-{
-	if (key->fwmark)
-		return "fwmark-service";
-	switch (key->protocol) {
-	case IPPROTO_TCP:
-		return "tcp-service";
-	case IPPROTO_UDP:
-		return "udp-service";
-	default:
-		return "sctp-service";
-	}
-}
-
 static const char *key_text(const struct service_key *key, char *text)
 {
 	if (key->fwmark)
@@ -158,10 +142,8 @@ static const char *key_text(const struct service_key *key, char *text)
 /* True when the line names this service, or none at all. */
 static bool is_meant(const struct request *req, const struct service_key *key)
 {
-	const char *given = key->fwmark ? req->mark_text :
-			    key->protocol == IPPROTO_TCP ? req->tcp_text :
-			    key->protocol == IPPROTO_UDP ? req->udp_text :
-							   req->sctp_text;
+	const char *given = *(const char *const *)((const char *)req +
+						   protocol_of(key->protocol)->text);
 	char text[ENDPOINT_TEXT];
 
 	if (req->vrf_text && strcmp(req->vrf_text, key->vrf))
@@ -191,7 +173,7 @@ void complete_objects(const struct snapshot *shot, const char *wants,
 	for (i = 0; i < shot->nr_services; i++) {
 		const struct service_key *key = &shot->services[i].key;
 
-		if (!server && !strcmp(wants, key_option(key)))
+		if (!server && !strcmp(wants, protocol_of(key->protocol)->option))
 			puts(key_text(key, text));
 		if (*key->vrf && !strcmp(wants, "vrf"))
 			puts(key->vrf);
@@ -230,10 +212,7 @@ static bool asks_kernel(const struct offer *offer)
 	if (is_option(offer, "real-server"))
 		return offer->verb != &verbs[VERB_ADD_SERVER];
 	return offer->verb != &verbs[VERB_ADD_SERVICE] &&
-	       (is_option(offer, "tcp-service") ||
-		is_option(offer, "udp-service") ||
-		is_option(offer, "sctp-service") ||
-		is_option(offer, "fwmark-service"));
+	       offer->wants && strstr(offer->wants, "-service");
 }
 
 static void ask(const struct offer *offer)
@@ -269,14 +248,11 @@ int complete_run(char *const *words, size_t count)
 	if (asks_kernel(&offer)) {
 		ask(&offer);
 	} else if (is_option(&offer, "refuse")) {
-		offer_words(refuse_word, LBDR_REFUSE_ICMP,
-			    LBDR_REFUSE_DROP);
+		offer_words(&refuse_choice, 0);
 	} else if (is_option(&offer, "stray")) {
-		offer_words(stray_word, LBDR_STRAY_PASS,
-			    LBDR_STRAY_SCHEDULE);
+		offer_words(&stray_choice, 0);
 	} else if (is_option(&offer, "state")) {
-		offer_words(state_word, LBDR_CONN_STATE_SYN_RECV,
-			    LBDR_CONN_STATE_TEMPLATE);
+		offer_words(&state_choice, LBDR_CONN_STATE_SYN_RECV);
 	} else if (is_option(&offer, "netns")) {
 		offer_netns();
 	} else if (is_option(&offer, "sched-flags")) {

@@ -66,7 +66,7 @@ void conn_print(const struct conn *conn, const struct request *req)
 		 seconds % 60);
 	printf("%-3s %-6s %-11s %-18s %-18s %s%s%s\n",
 	       req->ipvsadm && key->fwmark ? "IP" :
-					     protocol_name(key->protocol),
+					     protocol_of(key->protocol)->name,
 	       expires, state_name(conn->state, req->ipvsadm, state),
 	       endpoint_text(&conn->client, key->protocol, numeric, client),
 	       virtual_text(key, req, virtual),
@@ -82,7 +82,7 @@ void conn_json(struct json_list *list, const struct conn *conn)
 	char text[ENDPOINT_TEXT];
 
 	json_row_begin(list);
-	json_row_text(list, "protocol", protocol_word(key->protocol));
+	json_row_text(list, "protocol", protocol_of(key->protocol)->word);
 	json_row_number(list, "fwmark", key->fwmark, marked);
 	json_row_number(list, "expires_ms", conn->expires_ms, true);
 	json_row_number(list, "idle_ms", conn->idle_ms, true);
@@ -122,14 +122,11 @@ void conns_filter(struct nlmsghdr *nlh, const struct request *req)
 	/* A server with a tunnel may be of another family. */
 	int family = req->has_service ? req->service.at.family :
 		     req->conns.client_text ? req->conns.client.family : 0;
-	struct nlattr *nest;
 
 	if (family)
 		mnl_attr_put_u8(nlh, LBDR_A_CONN_FAMILY, family);
 	if (wide) {
-		nest = mnl_attr_nest_start(nlh, LBDR_A_CONN_SERVICE);
-		nl_put_service(nlh, &req->service);
-		mnl_attr_nest_end(nlh, nest);
+		nl_put_service_of(nlh, LBDR_A_CONN_SERVICE, &req->service);
 	} else if (req->has_service) {
 		mnl_attr_put_u8(nlh, LBDR_A_CONN_PROTOCOL,
 				req->service.protocol);
@@ -210,13 +207,11 @@ static bool read_killed(const struct nlmsghdr *nlh, void *data)
 int conns_del(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_CONN_DEL);
-	struct nl_answer answer;
 	__u32 ended = 0;
 	int status;
 
 	conns_filter(nlh, req);
-	nl_ask(nl, nlh, read_killed, &ended, &answer);
-	status = nl_verdict(&answer, "connection");
+	status = nl_run(nl, nlh, read_killed, &ended, "connection");
 	if (!status)
 		printf("%u connection%s ended\n", ended, ended == 1 ? "" : "s");
 	return status;

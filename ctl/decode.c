@@ -21,6 +21,9 @@ struct level {
 	unsigned int max;
 };
 
+#define LEVEL(set, attrs) \
+	((struct level){ attrs, set##_types, ARRAY_SIZE(set##_types) - 1 })
+
 static const enum mnl_attr_data_type family_types[CTRL_ATTR_FAMILY_ID + 1] = {
 	[CTRL_ATTR_FAMILY_ID] = MNL_TYPE_U16,
 };
@@ -64,8 +67,61 @@ static bool sort_message(const struct nlmsghdr *nlh, struct level level)
 
 static bool sort_nest(const struct nlattr *nest, struct level level)
 {
-	return mnl_attr_parse_nested(nest, sort_attr, &level) == MNL_CB_OK;
+	return nest && mnl_attr_parse_nested(nest, sort_attr, &level) == MNL_CB_OK;
 }
+
+/*
+ * An attribute whose value becomes a member of the object, of the C type of the
+ * attribute's. A member whose attribute is absent is left as it is.
+ */
+struct field {
+	__u16 attr;
+	bool required;
+	size_t offset;
+};
+
+static bool read_field(const struct level *level, const struct field *field, void *object)
+{
+	const struct nlattr *attr = level->attrs[field->attr];
+	void *member = (char *)object + field->offset;
+
+	if (!attr)
+		return !field->required;
+	switch (level->types[field->attr]) {
+	case MNL_TYPE_FLAG:
+		*(bool *)member = true;
+		return true;
+	case MNL_TYPE_U8:
+		*(__u8 *)member = mnl_attr_get_u8(attr);
+		return true;
+	case MNL_TYPE_U32:
+		*(__u32 *)member = mnl_attr_get_u32(attr);
+		return true;
+	case MNL_TYPE_U64:
+		*(__u64 *)member = mnl_attr_get_u64(attr);
+		return true;
+	case MNL_TYPE_NUL_STRING:
+		*(const char **)member = mnl_attr_get_str(attr);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool read_fields(struct level level, const struct field *fields, size_t count,
+			void *object)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (!read_field(&level, &fields[i], object))
+			return false;
+	}
+	return true;
+}
+
+#define READ(set, attrs, table, object) \
+	read_fields(LEVEL(set, attrs), table##_fields, ARRAY_SIZE(table##_fields), object)
 
 static bool read_endpoint(int family, const struct nlattr *address,
 			  const struct nlattr *port, struct endpoint *at)
@@ -103,18 +159,17 @@ static bool read_protocol(const struct nlattr *attr, __u8 *protocol)
 	if (!attr)
 		return false;
 	*protocol = mnl_attr_get_u8(attr);
-	return *protocol == IPPROTO_TCP || *protocol == IPPROTO_UDP ||
-	       *protocol == IPPROTO_SCTP;
+	return protocol_of(*protocol)->number;
 }
 
-/* A device's name; empty where the attribute is not there. */
-static bool read_vrf(const struct nlattr *attr, char *vrf)
+/* A name; empty where the attribute is not there. */
+static bool read_name(const struct nlattr *attr, char *text, size_t size)
 {
 	const char *name = attr ? mnl_attr_get_str(attr) : "";
 
-	if (strlen(name) >= IFNAMSIZ)
+	if (strlen(name) >= size)
 		return false;
-	strcpy(vrf, name);
+	strcpy(text, name);
 	return true;
 }
 
@@ -124,7 +179,7 @@ static bool read_key(const struct nlattr **attrs, struct service_key *key)
 	const struct nlattr *last = attrs[LBDR_A_SERVICE_LAST_PORT];
 
 	if (!read_family(attrs[LBDR_A_SERVICE_FAMILY], &key->at.family) ||
-	    !read_vrf(attrs[LBDR_A_SERVICE_VRF], key->vrf))
+	    !read_name(attrs[LBDR_A_SERVICE_VRF], key->vrf, IFNAMSIZ))
 		return false;
 	if (mark) {
 		key->fwmark = mnl_attr_get_u32(mark);
@@ -141,19 +196,17 @@ static bool read_key(const struct nlattr **attrs, struct service_key *key)
 static bool read_nested_key(const struct nlattr *nest, struct service_key *key)
 {
 	const struct nlattr *attrs[LBDR_A_SERVICE_MAX + 1] = { NULL };
-	struct level level = { attrs, service_types, LBDR_A_SERVICE_MAX };
 
-	return nest && sort_nest(nest, level) && read_key(attrs, key);
+	return sort_nest(nest, LEVEL(service, attrs)) && read_key(attrs, key);
 }
 
 static bool read_timeouts(const struct nlattr *nest, struct timeouts *timeouts)
 {
 	const struct nlattr *attrs[LBDR_A_TIMEOUT_MAX + 1] = { NULL };
-	struct level level = { attrs, timeout_types, LBDR_A_TIMEOUT_MAX };
 	size_t i;
 
 	memset(timeouts, 0, sizeof(*timeouts));
-	if (!nest || !sort_nest(nest, level))
+	if (!sort_nest(nest, LEVEL(timeout, attrs)))
 		return false;
 	for (i = 1; i <= LBDR_A_TIMEOUT_MAX; i++) {
 		timeouts->given[i] = attrs[i];
@@ -165,50 +218,25 @@ static bool read_timeouts(const struct nlattr *nest, struct timeouts *timeouts)
 
 static bool read_stats(const struct nlattr *nest, struct counters *stats)
 {
+	static const struct field stats_fields[] = {
+		{ LBDR_A_STATS_CONNS, true, offsetof(struct counters, conns) },
+		{ LBDR_A_STATS_IN_PACKETS, true, offsetof(struct counters, in_packets) },
+		{ LBDR_A_STATS_IN_BYTES, true, offsetof(struct counters, in_bytes) },
+	};
 	const struct nlattr *attrs[LBDR_A_STATS_MAX + 1] = { NULL };
-	struct level level = { attrs, stats_types, LBDR_A_STATS_MAX };
 
-	if (!nest || !sort_nest(nest, level) || !attrs[LBDR_A_STATS_CONNS] ||
-	    !attrs[LBDR_A_STATS_IN_PACKETS] || !attrs[LBDR_A_STATS_IN_BYTES])
-		return false;
-	stats->conns = mnl_attr_get_u64(attrs[LBDR_A_STATS_CONNS]);
-	stats->in_packets = mnl_attr_get_u64(attrs[LBDR_A_STATS_IN_PACKETS]);
-	stats->in_bytes = mnl_attr_get_u64(attrs[LBDR_A_STATS_IN_BYTES]);
-	return true;
-}
-
-static __u32 read_hold(const struct nlattr *hold)
-{
-	return hold ? mnl_attr_get_u32(hold) : 0;
-}
-
-static bool read_settings(const struct nlattr **attrs, struct service *service)
-{
-	if (!attrs[LBDR_A_SERVICE_REFUSE] || !attrs[LBDR_A_SERVICE_STRAY] ||
-	    !attrs[LBDR_A_SERVICE_FLAGS] || !attrs[LBDR_A_SERVICE_PERSIST] ||
-	    !attrs[LBDR_A_SERVICE_PERSIST_PREFIX] ||
-	    !read_timeouts(attrs[LBDR_A_SERVICE_TIMEOUT], &service->timeouts))
-		return false;
-	service->refuse = mnl_attr_get_u8(attrs[LBDR_A_SERVICE_REFUSE]);
-	service->stray = mnl_attr_get_u8(attrs[LBDR_A_SERVICE_STRAY]);
-	service->flags = mnl_attr_get_u32(attrs[LBDR_A_SERVICE_FLAGS]);
-	service->persist = mnl_attr_get_u32(attrs[LBDR_A_SERVICE_PERSIST]);
-	service->prefix =
-		mnl_attr_get_u8(attrs[LBDR_A_SERVICE_PERSIST_PREFIX]);
-	return true;
+	return sort_nest(nest, LEVEL(stats, attrs)) && READ(stats, attrs, stats, stats);
 }
 
 static bool read_drop(const struct nlattr *nest, struct drop *drop)
 {
+	static const struct field drop_fields[] = {
+		{ LBDR_A_DROP_REASON, true, offsetof(struct drop, reason) },
+		{ LBDR_A_DROP_PACKETS, true, offsetof(struct drop, packets) },
+	};
 	const struct nlattr *attrs[LBDR_A_DROP_MAX + 1] = { NULL };
-	struct level level = { attrs, drop_types, LBDR_A_DROP_MAX };
 
-	if (!sort_nest(nest, level) || !attrs[LBDR_A_DROP_REASON] ||
-	    !attrs[LBDR_A_DROP_PACKETS])
-		return false;
-	drop->reason = mnl_attr_get_str(attrs[LBDR_A_DROP_REASON]);
-	drop->packets = mnl_attr_get_u64(attrs[LBDR_A_DROP_PACKETS]);
-	return true;
+	return sort_nest(nest, LEVEL(drop, attrs)) && READ(drop, attrs, drop, drop);
 }
 
 /* Reasons of a later module that do not fit are left out. */
@@ -236,76 +264,76 @@ static bool read_service_drops(const struct nlmsghdr *nlh,
 
 bool decode_service(const struct nlmsghdr *nlh, struct service *service)
 {
+	static const struct field service_fields[] = {
+		{ LBDR_A_SERVICE_SCHED_FLAGS, true, offsetof(struct service, sched_flags) },
+		{ LBDR_A_SERVICE_SCHED_SIZE, false, offsetof(struct service, mh_size) },
+		{ LBDR_A_SERVICE_REFUSE, true, offsetof(struct service, refuse) },
+		{ LBDR_A_SERVICE_STRAY, true, offsetof(struct service, stray) },
+		{ LBDR_A_SERVICE_FLAGS, true, offsetof(struct service, flags) },
+		{ LBDR_A_SERVICE_PERSIST, true, offsetof(struct service, persist) },
+		{ LBDR_A_SERVICE_PERSIST_PREFIX, true, offsetof(struct service, prefix) },
+		{ LBDR_A_SERVICE_SERVERS, true, offsetof(struct service, servers) },
+		{ LBDR_A_SERVICE_HOLD, false, offsetof(struct service, hold) },
+	};
 	const struct nlattr *attrs[LBDR_A_SERVICE_MAX + 1] = { NULL };
-	struct level level = { attrs, service_types, LBDR_A_SERVICE_MAX };
-	const struct nlattr *size;
-	const char *scheduler;
 
 	memset(service, 0, sizeof(*service));
-	if (!sort_message(nlh, level) || !read_key(attrs, &service->key) ||
-	    !attrs[LBDR_A_SERVICE_SCHEDULER] ||
-	    !attrs[LBDR_A_SERVICE_SCHED_FLAGS] ||
-	    !read_settings(attrs, service) ||
-	    !attrs[LBDR_A_SERVICE_SERVERS] ||
-	    !read_stats(attrs[LBDR_A_SERVICE_STATS], &service->stats) ||
-	    !read_service_drops(nlh, service))
-		return false;
-	scheduler = mnl_attr_get_str(attrs[LBDR_A_SERVICE_SCHEDULER]);
-	if (strlen(scheduler) >= sizeof(service->scheduler))
-		return false;
-	memcpy(service->scheduler, scheduler, strlen(scheduler));
-	service->sched_flags =
-		mnl_attr_get_u32(attrs[LBDR_A_SERVICE_SCHED_FLAGS]);
-	size = attrs[LBDR_A_SERVICE_SCHED_SIZE];
-	service->mh_size = size ? mnl_attr_get_u32(size) : 0;
-	service->servers = mnl_attr_get_u32(attrs[LBDR_A_SERVICE_SERVERS]);
-	service->hold = read_hold(attrs[LBDR_A_SERVICE_HOLD]);
-	return true;
+	return sort_message(nlh, LEVEL(service, attrs)) &&
+	       read_key(attrs, &service->key) &&
+	       attrs[LBDR_A_SERVICE_SCHEDULER] &&
+	       read_name(attrs[LBDR_A_SERVICE_SCHEDULER], service->scheduler,
+			 sizeof(service->scheduler)) &&
+	       READ(service, attrs, service, service) &&
+	       read_timeouts(attrs[LBDR_A_SERVICE_TIMEOUT], &service->timeouts) &&
+	       read_stats(attrs[LBDR_A_SERVICE_STATS], &service->stats) &&
+	       read_service_drops(nlh, service);
 }
 
 static bool read_server(const struct nlattr **attrs, struct server *server)
 {
-	const struct nlattr *ifindex;
+	static const struct field server_fields[] = {
+		{ LBDR_A_SERVER_WEIGHT, true, offsetof(struct server, weight) },
+		{ LBDR_A_SERVER_UPPER, true, offsetof(struct server, upper) },
+		{ LBDR_A_SERVER_LOWER, true, offsetof(struct server, lower) },
+		{ LBDR_A_SERVER_FORWARD, true, offsetof(struct server, forward) },
+		{ LBDR_A_SERVER_TUNNEL, false, offsetof(struct server, tunnel.type) },
+		{ LBDR_A_SERVER_TUNNEL_FLAGS, false, offsetof(struct server, tunnel.flags) },
+		{ LBDR_A_SERVER_TUNNEL_TTL, false, offsetof(struct server, tunnel.ttl) },
+		{ LBDR_A_SERVER_TUNNEL_DF, false, offsetof(struct server, tunnel.df) },
+		{ LBDR_A_SERVER_ACTIVE, true, offsetof(struct server, active) },
+		{ LBDR_A_SERVER_INACTIVE, true, offsetof(struct server, inactive) },
+		{ LBDR_A_SERVER_PERSISTENT, true, offsetof(struct server, persistent) },
+		{ LBDR_A_SERVER_OVERLOADED, false, offsetof(struct server, overloaded) },
+		{ LBDR_A_SERVER_UNREACHABLE, false, offsetof(struct server, unreachable) },
+		{ LBDR_A_SERVER_DRAIN, false, offsetof(struct server, draining) },
+		{ LBDR_A_SERVER_HOLD, false, offsetof(struct server, hold) },
+		{ LBDR_A_SERVER_IFINDEX, false, offsetof(struct server, ifindex) },
+	};
 
 	if (!read_nested_key(attrs[LBDR_A_SERVER_SERVICE], &server->service) ||
 	    !read_server_at(attrs[LBDR_A_SERVER_ADDRESS],
 			    attrs[LBDR_A_SERVER_PORT], &server->at) ||
-	    !settings_decode(attrs, server) || !tunnel_decode(attrs, server) ||
-	    !attrs[LBDR_A_SERVER_FORWARD] || !attrs[LBDR_A_SERVER_PERSISTENT] ||
-	    !attrs[LBDR_A_SERVER_ACTIVE] || !attrs[LBDR_A_SERVER_INACTIVE] ||
-	    !read_stats(attrs[LBDR_A_SERVER_STATS], &server->stats))
+	    !READ(server, attrs, server, server) || !tunnel_decode(attrs, server))
 		return false;
-	server->forward = mnl_attr_get_u8(attrs[LBDR_A_SERVER_FORWARD]);
-	server->active = mnl_attr_get_u32(attrs[LBDR_A_SERVER_ACTIVE]);
-	server->inactive = mnl_attr_get_u32(attrs[LBDR_A_SERVER_INACTIVE]);
-	server->persistent = mnl_attr_get_u32(attrs[LBDR_A_SERVER_PERSISTENT]);
-	server->overloaded = attrs[LBDR_A_SERVER_OVERLOADED];
-	server->unreachable = attrs[LBDR_A_SERVER_UNREACHABLE];
-	server->draining = attrs[LBDR_A_SERVER_DRAIN];
-	server->hold = read_hold(attrs[LBDR_A_SERVER_HOLD]);
 	/* Of a range only the first port is reported. */
 	server->at.last_port = server->service.at.last_port;
-	ifindex = attrs[LBDR_A_SERVER_IFINDEX];
-	server->ifindex = ifindex ? mnl_attr_get_u32(ifindex) : 0;
-	return true;
+	return read_stats(attrs[LBDR_A_SERVER_STATS], &server->stats);
 }
 
 bool decode_server(const struct nlmsghdr *nlh, struct server *server)
 {
 	const struct nlattr *attrs[LBDR_A_SERVER_MAX + 1] = { NULL };
-	struct level level = { attrs, server_types, LBDR_A_SERVER_MAX };
 
 	memset(server, 0, sizeof(*server));
-	return sort_message(nlh, level) && read_server(attrs, server);
+	return sort_message(nlh, LEVEL(server, attrs)) && read_server(attrs, server);
 }
 
 /* Optional. */
 static bool read_nested_server(const struct nlattr *nest, struct server *server)
 {
 	const struct nlattr *attrs[LBDR_A_SERVER_MAX + 1] = { NULL };
-	struct level level = { attrs, server_types, LBDR_A_SERVER_MAX };
 
-	return !nest || (sort_nest(nest, level) && read_server(attrs, server));
+	return !nest || (sort_nest(nest, LEVEL(server, attrs)) && read_server(attrs, server));
 }
 
 /*
@@ -331,23 +359,23 @@ static bool read_virtual(const struct nlattr **attrs, struct service_key *key)
 
 bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn)
 {
+	static const struct field conn_fields[] = {
+		{ LBDR_A_CONN_STATE, true, offsetof(struct conn, state) },
+		{ LBDR_A_CONN_EXPIRES, true, offsetof(struct conn, expires_ms) },
+		{ LBDR_A_CONN_IDLE, true, offsetof(struct conn, idle_ms) },
+	};
 	const struct nlattr *attrs[LBDR_A_CONN_MAX + 1] = { NULL };
-	struct level level = { attrs, conn_types, LBDR_A_CONN_MAX };
 	struct service_key *key = &conn->service;
 
 	memset(conn, 0, sizeof(*conn));
-	if (!sort_message(nlh, level) || !attrs[LBDR_A_CONN_STATE] ||
-	    !attrs[LBDR_A_CONN_EXPIRES] || !read_virtual(attrs, key) ||
+	if (!sort_message(nlh, LEVEL(conn, attrs)) ||
+	    !READ(conn, attrs, conn, conn) || !read_virtual(attrs, key) ||
 	    !read_endpoint(key->at.family, attrs[LBDR_A_CONN_CLIENT_ADDRESS],
 			   attrs[LBDR_A_CONN_CLIENT_PORT], &conn->client) ||
 	    !read_server_at(attrs[LBDR_A_CONN_SERVER_ADDRESS],
 			    attrs[LBDR_A_CONN_SERVER_PORT], &conn->server) ||
-	    !attrs[LBDR_A_CONN_IDLE] ||
-	    !read_vrf(attrs[LBDR_A_CONN_VRF], conn->vrf))
+	    !read_name(attrs[LBDR_A_CONN_VRF], conn->vrf, sizeof(conn->vrf)))
 		return false;
-	conn->state = mnl_attr_get_u8(attrs[LBDR_A_CONN_STATE]);
-	conn->expires_ms = mnl_attr_get_u32(attrs[LBDR_A_CONN_EXPIRES]);
-	conn->idle_ms = mnl_attr_get_u32(attrs[LBDR_A_CONN_IDLE]);
 	conn->has_of = attrs[LBDR_A_CONN_SERVICE];
 	return !conn->has_of ||
 	       read_nested_key(attrs[LBDR_A_CONN_SERVICE], &conn->of);
@@ -356,9 +384,8 @@ bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn)
 bool decode_killed(const struct nlmsghdr *nlh, __u32 *killed)
 {
 	const struct nlattr *attrs[LBDR_A_CONN_MAX + 1] = { NULL };
-	struct level level = { attrs, conn_types, LBDR_A_CONN_MAX };
 
-	if (!sort_message(nlh, level) || !attrs[LBDR_A_CONN_KILLED])
+	if (!sort_message(nlh, LEVEL(conn, attrs)) || !attrs[LBDR_A_CONN_KILLED])
 		return false;
 	*killed = mnl_attr_get_u32(attrs[LBDR_A_CONN_KILLED]);
 	return true;
@@ -367,79 +394,65 @@ bool decode_killed(const struct nlmsghdr *nlh, __u32 *killed)
 bool decode_count(const struct nlmsghdr *nlh, __u32 *count, bool *resized)
 {
 	const struct nlattr *attrs[LBDR_A_CONN_MAX + 1] = { NULL };
-	struct level level = { attrs, conn_types, LBDR_A_CONN_MAX };
 
-	if (!sort_message(nlh, level) || !attrs[LBDR_A_CONN_COUNT])
+	if (!sort_message(nlh, LEVEL(conn, attrs)) || !attrs[LBDR_A_CONN_COUNT])
 		return false;
 	*count = mnl_attr_get_u32(attrs[LBDR_A_CONN_COUNT]);
 	*resized = attrs[LBDR_A_CONN_RESIZED];
 	return true;
 }
 
-static __u8 read_u8(const struct nlattr *attr)
-{
-	return attr ? mnl_attr_get_u8(attr) : 0;
-}
-
-static __u32 read_u32(const struct nlattr *attr)
-{
-	return attr ? mnl_attr_get_u32(attr) : 0;
-}
-
-static const char *read_text(const struct nlattr *attr)
-{
-	return attr ? mnl_attr_get_str(attr) : NULL;
-}
-
 /* What comes with a service, and is not there without one. */
 static bool read_traced(const struct nlattr **attrs, struct trace *trace)
 {
-	if (!read_nested_key(attrs[LBDR_A_TRACE_SERVICE], &trace->service) ||
-	    !attrs[LBDR_A_TRACE_PERSIST] || !attrs[LBDR_A_TRACE_SERVERS] ||
-	    !attrs[LBDR_A_TRACE_OPEN] || !attrs[LBDR_A_TRACE_QUIESCED] ||
-	    !attrs[LBDR_A_TRACE_DRAINING] || !attrs[LBDR_A_TRACE_OVERLOADED] ||
-	    !attrs[LBDR_A_TRACE_UNREACHABLE] ||
-	    !read_nested_server(attrs[LBDR_A_TRACE_REMEMBERED],
-				&trace->remembered) ||
-	    !read_nested_server(attrs[LBDR_A_TRACE_FIRST], &trace->first) ||
-	    !read_nested_server(attrs[LBDR_A_TRACE_SERVER], &trace->server))
-		return false;
-	trace->persist = mnl_attr_get_u32(attrs[LBDR_A_TRACE_PERSIST]);
-	trace->servers = mnl_attr_get_u32(attrs[LBDR_A_TRACE_SERVERS]);
-	trace->open = mnl_attr_get_u32(attrs[LBDR_A_TRACE_OPEN]);
-	trace->quiesced = mnl_attr_get_u32(attrs[LBDR_A_TRACE_QUIESCED]);
-	trace->draining = mnl_attr_get_u32(attrs[LBDR_A_TRACE_DRAINING]);
-	trace->overloaded = mnl_attr_get_u32(attrs[LBDR_A_TRACE_OVERLOADED]);
-	trace->unreachable = mnl_attr_get_u32(attrs[LBDR_A_TRACE_UNREACHABLE]);
-	return true;
+	static const struct field traced_fields[] = {
+		{ LBDR_A_TRACE_PERSIST, true, offsetof(struct trace, persist) },
+		{ LBDR_A_TRACE_SERVERS, true, offsetof(struct trace, servers) },
+		{ LBDR_A_TRACE_OPEN, true, offsetof(struct trace, open) },
+		{ LBDR_A_TRACE_QUIESCED, true, offsetof(struct trace, quiesced) },
+		{ LBDR_A_TRACE_DRAINING, true, offsetof(struct trace, draining) },
+		{ LBDR_A_TRACE_OVERLOADED, true, offsetof(struct trace, overloaded) },
+		{ LBDR_A_TRACE_UNREACHABLE, true,
+		  offsetof(struct trace, unreachable) },
+	};
+
+	return read_nested_key(attrs[LBDR_A_TRACE_SERVICE], &trace->service) &&
+	       READ(trace, attrs, traced, trace) &&
+	       read_nested_server(attrs[LBDR_A_TRACE_REMEMBERED],
+				  &trace->remembered) &&
+	       read_nested_server(attrs[LBDR_A_TRACE_FIRST], &trace->first) &&
+	       read_nested_server(attrs[LBDR_A_TRACE_SERVER], &trace->server);
 }
 
 bool decode_trace(const struct nlmsghdr *nlh, struct trace *trace)
 {
+	static const struct field trace_fields[] = {
+		{ LBDR_A_TRACE_VERDICT, true, offsetof(struct trace, verdict) },
+		{ LBDR_A_TRACE_REASON, false, offsetof(struct trace, reason) },
+		{ LBDR_A_TRACE_REFUSE, false, offsetof(struct trace, refuse) },
+		{ LBDR_A_TRACE_BY, false, offsetof(struct trace, by) },
+		{ LBDR_A_TRACE_STATE, false, offsetof(struct trace, state) },
+		{ LBDR_A_TRACE_EXPIRES, false, offsetof(struct trace, expires_ms) },
+		{ LBDR_A_TRACE_OVER, false, offsetof(struct trace, over) },
+		{ LBDR_A_TRACE_REMEMBERED_EXPIRES, false,
+		  offsetof(struct trace, remembered_ms) },
+		{ LBDR_A_TRACE_SCHEDULER, false, offsetof(struct trace, scheduler) },
+		{ LBDR_A_TRACE_RANDOM, false, offsetof(struct trace, random) },
+		{ LBDR_A_TRACE_HASHES_PORT, false, offsetof(struct trace, hashes_port) },
+		{ LBDR_A_TRACE_KEEP, false, offsetof(struct trace, keep) },
+	};
 	const struct nlattr *attrs[LBDR_A_TRACE_MAX + 1] = { NULL };
-	struct level level = { attrs, trace_types, LBDR_A_TRACE_MAX };
 
 	memset(trace, 0, sizeof(*trace));
-	if (!sort_message(nlh, level) || !attrs[LBDR_A_TRACE_VERDICT])
+	if (!sort_message(nlh, LEVEL(trace, attrs)) ||
+	    !READ(trace, attrs, trace, trace))
 		return false;
 	trace->has_service = attrs[LBDR_A_TRACE_SERVICE];
+	trace->has_refuse = attrs[LBDR_A_TRACE_REFUSE];
+	trace->has_by = attrs[LBDR_A_TRACE_BY];
+	trace->has_keep = attrs[LBDR_A_TRACE_KEEP];
 	if (trace->has_service && !read_traced(attrs, trace))
 		return false;
-	trace->verdict = mnl_attr_get_u8(attrs[LBDR_A_TRACE_VERDICT]);
-	trace->reason = read_text(attrs[LBDR_A_TRACE_REASON]);
-	trace->has_refuse = attrs[LBDR_A_TRACE_REFUSE];
-	trace->refuse = read_u8(attrs[LBDR_A_TRACE_REFUSE]);
-	trace->has_by = attrs[LBDR_A_TRACE_BY];
-	trace->by = read_u8(attrs[LBDR_A_TRACE_BY]);
-	trace->state = read_u8(attrs[LBDR_A_TRACE_STATE]);
-	trace->expires_ms = read_u32(attrs[LBDR_A_TRACE_EXPIRES]);
-	trace->over = attrs[LBDR_A_TRACE_OVER];
-	trace->remembered_ms = read_u32(attrs[LBDR_A_TRACE_REMEMBERED_EXPIRES]);
-	trace->scheduler = read_text(attrs[LBDR_A_TRACE_SCHEDULER]);
-	trace->random = attrs[LBDR_A_TRACE_RANDOM];
-	trace->hashes_port = attrs[LBDR_A_TRACE_HASHES_PORT];
-	trace->has_keep = attrs[LBDR_A_TRACE_KEEP];
-	trace->keep = read_u8(attrs[LBDR_A_TRACE_KEEP]);
 	/* A forwarded packet has a server. */
 	return trace->verdict != LBDR_TRACE_VERDICT_FORWARD ||
 	       trace->server.at.family;
@@ -449,20 +462,18 @@ bool decode_trace(const struct nlmsghdr *nlh, struct trace *trace)
 bool decode_batch(const struct nlmsghdr *nlh, __u32 *id)
 {
 	const struct nlattr *attrs[LBDR_A_BATCH_MAX + 1] = { NULL };
-	struct level level = { attrs, batch_types, LBDR_A_BATCH_MAX };
 
-	if (!sort_message(nlh, level))
+	if (!sort_message(nlh, LEVEL(batch, attrs)))
 		return false;
-	*id = read_u32(attrs[LBDR_A_BATCH_ID]);
+	*id = attrs[LBDR_A_BATCH_ID] ? mnl_attr_get_u32(attrs[LBDR_A_BATCH_ID]) : 0;
 	return *id;
 }
 
 bool decode_sched(const struct nlmsghdr *nlh, struct sched *sched)
 {
 	const struct nlattr *attrs[LBDR_A_SCHED_MAX + 1] = { NULL };
-	struct level level = { attrs, sched_types, LBDR_A_SCHED_MAX };
 
-	if (!sort_message(nlh, level) || !attrs[LBDR_A_SCHED_NAME])
+	if (!sort_message(nlh, LEVEL(sched, attrs)) || !attrs[LBDR_A_SCHED_NAME])
 		return false;
 	sched->name = mnl_attr_get_str(attrs[LBDR_A_SCHED_NAME]);
 	return true;
@@ -498,10 +509,9 @@ static bool read_choices(const struct nlattr **attrs,
 bool decode_choices(const struct nlmsghdr *nlh, struct info *info)
 {
 	const struct nlattr *attrs[LBDR_A_INFO_MAX + 1] = { NULL };
-	struct level level = { attrs, info_types, LBDR_A_INFO_MAX };
 
 	memset(info, 0, sizeof(*info));
-	return sort_message(nlh, level) && read_choices(attrs, nlh, info);
+	return sort_message(nlh, LEVEL(info, attrs)) && read_choices(attrs, nlh, info);
 }
 
 /* Whose counters were set to 0: one service's, or those of all. */
@@ -509,11 +519,10 @@ bool decode_zero(const struct nlmsghdr *nlh, struct service_key *key,
 		 bool *one)
 {
 	const struct nlattr *attrs[LBDR_A_SERVICE_MAX + 1] = { NULL };
-	struct level level = { attrs, service_types, LBDR_A_SERVICE_MAX };
 	size_t i;
 
 	memset(key, 0, sizeof(*key));
-	if (!sort_message(nlh, level))
+	if (!sort_message(nlh, LEVEL(service, attrs)))
 		return false;
 	*one = false;
 	for (i = LBDR_A_SERVICE_FAMILY; i <= LBDR_A_SERVICE_FWMARK; i++)
@@ -526,20 +535,19 @@ bool decode_zero(const struct nlmsghdr *nlh, struct service_key *key,
 bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 		 void (*each)(const struct drop *drop, void *data), void *data)
 {
+	static const struct field info_fields[] = {
+		{ LBDR_A_INFO_VERSION, true, offsetof(struct info, version) },
+		{ LBDR_A_INFO_SERVICES, true, offsetof(struct info, services) },
+		{ LBDR_A_INFO_CONNS, true, offsetof(struct info, conns) },
+		{ LBDR_A_INFO_CONN_MAX, true, offsetof(struct info, conn_max) },
+	};
 	const struct nlattr *attrs[LBDR_A_INFO_MAX + 1] = { NULL };
-	struct level level = { attrs, info_types, LBDR_A_INFO_MAX };
 	const struct nlattr *attr;
 	struct drop drop;
 
-	if (!sort_message(nlh, level) || !attrs[LBDR_A_INFO_VERSION] ||
-	    !attrs[LBDR_A_INFO_SERVICES] || !attrs[LBDR_A_INFO_CONNS] ||
-	    !attrs[LBDR_A_INFO_CONN_MAX] || !read_choices(attrs, nlh, info))
+	if (!sort_message(nlh, LEVEL(info, attrs)) ||
+	    !READ(info, attrs, info, info) || !read_choices(attrs, nlh, info))
 		return false;
-	info->version = mnl_attr_get_str(attrs[LBDR_A_INFO_VERSION]);
-	info->services = mnl_attr_get_u32(attrs[LBDR_A_INFO_SERVICES]);
-	info->conns = mnl_attr_get_u32(attrs[LBDR_A_INFO_CONNS]);
-	info->conn_max = mnl_attr_get_u32(attrs[LBDR_A_INFO_CONN_MAX]);
-
 	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
 		if (mnl_attr_get_type(attr) != LBDR_A_INFO_DROP)
 			continue;
@@ -554,9 +562,8 @@ bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 bool decode_family(const struct nlmsghdr *nlh, __u16 *id)
 {
 	const struct nlattr *attrs[CTRL_ATTR_FAMILY_ID + 1] = { NULL };
-	struct level level = { attrs, family_types, CTRL_ATTR_FAMILY_ID };
 
-	if (!sort_message(nlh, level) || !attrs[CTRL_ATTR_FAMILY_ID])
+	if (!sort_message(nlh, LEVEL(family, attrs)) || !attrs[CTRL_ATTR_FAMILY_ID])
 		return false;
 	*id = mnl_attr_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
 	return true;
@@ -565,9 +572,8 @@ bool decode_family(const struct nlmsghdr *nlh, __u16 *id)
 static bool read_group(const struct nlattr *nest, const char *name, __u32 *id)
 {
 	const struct nlattr *attrs[CTRL_ATTR_MCAST_GRP_ID + 1] = { NULL };
-	struct level level = { attrs, group_types, CTRL_ATTR_MCAST_GRP_ID };
 
-	if (!sort_nest(nest, level) || !attrs[CTRL_ATTR_MCAST_GRP_NAME] ||
+	if (!sort_nest(nest, LEVEL(group, attrs)) || !attrs[CTRL_ATTR_MCAST_GRP_NAME] ||
 	    !attrs[CTRL_ATTR_MCAST_GRP_ID] ||
 	    strcmp(mnl_attr_get_str(attrs[CTRL_ATTR_MCAST_GRP_NAME]), name))
 		return false;
@@ -579,10 +585,9 @@ static bool read_group(const struct nlattr *nest, const char *name, __u32 *id)
 bool decode_group(const struct nlmsghdr *nlh, const char *name, __u32 *id)
 {
 	const struct nlattr *attrs[CTRL_ATTR_MCAST_GROUPS + 1] = { NULL };
-	struct level level = { attrs, groups_types, CTRL_ATTR_MCAST_GROUPS };
 	const struct nlattr *group;
 
-	if (!sort_message(nlh, level) || !attrs[CTRL_ATTR_MCAST_GROUPS])
+	if (!sort_message(nlh, LEVEL(groups, attrs)) || !attrs[CTRL_ATTR_MCAST_GROUPS])
 		return false;
 	mnl_attr_for_each_nested(group, attrs[CTRL_ATTR_MCAST_GROUPS]) {
 		if (read_group(group, name, id))
@@ -613,7 +618,6 @@ bool decode_next(const struct nlmsghdr *nlh, int left)
 void decode_verdict(const struct nlmsghdr *nlh, struct nl_answer *answer)
 {
 	const struct nlattr *attrs[NLMSGERR_ATTR_MSG + 1] = { NULL };
-	struct level level = { attrs, extack_types, NLMSGERR_ATTR_MSG };
 	size_t size = mnl_nlmsg_get_payload_len(nlh);
 	const char *payload = mnl_nlmsg_get_payload(nlh);
 	const struct nlmsgerr *error = (const void *)payload;
@@ -638,7 +642,7 @@ void decode_verdict(const struct nlmsghdr *nlh, struct nl_answer *answer)
 	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
 		return;
 	if (mnl_attr_parse_payload(payload + skip, size - skip, sort_attr,
-				   &level) == MNL_CB_OK &&
+				   &LEVEL(extack, attrs)) == MNL_CB_OK &&
 	    attrs[NLMSGERR_ATTR_MSG])
 		snprintf(answer->sentence, sizeof(answer->sentence), "%s",
 			 mnl_attr_get_str(attrs[NLMSGERR_ATTR_MSG]));

@@ -13,6 +13,12 @@ struct drops {
 	bool as_json;
 };
 
+/* Asks for the director as a whole; returns the exit status. */
+int info_run(struct nl *nl, nl_reader reader, void *data)
+{
+	return nl_run(nl, nl_request(nl, LBDR_CMD_INFO_GET), reader, data, "director");
+}
+
 static bool read_headline(const struct nlmsghdr *nlh, void *data)
 {
 	const struct request *req = data;
@@ -95,7 +101,6 @@ static bool read_service_drops(const struct nlmsghdr *nlh, void *data)
 int drops_list(struct nl *nl, const struct request *req)
 {
 	struct drops drops = { .as_json = req->json };
-	struct nl_answer answer;
 	struct nlmsghdr *nlh;
 	int status;
 
@@ -103,12 +108,9 @@ int drops_list(struct nl *nl, const struct request *req)
 	if (req->has_service) {
 		nlh = nl_request(nl, LBDR_CMD_SERVICE_GET);
 		nl_put_service(nlh, &req->service);
-		nl_ask(nl, nlh, read_service_drops, &drops, &answer);
-		status = nl_verdict(&answer, "service");
+		status = nl_run(nl, nlh, read_service_drops, &drops, "service");
 	} else {
-		nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_drops,
-		       &drops, &answer);
-		status = nl_verdict(&answer, "director");
+		status = info_run(nl, read_drops, &drops);
 	}
 	if (!status && req->json)
 		json_list_end(&drops.json);
@@ -157,14 +159,11 @@ static void print_states_json(const struct timeouts *timeouts, bool pretty)
 /* As text it is ipvsadm's line; all of them are in --info. */
 int timeouts_list(struct nl *nl, const struct request *req)
 {
-	struct nl_answer answer;
 	struct info info = { .version = NULL };
 	const __u32 *seconds;
 	int status;
 
-	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_info, &info,
-	       &answer);
-	status = nl_verdict(&answer, "director");
+	status = info_run(nl, read_info, &info);
 	if (status)
 		return status;
 	seconds = info.timeouts.seconds;
@@ -186,14 +185,6 @@ struct nlmsghdr *timeouts_message(struct nl *nl, const struct request *req)
 	return nlh;
 }
 
-int timeouts_set(struct nl *nl, const struct request *req)
-{
-	struct nl_answer answer;
-
-	nl_ask(nl, timeouts_message(nl, req), NULL, NULL, &answer);
-	return nl_verdict(&answer, "timeout");
-}
-
 struct nlmsghdr *entry_message(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_INFO_SET);
@@ -205,36 +196,25 @@ struct nlmsghdr *entry_message(struct nl *nl, const struct request *req)
 	return nlh;
 }
 
-int entry_set(struct nl *nl, const struct request *req)
-{
-	struct nl_answer answer;
-
-	nl_ask(nl, entry_message(nl, req), NULL, NULL, &answer);
-	return nl_verdict(&answer, "entry");
-}
-
 /*
  * The three timeouts that ipvsadm knows in a line that it reads, in which 0 stands
  * for one that is as usual.
  */
 static void save_set(FILE *out, struct timeouts *timeouts)
 {
-	static const __u8 states[] = {
-		LBDR_CONN_STATE_ESTABLISHED, LBDR_CONN_STATE_FIN_WAIT,
-		LBDR_CONN_STATE_UDP,
-	};
 	bool any = false;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(states); i++)
-		any |= timeouts->given[states[i]];
+	for (i = 0; i < CLASSIC_STATES; i++)
+		any |= timeouts->given[classic_states[i]];
 	if (!any)
 		return;
 	fputs("--set", out);
-	for (i = 0; i < ARRAY_SIZE(states); i++) {
-		fprintf(out, " %u", timeouts->given[states[i]] ?
-			timeouts->seconds[states[i]] : 0);
-		timeouts->given[states[i]] = false;
+	for (i = 0; i < CLASSIC_STATES; i++) {
+		__u8 state = classic_states[i];
+
+		fprintf(out, " %u", timeouts->given[state] ? timeouts->seconds[state] : 0);
+		timeouts->given[state] = false;
 	}
 	fputc('\n', out);
 }
@@ -295,7 +275,7 @@ static json_t *info_json(const struct info *info)
 			 "services", (json_int_t)info->services,
 			 "connections", (json_int_t)info->conns,
 			 "connections_max", (json_int_t)info->conn_max,
-			 "entry", entry_word(info->entry),
+			 "entry", choice_word(&entry_choice, info->entry),
 			 "devices", devices_json(info),
 			 "timeouts_s", timeouts_json(&info->timeouts));
 }
@@ -303,16 +283,13 @@ static json_t *info_json(const struct info *info)
 static bool print_info(const struct nlmsghdr *nlh, void *data)
 {
 	const struct request *req = data;
-	struct json_list list;
 	char entry[ENTRY_TEXT];
 	struct info info;
 
 	if (!decode_info(nlh, &info, NULL, NULL))
 		return false;
 	if (req->json) {
-		json_list_begin(&list, req->pretty);
-		json_list_add(&list, info_json(&info));
-		json_list_end(&list);
+		json_print(info_json(&info), req->pretty);
 		return true;
 	}
 	printf("%-20s %s\n%-20s %u\n%-20s %u of %u\n%-20s %s\n",
@@ -326,11 +303,7 @@ static bool print_info(const struct nlmsghdr *nlh, void *data)
 
 int info_list(struct nl *nl, const struct request *req)
 {
-	struct nl_answer answer;
-
-	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), print_info, (void *)req,
-	       &answer);
-	return nl_verdict(&answer, "director");
+	return info_run(nl, print_info, (void *)req);
 }
 
 struct schedulers {
@@ -361,13 +334,11 @@ static bool read_sched(const struct nlmsghdr *nlh, void *data)
 int schedulers_run(struct nl *nl, const struct request *req)
 {
 	struct schedulers schedulers = { .as_json = req->json };
-	struct nl_answer answer;
 	int status;
 
 	json_list_begin(&schedulers.json, req->pretty);
-	nl_ask(nl, nl_dump_request(nl, LBDR_CMD_SCHED_GET), read_sched,
-	       &schedulers, &answer);
-	status = nl_verdict(&answer, "scheduler");
+	status = nl_run(nl, nl_dump_request(nl, LBDR_CMD_SCHED_GET), read_sched,
+			&schedulers, "scheduler");
 	if (!status && req->json)
 		json_list_end(&schedulers.json);
 	return status;

@@ -98,16 +98,12 @@ int help_run(struct nl *nl, const struct request *req)
 
 int version_run(struct nl *nl, const struct request *req)
 {
-	struct json_list list;
-
 	(void)nl;
 	if (!req->json) {
 		puts("lbctl " LBDR_VERSION);
 		return EXIT_DONE;
 	}
-	json_list_begin(&list, req->pretty);
-	json_list_add(&list, json_pack("{s:s, s:i}", "version", LBDR_VERSION,
-				       "json_version", JSON_VERSION));
-	json_list_end(&list);
+	json_print(json_pack("{s:s, s:i}", "version", LBDR_VERSION,
+			     "json_version", JSON_VERSION), req->pretty);
 	return EXIT_DONE;
 }

@@ -99,7 +99,7 @@ static bool read_key(const struct nlattr **attrs, struct ipvs_service *service)
 	       sizeof(service->address));
 	memcpy(key->at.address, service->address,
 	       key->at.family == AF_INET ? 4 : 16);
-	return protocol_word(key->protocol);
+	return protocol_of(key->protocol)->word;
 }
 
 static const char *get_text(const struct nlattr *attr)
@@ -194,17 +194,17 @@ static __u16 get_u16(const struct nlattr *attr)
 static void write_tunnel(FILE *out, const struct nlattr **attrs)
 {
 	/* ip_vs's own order, not that of enum lbdr_tunnel. */
-	static const char *const types[] = {
+	static const char *const type_names[] = {
 		[IP_VS_CONN_F_TUNNEL_TYPE_IPIP] = "ipip",
 		[IP_VS_CONN_F_TUNNEL_TYPE_GUE] = "gue",
 		[IP_VS_CONN_F_TUNNEL_TYPE_GRE] = "gre",
 	};
+	static const struct choice types = CHOICE(NULL, type);
 	const struct nlattr *attr = attrs[IPVS_DEST_ATTR_TUN_TYPE];
 	__u16 flags = get_u16(attrs[IPVS_DEST_ATTR_TUN_FLAGS]);
 	__u8 type = has_size(attr, sizeof(__u8)) ? mnl_attr_get_u8(attr) : 0;
 
-	fprintf(out, " --tun-type %s",
-		choice_word(type, types, ARRAY_SIZE(types)));
+	fprintf(out, " --tun-type %s", choice_word(&types, type));
 	if (type == IP_VS_CONN_F_TUNNEL_TYPE_GUE)
 		fprintf(out, " --tun-port %u",
 			ntohs(get_u16(attrs[IPVS_DEST_ATTR_TUN_PORT])));
@@ -278,7 +278,6 @@ static int write_servers(struct nl *ipvs, const struct ipvs_service *service,
 	struct ipvs_servers servers = { &service->key, out };
 	struct nlmsghdr *nlh = nl_dump_request(ipvs, IPVS_CMD_GET_DEST);
 	const struct service_key *key = &service->key;
-	struct nl_answer answer;
 	struct nlattr *nest;
 
 	nest = mnl_attr_nest_start(nlh, IPVS_CMD_ATTR_SERVICE);
@@ -292,8 +291,7 @@ static int write_servers(struct nl *ipvs, const struct ipvs_service *service,
 		mnl_attr_put_u16(nlh, IPVS_SVC_ATTR_PORT, htons(key->at.port));
 	}
 	mnl_attr_nest_end(nlh, nest);
-	nl_ask(ipvs, nlh, read_server, &servers, &answer);
-	return nl_verdict(&answer, "ip_vs server");
+	return nl_run(ipvs, nlh, read_server, &servers, "ip_vs server");
 }
 
 /**
@@ -308,18 +306,14 @@ static int write_servers(struct nl *ipvs, const struct ipvs_service *service,
 int import_write(struct nl *ipvs, FILE *out)
 {
 	struct ipvs_services all = { .out = out };
-	struct nl_answer answer;
 	int status;
 	size_t i;
 
-	nl_ask(ipvs, nl_request(ipvs, IPVS_CMD_GET_CONFIG), read_config, out,
-	       &answer);
-	status = nl_verdict(&answer, "ip_vs configuration");
-	if (!status) {
-		nl_ask(ipvs, nl_dump_request(ipvs, IPVS_CMD_GET_SERVICE),
-		       read_service, &all, &answer);
-		status = nl_verdict(&answer, "ip_vs service");
-	}
+	status = nl_run(ipvs, nl_request(ipvs, IPVS_CMD_GET_CONFIG), read_config,
+			out, "ip_vs configuration");
+	if (!status)
+		status = nl_run(ipvs, nl_dump_request(ipvs, IPVS_CMD_GET_SERVICE),
+				read_service, &all, "ip_vs service");
 	for (i = 0; !status && i < all.count; i++)
 		status = write_servers(ipvs, &all.services[i], out);
 	if (!status && !all.count)

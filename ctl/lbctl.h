@@ -34,8 +34,9 @@ enum fault_kind {
 };
 
 /* parse.c: 0 or -1, and then fault_text() is the sentence to show. */
-int fault(const char *format, ...) __printf(1, 2);
-int lacks(const char *format, ...) __printf(1, 2);
+int fault_of(enum fault_kind is, const char *format, ...) __printf(2, 3);
+#define fault(...) fault_of(FAULT_USAGE, __VA_ARGS__)
+#define lacks(...) fault_of(FAULT_UNSUPPORTED, __VA_ARGS__)
 enum fault_kind fault_kind(void);
 const char *fault_text(void);
 int parse_number(const char *what, const char *text, __u32 min, __u32 max,
@@ -73,35 +74,39 @@ int parse_vrf(const char *text, char *vrf);
 
 /* words.c: parsers return as those of parse.c do. */
 #define MH_SIZE_DEFAULT 65537
+#define SCHEDULER_DEFAULT "wlc"
 #define FLAGS_TEXT 80
 #define MASK_TEXT 16
 #define TIMEOUTS_TEXT 320
 
 extern const char *const sched_flag_words[];
+#define CLASSIC_STATES 3
+extern const __u8 classic_states[CLASSIC_STATES];
 extern const __u32 usual_timeouts[LBDR_A_TIMEOUT_MAX + 1];
+
+/* The words of an enumeration, by value; some may be NULL. */
+struct choice {
+	const char *what;	/* in messages */
+	const char *const *words;
+	size_t count;
+};
+
+#define CHOICE(what, table) { what, table##_names, ARRAY_SIZE(table##_names) }
+
+extern const struct choice refuse_choice, stray_choice, entry_choice, forward_choice,
+	tunnel_choice, tunnel_df_choice, state_choice, count_choice;
+
+int choice_parse(const struct choice *choice, const char *text, __u8 *value);
+const char *choice_word(const struct choice *choice, __u8 value);
 
 int parse_sched_flags(const char *text, const char *scheduler, __u32 *flags);
 int parse_mh_size(const char *text, const char *scheduler, __u32 *size);
-int parse_refuse(const char *text, __u8 *refuse);
-int parse_stray(const char *text, __u8 *stray);
-int parse_entry(const char *text, __u8 *entry);
-int parse_tunnel(const char *text, __u8 *type);
-int parse_tunnel_df(const char *text, __u8 *df);
-int parse_yes(const char *option, const char *text, bool *yes);
 int parse_state(const char *text, __u8 *state);
-int parse_count_by(const char *text, __u8 *by);
 int parse_timeouts(const char *text, struct timeouts *timeouts);
 int parse_set(const char *const *words, size_t count, bool ipvsadm,
 	      struct timeouts *timeouts);
 const char *sched_flag_text(const char *scheduler, size_t bit, char *text);
 const char *sched_flags_text(const struct service *service, char *text);
-const char *choice_word(__u8 choice, const char *const *words, size_t count);
-const char *refuse_word(__u8 refuse);
-const char *stray_word(__u8 stray);
-const char *entry_word(__u8 entry);
-const char *forward_word(__u8 forward);
-const char *tunnel_word(__u8 type);
-const char *tunnel_df_word(__u8 df);
 #define ENTRY_TEXT (16 + INGRESS_MAX * (IFNAMSIZ + 1))
 const char *entry_text(__u8 entry, const char *const *devices, int count,
 		       char *text);
@@ -142,6 +147,7 @@ void nl_close(struct nl *nl);
 struct nlmsghdr *nl_request(struct nl *nl, __u8 command);
 struct nlmsghdr *nl_dump_request(struct nl *nl, __u8 command);
 void nl_put_service(struct nlmsghdr *nlh, const struct service_key *key);
+void nl_put_service_of(struct nlmsghdr *nlh, __u16 type, const struct service_key *key);
 void nl_put_address(struct nlmsghdr *nlh, __u16 type, const struct endpoint *at);
 void nl_put_timeouts(struct nlmsghdr *nlh, __u16 type,
 		     const struct timeouts *timeouts);
@@ -150,10 +156,15 @@ void nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader, void *data,
 #define NL_MANY 128
 size_t nl_ask_many(struct nl *nl, struct nlmsghdr *messages, size_t size,
 		   struct nl_answer *answer);
-int nl_verdict(const struct nl_answer *answer, const char *object);
 int nl_listen(struct nl *nl);
 int nl_hear(struct nl *nl, nl_reader reader, void *data);
 int nl_fd(const struct nl *nl);
+
+/* verdict.c */
+int nl_verdict(const struct nl_answer *answer, const char *object);
+int nl_run(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader, void *data,
+	   const char *object);
+int message_run(struct nl *nl, const struct request *req);
 
 /* decode.c */
 bool decode_service(const struct nlmsghdr *nlh, struct service *service);
@@ -187,16 +198,25 @@ struct json_list {
 	bool row_begun;
 };
 
-const char *protocol_name(__u8 protocol);
-const char *protocol_word(__u8 protocol);
+struct protocol {
+	__u8 number;
+	const char *name;	/* in ipvsadm's form */
+	const char *word;	/* as /etc/services and JSON have it; NULL: none */
+	const char *letter;	/* the option of a service in saved commands */
+	const char *option;	/* its name */
+	size_t text;		/* of its argument, in struct request */
+};
+
+const struct protocol *protocol_of(__u8 protocol);
 const char *address_text(const struct endpoint *at, char *text);
 const char *endpoint_text(const struct endpoint *at, __u8 protocol,
 			  bool numeric, char *text);
-json_t *port_json(__u16 port, bool there);
+json_t *number_json(json_int_t number, bool there);
 const char *number_text(__u64 number, bool exact, char *text);
 void json_list_begin(struct json_list *list, bool pretty);
 void json_list_add(struct json_list *list, json_t *object);
 void json_list_end(struct json_list *list);
+void json_print(json_t *object, bool pretty);
 void json_row_begin(struct json_list *list);
 void json_row_text(struct json_list *list, const char *name, const char *text);
 void json_row_number(struct json_list *list, const char *name, __u32 number,
@@ -207,9 +227,7 @@ void json_row_end(struct json_list *list);
 void service_warn(const struct request *req, const struct service_key *key);
 int service_add(struct nl *nl, const struct request *req);
 int service_edit(struct nl *nl, const struct request *req);
-int service_del(struct nl *nl, const struct request *req);
 int service_zero(struct nl *nl, const struct request *req);
-int service_clear(struct nl *nl, const struct request *req);
 struct nlmsghdr *service_add_message(struct nl *nl, const struct request *req);
 struct nlmsghdr *service_edit_message(struct nl *nl, const struct request *req);
 struct nlmsghdr *service_del_message(struct nl *nl, const struct request *req);
@@ -217,16 +235,12 @@ struct nlmsghdr *service_clear_message(struct nl *nl, const struct request *req)
 struct nlmsghdr *server_add_message(struct nl *nl, const struct request *req);
 struct nlmsghdr *server_edit_message(struct nl *nl, const struct request *req);
 struct nlmsghdr *server_del_message(struct nl *nl, const struct request *req);
-int server_add(struct nl *nl, const struct request *req);
-int server_edit(struct nl *nl, const struct request *req);
 int server_del(struct nl *nl, const struct request *req);
 
 /* setting.c: the settings of a server */
 int settings_read(struct server_args *args);
 void settings_put(struct nlmsghdr *nlh, const struct server_args *args,
 		  bool all, bool adds);
-void settings_want(struct server *server, const struct server_args *args);
-bool settings_decode(const struct nlattr **attrs, struct server *server);
 bool settings_equal(const struct server *a, const struct server *b);
 void settings_save(FILE *out, const struct server *is, const struct server *want);
 void settings_print(const struct server *server);
@@ -293,7 +307,6 @@ int restore_read(struct nl *nl, struct file *file, const struct request *how,
 		 struct batch *batch);
 int restore_file(struct nl *nl, struct file *file, const struct request *how);
 int restore_run(struct nl *nl, const struct request *req);
-int check_run(struct nl *nl, const struct request *req);
 bool file_is_empty(const struct file *file, const struct request *how);
 int apply_run(struct nl *nl, const struct request *req);
 
@@ -348,8 +361,7 @@ int drops_list(struct nl *nl, const struct request *req);
 int timeouts_list(struct nl *nl, const struct request *req);
 struct nlmsghdr *timeouts_message(struct nl *nl, const struct request *req);
 struct nlmsghdr *entry_message(struct nl *nl, const struct request *req);
-int timeouts_set(struct nl *nl, const struct request *req);
-int entry_set(struct nl *nl, const struct request *req);
+int info_run(struct nl *nl, nl_reader reader, void *data);
 int info_list(struct nl *nl, const struct request *req);
 int schedulers_run(struct nl *nl, const struct request *req);
 void schedulers_name(struct nl *nl, FILE *out);

@@ -29,7 +29,7 @@ static const char *forward_name(__u8 forward)
 
 bool service_masked(const struct service *service)
 {
-	return service->prefix != (service->key.at.family == AF_INET ? 32 : 128);
+	return service->prefix != family_bits(service->key.at.family);
 }
 
 static void print_title(const struct request *req)
@@ -101,9 +101,9 @@ static void print_own_settings(const struct service *service)
 	if (service->mh_size && service->mh_size != MH_SIZE_DEFAULT)
 		printf(" mh-size %u", service->mh_size);
 	if (service->refuse != LBDR_REFUSE_ICMP)
-		printf(" refuse %s", refuse_word(service->refuse));
+		printf(" refuse %s", choice_word(&refuse_choice, service->refuse));
 	if (service->stray != LBDR_STRAY_PASS)
-		printf(" stray %s", stray_word(service->stray));
+		printf(" stray %s", choice_word(&stray_choice, service->stray));
 	if (service->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
 		printf(" expire-quiescent");
 	if (service->flags & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
@@ -126,7 +126,7 @@ void service_column(const struct service_key *key, bool numeric, char *column,
 			 key->at.family == AF_INET6 ? " IPv6" : "");
 	} else {
 		endpoint_text(&key->at, key->protocol, numeric, text);
-		snprintf(column, size, "%-4s %s", protocol_name(key->protocol),
+		snprintf(column, size, "%-4s %s", protocol_of(key->protocol)->name,
 			 text);
 		if (key->at.family == AF_INET)
 			column[SERVICE_COLUMN] = '\0';
@@ -214,11 +214,6 @@ static json_t *counters_json(const struct counters *stats)
 			 "in_bytes", (json_int_t)stats->in_bytes);
 }
 
-static json_t *hold_json(__u32 hold)
-{
-	return hold ? json_integer(hold) : json_null();
-}
-
 json_t *server_json(const struct server *server)
 {
 	char text[ENDPOINT_TEXT];
@@ -228,9 +223,9 @@ json_t *server_json(const struct server *server)
 	object = json_pack("{s:s, s:i, s:o, s:s, s:o}",
 			   "address", address_text(&server->at, text),
 			   "port", server->at.port,
-			   "last_port", port_json(server->at.last_port,
-						  server->at.last_port),
-			   "forward", forward_word(server->forward),
+			   "last_port", number_json(server->at.last_port,
+						    server->at.last_port),
+			   "forward", choice_word(&forward_choice, server->forward),
 			   "tunnel", tunnel_json(&server->tunnel));
 	settings_members(object, server);
 	rest = json_pack("{s:I, s:I, s:I, s:b, s:b, s:b, s:o, s:o, s:o}",
@@ -241,10 +236,8 @@ json_t *server_json(const struct server *server)
 			 "overloaded", server->overloaded,
 			 "unreachable", server->unreachable,
 			 "draining", server->draining,
-			 "held_s", hold_json(server->hold),
-			 "ifindex", server->ifindex ?
-					json_integer(server->ifindex) :
-					json_null(),
+			 "held_s", number_json(server->hold, server->hold),
+			 "ifindex", number_json(server->ifindex, server->ifindex),
 			 "stats", counters_json(&server->stats));
 	json_object_update(object, rest);
 	json_decref(rest);
@@ -273,14 +266,13 @@ json_t *key_json(const struct service_key *key)
 
 	return json_pack("{s:s, s:o, s:s?, s:s?, s:o, s:o, s:s?}",
 			 "family", key->at.family == AF_INET ? "ipv4" : "ipv6",
-			 "fwmark", marked ? json_integer(key->fwmark) :
-					    json_null(),
-			 "protocol", protocol_word(key->protocol),
+			 "fwmark", number_json(key->fwmark, marked),
+			 "protocol", protocol_of(key->protocol)->word,
 			 "address", marked ? NULL :
 					     address_text(&key->at, text),
-			 "port", port_json(key->at.port, !marked),
-			 "last_port", port_json(key->at.last_port,
-						key->at.last_port),
+			 "port", number_json(key->at.port, !marked),
+			 "last_port", number_json(key->at.last_port,
+						  key->at.last_port),
 			 "vrf", *key->vrf ? key->vrf : NULL);
 }
 
@@ -289,11 +281,9 @@ json_t *settings_json(const struct service *service)
 	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:b, s:I, s:i, s:b, s:b, s:b, s:o, s:o}",
 			 "scheduler", service->scheduler,
 			 "sched_flags", flags_json(service),
-			 "mh_size", service->mh_size ?
-					json_integer(service->mh_size) :
-					json_null(),
-			 "refuse", refuse_word(service->refuse),
-			 "stray", stray_word(service->stray),
+			 "mh_size", number_json(service->mh_size, service->mh_size),
+			 "refuse", choice_word(&refuse_choice, service->refuse),
+			 "stray", choice_word(&stray_choice, service->stray),
 			 "one_packet", !!(service->flags &
 					  LBDR_SERVICE_FLAG_ONE_PACKET),
 			 "persistent_s", (json_int_t)service->persist,
@@ -308,7 +298,7 @@ json_t *settings_json(const struct service *service)
 			 !!(service->flags &
 			    LBDR_SERVICE_FLAG_SKIP_UNREACHABLE),
 			 "timeouts_s", timeouts_json(&service->timeouts),
-			 "held_s", hold_json(service->hold));
+			 "held_s", number_json(service->hold, service->hold));
 }
 
 static json_t *drops_json(const struct service *service)

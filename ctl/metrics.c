@@ -26,20 +26,16 @@ struct metric {
 };
 
 static const struct metric director_metrics[] = {
-	{ "lbdr_services", NULL, GAUGE,
-	  offsetof(struct info, services),
+	{ "lbdr_services", NULL, GAUGE, offsetof(struct info, services),
 	  "Number of services." },
-	{ "lbdr_connections", NULL, GAUGE,
-	  offsetof(struct info, conns),
+	{ "lbdr_connections", NULL, GAUGE, offsetof(struct info, conns),
 	  "Entries of the connection table." },
-	{ "lbdr_connections_limit", NULL, GAUGE,
-	  offsetof(struct info, conn_max),
+	{ "lbdr_connections_limit", NULL, GAUGE, offsetof(struct info, conn_max),
 	  "Maximum number of connections." },
 };
 
 static const struct metric service_metrics[] = {
-	{ "lbdr_service_servers", NULL, GAUGE,
-	  offsetof(struct service, servers),
+	{ "lbdr_service_servers", NULL, GAUGE, offsetof(struct service, servers),
 	  "Number of servers of the service." },
 	{ "lbdr_service_connections", NULL, COUNTER,
 	  offsetof(struct service, stats.conns),
@@ -53,17 +49,13 @@ static const struct metric service_metrics[] = {
 };
 
 static const struct metric server_metrics[] = {
-	{ "lbdr_server_weight", NULL, GAUGE,
-	  offsetof(struct server, weight),
+	{ "lbdr_server_weight", NULL, GAUGE, offsetof(struct server, weight),
 	  "Weight: share of new connections, 0 for none." },
-	{ "lbdr_server_upper_threshold", NULL, GAUGE,
-	  offsetof(struct server, upper),
+	{ "lbdr_server_upper_threshold", NULL, GAUGE, offsetof(struct server, upper),
 	  "Upper threshold: no new connections at this number, 0 for no limit." },
-	{ "lbdr_server_lower_threshold", NULL, GAUGE,
-	  offsetof(struct server, lower),
+	{ "lbdr_server_lower_threshold", NULL, GAUGE, offsetof(struct server, lower),
 	  "Lower threshold: new connections again below it, 0 for 3/4 of the upper one." },
-	{ "lbdr_server_active_connections", NULL, GAUGE,
-	  offsetof(struct server, active),
+	{ "lbdr_server_active_connections", NULL, GAUGE, offsetof(struct server, active),
 	  "Active connections: TCP and SCTP, not closing." },
 	{ "lbdr_server_inactive_connections", NULL, GAUGE,
 	  offsetof(struct server, inactive),
@@ -71,17 +63,13 @@ static const struct metric server_metrics[] = {
 	{ "lbdr_server_persistent_clients", NULL, GAUGE,
 	  offsetof(struct server, persistent),
 	  "Persistence templates of the server." },
-	{ "lbdr_server_overloaded", NULL, FLAG,
-	  offsetof(struct server, overloaded),
+	{ "lbdr_server_overloaded", NULL, FLAG, offsetof(struct server, overloaded),
 	  "1 while the server is overloaded by its thresholds." },
-	{ "lbdr_server_unreachable", NULL, FLAG,
-	  offsetof(struct server, unreachable),
+	{ "lbdr_server_unreachable", NULL, FLAG, offsetof(struct server, unreachable),
 	  "1 while its neighbour cannot be resolved, with --skip-unreachable." },
-	{ "lbdr_server_draining", NULL, FLAG,
-	  offsetof(struct server, draining),
+	{ "lbdr_server_draining", NULL, FLAG, offsetof(struct server, draining),
 	  "1 while the server is draining." },
-	{ "lbdr_server_connections", NULL, COUNTER,
-	  offsetof(struct server, stats.conns),
+	{ "lbdr_server_connections", NULL, COUNTER, offsetof(struct server, stats.conns),
 	  "New connections of the server." },
 	{ "lbdr_server_in_packets", NULL, COUNTER,
 	  offsetof(struct server, stats.in_packets),
@@ -194,7 +182,7 @@ static void print_key(const struct service_key *key)
 	else
 		endpoint_text(&key->at, key->protocol, true, text);
 	print_label("{", "service", text);
-	print_label(",", "protocol", protocol_word(key->protocol) ?: "any");
+	print_label(",", "protocol", protocol_of(key->protocol)->word ?: "any");
 	print_label(",", "family",
 		    key->at.family == AF_INET ? "ipv4" : "ipv6");
 	if (*key->vrf)
@@ -239,7 +227,7 @@ static void print_director(const struct info *info, const struct drop *drops,
 	}
 	print_head(&entry_state, textfile);
 	for (i = LBDR_ENTRY_PREROUTING; i <= LBDR_ENTRY_INGRESS; i++)
-		print_state(&entry_state, "entry", entry_word(i),
+		print_state(&entry_state, "entry", choice_word(&entry_choice, i),
 			    i == info->entry);
 	print_head(&timeout_seconds, textfile);
 	for (i = 1; i <= LBDR_A_TIMEOUT_MAX; i++)
@@ -296,7 +284,7 @@ static void print_servers(const struct snapshot *shot, bool textfile)
 	for (server = shot->servers; server < end; server++) {
 		print_name(&server_info);
 		print_server(server);
-		print_label(",", "forward", forward_word(server->forward));
+		print_label(",", "forward", choice_word(&forward_choice, server->forward));
 		print_label(",", "tunnel", tunnel_text(&server->tunnel, text));
 		print_value(1);
 	}
@@ -368,15 +356,11 @@ static bool print_all(const struct nlmsghdr *nlh, void *data)
 int metrics_run(struct nl *nl, const struct request *req)
 {
 	struct gathering gathering = { .req = req };
-	struct nl_answer answer;
 	int status;
 
 	status = snapshot_take(nl, req, true, &gathering.shot);
-	if (!status) {
-		nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), print_all,
-		       &gathering, &answer);
-		status = nl_verdict(&answer, "director");
-	}
+	if (!status)
+		status = info_run(nl, print_all, &gathering);
 	free(gathering.drops);
 	snapshot_drop(&gathering.shot);
 	return status;

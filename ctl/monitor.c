@@ -31,33 +31,15 @@ struct event {
 };
 
 static const struct event events[LBDR_CMD_MAX + 1] = {
-	[LBDR_CMD_SERVICE_NEW_NTF] = {
-		ABOUT_SERVICE, "service_added", "service added",
-	},
-	[LBDR_CMD_SERVICE_SET_NTF] = {
-		ABOUT_SERVICE, "service_changed", "service changed",
-	},
-	[LBDR_CMD_SERVICE_DEL_NTF] = {
-		ABOUT_SERVICE, "service_removed", "service removed",
-	},
-	[LBDR_CMD_SERVER_NEW_NTF] = {
-		ABOUT_SERVER, "server_added", "server added",
-	},
-	[LBDR_CMD_SERVER_SET_NTF] = {
-		ABOUT_SERVER, "server_changed", "server changed",
-	},
-	[LBDR_CMD_SERVER_DEL_NTF] = {
-		ABOUT_SERVER, "server_removed", "server removed",
-	},
-	[LBDR_CMD_INFO_SET_NTF] = {
-		ABOUT_DIRECTOR, "director_changed", "director changed",
-	},
-	[LBDR_CMD_ZERO_NTF] = {
-		ABOUT_COUNTERS, "counters_zeroed", "counters zeroed",
-	},
-	[LBDR_CMD_FLUSH_NTF] = {
-		ABOUT_NOTHING, "cleared", "cleared: all services removed",
-	},
+	[LBDR_CMD_SERVICE_NEW_NTF] = { ABOUT_SERVICE, "service_added", "service added" },
+	[LBDR_CMD_SERVICE_SET_NTF] = { ABOUT_SERVICE, "service_changed", "service changed" },
+	[LBDR_CMD_SERVICE_DEL_NTF] = { ABOUT_SERVICE, "service_removed", "service removed" },
+	[LBDR_CMD_SERVER_NEW_NTF] = { ABOUT_SERVER, "server_added", "server added" },
+	[LBDR_CMD_SERVER_SET_NTF] = { ABOUT_SERVER, "server_changed", "server changed" },
+	[LBDR_CMD_SERVER_DEL_NTF] = { ABOUT_SERVER, "server_removed", "server removed" },
+	[LBDR_CMD_INFO_SET_NTF] = { ABOUT_DIRECTOR, "director_changed", "director changed" },
+	[LBDR_CMD_ZERO_NTF] = { ABOUT_COUNTERS, "counters_zeroed", "counters zeroed" },
+	[LBDR_CMD_FLUSH_NTF] = { ABOUT_NOTHING, "cleared", "cleared: all services removed" },
 };
 
 /* Lines that are not notifications of the module. */
@@ -168,7 +150,7 @@ static bool print_director(const struct nlmsghdr *nlh, const char *when,
 	if (req->json) {
 		print_json(when, event, NULL, NULL, NULL,
 			   json_pack("{s:s, s:o, s:o}",
-				     "entry", entry_word(info.entry),
+				     "entry", choice_word(&entry_choice, info.entry),
 				     "devices", devices_json(&info),
 				     "timeouts_s",
 				     timeouts_json(&info.timeouts)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The netlink socket: resolves the family, sends requests, passes replies to their
- * readers, and reports errors.
+ * The netlink socket: resolves the family, sends requests and passes replies to their
+ * readers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -148,6 +148,15 @@ void nl_put_service(struct nlmsghdr *nlh, const struct service_key *key)
 	if (key->at.last_port)
 		mnl_attr_put_u16(nlh, LBDR_A_SERVICE_LAST_PORT,
 				 htons(key->at.last_port));
+}
+
+/* The service that a server, or a filter of connections, is of. */
+void nl_put_service_of(struct nlmsghdr *nlh, __u16 type, const struct service_key *key)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, type);
+
+	nl_put_service(nlh, key);
+	mnl_attr_nest_end(nlh, nest);
 }
 
 /* The attributes of timeouts have the numbers of the states. */
@@ -357,54 +366,6 @@ void nl_close(struct nl *nl)
 	free(nl);
 }
 
-static void complain_errno(int error, const char *object)
-{
-	switch (error) {
-	case EPERM:
-	case EACCES:
-		complain("permission denied: this requires root (CAP_NET_ADMIN)");
-		break;
-	case EEXIST:
-		complain("%s exists already", object);
-		break;
-	case ESRCH:
-		complain("service not found");
-		break;
-	case ENOENT:
-		/* Objects that are not found come with a sentence. */
-		complain("the lbdr module was unloaded");
-		break;
-	case EINVAL:
-	case ERANGE:
-		complain("the kernel rejected a value of the %s: malformed or out of range",
-			 object);
-		break;
-	case EOPNOTSUPP:
-		complain("the loaded module does not support this command (older than %s %s?)",
-			 program, LBDR_VERSION);
-		break;
-	case EAFNOSUPPORT:
-		complain("address family not supported by the kernel");
-		break;
-	case EBADMSG:
-		complain("malformed reply (module and tool versions differ? this is %s %s)",
-			 program, LBDR_VERSION);
-		break;
-	case EAGAIN:
-		complain("the configuration keeps changing: try again");
-		break;
-	case ENOMEM:
-		complain("the kernel is out of memory");
-		break;
-	case ENOSPC:
-		complain("no room for another %s", object);
-		break;
-	default:
-		complain("the kernel refused the %s: %s", object,
-			 strerror(error));
-	}
-}
-
 static bool read_group(const struct nlmsghdr *nlh, void *data)
 {
 	return decode_group(nlh, LBDR_MCGRP_CONFIG, data);
@@ -493,25 +454,4 @@ int nl_hear(struct nl *nl, nl_reader reader, void *data)
 int nl_fd(const struct nl *nl)
 {
 	return mnl_socket_get_fd(nl->socket);
-}
-
-/**
- * nl_verdict() - report the result of a request
- * @answer: from nl_ask()
- * @object: what the request was about, for errors without a sentence
- *
- * Return: the exit status.
- */
-int nl_verdict(const struct nl_answer *answer, const char *object)
-{
-	if (!answer->error) {
-		if (*answer->sentence)
-			complain("warning: %s", answer->sentence);
-		return EXIT_DONE;
-	}
-	if (*answer->sentence)
-		complain("%s", answer->sentence);
-	else
-		complain_errno(answer->error, object);
-	return EXIT_REFUSED;
 }

@@ -24,6 +24,12 @@ struct endpoint {
 	__u16 last_port;	/* of a range, else 0 */
 };
 
+/* The length of an address as a prefix. */
+static inline __u8 family_bits(int family)
+{
+	return family == AF_INET ? 32 : 128;
+}
+
 /* How packets are encapsulated for a server. */
 struct tunnel {
 	__u8 type;		/* LBDR_TUNNEL_... */

@@ -17,44 +17,15 @@
 static char sentence[512];
 static enum fault_kind kind;
 
-static void set_fault(enum fault_kind is, const char *format, va_list args)
+/* Returns -1, so that a parser can return its complaint; see fault(). */
+int fault_of(enum fault_kind is, const char *format, ...)
 {
+	va_list args;
+
+	va_start(args, format);
 	vsnprintf(sentence, sizeof(sentence), format, args);
+	va_end(args);
 	kind = is;
-}
-
-/* Returns -1, so that a parser can return its complaint. */
-int fault(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	set_fault(FAULT_USAGE, format, args);
-	va_end(args);
-	return -1;
-}
-
-/* The same for what ip_vs does and lbdr does not. */
-int lacks(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	set_fault(FAULT_UNSUPPORTED, format, args);
-	va_end(args);
-	return -1;
-}
-
-/* The same for what is right, and could not be found out. */
-static int unresolved(const char *format, ...) __printf(1, 2);
-
-static int unresolved(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	set_fault(FAULT_LOOKUP, format, args);
-	va_end(args);
 	return -1;
 }
 
@@ -123,7 +94,7 @@ static int parse_range(const char *text, const char *hyphen,
 static int parse_port(const char *text, __u8 protocol, struct endpoint *at)
 {
 	const char *hyphen = strchr(text, '-');
-	const char *word = protocol_word(protocol);
+	const char *word = protocol_of(protocol)->word;
 	const struct servent *entry;
 	__u32 number;
 
@@ -210,23 +181,29 @@ static int parse_host(const char *what, const char *host, bool bracketed,
 		return 0;
 	if (family != AF_INET && resolve(host, AF_INET6, at, &why))
 		return 0;
-	return unresolved("cannot resolve %s '%s': %s", what, host,
-			  gai_strerror(why));
+	return fault_of(FAULT_LOOKUP, "cannot resolve %s '%s': %s", what, host,
+			gai_strerror(why));
 }
+
+/* Room for the parts, which are cut out of a copy. */
+#define PARTS_TEXT (NI_MAXHOST + 32)
 
 /*
  * Splits HOST, HOST:PORT, [IPV6] or [IPV6]:PORT, with a /LENGTH behind the host
  * where that is wanted. What is not there is NULL; the address is read.
  */
-static int parse_parts(const char *what, char *text, int family,
+static int parse_parts(const char *what, const char *whole, char *text, int family,
 		       struct endpoint *at, char **length, char **port)
 {
-	bool bracketed = *text == '[';
+	bool bracketed = *whole == '[';
 	char *host = text;
 	char *rest;
 
 	memset(at, 0, sizeof(*at));
 	*port = NULL;
+	if (strlen(whole) >= PARTS_TEXT)
+		return fault("invalid %s: name too long", what);
+	strcpy(text, whole);
 	if (bracketed) {
 		host++;
 		rest = strchr(host, ']');
@@ -259,17 +236,6 @@ static int parse_parts(const char *what, char *text, int family,
 	return parse_host(what, host, bracketed, family, at);
 }
 
-/* The parts are cut out of a copy. */
-#define PARTS_TEXT (NI_MAXHOST + 32)
-
-static int copy_parts(const char *what, const char *text, char *copy)
-{
-	if (strlen(text) >= PARTS_TEXT)
-		return fault("invalid %s: name too long", what);
-	strcpy(copy, text);
-	return 0;
-}
-
 int parse_service(const char *text, __u8 protocol, bool all_ports,
 		  struct service_key *key)
 {
@@ -278,8 +244,7 @@ int parse_service(const char *text, __u8 protocol, bool all_ports,
 
 	memset(key, 0, sizeof(*key));
 	key->protocol = protocol;
-	if (copy_parts("service", text, copy) ||
-	    parse_parts("service", copy, AF_UNSPEC, &key->at, NULL, &port))
+	if (parse_parts("service", text, copy, AF_UNSPEC, &key->at, NULL, &port))
 		return -1;
 	if (!port && all_ports)
 		return 0;
@@ -339,8 +304,7 @@ int parse_server(const char *text, const struct service_key *service,
 	char copy[PARTS_TEXT];
 	char *port;
 
-	if (copy_parts("server", text, copy) ||
-	    parse_parts("server", copy, at->family, server, NULL, &port))
+	if (parse_parts("server", text, copy, at->family, server, NULL, &port))
 		return -1;
 	if (server->family != at->family && !any_family)
 		return fault("invalid server '%s': must be IPv%d, as the service, or have a tunnel",
@@ -367,8 +331,7 @@ int parse_any_server(const char *text, struct endpoint *server)
 	char copy[PARTS_TEXT];
 	char *port;
 
-	if (copy_parts("server", text, copy) ||
-	    parse_parts("server", copy, AF_UNSPEC, server, NULL, &port))
+	if (parse_parts("server", text, copy, AF_UNSPEC, server, NULL, &port))
 		return -1;
 	if (!port)
 		return 0;
@@ -388,10 +351,9 @@ int parse_client(const char *text, struct endpoint *client, __u8 *prefix)
 	char *length;
 	char *port;
 
-	if (copy_parts("client", text, copy) ||
-	    parse_parts("client", copy, AF_UNSPEC, client, &length, &port))
+	if (parse_parts("client", text, copy, AF_UNSPEC, client, &length, &port))
 		return -1;
-	bits = client->family == AF_INET ? 32 : 128;
+	bits = family_bits(client->family);
 	*prefix = bits;
 	if (length) {
 		if (parse_number("prefix length", length, 0, bits, &number))
@@ -430,7 +392,7 @@ int parse_mac(const char *text, __u8 *mac)
  */
 int parse_netmask(const char *text, int family, __u8 *prefix)
 {
-	__u32 bits = family == AF_INET ? 32 : 128;
+	__u32 bits = family_bits(family);
 	struct in_addr mask;
 	__u32 number;
 

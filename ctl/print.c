@@ -11,34 +11,23 @@
 
 #include "lbctl.h"
 
-/* In ipvsadm's form; 0 is a service by firewall mark. */
-const char *protocol_name(__u8 protocol)
-{
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return "TCP";
-	case IPPROTO_UDP:
-		return "UDP";
-	case IPPROTO_SCTP:
-		return "SCTP";
-	default:
-		return "FWM";
-	}
-}
+static const struct protocol protocols[] = {
+	{ IPPROTO_TCP, "TCP", "tcp", "-t", "tcp-service", offsetof(struct request, tcp_text) },
+	{ IPPROTO_UDP, "UDP", "udp", "-u", "udp-service", offsetof(struct request, udp_text) },
+	{ IPPROTO_SCTP, "SCTP", "sctp", "--sctp-service", "sctp-service",
+	  offsetof(struct request, sctp_text) },
+	/* Services by firewall mark. */
+	{ 0, "FWM", NULL, "-f", "fwmark-service", offsetof(struct request, mark_text) },
+};
 
-/* As /etc/services and JSON have it. */
-const char *protocol_word(__u8 protocol)
+/* What is known of a protocol; of any other one what is known of 0. */
+const struct protocol *protocol_of(__u8 protocol)
 {
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return "tcp";
-	case IPPROTO_UDP:
-		return "udp";
-	case IPPROTO_SCTP:
-		return "sctp";
-	default:
-		return NULL;
-	}
+	const struct protocol *row = protocols;
+
+	while (row->number && row->number != protocol)
+		row++;
+	return row;
 }
 
 const char *address_text(const struct endpoint *at, char *text)
@@ -79,7 +68,7 @@ const char *endpoint_text(const struct endpoint *at, __u8 protocol,
 		address_text(at, host);
 	/* The port of a fwmark service has no protocol, and is a label. */
 	if (!numeric && protocol && at->port && !at->last_port)
-		entry = getservbyport(htons(at->port), protocol_word(protocol));
+		entry = getservbyport(htons(at->port), protocol_of(protocol)->word);
 	if (at->last_port)
 		snprintf(port, sizeof(port), "%u-%u", at->port, at->last_port);
 	else if (entry)
@@ -92,9 +81,10 @@ const char *endpoint_text(const struct endpoint *at, __u8 protocol,
 	return text;
 }
 
-json_t *port_json(__u16 port, bool there)
+/* A number, or null. */
+json_t *number_json(json_int_t number, bool there)
 {
-	return there ? json_integer(port) : json_null();
+	return there ? json_integer(number) : json_null();
 }
 
 /* Nine columns as ipvsadm has them, a large number scaled unless exact. */
@@ -164,6 +154,16 @@ void json_list_end(struct json_list *list)
 	if (!list->begun)
 		putchar('[');
 	puts(list->begun && list->pretty ? "\n]" : "]");
+}
+
+/* A list of one object. */
+void json_print(json_t *object, bool pretty)
+{
+	struct json_list list;
+
+	json_list_begin(&list, pretty);
+	json_list_add(&list, object);
+	json_list_end(&list);
 }
 
 /* For lists of millions of objects: written without allocation. */

@@ -143,8 +143,8 @@ static json_t *service_json(const struct snapshot *now,
 							     text),
 						"port", servers[i].at.port,
 						"last_port",
-						port_json(servers[i].at.last_port,
-							  servers[i].at.last_port),
+						number_json(servers[i].at.last_port,
+							    servers[i].at.last_port),
 						"rates", rates_json(&rates)));
 	}
 	json_object_set_new(object, "servers", array);

@@ -99,20 +99,29 @@ static int read_server(struct request *req)
 	return tunnel_check(tun, &req->server);
 }
 
-static int read_scheduling(struct request *req)
+/* A number is unchanged without a text, or for the text @usual. */
+static int read_number(const char *what, const char *text, const char *usual, __u32 min,
+		       __u32 max, __u32 *number)
 {
-	struct service_args *args = &req->settings;
+	if (!text || (usual && !strcmp(text, usual)))
+		return 0;
+	return parse_number(what, text, min, max, number);
+}
+
+static int read_scheduling(struct service_args *args)
+{
+	struct service *want = &args->want;
 
 	if (args->scheduler && parse_scheduler(args->scheduler))
 		return -1;
+	strcpy(want->scheduler, args->scheduler ? args->scheduler : SCHEDULER_DEFAULT);
 	if (args->flags_text &&
-	    parse_sched_flags(args->flags_text, args->scheduler,
-			      &args->sched_flags))
+	    parse_sched_flags(args->flags_text, args->scheduler, &want->sched_flags))
 		return -1;
-	if (args->mh_size_text &&
-	    parse_mh_size(args->mh_size_text, args->scheduler, &args->mh_size))
-		return -1;
-	return 0;
+	if (!strcmp(want->scheduler, "mh"))
+		want->mh_size = MH_SIZE_DEFAULT;
+	return args->mh_size_text ? parse_mh_size(args->mh_size_text, args->scheduler,
+						  &want->mh_size) : 0;
 }
 
 /* ipvsadm's manual says 300, and it does 360. */
@@ -120,94 +129,89 @@ static int read_persistence(struct request *req)
 {
 	struct service_args *args = &req->settings;
 
-	args->persist = req->letters ? 360 : 300;
-	if (!strcmp(args->persist_text, PERSIST_USUAL))
+	args->want.prefix = family_bits(req->service.at.family);
+	if (args->persist_text)
+		args->want.persist = req->letters ? 360 : 300;
+	if (read_number("persistence", args->persist_text, PERSIST_USUAL, 0,
+			LBDR_TIMEOUT_MAX, &args->want.persist))
+		return -1;
+	return args->netmask_text ? parse_netmask(args->netmask_text,
+						  req->service.at.family,
+						  &args->want.prefix) : 0;
+}
+
+/* ipvsadm's letters always set -o, or reset it. */
+static int read_one_packet(struct service_args *args, bool letters)
+{
+	if (args->one_packet && args->no_one_packet)
+		return fault("--ops and --no-ops exclude each other");
+	if (args->one_packet)
+		args->want.flags |= LBDR_SERVICE_FLAG_ONE_PACKET;
+	if (args->one_packet || args->no_one_packet || letters)
+		args->flags_given |= LBDR_SERVICE_FLAG_ONE_PACKET;
+	return 0;
+}
+
+static int read_flag(struct service_args *args, const char *option, const char *text,
+		     __u32 flag)
+{
+	if (!text)
 		return 0;
-	return parse_number("persistence", args->persist_text, 0,
-			    LBDR_TIMEOUT_MAX, &args->persist);
+	args->flags_given |= flag;
+	if (!strcmp(text, "yes"))
+		args->want.flags |= flag;
+	else if (strcmp(text, "no"))
+		return fault("invalid value '%s' of %s: must be yes or no", text, option);
+	return 0;
 }
 
 static int read_settings(struct request *req)
 {
 	struct service_args *args = &req->settings;
+	struct service *want = &args->want;
 
-	if (args->refuse_text && parse_refuse(args->refuse_text, &args->refuse))
+	if (args->refuse_text &&
+	    choice_parse(&refuse_choice, args->refuse_text, &want->refuse))
 		return -1;
-	if (args->stray_text && parse_stray(args->stray_text, &args->stray))
+	if (args->stray_text &&
+	    choice_parse(&stray_choice, args->stray_text, &want->stray))
 		return -1;
-	if (args->persist_text && read_persistence(req))
-		return -1;
-	if (args->netmask_text &&
-	    parse_netmask(args->netmask_text, req->service.at.family,
-			  &args->prefix))
-		return -1;
-	if (args->quiescent_text &&
-	    parse_yes("--expire-quiescent", args->quiescent_text,
-		      &args->expire_quiescent))
-		return -1;
-	if (args->tunneled_text &&
-	    parse_yes("--accept-tunneled", args->tunneled_text,
-		      &args->accept_tunneled))
-		return -1;
-	if (args->skip_text &&
-	    parse_yes("--skip-unreachable", args->skip_text,
-		      &args->skip_unreachable))
+	if (read_persistence(req) ||
+	    read_flag(args, "--expire-quiescent", args->quiescent_text,
+		      LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT) ||
+	    read_flag(args, "--accept-tunneled", args->tunneled_text,
+		      LBDR_SERVICE_FLAG_ACCEPT_TUNNELED) ||
+	    read_flag(args, "--skip-unreachable", args->skip_text,
+		      LBDR_SERVICE_FLAG_SKIP_UNREACHABLE))
 		return -1;
 	if (args->timeouts_text &&
-	    parse_timeouts(args->timeouts_text, &req->director.timeouts))
+	    parse_timeouts(args->timeouts_text, &want->timeouts))
 		return -1;
-	if (args->one_packet && args->no_one_packet)
-		return fault("--ops and --no-ops exclude each other");
-	return 0;
+	return read_one_packet(args, req->letters);
 }
 
-static int read_drain(struct request *req)
+static int read_times(struct request *req)
 {
-	struct server_args *args = &req->real;
+	struct conns_args *conns = &req->conns;
 
-	if (!args->drain_text || !strcmp(args->drain_text, DRAIN_ENDLESS))
-		return 0;
-	return parse_number("time to drain", args->drain_text, 1,
-			    LBDR_TIMEOUT_MAX, &args->drain_s);
-}
-
-static int read_interval(struct request *req)
-{
-	req->list.interval = 1;
-	if (!req->list.interval_text)
-		return 0;
-	return parse_number("interval", req->list.interval_text, 1, 3600,
-			    &req->list.interval);
-}
-
-static int read_hold(struct request *req)
-{
-	if (!req->hold_text)
-		return 0;
-	if (req->real.drain_text)
+	if (req->hold_text && req->real.drain_text)
 		return fault("--drain and --hold exclude each other");
-	req->hold = HOLD_SECONDS;
-	if (!strcmp(req->hold_text, HOLD_USUAL))
-		return 0;
-	return parse_number("hold time", req->hold_text, 1, LBDR_TIMEOUT_MAX,
-			    &req->hold);
-}
-
-static int read_idle(struct request *req)
-{
-	struct conns_args *args = &req->conns;
-
-	if (args->idle_text &&
-	    parse_number("idle time", args->idle_text, 0, LBDR_TIMEOUT_MAX,
-			 &args->idle))
+	req->list.interval = 1;
+	req->hold = req->hold_text ? HOLD_SECONDS : 0;
+	if (read_number("interval", req->list.interval_text, NULL, 1, 3600,
+			&req->list.interval) ||
+	    read_number("time to drain", req->real.drain_text, DRAIN_ENDLESS, 1,
+			LBDR_TIMEOUT_MAX, &req->real.drain_s) ||
+	    read_number("hold time", req->hold_text, HOLD_USUAL, 1,
+			LBDR_TIMEOUT_MAX, &req->hold) ||
+	    read_number("idle time", conns->idle_text, NULL, 0, LBDR_TIMEOUT_MAX,
+			&conns->idle) ||
+	    read_number("recent time", conns->recent_text, NULL, 0, LBDR_TIMEOUT_MAX,
+			&conns->recent))
 		return -1;
-	if (args->recent_text &&
-	    parse_number("recent time", args->recent_text, 0, LBDR_TIMEOUT_MAX,
-			 &args->recent))
-		return -1;
-	if (args->idle_text && args->recent_text && args->idle > args->recent)
+	if (conns->idle_text && conns->recent_text && conns->idle > conns->recent)
 		return fault("--idle %u and --recent %u exclude each other",
-			     args->idle, args->recent);
+			     conns->idle, conns->recent);
 	return 0;
 }
 
@@ -219,7 +223,7 @@ static int read_conns(struct request *req, bool chosen)
 	if (args->count && args->count_by_text)
 		return fault("--count and --count-by exclude each other");
 	if (args->count_by_text &&
-	    parse_count_by(args->count_by_text, &args->count_by))
+	    choice_parse(&count_choice, args->count_by_text, &args->count_by))
 		return -1;
 	if (args->kill &&
 	    (args->count || args->count_by_text || req->json ||
@@ -245,8 +249,6 @@ static int read_filter(struct request *req)
 	    parse_client(args->client_text, &args->client, &args->client_prefix))
 		return -1;
 	if (args->state_text && parse_state(args->state_text, &args->state))
-		return -1;
-	if (read_idle(req))
 		return -1;
 	if (!deletes && !conns && !req->list.connections) {
 		if (chosen && req->verb == &verbs[VERB_LIST])
@@ -286,7 +288,7 @@ static int read_flow(struct request *req)
 	if (req->conns.client.family != at->family)
 		return fault("invalid client '%s': must be IPv%d, as the destination",
 			     req->conns.client_text, at->family == AF_INET ? 4 : 6);
-	if (req->conns.client_prefix != (at->family == AF_INET ? 32 : 128))
+	if (req->conns.client_prefix != family_bits(at->family))
 		return fault("invalid client '%s': must be one address",
 			     req->conns.client_text);
 	if (req->packet.mark_text) {
@@ -310,7 +312,7 @@ static int read_entry(struct request *req, const char *const *words,
 	if (!count)
 		return fault("an entry is required with %s: prerouting, input or ingress",
 			     req->verb->name);
-	if (parse_entry(words[0], &args->entry))
+	if (choice_parse(&entry_choice, words[0], &args->entry))
 		return -1;
 	if (args->entry != LBDR_ENTRY_INGRESS)
 		return count > 1 ? fault("unexpected argument '%s'", words[1]) :
@@ -400,9 +402,8 @@ static int check_together(const struct request *req)
 int request_read(struct request *req, const char *const *words, size_t count)
 {
 	if (read_words(req, words, count) || request_service(req) ||
-	    read_server(req) || read_scheduling(req) || read_settings(req) ||
-	    settings_read(&req->real) || read_filter(req) || read_interval(req) ||
-	    read_drain(req) || read_hold(req) ||
+	    read_server(req) || read_scheduling(&req->settings) || read_settings(req) ||
+	    settings_read(&req->real) || read_times(req) || read_filter(req) ||
 	    read_flow(req) || read_numeric(req))
 		return -1;
 	if (req->netns && parse_netns(req->netns))

@@ -34,15 +34,9 @@ struct service_args {
 	bool one_packet;
 	bool no_one_packet;
 
-	__u32 sched_flags;
-	__u32 mh_size;
-	__u8 refuse;
-	__u8 stray;
-	__u32 persist;
-	__u8 prefix;
-	bool expire_quiescent;
-	bool accept_tunneled;
-	bool skip_unreachable;
+	/* The settings that are given, and defaults; without key and counters. */
+	struct service want;
+	__u32 flags_given;	/* LBDR_SERVICE_FLAG_... */
 };
 
 /* A server's tunnel. */
@@ -71,9 +65,7 @@ struct server_args {
 	bool direct;
 	struct tunnel_args tun;
 
-	__u32 weight;
-	__u32 upper;
-	__u32 lower;
+	struct server want;	/* only what is in setting.c */
 	__u32 drain_s;		/* 0: no end */
 };
 
@@ -134,7 +126,7 @@ struct file_args {
 	bool skip_unsupported;
 };
 
-/* Of set-timeout, of --timeouts of a service, and of set-entry. */
+/* Of set-timeout and set-entry. */
 struct director_args {
 	struct timeouts timeouts;
 	__u8 entry;
@@ -210,6 +202,7 @@ struct verb {
 	int (*run)(struct nl *nl, const struct request *req);
 	/* The request to the kernel, of verbs that files may consist of. */
 	struct nlmsghdr *(*message)(struct nl *nl, const struct request *req);
+	const char *object;	/* of the request, in errors */
 	const char *summary;
 	const char *details;
 	const char *example;

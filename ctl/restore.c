@@ -51,27 +51,37 @@ static int send_batch(struct nl *nl, const struct file *file,
 }
 
 /**
- * restore_file() - do the commands of a file
+ * restore_file() - do the commands of a file, or only check them
  * @nl: the connection with the kernel
  * @file: the file
  * @how: the request whose file it is
+ *
+ * `check` takes the file as the whole configuration, as `apply` does: after a clear,
+ * which goes into the same transaction, so that what there is does not matter.
  *
  * Return: the exit status, after a message.
  */
 int restore_file(struct nl *nl, struct file *file, const struct request *how)
 {
+	static const struct request everything;
+	bool check = how->verb == &verbs[VERB_CHECK];
 	struct batch batch = { .count = 0 };
 	int status;
 
+	if (check)
+		batch_add(&batch, service_clear_message(nl, &everything), 0);
 	status = restore_read(nl, file, how, &batch);
+	if (!status && check && file_is_empty(file, how))
+		status = EXIT_USAGE;
 	if (!status)
-		status = send_batch(nl, file, &batch, true);
+		status = send_batch(nl, file, &batch, !check);
 	if (!status && file->skipped)
 		status = EXIT_PARTLY;
 	batch_drop(&batch);
 	return status;
 }
 
+/* The verbs restore and check. */
 int restore_run(struct nl *nl, const struct request *req)
 {
 	struct file file;
@@ -81,42 +91,6 @@ int restore_run(struct nl *nl, const struct request *req)
 	if (status)
 		return status;
 	status = restore_file(nl, &file, req);
-	file_close(&file);
-	return status;
-}
-
-/*
- * The file as the whole configuration, as apply takes it: after a clear, which goes
- * into the same transaction, so that what there is does not matter.
- */
-static int check_file(struct nl *nl, struct file *file,
-		      const struct request *how)
-{
-	static const struct request everything;
-	struct batch batch = { .count = 0 };
-	int status;
-
-	batch_add(&batch, service_clear_message(nl, &everything), 0);
-	status = restore_read(nl, file, how, &batch);
-	if (!status && file_is_empty(file, how))
-		status = EXIT_USAGE;
-	if (!status)
-		status = send_batch(nl, file, &batch, false);
-	if (!status && file->skipped)
-		status = EXIT_PARTLY;
-	batch_drop(&batch);
-	return status;
-}
-
-int check_run(struct nl *nl, const struct request *req)
-{
-	struct file file;
-	int status;
-
-	status = file_open(&file, req->word);
-	if (status)
-		return status;
-	status = check_file(nl, &file, req);
 	file_close(&file);
 	return status;
 }

@@ -48,8 +48,7 @@ const char *save_key(const struct service_key *key, bool numeric, char *text)
 			 key->vrf);
 	else
 		snprintf(text, SAVE_KEY_TEXT, "%s %s%s%s",
-			 key->protocol == IPPROTO_TCP ? "-t" :
-			 key->protocol == IPPROTO_UDP ? "-u" : "--sctp-service",
+			 protocol_of(key->protocol)->letter,
 			 save_endpoint(&key->at, key->protocol, numeric, at),
 			 vrf, key->vrf);
 	return text;
@@ -115,9 +114,9 @@ void save_options(FILE *out, const struct service *is,
 	if (ipvsadm)
 		return;
 	if (is->refuse != want->refuse)
-		fprintf(out, " --refuse %s", refuse_word(want->refuse));
+		fprintf(out, " --refuse %s", choice_word(&refuse_choice, want->refuse));
 	if (is->stray != want->stray)
-		fprintf(out, " --stray %s", stray_word(want->stray));
+		fprintf(out, " --stray %s", choice_word(&stray_choice, want->stray));
 	if (flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT)
 		fprintf(out, " --expire-quiescent %s",
 			want->flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT ?
@@ -139,7 +138,7 @@ void save_service(FILE *out, const struct service *service, const char *text,
 {
 	const struct service usual = {
 		.refuse = LBDR_REFUSE_ICMP, .stray = LBDR_STRAY_PASS,
-		.prefix = service->key.at.family == AF_INET ? 32 : 128,
+		.prefix = family_bits(service->key.at.family),
 	};
 
 	fprintf(out, "-A %s", text);

@@ -15,24 +15,13 @@ static struct nlmsghdr *server_request(struct nl *nl, const struct request *req,
 {
 	const struct endpoint *at = &req->server;
 	struct nlmsghdr *nlh = nl_request(nl, command);
-	struct nlattr *nest;
 
-	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
-	nl_put_service(nlh, &req->service);
-	mnl_attr_nest_end(nlh, nest);
+	nl_put_service_of(nlh, LBDR_A_SERVER_SERVICE, &req->service);
 	nl_put_address(nlh, LBDR_A_SERVER_ADDRESS, at);
 	/* A command by its name leaves the label as it is. */
 	if (req->letters)
 		mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(at->port));
 	return nlh;
-}
-
-static int verdict(struct nl *nl, struct nlmsghdr *nlh)
-{
-	struct nl_answer answer;
-
-	nl_ask(nl, nlh, NULL, NULL, &answer);
-	return nl_verdict(&answer, "server");
 }
 
 static struct nlmsghdr *settings_message(struct nl *nl, const struct request *req,
@@ -52,19 +41,9 @@ struct nlmsghdr *server_add_message(struct nl *nl, const struct request *req)
 	return settings_message(nl, req, LBDR_CMD_SERVER_NEW);
 }
 
-int server_add(struct nl *nl, const struct request *req)
-{
-	return verdict(nl, server_add_message(nl, req));
-}
-
 struct nlmsghdr *server_edit_message(struct nl *nl, const struct request *req)
 {
 	return settings_message(nl, req, LBDR_CMD_SERVER_SET);
-}
-
-int server_edit(struct nl *nl, const struct request *req)
-{
-	return verdict(nl, server_edit_message(nl, req));
 }
 
 struct nlmsghdr *server_del_message(struct nl *nl, const struct request *req)
@@ -103,13 +82,10 @@ static int ask_drain(struct nl *nl, const struct request *req,
 {
 	struct nlmsghdr *nlh = nl_dump_request(nl, LBDR_CMD_SERVER_GET);
 	struct nl_answer answer;
-	struct nlattr *nest;
 
 	drain->at = &req->server;
 	drain->present = false;
-	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
-	nl_put_service(nlh, &req->service);
-	mnl_attr_nest_end(nlh, nest);
+	nl_put_service_of(nlh, LBDR_A_SERVER_SERVICE, &req->service);
 	nl_ask(nl, nlh, read_drain, drain, &answer);
 	/* The service was removed. */
 	if (answer.error == ESRCH)
@@ -143,12 +119,13 @@ static int wait_drained(struct nl *nl, const struct request *req)
 			break;
 		nanosleep(&look, NULL);
 	}
-	return verdict(nl, server_request(nl, req, LBDR_CMD_SERVER_DEL));
+	return nl_run(nl, server_request(nl, req, LBDR_CMD_SERVER_DEL), NULL, NULL,
+		      "server");
 }
 
 int server_del(struct nl *nl, const struct request *req)
 {
-	int status = verdict(nl, server_del_message(nl, req));
+	int status = message_run(nl, req);
 
 	return status || !req->real.drain_s ? status : wait_drained(nl, req);
 }

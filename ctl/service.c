@@ -14,62 +14,33 @@
  * Verbs keep what they do not name. ipvsadm's letters set all that ipvsadm knows:
  * without -s the scheduler is wlc, without -b it has no flags.
  */
-static void put_settings(struct nlmsghdr *nlh, const struct request *req)
+static void put_settings(struct nlmsghdr *nlh, const struct request *req, bool edits)
 {
-	if (req->settings.scheduler || req->letters)
-		mnl_attr_put_strz(nlh, LBDR_A_SERVICE_SCHEDULER,
-				  req->settings.scheduler ? req->settings.scheduler : "wlc");
-	if (req->settings.flags_text || req->letters)
-		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_FLAGS,
-				 req->settings.sched_flags);
-	if (req->settings.mh_size_text)
-		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_SIZE, req->settings.mh_size);
-	if (req->settings.refuse_text)
-		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_REFUSE, req->settings.refuse);
-	if (req->settings.stray_text)
-		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_STRAY, req->settings.stray);
-	if (req->settings.timeouts_text)
-		nl_put_timeouts(nlh, LBDR_A_SERVICE_TIMEOUT, &req->director.timeouts);
-}
+	const struct service_args *args = &req->settings;
+	const struct service *want = &args->want;
+	/* Without -p and -M, -E ends persistence. */
+	bool whole = req->letters && edits;
 
-/* Without -p and -M, ipvsadm's -E ends persistence. */
-static void put_persistence(struct nlmsghdr *nlh, const struct request *req,
-			    bool whole)
-{
-	__u8 all = req->service.at.family == AF_INET ? 32 : 128;
-
-	if (req->settings.persist_text || whole)
-		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_PERSIST, req->settings.persist);
-	if (req->settings.netmask_text || whole)
-		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_PERSIST_PREFIX,
-				req->settings.netmask_text ? req->settings.prefix : all);
-}
-
-/* ipvsadm's letters always set -o, or reset it. */
-static void put_flags(struct nlmsghdr *nlh, const struct request *req)
-{
-	__u32 flags = 0, mask = 0;
-
-	if (req->settings.one_packet || req->settings.no_one_packet || req->letters)
-		mask |= LBDR_SERVICE_FLAG_ONE_PACKET;
-	if (req->settings.one_packet)
-		flags |= LBDR_SERVICE_FLAG_ONE_PACKET;
-	if (req->settings.quiescent_text)
-		mask |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
-	if (req->settings.quiescent_text && req->settings.expire_quiescent)
-		flags |= LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT;
-	if (req->settings.tunneled_text)
-		mask |= LBDR_SERVICE_FLAG_ACCEPT_TUNNELED;
-	if (req->settings.tunneled_text && req->settings.accept_tunneled)
-		flags |= LBDR_SERVICE_FLAG_ACCEPT_TUNNELED;
-	if (req->settings.skip_text)
-		mask |= LBDR_SERVICE_FLAG_SKIP_UNREACHABLE;
-	if (req->settings.skip_text && req->settings.skip_unreachable)
-		flags |= LBDR_SERVICE_FLAG_SKIP_UNREACHABLE;
-	if (!mask)
+	if (args->scheduler || req->letters)
+		mnl_attr_put_strz(nlh, LBDR_A_SERVICE_SCHEDULER, want->scheduler);
+	if (args->flags_text || req->letters)
+		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_FLAGS, want->sched_flags);
+	if (args->mh_size_text)
+		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_SCHED_SIZE, want->mh_size);
+	if (args->refuse_text)
+		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_REFUSE, want->refuse);
+	if (args->stray_text)
+		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_STRAY, want->stray);
+	if (args->timeouts_text)
+		nl_put_timeouts(nlh, LBDR_A_SERVICE_TIMEOUT, &want->timeouts);
+	if (args->persist_text || whole)
+		mnl_attr_put_u32(nlh, LBDR_A_SERVICE_PERSIST, want->persist);
+	if (args->netmask_text || whole)
+		mnl_attr_put_u8(nlh, LBDR_A_SERVICE_PERSIST_PREFIX, want->prefix);
+	if (!args->flags_given)
 		return;
-	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS, flags);
-	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS_MASK, mask);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS, want->flags);
+	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_FLAGS_MASK, args->flags_given);
 }
 
 static int send_settings(struct nl *nl, const struct request *req,
@@ -92,9 +63,7 @@ struct nlmsghdr *service_add_message(struct nl *nl, const struct request *req)
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_SERVICE_NEW);
 
 	nl_put_service(nlh, &req->service);
-	put_settings(nlh, req);
-	put_persistence(nlh, req, false);
-	put_flags(nlh, req);
+	put_settings(nlh, req, false);
 	return nlh;
 }
 
@@ -156,9 +125,7 @@ struct nlmsghdr *service_edit_message(struct nl *nl, const struct request *req)
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_SERVICE_SET);
 
 	nl_put_service(nlh, &req->service);
-	put_settings(nlh, req);
-	put_persistence(nlh, req, req->letters);
-	put_flags(nlh, req);
+	put_settings(nlh, req, true);
 	return nlh;
 }
 
@@ -178,14 +145,6 @@ static struct nlmsghdr *change_message(struct nl *nl, const struct request *req,
 	return nlh;
 }
 
-static int change(struct nl *nl, struct nlmsghdr *nlh)
-{
-	struct nl_answer answer;
-
-	nl_ask(nl, nlh, NULL, NULL, &answer);
-	return nl_verdict(&answer, "service");
-}
-
 struct nlmsghdr *service_del_message(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = change_message(nl, req, LBDR_CMD_SERVICE_DEL);
@@ -195,14 +154,10 @@ struct nlmsghdr *service_del_message(struct nl *nl, const struct request *req)
 	return nlh;
 }
 
-int service_del(struct nl *nl, const struct request *req)
-{
-	return change(nl, service_del_message(nl, req));
-}
-
 int service_zero(struct nl *nl, const struct request *req)
 {
-	return change(nl, change_message(nl, req, LBDR_CMD_ZERO));
+	return nl_run(nl, change_message(nl, req, LBDR_CMD_ZERO), NULL, NULL,
+		      "service");
 }
 
 struct nlmsghdr *service_clear_message(struct nl *nl, const struct request *req)
@@ -212,9 +167,4 @@ struct nlmsghdr *service_clear_message(struct nl *nl, const struct request *req)
 	if (req->all_namespaces)
 		mnl_attr_put(nlh, LBDR_A_SERVICE_ALL_NAMESPACES, 0, NULL);
 	return nlh;
-}
-
-int service_clear(struct nl *nl, const struct request *req)
-{
-	return change(nl, service_clear_message(nl, req));
 }

@@ -2,7 +2,8 @@
 /*
  * The settings of a server: numbers with an option, an attribute and a JSON member
  * each. A row of the table is what the tool knows of a setting, so that a new one is a
- * row here, an option in options.c and its members in struct server_args and struct server.
+ * row here, an option in options.c, its text in struct server_args and its member in
+ * struct server.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,6 @@ struct setting {
 	__u32 max;
 	__u32 usual;		/* the value without the option */
 	size_t value;		/* __u32 in struct server */
-	size_t wanted;		/* __u32 in struct server_args */
 	size_t text;		/* of the option, in struct server_args */
 };
 
@@ -28,13 +28,13 @@ struct setting {
 
 static const struct setting settings[] = {
 	{ "weight", "weight", "weight", 'w', true, LBDR_A_SERVER_WEIGHT,
-	  LBDR_WEIGHT_MAX, 1, IN_SERVER(weight), IN_ARGS(weight),
+	  LBDR_WEIGHT_MAX, 1, IN_SERVER(weight),
 	  IN_ARGS(weight_text) },
 	{ "upper threshold", "upper", "upper_threshold", 'x', false,
-	  LBDR_A_SERVER_UPPER, ~0U, 0, IN_SERVER(upper), IN_ARGS(upper),
+	  LBDR_A_SERVER_UPPER, ~0U, 0, IN_SERVER(upper),
 	  IN_ARGS(upper_text) },
 	{ "lower threshold", "lower", "lower_threshold", 'y', false,
-	  LBDR_A_SERVER_LOWER, ~0U, 0, IN_SERVER(lower), IN_ARGS(lower),
+	  LBDR_A_SERVER_LOWER, ~0U, 0, IN_SERVER(lower),
 	  IN_ARGS(lower_text) },
 };
 
@@ -48,16 +48,6 @@ static __u32 *value_of(const struct setting *setting, struct server *server)
 static __u32 value(const struct setting *setting, const struct server *server)
 {
 	return *(const __u32 *)((const char *)server + setting->value);
-}
-
-static __u32 *wanted_of(const struct setting *setting, struct server_args *args)
-{
-	return (__u32 *)((char *)args + setting->wanted);
-}
-
-static __u32 wanted(const struct setting *setting, const struct server_args *args)
-{
-	return *(const __u32 *)((const char *)args + setting->wanted);
 }
 
 static const char *text(const struct setting *setting, const struct server_args *args)
@@ -76,15 +66,15 @@ int settings_read(struct server_args *args)
 	const struct setting *setting;
 
 	for (setting = settings; setting < settings_end; setting++) {
-		*wanted_of(setting, args) = setting->usual;
+		*value_of(setting, &args->want) = setting->usual;
 		if (text(setting, args) &&
 		    parse_number(setting->name, text(setting, args), 0,
-				 setting->max, wanted_of(setting, args)))
+				 setting->max, value_of(setting, &args->want)))
 			return -1;
 	}
-	if (args->upper_text && args->lower_text && args->lower > args->upper)
+	if (args->upper_text && args->lower_text && args->want.lower > args->want.upper)
 		return fault("invalid lower threshold %u: must not be above the upper one, %u",
-			     args->lower, args->upper);
+			     args->want.lower, args->want.upper);
 	return 0;
 }
 
@@ -107,42 +97,8 @@ void settings_put(struct nlmsghdr *nlh, const struct server_args *args,
 		if (text(setting, args) || all ||
 		    (adds && setting->always))
 			mnl_attr_put_u32(nlh, setting->attr,
-					 wanted(setting, args));
+					 value(setting, &args->want));
 	}
-}
-
-/**
- * settings_want() - set the settings of a server to those of a request
- * @server: the server
- * @args: what the command line says
- */
-void settings_want(struct server *server, const struct server_args *args)
-{
-	const struct setting *setting;
-
-	for (setting = settings; setting < settings_end; setting++)
-		*value_of(setting, server) = wanted(setting, args);
-}
-
-/**
- * settings_decode() - read a server's settings from the attributes of a message
- * @attrs: the attributes by type
- * @server: the server
- *
- * Return: false if one is missing or has a wrong size.
- */
-bool settings_decode(const struct nlattr **attrs, struct server *server)
-{
-	const struct setting *setting;
-	const struct nlattr *attr;
-
-	for (setting = settings; setting < settings_end; setting++) {
-		attr = attrs[setting->attr];
-		if (!attr || mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
-			return false;
-		*value_of(setting, server) = mnl_attr_get_u32(attr);
-	}
-	return true;
 }
 
 /**

@@ -166,13 +166,9 @@ static void ask_servers(struct nl *nl, const struct request *req,
 			struct gathering *gathering, struct nl_answer *answer)
 {
 	struct nlmsghdr *nlh = nl_dump_request(nl, LBDR_CMD_SERVER_GET);
-	struct nlattr *nest;
 
-	if (req->has_service) {
-		nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
-		nl_put_service(nlh, &req->service);
-		mnl_attr_nest_end(nlh, nest);
-	}
+	if (req->has_service)
+		nl_put_service_of(nlh, LBDR_A_SERVER_SERVICE, &req->service);
 	if (req->list.held)
 		mnl_attr_put(nlh, LBDR_A_SERVER_WITH_HELD, 0, NULL);
 	nl_ask(nl, nlh, read_server, gathering, answer);

@@ -226,8 +226,6 @@ static bool read_count(const struct nlmsghdr *nlh, void *data)
 int tally_count(struct nl *nl, const struct request *req)
 {
 	struct count count = { .resized = true };
-	struct nl_answer answer;
-	struct json_list list;
 	struct nlmsghdr *nlh;
 	int tries = TRIES;
 	int status = 0;
@@ -235,19 +233,15 @@ int tally_count(struct nl *nl, const struct request *req)
 	while (!status && count.resized && tries--) {
 		nlh = nl_request(nl, LBDR_CMD_CONN_COUNT);
 		conns_filter(nlh, req);
-		nl_ask(nl, nlh, read_count, &count, &answer);
-		status = nl_verdict(&answer, "connection");
+		status = nl_run(nl, nlh, read_count, &count, "connection");
 	}
 	if (status)
 		return status;
-	if (req->json) {
-		json_list_begin(&list, req->pretty);
-		json_list_add(&list, json_pack("{s:I}", "connections",
-					       (json_int_t)count.number));
-		json_list_end(&list);
-	} else {
+	if (req->json)
+		json_print(json_pack("{s:I}", "connections", (json_int_t)count.number),
+			   req->pretty);
+	else
 		printf("%u\n", count.number);
-	}
 	if (count.resized)
 		conns_warn();
 	return status;

@@ -339,18 +339,16 @@ static bool read_info(const struct nlmsghdr *nlh, void *data)
 static int take(struct nl *nl, const struct request *req,
 		struct sample *sample)
 {
-	struct nl_answer answer;
 	int status;
 
 	status = snapshot_take(nl, req, true, &sample->shot);
 	sample->when = seconds_now();
 	if (status)
 		return status;
-	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_info, sample,
-	       &answer);
+	status = info_run(nl, read_info, sample);
 	sample->info.version = NULL;
 	sample->info.n_devices = 0;
-	return nl_verdict(&answer, "director");
+	return status;
 }
 
 static void draw(const struct sample *now, const struct sample *before,

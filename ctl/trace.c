@@ -11,30 +11,13 @@
 #include "lbctl.h"
 #include "names_gen.h"
 
-static const char *verdict_word(__u8 verdict)
-{
-	return choice_word(verdict, trace_verdict_names,
-			   ARRAY_SIZE(trace_verdict_names));
-}
-
-static const char *const by_words[] = {
+static const char *const by_names[] = {
 	[LBDR_TRACE_BY_CONNECTION] = "connection",
 	[LBDR_TRACE_BY_TEMPLATE] = "persistence",
 	[LBDR_TRACE_BY_SCHEDULER] = "scheduler",
 };
 
-static const char *by_word(__u8 by)
-{
-	return choice_word(by, by_words, ARRAY_SIZE(by_words));
-}
-
-static const char *keep_word(__u8 keep)
-{
-	return choice_word(keep, trace_keep_names,
-			   ARRAY_SIZE(trace_keep_names));
-}
-
-static const char *const keep_sentences[] = {
+static const char *const keep_text_names[] = {
 	[LBDR_TRACE_KEEP_CONNECTION] = ", new connection",
 	[LBDR_TRACE_KEEP_EVICT] =
 		", new connection in place of another one (conn_max)",
@@ -44,21 +27,17 @@ static const char *const keep_sentences[] = {
 		", without a connection (one-packet scheduling)",
 };
 
-static const char *keep_sentence(__u8 keep)
-{
-	return choice_word(keep, keep_sentences, ARRAY_SIZE(keep_sentences));
-}
-
-static const char *const refuse_sentences[] = {
+static const char *const refuse_text_names[] = {
 	[LBDR_REFUSE_ICMP] = "gets ICMP port unreachable",
 	[LBDR_REFUSE_RESET] = "gets a TCP RST",
 	[LBDR_REFUSE_DROP] = "gets no reply",
 };
 
-static const char *refuse_sentence(__u8 refuse)
-{
-	return choice_word(refuse, refuse_sentences, ARRAY_SIZE(refuse_sentences));
-}
+static const struct choice by_words = CHOICE(NULL, by);
+static const struct choice verdict_words = CHOICE(NULL, trace_verdict);
+static const struct choice keep_words = CHOICE(NULL, trace_keep);
+static const struct choice keep_texts = CHOICE(NULL, keep_text);
+static const struct choice refuse_texts = CHOICE(NULL, refuse_text);
 
 /* By which of a service's forms the packet's port or mark is its. */
 static const char *match_word(const struct service_key *key)
@@ -215,7 +194,7 @@ static void print_result(const struct trace *trace, bool numeric)
 		       trace->server.forward == LBDR_FORWARD_LOCAL ?
 		       "this host (local delivery)" :
 		       server_text(&trace->server, numeric, text),
-		       trace->has_keep ? keep_sentence(trace->keep) : "");
+		       trace->has_keep ? choice_word(&keep_texts, trace->keep) : "");
 	else if (trace->reason)
 		print_named("result", "not forwarded, ", trace->reason,
 			    drop_summary(trace->reason));
@@ -224,7 +203,7 @@ static void print_result(const struct trace *trace, bool numeric)
 		       "result");
 	if (trace->has_refuse)
 		printf("%-12s %s\n", "client",
-		       refuse_sentence(trace->refuse));
+		       choice_word(&refuse_texts, trace->refuse));
 }
 
 static void print_packet(const struct request *req)
@@ -241,7 +220,7 @@ static void print_packet(const struct request *req)
 	else
 		address_text(&client, from);
 	printf("%-12s %s %s -> %s", "packet",
-	       protocol_name(req->service.protocol), from, to);
+	       protocol_of(req->service.protocol)->name, from, to);
 	if (req->packet.mark)
 		printf(", mark %u", req->packet.mark);
 	if (req->packet.mac_text)
@@ -287,9 +266,7 @@ static json_t *brief_json(const struct server *server)
 			 "weight", (json_int_t)server->weight,
 			 "active_connections", (json_int_t)server->active,
 			 "inactive_connections", (json_int_t)server->inactive,
-			 "ifindex", server->ifindex ?
-					json_integer(server->ifindex) :
-					json_null());
+			 "ifindex", number_json(server->ifindex, server->ifindex));
 }
 
 static json_t *packet_json(const struct request *req)
@@ -298,15 +275,13 @@ static json_t *packet_json(const struct request *req)
 	char to[ENDPOINT_TEXT];
 
 	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:o, s:s?, s:b, s:s?}",
-			 "protocol", protocol_word(req->service.protocol),
+			 "protocol", protocol_of(req->service.protocol)->word,
 			 "client_address", address_text(&req->conns.client, client),
-			 "client_port", port_json(req->conns.client.port,
-						  req->conns.client.port),
+			 "client_port", number_json(req->conns.client.port,
+						    req->conns.client.port),
 			 "virtual_address", address_text(&req->service.at, to),
 			 "virtual_port", req->service.at.port,
-			 "fwmark", req->packet.mark ?
-				       json_integer(req->packet.mark) :
-				       json_null(),
+			 "fwmark", number_json(req->packet.mark, req->packet.mark),
 			 "mac", req->packet.mac_text, "data", req->packet.data,
 			 "vrf", req->vrf_text);
 }
@@ -335,13 +310,12 @@ static json_t *conn_part_json(const struct trace *trace)
 static json_t *choice_json(const struct trace *trace)
 {
 	return json_pack("{s:s?, s:o, s:o, s:o, s:o, s:s?, s:s?, s:b, s:b, s:o, s:s?, s:o}",
-			 "by", trace->has_by ? by_word(trace->by) : NULL,
+			 "by", trace->has_by ? choice_word(&by_words, trace->by) : NULL,
 			 "connection", conn_part_json(trace),
-			 "persistent_s", trace->has_service ?
-				json_integer(trace->persist) : json_null(),
+			 "persistent_s", number_json(trace->persist, trace->has_service),
 			 "remembered", brief_json(&trace->remembered),
-			 "remembered_expires_ms", there(&trace->remembered) ?
-				json_integer(trace->remembered_ms) : json_null(),
+			 "remembered_expires_ms",
+			 number_json(trace->remembered_ms, there(&trace->remembered)),
 			 "scheduler", trace->scheduler,
 			 "scheduler_summary", trace->scheduler ?
 				scheduler_summary(trace->scheduler) : NULL,
@@ -349,7 +323,7 @@ static json_t *choice_json(const struct trace *trace)
 			 "hashes_port", trace->hashes_port,
 			 "first", brief_json(&trace->first),
 			 "keep", trace->has_keep ?
-				     keep_word(trace->keep) : NULL,
+				     choice_word(&keep_words, trace->keep) : NULL,
 			 "server", brief_json(&trace->server));
 }
 
@@ -361,12 +335,12 @@ json_t *trace_json(const struct trace *trace, const struct request *req)
 
 	object = json_pack("{s:o, s:s, s:s?, s:s?, s:s?, s:o, s:s?, s:o}",
 			   "packet", packet_json(req),
-			   "verdict", verdict_word(trace->verdict),
+			   "verdict", choice_word(&verdict_words, trace->verdict),
 			   "reason", trace->reason,
 			   "summary", trace->reason ?
 					  drop_summary(trace->reason) : NULL,
 			   "refuse", trace->has_refuse ?
-					 refuse_word(trace->refuse) : NULL,
+					 choice_word(&refuse_choice, trace->refuse) : NULL,
 			   "service", service ? key_json(&trace->service) :
 						json_null(),
 			   "match", service ? match_word(&trace->service) : NULL,
@@ -387,19 +361,15 @@ static bool read_trace(const struct nlmsghdr *nlh, void *data)
 {
 	struct report *report = data;
 	const struct request *req = report->req;
-	struct json_list list;
 	struct trace trace;
 
 	if (!decode_trace(nlh, &trace))
 		return false;
 	report->told = true;
-	if (req->json) {
-		json_list_begin(&list, req->pretty);
-		json_list_add(&list, trace_json(&trace, req));
-		json_list_end(&list);
-	} else {
+	if (req->json)
+		json_print(trace_json(&trace, req), req->pretty);
+	else
 		trace_print(&trace, req);
-	}
 	return true;
 }
 
@@ -429,12 +399,10 @@ int trace_run(struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_TRACE);
 	struct report report = { .req = req };
-	struct nl_answer answer;
 	int status;
 
 	put_packet(nlh, req);
-	nl_ask(nl, nlh, read_trace, &report, &answer);
-	status = nl_verdict(&answer, "packet");
+	status = nl_run(nl, nlh, read_trace, &report, "packet");
 	if (status || report.told)
 		return status;
 	complain("no reply from the module");

@@ -16,11 +16,6 @@
 /* What --tun-source takes for the default. */
 #define SOURCE_ROUTE "route"
 
-static unsigned int bits_of(int family)
-{
-	return family == AF_INET ? 32 : 128;
-}
-
 static bool has_checksum(const struct tunnel *tunnel)
 {
 	return tunnel->type == LBDR_TUNNEL_GRE || tunnel->type == LBDR_TUNNEL_GUE;
@@ -43,7 +38,10 @@ static int read_type(const char *text, struct tunnel *tunnel)
 	char word[8];
 
 	snprintf(word, sizeof(word), "%.*s", (int)length, text);
-	if (length >= sizeof(word) || parse_tunnel(word, &tunnel->type))
+	/* Direct routing, as in JSON and messages. */
+	if (!strcmp(word, "dr"))
+		strcpy(word, choice_word(&tunnel_choice, LBDR_TUNNEL_NONE));
+	if (length >= sizeof(word) || choice_parse(&tunnel_choice, word, &tunnel->type))
 		return fault("invalid tunnel '%s': must be ipip, gre, gue:PORT, or none",
 			     text);
 	if (!text[length])
@@ -64,7 +62,7 @@ static int read_letters(struct tunnel_args *args, bool letters)
 	if (!args->ipip)
 		return 0;
 	tunnel->type = LBDR_TUNNEL_IPIP;
-	if (args->type_text && (parse_tunnel(args->type_text, &tunnel->type) ||
+	if (args->type_text && (choice_parse(&tunnel_choice, args->type_text, &tunnel->type) ||
 				tunnel->type == LBDR_TUNNEL_NONE))
 		return fault("invalid tunnel type '%s': must be ipip, gre or gue",
 			     args->type_text);
@@ -110,7 +108,7 @@ static int read_source(struct tunnel_args *args)
 	if (!read_address(copy, source))
 		return fault("invalid tunnel source '%s': neither an IPv4 nor an IPv6 address",
 			     text);
-	tunnel->source_prefix = bits_of(source->family);
+	tunnel->source_prefix = family_bits(source->family);
 	if (args->source_text)
 		return 0;
 	if (parse_number("prefix length", length + 1, 1, tunnel->source_prefix, &prefix))
@@ -140,7 +138,7 @@ static int read_options(struct tunnel_args *args)
 		return fault("invalid tunnel TTL '%s': must be copy, or 1 to 255",
 			     args->ttl_text);
 	tunnel->ttl = ttl;
-	if (args->df_text && parse_tunnel_df(args->df_text, &tunnel->df))
+	if (args->df_text && choice_parse(&tunnel_df_choice, args->df_text, &tunnel->df))
 		return -1;
 	return read_source(args);
 }
@@ -149,7 +147,7 @@ static int read_options(struct tunnel_args *args)
 static int check_type(const struct tunnel_args *args, bool whole)
 {
 	const struct tunnel *tunnel = &args->tunnel;
-	const char *word = tunnel_word(tunnel->type);
+	const char *word = choice_word(&tunnel_choice, tunnel->type);
 	bool other = args->ttl_text || args->df_text || args->source_text ||
 		     args->source_prefix_text;
 	bool csum = args->csum || args->no_csum;
@@ -219,7 +217,7 @@ static void put_source(struct nlmsghdr *nlh, const struct tunnel *tunnel,
 		       tunnel->source.family ? &tunnel->source : &none);
 	mnl_attr_put_u8(nlh, LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX,
 			tunnel->source_prefix ? tunnel->source_prefix :
-						bits_of(server->family));
+						family_bits(server->family));
 }
 
 /**
@@ -262,34 +260,26 @@ static bool is_zero(const struct endpoint *at)
 	return !memcmp(at->address, zero, sizeof(zero));
 }
 
-static __u8 read_u8(const struct nlattr *attr)
-{
-	return attr ? mnl_attr_get_u8(attr) : 0;
-}
-
 /**
- * tunnel_decode() - read a server's tunnel from the attributes of a message
+ * tunnel_decode() - read port and source of a server's tunnel from attributes
  * @attrs: the attributes by type, of the right sizes
- * @server: the server, with its address
+ * @server: the server, with its address and the tunnel's numbers
  *
  * Return: false if they make no sense.
  */
 bool tunnel_decode(const struct nlattr **attrs, struct server *server)
 {
 	const struct nlattr *port = attrs[LBDR_A_SERVER_TUNNEL_PORT];
-	const struct nlattr *flags = attrs[LBDR_A_SERVER_TUNNEL_FLAGS];
 	const struct nlattr *source = attrs[LBDR_A_SERVER_TUNNEL_SOURCE];
+	const struct nlattr *prefix = attrs[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX];
 	struct tunnel *tunnel = &server->tunnel;
-	size_t size = bits_of(server->at.family) / 8;
+	size_t size = family_bits(server->at.family) / 8;
 
-	memset(tunnel, 0, sizeof(*tunnel));
-	tunnel->type = read_u8(attrs[LBDR_A_SERVER_TUNNEL]);
-	if (tunnel->type == LBDR_TUNNEL_NONE)
+	if (tunnel->type == LBDR_TUNNEL_NONE) {
+		memset(tunnel, 0, sizeof(*tunnel));
 		return server->at.family == server->service.at.family;
+	}
 	tunnel->port = port ? ntohs(mnl_attr_get_u16(port)) : 0;
-	tunnel->flags = flags ? mnl_attr_get_u32(flags) : 0;
-	tunnel->ttl = read_u8(attrs[LBDR_A_SERVER_TUNNEL_TTL]);
-	tunnel->df = read_u8(attrs[LBDR_A_SERVER_TUNNEL_DF]);
 	if (!source)
 		return true;
 	if (mnl_attr_get_payload_len(source) != size)
@@ -298,7 +288,7 @@ bool tunnel_decode(const struct nlattr **attrs, struct server *server)
 	if (is_zero(&tunnel->source))
 		return true;
 	tunnel->source.family = server->at.family;
-	tunnel->source_prefix = read_u8(attrs[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX]);
+	tunnel->source_prefix = prefix ? mnl_attr_get_u8(prefix) : 0;
 	if (!tunnel->source_prefix || tunnel->source_prefix > 8 * size)
 		tunnel->source_prefix = 8 * size;
 	return true;
@@ -329,7 +319,7 @@ static const char *source_text(const struct tunnel *tunnel, char *text)
 		return strcpy(text, SOURCE_ROUTE);
 	address_text(&tunnel->source, text);
 	used = strlen(text);
-	if (tunnel->source_prefix != bits_of(tunnel->source.family))
+	if (tunnel->source_prefix != family_bits(tunnel->source.family))
 		snprintf(text + used, ENDPOINT_TEXT - used, "/%u", tunnel->source_prefix);
 	return text;
 }
@@ -345,7 +335,7 @@ static void save_own(FILE *out, const struct tunnel *is, const struct tunnel *wa
 	else if (want->ttl != is->ttl)
 		fputs(" --tun-ttl copy", out);
 	if (want->df != is->df)
-		fprintf(out, " --tun-df %s", tunnel_df_word(want->df));
+		fprintf(out, " --tun-df %s", choice_word(&tunnel_df_choice, want->df));
 	if (strcmp(source_text(is, before), source_text(want, text)))
 		fprintf(out, " --tun-source%s %s", strchr(text, '/') ? "-prefix" : "",
 			text);
@@ -365,7 +355,7 @@ void tunnel_save(FILE *out, const struct tunnel *is, const struct tunnel *tunnel
 
 	if (tunnel->type == LBDR_TUNNEL_NONE)
 		return;
-	fprintf(out, " --tun-type %s", tunnel_word(tunnel->type));
+	fprintf(out, " --tun-type %s", choice_word(&tunnel_choice, tunnel->type));
 	if (tunnel->type == LBDR_TUNNEL_GUE)
 		fprintf(out, " --tun-port %u", tunnel->port);
 	if (has_checksum(tunnel))
@@ -407,10 +397,10 @@ void tunnel_change(FILE *out, const struct tunnel *is, const struct tunnel *want
 const char *tunnel_text(const struct tunnel *tunnel, char *text)
 {
 	if (tunnel->type == LBDR_TUNNEL_GUE)
-		snprintf(text, TUNNEL_TEXT, "%s:%u", tunnel_word(tunnel->type),
+		snprintf(text, TUNNEL_TEXT, "%s:%u", choice_word(&tunnel_choice, tunnel->type),
 			 tunnel->port);
 	else
-		snprintf(text, TUNNEL_TEXT, "%s", tunnel_word(tunnel->type));
+		snprintf(text, TUNNEL_TEXT, "%s", choice_word(&tunnel_choice, tunnel->type));
 	return text;
 }
 
@@ -450,7 +440,7 @@ void tunnel_print(const struct tunnel *tunnel)
 	if (tunnel->ttl)
 		printf(" ttl %u", tunnel->ttl);
 	if (tunnel->df)
-		printf(" df %s", tunnel_df_word(tunnel->df));
+		printf(" df %s", choice_word(&tunnel_df_choice, tunnel->df));
 	if (tunnel->source.family)
 		printf(" source %s", source_text(tunnel, text));
 }
@@ -469,12 +459,11 @@ json_t *tunnel_json(const struct tunnel *tunnel)
 	if (tunnel->type == LBDR_TUNNEL_NONE)
 		return json_null();
 	return json_pack("{s:s, s:o, s:b, s:o, s:s, s:s?, s:o}",
-			 "type", tunnel_word(tunnel->type),
-			 "port", port_json(tunnel->port, tunnel->port),
+			 "type", choice_word(&tunnel_choice, tunnel->type),
+			 "port", number_json(tunnel->port, tunnel->port),
 			 "checksum", !!(tunnel->flags & LBDR_TUNNEL_FLAG_CSUM),
-			 "ttl", tunnel->ttl ? json_integer(tunnel->ttl) : json_null(),
-			 "df", tunnel_df_word(tunnel->df),
+			 "ttl", number_json(tunnel->ttl, tunnel->ttl),
+			 "df", choice_word(&tunnel_df_choice, tunnel->df),
 			 "source", source ? address_text(&tunnel->source, text) : NULL,
-			 "source_prefix",
-			 source ? json_integer(tunnel->source_prefix) : json_null());
+			 "source_prefix", number_json(tunnel->source_prefix, source));
 }

@@ -41,8 +41,9 @@ const struct verb verbs[VERBS] = {
 		.letters = "D",
 		.longname = "delete-service",
 		.needs = NEEDS_SERVICE,
-		.run = service_del,
+		.run = message_run,
 		.message = service_del_message,
+		.object = "service",
 		.summary = "remove a virtual service",
 		.details =
 		"Its servers and connections are removed, too.",
@@ -54,8 +55,9 @@ const struct verb verbs[VERBS] = {
 		.letters = "a",
 		.longname = "add-server",
 		.needs = NEEDS_SERVICE | NEEDS_SERVER,
-		.run = server_add,
+		.run = message_run,
 		.message = server_add_message,
+		.object = "server",
 		.summary = "add a real server to a service",
 		.details =
 		"With direct routing, the server must be on-link, with the VIP configured and\n"
@@ -69,8 +71,9 @@ const struct verb verbs[VERBS] = {
 		.letters = "e",
 		.longname = "edit-server",
 		.needs = NEEDS_SERVICE | NEEDS_SERVER,
-		.run = server_edit,
+		.run = message_run,
 		.message = server_edit_message,
+		.object = "server",
 		.summary = "change a real server",
 		.details =
 		"Weight 0 quiesces: no new connections, existing ones are kept. Settings that\n"
@@ -85,6 +88,7 @@ const struct verb verbs[VERBS] = {
 		.needs = NEEDS_SERVICE | NEEDS_SERVER,
 		.run = server_del,
 		.message = server_del_message,
+		.object = "server",
 		.summary = "remove a real server from a service",
 		.details =
 		"Its connections are ended. With --drain the server is removed when its last\n"
@@ -140,8 +144,9 @@ const struct verb verbs[VERBS] = {
 		.longname = "set",
 		.needs = TAKES_TIMEOUTS,
 		.words = "TCP TCPFIN UDP|STATE=SECONDS...",
-		.run = timeouts_set,
+		.run = message_run,
 		.message = timeouts_message,
+		.object = "timeout",
 		.summary = "set the timeouts of connections, in seconds",
 		.details =
 		"In the form of three numbers, 0 keeps a timeout. 'list --info' lists the\n"
@@ -153,8 +158,9 @@ const struct verb verbs[VERBS] = {
 		.name = "set-entry",
 		.needs = TAKES_ENTRY,
 		.words = "prerouting|input|ingress DEV...",
-		.run = entry_set,
+		.run = message_run,
 		.message = entry_message,
+		.object = "entry",
 		.summary = "set the hook at which packets enter the director",
 		.details =
 		"prerouting, the default, bypasses conntrack, routing and later hooks. input is\n"
@@ -179,8 +185,9 @@ const struct verb verbs[VERBS] = {
 		.name = "clear",
 		.letters = "C",
 		.longname = "clear",
-		.run = service_clear,
+		.run = message_run,
 		.message = service_clear_message,
+		.object = "service",
 		.summary = "remove all services",
 		.details =
 		"Their servers and connections are removed, too. With --all-namespaces,\n"
@@ -231,7 +238,7 @@ const struct verb verbs[VERBS] = {
 		.name = "check",
 		.needs = TAKES_WORD,
 		.words = "[FILE]",
-		.run = check_run,
+		.run = restore_run,
 		.summary = "check a file without changing anything",
 		.details =
 		"The file is checked as for apply: syntax by lbctl, then all commands by the\n"

@@ -36,6 +36,11 @@ const __u32 usual_timeouts[LBDR_A_TIMEOUT_MAX + 1] = {
 	[LBDR_CONN_STATE_SCTP_CLOSED] = 60,
 };
 
+/* The states whose timeouts ipvsadm knows: tcp, tcpfin and udp. */
+const __u8 classic_states[CLASSIC_STATES] = {
+	LBDR_CONN_STATE_ESTABLISHED, LBDR_CONN_STATE_FIN_WAIT, LBDR_CONN_STATE_UDP,
+};
+
 const char *sched_flag_text(const char *scheduler, size_t bit, char *text)
 {
 	snprintf(text, FLAGS_TEXT, "%s-%s", scheduler, sched_flag_words[bit]);
@@ -66,41 +71,24 @@ static bool same_word(const char *text, size_t length, const char *word)
 	return strlen(word) == length && !strncmp(text, word, length);
 }
 
-/* The scheduler that a flag is of, or NULL when there is no such flag. */
-static const char *read_flag(const char *word, size_t length, __u32 *flags)
+/*
+ * The scheduler that a flag is of, or NULL when there is no such flag. ipvsadm numbers
+ * the flags from 1 for all schedulers; they mean something to those that have flags.
+ */
+static const char *read_flag(const char *word, size_t length, const char *scheduler,
+			     __u32 *flags)
 {
-	char text[FLAGS_TEXT];
+	char text[FLAGS_TEXT], number[FLAGS_TEXT];
 	size_t bit;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(flagged); i++) {
 		for (bit = 0; sched_flag_words[bit]; bit++) {
 			sched_flag_text(flagged[i], bit, text);
-			if (!same_word(word, length, text))
-				continue;
-			*flags |= 1U << bit;
-			return flagged[i];
-		}
-	}
-	return NULL;
-}
-
-/*
- * ipvsadm numbers the flags from 1 for all schedulers; they mean something to
- * those that have flags.
- */
-static const char *read_numbered_flag(const char *word, size_t length,
-				      const char *scheduler, __u32 *flags)
-{
-	char text[FLAGS_TEXT];
-	size_t bit;
-	size_t i;
-
-	for (i = 0; scheduler && i < ARRAY_SIZE(flagged); i++) {
-		for (bit = 0; sched_flag_words[bit]; bit++) {
-			snprintf(text, sizeof(text), "flag-%zu", bit + 1);
-			if (strcmp(flagged[i], scheduler) ||
-			    !same_word(word, length, text))
+			snprintf(number, sizeof(number), "flag-%zu", bit + 1);
+			if (!same_word(word, length, text) &&
+			    !(scheduler && !strcmp(flagged[i], scheduler) &&
+			      same_word(word, length, number)))
 				continue;
 			*flags |= 1U << bit;
 			return flagged[i];
@@ -128,10 +116,7 @@ int parse_sched_flags(const char *text, const char *scheduler, __u32 *flags)
 		return 0;
 	for (;;) {
 		length = strcspn(word, ",");
-		owner = read_flag(word, length, flags);
-		if (!owner)
-			owner = read_numbered_flag(word, length, scheduler,
-						   flags);
+		owner = read_flag(word, length, scheduler, flags);
 		if (!owner)
 			return fault("invalid flag '%.*s': must be {sh,mh}-{port,fallback}",
 				     (int)length, word);
@@ -188,99 +173,55 @@ int parse_mh_size(const char *text, const char *scheduler, __u32 *size)
 	return 0;
 }
 
+const struct choice refuse_choice = CHOICE("refusal", refuse);
+const struct choice stray_choice = CHOICE("action", stray);
+const struct choice entry_choice = CHOICE("entry", entry);
+const struct choice forward_choice = CHOICE("method", forward);
+const struct choice tunnel_choice = CHOICE("tunnel", tunnel);
+const struct choice tunnel_df_choice = CHOICE("--tun-df", tunnel_df);
+
+/* From 1 on: 0 is no state. */
+const struct choice state_choice = { "state", conn_state_names, STATES };
+
+static const char *const count_by_names[] = {
+	[COUNT_BY_SERVICE] = "service",
+	[COUNT_BY_SERVER] = "server",
+	[COUNT_BY_STATE] = "state",
+};
+
+const struct choice count_choice = CHOICE("key", count_by);
+
 /* "invalid WHAT 'TEXT': must be A, B or C" */
-static int parse_choice(const char *what, const char *text,
-			const char *const *words, size_t count, __u8 *choice)
+int choice_parse(const struct choice *choice, const char *text, __u8 *value)
 {
 	char list[128];
 	size_t used = 0;
 	size_t i;
 
-	for (i = 0; i < count; i++) {
-		if (!strcmp(text, words[i])) {
-			*choice = i;
+	for (i = 0; i < choice->count; i++) {
+		if (!strcmp(text, choice->words[i])) {
+			*value = i;
 			return 0;
 		}
 		used += snprintf(list + used, sizeof(list) - used, "%s%s",
-				 !i ? "" : i + 1 < count ? ", " : " or ",
-				 words[i]);
+				 !i ? "" : i + 1 < choice->count ? ", " : " or ",
+				 choice->words[i]);
 	}
-	return fault("invalid %s '%s': must be %s", what, text, list);
+	return fault("invalid %s '%s': must be %s", choice->what, text, list);
 }
 
-/* The word of a value, of a table without gaps except NULL. */
-const char *choice_word(__u8 choice, const char *const *words, size_t count)
+/* The word of a value; newer modules may have more. */
+const char *choice_word(const struct choice *choice, __u8 value)
 {
-	return choice < count && words[choice] ? words[choice] : "unknown";
-}
-
-int parse_refuse(const char *text, __u8 *refuse)
-{
-	return parse_choice("refusal", text, refuse_names,
-			    ARRAY_SIZE(refuse_names), refuse);
-}
-
-const char *refuse_word(__u8 refuse)
-{
-	return choice_word(refuse, refuse_names, ARRAY_SIZE(refuse_names));
-}
-
-int parse_stray(const char *text, __u8 *stray)
-{
-	return parse_choice("action", text, stray_names,
-			    ARRAY_SIZE(stray_names), stray);
-}
-
-const char *stray_word(__u8 stray)
-{
-	return choice_word(stray, stray_names, ARRAY_SIZE(stray_names));
-}
-
-int parse_entry(const char *text, __u8 *entry)
-{
-	return parse_choice("entry", text, entry_names,
-			    ARRAY_SIZE(entry_names), entry);
-}
-
-const char *entry_word(__u8 entry)
-{
-	return choice_word(entry, entry_names, ARRAY_SIZE(entry_names));
-}
-
-const char *forward_word(__u8 forward)
-{
-	return choice_word(forward, forward_names, ARRAY_SIZE(forward_names));
-}
-
-int parse_tunnel(const char *text, __u8 *type)
-{
-	if (!strcmp(text, "dr"))
-		text = tunnel_names[LBDR_TUNNEL_NONE];
-	return parse_choice("tunnel", text, tunnel_names,
-			    ARRAY_SIZE(tunnel_names), type);
-}
-
-const char *tunnel_word(__u8 type)
-{
-	return choice_word(type, tunnel_names, ARRAY_SIZE(tunnel_names));
-}
-
-int parse_tunnel_df(const char *text, __u8 *df)
-{
-	return parse_choice("--tun-df", text, tunnel_df_names,
-			    ARRAY_SIZE(tunnel_df_names), df);
-}
-
-const char *tunnel_df_word(__u8 df)
-{
-	return choice_word(df, tunnel_df_names, ARRAY_SIZE(tunnel_df_names));
+	return value < choice->count && choice->words[value] ?
+		       choice->words[value] : "unknown";
 }
 
 /* As set-entry reads it: the entry, and for ingress its devices. */
 const char *entry_text(__u8 entry, const char *const *devices, int count,
 		       char *text)
 {
-	int used = snprintf(text, ENTRY_TEXT, "%s", entry_word(entry));
+	int used = snprintf(text, ENTRY_TEXT, "%s", choice_word(&entry_choice, entry));
 	int i;
 
 	for (i = 0; i < count; i++)
@@ -289,30 +230,9 @@ const char *entry_text(__u8 entry, const char *const *devices, int count,
 	return text;
 }
 
-int parse_yes(const char *option, const char *text, bool *yes)
-{
-	*yes = !strcmp(text, "yes");
-	if (!*yes && strcmp(text, "no"))
-		return fault("invalid value '%s' of %s: must be yes or no", text, option);
-	return 0;
-}
-
 const char *state_word(__u8 state)
 {
-	/* Without a state there is no word. */
-	return state ? choice_word(state, conn_state_names, STATES) : "unknown";
-}
-
-static const char *const count_words[] = {
-	[COUNT_BY_SERVICE] = "service",
-	[COUNT_BY_SERVER] = "server",
-	[COUNT_BY_STATE] = "state",
-};
-
-int parse_count_by(const char *text, __u8 *by)
-{
-	return parse_choice("key", text, count_words, ARRAY_SIZE(count_words),
-			    by);
+	return state ? choice_word(&state_choice, state) : "unknown";
 }
 
 /* In capitals too, as connections are listed. */
@@ -422,27 +342,24 @@ static int set_fault(bool ipvsadm)
 int parse_set(const char *const *words, size_t count, bool ipvsadm,
 	      struct timeouts *timeouts)
 {
-	static const __u8 states[] = {
-		LBDR_CONN_STATE_ESTABLISHED, LBDR_CONN_STATE_FIN_WAIT,
-		LBDR_CONN_STATE_UDP,
-	};
 	static const char *const names[] = {
 		"timeout of tcp", "timeout of tcpfin", "timeout of udp",
 	};
 	size_t i;
 
-	if (!count || (ipvsadm && count != ARRAY_SIZE(states)))
+	if (!count || (ipvsadm && count != CLASSIC_STATES))
 		return set_fault(ipvsadm);
 	if (ipvsadm || !strchr(words[0], '=')) {
-		if (count != ARRAY_SIZE(states))
+		if (count != CLASSIC_STATES)
 			return set_fault(ipvsadm);
-		for (i = 0; i < ARRAY_SIZE(states); i++) {
-			if (set_timeout(names[i], states[i], words[i],
-					timeouts))
+		for (i = 0; i < CLASSIC_STATES; i++) {
+			__u8 state = classic_states[i];
+
+			if (set_timeout(names[i], state, words[i], timeouts))
 				return -1;
 			/* With ipvsadm, 0 keeps a timeout. */
-			if (!timeouts->seconds[states[i]])
-				timeouts->given[states[i]] = false;
+			if (!timeouts->seconds[state])
+				timeouts->given[state] = false;
 		}
 		return 0;
 	}

@@ -145,6 +145,18 @@ int config_read(struct config *config, const struct options *options)
 	return status ? EXIT_REFUSED : EXIT_DONE;
 }
 
+/* Whether the address is the VIP of a service. */
+bool config_vip(const struct config *config, const struct addr *at)
+{
+	size_t i;
+
+	for (i = 0; i < config->nr_services; i++) {
+		if (addr_same(&config->services[i].vip, at))
+			return true;
+	}
+	return false;
+}
+
 void config_drop(struct config *config)
 {
 	free(config->services);

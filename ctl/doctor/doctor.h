@@ -45,6 +45,9 @@ typedef char *(*run_fn)(const char *const *command, const char *input,
 extern run_fn run_command;
 extern const char *root;
 
+#define RUN_WORDS_MAX 16
+
+void run_split(char *text, const char *words[RUN_WORDS_MAX]);
 int run_json(const char *const *command, json_t **document);
 bool run_loud(bool dry_run, const char *format, ...) __printf(2, 3);
 FILE *root_open(const char *path);
@@ -97,6 +100,7 @@ struct config {
 int config_read(struct config *config, const struct options *options);
 void config_parse(struct config *config, const json_t *info,
 		  const json_t *list);
+bool config_vip(const struct config *config, const struct addr *at);
 void config_drop(struct config *config);
 
 /* finding.c */
@@ -244,6 +248,7 @@ int doctor_run(const struct options *options,
 
 /* setup.c and setup_tunnel.c */
 int setup_run(const struct options *options);
+bool options_name(const struct options *options, const struct addr *at);
 int setup_conf(const struct options *options, const char *dev, const char *name,
 	       long value);
 unsigned int tunnel_overhead(const char *type, int family, bool csum);

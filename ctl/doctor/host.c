@@ -249,16 +249,13 @@ void host_parse_route(struct host *host, const json_t *list)
 static int read_list(struct host *host, const char *line,
 		     void (*parse)(struct host *host, const json_t *list))
 {
-	char text[128], *word;
-	const char *words[12];
-	size_t count = 0;
+	const char *words[RUN_WORDS_MAX];
+	char text[128];
 	json_t *list;
 	int status;
 
 	snprintf(text, sizeof(text), "%s", line);
-	for (word = strtok(text, " "); word; word = strtok(NULL, " "))
-		words[count++] = word;
-	words[count] = NULL;
+	run_split(text, words);
 	status = run_json(words, &list);
 	if (status == RUN_NOT_FOUND)
 		complain("ip not found: install iproute2");
@@ -372,6 +369,25 @@ bool link_is_nic(const struct link *link)
 {
 	return link->ethernet && !link->port && !link->loopback &&
 	       strcmp(link->kind, "dummy");
+}
+
+bool addr_is_link_local(const struct addr *at)
+{
+	return at->family == AF_INET6 &&
+	       IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)at->bytes);
+}
+
+/* An address of a NIC that other networks can send to. */
+bool address_is_usable(const struct address *address, int family)
+{
+	return address->at.family == family && link_is_nic(address->link) &&
+	       !addr_is_link_local(&address->at);
+}
+
+/* The MTU to a destination: of the route, unless the device's is smaller. */
+__u32 route_mtu(const struct route *route, const struct link *link)
+{
+	return route && route->mtu && route->mtu < link->mtu ? route->mtu : link->mtu;
 }
 
 /* The next place that the address is configured at, after @after. */

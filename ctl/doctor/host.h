@@ -98,6 +98,8 @@ void host_drop(struct host *host);
 const struct link *host_link(const struct host *host, __u32 ifindex);
 const struct link *host_link_named(const struct host *host, const char *name);
 bool link_is_nic(const struct link *link);
+bool address_is_usable(const struct address *address, int family);
+__u32 route_mtu(const struct route *route, const struct link *link);
 const struct address *host_address(const struct host *host,
 				   const struct addr *at,
 				   const struct address *after);
@@ -113,6 +115,7 @@ int addr_compare(const struct addr *a, const struct addr *b);
 bool addr_same(const struct addr *a, const struct addr *b);
 bool addr_in(const struct addr *at, const struct addr *net, unsigned int prefix);
 __u8 addr_bits(const struct addr *at);
+bool addr_is_link_local(const struct addr *at);
 const char *mac_text(const __u8 *mac, char *text);
 
 /* net.ipv4.conf */
@@ -148,6 +151,8 @@ const struct probe_row *probe_answer(const struct probe *probe, __u32 ifindex,
 				     const struct addr *at,
 				     const struct probe_row *after);
 void probe_drop(struct probe *probe);
+struct sock_fprog;
+int packet_socket(__u16 protocol, const struct sock_fprog *filter);
 __u16 inet_checksum(const __u8 *data, size_t size, __u32 sum);
 
 #endif

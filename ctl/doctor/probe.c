@@ -162,6 +162,35 @@ static const struct addr *choose_sender(const struct probe *probe,
 	return best ? &best->at : NULL;
 }
 
+/**
+ * packet_socket() - open a socket that receives packets of all devices
+ * @protocol: ETH_P_...
+ * @filter: of its packets, or NULL
+ *
+ * Return: the socket, or -1 and errno.
+ */
+int packet_socket(__u16 protocol, const struct sock_fprog *filter)
+{
+	struct sockaddr_ll here = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(protocol),
+	};
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			0);
+	int error;
+
+	/* Bound last, so that every packet was filtered. */
+	if (fd < 0 ||
+	    ((!filter || !setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter,
+				     sizeof(*filter))) &&
+	     !bind(fd, (struct sockaddr *)&here, sizeof(here))))
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
 static int open_socket(int family)
 {
 	/* Of IPv6 the socket receives only neighbour advertisements. */
@@ -175,24 +204,9 @@ static int open_socket(int family)
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
 	static const struct sock_fprog filter = { ARRAY_SIZE(code), code };
-	struct sockaddr_ll here = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(family == ARP ? ETH_P_ARP : ETH_P_IPV6),
-	};
-	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			0);
-	int error;
 
-	/* Bound last, so that every frame was filtered. */
-	if (fd < 0 ||
-	    ((family == ARP || !setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER,
-					   &filter, sizeof(filter))) &&
-	     !bind(fd, (struct sockaddr *)&here, sizeof(here))))
-		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
-	return -1;
+	return family == ARP ? packet_socket(ETH_P_ARP, NULL) :
+			       packet_socket(ETH_P_IPV6, &filter);
 }
 
 static bool send_frame(int fd, __u32 ifindex, __u16 protocol, const __u8 *to,

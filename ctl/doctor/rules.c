@@ -21,25 +21,26 @@
 #define JUMPS_MAX 16
 #define KEY_TEXT 1024
 
-static const char *chain_key(const json_t *object, const char *name, char *text)
+/* The key of a chain or set of the table that @object is in. */
+static const char *key_of(const json_t *object, const char *name, char *text)
 {
 	snprintf(text, KEY_TEXT, "%s %s %s", word_of(object, "family"),
-		 word_of(object, "table"), word_of(object, name));
+		 word_of(object, "table"), name);
 	return text;
 }
 
-/* Flags are a word or a list of words, depending on the version of nft. */
-static bool is_dormant(const json_t *table)
+/* Whether a value is the word, or a list or set that has it. */
+static bool mentions(const json_t *value, const char *word)
 {
-	const json_t *flags = json_object_get(table, "flags");
-	const json_t *flag;
+	const json_t *item;
 	size_t i;
 
-	if (!strcmp(word_of(table, "flags"), "dormant"))
-		return true;
-	json_array_foreach(flags, i, flag) {
-		if (json_is_string(flag) &&
-		    !strcmp(json_string_value(flag), "dormant"))
+	if (json_is_string(value))
+		return !strcmp(json_string_value(value), word);
+	if (json_is_object(value))
+		value = json_object_get(value, "set");
+	json_array_foreach(value, i, item) {
+		if (mentions(item, word))
 			return true;
 	}
 	return false;
@@ -74,8 +75,7 @@ static void index_item(struct rules *rules, json_t *item, json_t *dormant)
 {
 	json_t *chain = json_object_get(item, "chain");
 	json_t *rule = json_object_get(item, "rule");
-	json_t *set = json_object_get(item, "set");
-	json_t *map = json_object_get(item, "map");
+	json_t *set = json_object_get(item, "set") ?: json_object_get(item, "map");
 	json_t *list;
 	char text[KEY_TEXT];
 
@@ -85,17 +85,16 @@ static void index_item(struct rules *rules, json_t *item, json_t *dormant)
 		if (!json_object_get(dormant, text))
 			add_base(rules, chain);
 	} else if (rule) {
-		chain_key(rule, "chain", text);
+		key_of(rule, word_of(rule, "chain"), text);
 		list = json_object_get(rules->chains, text);
 		if (!list) {
 			list = json_array();
 			json_object_set_new(rules->chains, text, list);
 		}
 		json_array_append(list, rule);
-	} else if (set || map) {
-		list = json_object_get(set ? set : map, "elem");
-		json_object_set_new(rules->sets,
-				    chain_key(set ? set : map, "name", text),
+	} else if (set) {
+		list = json_object_get(set, "elem");
+		json_object_set_new(rules->sets, key_of(set, word_of(set, "name"), text),
 				    list ? json_incref(list) : json_array());
 	}
 }
@@ -121,7 +120,8 @@ bool rules_index(struct rules *rules, json_t *document)
 	rules->sets = json_object();
 	json_array_foreach(items, i, item) {
 		table = json_object_get(item, "table");
-		if (!is_dormant(table))
+		/* A word or a list of words, depending on the version of nft. */
+		if (!mentions(json_object_get(table, "flags"), "dormant"))
 			continue;
 		snprintf(text, sizeof(text), "%s %s", word_of(table, "family"),
 			 word_of(table, "name"));
@@ -195,9 +195,7 @@ static const json_t *elements(const struct rules *rules, const json_t *rule,
 		return json_object_get(value, "set");
 	if (*word != '@')
 		return NULL;
-	snprintf(text, sizeof(text), "%s %s %s", word_of(rule, "family"),
-		 word_of(rule, "table"), word + 1);
-	return json_object_get(rules->sets, text);
+	return json_object_get(rules->sets, key_of(rule, word + 1, text));
 }
 
 static bool is_between(const json_t *low, const json_t *high,
@@ -283,22 +281,6 @@ static void look_target(const struct look *look, const json_t *rule,
 	match->other_service |= inverted ? !outside : !inside;
 }
 
-static bool mentions(const json_t *value, const char *word)
-{
-	const json_t *item;
-	size_t i;
-
-	if (json_is_string(value))
-		return !strcmp(json_string_value(value), word);
-	if (json_is_object(value))
-		value = json_object_get(value, "set");
-	json_array_foreach(value, i, item) {
-		if (mentions(item, word))
-			return true;
-	}
-	return false;
-}
-
 static void look_left(const struct look *look, const json_t *rule,
 		      const json_t *left, const json_t *right, bool inverted,
 		      struct match *match)
@@ -336,8 +318,7 @@ static void look_chain(const struct look *look, const json_t *of,
 	if (++deeper.depth > JUMPS_MAX || match->other_service)
 		return;
 	deeper.match = *match;
-	snprintf(text, sizeof(text), "%s %s %s", word_of(of, "family"),
-		 word_of(of, "table"), chain);
+	key_of(of, chain, text);
 	json_array_foreach(json_object_get(look->rules->chains, text), i, rule)
 		look_rule(&deeper, rule);
 }

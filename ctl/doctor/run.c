@@ -142,6 +142,17 @@ int run_json(const char *const *command, json_t **document)
 	return status;
 }
 
+/* Cuts a command into its words, at blanks. */
+void run_split(char *text, const char *words[RUN_WORDS_MAX])
+{
+	size_t count = 0;
+
+	for (text = strtok(text, " "); text && count < RUN_WORDS_MAX - 1;
+	     text = strtok(NULL, " "))
+		words[count++] = text;
+	words[count] = NULL;
+}
+
 /**
  * run_loud() - print a command of single words and run it
  * @dry_run: only print it
@@ -151,9 +162,8 @@ int run_json(const char *const *command, json_t **document)
  */
 bool run_loud(bool dry_run, const char *format, ...)
 {
-	const char *words[16];
-	char text[512], *next;
-	size_t count = 0;
+	const char *words[RUN_WORDS_MAX];
+	char text[512];
 	va_list args;
 	int status;
 
@@ -163,10 +173,7 @@ bool run_loud(bool dry_run, const char *format, ...)
 	puts(text);
 	if (dry_run)
 		return true;
-	for (next = strtok(text, " "); next && count < ARRAY_SIZE(words) - 1;
-	     next = strtok(NULL, " "))
-		words[count++] = next;
-	words[count] = NULL;
+	run_split(text, words);
 	free(run_command(words, NULL, &status));
 	if (status == RUN_NOT_FOUND)
 		complain("%s not found in PATH", words[0]);

@@ -527,8 +527,7 @@ static void check_mtu(struct doctor *doctor, const struct addr *at,
 		      const struct link *in, const struct link *out)
 {
 	const struct route *route = host_route(&doctor->host, at);
-	__u32 mtu = route && route->mtu && route->mtu < out->mtu ? route->mtu :
-								   out->mtu;
+	__u32 mtu = route_mtu(route, out);
 	struct finding *finding;
 	char text[ADDR_TEXT];
 

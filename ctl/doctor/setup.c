@@ -35,21 +35,18 @@ static int refuse_director(const struct options *options)
 	struct options all = { .nr_service = 0 };
 	struct config config = { .nr_services = 0 };
 	char at[ADDR_TEXT];
-	size_t i, vip;
+	size_t vip;
 	int status;
 
 	if (!root_has("/sys/module/lbdr"))
 		return EXIT_DONE;
 	status = config_read(&config, &all);
-	for (i = 0; !status && i < config.nr_services; i++) {
-		for (vip = 0; !status && vip < options->nr_vips; vip++) {
-			if (!addr_same(&config.services[i].vip,
-				       &options->vips[vip]))
-				continue;
-			complain("this host is the director of %s; run this on its real servers",
-				 addr_text(&options->vips[vip], at));
-			status = EXIT_REFUSED;
-		}
+	for (vip = 0; !status && vip < options->nr_vips; vip++) {
+		if (!config_vip(&config, &options->vips[vip]))
+			continue;
+		complain("this host is the director of %s; run this on its real servers",
+			 addr_text(&options->vips[vip], at));
+		status = EXIT_REFUSED;
 	}
 	config_drop(&config);
 	return status;
@@ -104,7 +101,9 @@ static int refuse_vip(const struct host *host, const struct options *options,
 	return EXIT_DONE;
 }
 
-/* The record of changes: {"addresses": [...], "settings": [...], "tunnels": [...]} */
+/* The record of changes is an object of these lists. */
+static const char *const record_lists[] = { "addresses", "settings", "tunnels" };
+
 static const char *record_path(char *path, size_t size)
 {
 	struct stat here;
@@ -121,17 +120,16 @@ static json_t *record_read(void)
 	char path[512];
 	json_t *record = json_load_file(record_path(path, sizeof(path)), 0,
 					NULL);
+	size_t i;
 
 	if (!json_is_object(record)) {
 		json_decref(record);
 		record = json_object();
 	}
-	if (!json_is_array(json_object_get(record, "addresses")))
-		json_object_set_new(record, "addresses", json_array());
-	if (!json_is_array(json_object_get(record, "settings")))
-		json_object_set_new(record, "settings", json_array());
-	if (!json_is_array(json_object_get(record, "tunnels")))
-		json_object_set_new(record, "tunnels", json_array());
+	for (i = 0; i < ARRAY_SIZE(record_lists); i++) {
+		if (!json_is_array(json_object_get(record, record_lists[i])))
+			json_object_set_new(record, record_lists[i], json_array());
+	}
 	return record;
 }
 
@@ -139,11 +137,13 @@ static json_t *record_read(void)
 static int record_write(const json_t *record)
 {
 	char path[512];
+	size_t entries = 0;
+	size_t i;
 
 	record_path(path, sizeof(path));
-	if (!json_array_size(json_object_get(record, "addresses")) &&
-	    !json_array_size(json_object_get(record, "settings")) &&
-	    !json_array_size(json_object_get(record, "tunnels"))) {
+	for (i = 0; i < ARRAY_SIZE(record_lists); i++)
+		entries += json_array_size(json_object_get(record, record_lists[i]));
+	if (!entries) {
 		unlink(path);
 		return EXIT_DONE;
 	}
@@ -321,7 +321,8 @@ static int take_away(const struct options *options, const struct host *host,
 	return EXIT_DONE;
 }
 
-static bool is_asked_for(const struct options *options, const struct addr *at)
+/* Whether the address is one of the VIPs. */
+bool options_name(const struct options *options, const struct addr *at)
 {
 	size_t i;
 
@@ -347,7 +348,7 @@ static const struct address *find_other(const struct host *host,
 		    address->at.bytes[0] == 127 || !is_placed(address))
 			continue;
 		addr_text(&address->at, at);
-		if (!is_asked_for(options, &address->at) ||
+		if (!options_name(options, &address->at) ||
 		    !address->link->loopback ||
 		    record_find(list, "address", at, address->link->name) ==
 		    json_array_size(list))

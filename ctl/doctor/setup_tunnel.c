@@ -56,19 +56,11 @@ unsigned int tunnel_overhead(const char *type, int family, bool csum)
 static bool has_family(const struct host *host, const struct options *options, int family)
 {
 	const struct address *address;
-	size_t i;
 
 	for (address = host->addresses;
 	     address < host->addresses + host->nr_addresses; address++) {
-		if (address->at.family != family || !link_is_nic(address->link) ||
-		    (family == AF_INET6 &&
-		     IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)address->at.bytes)))
-			continue;
-		for (i = 0; i < options->nr_vips; i++) {
-			if (addr_same(&address->at, &options->vips[i]))
-				break;
-		}
-		if (i == options->nr_vips)
+		if (address_is_usable(address, family) &&
+		    !options_name(options, &address->at))
 			return true;
 	}
 	return false;

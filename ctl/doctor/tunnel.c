@@ -33,22 +33,13 @@ static const char *tunnel_name(const struct server *server, char *text)
 static const struct addr *own_address(const struct doctor *doctor, int family)
 {
 	const struct host *host = &doctor->host;
-	const struct config *config = &doctor->config;
 	const struct address *address;
-	size_t i;
 
 	for (address = host->addresses;
 	     address < host->addresses + host->nr_addresses; address++) {
-		if (address->at.family != family || !link_is_nic(address->link) ||
-		    !address->link->up || address->tentative || address->dad_failed ||
-		    (family == AF_INET6 &&
-		     IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)address->at.bytes)))
-			continue;
-		for (i = 0; i < config->nr_services; i++) {
-			if (addr_same(&config->services[i].vip, &address->at))
-				break;
-		}
-		if (i == config->nr_services)
+		if (address_is_usable(address, family) && address->link->up &&
+		    !address->tentative && !address->dad_failed &&
+		    !config_vip(&doctor->config, &address->at))
 			return &address->at;
 	}
 	return NULL;
@@ -133,8 +124,7 @@ static unsigned int room_of(const struct doctor *doctor, const struct server *se
 
 	if (!route || !route->link)
 		return 0;
-	mtu = route->mtu && route->mtu < route->link->mtu ? route->mtu :
-							    route->link->mtu;
+	mtu = route_mtu(route, route->link);
 	return mtu > overhead ? mtu - overhead : 1;
 }
 
@@ -148,7 +138,7 @@ static bool has_network(const struct doctor *doctor, const struct link *link)
 	     address < host->addresses + host->nr_addresses; address++) {
 		if (address->link == link && address->at.family == AF_INET6 &&
 		    address->prefix < addr_bits(&address->at) &&
-		    !IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)address->at.bytes))
+		    !addr_is_link_local(&address->at))
 			return true;
 	}
 	return false;
@@ -161,16 +151,11 @@ static bool has_network(const struct doctor *doctor, const struct link *link)
 static void check_source(struct doctor *doctor, const struct server *server)
 {
 	const struct route *route = host_route(&doctor->host, &server->at);
-	const struct config *config = &doctor->config;
 	const struct address *address;
 	char vip[ADDR_TEXT], at[ADDR_TEXT];
-	size_t i;
 
-	for (i = 0; i < config->nr_services; i++) {
-		if (addr_same(&config->services[i].vip, &route->source))
-			break;
-	}
-	if (i == config->nr_services || !route->source.family || server->tun_source ||
+	if (!config_vip(&doctor->config, &route->source) ||
+	    !route->source.family || server->tun_source ||
 	    (route->source.family == AF_INET6 && has_network(doctor, route->link)))
 		return;
 	address = host_address(&doctor->host, &route->source, NULL);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include <linux/filter.h>
-#include <linux/if_packet.h>
+#include <linux/if_ether.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/tcp.h>
@@ -197,22 +197,11 @@ static int open_capture(int family)
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
 	struct sock_fprog filter = { ARRAY_SIZE(four), four };
-	struct sockaddr_ll here = { .sll_family = AF_PACKET };
-	int fd, error;
 
-	if (family == AF_INET6)
-		filter = (struct sock_fprog){ ARRAY_SIZE(six), six };
-	here.sll_protocol = htons(family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
-	fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* Bound last, so that every packet was filtered. */
-	if (fd < 0 || (!setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-				   sizeof(filter)) &&
-		       !bind(fd, (struct sockaddr *)&here, sizeof(here))))
-		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
-	return -1;
+	if (family == AF_INET)
+		return packet_socket(ETH_P_IP, &filter);
+	filter = (struct sock_fprog){ ARRAY_SIZE(six), six };
+	return packet_socket(ETH_P_IPV6, &filter);
 }
 
 /* The MSS option of a SYN-ACK; without it the default of RFC 9293. */

@@ -128,11 +128,8 @@ static bool tell_server(const struct server *server, nl_reader reader,
 {
 	__u64 buffer[512];
 	struct nlmsghdr *nlh = answer_begin(buffer, LBDR_CMD_SERVER_GET);
-	struct nlattr *nest;
 
-	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
-	nl_put_service(nlh, &server->service);
-	mnl_attr_nest_end(nlh, nest);
+	nl_put_service_of(nlh, LBDR_A_SERVER_SERVICE, &server->service);
 	nl_put_address(nlh, LBDR_A_SERVER_ADDRESS, &server->at);
 	mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(server->at.port));
 	if (server->draining)

@@ -34,12 +34,12 @@ static bool no_scheduler(const struct request *req)
 
 static bool weighs_one(const struct request *req)
 {
-	return req->real.weight == 1 && req->server.port == 80;
+	return req->real.want.weight == 1 && req->server.port == 80;
 }
 
 static bool weighs_five(const struct request *req)
 {
-	return req->real.weight == 5 && req->real.direct && req->server.port == 80;
+	return req->real.want.weight == 5 && req->real.direct && req->server.port == 80;
 }
 
 static bool lists_rate(const struct request *req)
@@ -50,33 +50,33 @@ static bool lists_rate(const struct request *req)
 static bool has_flags(const struct request *req)
 {
 	return req->settings.flags_text &&
-	       req->settings.sched_flags == (LBDR_SCHED_FLAG_PORT |
+	       req->settings.want.sched_flags == (LBDR_SCHED_FLAG_PORT |
 				    LBDR_SCHED_FLAG_FALLBACK);
 }
 
 static bool has_no_flags(const struct request *req)
 {
-	return req->settings.flags_text && !req->settings.sched_flags;
+	return req->settings.flags_text && !req->settings.want.sched_flags;
 }
 
 static bool has_size(const struct request *req)
 {
-	return req->settings.mh_size == 1009;
+	return req->settings.want.mh_size == 1009;
 }
 
 static bool resets(const struct request *req)
 {
-	return req->settings.refuse_text && req->settings.refuse == LBDR_REFUSE_RESET;
+	return req->settings.refuse_text && req->settings.want.refuse == LBDR_REFUSE_RESET;
 }
 
 static bool is_limited(const struct request *req)
 {
-	return req->real.upper == 10 && req->real.lower == 5 && req->real.weight == 1;
+	return req->real.want.upper == 10 && req->real.want.lower == 5 && req->real.want.weight == 1;
 }
 
 static bool is_unlimited(const struct request *req)
 {
-	return req->real.upper_text && !req->real.upper && !req->real.lower_text;
+	return req->real.upper_text && !req->real.want.upper && !req->real.lower_text;
 }
 
 static bool lists_thresholds(const struct request *req)
@@ -178,17 +178,17 @@ static bool has_mark6(const struct request *req)
 static bool persists(const struct request *req)
 {
 	return req->settings.persist_text && !req->settings.netmask_text &&
-	       req->settings.persist == (req->letters ? 360 : 300);
+	       req->settings.want.persist == (req->letters ? 360 : 300);
 }
 
 static bool persists_600(const struct request *req)
 {
-	return req->settings.persist_text && req->settings.persist == 600;
+	return req->settings.persist_text && req->settings.want.persist == 600;
 }
 
 static bool persists_no_more(const struct request *req)
 {
-	return req->settings.persist_text && !req->settings.persist;
+	return req->settings.persist_text && !req->settings.want.persist;
 }
 
 static bool persists_wrr(const struct request *req)
@@ -198,13 +198,13 @@ static bool persists_wrr(const struct request *req)
 
 static bool persists_24(const struct request *req)
 {
-	return req->settings.persist == (req->letters ? 360 : 300) &&
-	       req->settings.netmask_text && req->settings.prefix == 24;
+	return req->settings.want.persist == (req->letters ? 360 : 300) &&
+	       req->settings.netmask_text && req->settings.want.prefix == 24;
 }
 
 static bool masks_24(const struct request *req)
 {
-	return req->settings.netmask_text && req->settings.prefix == 24 &&
+	return req->settings.netmask_text && req->settings.want.prefix == 24 &&
 	       !req->settings.persist_text;
 }
 
@@ -220,22 +220,24 @@ static bool is_no_one_packet(const struct request *req)
 
 static bool schedules_strays(const struct request *req)
 {
-	return req->settings.stray_text && req->settings.stray == LBDR_STRAY_SCHEDULE;
+	return req->settings.stray_text && req->settings.want.stray == LBDR_STRAY_SCHEDULE;
 }
 
 static bool expires_quiescent(const struct request *req)
 {
-	return req->settings.quiescent_text && req->settings.expire_quiescent;
+	return req->settings.quiescent_text && (req->settings.want.flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT);
 }
 
 static bool keeps_quiescent(const struct request *req)
 {
-	return req->settings.quiescent_text && !req->settings.expire_quiescent;
+	return req->settings.quiescent_text && !(req->settings.want.flags & LBDR_SERVICE_FLAG_EXPIRE_QUIESCENT);
 }
 
 static bool has_timeouts(const struct request *req)
 {
-	const struct timeouts *timeouts = &req->director.timeouts;
+	const struct timeouts *timeouts = req->settings.timeouts_text ?
+					  &req->settings.want.timeouts :
+					  &req->director.timeouts;
 
 	return timeouts->given[LBDR_CONN_STATE_ESTABLISHED] &&
 	       timeouts->seconds[LBDR_CONN_STATE_ESTABLISHED] == 7200 &&

@@ -258,7 +258,6 @@ static const struct nlmsghdr *make_conn(__u64 *buffer, unsigned int n)
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 	struct endpoint server = { IPV4(10, 0, 0, n % 5), .port = 80 };
 	struct endpoint client = { IPV4(198, 51, n >> 8 & 255, n & 255) };
-	struct nlattr *nest;
 
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct genlmsghdr));
 	mnl_attr_put_u8(nlh, LBDR_A_CONN_FAMILY, AF_INET);
@@ -275,11 +274,8 @@ static const struct nlmsghdr *make_conn(__u64 *buffer, unsigned int n)
 	mnl_attr_put_u32(nlh, LBDR_A_CONN_EXPIRES, 4);
 	mnl_attr_put_u32(nlh, LBDR_A_CONN_IDLE, 5);
 	/* That of every eleventh is gone. */
-	if (n % 11) {
-		nest = mnl_attr_nest_start(nlh, LBDR_A_CONN_SERVICE);
-		nl_put_service(nlh, &key);
-		mnl_attr_nest_end(nlh, nest);
-	}
+	if (n % 11)
+		nl_put_service_of(nlh, LBDR_A_CONN_SERVICE, &key);
 	return nlh;
 }
 

@@ -134,43 +134,26 @@ static void check_sizes(void)
 	       "the next prime numbers are told: %s", fault_text());
 }
 
-static void check_refusals(void)
+/* The words of an enumeration, each read as it is written. */
+static void check_choice(const struct choice *choice, __u8 last)
 {
-	static const char *const wrong[] = { "", "rst", "Drop", "drop ", "0" };
-	__u8 refuse;
-	__u8 how;
+	static const char *const wrong[] = { "", "0", "rst", "in", "Pass", "drop " };
+	const char *word;
+	__u8 value, read;
 	size_t i;
 
-	for (how = LBDR_REFUSE_ICMP; how <= LBDR_REFUSE_DROP; how++)
-		result(!parse_refuse(refuse_word(how), &refuse) &&
-		       refuse == how, "refusal '%s' is read as it is written",
-		       refuse_word(how));
+	for (value = 0; value <= last; value++) {
+		word = choice_word(choice, value);
+		result(!choice_parse(choice, word, &read) && read == value,
+		       "%s '%s' is read as it is written", choice->what, word);
+	}
 	for (i = 0; i < ARRAY_SIZE(wrong); i++)
-		result(parse_refuse(wrong[i], &refuse) < 0,
-		       "refusal '%s' is refused", wrong[i]);
-	result(!strcmp(refuse_word(LBDR_REFUSE_DROP + 1), "unknown") &&
-	       !strcmp(refuse_word(255), "unknown"),
-	       "a refusal of a newer module is unknown");
-}
-
-/* The words of one setting, each read as it is written. */
-static void check_choice(const char *what, __u8 last,
-			 int (*parse)(const char *text, __u8 *choice),
-			 const char *(*word)(__u8 choice))
-{
-	static const char *const wrong[] = { "", "0", "Pass", "drop ", "in" };
-	__u8 choice, read;
-	size_t i;
-
-	for (choice = 0; choice <= last; choice++)
-		result(!parse(word(choice), &read) && read == choice,
-		       "%s '%s' is read as it is written", what, word(choice));
-	for (i = 0; i < ARRAY_SIZE(wrong); i++)
-		result(parse(wrong[i], &read) < 0, "%s '%s' is refused: %s",
-		       what, wrong[i], fault_text());
-	result(!strcmp(word(last + 1), "unknown") &&
-	       !strcmp(word(255), "unknown"),
-	       "%s of a newer module is unknown", what);
+		result(choice_parse(choice, wrong[i], &read) < 0,
+		       "%s '%s' is refused: %s", choice->what, wrong[i],
+		       fault_text());
+	result(!strcmp(choice_word(choice, last + 1), "unknown") &&
+	       !strcmp(choice_word(choice, 255), "unknown"),
+	       "a %s of a newer module is unknown", choice->what);
 }
 
 static void check_states(void)
@@ -272,13 +255,16 @@ static void check_timeouts_long(void)
 
 void check_words(void)
 {
-	check_choice("stray", LBDR_STRAY_SCHEDULE, parse_stray, stray_word);
-	check_choice("entry", LBDR_ENTRY_INGRESS, parse_entry, entry_word);
+	check_choice(&refuse_choice, LBDR_REFUSE_DROP);
+	check_choice(&stray_choice, LBDR_STRAY_SCHEDULE);
+	check_choice(&entry_choice, LBDR_ENTRY_INGRESS);
+	check_choice(&tunnel_choice, LBDR_TUNNEL_GUE);
+	check_choice(&tunnel_df_choice, LBDR_TUNNEL_DF_CLEAR);
+	check_choice(&count_choice, COUNT_BY_STATE);
 	check_states();
 	check_timeouts();
 	check_timeouts_long();
 	check_flags();
 	check_flags_written();
 	check_sizes();
-	check_refusals();
 }

@@ -154,11 +154,7 @@ static const struct endpoint sample_server = {
 
 static void make_server(struct nlmsghdr *nlh)
 {
-	struct nlattr *nest;
-
-	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
-	nl_put_service(nlh, &range_key);
-	mnl_attr_nest_end(nlh, nest);
+	nl_put_service_of(nlh, LBDR_A_SERVER_SERVICE, &range_key);
 	nl_put_address(nlh, LBDR_A_SERVER_ADDRESS, &sample_server);
 	mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(8000));
 	mnl_attr_put(nlh, LBDR_A_SERVER_DRAIN, 0, NULL);
@@ -198,11 +194,8 @@ static void make_tunneled(struct nlmsghdr *nlh)
 	static const struct endpoint source = {
 		.family = AF_INET6, .address = { 0x20, 0x01, 0x0d, 0xb8, 7 },
 	};
-	struct nlattr *nest;
 
-	nest = mnl_attr_nest_start(nlh, LBDR_A_SERVER_SERVICE);
-	nl_put_service(nlh, &sample_key);
-	mnl_attr_nest_end(nlh, nest);
+	nl_put_service_of(nlh, LBDR_A_SERVER_SERVICE, &sample_key);
 	nl_put_address(nlh, LBDR_A_SERVER_ADDRESS, &sample_server);
 	mnl_attr_put_u16(nlh, LBDR_A_SERVER_PORT, htons(80));
 	mnl_attr_put_u32(nlh, LBDR_A_SERVER_WEIGHT, 7);
@@ -300,13 +293,9 @@ static bool read_template(const struct nlmsghdr *nlh, bool *right)
 /* Of a service that has a range of ports, as it was asked for. */
 static void make_conn_of(struct nlmsghdr *nlh)
 {
-	struct nlattr *nest;
-
 	make_conn(nlh);
 	mnl_attr_put_strz(nlh, LBDR_A_CONN_VRF, "blue");
-	nest = mnl_attr_nest_start(nlh, LBDR_A_CONN_SERVICE);
-	nl_put_service(nlh, &range_key);
-	mnl_attr_nest_end(nlh, nest);
+	nl_put_service_of(nlh, LBDR_A_CONN_SERVICE, &range_key);
 }
 
 static bool read_conn_of(const struct nlmsghdr *nlh, bool *right)
@@ -363,14 +352,10 @@ static void put_traced(struct nlmsghdr *nlh, __u16 type)
 /* All that can be said of a packet, which is more than is said of any. */
 static void make_trace(struct nlmsghdr *nlh)
 {
-	struct nlattr *nest;
-
 	mnl_attr_put_u8(nlh, LBDR_A_TRACE_VERDICT, LBDR_TRACE_VERDICT_FORWARD);
 	mnl_attr_put_strz(nlh, LBDR_A_TRACE_REASON, "stray");
 	mnl_attr_put_u8(nlh, LBDR_A_TRACE_REFUSE, LBDR_REFUSE_RESET);
-	nest = mnl_attr_nest_start(nlh, LBDR_A_TRACE_SERVICE);
-	nl_put_service(nlh, &range_key);
-	mnl_attr_nest_end(nlh, nest);
+	nl_put_service_of(nlh, LBDR_A_TRACE_SERVICE, &range_key);
 	mnl_attr_put_u32(nlh, LBDR_A_TRACE_PERSIST, 21);
 	mnl_attr_put_u8(nlh, LBDR_A_TRACE_BY, LBDR_TRACE_BY_SCHEDULER);
 	mnl_attr_put_u8(nlh, LBDR_A_TRACE_STATE, LBDR_CONN_STATE_CLOSE);
