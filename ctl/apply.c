@@ -153,9 +153,7 @@ static int check_wanted(struct wanted *wanted, unsigned int *line)
 	size_t count = shot->nr_services;
 	size_t i, at = 0;
 
-	wanted->by_key = reallocarray(NULL, count + 1, sizeof(*service));
-	if (!wanted->by_key)
-		return fault("out of memory");
+	wanted->by_key = or_exit(reallocarray(NULL, count + 1, sizeof(*service)));
 	if (count)
 		memcpy(wanted->by_key, shot->services,
 		       count * sizeof(*service));
@@ -209,14 +207,9 @@ static void write_change(FILE *out, const struct service *is,
 	size_t size = 0;
 	FILE *line;
 
-	line = open_memstream(&options, &size);
-	if (!line)
-		return;
+	line = or_exit(open_memstream(&options, &size));
 	save_options(line, is, want, false);
-	if (fclose(line)) {
-		free(options);
-		return;
-	}
+	stream_end(line);
 	if (size)
 		fprintf(out, "edit-service %s%s\n", key, options);
 	free(options);
@@ -369,11 +362,7 @@ static int run_script(struct nl *nl, char *script, size_t size,
 	memset(answer, 0, sizeof(*answer));
 	if (!size)
 		return EXIT_DONE;
-	file.in = fmemopen(script, size, "r");
-	if (!file.in) {
-		complain("out of memory");
-		return EXIT_REFUSED;
-	}
+	file.in = or_exit(fmemopen(script, size, "r"));
 	status = restore_read(nl, &file, &script_request, &batch);
 	if (!status) {
 		line = batch_send(nl, &batch, true, answer);
@@ -400,12 +389,9 @@ static int try(struct nl *nl, const struct request *req,
 	FILE *out;
 
 	memset(answer, 0, sizeof(*answer));
-	out = open_memstream(&script, &size);
-	status = out ? write_script(nl, req, wanted, out) : EXIT_REFUSED;
-	if (!out || fclose(out)) {
-		complain("out of memory");
-		status = EXIT_REFUSED;
-	}
+	out = or_exit(open_memstream(&script, &size));
+	status = write_script(nl, req, wanted, out);
+	stream_end(out);
 	if (!status && !req->file.dry_run)
 		status = run_script(nl, script, size, answer);
 	if (!status && !answer->error && size)

@@ -40,6 +40,28 @@ void complain(const char *format, ...)
 }
 
 /**
+ * or_exit() - end the program where there is no memory
+ * @memory: an allocation, or another result that is NULL only without memory
+ *
+ * Return: @memory.
+ */
+void *or_exit(void *memory)
+{
+	if (!memory) {
+		complain("out of memory");
+		exit(EXIT_REFUSED);
+	}
+	return memory;
+}
+
+/* The end of a stream into memory, whose text is complete afterwards. */
+void stream_end(FILE *out)
+{
+	if (fclose(out))
+		or_exit(NULL);
+}
+
+/**
  * grow() - make room for one more element of an array
  * @array: the array, or NULL
  * @room: the number of elements that fit, updated
@@ -55,12 +77,7 @@ void *grow(void *array, size_t *room, size_t used, size_t size)
 	if (used < *room)
 		return array;
 	*room = *room ? *room * 2 : 16;
-	array = reallocarray(array, *room, size);
-	if (!array) {
-		complain("out of memory");
-		exit(EXIT_REFUSED);
-	}
-	return array;
+	return or_exit(reallocarray(array, *room, size));
 }
 
 /**

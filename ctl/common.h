@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #ifndef LBDR_VERSION
 #error "the Makefile defines LBDR_VERSION"
@@ -30,6 +31,8 @@ extern const char *netns_directory;
 extern void (*before_complaint)(void);
 
 void complain(const char *format, ...) __printf(1, 2);
+void *or_exit(void *memory);
+void stream_end(FILE *out);
 void *grow(void *array, size_t *room, size_t used, size_t size);
 int netns_enter(const char *name);
 

@@ -333,14 +333,9 @@ static int restore_text(const struct request *req, char *text, size_t size)
 	status = nl_open(&nl, req->netns);
 	if (status)
 		return status;
-	file.in = fmemopen(text, size, "r");
-	if (!file.in) {
-		complain("out of memory");
-		status = EXIT_REFUSED;
-	} else {
-		status = restore_file(nl, &file, req);
-		file_close(&file);
-	}
+	file.in = or_exit(fmemopen(text, size, "r"));
+	status = restore_file(nl, &file, req);
+	file_close(&file);
 	nl_close(nl);
 	return status;
 }
@@ -362,12 +357,9 @@ int import_run(struct nl *nl, const struct request *req)
 	status = nl_open_ipvs(&ipvs, req->netns);
 	if (status)
 		return status;
-	out = open_memstream(&text, &size);
-	status = out ? import_write(ipvs, out) : EXIT_REFUSED;
-	if (!out || fclose(out)) {
-		complain("out of memory");
-		status = EXIT_REFUSED;
-	}
+	out = or_exit(open_memstream(&text, &size));
+	status = import_write(ipvs, out);
+	stream_end(out);
 	nl_close(ipvs);
 	if (!status && req->file.dry_run)
 		fwrite(text, 1, size, stdout);

@@ -332,7 +332,6 @@ void snapshot_drop(struct snapshot *shot);
 int service_key_compare(const struct service_key *a,
 			const struct service_key *b);
 void list_print(const struct snapshot *shot, const struct request *req);
-bool service_masked(const struct service *service);
 
 /* save.c */
 #define SAVE_KEY_TEXT (ENDPOINT_TEXT + 56)
@@ -447,7 +446,6 @@ enum {
 };
 
 bool screen_possible(void);
-void screen_begin(void);
 void screen_end(void);
 struct screen_size screen_size(void);
 void screen_show(const char *text, size_t size);

@@ -27,7 +27,7 @@ static const char *forward_name(__u8 forward)
 	}
 }
 
-bool service_masked(const struct service *service)
+static bool service_masked(const struct service *service)
 {
 	return service->prefix != family_bits(service->key.at.family);
 }

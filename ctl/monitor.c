@@ -83,12 +83,8 @@ static void print_json(const char *when, const struct event *event,
 				   "settings", settings ?: json_null(),
 				   "server", server ?: json_null(),
 				   "director", director ?: json_null());
-	char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	char *line = or_exit(object ? json_dumps(object, JSON_COMPACT) : NULL);
 
-	if (!line) {
-		complain("out of memory");
-		exit(EXIT_REFUSED);
-	}
 	puts(line);
 	free(line);
 	json_decref(object);

@@ -330,11 +330,7 @@ static int open_family(struct nl **nl, const char *netns, const char *name,
 {
 	int status = EXIT_REFUSED;
 
-	*nl = calloc(1, sizeof(**nl));
-	if (!*nl) {
-		complain("out of memory");
-		return EXIT_REFUSED;
-	}
+	*nl = or_exit(calloc(1, sizeof(**nl)));
 	if (!call_in(netns, call_socket, &(*nl)->socket))
 		status = find_family(*nl, name, missing);
 	if (status) {

@@ -129,14 +129,10 @@ void json_list_begin(struct json_list *list, bool pretty)
 void json_list_add(struct json_list *list, json_t *object)
 {
 	size_t flags = list->pretty ? JSON_INDENT(2) : JSON_COMPACT;
-	char *text = object ? json_dumps(object, flags) : NULL;
+	char *text = or_exit(object ? json_dumps(object, flags) : NULL);
 	char *line;
 	char *rest;
 
-	if (!text) {
-		complain("out of memory");
-		exit(EXIT_REFUSED);
-	}
 	putchar(list->begun ? ',' : '[');
 	if (list->begun || list->pretty)
 		putchar('\n');

@@ -225,16 +225,9 @@ int save_run(struct nl *nl, const struct request *req)
 
 	if (!req->word)
 		return save_to(stdout, nl, req);
-	out = open_memstream(&text, &size);
-	if (!out) {
-		complain("out of memory");
-		return EXIT_REFUSED;
-	}
+	out = or_exit(open_memstream(&text, &size));
 	status = save_to(out, nl, req);
-	if (fclose(out)) {
-		complain("out of memory");
-		status = EXIT_REFUSED;
-	}
+	stream_end(out);
 	/* A file without set-timeout and set-entry is not the configuration. */
 	if (!status)
 		status = file_replace(req->word, text, size);

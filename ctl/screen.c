@@ -44,7 +44,7 @@ static void put(const char *text, size_t size)
 }
 
 /* Without echo and line buffering; signals of keys are kept. */
-void screen_begin(void)
+static void screen_begin(void)
 {
 	static bool registered;
 	struct termios raw;
@@ -98,9 +98,7 @@ void screen_show(const char *text, size_t size)
 	FILE *out;
 
 	screen_begin();
-	out = open_memstream(&picture, &used);
-	if (!out)
-		return;
+	out = or_exit(open_memstream(&picture, &used));
 	fputs("\033[H", out);
 	for (; text < end && lines; text = line + 1, lines--) {
 		line = memchr(text, '\n', end - text) ?: end;
@@ -109,8 +107,8 @@ void screen_show(const char *text, size_t size)
 		fputs(line < end && lines > 1 ? "\033[m\r\n" : "\033[m", out);
 	}
 	fputs("\033[J", out);
-	if (!fclose(out))
-		put(picture, used);
+	stream_end(out);
+	put(picture, used);
 	free(picture);
 }
 

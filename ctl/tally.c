@@ -51,18 +51,9 @@ static int compare_counts(const void *left, const void *right)
 	return compare_keys(a, b);
 }
 
-static void *or_end(void *memory)
-{
-	if (!memory) {
-		complain("out of memory");
-		exit(EXIT_REFUSED);
-	}
-	return memory;
-}
-
 struct tally *tally_begin(__u8 by)
 {
-	struct tally *tally = or_end(calloc(1, sizeof(*tally)));
+	struct tally *tally = or_exit(calloc(1, sizeof(*tally)));
 
 	tally->by = by;
 	return tally;
@@ -71,12 +62,12 @@ struct tally *tally_begin(__u8 by)
 /* Returns the group of this key, a new one if need be. */
 static struct group *find_group(struct tally *tally, const struct group *key)
 {
-	struct group **found = or_end(tsearch(key, &tally->tree, compare_keys));
+	struct group **found = or_exit(tsearch(key, &tally->tree, compare_keys));
 	struct group *group = *found;
 
 	if (group != key)
 		return group;
-	group = or_end(malloc(sizeof(*group)));
+	group = or_exit(malloc(sizeof(*group)));
 	*group = *key;
 	*found = group;
 	tally->groups = grow(tally->groups, &tally->room, tally->used,

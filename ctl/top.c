@@ -274,17 +274,6 @@ static void share_columns(struct picture *picture, int columns)
 	picture->bar_width = columns - NUMBERS - 1 - picture->name_width;
 }
 
-static void *zeroed(size_t count, size_t size)
-{
-	void *array = calloc(count ? count : 1, size);
-
-	if (!array) {
-		complain("out of memory");
-		exit(EXIT_REFUSED);
-	}
-	return array;
-}
-
 /**
  * top_draw() - one picture
  * @out: where to
@@ -298,8 +287,9 @@ void top_draw(FILE *out, const struct sample *now, const struct sample *before,
 	const struct snapshot *shot = &now->shot;
 	struct picture picture = {
 		.now = now, .before = before,
-		.rows = zeroed(shot->nr_services, sizeof(*picture.rows)),
-		.servers = zeroed(shot->nr_servers, sizeof(*picture.servers)),
+		.rows = or_exit(calloc(shot->nr_services + 1, sizeof(*picture.rows))),
+		.servers = or_exit(calloc(shot->nr_servers + 1,
+					  sizeof(*picture.servers))),
 		.lines = shot->nr_services + shot->nr_servers,
 	};
 	int room = view->size.lines - TITLES - FOOTER;
@@ -356,14 +346,12 @@ static void draw(const struct sample *now, const struct sample *before,
 {
 	char *text;
 	size_t size;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = or_exit(open_memstream(&text, &size));
 
-	if (!out)
-		return;
 	view->size = screen_size();
 	top_draw(out, now, before, view);
-	if (!fclose(out))
-		screen_show(text, size);
+	stream_end(out);
+	screen_show(text, size);
 	free(text);
 }
 

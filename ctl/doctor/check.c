@@ -488,6 +488,34 @@ void world_end(void)
 	root = "";
 }
 
+static bool holds_text(const char *text, const char *say)
+{
+	return *say == '!' ? !strstr(text, say + 1) : !!strstr(text, say);
+}
+
+/* Runs lbdr-doctor in each world. */
+void world_check(const struct world_row *rows, size_t count)
+{
+	const struct world_row *row;
+	char *text;
+	int status;
+	bool good;
+	size_t i;
+
+	for (row = rows; row < rows + count; row++) {
+		world_begin(&row->world);
+		text = world_run(world_doctor, row->line, &status);
+		good = status == row->status;
+		for (i = 0; i < ARRAY_SIZE(row->says) && row->says[i]; i++)
+			good &= holds_text(text, row->says[i]);
+		result(good, "doctor: %s", row->what);
+		if (!good)
+			printf("--- status %d\n%s", status, text);
+		free(text);
+		world_end();
+	}
+}
+
 int main(int argc, char **argv)
 {
 	harness_begin("lbdr-doctor", argc, argv);

@@ -30,6 +30,17 @@ struct world {
 extern const struct world *world;
 extern char world_log[4096];	/* ip commands that change something */
 
+/* A world, and what lbdr-doctor says of it. */
+struct world_row {
+	const char *what;
+	struct world world;
+	int status;
+	const char *line;
+	/* Texts that are printed; after a '!' one that is not. */
+	const char *says[6];
+};
+
+void world_check(const struct world_row *rows, size_t count);
 void world_begin(const struct world *of);
 char *world_run(int (*run)(const struct options *options), const char *line,
 		int *status);

@@ -56,14 +56,7 @@
 
 #define NOTHING "No problems found.\n"
 
-static const struct {
-	const char *what;
-	struct world world;
-	int status;
-	const char *line;
-	/* Texts that are printed; after a '!' one that is not. */
-	const char *says[6];
-} rows[] = {
+static const struct world_row rows[] = {
 	{ "a healthy director", { .addr = NULL }, 0, "", { NOTHING, "!ok" } },
 	{ "a healthy director, verbose", { .addr = NULL }, 0, "--verbose",
 	  { "this host:\n", "  ok        vip          192.0.2.63: VIP is on eth0\n",
@@ -186,32 +179,6 @@ static const struct {
 	  { "fix: ip neigh del proxy 192.0.2.63 dev eth0\n" } },
 };
 
-static bool holds_text(const char *text, const char *say)
-{
-	return *say == '!' ? !strstr(text, say + 1) : !!strstr(text, say);
-}
-
-static void check_rows(void)
-{
-	size_t i, j;
-	bool good;
-	int status;
-	char *text;
-
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		world_begin(&rows[i].world);
-		text = world_run(world_doctor, rows[i].line, &status);
-		good = status == rows[i].status;
-		for (j = 0; j < ARRAY_SIZE(rows[i].says) && rows[i].says[j]; j++)
-			good &= holds_text(text, rows[i].says[j]);
-		result(good, "doctor: %s", rows[i].what);
-		if (!good)
-			printf("--- status %d\n%s", status, text);
-		free(text);
-		world_end();
-	}
-}
-
 /* One problem of many services is one finding. */
 static void check_many(void)
 {
@@ -245,6 +212,6 @@ static void check_many(void)
 
 void check_director(void)
 {
-	check_rows();
+	world_check(rows, ARRAY_SIZE(rows));
 	check_many();
 }

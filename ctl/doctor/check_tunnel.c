@@ -138,13 +138,7 @@ static void check_answers(void)
 #define FAR "198.51.100.9"
 #define ROUTE "[{'dst':'198.51.100.9','gateway':'192.0.2.1','dev':'eth0','flags':[]}]"
 
-static const struct {
-	const char *what;
-	struct world world;
-	int status;
-	const char *line;
-	const char *says[5];
-} rows[] = {
+static const struct world_row rows[] = {
 	{ "a server by a tunnel", { .list = TUNNELED(FAR, IPIP), .routes = ROUTE, .tunnels = FAR " 1440" }, 0, "--verbose",
 	  { "routed on eth0 by 192.0.2.1", "the tunnel ipip leaves 1480 bytes for packets", "192.0.2.63: answers through the tunnel ipip, MSS 1440", "!on-link", "No problems found.\n" } },
 	{ "an MSS that is too large", { .list = TUNNELED(FAR, GUE), .routes = ROUTE, .tunnels = FAR " 1440" }, 0, "",
@@ -172,33 +166,9 @@ static const struct {
 	  { "unchecked tunnel       not probed: Operation not permitted\n" } },
 };
 
-static void check_runs(void)
-{
-	char *text;
-	size_t i, j;
-	int status;
-	bool good;
-
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		world_begin(&rows[i].world);
-		text = world_run(world_doctor, rows[i].line, &status);
-		good = status == rows[i].status;
-		for (j = 0; j < ARRAY_SIZE(rows[i].says) && rows[i].says[j]; j++) {
-			bool unwanted = rows[i].says[j][0] == '!';
-
-			good &= !strstr(text, rows[i].says[j] + unwanted) == unwanted;
-		}
-		result(good, "doctor: %s", rows[i].what);
-		if (!good)
-			printf("--- status %d\n%s", status, text);
-		free(text);
-		world_end();
-	}
-}
-
 void check_tunnels(void)
 {
 	check_packets();
 	check_answers();
-	check_runs();
+	world_check(rows, ARRAY_SIZE(rows));
 }

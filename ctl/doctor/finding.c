@@ -21,11 +21,7 @@ static char *format_text(const char *format, va_list args)
 {
 	char *text;
 
-	if (vasprintf(&text, format, args) < 0) {
-		complain("out of memory");
-		exit(EXIT_REFUSED);
-	}
-	return text;
+	return or_exit(vasprintf(&text, format, args) < 0 ? NULL : text);
 }
 
 /**
@@ -42,13 +38,9 @@ struct finding *find(enum level level, const char *check,
 		     const struct addr *vip, const struct addr *server,
 		     const char *format, ...)
 {
-	struct finding *finding = calloc(1, sizeof(*finding));
+	struct finding *finding = or_exit(calloc(1, sizeof(*finding)));
 	va_list args;
 
-	if (!finding) {
-		complain("out of memory");
-		exit(EXIT_REFUSED);
-	}
 	finding->level = level;
 	finding->check = check;
 	finding->order = findings.count;
@@ -78,10 +70,9 @@ void fix(struct finding *finding, const char *format, ...)
 	/* In the namespace that was diagnosed. */
 	if (!findings.netns)
 		return;
-	if (asprintf(&finding->fix, strstr(text, " && ") ?
-		     "ip netns exec %s sh -c '%s'" : "ip netns exec %s %s",
-		     findings.netns, text) < 0)
-		finding->fix = NULL;
+	or_exit(asprintf(&finding->fix, strstr(text, " && ") ?
+			 "ip netns exec %s sh -c '%s'" : "ip netns exec %s %s",
+			 findings.netns, text) < 0 ? NULL : text);
 	free(text);
 }
 

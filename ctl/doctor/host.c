@@ -313,12 +313,12 @@ void host_read_routes(struct host *host, const struct addr *to, size_t count)
 	int status;
 	FILE *file;
 
-	file = count ? open_memstream(&input, &size) : NULL;
-	if (!file)
+	if (!count)
 		return;
+	file = or_exit(open_memstream(&input, &size));
 	for (i = 0; i < count; i++)
 		fprintf(file, "route get %s\n", addr_text(&to[i], at));
-	fclose(file);
+	stream_end(file);
 	/* The status is that of addresses without a route. */
 	text = run_command(words, input, &status);
 	next = text;

@@ -202,9 +202,7 @@ static bool clamp(const struct options *options, const json_t *tunnels)
 	size_t size, i;
 	FILE *out;
 
-	out = open_memstream(&text, &size);
-	if (!out)
-		return false;
+	out = or_exit(open_memstream(&text, &size));
 	fprintf(out, "add table " TABLE "\ndelete table " TABLE "\n");
 	if (json_array_size(tunnels))
 		fprintf(out, "table " TABLE " {\n\tchain output {\n"
@@ -215,7 +213,7 @@ static bool clamp(const struct options *options, const json_t *tunnels)
 	}
 	if (json_array_size(tunnels))
 		fputs("\t}\n}\n", out);
-	fclose(out);
+	stream_end(out);
 	printf("nft -f - <<'END'\n%sEND\n", text);
 	if (!options->dry_run)
 		free(run_command(words, text, &status));
