@@ -184,6 +184,7 @@ def sorted_lines(name, text):
                                    for block in blocks))
 
 
+@only()
 def test_lines():
     """Every line does the same to both, with the same words."""
     Ipvs()
@@ -216,6 +217,7 @@ def test_lines():
         ok(not call("-S -n")[1], "-C removes all of them")
 
 
+@only()
 def test_restore():
     """What -S has written, -R restores, by one process for each side."""
     with Loaded():
@@ -273,6 +275,7 @@ def flow(port, number=1):
     return Flow(service, client(service, number), 3000 + number)
 
 
+@only("uml")
 def test_hold():
     """A restart of keepalived removes all and adds it again: connections survive."""
     with Loaded():
@@ -347,27 +350,37 @@ def marked(wire, port):
 
 
 def held_marks(wire):
-    """What is held matches last, with marks as without."""
+    """What is held matches last, with marks as without; a simulation knows that."""
     for line in MARKED:
         call(line)
     with net.within("director"):
+        director = genl.Director()
+
+    def trace():
+        found = director.trace(flow(80, 20).client, V4, 80, cport=3020, mark=7)
+        return found.get("server"), found.get("reason")
+    with net.within("director"):
         subprocess.run(["nft", "-f", "-"], input=NFT, text=True, check=True)
-    ok(wire.send(flow(80, 11)) == 1, "a marked connection")
+    ok(wire.send(flow(80, 11)) == 1 and trace() == (SPARE, None),
+       "a marked connection", trace())
     call("-D -f 7")
-    ok(wire.send(flow(80, 12)) == 0,
-       "the service of the mark is held: the service of the address")
+    ok(wire.send(flow(80, 12)) == 0 and trace() == (R4, None),
+       "the service of the mark is held: the service of the address", trace())
     call("-D -t V4:80")
     before = net.drops_of("server-held")
     wire.tap.send(wire.frame(flow(80, 13), SYN))
-    ok(until(lambda: net.drops_of("server-held") > before), "both are held: dropped")
+    ok(until(lambda: net.drops_of("server-held") > before) and
+       trace() == (None, "server-held"), "both are held: dropped", trace())
     call("-A -f 7 -s rr")
     call("-a -f 7 -r SPARE:0 -g")
     ok(wire.send(flow(80, 13)) == 1 and wire.send(flow(81, 14)) == 0,
        "the service of the mark is back")
+    director.close()
     net.run("ip", "netns", "exec", "director", "nft", "delete", "table", "ip", "marks")
     call("-C")
 
 
+@only()
 def test_marks():
     """A fwmark service comes before the service of the address."""
     wire = Wire()
@@ -377,10 +390,10 @@ def test_marks():
         theirs = marked(wire, 80)
         with Loaded():
             ours = marked(wire, 80)
+            held_marks(wire)
         ok(theirs[2:] == [1, 1, 0] and ours[2:] == [1, 1, 0],
            "a marked connection goes to the mark's server, others by their address",
            "ip_vs: %s, lbdr: %s" % (theirs, ours))
-            held_marks(wire)
         ok(ours[:2] == [0, 0], "a connection that exists stays where it is", ours)
     finally:
         wire.close()
@@ -403,6 +416,7 @@ def busy(wire, sent):
     return {line: call(line)[1] for line in tool.BUSY}, totals()[0]
 
 
+@only()
 def test_traffic():
     """The same frames leave the same counters and connections."""
     wire = Wire()
@@ -431,6 +445,7 @@ def test_traffic():
         wire.close()
 
 
+@only()
 def test_rates():
     """Rates rise with traffic and fall without."""
     with Loaded():
@@ -665,7 +680,30 @@ def test_messages():
         ok(struct.unpack("=I", info[1])[0] == 0x010201, "the version is 1.2.1")
         ok(asked(sock, FLUSH, b"") == 0 and
            not sock.ask(sock.family, GET_SERVICE, b"", genl.F_DUMP), "flushed")
+        heard = told(sock)
+        ok(heard == [genl.SERVICE_NEW_NTF, genl.SERVICE_SET_NTF, genl.SERVER_NEW_NTF,
+                     genl.SERVER_SET_NTF, genl.SERVER_DEL_NTF, genl.SERVICE_DEL_NTF],
+           "each change is told to those who listen to family lbdr", heard)
         sock.close()
+
+
+def told(sock):
+    """What listeners of family lbdr are told of changes by family IPVS."""
+    with net.within("director"):
+        ear = genl.Genl()
+    ear.listen()
+    heard = []
+    for command, body in (
+            (NEW_SERVICE, service(key(), whole())),
+            (SET_SERVICE, service(key(), whole(b"wrr"))),
+            (NEW_DEST, service(key()) + dest(server())),
+            (SET_DEST, service(key()) + dest(server(weight=5))),
+            (DEL_DEST, service(key()) + dest(server())),
+            (DEL_SERVICE, service(key()))):
+        sock.ask(sock.family, command, body)
+        heard += [data[0] for _, _, _, data in ear.receive()]
+    ear.close()
+    return heard
 
 
 # What clients expect; libnl turns other errors into one that keepalived misreads.
@@ -717,6 +755,7 @@ def test_random():
         sock.close()
 
 
+@only()
 def test_native():
     """What IPVS has no form for is neither listed nor flushed by its clients."""
     with Loaded():
@@ -731,7 +770,7 @@ def test_native():
            "-C removes what it lists, and nothing else", out)
 
 
-@only("trixie")
+@only()
 def test_changes():
     """A dump of many services while others change them."""
     with Loaded():
