@@ -15,7 +15,6 @@
  * Reads and writes the packet only. The counter is per CPU and needs BH off.
  */
 #include <linux/inetdevice.h>
-#include <linux/jhash.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
 #include <net/gre.h>
@@ -35,23 +34,37 @@
 /* The ids of a CPU are congruent to its number modulo nr_cpu_ids. */
 static DEFINE_PER_CPU(u16, lbdr_encap_ids);
 
+/* Words of the larger flow, and one */
+#define LBDR_ENCAP_SECRETS	(sizeof_field(struct lbdr_flow, v6) / sizeof(u32) + 1)
+
 /**
  * lbdr_encap_hash() - Hash a flow for the fields that spread flows over queues
  * @flow: the flow; its L3 domain and protocol count too
+ *
+ * The sum of the words, each multiplied by a secret of its own: two flows have the same
+ * hash with a probability of 2^-32 (multilinear hashing).
  *
  * Context: any.
  * Return: the hash, the same for all packets of the flow until the next boot.
  */
 u32 lbdr_encap_hash(const struct lbdr_flow *flow)
 {
-	static u32 secret __read_mostly;
+	static u64 secrets[LBDR_ENCAP_SECRETS] __read_mostly;
+	const u32 *word, *end;
+	const u64 *secret = secrets;
+	u64 sum;
 
-	net_get_random_once(&secret, sizeof(secret));
-	if (flow->family == LBDR_V4)
-		return jhash2((const u32 *)&flow->v4,
-			      sizeof(flow->v4) / sizeof(u32), secret);
-	return jhash2((const u32 *)&flow->v6, sizeof(flow->v6) / sizeof(u32),
-		      secret);
+	net_get_random_once(secrets, sizeof(secrets));
+	if (flow->family == LBDR_V4) {
+		word = (const u32 *)&flow->v4;
+		end = word + sizeof(flow->v4) / sizeof(u32);
+	} else {
+		word = (const u32 *)&flow->v6;
+		end = word + sizeof(flow->v6) / sizeof(u32);
+	}
+	for (sum = *secret; word < end; word++)
+		sum += *++secret * *word;
+	return sum >> 32;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_encap_hash);
 
@@ -119,30 +132,18 @@ void lbdr_encap_source(const struct lbdr_server_tunnel *tunnel,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_encap_source);
 
-/**
- * lbdr_encap_df() - Decide whether the outer IPv4 header has the bit DF
- * @tunnel: the tunnel
- * @encap: families
- * @skb: the inner packet; skb_network_header() is its IP header
- *
- * Context: any.
- */
-bool lbdr_encap_df(const struct lbdr_server_tunnel *tunnel,
-		   const struct lbdr_encap *encap, const struct sk_buff *skb)
+/* Returns true if the outer IPv4 header has the bit DF. */
+static __always_inline bool lbdr_encap_df(const struct lbdr_server_tunnel *tunnel,
+					  const struct lbdr_encap *encap,
+					  const struct sk_buff *skb)
 {
 	if (encap->may_fragment)
 		return false;
-	switch (tunnel->settings.df) {
-	case LBDR_TUNNEL_DF_SET:
-		return true;
-	case LBDR_TUNNEL_DF_CLEAR:
-		return false;
-	default:
+	if (likely(tunnel->settings.df == LBDR_TUNNEL_DF_INHERIT))
 		return encap->inner == LBDR_V4 &&
 		       (ip_hdr(skb)->frag_off & htons(IP_DF));
-	}
+	return tunnel->settings.df == LBDR_TUNNEL_DF_SET;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_encap_df);
 
 /**
  * lbdr_encap_offloads() - Prepare the checksum and GSO state for outer headers
@@ -210,45 +211,46 @@ static void lbdr_encap_gre_csum(struct sk_buff *skb, struct gre_base_hdr *hdr)
 	skb->csum_offset = sizeof(*hdr);
 }
 
-static void lbdr_encap_push_gre(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
-				const struct lbdr_encap *encap)
+static __always_inline void
+lbdr_encap_push_gre(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
+		    enum lbdr_family inner)
 {
 	bool csum = tunnel->settings.flags & LBDR_TUNNEL_FLAG_CSUM;
 	struct gre_base_hdr *hdr;
 
-	skb_set_inner_protocol(skb, lbdr_encap_ethertype(encap->inner));
-	hdr = skb_push(skb, csum ? 8 : 4);
+	skb_set_inner_protocol(skb, lbdr_encap_ethertype(inner));
+	hdr = __skb_push(skb, csum ? 8 : 4);
 	skb_reset_transport_header(skb);
 	hdr->flags = csum ? GRE_CSUM : 0;
-	hdr->protocol = lbdr_encap_ethertype(encap->inner);
+	hdr->protocol = lbdr_encap_ethertype(inner);
 	if (csum)
 		lbdr_encap_gre_csum(skb, hdr);
 }
 
 /* GUE, version 0, a data message without options: the header names the inner protocol. */
-static void lbdr_encap_push_gue(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
-				const struct lbdr_encap *encap,
-				const union nf_inet_addr *saddr)
+static __always_inline void
+lbdr_encap_push_gue(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
+		    const struct lbdr_encap *encap, const union nf_inet_addr *saddr)
 {
-	bool nocheck = !(tunnel->settings.flags & LBDR_TUNNEL_FLAG_CSUM);
 	struct guehdr *gue;
 	struct udphdr *udp;
 
 	skb_set_inner_ipproto(skb, lbdr_encap_protocol(encap->inner));
-	gue = skb_push(skb, sizeof(*gue));
+	gue = __skb_push(skb, sizeof(*gue));
 	gue->word = 0;
 	gue->proto_ctype = lbdr_encap_protocol(encap->inner);
-	udp = skb_push(skb, sizeof(*udp));
+	udp = __skb_push(skb, sizeof(*udp));
 	skb_reset_transport_header(skb);
 	udp->source = lbdr_encap_port(encap->hash);
 	udp->dest = tunnel->settings.port;
 	udp->len = htons(skb->len);
 	udp->check = 0;
+	if (!(tunnel->settings.flags & LBDR_TUNNEL_FLAG_CSUM))
+		return;
 	if (encap->outer == LBDR_V4)
-		udp_set_csum(nocheck, skb, saddr->ip, encap->daddr->ip, skb->len);
+		udp_set_csum(false, skb, saddr->ip, encap->daddr->ip, skb->len);
 	else
-		udp6_set_csum(nocheck, skb, &saddr->in6, &encap->daddr->in6,
-			      skb->len);
+		udp6_set_csum(false, skb, &saddr->in6, &encap->daddr->in6, skb->len);
 }
 
 static u8 lbdr_encap_outer_protocol(const struct lbdr_server_tunnel *tunnel,
@@ -273,6 +275,93 @@ static __be16 lbdr_encap_id(void)
 	return htons(id + smp_processor_id());
 }
 
+static __always_inline void
+lbdr_encap_push_ip4(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
+		    const struct lbdr_encap *encap, __be32 saddr, u8 tos, u8 ttl)
+{
+	bool df = lbdr_encap_df(tunnel, encap, skb);
+	struct iphdr *iph = __skb_push(skb, sizeof(*iph));
+
+	skb_reset_network_header(skb);
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) / 4;
+	iph->tos = tos;
+	iph->tot_len = htons(skb->len);
+	iph->id = df ? 0 : lbdr_encap_id();
+	iph->frag_off = df ? htons(IP_DF) : 0;
+	iph->ttl = ttl;
+	iph->protocol = lbdr_encap_outer_protocol(tunnel, encap);
+	iph->check = 0;
+	iph->saddr = saddr;
+	iph->daddr = encap->daddr->ip;
+	iph->check = ip_fast_csum(iph, sizeof(*iph) / 4);
+}
+
+static __always_inline void
+lbdr_encap_push_ip6(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
+		    const struct lbdr_encap *encap, const struct in6_addr *saddr,
+		    u8 tos, u8 ttl)
+{
+	u16 len = skb->len;
+	struct ipv6hdr *hdr = __skb_push(skb, sizeof(*hdr));
+
+	skb_reset_network_header(skb);
+	/* The labels of stateless flows have the high-order bit set. */
+	ip6_flow_hdr(hdr, tos, htonl(encap->hash & ntohl(IPV6_FLOWLABEL_MASK)) |
+			       IPV6_FLOWLABEL_STATELESS_FLAG);
+	hdr->payload_len = htons(len);
+	hdr->nexthdr = lbdr_encap_outer_protocol(tunnel, encap);
+	hdr->hop_limit = ttl;
+	hdr->saddr = *saddr;
+	hdr->daddr = encap->daddr->in6;
+}
+
+/* The network header of @skb is the inner one until the outer IP header is in front. */
+static __always_inline void
+lbdr_encap_push_from(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
+		     const struct lbdr_encap *encap, const union nf_inet_addr *saddr)
+{
+	u8 tos, ttl;
+
+	if (encap->inner == LBDR_V4) {
+		tos = ip_hdr(skb)->tos;
+		ttl = ip_hdr(skb)->ttl;
+	} else {
+		tos = ipv6_get_dsfield(ipv6_hdr(skb));
+		ttl = ipv6_hdr(skb)->hop_limit;
+	}
+	if (tunnel->settings.ttl)
+		ttl = tunnel->settings.ttl;
+
+	if (likely(tunnel->settings.type == LBDR_TUNNEL_IPIP)) {
+		skb_set_inner_ipproto(skb, lbdr_encap_protocol(encap->inner));
+		skb_reset_transport_header(skb);
+	} else if (tunnel->settings.type == LBDR_TUNNEL_GRE) {
+		lbdr_encap_push_gre(skb, tunnel, encap->inner);
+	} else {
+		lbdr_encap_push_gue(skb, tunnel, encap, saddr);
+	}
+
+	skb->protocol = lbdr_encap_ethertype(encap->outer);
+	if (encap->outer == LBDR_V4)
+		lbdr_encap_push_ip4(skb, tunnel, encap, saddr->ip, tos, ttl);
+	else
+		lbdr_encap_push_ip6(skb, tunnel, encap, &saddr->in6, tos, ttl);
+}
+
+/*
+ * Puts outer headers without checksum and with the source address of the route in front
+ * of a packet whose checksum is complete and which is no GSO packet. Otherwise as
+ * lbdr_encap_push().
+ */
+static __always_inline void
+lbdr_encap_push_plain(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
+		      const struct lbdr_encap *encap)
+{
+	skb->ip_summed = CHECKSUM_NONE;
+	lbdr_encap_push_from(skb, tunnel, encap, encap->source);
+}
+
 /**
  * lbdr_encap_push() - Put the outer headers in front of a packet
  * @skb: the packet, prepared by lbdr_encap_offloads(); skb->data is its IP header, and
@@ -288,60 +377,9 @@ static __be16 lbdr_encap_id(void)
 void lbdr_encap_push(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
 		     const struct lbdr_encap *encap)
 {
-	bool df = encap->outer == LBDR_V4 && lbdr_encap_df(tunnel, encap, skb);
 	union nf_inet_addr saddr;
-	u8 tos, ttl;
 
-	if (encap->inner == LBDR_V4) {
-		tos = ip_hdr(skb)->tos;
-		ttl = ip_hdr(skb)->ttl;
-	} else {
-		tos = ipv6_get_dsfield(ipv6_hdr(skb));
-		ttl = ipv6_hdr(skb)->hop_limit;
-	}
-	if (tunnel->settings.ttl)
-		ttl = tunnel->settings.ttl;
 	lbdr_encap_source(tunnel, encap, &saddr);
-
-	if (likely(tunnel->settings.type == LBDR_TUNNEL_IPIP)) {
-		skb_set_inner_ipproto(skb, lbdr_encap_protocol(encap->inner));
-		skb_reset_transport_header(skb);
-	} else if (tunnel->settings.type == LBDR_TUNNEL_GRE) {
-		lbdr_encap_push_gre(skb, tunnel, encap);
-	} else {
-		lbdr_encap_push_gue(skb, tunnel, encap, &saddr);
-	}
-
-	skb->protocol = lbdr_encap_ethertype(encap->outer);
-	if (encap->outer == LBDR_V4) {
-		struct iphdr *iph = skb_push(skb, sizeof(*iph));
-
-		skb_reset_network_header(skb);
-		iph->version = 4;
-		iph->ihl = sizeof(*iph) / 4;
-		iph->tos = tos;
-		iph->tot_len = htons(skb->len);
-		iph->id = df ? 0 : lbdr_encap_id();
-		iph->frag_off = df ? htons(IP_DF) : 0;
-		iph->ttl = ttl;
-		iph->protocol = lbdr_encap_outer_protocol(tunnel, encap);
-		iph->saddr = saddr.ip;
-		iph->daddr = encap->daddr->ip;
-		ip_send_check(iph);
-	} else {
-		u16 len = skb->len;
-		struct ipv6hdr *hdr = skb_push(skb, sizeof(*hdr));
-
-		skb_reset_network_header(skb);
-		/* The labels of stateless flows have the high-order bit set. */
-		ip6_flow_hdr(hdr, tos,
-			     htonl(encap->hash & ntohl(IPV6_FLOWLABEL_MASK)) |
-			     IPV6_FLOWLABEL_STATELESS_FLAG);
-		hdr->payload_len = htons(len);
-		hdr->nexthdr = lbdr_encap_outer_protocol(tunnel, encap);
-		hdr->hop_limit = ttl;
-		hdr->saddr = saddr.in6;
-		hdr->daddr = encap->daddr->in6;
-	}
+	lbdr_encap_push_from(skb, tunnel, encap, &saddr);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_encap_push);

@@ -32,8 +32,6 @@ struct lbdr_encap {
 u32 lbdr_encap_hash(const struct lbdr_flow *flow);
 void lbdr_encap_source(const struct lbdr_server_tunnel *tunnel,
 		       const struct lbdr_encap *encap, union nf_inet_addr *addr);
-bool lbdr_encap_df(const struct lbdr_server_tunnel *tunnel,
-		   const struct lbdr_encap *encap, const struct sk_buff *skb);
 int lbdr_encap_offloads(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel);
 void lbdr_encap_push(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
 		     const struct lbdr_encap *encap);

@@ -65,7 +65,6 @@
 #include "tunnel.h"
 #include "tunnel_error.h"
 #include "vip.h"
-#include "xmit.h"
 
 /*
  * Returns true if the frame was sent to this host. br_netfilter sets PACKET_HOST on
@@ -130,15 +129,18 @@ lbdr_hook_send_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
 		      const struct lbdr_server_tunnel *tunnel,
 		      const struct lbdr_conn *conn)
 {
+	struct lbdr_nexthop *nexthop = server->nexthop;
+	u16 domain = lbdr_flow_domain(flow);
 	const struct lbdr_route *route;
-	struct lbdr_nexthop *nexthop;
 
-	nexthop = lbdr_nexthop_in_domain(server->nexthop, lbdr_flow_domain(flow));
-	if (!nexthop) {
-		lbdr_drop(server->ln, server->service, LBDR_DROP_MEMORY);
-		return NF_DROP;
+	if (unlikely(domain)) {
+		nexthop = lbdr_nexthop_in_domain(nexthop, domain);
+		if (!nexthop) {
+			lbdr_drop(server->ln, server->service, LBDR_DROP_MEMORY);
+			return NF_DROP;
+		}
 	}
-	route = lbdr_nexthop_tunnel_route(nexthop);
+	route = lbdr_nexthop_tunnel_route_of(nexthop);
 	if (unlikely(route->local || !route->dst))
 		return lbdr_hook_send_local(skb, flow, server, conn, route);
 	lbdr_hook_count(server, skb, flow);

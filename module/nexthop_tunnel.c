@@ -26,6 +26,25 @@
 #define PMTU_FLOOR6	IPV6_MIN_MTU
 #define PMTU_TIME	(10 * 60 * HZ)
 
+/* See lbdr_nexthop_tunnel_route(); inlined into the path of a packet. */
+static __always_inline const struct lbdr_route *
+lbdr_nexthop_tunnel_route_of(struct lbdr_nexthop *nexthop)
+{
+	enum lbdr_family family = nexthop->key.family;
+	struct lbdr_net *ln = nexthop->ln;
+	struct lbdr_route *route = rcu_dereference(nexthop->route);
+
+	if (family == LBDR_V4) {
+		if (likely(route && lbdr_route_valid(ln, route, LBDR_V4)))
+			return route;
+	} else if (likely(route && lbdr_route_valid(ln, route, LBDR_V6) &&
+			  route->source_genid ==
+			  atomic_read(&ln->net->ipv6.dev_addr_genid))) {
+		return route;
+	}
+	return lbdr_route_renew(nexthop, route);
+}
+
 /**
  * lbdr_nexthop_tunnel_route() - Get the route of a next hop for a tunnel
  * @nexthop: the next hop
@@ -39,29 +58,13 @@
 const struct lbdr_route *
 lbdr_nexthop_tunnel_route(struct lbdr_nexthop *nexthop)
 {
-	enum lbdr_family family = nexthop->key.family;
-	struct net *net = nexthop->ln->net;
-	struct lbdr_route *route;
-
-	route = (struct lbdr_route *)lbdr_nexthop_route_of(nexthop->ln, nexthop,
-							   family);
-	if (likely(family == LBDR_V4 || !route->dst ||
-		   route->source_genid == atomic_read(&net->ipv6.dev_addr_genid)))
-		return route;
-	return lbdr_route_renew(nexthop, route);
+	return lbdr_nexthop_tunnel_route_of(nexthop);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_tunnel_route);
 
-/**
- * lbdr_nexthop_path_mtu() - Get the MTU of the path to a next hop, for tunnels
- * @nexthop: the next hop
- * @route: its route; &lbdr_route.dst is not NULL
- *
- * Context: rcu_read_lock() held.
- * Return: the MTU of the route, or the learned PMTU if it is smaller and has not expired.
- */
-u32 lbdr_nexthop_path_mtu(struct lbdr_nexthop *nexthop,
-			  const struct lbdr_route *route)
+/* See lbdr_nexthop_path_mtu(); inlined into the path of a packet. */
+static __always_inline u32 lbdr_nexthop_path_mtu_of(struct lbdr_nexthop *nexthop,
+						    const struct lbdr_route *route)
 {
 	u32 mtu = nexthop->key.family == LBDR_V4 ?
 		  route->mtu : lbdr_route_mtu6_now(route, route->dev);
@@ -74,6 +77,20 @@ u32 lbdr_nexthop_path_mtu(struct lbdr_nexthop *nexthop,
 	/* Before jiffies wrap */
 	WRITE_ONCE(nexthop->pmtu, 0);
 	return mtu;
+}
+
+/**
+ * lbdr_nexthop_path_mtu() - Get the MTU of the path to a next hop, for tunnels
+ * @nexthop: the next hop
+ * @route: its route; &lbdr_route.dst is not NULL
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the MTU of the route, or the learned PMTU if it is smaller and has not expired.
+ */
+u32 lbdr_nexthop_path_mtu(struct lbdr_nexthop *nexthop,
+			  const struct lbdr_route *route)
+{
+	return lbdr_nexthop_path_mtu_of(nexthop, route);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_path_mtu);
 

@@ -11,6 +11,7 @@
 #include "conn.c"
 #include "nexthop.c"
 #include "nexthop_tunnel.c"
+#include "encap.c"
 #include "xmit_dr.c"
 #include "xmit_tunnel.c"
 #include "hook.c"

@@ -78,6 +78,8 @@ void lbdr_tunnel_init(struct lbdr_server_tunnel *tunnel,
 	tunnel->gso_type = lbdr_tunnel_gso_type(settings, outer);
 	tunnel->spreads = outer == LBDR_V6 || settings->type == LBDR_TUNNEL_GUE ||
 			  settings->prefix;
+	tunnel->plain = !settings->prefix &&
+			!(settings->flags & LBDR_TUNNEL_FLAG_CSUM);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_tunnel_init);
 

@@ -41,6 +41,8 @@ struct lbdr_tunnel_settings {
  * @overhead: bytes of all headers that are added to a packet
  * @gso_type: SKB_GSO_ flags of the encapsulation
  * @spreads: the outer header has fields that depend on the hash of the flow
+ * @plain: the outer headers contain neither a checksum over the packet nor an address that
+ *	depends on the flow or on the settings
  * @rcu: frees it
  */
 struct lbdr_server_tunnel {
@@ -48,6 +50,7 @@ struct lbdr_server_tunnel {
 	u32				overhead;
 	u32				gso_type;
 	bool				spreads;
+	bool				plain;
 	struct rcu_head			rcu;
 };
 

@@ -42,7 +42,6 @@
 #include "peers.h"
 #include "server.h"
 #include "stats.h"
-#include "xmit.h"
 
 static noinline unsigned int lbdr_xmit_drop(const struct lbdr_server *server,
 					    enum lbdr_drop why)

@@ -19,6 +19,10 @@
  *    a packet must be fragmented, or the route transforms packets (IPsec, lwtunnel),
  *    dst_output() sends it.
  *
+ * Most packets take a fast path of the steps 3 to 6: they fit, have no checksum to
+ * compute and are not GSO packets, and the tunnel needs neither a checksum nor an address
+ * of a prefix. So only the outer IP header depends on the packet.
+ *
  * An unresolved neighbour gets the packet with its route, so the kernel reports a failure
  * by an ICMP error to the outer source, that is, to this host: tunnel_error.c translates
  * it for the client.
@@ -38,7 +42,6 @@
 #include "server.h"
 #include "stats.h"
 #include "tunnel.h"
-#include "xmit.h"
 
 /* RFC 791, 3.2: every host accepts fragments of 68 bytes. */
 #define LBDR_TUNNEL_MIN_MTU4	68
@@ -176,10 +179,13 @@ static noinline unsigned int lbdr_tunnel_dst_output(struct sk_buff *skb,
 	return NF_STOLEN;
 }
 
-/* Steps 3 to 6. @fragment: the encapsulated packet is larger than the MTU of the path. */
+/*
+ * Steps 3 to 6. @fragment: the encapsulated packet is larger than the MTU of the path.
+ * @plain: lbdr_tunnel_is_plain(). Both are constants, or known after inlining.
+ */
 static __always_inline unsigned int
 lbdr_tunnel_send(struct sk_buff *skb, const struct lbdr_flow *flow,
-		 const struct lbdr_tunnel_path *path, bool fragment)
+		 const struct lbdr_tunnel_path *path, bool fragment, bool plain)
 {
 	struct lbdr_nexthop *nexthop = path->nexthop;
 	const struct lbdr_server_tunnel *tunnel = path->tunnel;
@@ -197,7 +203,7 @@ lbdr_tunnel_send(struct sk_buff *skb, const struct lbdr_flow *flow,
 
 	if (unlikely(skb_cow_head(skb, headroom)))
 		return lbdr_xmit_drop(path->server, LBDR_DROP_MEMORY);
-	if (likely(!flow->local)) {
+	if (plain || likely(!flow->local)) {
 		if (flow->family == LBDR_V4) {
 			ip_decrease_ttl(ip_hdr(skb));
 			skb->priority = rt_tos2priority(ip_hdr(skb)->tos);
@@ -205,17 +211,22 @@ lbdr_tunnel_send(struct sk_buff *skb, const struct lbdr_flow *flow,
 			ipv6_hdr(skb)->hop_limit--;
 		}
 	}
-	lbdr_xmit_clear(skb, route->dev, flow->local);
-	if (unlikely(lbdr_encap_offloads(skb, tunnel)))
-		return lbdr_xmit_drop(path->server, LBDR_DROP_MEMORY);
-	lbdr_encap_push(skb, tunnel, &encap);
+	lbdr_xmit_clear(skb, route->dev, !plain && flow->local);
+	if (plain) {
+		lbdr_encap_push_plain(skb, tunnel, &encap);
+	} else {
+		if (unlikely(lbdr_encap_offloads(skb, tunnel)))
+			return lbdr_xmit_drop(path->server, LBDR_DROP_MEMORY);
+		lbdr_encap_push(skb, tunnel, &encap);
+	}
 	/* The control block was that of the inner packet. */
 	if (encap.outer == LBDR_V4)
 		memset(IPCB(skb), 0, sizeof(struct inet_skb_parm));
 	else
 		memset(IP6CB(skb), 0, sizeof(struct inet6_skb_parm));
 
-	if (unlikely(fragment || path->dst != route->dst || path->dst->lwtstate))
+	if (!plain &&
+	    unlikely(fragment || path->dst != route->dst || path->dst->lwtstate))
 		return lbdr_tunnel_dst_output(skb, path, fragment);
 	return encap.outer == LBDR_V4 ?
 	       lbdr_tunnel_output4(path->server, skb, route, encap.daddr->ip) :
@@ -271,7 +282,7 @@ lbdr_tunnel_send_large(struct sk_buff *skb, const struct lbdr_flow *flow,
 	    skb_csum_hwoffload_help(skb, 0))
 		return lbdr_xmit_drop(path->server, LBDR_DROP_MEMORY);
 	skb->encapsulation = 0;
-	return lbdr_tunnel_send(skb, flow, path, !fits);
+	return lbdr_tunnel_send(skb, flow, path, !fits, false);
 }
 
 /* Returns true if the namespace has IPsec policies for packets that it sends. */
@@ -346,25 +357,13 @@ lbdr_tunnel_send_policy(struct sk_buff *skb, const struct lbdr_flow *flow,
 	return verdict;
 }
 
-/**
- * lbdr_xmit_tunnel() - Send a packet to a server through its tunnel
- * @skb: the packet
- * @flow: flow of the packet
- * @server: the server
- * @tunnel: its tunnel
- * @nexthop: next hop of the server in the domain of the packet
- * @route: route of @nexthop, from lbdr_nexthop_tunnel_route(); neither negative nor local
- *
- * Context: rcu_read_lock() held, BH off.
- * Return: NF_STOLEN, or NF_DROP, with or without an error, after counting the drop reason.
- */
-unsigned int lbdr_xmit_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
-			      struct lbdr_server *server,
-			      const struct lbdr_server_tunnel *tunnel,
-			      struct lbdr_nexthop *nexthop,
-			      const struct lbdr_route *route)
+/* Packets that do not take the fast path. Their TTL is sufficient. */
+static noinline unsigned int
+lbdr_tunnel_send_other(struct sk_buff *skb, const struct lbdr_flow *flow,
+		       struct lbdr_server *server,
+		       const struct lbdr_server_tunnel *tunnel,
+		       struct lbdr_nexthop *nexthop, const struct lbdr_route *route)
 {
-	struct lbdr_net *ln = server->ln;
 	struct lbdr_tunnel_path path = {
 		.server		= server,
 		.tunnel		= tunnel,
@@ -372,6 +371,46 @@ unsigned int lbdr_xmit_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
 		.route		= route,
 		.dst		= route->dst,
 		.mtu		= lbdr_nexthop_path_mtu(nexthop, route),
+	};
+
+	if (lbdr_tunnel_has_policies(server->ln->net))
+		return lbdr_tunnel_send_policy(skb, flow, &path);
+	if (!lbdr_xmit_fits(skb, lbdr_tunnel_mtu(tunnel, path.mtu), 0) ||
+	    skb->len + tunnel->overhead > IP_MAX_MTU || skb->encapsulation)
+		return lbdr_tunnel_send_large(skb, flow, &path);
+	return lbdr_tunnel_send(skb, flow, &path, false, false);
+}
+
+/* Returns true if a packet fits, and nothing but its outer IP header depends on it. */
+static __always_inline bool
+lbdr_tunnel_is_plain(const struct sk_buff *skb, const struct lbdr_flow *flow,
+		     const struct lbdr_server_tunnel *tunnel,
+		     const struct lbdr_route *route, u32 mtu)
+{
+	return tunnel->plain && skb->len + tunnel->overhead <= mtu &&
+	       skb->ip_summed != CHECKSUM_PARTIAL && !skb_is_gso(skb) &&
+	       !skb->encapsulation && !flow->local && !route->dst->lwtstate;
+}
+
+/*
+ * Sends a packet to a server through its tunnel. @nexthop: next hop of the server in the
+ * domain of the packet. @route: its route, from lbdr_nexthop_tunnel_route_of(); neither
+ * negative nor local. Context: rcu_read_lock() held, BH off. Returns NF_STOLEN, or NF_DROP,
+ * with or without an error, after counting the drop reason.
+ */
+static __always_inline unsigned int
+lbdr_xmit_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
+		 struct lbdr_server *server, const struct lbdr_server_tunnel *tunnel,
+		 struct lbdr_nexthop *nexthop, const struct lbdr_route *route)
+{
+	const struct lbdr_tunnel_path path = {
+		.server		= server,
+		.tunnel		= tunnel,
+		.nexthop	= nexthop,
+		.route		= route,
+		.dst		= route->dst,
+		.mtu		= min_t(u32, lbdr_nexthop_path_mtu_of(nexthop, route),
+					IP_MAX_MTU),
 	};
 
 	if (unlikely(lbdr_xmit_offloaded(skb))) {
@@ -383,11 +422,9 @@ unsigned int lbdr_xmit_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
 		return lbdr_xmit_drop(server, LBDR_DROP_NO_ROUTE);
 	if (unlikely(lbdr_tunnel_ttl_ended(skb, flow->family)) && !flow->local)
 		return lbdr_tunnel_ttl_error(skb, flow, server);
-	if (unlikely(lbdr_tunnel_has_policies(ln->net)))
-		return lbdr_tunnel_send_policy(skb, flow, &path);
-	if (unlikely(!lbdr_xmit_fits(skb, lbdr_tunnel_mtu(tunnel, path.mtu), 0) ||
-		     skb->len + tunnel->overhead > IP_MAX_MTU ||
-		     skb->encapsulation))
-		return lbdr_tunnel_send_large(skb, flow, &path);
-	return lbdr_tunnel_send(skb, flow, &path, false);
+	if (unlikely(!lbdr_tunnel_is_plain(skb, flow, tunnel, route, path.mtu) ||
+		     lbdr_tunnel_has_policies(server->ln->net)))
+		return lbdr_tunnel_send_other(skb, flow, server, tunnel, nexthop,
+					      route);
+	return lbdr_tunnel_send(skb, flow, &path, false, true);
 }
