@@ -263,11 +263,15 @@ int lbdr_nl_service_new_doit(struct sk_buff *skb, struct genl_info *info)
 	err = lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVICE_BATCH);
 	if (err)
 		goto out;
+	err = lbdr_nl_check_vip(&cmd, &key);
+	if (err)
+		goto commit;
 	err = lbdr_config_service_add(cmd.config, &key, &sched, &settings);
 	if (err == -EEXIST)
 		GENL_SET_ERR_MSG(info, "service exists already");
 	else if (err)
 		lbdr_nl_stage_error(info, err);
+commit:
 	err = lbdr_nl_cmd_commit(&cmd, err);
 	lbdr_nl_cmd_end(&cmd);
 out:

@@ -170,6 +170,49 @@ static int lbdr_nl_check_tunnel_address(const struct lbdr_nl_cmd *cmd,
 	return 0;
 }
 
+/* Whether a tunnel leads to @addr. A server at @addr has a next hop of it. */
+static bool lbdr_nl_is_tunnel_end(struct lbdr_net *ln, enum lbdr_family family,
+				  const union nf_inet_addr *addr)
+{
+	const struct lbdr_service *service;
+	const struct lbdr_server *server;
+	bool maybe;
+
+	rcu_read_lock();
+	maybe = lbdr_nexthop_lookup(ln, family, addr, 0);
+	rcu_read_unlock();
+	if (!maybe)
+		return false;
+	list_for_each_entry(service, &ln->service_list, list)
+		list_for_each_entry(server, &service->servers, list)
+			if (rcu_access_pointer(server->tunnel) &&
+			    lbdr_server_is(server, family, addr))
+				return true;
+	return false;
+}
+
+/**
+ * lbdr_nl_check_vip() - Check that no tunnel leads to the address of a new service
+ * @cmd: the command
+ * @key: key of the service
+ *
+ * Otherwise the encapsulated packets would be packets to a service, on this director or on
+ * another one.
+ *
+ * Context: process; lbdr_net.lock or lbdr_net.config held.
+ * Return: 0, or -EINVAL with an extack message.
+ */
+int lbdr_nl_check_vip(const struct lbdr_nl_cmd *cmd, const struct lbdr_service_key *key)
+{
+	if (lbdr_service_key_marked(key) ||
+	    !lbdr_nl_is_tunnel_end(cmd->ln, key->family, &key->addr))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(cmd->info->extack,
+			    cmd->info->attrs[LBDR_A_SERVICE_ADDRESS],
+			    "invalid address: a tunnel leads to this address; remove the server with the tunnel first");
+	return -EINVAL;
+}
+
 /**
  * lbdr_nl_parse_tunnel() - Parse the attributes of the tunnel to a server
  * @cmd: the command
