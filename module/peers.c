@@ -437,15 +437,15 @@ static u32 lbdr_peers_search_local(const struct lbdr_pool *pool, u16 domain)
 
 /*
  * Returns the first server of a pool that is this host in a domain, or NULL. Local addresses
- * are routes of the FIB, so the result of a search holds while the FIB does not change. The
- * pool remembers it in one word: the generation of the FIB, the domain, and the index of the
- * entry plus one, so that a search was made if the word is not 0. The generation is read
- * before the search. Where a 64-bit access is not atomic, a mixture of two results makes the
+ * are routes of the FIBs, so the result of a search holds while the FIBs do not change: those
+ * of both families, since a tunnel server's address may be of the other one. The pool
+ * remembers it in one word: the sum of the generations of the FIBs, the domain, and the index
+ * of the entry plus one, so that a search was made if the word is not 0. The generations are
+ * read before the search. Where a 64-bit access is not atomic, a mixture of two results makes the
  * caller choose as for another generation, for one packet.
  */
 static struct lbdr_server *lbdr_peers_local_server(const struct lbdr_net *ln,
 						   struct lbdr_pool *pool,
-						   enum lbdr_family family,
 						   u16 domain)
 {
 	u64 *known = &pool->locals[domain % LBDR_POOL_LOCALS];
@@ -454,10 +454,11 @@ static struct lbdr_server *lbdr_peers_local_server(const struct lbdr_net *ln,
 
 	BUILD_BUG_ON(LBDR_SERVER_MAX + 1 > U16_MAX);
 
-	genid = lbdr_nexthop_fib_genid(ln->net, family);
+	genid = lbdr_nexthop_fib_genid(ln->net, LBDR_V4) +
+		lbdr_nexthop_fib_genid(ln->net, LBDR_V6);
 	if (unlikely(!value || value >> 32 != genid ||
 		     (u16)(value >> 16) != domain)) {
-		smp_rmb();	/* read the generation before the search */
+		smp_rmb();	/* read the generations before the search */
 		value = (u64)genid << 32 | (u32)domain << 16 |
 			(lbdr_peers_search_local(pool, domain) + 1);
 		WRITE_ONCE(*known, value);
@@ -473,7 +474,7 @@ static struct lbdr_server *lbdr_peers_local_server(const struct lbdr_net *ln,
  * @server: the server that was chosen, whose MAC is the packet's source MAC
  * @domain: L3 domain of the packet
  *
- * The servers are searched once for each pool, domain and generation of the FIB.
+ * The servers are searched once for each pool, domain and generation of the FIBs.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: the first server of the service that is this host, if it is open, else @server.
@@ -485,8 +486,7 @@ struct lbdr_server *lbdr_peers_not_back(struct lbdr_net *ln,
 	struct lbdr_server *local;
 
 	/* A pool holds references; a server that is only in the list may be removed. */
-	local = lbdr_peers_local_server(ln, rcu_dereference(service->pool),
-					service->key.family, domain);
+	local = lbdr_peers_local_server(ln, rcu_dereference(service->pool), domain);
 	return local && lbdr_server_open(local) ? local : server;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_peers_not_back);

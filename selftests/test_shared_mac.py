@@ -133,4 +133,30 @@ def test_not_back():
     director.close()
 
 
+def test_not_back_tunnel():
+    """The server of a tunnel, of the other family, becomes this host."""
+    director, wire = open_director(), Shared()
+    for version, protocol, name in each():
+        end = {4: "2001:db8:99::1", 6: "10.99.0.1"}[version]
+        key = genl.key(VIPS[version][0], 80, NUMBER[protocol])
+        director.add(key, rips(version, 0), sched="rr")
+        director.do(genl.SERVER_NEW,
+                    genl.server(end, key, genl.u8(genl.SERVER_TUNNEL, 1)))
+        flows = [flow(version, client=10) for _ in range(4)]
+        got = [wire.by(rmac(0), first(one, protocol)) for one in flows[:2]]
+        ok(0 in got, name + "of a server's MAC, a packet goes back to it where no "
+           "server is this host", got)
+        net.ip("director", "addr", "add", end + ("/128" if version == 4 else "/32"),
+               "dev", "lo")
+        got = [wire.by(rmac(0), first(one, protocol)) for one in flows[2:]]
+        here = refused(version, protocol)
+        ok(got == [here, here], name + "once the end of the tunnel is an address of "
+           "this host, it is served here", got)
+        net.ip("director", "addr", "del", end + ("/128" if version == 4 else "/32"),
+               "dev", "lo")
+        director.clear()
+    wire.close()
+    director.close()
+
+
 main(globals())
