@@ -88,10 +88,8 @@ def checksums(kind, packet):
 
 
 def route_source(address):
-    """The source that the director's kernel chooses for this destination; it may be a
-    VIP."""
-    words = ip("director", "route", "get", address).stdout.split()
-    return net.pack(words[words.index("src") + 1])
+    """Of the director's packets to it; it may be a VIP."""
+    return net.pack(tunnels.source_to(address))
 
 
 def test_headers():
@@ -142,13 +140,13 @@ def test_source():
     """The VIP is no source, though the kernel would choose it: a host address near the
     server's. ip6tnl drops packets from an address of its own."""
     director, wire = open_director(), Wire()
-    prefer_vip(True)
+    tunnels.prefer_vip(True)
     chosen = route_source(rip(0, 6))
     _, seen = begin(wire, director, Kind(6, 6, "ipip", False))
     ok(chosen == net.pack(VIP[6]) and [each.src for each in seen] ==
        [net.pack(addr("director", 6))], "the source is the director's own address, where "
        "the kernel prefers the VIP", (chosen, seen))
-    prefer_vip(False)
+    tunnels.prefer_vip(False)
     wire.close()
     director.clear()
     director.close()
@@ -676,6 +674,21 @@ def test_refused():
     ok(len(sentence.split()) > 2, "nor one of another family to direct routing: " +
        sentence)
     director.clear()
+    director.add(key)
+    said(FAR[4] % 2, attributes(ipip))
+    far = genl.key(FAR[4] % 2, 81)
+    try:
+        director.add(far)
+        sentence = "taken"
+    except genl.Refused as why:
+        sentence = why.sentence
+    ok("tunnel" in sentence, "nor is a service added at the end of a tunnel: " +
+       sentence, sentence)
+    director.remove(key, FAR[4] % 2)
+    director.add(far)
+    ok(director.servers(far) == {}, "it is when the server is removed",
+       director.servers(far))
+    director.clear()
     director.close()
 
 
@@ -723,16 +736,9 @@ def test_saving():
     lbctl("clear")
 
 
-def prefer_vip(preferred):
-    """Whether the kernel of the director may choose the VIP as source of a tunnel's
-    IPv6 packets, which a real server drops as its own."""
-    ip("director", "addr", "change", VIP[6] + "/128", "dev", "eth0", "preferred_lft",
-       "forever" if preferred else "0", "valid_lft", "forever")
-
-
 def build():
     servers.Servers().start()
-    prefer_vip(False)
+    tunnels.prefer_vip(False)
     tunnels.build_far()
     for host in "abc":
         for version in (4, 6):

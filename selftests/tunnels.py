@@ -138,6 +138,19 @@ def demolish_far():
                           for name in mine))
 
 
+def source_to(address):
+    """The source that the director's kernel chooses for this destination."""
+    words = ip("director", "route", "get", address).stdout.split()
+    return words[words.index("src") + 1]
+
+
+def prefer_vip(preferred):
+    """Whether the kernel of the director may choose the VIP as source of a tunnel's
+    IPv6 packets, which a real server drops as its own."""
+    ip("director", "addr", "change", VIP[6] + "/128", "dev", "eth0", "preferred_lft",
+       "forever" if preferred else "0", "valid_lft", "forever")
+
+
 def set_mtu(mtu):
     """Of the line between the router and c."""
     ip("router", "link", "set", "eth1", "mtu", str(mtu))
@@ -235,15 +248,15 @@ class Web(http.server.ThreadingHTTPServer):
 
 
 class Client(http.client.HTTPConnection):
-    """A connection of the client."""
+    """A connection of the client, or of another host."""
 
-    def __init__(self, version):
+    def __init__(self, version, host="client"):
         super().__init__(VIP[version] if version == 4 else "[%s]" % VIP[version], 8080,
                          timeout=net.WAIT)
-        self.version = version
+        self.version, self.from_host = version, host
 
     def connect(self):
-        self.sock = net.connect(self.version, 8080)
+        self.sock = net.connect(self.version, 8080, self.from_host)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def get(self, path="/"):
@@ -255,9 +268,9 @@ class Client(http.client.HTTPConnection):
         return self.getresponse().read()
 
 
-def transfers(version):
+def transfers(version, host="client"):
     """The page down and up: which of them was whole."""
-    client = Client(version)
+    client = Client(version, host)
     try:
         down = client.get("/page") == PAGE
         up = client.post(PAGE) == hashlib.sha1(PAGE).digest()
