@@ -15,7 +15,6 @@
  * Reads and writes the packet only. The counter is per CPU and needs BH off.
  */
 #include <linux/inetdevice.h>
-#include <linux/jhash.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
 #include <net/gre.h>
@@ -35,23 +34,37 @@
 /* The ids of a CPU are congruent to its number modulo nr_cpu_ids. */
 static DEFINE_PER_CPU(u16, lbdr_encap_ids);
 
+/* Words of the larger flow, and one */
+#define LBDR_ENCAP_SECRETS	(sizeof_field(struct lbdr_flow, v6) / sizeof(u32) + 1)
+
 /**
  * lbdr_encap_hash() - Hash a flow for the fields that spread flows over queues
  * @flow: the flow; its L3 domain and protocol count too
+ *
+ * The sum of the words, each multiplied by a secret of its own: two flows have the same
+ * hash with a probability of 2^-32 (multilinear hashing).
  *
  * Context: any.
  * Return: the hash, the same for all packets of the flow until the next boot.
  */
 u32 lbdr_encap_hash(const struct lbdr_flow *flow)
 {
-	static u32 secret __read_mostly;
+	static u64 secrets[LBDR_ENCAP_SECRETS] __read_mostly;
+	const u32 *word, *end;
+	const u64 *secret = secrets;
+	u64 sum;
 
-	net_get_random_once(&secret, sizeof(secret));
-	if (flow->family == LBDR_V4)
-		return jhash2((const u32 *)&flow->v4,
-			      sizeof(flow->v4) / sizeof(u32), secret);
-	return jhash2((const u32 *)&flow->v6, sizeof(flow->v6) / sizeof(u32),
-		      secret);
+	net_get_random_once(secrets, sizeof(secrets));
+	if (flow->family == LBDR_V4) {
+		word = (const u32 *)&flow->v4;
+		end = word + sizeof(flow->v4) / sizeof(u32);
+	} else {
+		word = (const u32 *)&flow->v6;
+		end = word + sizeof(flow->v6) / sizeof(u32);
+	}
+	for (sum = *secret; word < end; word++)
+		sum += *++secret * *word;
+	return sum >> 32;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_encap_hash);
 

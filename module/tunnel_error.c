@@ -35,6 +35,7 @@
 #include "lbdr.h"
 #include "nexthop.h"
 #include "server.h"
+#include "stats.h"
 #include "tunnel.h"
 #include "tunnel_error.h"
 
@@ -364,6 +365,20 @@ static void lbdr_tunnel_error_send(struct lbdr_net *ln, struct sk_buff *skb,
 			   max_t(u32, mtu, IPV6_MIN_MTU));
 }
 
+/*
+ * The kernel of this host reports each packet that waited for a neighbour which could not
+ * be resolved. If the neighbour is a gateway, peers.c does not count the packet: a gateway
+ * is no next hop. The error comes by the loopback device, or by the VRF.
+ */
+static bool lbdr_tunnel_error_of_gateway(const struct sk_buff *skb,
+					 const struct lbdr_tunnel_error *error,
+					 const struct lbdr_route *route)
+{
+	return error->kind == LBDR_TUNNEL_ERROR_UNREACHABLE &&
+	       route->dst && !route->link &&
+	       ((skb->dev->flags & IFF_LOOPBACK) || netif_is_l3_master(skb->dev));
+}
+
 /**
  * lbdr_tunnel_error() - Handle an ICMP packet that may be about a tunnelled packet
  * @ln: the namespace
@@ -403,6 +418,8 @@ unsigned int lbdr_tunnel_error(struct lbdr_net *ln, struct sk_buff *skb,
 	if (route->dst)
 		mtu = lbdr_tunnel_mtu(tunnel,
 				      lbdr_nexthop_path_mtu(nexthop, route));
+	if (lbdr_tunnel_error_of_gateway(skb, &error, route))
+		lbdr_drop(ln, conn->server->service, LBDR_DROP_NEIGHBOUR);
 	if (!lbdr_tunnel_error_strip(skb, error.flow.family, error.inner))
 		return NF_ACCEPT;
 	lbdr_tunnel_error_send(ln, skb, error.flow.family, error.kind, mtu);

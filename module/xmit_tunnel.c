@@ -113,6 +113,8 @@ static unsigned int lbdr_tunnel_refuse(struct sk_buff *skb,
 		return lbdr_xmit_drop(server, LBDR_DROP_TUN_MTU);
 	lbdr_drop(ln, server->service, LBDR_DROP_MTU);
 	if (flow->local) {
+		/* IPv4 derives the flow from skb->dev, which is not set at LOCAL_OUT. */
+		skb->dev = dst_dev_rcu(skb_dst(skb));
 		/* The socket looks its route up again. */
 		skb_dst_update_pmtu_no_confirm(skb, mtu);
 		return NF_DROP_ERR(-EMSGSIZE);

@@ -331,7 +331,8 @@ nginx_up c $RIP_C || fatal 'nginx runs on c'
 echo "c# lbctl setup-realserver $VIP --tun ipip"
 "$LBCTL" -N c setup-realserver $VIP --tun ipip | sed '/^$/,$d' ||
 	fatal 'c can be set up'
-must ip route add 10.9.0.0/24 via 192.168.1.1
+echo 'director# ip route add 10.9.0.0/24 via 192.168.1.1'
+ip -n director route add 10.9.0.0/24 via 192.168.1.1 || fatal 'c is routed to'
 must lbctl add-server -t $SERVICE -r $RIP_C --tun ipip
 must lbctl list --tun-info
 expect 'two by direct routing, one by a tunnel' \
