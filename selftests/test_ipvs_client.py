@@ -91,6 +91,7 @@ LINES = """
 -L --timeout
 -S -n
 -L --daemon
+-d -t V4:96 -r [T6]:96
 --start-daemon master --mcast-interface=eth0 --syncid 3
 --start-daemon master --mcast-interface=eth0 --syncid 3
 --start-daemon backup --mcast-interface=nosuch
@@ -101,6 +102,7 @@ LINES = """
 --stop-daemon master
 -L --daemon
 --stop-daemon backup
+-a -t V4:96 -r [T6]:96 -i
 -Z -t V4:80
 -Z -t V4:99
 -Z
