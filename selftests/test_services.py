@@ -307,8 +307,8 @@ def test_one_packet():
         director.clear()
         # Of a fwmark service, only the datagrams of UDP.
         nft("add table inet marks")
-        nft("add chain inet marks set { type filter hook prerouting priority mangle; }")
-        nft("add rule inet marks set meta l4proto { tcp, udp } meta mark set %d" % MARK)
+        nft("add chain inet marks pre { type filter hook prerouting priority mangle; }")
+        nft("add rule inet marks pre meta l4proto { tcp, udp } meta mark set %d" % MARK)
         director.add(genl.marked(MARK, version), rips(version, 0, 1, 2), sched="rr",
                      flags=genl.ONE_PACKET)
         got = [wire.send(one.udp()) for _ in range(3)]

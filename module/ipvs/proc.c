@@ -130,9 +130,11 @@ static void lbdr_ipvs_show_service(struct seq_file *seq,
 		seq_printf(seq, "%s  [%pI6]:%04X %s ",
 			   lbdr_ipvs_protocol(key->protocol), &key->addr.in6,
 			   ntohs(key->port), sched);
-	/* ip_vs writes the flag, and a space after it, for IPv4 addresses only. */
+	/* ip_vs does not write the flag for IPv6 addresses, and a space for IPv4 ones. */
+	if (ops && (lbdr_service_key_marked(key) || key->family == LBDR_V4))
+		seq_puts(seq, "ops ");
 	if (!lbdr_service_key_marked(key) && key->family == LBDR_V4)
-		seq_puts(seq, ops ? "ops  " : " ");
+		seq_putc(seq, ' ');
 	/* Jiffies, as ip_vs writes them. */
 	if (settings->persist)
 		seq_printf(seq, "persistent %lu %08X",
