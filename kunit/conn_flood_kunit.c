@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Floods: which connection is evicted for a new one, the shares of services, the
- * time-outs of a table that fills up, and the templates of clients of one packet.
+ * timeouts of a table that fills up, and the templates of clients of one packet.
  *
  * The table is made to look nearly full by its counters. No packet is needed: a client
  * on this host is scheduled without one.
@@ -62,7 +62,7 @@ static void flood_pool(struct kunit *test, struct lbdr_service *service,
 	service->settings.prefix = 32;
 }
 
-/* Sets all time-outs of a service, 0 for the defaults. */
+/* Sets all timeouts of a service, 0 for the defaults. */
 static void flood_timeouts(struct lbdr_service *service, u32 seconds)
 {
 	u32 state;
@@ -71,7 +71,7 @@ static void flood_timeouts(struct lbdr_service *service, u32 seconds)
 		WRITE_ONCE(service->settings.timeout[state], seconds);
 }
 
-/* The time-outs are so long that they do not matter when the factor shrinks them. */
+/* The timeouts are so long that they do not matter when the factor shrinks them. */
 static int flood_init(struct kunit *test)
 {
 	struct conns *conns;
@@ -628,7 +628,7 @@ static void flood_template_full_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, conns_exists(conns, &old));
 }
 
-/* The factor of time-outs, and to which connections it applies. */
+/* The factor of timeouts, and to which connections it applies. */
 static void flood_scale_test(struct kunit *test)
 {
 	struct lbdr_flow few = conns_flow(LBDR_V4, IPPROTO_UDP, 1);
@@ -664,7 +664,7 @@ static void flood_scale_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, conns_exists(conns, &other));
 }
 
-/* The time of a sweep follows the shortest time-out that is not rare. */
+/* The time of a sweep follows the shortest timeout that is not rare. */
 static void flood_sweep_test(struct kunit *test)
 {
 	struct lbdr_sweep sweep = {};

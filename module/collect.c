@@ -4,15 +4,15 @@
  *
  * A work item of each namespace that has connections runs every COLLECT_PERIOD. It
  * visits a part of each table, so that a sweep of the whole table takes as long as the
- * shortest time-out in use. The time-outs in use are counted during a sweep and decide
- * how long the next one takes. A time-out of fewer than 1/RARE of the connections does
+ * shortest timeout in use. The timeouts in use are counted during a sweep and decide
+ * how long the next one takes. A timeout of fewer than 1/RARE of the connections does
  * not count: a table of established connections is not swept every ten seconds for the
  * sake of a few that were reset. A small table is visited as a whole every time.
  *
- * So an expired connection remains in the table for at most another time-out, or
+ * So an expired connection remains in the table for at most another timeout, or
  * SWEEP_MAX if that is shorter. It is not found, listed or counted by the tool meanwhile.
  *
- * While a table fills up, the time-outs of connections that are not established shrink
+ * While a table fills up, the timeouts of connections that are not established shrink
  * (lbdr_flood_scale()), and with them the time that a sweep takes.
  *
  * The work item is not bound to a CPU: the scheduler moves it away from the CPUs that
@@ -37,7 +37,7 @@
 /* Limits of the time that a sweep takes, in seconds */
 #define SWEEP_MIN	1U
 #define SWEEP_MAX	60U
-/* A time-out counts if this part of the connections has it or a shorter one. */
+/* A timeout counts if this part of the connections has it or a shorter one. */
 #define RARE		64
 
 static struct workqueue_struct *lbdr_collect_wq;
@@ -58,7 +58,7 @@ u32 lbdr_collect_seconds(const struct lbdr_sweep *sweep)
 		if (n && n >= sweep->visited / RARE)
 			break;
 	}
-	/* The shortest time-out of class n is 2^(n - 1). */
+	/* The shortest timeout of class n is 2^(n - 1). */
 	return clamp_t(u32, BIT(class) / 2, SWEEP_MIN, SWEEP_MAX);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_collect_seconds);

@@ -9,14 +9,14 @@
 
 struct lbdr_net;
 
-/* Classes of time-outs: class n is shorter than 2^n seconds. */
+/* Classes of timeouts: class n is shorter than 2^n seconds. */
 #define LBDR_SWEEP_CLASSES	22
 
 /**
  * struct lbdr_sweep - progress of the collector in one connection table
  * @walk: position in the table
  * @visited: connections visited since the beginning of the table
- * @classes: number of them by the class of their time-out
+ * @classes: number of them by the class of their timeout
  * @seconds: time in which the present sweep is to visit the whole table
  */
 struct lbdr_sweep {

@@ -4,7 +4,7 @@
  *
  * Each namespace has one rhashtable for each family, which resizes automatically. A
  * connection has no timer. Packets write a coarse time stamp, and a connection has
- * expired when its stamp is older than the time-out of its state. Expired connections
+ * expired when its stamp is older than the timeout of its state. Expired connections
  * are removed by the next packet of the flow, or by the collector (collect.c).
  *
  * Packets look up, insert and remove under rcu_read_lock() with BH off. The collector
@@ -113,7 +113,7 @@ static const struct rhashtable_params lbdr_conn_params6 = {
 };
 
 /**
- * lbdr_conn_timeout() - Get the time-out of a connection
+ * lbdr_conn_timeout() - Get the timeout of a connection
  * @ln: the namespace
  * @conn: the connection
  * @state: its state

@@ -51,7 +51,7 @@
  * searched again, and the connection is removed only if its state has not changed since
  * (cmpxchg). Candidates of another namespace, or older than SAMPLE_AGE, are not used.
  *
- * While the table is more than half full, the time-outs of connections that are not
+ * While the table is more than half full, the timeouts of connections that are not
  * established, of services above their share, shrink (lbdr_flood_scale()).
  */
 #include <linux/local_lock.h>
@@ -227,7 +227,7 @@ static u32 lbdr_flood_held(const struct lbdr_service *service)
 }
 
 /**
- * lbdr_flood_scale() - Get the factor of time-outs
+ * lbdr_flood_scale() - Get the factor of timeouts
  * @ln: the namespace
  *
  * The factor is 1 up to half of conn_max, and falls linearly to 1/16 of that in a full
@@ -247,7 +247,7 @@ u32 lbdr_flood_scale(const struct lbdr_net *ln)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_scale);
 
 /**
- * lbdr_flood_shrinks() - Check whether a factor applies to a connection's time-out
+ * lbdr_flood_shrinks() - Check whether a factor applies to a connection's timeout
  * @ln: the namespace
  * @conn: the connection
  *

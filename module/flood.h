@@ -17,7 +17,7 @@ struct lbdr_conn;
 /* Renewals of its time stamp that make a connection an established one in a flood */
 #define LBDR_FLOOD_RENEWALS	8
 
-/* Time-outs are multiplied by lbdr_flood_scale() / LBDR_FLOOD_SCALE */
+/* Timeouts are multiplied by lbdr_flood_scale() / LBDR_FLOOD_SCALE */
 #define LBDR_FLOOD_SCALE	64
 
 /**

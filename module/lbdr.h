@@ -63,7 +63,7 @@ enum lbdr_hook {
  *	changed under @config
  * @wide_changed: VIPs of @wide that the present commit changes; @config
  * @drops: counters by enum lbdr_drop; per CPU, written with BH off
- * @timeout: time-out of connections in seconds, by state; WRITE_ONCE() under @lock
+ * @timeout: timeout of connections in seconds, by state; WRITE_ONCE() under @lock
  * @n_wide: services of the VIPs in @wide; WRITE_ONCE() under @config
  * @nexthops: next hops of the servers, see nexthop.h
  * @domains: VRFs, see domain.h

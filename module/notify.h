@@ -20,7 +20,7 @@ enum lbdr_change {
 	LBDR_CHANGE_SERVER_ADD,
 	LBDR_CHANGE_SERVER_SET,
 	LBDR_CHANGE_SERVER_DEL,
-	LBDR_CHANGE_SETTINGS,	/* time-outs or entry of the namespace */
+	LBDR_CHANGE_SETTINGS,	/* timeouts or entry of the namespace */
 	LBDR_CHANGE_ZERO,	/* counters of @service, or of all services */
 	LBDR_CHANGE_FLUSH,	/* no service is left */
 };

@@ -42,7 +42,7 @@ static __always_inline enum lbdr_event lbdr_tcp_event(const struct tcphdr *th)
  * The event of an SCTP packet, by the headers of its chunks. INIT and SHUTDOWN COMPLETE
  * are never bundled; ABORT and SHUTDOWN may follow other chunks (RFC 9260, 3.3 and
  * 6.10). Chunks after SCTP_CHUNKS_MAX are ignored: if the end of an association is
- * missed, the connection expires by its time-out. Returns false for a malformed packet.
+ * missed, the connection expires by its timeout. Returns false for a malformed packet.
  */
 static noinline bool lbdr_sctp_event(const struct sk_buff *skb, u32 offset,
 				     enum lbdr_event *event)

@@ -8,7 +8,7 @@
  * lbdr_persist_peek(), lbdr_pool_peek(), lbdr_flood_peek(). Steps that change nothing
  * (connection states, stray packets, bad sources) use the same functions as packets.
  *
- * The result may be outdated at once: connections, counters and time-outs go on.
+ * The result may be outdated at once: connections, counters and timeouts go on.
  */
 #include "conn.h"
 #include "flood.h"

@@ -493,7 +493,7 @@ def test_long_flows():
 @only()
 def test_ends():
     """RST and FIN out of nowhere, from a client's address and all of its ports. They
-    close entries, which stay as long as there is traffic: the time-outs of closed
+    close entries, which stay as long as there is traffic: the timeouts of closed
     connections are so long here that it does not matter how fast this machine is."""
     crowd = Crowd()
     crowd.director.set(crowd.keys[4, 6], timeout={"close": 900, "fin-wait": 900})

@@ -607,9 +607,9 @@ MESSAGES = (
      dest(server(T6, fwd=2, af=10), tunnel(GUE, 6080, CSUM)), 0),
     ("a tunnel to this host", NEW_DEST, service(key()) +
      dest(server("192.168.1.70", fwd=2)), 0),
-    ("time-outs out of range", SET_CONFIG, genl.u32(TCP_TIMEOUT, 1 << 31),
+    ("timeouts out of range", SET_CONFIG, genl.u32(TCP_TIMEOUT, 1 << 31),
      errno.EINVAL),
-    ("time-outs of 0", SET_CONFIG, genl.u32(TCP_TIMEOUT, 0), 0),
+    ("timeouts of 0", SET_CONFIG, genl.u32(TCP_TIMEOUT, 0), 0),
     ("servers without a dump", GET_DEST, service(key()), errno.EOPNOTSUPP),
     ("a daemon of no state", NEW_DAEMON, genl.attr(DAEMON, b""), errno.EINVAL),
     ("stopping a daemon of no state", DEL_DAEMON, genl.attr(DAEMON, b""),

@@ -103,7 +103,7 @@ static int lbdr_ipvs_get_info(struct sk_buff *skb, struct genl_info *info)
 	return lbdr_ipvs_reply(info, IPVS_CMD_SET_INFO, lbdr_ipvs_fill_info);
 }
 
-/* The states whose time-outs the three attributes are. */
+/* The states whose timeouts the three attributes are. */
 static const struct {
 	u8	attr;
 	u8	state;
@@ -140,7 +140,7 @@ static int lbdr_ipvs_set_config(struct sk_buff *skb, struct genl_info *info)
 		attr = info->attrs[lbdr_ipvs_timeouts[i].attr];
 		if (attr && nla_get_u32(attr) > LBDR_TIMEOUT_MAX) {
 			lbdr_ipvs_refuse(info, NULL,
-					 "invalid time-out: must be 0 to 2000000 seconds");
+					 "invalid timeout: must be 0 to 2000000 seconds");
 			return -EINVAL;
 		}
 	}

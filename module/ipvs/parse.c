@@ -243,7 +243,7 @@ int lbdr_ipvs_parse_sched(const struct genl_info *info, struct nlattr **attrs,
 	persistent = flags & IP_VS_SVC_F_PERSISTENT;
 	if (persistent && timeout > LBDR_TIMEOUT_MAX) {
 		lbdr_ipvs_refuse(info, key,
-				 "invalid persistence time-out: must be 0 to 2000000 seconds");
+				 "invalid persistence timeout: must be 0 to 2000000 seconds");
 		return -EINVAL;
 	}
 	err = lbdr_ipvs_parse_netmask(info,
