@@ -5,6 +5,7 @@
 prints, and the memory that it takes."""
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -279,14 +280,14 @@ result       to %s, new connection
         wire.send(one.tcp(SYN))
         answer = lbctl(*packet(one)).stdout
         objects += rows_of(*packet(one))
-        ok("connection   SYN_RECV, expires in 59 s\n" in answer and
+        ok(re.search("^connection   SYN_RECV, expires in [1-5][0-9] s$", answer, re.M) and
            answer.endswith("result       to %s\n" % server) and
            "scheduler" not in answer, name + "a connection", answer)
         again = flow(version)
         answer = lbctl(*packet(again)).stdout
         objects += rows_of(*packet(again))
-        ok("persistence  %s, expires in 59 s\n" % server in answer,
-           name + "a client that comes back", answer)
+        ok(re.search(r"^persistence  %s, expires in [1-5][0-9] s$" % re.escape(server),
+                     answer, re.M), name + "a client that comes back", answer)
         wire.send(one.tcp(ACK), one.tcp(FIN | ACK))
         answer = lbctl(*packet(one)).stdout
         ok("closing: the packet starts a new one" in answer, name + "a connection "
