@@ -5,7 +5,7 @@
 import genl
 import net
 from ipvs import VIPS
-from net import SYN, ip, lbctl, ok, until
+from net import SYN, ip, lbctl, ok, only, until
 from test_tcp import Wire, flow, main, open_director, rips
 
 # Nobody has them.
@@ -32,6 +32,7 @@ def fates(wire, version, number=24):
     return [wire.send(flow(version, client=n + 1).tcp(SYN)) for n in range(number)]
 
 
+@only("uml")
 def test_schedulers():
     """Whatever the scheduler is, the others get all connections."""
     director, wire = open_director(), Wire()

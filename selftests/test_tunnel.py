@@ -541,6 +541,7 @@ def doctor(*checks):
             if row["check"] in checks and row["server"] in (FAR[4] % 2, FAR[6] % 2)]
 
 
+@only()
 def test_setup():
     """setup-realserver --tun on c, what it announces, and what the doctor says before,
     with it, and after --undo."""

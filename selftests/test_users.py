@@ -15,7 +15,7 @@ import socket
 import genl
 import net
 import users
-from net import VIP, Tap, ok, raw, udp, until
+from net import VIP, Tap, ok, only, raw, udp, until
 from servers import configure as serve
 from transactions import Staged
 from users import NOT_ALLOWED, Datagrams, User
@@ -320,6 +320,7 @@ def rtnl_waits(user):
     return sorted(waits), user.hear() / 1e6
 
 
+@only("uml")
 def test_rtnl():
     """RTNL is held by the whole host. A user's namespace with many services that is
     cleared, and whose devices go, must not hold it. A wait for RTNL that was held
