@@ -98,6 +98,8 @@ def metrics():
 def test_node_exporter():
     path = program("prometheus-node-exporter")
     with Loaded():
+        # Totals are those of the namespace, since they were last zeroed.
+        net.run("ip", "netns", "exec", "director", "ipvsadm", "-Z")
         net.lbctl("add-service", "-t", VIP[4] + ":80", "-s", "rr")
         net.lbctl("add-server", "-t", VIP[4] + ":80", "-r", net.addr("a"), "-w", "7")
         for _ in range(5):
