@@ -80,18 +80,32 @@ static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)
 	return hsiphash(key, sizeof(struct lbdr_key6), &secret);
 }
 
+/* Keys are whole words of 8 bytes. A call of memcmp() would cost more than this. */
+static __always_inline bool lbdr_conn_key_equal(const void *a, const void *b, size_t len)
+{
+	u64 differences = 0, x, y;
+	size_t i;
+
+	for (i = 0; i < len; i += sizeof(u64)) {
+		memcpy(&x, a + i, sizeof(x));
+		memcpy(&y, b + i, sizeof(y));
+		differences |= x ^ y;
+	}
+	return !differences;
+}
+
 static __always_inline int lbdr_conn_cmp4(struct rhashtable_compare_arg *arg,
 					  const void *obj)
 {
-	return !!memcmp(arg->key, lbdr_conn_key4(obj),
-			sizeof(struct lbdr_key4));
+	return !lbdr_conn_key_equal(arg->key, lbdr_conn_key4(obj),
+				    sizeof(struct lbdr_key4));
 }
 
 static __always_inline int lbdr_conn_cmp6(struct rhashtable_compare_arg *arg,
 					  const void *obj)
 {
-	return !!memcmp(arg->key, lbdr_conn_key6(obj),
-			sizeof(struct lbdr_key6));
+	return !lbdr_conn_key_equal(arg->key, lbdr_conn_key6(obj),
+				    sizeof(struct lbdr_key6));
 }
 
 static const struct rhashtable_params lbdr_conn_params4 = {
@@ -398,20 +412,6 @@ static __always_inline s32 lbdr_conn_age(const struct lbdr_conn *conn)
 	u32 stamp = READ_ONCE(conn->stamp);
 
 	return (u32)jiffies - stamp;
-}
-
-/* Keys are whole words of 8 bytes. A call of memcmp() would cost more than this. */
-static __always_inline bool lbdr_conn_key_equal(const void *a, const void *b, size_t len)
-{
-	u64 differences = 0, x, y;
-	size_t i;
-
-	for (i = 0; i < len; i += sizeof(u64)) {
-		memcpy(&x, a + i, sizeof(x));
-		memcpy(&y, b + i, sizeof(y));
-		differences |= x ^ y;
-	}
-	return !differences;
 }
 
 /*

@@ -738,6 +738,23 @@ const struct lbdr_service *lbdr_service_walk(const struct lbdr_net *ln,
 EXPORT_SYMBOL_LBDR(lbdr_service_walk);
 
 /**
+ * lbdr_service_walk_next() - Move a walk to the next service
+ * @ln: the namespace
+ * @walk: the walk, at a service that lbdr_service_walk() has just returned
+ *
+ * Context: process, lbdr_net.lock held since.
+ */
+void lbdr_service_walk_next(const struct lbdr_net *ln, struct lbdr_service_walk *walk)
+{
+	lockdep_assert_held(&ln->lock);
+	walk->index++;
+	walk->server = 0;
+	walk->service = list_is_last(&walk->service->list, &ln->service_list) ?
+			NULL : list_next_entry(walk->service, list);
+}
+EXPORT_SYMBOL_LBDR(lbdr_service_walk_next);
+
+/**
  * lbdr_service_counts() - Get a service's counters, summed over its servers
  * @service: the service
  * @counts: filled in

@@ -233,6 +233,7 @@ void lbdr_service_set(struct lbdr_service *service,
 		      const struct lbdr_service_settings *settings);
 const struct lbdr_service *lbdr_service_walk(const struct lbdr_net *ln,
 					     struct lbdr_service_walk *walk);
+void lbdr_service_walk_next(const struct lbdr_net *ln, struct lbdr_service_walk *walk);
 void lbdr_service_counts(const struct lbdr_service *service,
 			 struct lbdr_counts *counts);
 void lbdr_service_zero(struct lbdr_service *service);

@@ -207,7 +207,6 @@ int lbdr_ipvs_put_addr(struct sk_buff *msg, int attr,
 const struct lbdr_service *
 lbdr_ipvs_walk(const struct lbdr_net *ln, struct lbdr_ipvs_walk *walk,
 	       const enum lbdr_ipvs_class order[LBDR_IPVS_CLASSES]);
-void lbdr_ipvs_walk_next(const struct lbdr_net *ln, struct lbdr_ipvs_walk *walk);
 
 /* daemon.c */
 void lbdr_ipvs_daemon_net_init(struct lbdr_ipvs_net *in);

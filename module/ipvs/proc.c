@@ -73,7 +73,7 @@ static void *lbdr_ipvs_list_find(struct seq_file *seq)
 			list->server = server;
 			return list;
 		}
-		lbdr_ipvs_walk_next(ln, &list->walk);
+		lbdr_service_walk_next(ln, &list->walk.walk);
 		at = 1;
 	}
 }

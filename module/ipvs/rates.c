@@ -72,10 +72,7 @@ static u32 lbdr_ipvs_sample_service(const struct lbdr_service *service,
 		lbdr_ipvs_sample(server);
 		walk->server = at;
 	}
-	walk->server = 0;
-	walk->index++;
-	walk->service = list_is_last(&service->list, &service->ln->service_list) ?
-			NULL : list_next_entry(service, list);
+	lbdr_service_walk_next(service->ln, walk);
 	/* A service without servers takes time, too. */
 	return max ? max - 1 : 0;
 }
@@ -264,9 +261,7 @@ void lbdr_ipvs_total_sums(struct lbdr_net *ln, struct lbdr_ipvs_sums *sums,
 		lbdr_counts_add(&sums->rates, &one.rates);
 		if (cpus)
 			lbdr_ipvs_add_cpus(service, cpus);
-		walk.index++;
-		walk.service = list_is_last(&service->list, &ln->service_list) ?
-			       NULL : list_next_entry(service, list);
+		lbdr_service_walk_next(ln, &walk);
 		lbdr_unlock(ln);
 		cond_resched();
 		lbdr_lock(ln);

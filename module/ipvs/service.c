@@ -92,7 +92,7 @@ lbdr_ipvs_walk(const struct lbdr_net *ln, struct lbdr_ipvs_walk *walk,
 		    lbdr_ipvs_class(service) == order[walk->class])
 			return service;
 		if (service) {
-			lbdr_ipvs_walk_next(ln, walk);
+			lbdr_service_walk_next(ln, &walk->walk);
 			continue;
 		}
 		memset(&walk->walk, 0, sizeof(walk->walk));
@@ -101,30 +101,18 @@ lbdr_ipvs_walk(const struct lbdr_net *ln, struct lbdr_ipvs_walk *walk,
 	return NULL;
 }
 
-/**
- * lbdr_ipvs_walk_next() - Move a listing to the next service
- * @ln: the namespace
- * @walk: the listing, at a service
- *
- * Context: process, lbdr_net.lock held.
- */
-void lbdr_ipvs_walk_next(const struct lbdr_net *ln, struct lbdr_ipvs_walk *walk)
+/* Parses a command that sets a service, and has all of its attributes. */
+static int lbdr_ipvs_parse_whole(const struct genl_info *info,
+				 struct lbdr_service_key *key, struct nlattr **attrs)
 {
-	struct lbdr_service_walk *at = &walk->walk;
+	int err = lbdr_ipvs_parse_service(info, info->attrs[IPVS_CMD_ATTR_SERVICE],
+					  key, attrs);
 
-	lockdep_assert_held(&ln->lock);
-
-	at->index++;
-	at->server = 0;
-	at->service = list_is_last(&at->service->list, &ln->service_list) ?
-		      NULL : list_next_entry(at->service, list);
-}
-
-/* Whether all attributes of a command that sets a service are there. */
-static bool lbdr_ipvs_is_complete(struct nlattr **attrs)
-{
+	if (err)
+		return err;
 	return attrs[IPVS_SVC_ATTR_SCHED_NAME] && attrs[IPVS_SVC_ATTR_FLAGS] &&
-	       attrs[IPVS_SVC_ATTR_TIMEOUT] && attrs[IPVS_SVC_ATTR_NETMASK];
+	       attrs[IPVS_SVC_ATTR_TIMEOUT] && attrs[IPVS_SVC_ATTR_NETMASK] ?
+	       0 : -EINVAL;
 }
 
 /* What the sysctls say that a service is to have. */
@@ -179,12 +167,9 @@ int lbdr_ipvs_new_service(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_config *config;
 	int err;
 
-	err = lbdr_ipvs_parse_service(info, info->attrs[IPVS_CMD_ATTR_SERVICE],
-				      &key, attrs);
+	err = lbdr_ipvs_parse_whole(info, &key, attrs);
 	if (err)
 		return err;
-	if (!lbdr_ipvs_is_complete(attrs))
-		return -EINVAL;
 	if (!lbdr_service_key_marked(&key) &&
 	    !lbdr_addr_is_unicast(key.family, &key.addr)) {
 		lbdr_ipvs_refuse(info, &key,
@@ -242,12 +227,9 @@ int lbdr_ipvs_set_service(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_config *config;
 	int err;
 
-	err = lbdr_ipvs_parse_service(info, info->attrs[IPVS_CMD_ATTR_SERVICE],
-				      &key, attrs);
+	err = lbdr_ipvs_parse_whole(info, &key, attrs);
 	if (err)
 		return err;
-	if (!lbdr_ipvs_is_complete(attrs))
-		return -EINVAL;
 	config = lbdr_ipvs_begin(info);
 	if (IS_ERR(config))
 		return PTR_ERR(config);
@@ -483,7 +465,7 @@ int lbdr_ipvs_dump_services(struct sk_buff *msg, struct netlink_callback *cb)
 			break;
 		}
 		genlmsg_end(msg, hdr);
-		lbdr_ipvs_walk_next(ln, walk);
+		lbdr_service_walk_next(ln, &walk->walk);
 	}
 	lbdr_unlock(ln);
 	return msg->len;
