@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
 # Also on: bookworm backports uml
+# CPUs: 2
 """What changes under a running transfer: neighbours, links, MACs, routes,
 devices, namespaces, the module itself."""
 import json

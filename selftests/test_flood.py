@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports uml
+# Also on: uml
 """Floods from forged sources: established connections and other services are not
 affected, and honest clients get through."""
 import ctypes
@@ -441,7 +441,7 @@ FLOODED = (("rr", 6, {"sched": "rr"}, SHAPES),
 
 
 def shapes(some):
-    """The order of eviction is the same code on all kernels."""
+    """The packets of a flow that are tried."""
     if net.EVERYTHING:
         return SHAPES
     return some if net.LABEL == "trixie" else (2,)
@@ -454,6 +454,7 @@ def untouched(result, name):
        name + "other services lost nothing", (result.lost, result.other_drops))
 
 
+@only()
 def test_flows():
     """Flows of one to five packets, ten times the table, at each kind of service."""
     crowd = Crowd()

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
 # Also on: bookworm backports uml
+# CPUs: 2
 """`set-entry ingress eth0`: what other scripts ask of the usual entry is asked of
 this one too; only here is looked at what it takes, what it lets go on to
 PREROUTING, and what becomes of it when devices go."""

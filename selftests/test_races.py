@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
 # Also on: bookworm backports uml
+# CPUs: 2
 """Packets of the same connections on all CPUs at once, while services and servers
 change: begun twice, ended twice, expired and listed meanwhile. Afterwards every
 count is what the table holds. Under KCSAN, this is where two CPUs meet."""

@@ -1,6 +1,5 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports
 """Flows that are forwarded without a connection: data, ICMP errors and the ends of
 connections go to the server that the hash chooses."""
 import genl

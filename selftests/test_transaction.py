@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports uml
+# Also on: uml
+# CPUs: 2
 """Transactions: commands that are staged, and done together or not at all."""
 import errno
 import os
