@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 # Also on: uml
 """Connections listed, counted and ended by choice, and `lbctl trace`: what the tool

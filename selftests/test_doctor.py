@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """`lbctl doctor` and `lbctl setup-realserver`, which run lbdr-doctor. Independent
 faults are planted, several at a time; exactly their findings are expected. The fixes

@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 # Also on: bookworm backports
 """ICMP errors about packets of the servers: each reaches the server that sent
@@ -360,12 +360,14 @@ def test_not_forwarded():
                 need = quote.index(struct.pack("!HH", 80, conns[1].sport)) + 4
                 bad = []
                 for size in range(len(quote) + 1):
+                    if size % 4 and abs(size - need) > 2 and not net.EVERYTHING:
+                        continue
                     said = wire.wrong(unreachable(version, quote[:size]),
                                       conns[1].letter if size >= need else None)
                     if said:
                         bad.append("%d of %d: %s" % (size, need, said))
-                ok(not bad, name + "what is cut before the ports' end, at every "
-                   "byte; forwarded from there on; of " + what, "\n".join(bad))
+                ok(not bad, name + "what is cut before the ports' end; "
+                   "forwarded from there on; of " + what, "\n".join(bad))
             for size in range(8):
                 packet = unreachable(version, b"")
                 whole = packet[:HEAD[version] + size]

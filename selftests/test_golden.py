@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Sessions, word for word: golden/*.txt, and the one that README.md shows. A line
 `HOST# COMMAND` is typed on that host of the reference deployment; what the terminal

@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 # Also on: uml
 """Which service a packet is for while services are held: a held one has what no other

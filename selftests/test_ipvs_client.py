@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Programs of ip_vs drive lbdr by lbdr_ipvs.ko: the packaged ipvsadm, and messages as
 other programs form them. The same lines go to stock ip_vs and then to lbdr, in one

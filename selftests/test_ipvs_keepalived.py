@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """keepalived of the distribution, unchanged, drives lbdr by lbdr_ipvs.ko: health checks,
 weights, sorry servers, reload, and restart under transfers."""

@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Other programs of ip_vs, of the distribution and unchanged, by lbdr_ipvs.ko:
 ldirectord removes and quiesces a server, node_exporter reads counters."""

@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """The tool by the name ipvsadm, beside the packaged one and stock ip_vs: both are
 configured by the same lines and get the same frames, and what they list is the

@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Persistence: a client comes back to the server that it had. By frames made by
 hand, whose clients have what addresses the test likes."""

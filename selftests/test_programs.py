@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Real programs through the director: curl, socat, iperf3, dnsmasq, ping."""
 import hashlib

@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Files of commands: restore, apply and save."""
 import os
@@ -535,9 +535,9 @@ def test_traffic():
 
 @net.only("trixie")
 def test_scale():
-    """10,000 services of 20 servers each; how long it takes is told and no test."""
+    """Thousands of services of 20 servers each; how long it takes is told and no test."""
     afresh()
-    services, servers = 10000, 20
+    services, servers = 10000 if net.EVERYTHING else 2000, 20
     lines = []
     for n in range(services):
         vip = "10.%d.%d.%d:80" % (n >> 16, n >> 8 & 255, n & 255)

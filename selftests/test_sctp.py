@@ -1,6 +1,5 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports
 """SCTP: chunks made by hand through every state, chunks that are none, and at the
 end, where the kernel has SCTP, associations of real sockets."""
 import selectors

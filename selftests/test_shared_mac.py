@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 # Also on: uml
 """Clients whose frames have the MAC of a server (a router that is a server too,

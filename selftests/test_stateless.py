@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Flows that are forwarded without a connection: data, ICMP errors and the ends of
 connections go to the server that the hash chooses."""

@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """TCP as a director sees it, who hears the client alone: every segment in every
 state, by frames made by hand.

@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 # Also on: bookworm backports
 """What comes to the director's hook, and from where: headers with options,

@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """What lies below a tunnel: devices, L3 domains, aggregates, IPsec, MPLS, a dead
 gateway, and a client that is the director itself. Real HTTP to the server behind the

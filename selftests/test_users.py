@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 # Also on: bookworm backports uml
 """Network namespaces of users without privilege do not use up what the host's need:

@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Two VRFs of one director, red and blue, and its default domain, with the same
 addresses of clients, VIP, server and director in each of them. Each is a wire of its

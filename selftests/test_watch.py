@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Watching a director: the fields of JSON, metrics, monitor, and top in tmux."""
 import datetime

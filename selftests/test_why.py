@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Which server a client would get, and why: what is said of packets that there are
 not, against what becomes of those that follow."""

@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """How long the kernel lets nobody else run: sleeps, with the highest priority, and
 notes how much too late it was woken. Where the kernel may be preempted at any place
