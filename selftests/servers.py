@@ -111,13 +111,15 @@ def udp_socket(version):
 
 
 def exchange(sock, size):
-    """Send `size` random bytes and get them back; True when they are the same."""
+    """Send `size` random bytes and get them back; True when they are the same. The
+    socket's timeout is for each piece: sendall() has it for all that it sends."""
     data = os.urandom(size)
     box = []
 
     def send():
         try:
-            sock.sendall(data)
+            for at in range(0, size, 1 << 16):
+                sock.sendall(data[at:at + (1 << 16)])
         except OSError:
             box.append("send failed")
 

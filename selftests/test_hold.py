@@ -10,7 +10,7 @@ import tempfile
 import threading
 
 import net
-from net import drops_of, lbctl, ok, until
+from net import ACK, SYN, Tap, drops_of, lbctl, ok, raw, tcp, until
 from servers import Transfer, configure, exchange, server, service, which
 
 HELD = "server-held"
@@ -116,6 +116,49 @@ def test_clients():
         remove(version, "a", hold="--hold")
         ok(which(version) == "b", "IPv%d: of two servers the other one gets new "
            "connections" % version)
+        lbctl("clear")
+
+
+def test_persistent():
+    """A client whose template leads to a held server waits, though another server is
+    open. Not even a first packet reaches the held one."""
+    for version in (4, 6):
+        configure(version, [("a", 1), ("b", 1)])
+        lbctl("edit-service", *service(version), "-p", "300")
+        letter = which(version)
+        remove(version, letter, hold="--hold=500")
+        before, tap = drops_of(HELD), Tap("client")
+        tap.send(raw(version, tcp(1024, 80, SYN)))
+        tap.close()
+        ok(until(lambda b=before: drops_of(HELD) > b), "IPv%d: the SYN of a persistent "
+           "client of a held server is dropped" % version)
+        add(version, letter)
+        got = which(version)
+        ok(got == letter, "IPv%d: the client gets its server when it is added again" %
+           version, (letter, got))
+
+
+def test_held_service():
+    """Without a server, and without a connection of the client."""
+    for version in (4, 6):
+        configure(version, [])
+
+        def add_all(v=version):
+            lbctl("add-service", *service(v), "-s", "rr")
+            add(v, "a")
+
+        seen = connect_meanwhile(
+            version, lambda v=version: lbctl("del-service", *service(v), "--hold=500"),
+            add_all)
+        ok(seen == (True, ["a"]), "IPv%d: a client is not refused while a service "
+           "without servers is held" % version, seen)
+        lbctl("del-service", *service(version), "--hold=500")
+        before, strays, tap = drops_of(HELD), drops_of("no-conn"), Tap("client")
+        tap.send(raw(version, tcp(1024, 80, ACK)))
+        tap.close()
+        ok(until(lambda b=before: drops_of(HELD) > b) and drops_of("no-conn") == strays,
+           "IPv%d: a packet without a connection is dropped while its service is held" %
+           version, drops_of("no-conn") - strays)
         lbctl("clear")
 
 

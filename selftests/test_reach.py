@@ -20,6 +20,12 @@ def fail(address):
     neighbour(address, "nud", "failed")
 
 
+def is_valid(address):
+    """The MAC of a neighbour of the director is known."""
+    shown = ip("director", "neigh", "show", address, "dev", "eth0").stdout
+    return "lladdr" in shown and "FAILED" not in shown
+
+
 def is_unreachable(director, key, address):
     return director.servers(key)[address]["unreachable"]
 
@@ -92,6 +98,29 @@ def test_back():
            "dev", "eth0")
         director.clear()
     wire.close()
+    director.close()
+
+
+def test_probes():
+    """A server that failed after it was resolved is probed, without a packet to it, until
+    it answers: nothing else of the module resolves its neighbour again."""
+    director = open_director()
+    for version in (4, 6):
+        key, ghost = genl.key(VIPS[version][0]), GHOST[version]
+        prefix = "%s/%d" % (ghost, 32 if version == 4 else 128)
+        words = ("nodad",) if version == 6 else ()
+        ip("client", "addr", "add", prefix, "dev", "eth0", *words)
+        director.add(key, [ghost] + rips(version, 0), flags=genl.SKIP_UNREACHABLE)
+        ok(until(lambda g=ghost: is_valid(g)), "IPv%d: a server is resolved" % version)
+        ip("client", "addr", "del", prefix, "dev", "eth0")
+        fail(ghost)
+        ok(until(lambda k=key, g=ghost: is_unreachable(director, k, g)),
+           "IPv%d: it becomes unreachable" % version)
+        ip("client", "addr", "add", prefix, "dev", "eth0", *words)
+        ok(until(lambda k=key, g=ghost: not is_unreachable(director, k, g)),
+           "IPv%d: and reachable again, without a packet to it" % version)
+        ip("client", "addr", "del", prefix, "dev", "eth0")
+        director.clear()
     director.close()
 
 
