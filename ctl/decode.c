@@ -363,6 +363,7 @@ bool decode_conn(const struct nlmsghdr *nlh, struct conn *conn)
 		{ LBDR_A_CONN_STATE, true, offsetof(struct conn, state) },
 		{ LBDR_A_CONN_EXPIRES, true, offsetof(struct conn, expires_ms) },
 		{ LBDR_A_CONN_IDLE, true, offsetof(struct conn, idle_ms) },
+		{ LBDR_A_CONN_FLAGS, false, offsetof(struct conn, flags) },
 	};
 	const struct nlattr *attrs[LBDR_A_CONN_MAX + 1] = { NULL };
 	struct service_key *key = &conn->service;

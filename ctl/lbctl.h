@@ -133,6 +133,7 @@ json_t *timeouts_json(const struct timeouts *timeouts);
 struct nl_answer {
 	int error;		/* 0 or an errno */
 	bool torn;		/* the kernel says that a dump is inconsistent */
+	size_t refused;		/* requests that ended in an error */
 	char sentence[512];	/* the kernel's own, may be empty */
 };
 
@@ -365,6 +366,10 @@ int info_list(struct nl *nl, const struct request *req);
 int schedulers_run(struct nl *nl, const struct request *req);
 void schedulers_name(struct nl *nl, FILE *out);
 int info_headline(struct nl *nl, const struct request *req);
+
+/* saved.c */
+int saved_save(struct nl *nl, const struct request *req);
+int saved_restore(struct nl *nl, const struct request *req);
 
 /* tally.c */
 struct tally;

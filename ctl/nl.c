@@ -188,14 +188,20 @@ struct answers {
 static bool read_message(const struct nlmsghdr *nlh, struct answers *answers)
 {
 	struct nl_answer *answer = answers->answer;
+	struct nl_answer verdict;
 	__u32 at = nlh->nlmsg_seq - answers->first;
 
 	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
 		answer->torn = true;
 	if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE) {
-		/* The first error counts: others may be consequences. */
-		if (!answer->error)
-			decode_verdict(nlh, answer);
+		decode_verdict(nlh, &verdict);
+		/* The sentence of the first error is kept: others may be consequences. */
+		if (!answer->error) {
+			answer->error = verdict.error;
+			strcpy(answer->sentence, verdict.sentence);
+		}
+		if (verdict.error)
+			answer->refused++;
 		if (answer->error && answers->failed > at)
 			answers->failed = at;
 		return nlh->nlmsg_seq == answers->last;

@@ -116,6 +116,7 @@ struct conn {
 	__u8 state;
 	__u32 expires_ms;
 	__u32 idle_ms;
+	__u32 flags;		/* LBDR_CONN_FLAG_... */
 	char vrf[IFNAMSIZ];	/* of its L3 domain, empty: the default one */
 	bool has_of;
 	struct service_key of;		/* the service that it is of, if asked for */

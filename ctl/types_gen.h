@@ -107,6 +107,7 @@ conn_types[LBDR_A_CONN_MAX + 1] = {
 	[LBDR_A_CONN_COUNT] = MNL_TYPE_U32,
 	[LBDR_A_CONN_RESIZED] = MNL_TYPE_FLAG,
 	[LBDR_A_CONN_VRF] = MNL_TYPE_NUL_STRING,
+	[LBDR_A_CONN_FLAGS] = MNL_TYPE_U32,
 };
 
 static const enum mnl_attr_data_type

@@ -129,6 +129,27 @@ const struct verb verbs[VERBS] = {
 		"A filter or --all is required.",
 		.example = "del-conn -t 192.0.2.63:80 -r 192.0.2.62",
 	},
+	[VERB_SAVE_CONNS] = {
+		.name = "save-conns",
+		.needs = TAKES_WORD,
+		.words = "[FILE]",
+		.run = saved_save,
+		.summary = "write the connections to a file",
+		.details =
+		"One line each, for restore-conns. A file is replaced as a whole.",
+		.example = "save-conns /run/lbdr.conns",
+	},
+	[VERB_RESTORE_CONNS] = {
+		.name = "restore-conns",
+		.needs = TAKES_WORD,
+		.words = "[FILE]",
+		.run = saved_restore,
+		.summary = "add the connections of a file",
+		.details =
+		"Default: standard input. Their services and servers must exist. Connections\n"
+		"that exist are kept. Exit status 3: some connections were not restored.",
+		.example = "restore-conns /run/lbdr.conns",
+	},
 	[VERB_TRACE] = {
 		.name = "trace",
 		.needs = NEEDS_FLOW,

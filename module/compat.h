@@ -13,6 +13,13 @@
 #include <net/genetlink.h>
 #include <net/route.h>
 
+/* 6.12 moved the functions for unaligned numbers. */
+#if KERNEL_VERSION(6, 12, 0) <= LINUX_VERSION_CODE
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
 /* 6.5 moved the GSO functions from skbuff.h to a header of their own. */
 #if KERNEL_VERSION(6, 5, 0) <= LINUX_VERSION_CODE
 #include <net/gso.h>

@@ -591,6 +591,34 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 	return conn;
 }
 
+/*
+ * Counts a connection and inserts it. Returns it; or the connection that has the key
+ * already, which may be dead; or NULL if the table could not grow (EBUSY, ENOMEM, E2BIG).
+ * The connection is freed if it is not returned.
+ */
+static struct lbdr_conn *lbdr_conn_link(struct lbdr_net *ln, struct lbdr_conn *conn,
+					u32 state)
+{
+	struct lbdr_server *server = conn->server;
+	struct lbdr_conn *old;
+
+	/* Count before the connection is visible, or the count might become negative. */
+	lbdr_conn_count(server, state, 1);
+	lbdr_share_add(ln, server->service);
+	old = lbdr_conn_insert(ln, conn);
+	if (likely(!old)) {
+		trace_lbdr_conn_new(conn, state);
+		lbdr_conn_event(conn, LBDR_CONN_STATE_NONE, state);
+		if (unlikely(READ_ONCE(server->upper)))
+			lbdr_server_update_overload(server);
+		return conn;
+	}
+	lbdr_conn_count(server, state, -1);
+	lbdr_share_sub(ln, server->service);
+	lbdr_conn_free(conn);
+	return IS_ERR(old) ? NULL : old;
+}
+
 /**
  * lbdr_conn_add() - Add a connection
  * @ln: the namespace
@@ -610,36 +638,20 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 				struct lbdr_server *server,
 				enum lbdr_drop *why)
 {
-	struct lbdr_conn *conn, *old;
+	struct lbdr_conn *conn, *linked;
 
 	conn = lbdr_conn_alloc(ln, flow, server, why);
 	if (!conn)
 		return NULL;
-
-	/* Count before the connection is visible, or the count might become negative. */
-	lbdr_conn_count(server, conn->state, 1);
-	lbdr_share_add(ln, server->service);
-	old = lbdr_conn_insert(ln, conn);
-	if (likely(!old)) {
-		trace_lbdr_conn_new(conn, conn->state);
-		lbdr_conn_event(conn, LBDR_CONN_STATE_NONE,
-				lbdr_state_next[flow->event][LBDR_CONN_STATE_NONE]);
+	linked = lbdr_conn_link(ln, conn, conn->state);
+	if (likely(linked == conn)) {
 		if (likely(flow->event != LBDR_EVENT_TEMPLATE))
 			lbdr_stats_add(server->stats, 1, 0, 0);
-		if (unlikely(READ_ONCE(server->upper)))
-			lbdr_server_update_overload(server);
 		return conn;
 	}
-
-	lbdr_conn_count(server, conn->state, -1);
-	lbdr_share_sub(ln, server->service);
-	lbdr_conn_free(conn);
-	if (!IS_ERR(old) && READ_ONCE(old->state) != LBDR_CONN_STATE_DEAD)
-		return old;
-	/*
-	 * The insertion failed since the table could not grow (EBUSY, ENOMEM,
-	 * E2BIG), or another CPU is removing the old connection.
-	 */
+	if (linked && READ_ONCE(linked->state) != LBDR_CONN_STATE_DEAD)
+		return linked;
+	/* No room, or another CPU is removing the old connection. */
 	*why = LBDR_DROP_CONN_MEMORY;
 	return NULL;
 }

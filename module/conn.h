@@ -75,6 +75,18 @@ struct lbdr_conn_miss {
 	struct lbdr_service	*service;
 };
 
+/**
+ * struct lbdr_conn_saved - what a connection is restored with, besides its key
+ * @state: enum lbdr_conn_state, or an internal state of flow.h; fits the key's protocol
+ * @left: jiffies until it expires. More than the timeout of the state counts as that
+ * @renewals: &lbdr_conn.renewals
+ */
+struct lbdr_conn_saved {
+	u32	state;
+	u32	left;
+	u8	renewals;
+};
+
 int lbdr_conn_init(void);
 void lbdr_conn_exit(void);
 int lbdr_conn_table_init(struct lbdr_net *ln);
@@ -87,6 +99,9 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 				const struct lbdr_flow *flow,
 				struct lbdr_server *server,
 				enum lbdr_drop *why);
+int lbdr_conn_restore(struct lbdr_net *ln, const struct lbdr_flow *flow,
+		      struct lbdr_server *server,
+		      const struct lbdr_conn_saved *saved);
 void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to);
 void lbdr_conn_renew(struct lbdr_conn *conn);
 bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn);

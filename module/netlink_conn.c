@@ -9,6 +9,7 @@
 #include <net/ipv6.h>
 
 #include "conn.h"
+#include "flood.h"
 #include "flow.h"
 #include "lbdr.h"
 #include "netlink.h"
@@ -259,6 +260,18 @@ static int lbdr_nl_put_virtual(struct sk_buff *msg, enum lbdr_family family,
 	       nla_put_be16(msg, LBDR_A_CONN_VIRTUAL_PORT, tuple->vport);
 }
 
+static int lbdr_nl_put_conn_flags(struct sk_buff *msg, const struct lbdr_conn *conn,
+				  u32 state)
+{
+	u32 flags = 0;
+
+	if (state != lbdr_state_shown(state))
+		flags |= LBDR_CONN_FLAG_HALF_OPEN;
+	if (READ_ONCE(conn->renewals) >= LBDR_FLOOD_RENEWALS)
+		flags |= LBDR_CONN_FLAG_RENEWED;
+	return flags ? nla_put_u32(msg, LBDR_A_CONN_FLAGS, flags) : 0;
+}
+
 /*
  * The service of a dead server is not reported: it may be removed.
  */
@@ -275,6 +288,7 @@ static int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
 {
 	const struct lbdr_nl_tuple tuple = lbdr_nl_tuple(conn);
 	const struct lbdr_server *server = conn->server;
+	u32 state = READ_ONCE(conn->state);
 	void *hdr;
 
 	hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
@@ -292,8 +306,8 @@ static int lbdr_nl_fill_conn(struct sk_buff *msg, struct netlink_callback *cb,
 	    lbdr_nl_put_addr(msg, LBDR_A_CONN_SERVER_ADDRESS, server->family,
 			     &server->addr) ||
 	    nla_put_be16(msg, LBDR_A_CONN_SERVER_PORT, tuple.vport) ||
-	    nla_put_u8(msg, LBDR_A_CONN_STATE,
-		       lbdr_state_shown(READ_ONCE(conn->state))) ||
+	    nla_put_u8(msg, LBDR_A_CONN_STATE, lbdr_state_shown(state)) ||
+	    lbdr_nl_put_conn_flags(msg, conn, state) ||
 	    nla_put_u32(msg, LBDR_A_CONN_EXPIRES, jiffies_to_msecs(left)) ||
 	    lbdr_nl_put_vrf(msg, LBDR_A_CONN_VRF, server->ln, tuple.domain) ||
 	    nla_put_u32(msg, LBDR_A_CONN_IDLE,

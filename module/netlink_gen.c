@@ -344,6 +344,22 @@ static const struct nla_policy lbdr_trace_nl_policy[LBDR_A_TRACE_VRF + 1] = {
 	[LBDR_A_TRACE_VRF] = { .type = NLA_NUL_STRING, .len = 15, },
 };
 
+/* LBDR_CMD_CONN_ADD - do */
+static const struct nla_policy lbdr_conn_add_nl_policy[LBDR_A_CONN_FLAGS + 1] = {
+	[LBDR_A_CONN_FAMILY] = NLA_POLICY_RANGE(NLA_U8, 2, 10),
+	[LBDR_A_CONN_PROTOCOL] = NLA_POLICY_RANGE(NLA_U8, 6, 132),
+	[LBDR_A_CONN_CLIENT_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
+	[LBDR_A_CONN_CLIENT_PORT] = { .type = NLA_BE16, },
+	[LBDR_A_CONN_VIRTUAL_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
+	[LBDR_A_CONN_VIRTUAL_PORT] = { .type = NLA_BE16, },
+	[LBDR_A_CONN_SERVER_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
+	[LBDR_A_CONN_STATE] = NLA_POLICY_RANGE(NLA_U8, 1, 11),
+	[LBDR_A_CONN_EXPIRES] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LBDR_A_CONN_SERVICE] = NLA_POLICY_NESTED(lbdr_service_key_nl_policy),
+	[LBDR_A_CONN_VRF] = { .type = NLA_NUL_STRING, .len = 15, },
+	[LBDR_A_CONN_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x3),
+};
+
 /* Ops table for lbdr */
 /* Commands without attributes */
 static const struct nla_policy lbdr_nl_no_attrs_policy[] = {
@@ -489,6 +505,13 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.doit		= lbdr_nl_trace_doit,
 		.policy		= lbdr_trace_nl_policy,
 		.maxattr	= LBDR_A_TRACE_VRF,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= LBDR_CMD_CONN_ADD,
+		.doit		= lbdr_nl_conn_add_doit,
+		.policy		= lbdr_conn_add_nl_policy,
+		.maxattr	= LBDR_A_CONN_FLAGS,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };

@@ -41,6 +41,7 @@ int lbdr_nl_batch_commit_doit(struct sk_buff *skb, struct genl_info *info);
 int lbdr_nl_batch_abort_doit(struct sk_buff *skb, struct genl_info *info);
 int lbdr_nl_conn_count_doit(struct sk_buff *skb, struct genl_info *info);
 int lbdr_nl_trace_doit(struct sk_buff *skb, struct genl_info *info);
+int lbdr_nl_conn_add_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	LBDR_NLGRP_CONFIG,

@@ -9,6 +9,7 @@
 
 #include "parse.c"
 #include "conn.c"
+#include "conn_restore.c"
 #include "nexthop.c"
 #include "nexthop_tunnel.c"
 #include "encap.c"

@@ -68,6 +68,21 @@ static void lbdr_persist_flow(const struct lbdr_service *service,
 	}
 }
 
+/**
+ * lbdr_persist_key() - Make the key of a client's template
+ * @service: the service
+ * @flow: family, client and L3 domain of one of the client's connections
+ * @template: filled in
+ *
+ * Context: any.
+ */
+void lbdr_persist_key(const struct lbdr_service *service,
+		      const struct lbdr_flow *flow, struct lbdr_flow *template)
+{
+	lbdr_persist_flow(service, flow, template);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_persist_key);
+
 /*
  * A quiesced server (weight 0) keeps its persistent clients unless the service has
  * expire-quiescent set. A server that drains or is skipped does not keep them.

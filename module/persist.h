@@ -12,6 +12,8 @@
 struct lbdr_server;
 struct lbdr_service;
 
+void lbdr_persist_key(const struct lbdr_service *service,
+		      const struct lbdr_flow *flow, struct lbdr_flow *template);
 struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 				      const struct lbdr_service *service,
 				      const struct lbdr_flow *flow);

@@ -269,6 +269,10 @@ BOUNDS = [
     (genl.CONN_DEL, genl.CONN_STATE, None, {"min": 1, "max": 11}),
     (genl.CONN_DEL, genl.CONN_CLIENT_PREFIX, None, {"max": 128}),
     (CONN_GET, genl.CONN_SERVICE, PROTOCOL, {"min": 6, "max": 132}),
+    (genl.CONN_ADD, genl.CONN_STATE, None, {"min": 1, "max": 11}),
+    (genl.CONN_ADD, genl.CONN_EXPIRES, None, {"min": 1}),
+    (genl.CONN_ADD, genl.CONN_FLAGS, None, {"mask": 3}),
+    (genl.CONN_ADD, genl.CONN_SERVICE, PROTOCOL, {"min": 6, "max": 132}),
     (genl.TRACE, genl.TRACE_MAC, None, {"min_len": 6, "max_len": 6}),
     (genl.BATCH_COMMIT, genl.BATCH_ID, None, {"min": 1}),
 ]

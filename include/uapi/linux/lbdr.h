@@ -184,6 +184,18 @@ enum lbdr_conn_state {
 };
 
 /**
+ * enum lbdr_conn_flag - Properties of a connection besides its state.
+ * @LBDR_CONN_FLAG_HALF_OPEN: Only one packet of the client was seen. Of the
+ *   states udp and template, which do not tell.
+ * @LBDR_CONN_FLAG_RENEWED: Packets have renewed the time stamp at least eight
+ *   times. Such a connection is evicted last.
+ */
+enum lbdr_conn_flag {
+	LBDR_CONN_FLAG_HALF_OPEN = 1,
+	LBDR_CONN_FLAG_RENEWED = 2,
+};
+
+/**
  * enum lbdr_trace_verdict - What the director would do with a packet.
  * @LBDR_TRACE_VERDICT_PASS: Pass the packet to the director's own stack.
  * @LBDR_TRACE_VERDICT_DROP: Drop the packet.
@@ -335,6 +347,7 @@ enum {
 	LBDR_A_CONN_COUNT,
 	LBDR_A_CONN_RESIZED,
 	LBDR_A_CONN_VRF,
+	LBDR_A_CONN_FLAGS,
 
 	__LBDR_A_CONN_MAX,
 	LBDR_A_CONN_MAX = (__LBDR_A_CONN_MAX - 1)
@@ -448,6 +461,7 @@ enum {
 	LBDR_CMD_BATCH_ABORT,
 	LBDR_CMD_CONN_COUNT,
 	LBDR_CMD_TRACE,
+	LBDR_CMD_CONN_ADD,
 
 	__LBDR_CMD_MAX,
 	LBDR_CMD_MAX = (__LBDR_CMD_MAX - 1)
