@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Transactions, first part: staging.
+ * Transactions, first part: staging of services; that of servers is in config_server.c.
  *
  * Every change of the configuration is a transaction. A front end begins one,
  * stages changes, and commits or ends it; a single command is a transaction of
@@ -28,14 +28,12 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/hash.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 
 #include "config.h"
 #include "hold.h"
 #include "notify.h"
-#include "range.h"
 
 static unsigned int batch_max = 1 << 20;
 module_param(batch_max, uint, 0644);
@@ -48,8 +46,13 @@ static const struct rhashtable_params lbdr_config_params = {
 	.key_len		= sizeof(struct lbdr_service_key),
 };
 
-/* Live objects do not change while this holds. */
-static void lbdr_config_assert_stable(const struct lbdr_config *config)
+/**
+ * lbdr_config_assert_stable() - Assert that live objects do not change during staging
+ * @config: the transaction
+ *
+ * Context: process.
+ */
+void lbdr_config_assert_stable(const struct lbdr_config *config)
 {
 	if (config->single)
 		lockdep_assert_held(&config->ln->config);
@@ -57,8 +60,15 @@ static void lbdr_config_assert_stable(const struct lbdr_config *config)
 		lockdep_assert_held(&config->ln->lock);
 }
 
-/* Memory for a staged object, within the limit of the namespace. */
-static void *lbdr_config_alloc(struct lbdr_config *config, size_t size)
+/**
+ * lbdr_config_alloc() - Allocate a staged object within the limit of the namespace
+ * @config: the transaction
+ * @size: size of the object
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
+ * Return: the object, zeroed, or ERR_PTR of -EDQUOT or -ENOMEM.
+ */
+void *lbdr_config_alloc(struct lbdr_config *config, size_t size)
 {
 	struct lbdr_net *ln = config->ln;
 	u32 max = READ_ONCE(batch_max);
@@ -107,6 +117,7 @@ int lbdr_config_begin(struct lbdr_config *config, struct lbdr_net *ln,
 	config->single = single;
 	config->origin = origin;
 	config->generation = ln->list_generation;
+	config->n_changes = ln->n_changes;
 	INIT_LIST_HEAD(&config->services);
 	INIT_LIST_HEAD(&config->dropped);
 	return rhashtable_init(&config->table, &lbdr_config_params);
@@ -178,14 +189,14 @@ void lbdr_config_undo(struct lbdr_config *config)
 
 	if (server) {
 		list_del(&server->list);
+		hlist_del_init(&server->tunnel);
 		lbdr_config_free(config, server);
 	}
 	if (service) {
 		rhashtable_remove_fast(&config->table, &service->node,
 				       lbdr_config_params);
 		list_del(&service->list);
-		if (service->key.last_port)
-			hlist_del(&service->range);
+		hlist_del(&service->vip);
 		lbdr_domain_put(config->ln, service->key.domain);
 		lbdr_config_free(config, service);
 	}
@@ -259,20 +270,19 @@ void lbdr_config_end_single(struct lbdr_config *config)
 }
 EXPORT_SYMBOL_LBDR(lbdr_config_end_single);
 
-static struct lbdr_staged_service *
+/**
+ * lbdr_config_find() - Look up what a transaction has staged of a service
+ * @config: the transaction
+ * @key: of the service
+ *
+ * Context: process, lbdr_net.lock held (lbdr_net.config for a single command and at
+ * commit).
+ * Return: the staged service, present or not, or NULL.
+ */
+struct lbdr_staged_service *
 lbdr_config_find(struct lbdr_config *config, const struct lbdr_service_key *key)
 {
 	return rhashtable_lookup_fast(&config->table, key, lbdr_config_params);
-}
-
-static struct hlist_head *
-lbdr_config_ranges(struct lbdr_config *config,
-		   const struct lbdr_service_key *key)
-{
-	u32 bits = key->addr.all[0] ^ key->addr.all[1] ^ key->addr.all[2] ^
-		   key->addr.all[3];
-
-	return &config->ranges[hash_32(bits, ilog2(LBDR_CONFIG_RANGES))];
 }
 
 /* A staged service in the state of the live one, @live, which may be NULL. */
@@ -308,8 +318,7 @@ lbdr_config_stage(struct lbdr_config *config, const struct lbdr_service_key *key
 	lbdr_domain_hold(config->ln, key->domain);
 	config->fresh_service = staged;
 	list_add_tail(&staged->list, &config->services);
-	if (key->last_port)
-		hlist_add_head(&staged->range, lbdr_config_ranges(config, key));
+	lbdr_config_add_vip(config, staged);
 	return staged;
 }
 
@@ -361,17 +370,6 @@ lbdr_config_service(struct lbdr_config *config,
 }
 EXPORT_SYMBOL_LBDR(lbdr_config_service);
 
-/* Whether the transaction @config keeps a live service, and the service is not held. */
-static bool lbdr_config_keeps(const struct lbdr_service *service, void *config)
-{
-	const struct lbdr_staged_service *staged =
-		lbdr_config_find(config, &service->key);
-
-	if (staged)
-		return staged->present && !staged->hold;
-	return !((const struct lbdr_config *)config)->flush && !service->held;
-}
-
 /**
  * lbdr_config_flushes() - Check whether a transaction removes a service it has not staged
  * @config: the transaction
@@ -386,29 +384,6 @@ bool lbdr_config_flushes(struct lbdr_config *config,
 }
 
 /**
- * lbdr_config_overlaps() - Check whether a range of ports overlaps another one
- * @config: the transaction
- * @key: of a service that @config is to add
- *
- * Context: process, lbdr_net.lock held (lbdr_net.config for a single command
- * and at commit).
- */
-bool lbdr_config_overlaps(struct lbdr_config *config,
-			  const struct lbdr_service_key *key)
-{
-	const struct lbdr_staged_service *staged;
-
-	if (!key->last_port)
-		return false;
-	hlist_for_each_entry(staged, lbdr_config_ranges(config, key), range)
-		if (staged->present && !staged->hold &&
-		    !lbdr_service_key_equal(&staged->key, key) &&
-		    lbdr_service_overlap(&staged->key, key))
-			return true;
-	return lbdr_range_overlapping(config->ln, key, lbdr_config_keeps, config);
-}
-
-/**
  * lbdr_config_service_add() - Stage a new service
  * @config: the transaction
  * @key: of the service; unused bytes are 0
@@ -420,7 +395,7 @@ bool lbdr_config_overlaps(struct lbdr_config *config,
  *
  * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
  * Return: 0, -EEXIST, -ENOTUNIQ if another service has some of its range of
- * ports, -EDQUOT or -ENOMEM.
+ * ports, -EADDRINUSE if a tunnel leads to its address, -EDQUOT or -ENOMEM.
  */
 int lbdr_config_service_add(struct lbdr_config *config,
 			    const struct lbdr_service_key *key,
@@ -437,6 +412,9 @@ int lbdr_config_service_add(struct lbdr_config *config,
 		return -EEXIST;
 	if (lbdr_config_overlaps(config, key))
 		return -ENOTUNIQ;
+	if (!lbdr_service_key_marked(key) &&
+	    lbdr_config_has_tunnel(config, key->family, &key->addr))
+		return -EADDRINUSE;
 	if (!staged)
 		staged = lbdr_config_stage(config, key, live);
 	if (IS_ERR(staged))
@@ -463,8 +441,12 @@ EXPORT_SYMBOL_LBDR(lbdr_config_service_add);
 void lbdr_config_service_del(struct lbdr_config *config,
 			     struct lbdr_staged_service *staged)
 {
+	struct lbdr_staged_server *server;
+
 	lbdr_config_assert_stable(config);
 
+	list_for_each_entry(server, &staged->servers, list)
+		hlist_del_init(&server->tunnel);
 	/* Freed with the transaction: there may be many. */
 	list_splice_tail_init(&staged->servers, &config->dropped);
 	staged->n_servers = 0;
@@ -520,230 +502,6 @@ void lbdr_config_flush(struct lbdr_config *config)
 	config->flush = true;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_flush);
-
-static struct lbdr_staged_server *
-lbdr_staged_find(const struct lbdr_staged_service *staged,
-		 enum lbdr_family family, const union nf_inet_addr *addr)
-{
-	struct lbdr_staged_server *server;
-
-	list_for_each_entry(server, &staged->servers, list)
-		if (server->family == family &&
-		    nf_inet_addr_cmp(&server->addr, addr))
-			return server;
-	return NULL;
-}
-
-/*
- * The live server of @addr in *@live, NULL if there is none or if the staged
- * service does not keep live servers. -EAGAIN if the live service has changed.
- */
-static int lbdr_config_live_server(struct lbdr_config *config,
-				   const struct lbdr_staged_service *staged,
-				   enum lbdr_family family,
-				   const union nf_inet_addr *addr,
-				   struct lbdr_server **live)
-{
-	const struct lbdr_service *service;
-
-	*live = NULL;
-	if (staged->whole)
-		return 0;
-	service = lbdr_service_find(config->ln, &staged->key);
-	if (!service || service->generation != staged->generation)
-		return -EAGAIN;
-	*live = lbdr_server_find(service, family, addr);
-	return 0;
-}
-
-static struct lbdr_staged_server *
-lbdr_config_stage_server(struct lbdr_config *config,
-			 struct lbdr_staged_service *staged,
-			 enum lbdr_family family,
-			 const union nf_inet_addr *addr)
-{
-	struct lbdr_staged_server *server;
-
-	server = lbdr_config_alloc(config, sizeof(*server));
-	if (IS_ERR(server))
-		return server;
-	server->addr = *addr;
-	server->family = family;
-	server->present = true;
-	config->fresh_server = server;
-	list_add_tail(&server->list, &staged->servers);
-	return server;
-}
-
-/**
- * lbdr_config_server() - Get the staged state of a server, to change it
- * @config: the transaction
- * @staged: its service, present
- * @family: family of the server's address
- * @addr: the server's address
- *
- * The caller may change &lbdr_staged_server.settings. Those of a held server have
- * &lbdr_server_settings.hold set.
- *
- * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
- * Return: the staged server, or ERR_PTR of -ENOENT, -EAGAIN if the live service
- * has changed, -EDQUOT or -ENOMEM.
- */
-struct lbdr_staged_server *
-lbdr_config_server(struct lbdr_config *config,
-		   struct lbdr_staged_service *staged, enum lbdr_family family,
-		   const union nf_inet_addr *addr)
-{
-	struct lbdr_staged_server *server;
-	struct lbdr_server *live;
-	int err;
-
-	lbdr_config_assert_stable(config);
-
-	server = lbdr_staged_find(staged, family, addr);
-	if (server)
-		return server->present ? server : ERR_PTR(-ENOENT);
-	err = lbdr_config_live_server(config, staged, family, addr, &live);
-	if (err)
-		return ERR_PTR(err);
-	if (!live)
-		return ERR_PTR(-ENOENT);
-	server = lbdr_config_stage_server(config, staged, family, addr);
-	if (IS_ERR(server))
-		return server;
-	server->live = true;
-	lbdr_server_settings(live, &server->settings);
-	if (staged->hold_rest) {
-		server->settings.drain = false;
-		server->settings.hold = staged->hold_rest;
-	}
-	return server;
-}
-EXPORT_SYMBOL_LBDR(lbdr_config_server);
-
-/**
- * lbdr_config_server_add() - Stage a new server
- * @config: the transaction
- * @staged: its service, present
- * @family: family of the server's address: the service's, or any if @settings has a tunnel
- * @addr: the server's address
- * @settings: its settings
- *
- * Adding a draining or held server again cancels the drain or the hold and applies
- * @settings.
- *
- * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
- * Return: 0, -EEXIST, -ENOSPC if the service has LBDR_SERVER_MAX servers, held ones
- * included, -EAGAIN if the live service has changed, -EDQUOT or -ENOMEM.
- */
-int lbdr_config_server_add(struct lbdr_config *config,
-			   struct lbdr_staged_service *staged,
-			   enum lbdr_family family,
-			   const union nf_inet_addr *addr,
-			   const struct lbdr_server_settings *settings)
-{
-	struct lbdr_staged_server *server;
-
-	server = lbdr_config_server(config, staged, family, addr);
-	if (!IS_ERR(server)) {
-		if (!server->settings.drain && !server->settings.hold)
-			return -EEXIST;
-		if (server->settings.hold) {
-			/* It was not listed, so it is a new one to those who list. */
-			server->to_tail = true;
-			list_move_tail(&server->list, &staged->servers);
-		}
-		server->settings = *settings;
-		return 0;
-	}
-	if (PTR_ERR(server) != -ENOENT)
-		return PTR_ERR(server);
-	if (staged->n_servers >= LBDR_SERVER_MAX)
-		return -ENOSPC;
-
-	server = lbdr_staged_find(staged, family, addr);
-	if (server) {
-		server->present = true;
-		server->to_tail = true;
-		list_move_tail(&server->list, &staged->servers);
-	} else {
-		server = lbdr_config_stage_server(config, staged, family, addr);
-		if (IS_ERR(server))
-			return PTR_ERR(server);
-	}
-	server->settings = *settings;
-	staged->n_servers++;
-	return 0;
-}
-EXPORT_SYMBOL_LBDR(lbdr_config_server_add);
-
-/**
- * lbdr_config_server_del() - Stage the removal of a server
- * @config: the transaction
- * @staged: its service
- * @server: what lbdr_config_server() has returned
- *
- * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
- */
-void lbdr_config_server_del(struct lbdr_config *config,
-			    struct lbdr_staged_service *staged,
-			    struct lbdr_staged_server *server)
-{
-	lbdr_config_assert_stable(config);
-
-	staged->n_servers--;
-	if (server->live) {
-		server->present = false;
-		return;
-	}
-	list_move(&server->list, &config->dropped);
-}
-EXPORT_SYMBOL_LBDR(lbdr_config_server_del);
-
-/**
- * lbdr_config_server_drain() - Stage the drain and removal of a server
- * @config: the transaction
- * @staged: its service
- * @server: what lbdr_config_server() has returned; a new server has no
- *	connections and is removed at once
- *
- * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
- */
-void lbdr_config_server_drain(struct lbdr_config *config,
-			      struct lbdr_staged_service *staged,
-			      struct lbdr_staged_server *server)
-{
-	/* If the service is replaced, commit knows whether the server is new. */
-	if (server->live || staged->whole)
-		server->settings.drain = true;
-	else
-		lbdr_config_server_del(config, staged, server);
-}
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server_drain);
-
-/**
- * lbdr_config_server_hold() - Stage the removal of a server with a hold time
- * @config: the transaction
- * @staged: its service
- * @server: what lbdr_config_server() has returned; a new server has no
- *	connections and is removed at once
- * @seconds: the hold time
- *
- * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
- */
-void lbdr_config_server_hold(struct lbdr_config *config,
-			     struct lbdr_staged_service *staged,
-			     struct lbdr_staged_server *server, u32 seconds)
-{
-	/* As for the drain. */
-	if (server->live || staged->whole) {
-		server->settings.drain = false;
-		server->settings.hold = seconds;
-	} else {
-		lbdr_config_server_del(config, staged, server);
-	}
-}
-EXPORT_SYMBOL_LBDR(lbdr_config_server_hold);
 
 static void lbdr_config_zero_one(struct lbdr_net *ln,
 				 struct lbdr_service *service, bool fold)

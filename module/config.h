@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Transactions: the only way to change the configuration. config.c stages
- * changes, config_commit.c checks and prepares them, config_publish.c applies them.
+ * Transactions: the only way to change the configuration. config.c and config_server.c
+ * stage changes, config_conflict.c finds conflicts between them, config_commit.c checks and
+ * prepares them, config_publish.c applies them.
  */
 #ifndef _LBDR_CONFIG_H
 #define _LBDR_CONFIG_H
@@ -19,15 +20,19 @@
 /**
  * struct lbdr_staged_server - a staged change of one server
  * @list: in &lbdr_staged_service.servers, in the order of adding
+ * @tunnel: in &lbdr_config.tunnels once @settings has had a tunnel, else unhashed
+ * @service: its service
  * @addr: the server's address
  * @family: family of @addr
  * @present: the server is to exist
  * @live: the server existed when this was staged
  * @to_tail: it is to become the last in the order of adding
- * @settings: settings that it is to have
+ * @settings: settings that it is to have; changed by lbdr_config_server_set()
  */
 struct lbdr_staged_server {
 	struct list_head		list;
+	struct hlist_node		tunnel;
+	struct lbdr_staged_service	*service;
 	union nf_inet_addr		addr;
 	enum lbdr_family		family;
 	bool				present;
@@ -74,7 +79,7 @@ enum lbdr_staged_basis {
  * struct lbdr_staged_service - a staged change of one service and its servers
  * @node: in &lbdr_config.table, by @key
  * @list: in &lbdr_config.services; services that are added come in their order
- * @range: in &lbdr_config.ranges if @key is a range of ports
+ * @vip: in &lbdr_config.vips
  * @key: immutable; a reference to the L3 domain is held
  * @basis: what staging relied on; commit fails if it no longer holds
  * @generation: of the live service when @basis was found
@@ -105,7 +110,7 @@ enum lbdr_staged_basis {
 struct lbdr_staged_service {
 	struct rhash_head		node;
 	struct list_head		list;
-	struct hlist_node		range;
+	struct hlist_node		vip;
 	struct lbdr_service_key		key;
 	enum lbdr_staged_basis		basis;
 	u64				generation;
@@ -129,7 +134,8 @@ struct lbdr_staged_service {
 	u32				n_entries;
 };
 
-#define LBDR_CONFIG_RANGES	64
+/* Chains of each hash table of addresses */
+#define LBDR_CONFIG_CHAINS	128
 
 /**
  * struct lbdr_config - a transaction
@@ -142,10 +148,12 @@ struct lbdr_staged_service {
  * @fresh_server: server that the present command has staged, or NULL
  * @dropped: staged servers that are not needed any more
  * @generation: lbdr_net.list_generation at the beginning
+ * @n_changes: lbdr_net.n_changes at the beginning
  * @flush: a flush was staged: services that are not staged are to go
  * @table: staged services by key
  * @services: staged services, in the order of their adding
- * @ranges: staged ranges of ports, by a hash of their address
+ * @vips: staged services, by a hash of their address
+ * @tunnels: staged servers that have or had a tunnel, by a hash of their address
  * @timeout: seconds by state; 0 for those that are not to be set
  * @has_entry: @entry and @devices are to be set
  * @entry: enum lbdr_entry
@@ -165,10 +173,12 @@ struct lbdr_config {
 	struct lbdr_staged_server *fresh_server;
 	struct list_head	dropped;
 	u64			generation;
+	u64			n_changes;
 	bool			flush;
 	struct rhashtable	table;
 	struct list_head	services;
-	struct hlist_head	ranges[LBDR_CONFIG_RANGES];
+	struct hlist_head	vips[LBDR_CONFIG_CHAINS];
+	struct hlist_head	tunnels[LBDR_CONFIG_CHAINS];
 	u32			timeout[LBDR_CONN_STATES];
 	bool			has_entry;
 	u8			entry;
@@ -187,6 +197,8 @@ void lbdr_config_uncharge(struct lbdr_config *config);
 void lbdr_config_keep(struct lbdr_config *config);
 void lbdr_config_undo(struct lbdr_config *config);
 struct lbdr_staged_service *
+lbdr_config_find(struct lbdr_config *config, const struct lbdr_service_key *key);
+struct lbdr_staged_service *
 lbdr_config_service(struct lbdr_config *config,
 		    const struct lbdr_service_key *key);
 struct lbdr_staged_service *
@@ -194,8 +206,6 @@ lbdr_config_service_any(struct lbdr_config *config,
 			const struct lbdr_service_key *key);
 bool lbdr_config_flushes(struct lbdr_config *config,
 			 const struct lbdr_service *service);
-bool lbdr_config_overlaps(struct lbdr_config *config,
-			  const struct lbdr_service_key *key);
 int lbdr_config_service_add(struct lbdr_config *config,
 			    const struct lbdr_service_key *key,
 			    const struct lbdr_sched *sched,
@@ -205,6 +215,15 @@ void lbdr_config_service_del(struct lbdr_config *config,
 void lbdr_config_service_hold(struct lbdr_config *config,
 			      struct lbdr_staged_service *staged, u32 seconds);
 void lbdr_config_flush(struct lbdr_config *config);
+void lbdr_config_zero(struct lbdr_net *ln, struct lbdr_service *service,
+		      struct lbdr_origin *origin);
+void lbdr_config_assert_stable(const struct lbdr_config *config);
+void *lbdr_config_alloc(struct lbdr_config *config, size_t size);
+
+/* config_server.c */
+struct lbdr_staged_server *
+lbdr_staged_find(const struct lbdr_staged_service *staged,
+		 enum lbdr_family family, const union nf_inet_addr *addr);
 struct lbdr_staged_server *
 lbdr_config_server(struct lbdr_config *config,
 		   struct lbdr_staged_service *staged, enum lbdr_family family,
@@ -213,6 +232,9 @@ int lbdr_config_server_add(struct lbdr_config *config,
 			   struct lbdr_staged_service *staged,
 			   enum lbdr_family family,
 			   const union nf_inet_addr *addr,
+			   const struct lbdr_server_settings *settings);
+int lbdr_config_server_set(struct lbdr_config *config,
+			   struct lbdr_staged_server *server,
 			   const struct lbdr_server_settings *settings);
 void lbdr_config_server_del(struct lbdr_config *config,
 			    struct lbdr_staged_service *staged,
@@ -223,8 +245,20 @@ void lbdr_config_server_drain(struct lbdr_config *config,
 void lbdr_config_server_hold(struct lbdr_config *config,
 			     struct lbdr_staged_service *staged,
 			     struct lbdr_staged_server *server, u32 seconds);
-void lbdr_config_zero(struct lbdr_net *ln, struct lbdr_service *service,
-		      struct lbdr_origin *origin);
+
+/* config_conflict.c */
+void lbdr_config_add_vip(struct lbdr_config *config,
+			 struct lbdr_staged_service *staged);
+void lbdr_config_add_tunnel(struct lbdr_config *config,
+			    struct lbdr_staged_server *server);
+bool lbdr_config_overlaps(struct lbdr_config *config,
+			  const struct lbdr_service_key *key);
+bool lbdr_config_has_vip(struct lbdr_config *config, enum lbdr_family family,
+			 const union nf_inet_addr *addr);
+bool lbdr_config_has_tunnel(struct lbdr_config *config, enum lbdr_family family,
+			    const union nf_inet_addr *addr);
+bool lbdr_config_conflicts(struct lbdr_config *config,
+			   const struct lbdr_staged_service *staged);
 
 /* config_commit.c */
 void lbdr_staged_settings(const struct lbdr_staged_service *staged,

@@ -56,6 +56,10 @@ static int lbdr_config_check_service(struct lbdr_config *config,
 	    config->generation != config->ln->list_generation &&
 	    lbdr_config_overlaps(config, &staged->key))
 		return -EAGAIN;
+	/* Another service may have got this address, or a server with a tunnel. */
+	if (config->n_changes != config->ln->n_changes &&
+	    lbdr_config_conflicts(config, staged))
+		return -EAGAIN;
 	return 0;
 }
 

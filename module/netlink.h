@@ -114,11 +114,9 @@ int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 			 struct netlink_callback *cb);
 
 /* netlink_tunnel.c */
-int lbdr_nl_check_vip(const struct lbdr_nl_cmd *cmd, const struct lbdr_service_key *key);
-int lbdr_nl_parse_tunnel(const struct lbdr_nl_cmd *cmd,
+int lbdr_nl_parse_tunnel(const struct genl_info *info,
 			 const struct lbdr_service_key *service,
-			 enum lbdr_family family, const union nf_inet_addr *addr,
-			 struct lbdr_tunnel_settings *tunnel);
+			 enum lbdr_family family, struct lbdr_tunnel_settings *tunnel);
 int lbdr_nl_put_tunnel(struct sk_buff *msg, enum lbdr_family family,
 		       const struct lbdr_tunnel_settings *tunnel);
 

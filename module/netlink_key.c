@@ -5,6 +5,7 @@
  * The policies have checked types, lengths and bounds. The parsers check what
  * depends on several attributes, and set an extack message when they fail.
  */
+#include "addr.h"
 #include "netlink.h"
 
 /**

@@ -73,11 +73,11 @@ static int lbdr_nl_parse_forward(const struct genl_info *info)
 }
 
 /* Changes @settings by the attributes that are present. */
-static int lbdr_nl_parse_server_settings(const struct lbdr_nl_cmd *cmd,
+static int lbdr_nl_parse_server_settings(const struct genl_info *info,
 					 const struct lbdr_nl_server_key *key,
 					 struct lbdr_server_settings *settings)
 {
-	struct nlattr **attrs = cmd->info->attrs;
+	struct nlattr **attrs = info->attrs;
 	int err;
 
 	if (attrs[LBDR_A_SERVER_WEIGHT])
@@ -87,15 +87,39 @@ static int lbdr_nl_parse_server_settings(const struct lbdr_nl_cmd *cmd,
 	if (attrs[LBDR_A_SERVER_LOWER])
 		settings->lower = nla_get_u32(attrs[LBDR_A_SERVER_LOWER]);
 	if (settings->lower > settings->upper) {
-		GENL_SET_ERR_MSG(cmd->info,
+		GENL_SET_ERR_MSG(info,
 				 "invalid thresholds: the lower one must not be above the upper one");
 		return -ERANGE;
 	}
-	err = lbdr_nl_parse_label(cmd->info, &key->service, &settings->port);
+	err = lbdr_nl_parse_label(info, &key->service, &settings->port);
 	if (err)
 		return err;
-	return lbdr_nl_parse_tunnel(cmd, &key->service, key->family, &key->addr,
+	return lbdr_nl_parse_tunnel(info, &key->service, key->family,
 				    &settings->tunnel);
+}
+
+/* Reports the error of adding or changing a server. */
+static int lbdr_nl_server_error(const struct lbdr_nl_cmd *cmd, int err)
+{
+	struct genl_info *info = cmd->info;
+	const struct nlattr *attr = info->attrs[LBDR_A_SERVER_ADDRESS];
+
+	switch (err) {
+	case 0:
+		return 0;
+	case -EEXIST:
+		GENL_SET_ERR_MSG(info, "server exists already in this service");
+		return err;
+	case -EADDRINUSE:
+		NL_SET_ERR_MSG_ATTR(info->extack, attr,
+				    "invalid address: a tunnel cannot lead to the address of a service");
+		return -EINVAL;
+	case -EADDRNOTAVAIL:
+		NL_SET_ERR_MSG_ATTR(info->extack, attr,
+				    "invalid address: a tunnel cannot lead to a local address; add the server without a tunnel");
+		return -EINVAL;
+	}
+	return lbdr_nl_stage_error(info, err);
 }
 
 /*
@@ -144,17 +168,12 @@ static int lbdr_nl_stage_server_new(struct lbdr_nl_cmd *cmd,
 	service = lbdr_nl_staged_service(cmd, &key->service);
 	if (IS_ERR(service))
 		return PTR_ERR(service);
-	err = lbdr_nl_parse_server_settings(cmd, key, &settings);
+	err = lbdr_nl_parse_server_settings(cmd->info, key, &settings);
 	if (err)
 		return err;
 	err = lbdr_config_server_add(cmd->config, service, key->family,
 				     &key->addr, &settings);
-	if (err == -EEXIST)
-		GENL_SET_ERR_MSG(cmd->info,
-				 "server exists already in this service");
-	else if (err)
-		lbdr_nl_stage_error(cmd->info, err);
-	return err;
+	return lbdr_nl_server_error(cmd, err);
 }
 
 /* The staged state of the server that a command names, and of its service. */
@@ -199,10 +218,11 @@ static int lbdr_nl_stage_server_set(struct lbdr_nl_cmd *cmd,
 		return PTR_ERR(staged);
 	settings = staged->settings;
 	err = lbdr_nl_refuse_held(cmd->info, staged) ?:
-	      lbdr_nl_parse_server_settings(cmd, key, &settings);
-	if (!err)
-		staged->settings = settings;
-	return err;
+	      lbdr_nl_parse_server_settings(cmd->info, key, &settings);
+	if (err)
+		return err;
+	err = lbdr_config_server_set(cmd->config, staged, &settings);
+	return lbdr_nl_server_error(cmd, err);
 }
 
 static int lbdr_nl_stage_server_del(struct lbdr_nl_cmd *cmd,

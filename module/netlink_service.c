@@ -228,6 +228,29 @@ static int lbdr_nl_get_domain(struct genl_info *info, struct lbdr_net *ln,
 	return 0;
 }
 
+static int lbdr_nl_stage_service_new(struct lbdr_nl_cmd *cmd,
+				     const struct lbdr_service_key *key,
+				     const struct lbdr_sched *sched,
+				     const struct lbdr_service_settings *settings)
+{
+	struct genl_info *info = cmd->info;
+	int err;
+
+	err = lbdr_config_service_add(cmd->config, key, sched, settings);
+	switch (err) {
+	case 0:
+		return 0;
+	case -EEXIST:
+		GENL_SET_ERR_MSG(info, "service exists already");
+		return err;
+	case -EADDRINUSE:
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[LBDR_A_SERVICE_ADDRESS],
+				    "invalid address: a tunnel leads to this address; remove the server with the tunnel first");
+		return -EINVAL;
+	}
+	return lbdr_nl_stage_error(info, err);
+}
+
 /**
  * lbdr_nl_service_new_doit() - Add a service
  * @skb: the request
@@ -263,15 +286,7 @@ int lbdr_nl_service_new_doit(struct sk_buff *skb, struct genl_info *info)
 	err = lbdr_nl_cmd_begin(&cmd, info, LBDR_A_SERVICE_BATCH);
 	if (err)
 		goto out;
-	err = lbdr_nl_check_vip(&cmd, &key);
-	if (err)
-		goto commit;
-	err = lbdr_config_service_add(cmd.config, &key, &sched, &settings);
-	if (err == -EEXIST)
-		GENL_SET_ERR_MSG(info, "service exists already");
-	else if (err)
-		lbdr_nl_stage_error(info, err);
-commit:
+	err = lbdr_nl_stage_service_new(&cmd, &key, &sched, &settings);
 	err = lbdr_nl_cmd_commit(&cmd, err);
 	lbdr_nl_cmd_end(&cmd);
 out:

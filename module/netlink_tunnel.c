@@ -3,7 +3,6 @@
  * Netlink: the tunnel to a real server.
  */
 #include "netlink.h"
-#include "nexthop.h"
 #include "tunnel.h"
 
 static int lbdr_nl_parse_tunnel_flags(const struct genl_info *info,
@@ -111,98 +110,25 @@ static bool lbdr_nl_has_tunnel_attr(const struct genl_info *info)
 	       info->attrs[LBDR_A_SERVER_TUNNEL_SOURCE_PREFIX];
 }
 
-/*
- * An encapsulated packet to a VIP would be one to a service, and one to a local address
- * would not leave this host.
- */
-static int lbdr_nl_check_tunnel_address(const struct lbdr_nl_cmd *cmd,
-					const struct lbdr_service_key *service,
-					enum lbdr_family family,
-					const union nf_inet_addr *addr)
-{
-	const struct nlattr *attr = cmd->info->attrs[LBDR_A_SERVER_ADDRESS];
-
-	if (lbdr_addr_is_vip(cmd->ln, family, addr) ||
-	    (service->family == family && !lbdr_service_key_marked(service) &&
-	     nf_inet_addr_cmp(&service->addr, addr))) {
-		NL_SET_ERR_MSG_ATTR(cmd->info->extack, attr,
-				    "invalid address: a tunnel cannot lead to the address of a service");
-		return -EINVAL;
-	}
-	if (lbdr_addr_is_local(cmd->ln->net, family, addr)) {
-		NL_SET_ERR_MSG_ATTR(cmd->info->extack, attr,
-				    "invalid address: a tunnel cannot lead to a local address; add the server without a tunnel");
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* Whether a tunnel leads to @addr. A server at @addr has a next hop of it. */
-static bool lbdr_nl_is_tunnel_end(struct lbdr_net *ln, enum lbdr_family family,
-				  const union nf_inet_addr *addr)
-{
-	const struct lbdr_service *service;
-	const struct lbdr_server *server;
-	bool maybe;
-
-	rcu_read_lock();
-	maybe = lbdr_nexthop_lookup(ln, family, addr, 0);
-	rcu_read_unlock();
-	if (!maybe)
-		return false;
-	list_for_each_entry(service, &ln->service_list, list)
-		list_for_each_entry(server, &service->servers, list)
-			if (rcu_access_pointer(server->tunnel) &&
-			    lbdr_server_is(server, family, addr))
-				return true;
-	return false;
-}
-
-/**
- * lbdr_nl_check_vip() - Check that no tunnel leads to the address of a new service
- * @cmd: the command
- * @key: key of the service
- *
- * Otherwise the encapsulated packets would be packets to a service, on this director or on
- * another one.
- *
- * Context: process; lbdr_net.lock or lbdr_net.config held.
- * Return: 0, or -EINVAL with an extack message.
- */
-int lbdr_nl_check_vip(const struct lbdr_nl_cmd *cmd, const struct lbdr_service_key *key)
-{
-	if (lbdr_service_key_marked(key) ||
-	    !lbdr_nl_is_tunnel_end(cmd->ln, key->family, &key->addr))
-		return 0;
-	NL_SET_ERR_MSG_ATTR(cmd->info->extack,
-			    cmd->info->attrs[LBDR_A_SERVICE_ADDRESS],
-			    "invalid address: a tunnel leads to this address; remove the server with the tunnel first");
-	return -EINVAL;
-}
-
 /**
  * lbdr_nl_parse_tunnel() - Parse the attributes of the tunnel to a server
- * @cmd: the command
+ * @info: the command
  * @service: key of the service
  * @family: family of the server's address
- * @addr: the server's address
  * @tunnel: settings to change by the attributes that are present
  *
- * Context: process; lbdr_net.lock or lbdr_net.config held.
+ * Context: process.
  * Return: 0 or a negative error, with an extack message.
  */
-int lbdr_nl_parse_tunnel(const struct lbdr_nl_cmd *cmd,
+int lbdr_nl_parse_tunnel(const struct genl_info *info,
 			 const struct lbdr_service_key *service,
-			 enum lbdr_family family, const union nf_inet_addr *addr,
-			 struct lbdr_tunnel_settings *tunnel)
+			 enum lbdr_family family, struct lbdr_tunnel_settings *tunnel)
 {
-	const struct genl_info *info = cmd->info;
 	struct nlattr **attrs = info->attrs;
-	u8 old = tunnel->type;
 	int err;
 
 	if (attrs[LBDR_A_SERVER_TUNNEL] &&
-	    nla_get_u8(attrs[LBDR_A_SERVER_TUNNEL]) != old) {
+	    nla_get_u8(attrs[LBDR_A_SERVER_TUNNEL]) != tunnel->type) {
 		memset(tunnel, 0, sizeof(*tunnel));
 		tunnel->type = nla_get_u8(attrs[LBDR_A_SERVER_TUNNEL]);
 	}
@@ -227,9 +153,7 @@ int lbdr_nl_parse_tunnel(const struct lbdr_nl_cmd *cmd,
 		tunnel->ttl = nla_get_u8(attrs[LBDR_A_SERVER_TUNNEL_TTL]);
 	if (attrs[LBDR_A_SERVER_TUNNEL_DF])
 		tunnel->df = nla_get_u8(attrs[LBDR_A_SERVER_TUNNEL_DF]);
-	/* An address that became local later does not prevent other changes. */
-	return old == LBDR_TUNNEL_NONE ?
-	       lbdr_nl_check_tunnel_address(cmd, service, family, addr) : 0;
+	return 0;
 }
 
 /**

@@ -22,9 +22,6 @@
 #include <linux/jhash.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <net/addrconf.h>
-#include <net/ipv6.h>
-#include <net/route.h>
 
 #include "device.h"
 #include "flow.h"
@@ -109,75 +106,6 @@ void lbdr_service_table_exit(struct lbdr_net *ln)
 	lbdr_range_net_exit(ln);
 	rhashtable_destroy(&ln->services);
 }
-
-/**
- * lbdr_addr_is_unicast() - Check whether an address may be a VIP or a server's address
- * @family: of the address
- * @addr: the address
- *
- * Context: any.
- * Return: true if a frame to one host can carry it, and it means the same on every link.
- */
-bool lbdr_addr_is_unicast(enum lbdr_family family, const union nf_inet_addr *addr)
-{
-	int type;
-
-	if (family == LBDR_V4)
-		return !ipv4_is_multicast(addr->ip) &&
-		       !ipv4_is_lbcast(addr->ip) &&
-		       !ipv4_is_zeronet(addr->ip) &&
-		       !ipv4_is_loopback(addr->ip);
-	type = ipv6_addr_type(&addr->in6);
-	return (type & IPV6_ADDR_UNICAST) &&
-	       !(type & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_MAPPED)) &&
-	       !ipv6_addr_loopback(&addr->in6);
-}
-EXPORT_SYMBOL_LBDR(lbdr_addr_is_unicast);
-
-/**
- * lbdr_addr_is_local() - Check whether an address is one of this host
- * @net: the namespace
- * @family: of the address
- * @addr: the address
- *
- * Context: any.
- */
-bool lbdr_addr_is_local(struct net *net, enum lbdr_family family,
-			const union nf_inet_addr *addr)
-{
-	return family == LBDR_V4 ? inet_addr_type(net, addr->ip) == RTN_LOCAL :
-				   ipv6_chk_addr(net, &addr->in6, NULL, 0);
-}
-EXPORT_SYMBOL_LBDR(lbdr_addr_is_local);
-
-/**
- * lbdr_addr_is_vip() - Check whether an address is that of a service
- * @ln: the namespace
- * @family: of the address
- * @addr: the address
- *
- * Context: process, lbdr_net.lock or lbdr_net.config held.
- */
-bool lbdr_addr_is_vip(const struct lbdr_net *ln, enum lbdr_family family,
-		      const union nf_inet_addr *addr)
-{
-	const struct lbdr_service *service;
-	bool maybe;
-
-	rcu_read_lock();
-	maybe = family == LBDR_V4 ? lbdr_vips_has4(ln, addr->ip) :
-				    lbdr_vips_has6(ln, &addr->in6);
-	rcu_read_unlock();
-	if (!maybe)
-		return false;
-	list_for_each_entry(service, &ln->service_list, list)
-		if (service->key.family == family &&
-		    !lbdr_service_key_marked(&service->key) &&
-		    nf_inet_addr_cmp(&service->key.addr, addr))
-			return true;
-	return false;
-}
-EXPORT_SYMBOL_LBDR(lbdr_addr_is_vip);
 
 /* The last port of a service. */
 static u16 lbdr_service_last(const struct lbdr_service_key *key)

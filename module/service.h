@@ -196,11 +196,6 @@ struct lbdr_service_walk {
 	u32				server;
 };
 
-bool lbdr_addr_is_unicast(enum lbdr_family family, const union nf_inet_addr *addr);
-bool lbdr_addr_is_local(struct net *net, enum lbdr_family family,
-			const union nf_inet_addr *addr);
-bool lbdr_addr_is_vip(const struct lbdr_net *ln, enum lbdr_family family,
-		      const union nf_inet_addr *addr);
 int lbdr_service_table_init(struct lbdr_net *ln);
 void lbdr_service_table_exit(struct lbdr_net *ln);
 struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,

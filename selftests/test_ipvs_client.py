@@ -526,7 +526,6 @@ def dest(*parts, flag=0):
 
 
 PORTED = "192.168.1.78"
-
 # (command, body, errno or 0): in this order.
 MESSAGES = (
     ("no attribute", NEW_SERVICE, b"", errno.EINVAL),
@@ -605,10 +604,11 @@ MESSAGES = (
      dest(server(T6, fwd=3, af=10)), errno.EINVAL),
     ("a change of its type", SET_DEST, service(key()) +
      dest(server(T6, fwd=2, af=10), tunnel(GUE, 6080, CSUM)), 0),
+    ("a service at its address", NEW_SERVICE, service(key(T6), whole(netmask=128)),
+     errno.EINVAL),
     ("a tunnel to this host", NEW_DEST, service(key()) +
      dest(server("192.168.1.70", fwd=2)), 0),
-    ("timeouts out of range", SET_CONFIG, genl.u32(TCP_TIMEOUT, 1 << 31),
-     errno.EINVAL),
+    ("timeouts too long", SET_CONFIG, genl.u32(TCP_TIMEOUT, 1 << 31), errno.EINVAL),
     ("timeouts of 0", SET_CONFIG, genl.u32(TCP_TIMEOUT, 0), 0),
     ("servers without a dump", GET_DEST, service(key()), errno.EOPNOTSUPP),
     ("a daemon of no state", NEW_DAEMON, genl.attr(DAEMON, b""), errno.EINVAL),

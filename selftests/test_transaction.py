@@ -299,6 +299,72 @@ def test_two():
         sock.close()
 
 
+END = "10.9.0.2"
+
+
+def ipip(service=None, address=END):
+    return server(address, service, u8(genl.SERVER_TUNNEL, 1))
+
+
+def test_tunnel():
+    """A tunnel leads to no VIP: judged by what a transaction makes of both."""
+    one, other = there(), there()
+    end, weight = key(END, 81), u32(SERVER_WEIGHT, 2)
+
+    def tries(what, *steps, before=()):
+        other.do(FLUSH)
+        other.add(key(), ["192.168.1.62"])
+        for command, body in before:
+            other.do(command, body)
+        one.begin()
+        got = [one.stage(command, body) for command, body, _ in steps]
+        want = [want for _, _, want in steps]
+        ok(got == want, what, got)
+        ok(one.commit() is None, "and what was taken is committed")
+
+    tunnel, vip = (SERVER_NEW, ipip()), (SERVICE_NEW, end)
+    tries("nor a service at the end of one of the same transaction",
+          (*tunnel, None), (*vip, "EINVAL"), (SERVER_DEL, server(END), None),
+          (*vip, None), (*tunnel, "EINVAL"))
+    ok(len(other.dump(SERVICE_GET)) == 2, "the service is there")
+    tries("nor a tunnel to a service of the same transaction", (*vip, None),
+          (*tunnel, "EINVAL"), (SERVER_NEW, server(END), None),
+          (SERVER_SET, ipip(), "EINVAL"), (SERVICE_DEL, end, None),
+          (SERVER_SET, ipip(), None), (*vip, "EINVAL"))
+    tries("a server that goes is not in the way", (SERVER_SET, server(END, None, weight),
+          None), (*vip, "EINVAL"), (SERVER_DEL, server(END), None), (*vip, None),
+          (*tunnel, "EINVAL"), before=[tunnel])
+    ok(list(other.servers(key())) == ["192.168.1.62"] and other.servers(end) == {},
+       "the service has come in the place of the server")
+    tries("nor one that is no longer reached by a tunnel", (SERVER_SET, server(
+          END, None, u8(genl.SERVER_TUNNEL, 0)), None), (*vip, None), before=[tunnel])
+    tries("nor one whose service goes", (SERVICE_DEL, key(), None), (*vip, None),
+          (SERVICE_NEW, key(), None), (*tunnel, "EINVAL"), before=[tunnel])
+    tries("nor one of a configuration that goes", (FLUSH, b"", None), (*vip, None),
+          before=[tunnel])
+    tries("nor one that is held, until it is added", (SERVER_DEL, server(
+          END, None, u32(genl.SERVER_HOLD, 99)), None), (*vip, None),
+          (*tunnel, "EINVAL"), before=[tunnel])
+    tries("a service that goes is not in the way", (*tunnel, "EINVAL"),
+          (SERVICE_DEL, end, None), (*tunnel, None), (*vip, "EINVAL"), before=[vip])
+    ok(list(other.servers(key())) == ["192.168.1.62", END],
+       "the server has come in the place of the service")
+    tries("nor one that is held, until it is added", (SERVICE_DEL, end + u32(
+          genl.SERVICE_HOLD, 99), None), (*tunnel, None), (*vip, "EINVAL"), before=[vip])
+    for mine, theirs in ((tunnel, vip), (vip, tunnel)):
+        other.do(FLUSH)
+        other.add(key())
+        other.add(key(port=83))
+        one.begin().stage(mine[0], ipip(key(port=83)) if mine == tunnel else mine[1])
+        other.do(*theirs)
+        before = everything(other)
+        ok(one.commit() == "EAGAIN" and everything(other) == before,
+           "what others have added meanwhile is noticed at the end")
+    other.do(FLUSH)
+    one.close()
+    other.close()
+
+
 def test_busy():
     """A restore while somebody else changes a server of another service without a
     pause, as a health checker does, only faster."""

@@ -11,6 +11,7 @@
 #include <linux/netdevice.h>
 #include <net/genetlink.h>
 
+#include "addr.h"
 #include "config.h"
 #include "lbdr.h"
 #include "server.h"
@@ -179,9 +180,6 @@ u32 lbdr_ipvs_netmask(const struct lbdr_service_key *key, u8 prefix);
 
 /* parse_server.c */
 int lbdr_ipvs_parse_server(const struct genl_info *info,
-			   struct lbdr_ipvs_server *server);
-int lbdr_ipvs_check_tunnel(const struct genl_info *info,
-			   const struct lbdr_net *ln,
 			   struct lbdr_ipvs_server *server);
 int lbdr_ipvs_put_forward(struct sk_buff *msg,
 			  const struct lbdr_tunnel_settings *tunnel);

@@ -175,43 +175,6 @@ int lbdr_ipvs_parse_server(const struct genl_info *info,
 }
 
 /**
- * lbdr_ipvs_check_tunnel() - Check where the tunnel to a server leads
- * @info: the command
- * @ln: the namespace
- * @server: the server; its tunnel is removed if its address is one of this host
- *
- * ip_vs gives packets to a local address to the stack, whatever the forwarding method is.
- *
- * Context: process, lbdr_net.config held.
- * Return: 0 or -EINVAL.
- */
-int lbdr_ipvs_check_tunnel(const struct genl_info *info,
-			   const struct lbdr_net *ln,
-			   struct lbdr_ipvs_server *server)
-{
-	const struct lbdr_service_key *key = &server->service;
-	bool same = server->family == key->family;
-
-	if (server->settings.tunnel.type == LBDR_TUNNEL_NONE)
-		return 0;
-	if (lbdr_addr_is_vip(ln, server->family, &server->addr)) {
-		lbdr_ipvs_refuse(info, key,
-				 "invalid address of a server: a tunnel cannot lead to the address of a service");
-		return -EINVAL;
-	}
-	if (!lbdr_addr_is_local(ln->net, server->family, &server->addr) &&
-	    !lbdr_ipvs_is_loopback(server->family, &server->addr))
-		return 0;
-	if (!same) {
-		lbdr_ipvs_refuse(info, key,
-				 "invalid address of a server: a local address must be of the service's family");
-		return -EINVAL;
-	}
-	memset(&server->settings.tunnel, 0, sizeof(server->settings.tunnel));
-	return 0;
-}
-
-/**
  * lbdr_ipvs_put_forward() - Put the forwarding method of a server
  * @msg: the message
  * @tunnel: settings of its tunnel

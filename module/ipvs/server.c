@@ -18,6 +18,35 @@ static void lbdr_ipvs_keep_settings(struct lbdr_server_settings *to,
 	to->tunnel.prefix = from->tunnel.prefix;
 }
 
+/*
+ * ip_vs gives packets to a local address to the stack, whatever the forwarding method is.
+ * Returns true if the server can do without its tunnel, and has none any more.
+ */
+static bool lbdr_ipvs_make_local(struct lbdr_ipvs_server *server)
+{
+	if (server->family != server->service.family)
+		return false;
+	memset(&server->settings.tunnel, 0, sizeof(server->settings.tunnel));
+	return true;
+}
+
+/* Logs why a server is refused for the address that its tunnel leads to. */
+static int lbdr_ipvs_refuse_tunnel(const struct genl_info *info,
+				   const struct lbdr_ipvs_server *server, int err)
+{
+	switch (err) {
+	case -EADDRINUSE:
+		lbdr_ipvs_refuse(info, &server->service,
+				 "invalid address of a server: a tunnel cannot lead to the address of a service");
+		return -EINVAL;
+	case -EADDRNOTAVAIL:
+		lbdr_ipvs_refuse(info, &server->service,
+				 "invalid address of a server: a local address must be of the service's family");
+		return -EINVAL;
+	}
+	return err;
+}
+
 static int lbdr_ipvs_stage_server_new(struct lbdr_config *config,
 				      const struct genl_info *info,
 				      struct lbdr_staged_service *service,
@@ -26,11 +55,13 @@ static int lbdr_ipvs_stage_server_new(struct lbdr_config *config,
 	struct lbdr_staged_server *staged;
 	int err;
 
-	err = lbdr_ipvs_check_tunnel(info, config->ln, server) ?:
-	      lbdr_config_server_add(config, service, server->family,
+	err = lbdr_config_server_add(config, service, server->family,
 				     &server->addr, &server->settings);
+	if (err == -EADDRNOTAVAIL && lbdr_ipvs_make_local(server))
+		err = lbdr_config_server_add(config, service, server->family,
+					     &server->addr, &server->settings);
 	if (err != -EEXIST)
-		return err;
+		return lbdr_ipvs_refuse_tunnel(info, server, err);
 	staged = lbdr_config_server(config, service, server->family, &server->addr);
 	if (!IS_ERR(staged) && staged->settings.port != server->settings.port)
 		lbdr_ipvs_refuse(info, &server->service,
@@ -43,16 +74,13 @@ static int lbdr_ipvs_stage_server_set(struct lbdr_config *config,
 				      struct lbdr_staged_server *staged,
 				      struct lbdr_ipvs_server *server)
 {
-	bool tunneled = staged->settings.tunnel.type != LBDR_TUNNEL_NONE;
 	int err;
 
-	/* An address that became local later does not prevent other changes. */
-	err = tunneled ? 0 : lbdr_ipvs_check_tunnel(info, config->ln, server);
-	if (err)
-		return err;
 	lbdr_ipvs_keep_settings(&server->settings, &staged->settings);
-	staged->settings = server->settings;
-	return 0;
+	err = lbdr_config_server_set(config, staged, &server->settings);
+	if (err == -EADDRNOTAVAIL && lbdr_ipvs_make_local(server))
+		err = lbdr_config_server_set(config, staged, &server->settings);
+	return lbdr_ipvs_refuse_tunnel(info, server, err);
 }
 
 static int lbdr_ipvs_stage_server(struct lbdr_config *config,

@@ -149,7 +149,12 @@ static int lbdr_ipvs_stage_new(struct lbdr_config *config,
 	lbdr_ipvs_apply_sysctl(lbdr_ipvs_net(genl_info_net(info)), &settings);
 	/* Read by packets */
 	WRITE_ONCE(config->ln->mark_first, true);
-	return lbdr_config_service_add(config, key, &sched, &settings);
+	err = lbdr_config_service_add(config, key, &sched, &settings);
+	if (err != -EADDRINUSE)
+		return err;
+	lbdr_ipvs_refuse(info, key,
+			 "invalid virtual address: a tunnel leads to this address; remove the server with the tunnel first");
+	return -EINVAL;
 }
 
 /**
