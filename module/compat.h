@@ -61,6 +61,13 @@ lbdr_register_net_sysctl(struct net *net, const char *path,
 #endif
 }
 
+/* 6.11 made the table constant for handlers. */
+#if KERNEL_VERSION(6, 11, 0) <= LINUX_VERSION_CODE
+#define LBDR_CTL_TABLE		const struct ctl_table
+#else
+#define LBDR_CTL_TABLE		struct ctl_table
+#endif
+
 /*
  * The functions that front ends in modules of their own call, in a symbol namespace.
  * 6.13 made its name a string.

@@ -10,6 +10,7 @@
  */
 #include <net/ipv6.h>
 
+#include "addr.h"
 #include "conn.h"
 #include "domain.h"
 #include "flood.h"

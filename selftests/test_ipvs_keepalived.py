@@ -16,6 +16,7 @@ from servers import Transfer, which
 
 CHECK_PORT = 8080
 CONF, PIDS = "/run/keepalived.conf", "/run/keepalived-%s.pid"
+FLAG = "/run/keepalived-%s"
 # keepalived checks once a second, and a start in an emulated machine takes its time.
 PATIENCE = 90
 
@@ -50,6 +51,19 @@ class Check:
         self.server = None
 
 
+def misc(host, weight=1, more="", ip=4):
+    """A real server that is there while a file is."""
+    return """
+        real_server %s 80 {
+                weight %d
+                %s
+                MISC_CHECK {
+                misc_path "/usr/bin/test -e %s"
+                misc_timeout 3
+                }
+        }""" % (net.addr(host, ip), weight, more, FLAG % host)
+
+
 def real(host, weight=1, check="HTTP_GET", more=""):
     """A real server; keepalived reads one word and its values a line."""
     page = """
@@ -70,21 +84,27 @@ def real(host, weight=1, check="HTTP_GET", more=""):
         }""" % (net.addr(host), weight, more, check, page, CHECK_PORT)
 
 
-def config(*servers, more="", service=None, lvs=""):
+def virtual(*servers, more="", service=None, protocol="TCP"):
     return """
-global_defs {
-        checker_log_all_failures
-        %s
-}
 virtual_server %s {
         delay_loop 1
         lb_algo rr
         lb_kind DR
-        protocol TCP
+        protocol %s
         %s
 %s
 }
-""" % (lvs, service or "%s 80" % VIP[4], more, "".join(servers))
+""" % (service or "%s 80" % VIP[4], protocol, more, "".join(servers))
+
+
+def config(*servers, lvs="", **more):
+    return """
+global_defs {
+        checker_log_all_failures
+        script_user root
+        %s
+}
+""" % lvs + virtual(*servers, **more)
 
 
 class Keepalived:
@@ -178,6 +198,43 @@ def test_checks():
             have("it is added again", a=3, b=5)
             ok({which() for _ in range(6)} == {"a", "b"}, "and gets clients")
         ok(listed() is None, "a stop removes the service")
+
+
+def test_kinds():
+    """MISC_CHECK, services of IPv6 and SCTP, and thresholds, in one configuration."""
+    for host in "ab":
+        net.write(FLAG % host, "")
+    text = config(misc("a", 3, "uthreshold 20\nlthreshold 10"), misc("b", 5)) + \
+        virtual(misc("a", 2, ip=6), misc("b", ip=6), service="%s 80" % VIP[6]) + \
+        virtual(misc("a", 4), protocol="SCTP")
+
+    def rows():
+        """(protocol, address) -> host -> weight, thresholds"""
+        found = {}
+        for row in json.loads(net.lbctl("list", "-j").stdout):
+            found[row["protocol"], row["address"]] = {
+                name: (each["weight"], each["upper_threshold"], each["lower_threshold"])
+                for each in row["servers"] for name in "ab"
+                if each["address"] in (net.addr(name), net.addr(name, 6))}
+        return found
+
+    def want(*hosts):
+        all_of_them = {("tcp", VIP[4]): {"a": (3, 20, 10), "b": (5, 0, 0)},
+                       ("tcp", VIP[6]): {"a": (2, 0, 0), "b": (1, 0, 0)},
+                       ("sctp", VIP[4]): {"a": (4, 0, 0)}}
+        return {key: {host: row for host, row in servers.items() if host in hosts}
+                for key, servers in all_of_them.items()}
+    with Running(text):
+        ok(until(lambda: rows() == want("a", "b"), PATIENCE),
+           "TCP of IPv4 with thresholds, of IPv6, and SCTP", "%s\n%s" % (rows(), log()))
+        ok({which(6) for _ in range(6)} == {"a", "b"}, "IPv6 clients come to both")
+        os.unlink(FLAG % "a")
+        ok(until(lambda: rows() == want("b"), PATIENCE),
+           "MISC_CHECK fails: the server is removed from all three", rows())
+        ok({which(6) for _ in range(6)} == {"b"}, "IPv6 clients come to the other one")
+        net.write(FLAG % "a", "")
+        ok(until(lambda: rows() == want("a", "b"), PATIENCE), "and is added again",
+           rows())
 
 
 def test_inhibit():

@@ -102,10 +102,11 @@ static void lbdr_ipvs_rates_work(struct work_struct *work)
 	u32 n = n_services + atomic_read(&ln->n_servers);
 	bool more = true;
 
+	/* A little more than the step's share, so that a cycle ends in time. */
+	n = n / (LBDR_IPVS_STEPS - 2) + 1;
 	if (!n_services || !READ_ONCE(in->sysctl[LBDR_IPVS_RUN_ESTIMATION]))
 		n = 0;
-	/* A little more than the step's share, so that a cycle ends in time. */
-	for (n = n / (LBDR_IPVS_STEPS - 2) + 1; n && more;
+	for (; n && more;
 	     n -= min_t(u32, n, LBDR_IPVS_BATCH)) {
 		more = lbdr_ipvs_sample_some(ln, &in->walk);
 		cond_resched();

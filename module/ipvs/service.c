@@ -147,8 +147,6 @@ static int lbdr_ipvs_stage_new(struct lbdr_config *config,
 	if (err)
 		return err;
 	lbdr_ipvs_apply_sysctl(lbdr_ipvs_net(genl_info_net(info)), &settings);
-	/* Read by packets */
-	WRITE_ONCE(config->ln->mark_first, true);
 	err = lbdr_config_service_add(config, key, &sched, &settings);
 	if (err != -EADDRINUSE)
 		return err;
@@ -190,8 +188,11 @@ int lbdr_ipvs_new_service(struct sk_buff *skb, struct genl_info *info)
 	config = lbdr_ipvs_begin(info);
 	if (IS_ERR(config))
 		return PTR_ERR(config);
-	return lbdr_ipvs_end(config, lbdr_ipvs_stage_new(config, info, &key,
-							 attrs));
+	err = lbdr_ipvs_end(config, lbdr_ipvs_stage_new(config, info, &key, attrs));
+	/* Read by packets */
+	if (!err)
+		WRITE_ONCE(lbdr_net(genl_info_net(info))->mark_first, true);
+	return err;
 }
 
 static int lbdr_ipvs_stage_set(struct lbdr_config *config,

@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/sysctl.h>
 
+#include "compat.h"
 #include "ipvs.h"
 
 /* A value from @min to @max. A fixed one has no others. */
@@ -70,6 +71,32 @@ void lbdr_ipvs_sysctl_defaults(struct lbdr_ipvs_net *in)
 	in->sync_threshold[1] = 50;
 }
 
+/*
+ * The second number of sync_threshold is a period, and the first one a packet of it. What
+ * is refused changes neither; proc_dointvec_minmax() would set those in front of a wrong
+ * one.
+ */
+static int lbdr_ipvs_do_threshold(LBDR_CTL_TABLE *table, int write, void *buffer,
+				  size_t *lenp, loff_t *ppos)
+{
+	int *stored = table->data;
+	int value[2] = { READ_ONCE(stored[0]), READ_ONCE(stored[1]) };
+	struct ctl_table copy = {
+		.data	= value,
+		.maxlen	= sizeof(value),
+		.mode	= table->mode,
+	};
+	int err = proc_dointvec(&copy, write, buffer, lenp, ppos);
+
+	if (err || !write)
+		return err;
+	if (value[0] < 0 || value[1] < 0 || (value[1] && value[0] >= value[1]))
+		return -EINVAL;
+	WRITE_ONCE(stored[0], value[0]);
+	WRITE_ONCE(stored[1], value[1]);
+	return 0;
+}
+
 /**
  * lbdr_ipvs_sysctl_net_init() - Create the files of a namespace
  * @in: the namespace
@@ -102,8 +129,7 @@ int lbdr_ipvs_sysctl_net_init(struct lbdr_ipvs_net *in)
 		.data		= &in->sync_threshold,
 		.maxlen		= sizeof(in->sync_threshold),
 		.mode		= 0644,
-		.proc_handler	= proc_dointvec_minmax,
-		.extra1		= SYSCTL_ZERO,
+		.proc_handler	= lbdr_ipvs_do_threshold,
 	};
 	in->table = table;
 	in->header = lbdr_register_net_sysctl(in->net, "net/ipv4/vs", table,
