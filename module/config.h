@@ -154,6 +154,7 @@ struct lbdr_staged_service {
  * @services: staged services, in the order of their adding
  * @vips: staged services, by a hash of their address
  * @tunnels: staged servers that have or had a tunnel, by a hash of their address
+ * @outer: set by commit: servers of the family are to have a tunnel
  * @timeout: seconds by state; 0 for those that are not to be set
  * @has_entry: @entry and @devices are to be set
  * @entry: enum lbdr_entry
@@ -179,6 +180,7 @@ struct lbdr_config {
 	struct list_head	services;
 	struct hlist_head	vips[LBDR_CONFIG_CHAINS];
 	struct hlist_head	tunnels[LBDR_CONFIG_CHAINS];
+	bool			outer[LBDR_FAMILIES];
 	u32			timeout[LBDR_CONN_STATES];
 	bool			has_entry;
 	u8			entry;

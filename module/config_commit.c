@@ -152,17 +152,13 @@ static int lbdr_staged_append_added(struct lbdr_net *ln,
 	return 0;
 }
 
-/*
- * Allocates the tunnels of servers whose tunnel changes, and registers the hooks that
- * tunnels need.
- */
-static int lbdr_staged_prepare_tunnels(struct lbdr_net *ln,
+/* Allocates the tunnels of servers whose tunnel changes. */
+static int lbdr_staged_prepare_tunnels(struct lbdr_config *config,
 				       struct lbdr_staged_service *staged)
 {
 	const struct lbdr_tunnel_settings *tunnel;
 	struct lbdr_server_settings settings;
 	struct lbdr_config_entry *entry;
-	int err;
 	u32 i;
 
 	for (i = 0; i < staged->n_entries; i++) {
@@ -170,11 +166,8 @@ static int lbdr_staged_prepare_tunnels(struct lbdr_net *ln,
 		if (!entry->staged)
 			continue;
 		tunnel = &entry->staged->settings.tunnel;
-		if (tunnel->type != LBDR_TUNNEL_NONE) {
-			err = lbdr_hook_register_tunnel(ln, entry->staged->family);
-			if (err)
-				return err;
-		}
+		if (tunnel->type != LBDR_TUNNEL_NONE)
+			config->outer[entry->staged->family] = true;
 		if (entry->created)
 			continue;
 		lbdr_server_settings(entry->server, &settings);
@@ -190,7 +183,7 @@ static int lbdr_staged_prepare_tunnels(struct lbdr_net *ln,
 	return 0;
 }
 
-static int lbdr_staged_list_servers(struct lbdr_net *ln,
+static int lbdr_staged_list_servers(struct lbdr_config *config,
 				    struct lbdr_staged_service *staged)
 {
 	const struct lbdr_staged_server *change;
@@ -204,8 +197,8 @@ static int lbdr_staged_list_servers(struct lbdr_net *ln,
 		return -ENOMEM;
 	if (!staged->whole)
 		lbdr_staged_append_live(staged);
-	return lbdr_staged_append_added(ln, staged) ?:
-	       lbdr_staged_prepare_tunnels(ln, staged);
+	return lbdr_staged_append_added(config->ln, staged) ?:
+	       lbdr_staged_prepare_tunnels(config, staged);
 }
 
 /**
@@ -307,7 +300,7 @@ static int lbdr_config_prepare_service(struct lbdr_config *config,
 	if (!staged->created && !staged->whole && !staged->hold_rest &&
 	    !resched && list_empty(&staged->servers))
 		return 0;
-	err = lbdr_staged_list_servers(config->ln, staged);
+	err = lbdr_staged_list_servers(config, staged);
 	return err ?: lbdr_staged_build_pool(config, staged, resched);
 }
 
@@ -369,6 +362,37 @@ static int lbdr_config_check_limits(struct lbdr_config *config)
 	return servers.added && lbdr_limit_servers(ln, n) ? -EDQUOT : 0;
 }
 
+/* Returns true if the commit may unregister hooks at PREROUTING. */
+static bool lbdr_config_may_unhook(const struct lbdr_config *config)
+{
+	const struct lbdr_staged_service *staged;
+
+	if (config->flush || config->has_entry)
+		return true;
+	list_for_each_entry(staged, &config->services, list)
+		if (!staged->present && staged->service)
+			return true;
+	return false;
+}
+
+/* Publication unregisters those that are not needed, which cannot fail. */
+static int lbdr_config_prepare_hooks(struct lbdr_config *config)
+{
+	bool unhook = lbdr_config_may_unhook(config);
+	struct lbdr_net *ln = config->ln;
+	enum lbdr_family outer;
+	int err;
+
+	for (outer = 0; outer < LBDR_FAMILIES; outer++) {
+		if (!ln->n_tunnels[outer] && !config->outer[outer])
+			continue;
+		err = lbdr_hook_prepare_tunnel(ln, outer, unhook);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 static int lbdr_config_prepare(struct lbdr_config *config)
 {
 	struct lbdr_staged_service *staged;
@@ -380,7 +404,7 @@ static int lbdr_config_prepare(struct lbdr_config *config)
 			return err;
 		cond_resched();
 	}
-	return lbdr_config_check_limits(config);
+	return lbdr_config_check_limits(config) ?: lbdr_config_prepare_hooks(config);
 }
 
 /* Frees what was prepared and not published. */

@@ -15,7 +15,10 @@
  * Reads and writes the packet only. The counter is per CPU and needs BH off.
  */
 #include <linux/inetdevice.h>
+#include <linux/init.h>
+#include <linux/math64.h>
 #include <linux/percpu.h>
+#include <linux/random.h>
 #include <linux/smp.h>
 #include <net/gre.h>
 #include <net/gue.h>
@@ -34,37 +37,67 @@
 /* The ids of a CPU are congruent to its number modulo nr_cpu_ids. */
 static DEFINE_PER_CPU(u16, lbdr_encap_ids);
 
-/* Words of the larger flow, and one */
-#define LBDR_ENCAP_SECRETS	(sizeof_field(struct lbdr_flow, v6) / sizeof(u32) + 1)
+/* Chosen when the module is loaded */
+static u64 lbdr_encap_secrets[4] __read_mostly;
+
+/**
+ * lbdr_encap_init() - Choose the secrets of the hash of flows
+ *
+ * Context: process.
+ */
+void __init lbdr_encap_init(void)
+{
+	get_random_bytes(lbdr_encap_secrets, sizeof(lbdr_encap_secrets));
+}
+
+/* The product of two words in 128 bits, folded: each bit depends on all of both words. */
+static __always_inline u64 lbdr_encap_mix(u64 a, u64 b)
+{
+	return (a * b) ^ mul_u64_u64_shr(a, b, 64);
+}
+
+/* Word @i of a key, which is aligned as words of 4 bytes */
+static __always_inline u64 lbdr_encap_word(const void *key, size_t i)
+{
+	u64 word;
+
+	memcpy(&word, key + i * sizeof(word), sizeof(word));
+	return word;
+}
+
+/*
+ * See lbdr_encap_hash(); inlined into the path of a packet. @family: that of @flow. The
+ * operator chooses the VIP, so its two halves may be combined without a secret.
+ */
+static __always_inline u32 lbdr_encap_hash_of(const struct lbdr_flow *flow,
+					      enum lbdr_family family)
+{
+	const void *key = family == LBDR_V4 ? (const void *)&flow->v4 : &flow->v6;
+	const u64 *secrets = lbdr_encap_secrets;
+	u64 sum;
+
+	BUILD_BUG_ON(sizeof(flow->v4) != 2 * sizeof(u64));
+	BUILD_BUG_ON(sizeof(flow->v6) != 5 * sizeof(u64));
+
+	sum = lbdr_encap_mix(lbdr_encap_word(key, 0) ^ secrets[0],
+			     lbdr_encap_word(key, 1) ^ secrets[1]);
+	if (family == LBDR_V6)
+		sum += lbdr_encap_mix(lbdr_encap_word(key, 2) ^ lbdr_encap_word(key, 3) ^
+				      secrets[2],
+				      lbdr_encap_word(key, 4) ^ secrets[3]);
+	return sum >> 32;
+}
 
 /**
  * lbdr_encap_hash() - Hash a flow for the fields that spread flows over queues
  * @flow: the flow; its L3 domain and protocol count too
  *
- * The sum of the words, each multiplied by a secret of its own: two flows have the same
- * hash with a probability of 2^-32 (multilinear hashing).
- *
  * Context: any.
- * Return: the hash, the same for all packets of the flow until the next boot.
+ * Return: the hash, the same for all packets of the flow until the module is unloaded.
  */
 u32 lbdr_encap_hash(const struct lbdr_flow *flow)
 {
-	static u64 secrets[LBDR_ENCAP_SECRETS] __read_mostly;
-	const u32 *word, *end;
-	const u64 *secret = secrets;
-	u64 sum;
-
-	net_get_random_once(secrets, sizeof(secrets));
-	if (flow->family == LBDR_V4) {
-		word = (const u32 *)&flow->v4;
-		end = word + sizeof(flow->v4) / sizeof(u32);
-	} else {
-		word = (const u32 *)&flow->v6;
-		end = word + sizeof(flow->v6) / sizeof(u32);
-	}
-	for (sum = *secret; word < end; word++)
-		sum += *++secret * *word;
-	return sum >> 32;
+	return lbdr_encap_hash_of(flow, flow->family);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_encap_hash);
 
@@ -132,16 +165,17 @@ void lbdr_encap_source(const struct lbdr_server_tunnel *tunnel,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_encap_source);
 
-/* Returns true if the outer IPv4 header has the bit DF. */
+/* Returns true if the outer IPv4 header has the bit DF. @hdr: the inner header */
 static __always_inline bool lbdr_encap_df(const struct lbdr_server_tunnel *tunnel,
-					  const struct lbdr_encap *encap,
-					  const struct sk_buff *skb)
+					  const struct lbdr_encap *encap, const void *hdr)
 {
+	const struct iphdr *iph = hdr;
+
 	if (encap->may_fragment)
 		return false;
 	if (likely(tunnel->settings.df == LBDR_TUNNEL_DF_INHERIT))
 		return encap->inner == LBDR_V4 &&
-		       (ip_hdr(skb)->frag_off & htons(IP_DF));
+		       (iph->frag_off & htons(IP_DF));
 	return tunnel->settings.df == LBDR_TUNNEL_DF_SET;
 }
 
@@ -253,19 +287,6 @@ lbdr_encap_push_gue(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel
 		udp6_set_csum(false, skb, &saddr->in6, &encap->daddr->in6, skb->len);
 }
 
-static u8 lbdr_encap_outer_protocol(const struct lbdr_server_tunnel *tunnel,
-				    const struct lbdr_encap *encap)
-{
-	switch (tunnel->settings.type) {
-	case LBDR_TUNNEL_GRE:
-		return IPPROTO_GRE;
-	case LBDR_TUNNEL_GUE:
-		return IPPROTO_UDP;
-	default:
-		return lbdr_encap_protocol(encap->inner);
-	}
-}
-
 /* A CPU's counter wraps after 65,536 / nr_cpu_ids packets. */
 static __be16 lbdr_encap_id(void)
 {
@@ -277,9 +298,8 @@ static __be16 lbdr_encap_id(void)
 
 static __always_inline void
 lbdr_encap_push_ip4(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
-		    const struct lbdr_encap *encap, __be32 saddr, u8 tos, u8 ttl)
+		    const struct lbdr_encap *encap, __be32 saddr, u8 tos, u8 ttl, bool df)
 {
-	bool df = lbdr_encap_df(tunnel, encap, skb);
 	struct iphdr *iph = __skb_push(skb, sizeof(*iph));
 
 	skb_reset_network_header(skb);
@@ -290,7 +310,7 @@ lbdr_encap_push_ip4(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel
 	iph->id = df ? 0 : lbdr_encap_id();
 	iph->frag_off = df ? htons(IP_DF) : 0;
 	iph->ttl = ttl;
-	iph->protocol = lbdr_encap_outer_protocol(tunnel, encap);
+	iph->protocol = tunnel->protocol[encap->inner];
 	iph->check = 0;
 	iph->saddr = saddr;
 	iph->daddr = encap->daddr->ip;
@@ -310,31 +330,38 @@ lbdr_encap_push_ip6(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel
 	ip6_flow_hdr(hdr, tos, htonl(encap->hash & ntohl(IPV6_FLOWLABEL_MASK)) |
 			       IPV6_FLOWLABEL_STATELESS_FLAG);
 	hdr->payload_len = htons(len);
-	hdr->nexthdr = lbdr_encap_outer_protocol(tunnel, encap);
+	hdr->nexthdr = tunnel->protocol[encap->inner];
 	hdr->hop_limit = ttl;
 	hdr->saddr = *saddr;
 	hdr->daddr = encap->daddr->in6;
 }
 
-/* The network header of @skb is the inner one until the outer IP header is in front. */
+/*
+ * The network header of @skb is the inner one until the outer IP header is in front.
+ * @plain, a constant: neither a device nor the kernel looks for the inner headers later.
+ */
 static __always_inline void
 lbdr_encap_push_from(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
-		     const struct lbdr_encap *encap, const union nf_inet_addr *saddr)
+		     const struct lbdr_encap *encap, const union nf_inet_addr *saddr,
+		     bool plain)
 {
-	u8 tos, ttl;
+	const void *hdr = skb_network_header(skb);
+	u8 ttl = tunnel->settings.ttl, tos;
+	bool df = false;
 
 	if (encap->inner == LBDR_V4) {
-		tos = ip_hdr(skb)->tos;
-		ttl = ip_hdr(skb)->ttl;
+		tos = ((const struct iphdr *)hdr)->tos;
+		ttl = ttl ?: ((const struct iphdr *)hdr)->ttl;
 	} else {
-		tos = ipv6_get_dsfield(ipv6_hdr(skb));
-		ttl = ipv6_hdr(skb)->hop_limit;
+		tos = ipv6_get_dsfield(hdr);
+		ttl = ttl ?: ((const struct ipv6hdr *)hdr)->hop_limit;
 	}
-	if (tunnel->settings.ttl)
-		ttl = tunnel->settings.ttl;
+	if (encap->outer == LBDR_V4)
+		df = lbdr_encap_df(tunnel, encap, hdr);
 
 	if (likely(tunnel->settings.type == LBDR_TUNNEL_IPIP)) {
-		skb_set_inner_ipproto(skb, lbdr_encap_protocol(encap->inner));
+		if (!plain)
+			skb_set_inner_ipproto(skb, lbdr_encap_protocol(encap->inner));
 		skb_reset_transport_header(skb);
 	} else if (tunnel->settings.type == LBDR_TUNNEL_GRE) {
 		lbdr_encap_push_gre(skb, tunnel, encap->inner);
@@ -344,7 +371,7 @@ lbdr_encap_push_from(struct sk_buff *skb, const struct lbdr_server_tunnel *tunne
 
 	skb->protocol = lbdr_encap_ethertype(encap->outer);
 	if (encap->outer == LBDR_V4)
-		lbdr_encap_push_ip4(skb, tunnel, encap, saddr->ip, tos, ttl);
+		lbdr_encap_push_ip4(skb, tunnel, encap, saddr->ip, tos, ttl, df);
 	else
 		lbdr_encap_push_ip6(skb, tunnel, encap, &saddr->in6, tos, ttl);
 }
@@ -359,7 +386,7 @@ lbdr_encap_push_plain(struct sk_buff *skb, const struct lbdr_server_tunnel *tunn
 		      const struct lbdr_encap *encap)
 {
 	skb->ip_summed = CHECKSUM_NONE;
-	lbdr_encap_push_from(skb, tunnel, encap, encap->source);
+	lbdr_encap_push_from(skb, tunnel, encap, encap->source, true);
 }
 
 /**
@@ -380,6 +407,6 @@ void lbdr_encap_push(struct sk_buff *skb, const struct lbdr_server_tunnel *tunne
 	union nf_inet_addr saddr;
 
 	lbdr_encap_source(tunnel, encap, &saddr);
-	lbdr_encap_push_from(skb, tunnel, encap, &saddr);
+	lbdr_encap_push_from(skb, tunnel, encap, &saddr, false);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_encap_push);

@@ -29,6 +29,7 @@ struct lbdr_encap {
 	bool				may_fragment;
 };
 
+void lbdr_encap_init(void);
 u32 lbdr_encap_hash(const struct lbdr_flow *flow);
 void lbdr_encap_source(const struct lbdr_server_tunnel *tunnel,
 		       const struct lbdr_encap *encap, union nf_inet_addr *addr);

@@ -36,8 +36,9 @@
  *   packets without a connection to this one, which looks up the mark, then the address.
  * - LOCAL_OUT for clients on this host.
  *
- * Hook of a family, registered while there are tunnel servers of this family: PREROUTING,
- * for ICMP errors about tunnelled packets (tunnel_error.c).
+ * ICMP errors about tunnelled packets (tunnel_error.c) are taken by the first hook. A hook
+ * of their own at PREROUTING is registered only while there are tunnel servers of the
+ * family and the first hook is at LOCAL_IN, or there are no services of the family.
  */
 #include <linux/etherdevice.h>
 #include <linux/inetdevice.h>
@@ -124,29 +125,69 @@ lbdr_hook_send_local(struct sk_buff *skb, const struct lbdr_flow *flow,
 	return NF_ACCEPT;
 }
 
-/* Forwards a packet through the tunnel of its server. */
-static noinline __flatten unsigned int
-lbdr_hook_send_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
-		      struct lbdr_server *server,
+/* The next hop of a VRF, see lbdr_nexthop_in_domain(). */
+static noinline struct lbdr_nexthop *
+lbdr_hook_nexthop_in_domain(struct lbdr_nexthop *nexthop, u16 domain)
+{
+	return lbdr_nexthop_in_domain(nexthop, domain);
+}
+
+static __always_inline unsigned int
+lbdr_hook_send_encapsulated(struct sk_buff *skb, const struct lbdr_flow *flow,
+			    struct lbdr_server *server,
+			    const struct lbdr_server_tunnel *tunnel,
+			    const struct lbdr_conn *conn, struct lbdr_nexthop *nexthop,
+			    enum lbdr_family inner, enum lbdr_family outer)
+{
+	const struct lbdr_route *route = lbdr_nexthop_tunnel_route_of(nexthop, outer);
+
+	if (unlikely(!route->plain) && unlikely(route->local || !route->dst))
+		return lbdr_hook_send_local(skb, flow, server, conn, route);
+	lbdr_hook_count(server, skb, flow);
+	return lbdr_xmit_tunnel(skb, flow, server, tunnel, nexthop, route, inner, outer);
+}
+
+/* Forwards a packet through the tunnel of its server. @inner: its family, a constant. */
+static __always_inline unsigned int
+lbdr_hook_send_tunnel(struct sk_buff *skb, enum lbdr_family inner,
+		      const struct lbdr_flow *flow, struct lbdr_server *server,
 		      const struct lbdr_server_tunnel *tunnel,
 		      const struct lbdr_conn *conn)
 {
+	enum lbdr_family other = inner == LBDR_V4 ? LBDR_V6 : LBDR_V4;
+	u16 domain = lbdr_flow_domain_of(flow, inner);
 	struct lbdr_nexthop *nexthop = server->nexthop;
-	u16 domain = lbdr_flow_domain(flow);
-	const struct lbdr_route *route;
 
 	if (unlikely(domain)) {
-		nexthop = lbdr_nexthop_in_domain(nexthop, domain);
+		nexthop = lbdr_hook_nexthop_in_domain(nexthop, domain);
 		if (!nexthop) {
 			lbdr_drop(server->ln, server->service, LBDR_DROP_MEMORY);
 			return NF_DROP;
 		}
 	}
-	route = lbdr_nexthop_tunnel_route_of(nexthop);
-	if (unlikely(route->local || !route->dst))
-		return lbdr_hook_send_local(skb, flow, server, conn, route);
-	lbdr_hook_count(server, skb, flow);
-	return lbdr_xmit_tunnel(skb, flow, server, tunnel, nexthop, route);
+	if (likely(nexthop->key.family == inner))
+		return lbdr_hook_send_encapsulated(skb, flow, server, tunnel, conn,
+						   nexthop, inner, inner);
+	return lbdr_hook_send_encapsulated(skb, flow, server, tunnel, conn, nexthop,
+					   inner, other);
+}
+
+static noinline __flatten unsigned int
+lbdr_hook_send_tunnel4(struct sk_buff *skb, const struct lbdr_flow *flow,
+		       struct lbdr_server *server,
+		       const struct lbdr_server_tunnel *tunnel,
+		       const struct lbdr_conn *conn)
+{
+	return lbdr_hook_send_tunnel(skb, LBDR_V4, flow, server, tunnel, conn);
+}
+
+static noinline __flatten unsigned int
+lbdr_hook_send_tunnel6(struct sk_buff *skb, const struct lbdr_flow *flow,
+		       struct lbdr_server *server,
+		       const struct lbdr_server_tunnel *tunnel,
+		       const struct lbdr_conn *conn)
+{
+	return lbdr_hook_send_tunnel(skb, LBDR_V6, flow, server, tunnel, conn);
 }
 
 /* Forwards a packet to a server. @conn: its connection, or NULL if it is new or has none */
@@ -163,7 +204,9 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 
 	/* Before the route: the server's address may be of the other family. */
 	if (unlikely(tunnel))
-		return lbdr_hook_send_tunnel(skb, flow, server, tunnel, conn);
+		return family == LBDR_V4 ?
+		       lbdr_hook_send_tunnel4(skb, flow, server, tunnel, conn) :
+		       lbdr_hook_send_tunnel6(skb, flow, server, tunnel, conn);
 	if (unlikely(domain)) {
 		nexthop = lbdr_nexthop_in_domain(nexthop, domain);
 		if (!nexthop) {
@@ -415,10 +458,10 @@ lbdr_hook_error_server(struct lbdr_net *ln, struct sk_buff *skb,
 /* Forwards an ICMP error to the server of the client that its inner packet was sent to. */
 static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 					     struct sk_buff *skb,
-					     const struct net_device *dev,
 					     struct lbdr_flow *flow,
 					     struct lbdr_service *marked)
 {
+	const struct net_device *dev = flow->local ? skb_dst(skb)->dev : skb->dev;
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
 
@@ -440,6 +483,49 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 			      conn);
 }
 
+/* Handles a packet that is no error about a flow of a service. @family: its family */
+static noinline unsigned int lbdr_hook_tunnel_error(struct lbdr_net *ln,
+						    struct sk_buff *skb,
+						    enum lbdr_family family)
+{
+	unsigned int verdict;
+
+	if (!READ_ONCE(ln->n_tunnels[family]) || !lbdr_hook_to_this_host(skb))
+		return NF_ACCEPT;
+	local_bh_disable();
+	verdict = lbdr_tunnel_error(ln, skb, family);
+	local_bh_enable();
+	return verdict;
+}
+
+/* Handles a packet that is not of TCP, UDP or SCTP, or is malformed. */
+static noinline unsigned int
+lbdr_hook_other(struct lbdr_net *ln, struct sk_buff *skb, enum lbdr_family family,
+		enum lbdr_parsed parsed, struct lbdr_flow *flow,
+		struct lbdr_service *marked)
+{
+	unsigned int verdict = NF_ACCEPT;
+
+	switch (parsed) {
+	case LBDR_PARSED_ERROR:
+		verdict = lbdr_hook_error(ln, skb, flow, marked);
+		break;
+	case LBDR_PARSED_MALFORMED:
+		/* The port is unknown, so the packet may not belong to a service. */
+		lbdr_drop(ln, NULL, LBDR_PASS_MALFORMED);
+		break;
+	case LBDR_PARSED_FRAGMENT:
+		lbdr_drop(ln, NULL, LBDR_PASS_FRAGMENT);
+		break;
+	default:
+		break;
+	}
+	/* The outer source may be a VIP, or one by the filter. */
+	if (verdict == NF_ACCEPT && !flow->local && flow->place == LBDR_PLACE_ENTRY)
+		return lbdr_hook_tunnel_error(ln, skb, family);
+	return verdict;
+}
+
 static __always_inline unsigned int
 lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	       enum lbdr_family family, bool local, enum lbdr_place place,
@@ -448,6 +534,7 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	/* Not initialised, which would cost a tenth of the path; the parser sets it. */
 	struct lbdr_flow flow __uninitialized;
 	const struct net_device *dev = local ? skb_dst(skb)->dev : skb->dev;
+	enum lbdr_parsed parsed;
 	unsigned int verdict;
 	bool bh;
 
@@ -457,32 +544,14 @@ lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
 	bh = !in_softirq();
 	if (unlikely(bh))
 		local_bh_disable();
-	switch (family == LBDR_V4 ? lbdr_parse4(skb, &flow) :
-				    lbdr_parse6(skb, &flow)) {
-	case LBDR_PARSED:
-		if (unlikely(lbdr_domain_has_vrf(dev)) &&
-		    !lbdr_hook_enter_vrf(ln, skb, dev, &flow)) {
-			verdict = NF_ACCEPT;
-			break;
-		}
-		verdict = lbdr_hook_forward(ln, skb, family, local, &flow,
-					    marked);
-		break;
-	case LBDR_PARSED_ERROR:
-		verdict = lbdr_hook_error(ln, skb, dev, &flow, marked);
-		break;
-	case LBDR_PARSED_MALFORMED:
-		/* The port is unknown, so the packet may not belong to a service. */
-		lbdr_drop(ln, NULL, LBDR_PASS_MALFORMED);
+	parsed = family == LBDR_V4 ? lbdr_parse4(skb, &flow) : lbdr_parse6(skb, &flow);
+	if (unlikely(parsed != LBDR_PARSED))
+		verdict = lbdr_hook_other(ln, skb, family, parsed, &flow, marked);
+	else if (unlikely(lbdr_domain_has_vrf(dev)) &&
+		 !lbdr_hook_enter_vrf(ln, skb, dev, &flow))
 		verdict = NF_ACCEPT;
-		break;
-	case LBDR_PARSED_FRAGMENT:
-		lbdr_drop(ln, NULL, LBDR_PASS_FRAGMENT);
-		verdict = NF_ACCEPT;
-		break;
-	default:
-		verdict = NF_ACCEPT;
-	}
+	else
+		verdict = lbdr_hook_forward(ln, skb, family, local, &flow, marked);
 	if (unlikely(bh))
 		local_bh_enable();
 	return verdict;
@@ -512,7 +581,10 @@ lbdr_hook_walk_other(struct lbdr_net *ln, struct sk_buff *skb,
 	return lbdr_hook_walk(ln, skb, family, local, place, marked);
 }
 
-/* Returns true if the destination may be a VIP. All other packets cost only this. */
+/*
+ * Returns true if the destination may be a VIP. All other packets cost only this, and the
+ * comparison of their protocol with ICMP.
+ */
 static __always_inline bool lbdr_hook_vip(const struct lbdr_net *ln,
 					  const struct sk_buff *skb,
 					  enum lbdr_family family)
@@ -526,7 +598,10 @@ static unsigned int lbdr_hook4(void *priv, struct sk_buff *skb,
 {
 	struct lbdr_net *ln = priv;
 
-	if (!lbdr_hook_vip(ln, skb, LBDR_V4) || !lbdr_hook_to_this_host(skb))
+	if (!lbdr_hook_vip(ln, skb, LBDR_V4))
+		return likely(ip_hdr(skb)->protocol != IPPROTO_ICMP) ?
+		       NF_ACCEPT : lbdr_hook_tunnel_error(ln, skb, LBDR_V4);
+	if (!lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
 	return lbdr_hook_walk4(ln, skb);
 }
@@ -536,7 +611,10 @@ static unsigned int lbdr_hook6(void *priv, struct sk_buff *skb,
 {
 	struct lbdr_net *ln = priv;
 
-	if (!lbdr_hook_vip(ln, skb, LBDR_V6) || !lbdr_hook_to_this_host(skb))
+	if (!lbdr_hook_vip(ln, skb, LBDR_V6))
+		return likely(ipv6_hdr(skb)->nexthdr != IPPROTO_ICMPV6) ?
+		       NF_ACCEPT : lbdr_hook_tunnel_error(ln, skb, LBDR_V6);
+	if (!lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
 	return lbdr_hook_walk6(ln, skb);
 }
@@ -635,26 +713,12 @@ static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
 	return lbdr_hook_walk_other(ln, skb, LBDR_V6, true, LBDR_PLACE_ENTRY, marked);
 }
 
-/* Other packets than ICMP cost only the comparison of the protocol. */
-static unsigned int lbdr_hook_tunnel(struct lbdr_net *ln, struct sk_buff *skb,
-				     enum lbdr_family outer)
-{
-	unsigned int verdict;
-
-	if (!lbdr_hook_to_this_host(skb))
-		return NF_ACCEPT;
-	local_bh_disable();
-	verdict = lbdr_tunnel_error(ln, skb, outer);
-	local_bh_enable();
-	return verdict;
-}
-
 static unsigned int lbdr_hook_tunnel4(void *priv, struct sk_buff *skb,
 				      const struct nf_hook_state *state)
 {
 	if (likely(ip_hdr(skb)->protocol != IPPROTO_ICMP))
 		return NF_ACCEPT;
-	return lbdr_hook_tunnel(priv, skb, LBDR_V4);
+	return lbdr_hook_tunnel_error(priv, skb, LBDR_V4);
 }
 
 static unsigned int lbdr_hook_tunnel6(void *priv, struct sk_buff *skb,
@@ -662,7 +726,7 @@ static unsigned int lbdr_hook_tunnel6(void *priv, struct sk_buff *skb,
 {
 	if (likely(ipv6_hdr(skb)->nexthdr != IPPROTO_ICMPV6))
 		return NF_ACCEPT;
-	return lbdr_hook_tunnel(priv, skb, LBDR_V6);
+	return lbdr_hook_tunnel_error(priv, skb, LBDR_V6);
 }
 
 #define LBDR_HOOK(family, function, place, prio) {	\

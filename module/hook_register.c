@@ -2,8 +2,9 @@
 /*
  * Registration of the netfilter hooks that hook.c defines.
  *
- * The hooks of a family are registered while it has services, those of fwmark services
- * and of tunnel servers while there are any. Only transactions change them, under
+ * The hooks of a family are registered while it has services, that of fwmark services
+ * while there are any, and that of tunnel servers while there are any whose ICMP errors no
+ * other hook sees. Only transactions change them, under
  * lbdr_net.config.
  */
 #include "domain.h"
@@ -115,21 +116,32 @@ void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family)
 	lbdr_hook_off(ln, LBDR_HOOK_MARKED, family);
 }
 
+/* Returns true if errors about tunnelled packets do not pass a hook at PREROUTING. */
+static bool lbdr_hook_misses_errors(const struct lbdr_net *ln, enum lbdr_family outer)
+{
+	return !ln->n_services[outer] || ln->entry == LBDR_ENTRY_INPUT;
+}
+
 /**
- * lbdr_hook_register_tunnel() - Register the hook for errors about tunnelled packets
+ * lbdr_hook_prepare_tunnel() - Register the hook for errors about tunnelled packets
  * @ln: the namespace
- * @outer: family of the outer header
+ * @outer: family of the outer header; there are or will be tunnel servers of it
+ * @anyway: also if another hook sees these errors now
+ *
+ * lbdr_hook_update_tunnel() follows. Until then several hooks may see an error.
  *
  * Context: process, may sleep; lbdr_net.config held.
  * Return: 0 or a negative error.
  */
-int lbdr_hook_register_tunnel(struct lbdr_net *ln, enum lbdr_family outer)
+int lbdr_hook_prepare_tunnel(struct lbdr_net *ln, enum lbdr_family outer, bool anyway)
 {
+	if (!anyway && !lbdr_hook_misses_errors(ln, outer))
+		return 0;
 	return lbdr_hook_on(ln, LBDR_HOOK_TUNNEL, outer);
 }
 
 /**
- * lbdr_hook_update_tunnel() - Unregister the hooks of families without tunnel servers
+ * lbdr_hook_update_tunnel() - Unregister the hooks of tunnel servers that are not needed
  * @ln: the namespace
  *
  * Context: process, may sleep; lbdr_net.config held.
@@ -139,7 +151,7 @@ void lbdr_hook_update_tunnel(struct lbdr_net *ln)
 	enum lbdr_family outer;
 
 	for (outer = 0; outer < LBDR_FAMILIES; outer++)
-		if (!ln->n_tunnels[outer])
+		if (!ln->n_tunnels[outer] || !lbdr_hook_misses_errors(ln, outer))
 			lbdr_hook_off(ln, LBDR_HOOK_TUNNEL, outer);
 }
 

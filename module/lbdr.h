@@ -102,8 +102,8 @@ enum lbdr_hook {
  *	not 0; WRITE_ONCE() under @config
  * @n_marked: fwmark services of each family, which need LBDR_HOOK_MARKED; WRITE_ONCE()
  *	under @config
- * @n_tunnels: tunnel servers by the family of their address, which need LBDR_HOOK_TUNNEL;
- *	changed under @config and @lock
+ * @n_tunnels: tunnel servers by the family of their address; WRITE_ONCE() under @config
+ *	and @lock
  * @mark_first: fwmark services come before others, as programs of ip_vs expect. Set and
  *	reset by lbdr_ipvs.ko; WRITE_ONCE()
  * @entry: LBDR_ENTRY_PREROUTING or LBDR_ENTRY_INPUT, the entry whose hooks are

@@ -9,6 +9,7 @@
 
 #include "conn.h"
 #include "device.h"
+#include "encap.h"
 #include "lbdr.h"
 #include "netlink.h"
 #include "peers.h"
@@ -18,6 +19,7 @@ static int __init lbdr_init(void)
 {
 	int err;
 
+	lbdr_encap_init();
 	err = lbdr_conn_init();
 	if (err)
 		return err;

@@ -237,6 +237,8 @@ static struct lbdr_route *lbdr_route_make(const struct lbdr_nexthop *nexthop)
 		route->why = LBDR_DROP_NO_ROUTE;
 		route->genid = ~route->failed;
 	}
+	route->plain = route->dst && !route->local && !route->dst->lwtstate &&
+		       !lbdr_route_is_sourceless(route);
 	return route;
 }
 

@@ -8,6 +8,7 @@
 #include <linux/netfilter.h>
 #include <linux/rhashtable.h>
 #include <net/dst.h>
+#include <net/ipv6.h>
 #include <net/net_namespace.h>
 
 #include "flow.h"
@@ -32,6 +33,8 @@ struct lbdr_net;
  * @why: drop reason if @link is NULL and @local is false, for transmit methods that
  *	need @link
  * @local: the address is a local address of this host
+ * @plain: tunnelled packets need nothing but the outer headers: the route is neither
+ *	negative nor local, has a source address, and does not encapsulate by itself
  * @failed: generation of the FIB before the lookup; used for negative answers
  * @stamp: jiffies of the lookup
  * @rcu: releases @dst and frees the route
@@ -47,12 +50,19 @@ struct lbdr_route {
 	struct net_device	*dev;
 	u8			why;
 	bool			local;
+	bool			plain;
 	u32			failed;
 	unsigned long		stamp;
 	struct rcu_head		rcu;
 	union nf_inet_addr	source;
 	int			source_genid;
 };
+
+/* Returns true if there is no source address for packets to the address. */
+static inline bool lbdr_route_is_sourceless(const struct lbdr_route *route)
+{
+	return !route->source.ip && ipv6_addr_any(&route->source.in6);
+}
 
 /* Keys are compared as memory, so they have no padding. */
 struct lbdr_nexthop_key {

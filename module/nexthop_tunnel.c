@@ -26,11 +26,13 @@
 #define PMTU_FLOOR6	IPV6_MIN_MTU
 #define PMTU_TIME	(10 * 60 * HZ)
 
-/* See lbdr_nexthop_tunnel_route(); inlined into the path of a packet. */
+/*
+ * See lbdr_nexthop_tunnel_route(); inlined into the path of a packet. @family: that of
+ * @nexthop.
+ */
 static __always_inline const struct lbdr_route *
-lbdr_nexthop_tunnel_route_of(struct lbdr_nexthop *nexthop)
+lbdr_nexthop_tunnel_route_of(struct lbdr_nexthop *nexthop, enum lbdr_family family)
 {
-	enum lbdr_family family = nexthop->key.family;
 	struct lbdr_net *ln = nexthop->ln;
 	struct lbdr_route *route = rcu_dereference(nexthop->route);
 
@@ -58,15 +60,19 @@ lbdr_nexthop_tunnel_route_of(struct lbdr_nexthop *nexthop)
 const struct lbdr_route *
 lbdr_nexthop_tunnel_route(struct lbdr_nexthop *nexthop)
 {
-	return lbdr_nexthop_tunnel_route_of(nexthop);
+	return lbdr_nexthop_tunnel_route_of(nexthop, nexthop->key.family);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_tunnel_route);
 
-/* See lbdr_nexthop_path_mtu(); inlined into the path of a packet. */
+/*
+ * See lbdr_nexthop_path_mtu(); inlined into the path of a packet. @family: that of
+ * @nexthop.
+ */
 static __always_inline u32 lbdr_nexthop_path_mtu_of(struct lbdr_nexthop *nexthop,
-						    const struct lbdr_route *route)
+						    const struct lbdr_route *route,
+						    enum lbdr_family family)
 {
-	u32 mtu = nexthop->key.family == LBDR_V4 ?
+	u32 mtu = family == LBDR_V4 ?
 		  route->mtu : lbdr_route_mtu6_now(route, route->dev);
 	u32 pmtu = READ_ONCE(nexthop->pmtu);
 
@@ -90,7 +96,7 @@ static __always_inline u32 lbdr_nexthop_path_mtu_of(struct lbdr_nexthop *nexthop
 u32 lbdr_nexthop_path_mtu(struct lbdr_nexthop *nexthop,
 			  const struct lbdr_route *route)
 {
-	return lbdr_nexthop_path_mtu_of(nexthop, route);
+	return lbdr_nexthop_path_mtu_of(nexthop, route, nexthop->key.family);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_path_mtu);
 

@@ -191,6 +191,14 @@ void lbdr_server_put(struct lbdr_server *server)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_put);
 
+/* The number is read by packets. */
+static void lbdr_server_count_tunnel(const struct lbdr_server *server, int by)
+{
+	u32 *n = &server->ln->n_tunnels[server->family];
+
+	WRITE_ONCE(*n, *n + by);
+}
+
 /**
  * lbdr_server_link() - Append a server to the list of its service
  * @service: the service
@@ -205,7 +213,7 @@ void lbdr_server_link(struct lbdr_service *service, struct lbdr_server *server)
 	list_add_tail_rcu(&server->list, &service->servers);
 	service->n_servers++;
 	if (rcu_access_pointer(server->tunnel))
-		server->ln->n_tunnels[server->family]++;
+		lbdr_server_count_tunnel(server, 1);
 }
 
 /**
@@ -253,7 +261,7 @@ void lbdr_server_unlink(struct lbdr_service *service,
 	list_del(&server->drain);
 	service->n_servers--;
 	if (rcu_access_pointer(server->tunnel))
-		server->ln->n_tunnels[server->family]--;
+		lbdr_server_count_tunnel(server, -1);
 	lbdr_server_put(server);
 }
 
@@ -274,9 +282,11 @@ lbdr_server_set_tunnel(struct lbdr_server *server,
 	lockdep_assert_held(&ln->config);
 	lockdep_assert_held(&ln->lock);
 
-	ln->n_tunnels[server->family] += !!tunnel;
+	if (tunnel)
+		lbdr_server_count_tunnel(server, 1);
 	tunnel = rcu_replace_pointer(server->tunnel, tunnel, true);
-	ln->n_tunnels[server->family] -= !!tunnel;
+	if (tunnel)
+		lbdr_server_count_tunnel(server, -1);
 	return tunnel;
 }
 

@@ -58,6 +58,19 @@ static u32 lbdr_tunnel_gso_type(const struct lbdr_tunnel_settings *settings,
 	}
 }
 
+static u8 lbdr_tunnel_protocol(const struct lbdr_tunnel_settings *settings,
+			       enum lbdr_family inner)
+{
+	switch (settings->type) {
+	case LBDR_TUNNEL_GRE:
+		return IPPROTO_GRE;
+	case LBDR_TUNNEL_GUE:
+		return IPPROTO_UDP;
+	default:
+		return inner == LBDR_V4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+	}
+}
+
 /**
  * lbdr_tunnel_init() - Initialise a tunnel
  * @tunnel: the tunnel
@@ -76,6 +89,8 @@ void lbdr_tunnel_init(struct lbdr_server_tunnel *tunnel,
 	tunnel->settings = *settings;
 	tunnel->overhead = outer_len + lbdr_tunnel_shim_len(settings);
 	tunnel->gso_type = lbdr_tunnel_gso_type(settings, outer);
+	tunnel->protocol[LBDR_V4] = lbdr_tunnel_protocol(settings, LBDR_V4);
+	tunnel->protocol[LBDR_V6] = lbdr_tunnel_protocol(settings, LBDR_V6);
 	tunnel->spreads = outer == LBDR_V6 || settings->type == LBDR_TUNNEL_GUE ||
 			  settings->prefix;
 	tunnel->plain = !settings->prefix &&

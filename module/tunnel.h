@@ -40,6 +40,7 @@ struct lbdr_tunnel_settings {
  * @settings: settings, with a type that is not LBDR_TUNNEL_NONE
  * @overhead: bytes of all headers that are added to a packet
  * @gso_type: SKB_GSO_ flags of the encapsulation
+ * @protocol: protocol in the outer header, by the family of the packet
  * @spreads: the outer header has fields that depend on the hash of the flow
  * @plain: the outer headers contain neither a checksum over the packet nor an address that
  *	depends on the flow or on the settings
@@ -49,6 +50,7 @@ struct lbdr_server_tunnel {
 	struct lbdr_tunnel_settings	settings;
 	u32				overhead;
 	u32				gso_type;
+	u8				protocol[LBDR_FAMILIES];
 	bool				spreads;
 	bool				plain;
 	struct rcu_head			rcu;

@@ -3,10 +3,10 @@
  * ICMP errors about tunnelled packets.
  *
  * A router in the path to a tunnel server reports errors to the source of the outer
- * header, which is an address of this host or one of a prefix that is routed here. A hook
- * of its own at PREROUTING sees them before conntrack, which would call them invalid:
- * conntrack has not seen the outer packet. The hook is registered only while there are
- * tunnel servers of the outer family, and looks at the protocol first.
+ * header, which is an address of this host or one of a prefix that is routed here. The hook
+ * of the family's services at PREROUTING sees them before conntrack, which would call them
+ * invalid: conntrack has not seen the outer packet. Without that hook there is one of their
+ * own (hook_register.c), while there are tunnel servers of the outer family.
  *
  * - An error that the packet is too big sets the PMTU of the next hop (nexthop.c), also
  *   if it quotes too little of the inner packet to tell its flow.

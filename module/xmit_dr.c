@@ -70,6 +70,18 @@ static noinline bool lbdr_xmit_jumbo_fits(const struct sk_buff *skb, u32 mtu)
 	       skb_gso_validate_network_len(skb, mtu + LBDR_JUMBO_LEN);
 }
 
+/* Step 5 for a packet from the network whose checksum state the caller sets. */
+static __always_inline void lbdr_xmit_clear_plain(struct sk_buff *skb,
+						  struct net_device *dev)
+{
+	skb_clear_tstamp(skb);
+	skb_orphan(skb);
+	skb_ext_reset(skb);
+	skb_dst_drop(skb);
+	nf_reset_ct(skb);
+	skb->dev = dev;
+}
+
 /*
  * Step 5. skb->data is the network header. A packet of a client on this host has no
  * receive state, and it stays charged to its socket.
@@ -79,9 +91,8 @@ static __always_inline void lbdr_xmit_clear(struct sk_buff *skb,
 {
 	if (likely(!local)) {
 		skb_forward_csum(skb);
-		skb_clear_tstamp(skb);
-		skb_orphan(skb);
-		skb_ext_reset(skb);
+		lbdr_xmit_clear_plain(skb, dev);
+		return;
 	}
 	skb_dst_drop(skb);
 	nf_reset_ct(skb);

@@ -46,8 +46,13 @@
 /* RFC 791, 3.2: every host accepts fragments of 68 bytes. */
 #define LBDR_TUNNEL_MIN_MTU4	68
 
-/* The path of one packet. @dst: the route, or the IPsec bundle that replaces it */
+/*
+ * The path of one packet. @inner, @outer: families of the packet and of the outer header,
+ * constants on the fast path. @dst: the route, or the IPsec bundle that replaces it
+ */
 struct lbdr_tunnel_path {
+	enum lbdr_family		inner;
+	enum lbdr_family		outer;
 	struct lbdr_server		*server;
 	const struct lbdr_server_tunnel	*tunnel;
 	struct lbdr_nexthop		*nexthop;
@@ -170,7 +175,7 @@ static noinline unsigned int lbdr_tunnel_dst_output(struct sk_buff *skb,
 		u32 mtu = min3(path->mtu, dst_mtu(path->dst), (u32)U16_MAX);
 
 		skb->ignore_df = 1;
-		if (path->nexthop->key.family == LBDR_V4)
+		if (path->outer == LBDR_V4)
 			IPCB(skb)->frag_max_size = mtu;
 		else
 			IP6CB(skb)->frag_max_size = mtu;
@@ -195,9 +200,10 @@ lbdr_tunnel_send(struct sk_buff *skb, const struct lbdr_flow *flow,
 	const struct lbdr_encap encap = {
 		.source		= &route->source,
 		.daddr		= &nexthop->key.addr,
-		.hash		= tunnel->spreads ? lbdr_encap_hash(flow) : 0,
-		.inner		= flow->family,
-		.outer		= nexthop->key.family,
+		.hash		= path->outer == LBDR_V6 || tunnel->spreads ?
+				  lbdr_encap_hash_of(flow, path->inner) : 0,
+		.inner		= path->inner,
+		.outer		= path->outer,
 		.may_fragment	= fragment,
 	};
 	u32 headroom = LL_RESERVED_SPACE(route->dev) + path->dst->header_len +
@@ -206,17 +212,20 @@ lbdr_tunnel_send(struct sk_buff *skb, const struct lbdr_flow *flow,
 	if (unlikely(skb_cow_head(skb, headroom)))
 		return lbdr_xmit_drop(path->server, LBDR_DROP_MEMORY);
 	if (plain || likely(!flow->local)) {
-		if (flow->family == LBDR_V4) {
-			ip_decrease_ttl(ip_hdr(skb));
-			skb->priority = rt_tos2priority(ip_hdr(skb)->tos);
+		if (path->inner == LBDR_V4) {
+			struct iphdr *iph = ip_hdr(skb);
+
+			ip_decrease_ttl(iph);
+			skb->priority = rt_tos2priority(iph->tos);
 		} else {
 			ipv6_hdr(skb)->hop_limit--;
 		}
 	}
-	lbdr_xmit_clear(skb, route->dev, !plain && flow->local);
 	if (plain) {
+		lbdr_xmit_clear_plain(skb, route->dev);
 		lbdr_encap_push_plain(skb, tunnel, &encap);
 	} else {
+		lbdr_xmit_clear(skb, route->dev, flow->local);
 		if (unlikely(lbdr_encap_offloads(skb, tunnel)))
 			return lbdr_xmit_drop(path->server, LBDR_DROP_MEMORY);
 		lbdr_encap_push(skb, tunnel, &encap);
@@ -359,14 +368,19 @@ lbdr_tunnel_send_policy(struct sk_buff *skb, const struct lbdr_flow *flow,
 	return verdict;
 }
 
-/* Packets that do not take the fast path. Their TTL is sufficient. */
+/*
+ * Packets that do not take the fast path. Context and return value as of
+ * lbdr_xmit_tunnel().
+ */
 static noinline unsigned int
-lbdr_tunnel_send_other(struct sk_buff *skb, const struct lbdr_flow *flow,
+lbdr_xmit_tunnel_other(struct sk_buff *skb, const struct lbdr_flow *flow,
 		       struct lbdr_server *server,
 		       const struct lbdr_server_tunnel *tunnel,
 		       struct lbdr_nexthop *nexthop, const struct lbdr_route *route)
 {
 	struct lbdr_tunnel_path path = {
+		.inner		= flow->family,
+		.outer		= nexthop->key.family,
 		.server		= server,
 		.tunnel		= tunnel,
 		.nexthop	= nexthop,
@@ -375,6 +389,15 @@ lbdr_tunnel_send_other(struct sk_buff *skb, const struct lbdr_flow *flow,
 		.mtu		= lbdr_nexthop_path_mtu(nexthop, route),
 	};
 
+	if (lbdr_xmit_offloaded(skb)) {
+		consume_skb(skb);
+		return NF_STOLEN;
+	}
+	/* There is no address that the server could report errors to. */
+	if (lbdr_route_is_sourceless(route))
+		return lbdr_xmit_drop(server, LBDR_DROP_NO_ROUTE);
+	if (lbdr_tunnel_ttl_ended(skb, flow->family) && !flow->local)
+		return lbdr_tunnel_ttl_error(skb, flow, server);
 	if (lbdr_tunnel_has_policies(server->ln->net))
 		return lbdr_tunnel_send_policy(skb, flow, &path);
 	if (!lbdr_xmit_fits(skb, lbdr_tunnel_mtu(tunnel, path.mtu), 0) ||
@@ -389,44 +412,39 @@ lbdr_tunnel_is_plain(const struct sk_buff *skb, const struct lbdr_flow *flow,
 		     const struct lbdr_server_tunnel *tunnel,
 		     const struct lbdr_route *route, u32 mtu)
 {
-	return tunnel->plain && skb->len + tunnel->overhead <= mtu &&
+	return route->plain && tunnel->plain && skb->len + tunnel->overhead <= mtu &&
 	       skb->ip_summed != CHECKSUM_PARTIAL && !skb_is_gso(skb) &&
-	       !skb->encapsulation && !flow->local && !route->dst->lwtstate;
+	       !skb->encapsulation && !flow->local && !lbdr_xmit_offloaded(skb);
 }
 
 /*
  * Sends a packet to a server through its tunnel. @nexthop: next hop of the server in the
  * domain of the packet. @route: its route, from lbdr_nexthop_tunnel_route_of(); neither
- * negative nor local. Context: rcu_read_lock() held, BH off. Returns NF_STOLEN, or NF_DROP,
- * with or without an error, after counting the drop reason.
+ * negative nor local. @inner, @outer: families of the packet and of @nexthop, constants.
+ * Context: rcu_read_lock() held, BH off. Returns NF_STOLEN, or NF_DROP, with or without an
+ * error, after counting the drop reason.
  */
 static __always_inline unsigned int
 lbdr_xmit_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
 		 struct lbdr_server *server, const struct lbdr_server_tunnel *tunnel,
-		 struct lbdr_nexthop *nexthop, const struct lbdr_route *route)
+		 struct lbdr_nexthop *nexthop, const struct lbdr_route *route,
+		 enum lbdr_family inner, enum lbdr_family outer)
 {
 	const struct lbdr_tunnel_path path = {
+		.inner		= inner,
+		.outer		= outer,
 		.server		= server,
 		.tunnel		= tunnel,
 		.nexthop	= nexthop,
 		.route		= route,
 		.dst		= route->dst,
-		.mtu		= min_t(u32, lbdr_nexthop_path_mtu_of(nexthop, route),
+		.mtu		= min_t(u32, lbdr_nexthop_path_mtu_of(nexthop, route, outer),
 					IP_MAX_MTU),
 	};
 
-	if (unlikely(lbdr_xmit_offloaded(skb))) {
-		consume_skb(skb);
-		return NF_STOLEN;
-	}
-	/* There is no address that the server could report errors to. */
-	if (unlikely(!route->source.ip && ipv6_addr_any(&route->source.in6)))
-		return lbdr_xmit_drop(server, LBDR_DROP_NO_ROUTE);
-	if (unlikely(lbdr_tunnel_ttl_ended(skb, flow->family)) && !flow->local)
-		return lbdr_tunnel_ttl_error(skb, flow, server);
 	if (unlikely(!lbdr_tunnel_is_plain(skb, flow, tunnel, route, path.mtu) ||
+		     lbdr_tunnel_ttl_ended(skb, inner) ||
 		     lbdr_tunnel_has_policies(server->ln->net)))
-		return lbdr_tunnel_send_other(skb, flow, server, tunnel, nexthop,
-					      route);
+		return lbdr_xmit_tunnel_other(skb, flow, server, tunnel, nexthop, route);
 	return lbdr_tunnel_send(skb, flow, &path, false, true);
 }

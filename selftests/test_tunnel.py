@@ -404,6 +404,36 @@ def test_translation_refused():
     director.close()
 
 
+def test_translation_hooks():
+    """Errors are seen at the hook of the family's services, if it is at PREROUTING, and
+    else at one of their own, whatever comes and goes."""
+    director, wire = open_director(), Wire()
+    kind, other = Kind(4, 6, "ipip", False), genl.key(VIP[6], 81)
+    one, _ = begin(wire, director, kind)
+    wire.through(sized(one, 1300))
+    sent = wire.frames[0].ip
+
+    def told(what):
+        seen = wire.through(error(kind, sent, 1400))
+        ok(seen == [too_big(4)], "an error is told to the client " + what, seen)
+
+    told("without services of the outer family")
+    director.add(other)
+    told("with one")
+    director.do(genl.SERVICE_DEL, other)
+    told("when it has gone")
+    for entry in (1, 0):
+        director.add(other)
+        director.do(genl.INFO_SET, genl.u8(genl.INFO_ENTRY, entry))
+        told("with entry %d" % entry)
+        director.do(genl.SERVICE_DEL, other)
+        told("and without that service")
+    net.forget_pmtu("director")
+    director.clear()
+    wire.close()
+    director.close()
+
+
 def needs_decapsulation():
     if not tunnels.has_decapsulation():
         raise net.Skip("this kernel has no devices that decapsulate")
