@@ -19,7 +19,8 @@ import genl
 import ipvs
 import net
 import test_ipvsadm as tool
-from ipvs import VIPS, Flow, Ipvs, Service, StockFailed, Wire, call_stock, client, rip
+from ipvs import (VIPS, Flow, Ipvs, Loaded, Service, StockFailed, Wire, call_stock, client,
+                  loaded, rip)
 from net import ACK, SYN, ok, only, until
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -143,33 +144,6 @@ def call(line):
 def read(name):
     with net.within("director"), open("/proc/net/" + name, encoding="ascii") as file:
         return re.sub(r"\(size=\d+\)", "(size=N)", file.read())
-
-
-def loaded(module):
-    return os.path.exists("/sys/module/" + module)
-
-
-def load():
-    """lbdr_ipvs.ko in the place of ip_vs, whose services keep it loaded."""
-    if loaded("ip_vs"):
-        call("-C")
-    if not Ipvs.unload():
-        raise StockFailed("ip_vs cannot be unloaded")
-    net.run("insmod", os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko"))
-
-
-def unload():
-    net.lbctl("clear")
-    if loaded("lbdr_ipvs"):
-        net.run("rmmod", "lbdr_ipvs")
-
-
-class Loaded:
-    def __enter__(self):
-        load()
-
-    def __exit__(self, *_):
-        unload()
 
 
 def sorted_lines(name, text):

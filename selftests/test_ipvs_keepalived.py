@@ -11,6 +11,7 @@ import subprocess
 import threading
 
 import net
+from ipvs import Loaded
 from net import VIP, ok, until
 from servers import Transfer, which
 
@@ -18,7 +19,7 @@ CHECK_PORT = 8080
 CONF, PIDS = "/run/keepalived.conf", "/run/keepalived-%s.pid"
 FLAG = "/run/keepalived-%s"
 # keepalived checks once a second, and a start in an emulated machine takes its time.
-PATIENCE = 90
+PATIENCE = 240
 
 
 class Health(http.server.BaseHTTPRequestHandler):
@@ -163,7 +164,7 @@ def have(what, **weights):
        "%s\n%s" % (listed(), log()))
 
 
-class Running:
+class Running(Loaded):
     """Checks of both servers, keepalived and lbdr_ipvs."""
 
     def __init__(self, text):
@@ -172,7 +173,7 @@ class Running:
         self.text = text
 
     def __enter__(self):
-        net.run("insmod", os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko"))
+        super().__enter__()
         self.checks = {host: Check(host) for host in "ab"}
         self.daemon = Keepalived(self.text)
         return self
@@ -181,8 +182,7 @@ class Running:
         self.daemon.stop()
         for check in self.checks.values():
             check.stop()
-        net.lbctl("clear")
-        net.run("rmmod", "lbdr_ipvs")
+        super().__exit__()
 
 
 def test_checks():

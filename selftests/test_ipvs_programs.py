@@ -9,6 +9,7 @@ import subprocess
 import urllib.request
 
 import net
+from ipvs import Loaded
 from net import VIP, ok, until
 from servers import which
 from test_ipvs_keepalived import CHECK_PORT, PATIENCE, Check, listed
@@ -37,15 +38,6 @@ def program(name):
     if not path:
         raise net.Skip("%s is not in this system" % name)
     return path
-
-
-class Loaded:
-    def __enter__(self):
-        net.run("insmod", os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko"))
-
-    def __exit__(self, *_):
-        net.lbctl("clear")
-        net.run("rmmod", "lbdr_ipvs")
 
 
 def test_ldirectord():

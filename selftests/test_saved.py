@@ -1,6 +1,6 @@
-#!/usr/bin/python3 -B
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports uml
+# Also on: uml
 """Connections that are saved and restored: conn-add, `lbctl save-conns` and
 `lbctl restore-conns`."""
 import errno
