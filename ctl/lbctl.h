@@ -345,6 +345,12 @@ void save_service(FILE *out, const struct service *service, const char *text,
 		  bool ipvsadm);
 void save_server(FILE *out, const struct server *is, const struct server *want,
 		 const char *text, bool numeric, bool ipvsadm);
+/*
+ * Writes to standard output, or to the file that the request names: as a whole, after
+ * everything was read from the kernel.
+ */
+int save_whole(struct nl *nl, const struct request *req,
+	       int (*write)(FILE *out, struct nl *nl, const struct request *req));
 int save_run(struct nl *nl, const struct request *req);
 
 int director_save(FILE *out, struct nl *nl);

@@ -209,14 +209,8 @@ static int save_to(FILE *out, struct nl *nl, const struct request *req)
 	return status ? status : director;
 }
 
-/*
- * In the order of adding: the first server is some schedulers' first choice,
- * and a restored director is to choose as the saved one did. Under the name
- * ipvsadm in the order that ipvsadm has, and without what it does not know.
- *
- * A file is replaced as a whole, after everything was read from the kernel.
- */
-int save_run(struct nl *nl, const struct request *req)
+int save_whole(struct nl *nl, const struct request *req,
+	       int (*write)(FILE *out, struct nl *nl, const struct request *req))
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -224,13 +218,23 @@ int save_run(struct nl *nl, const struct request *req)
 	FILE *out;
 
 	if (!req->word)
-		return save_to(stdout, nl, req);
+		return write(stdout, nl, req);
 	out = or_exit(open_memstream(&text, &size));
-	status = save_to(out, nl, req);
+	status = write(out, nl, req);
 	stream_end(out);
-	/* A file without set-timeout and set-entry is not the configuration. */
+	/* A file that lacks something is not what was to be saved. */
 	if (!status)
 		status = file_replace(req->word, text, size);
 	free(text);
 	return status;
+}
+
+/*
+ * In the order of adding: the first server is some schedulers' first choice,
+ * and a restored director is to choose as the saved one did. Under the name
+ * ipvsadm in the order that ipvsadm has, and without what it does not know.
+ */
+int save_run(struct nl *nl, const struct request *req)
+{
+	return save_whole(nl, req, save_to);
 }

@@ -25,21 +25,15 @@
 /* Bytes of messages that are sent in one go */
 #define MANY_SIZE 32768
 
-#define PLACE_TEXT (INET6_ADDRSTRLEN + 12)
-
-/* ADDR[:PORT], without a port for port 0. */
+/* ADDR[:PORT], without a port for port 0. @text has ENDPOINT_TEXT bytes. */
 static const char *place_text(const struct endpoint *at, char *text)
 {
 	char address[ENDPOINT_TEXT];
-	bool brackets = at->family == AF_INET6;
 
-	address_text(at, address);
 	if (at->port)
-		snprintf(text, PLACE_TEXT, "%s%.45s%s:%u", brackets ? "[" : "", address,
-			 brackets ? "]" : "", at->port);
-	else
-		snprintf(text, PLACE_TEXT, "%s%.45s%s", brackets ? "[" : "", address,
-			 brackets ? "]" : "");
+		return endpoint_text(at, 0, true, text);
+	snprintf(text, ENDPOINT_TEXT, at->family == AF_INET6 ? "[%.45s]" : "%.45s",
+		 address_text(at, address));
 	return text;
 }
 
@@ -68,7 +62,7 @@ static void save_conn(FILE *out, const struct conn *conn)
 {
 	bool template = conn->state == LBDR_CONN_STATE_TEMPLATE;
 	struct endpoint server = conn->server;
-	char client[PLACE_TEXT], virtual[PLACE_TEXT] = "-", to[PLACE_TEXT];
+	char client[ENDPOINT_TEXT], virtual[ENDPOINT_TEXT] = "-", to[ENDPOINT_TEXT];
 	char key[SAVE_KEY_TEXT];
 
 	server.port = 0;
@@ -93,12 +87,13 @@ static bool read_conn(const struct nlmsghdr *nlh, void *data)
 	return true;
 }
 
-static int save_to(FILE *out, struct nl *nl)
+static int save_to(FILE *out, struct nl *nl, const struct request *req)
 {
 	struct nlmsghdr *nlh = nl_dump_request(nl, LBDR_CMD_CONN_GET);
 	struct nl_answer answer;
 	int status;
 
+	(void)req;
 	mnl_attr_put(nlh, LBDR_A_CONN_WITH_SERVICE, 0, NULL);
 	nl_ask(nl, nlh, read_conn, out, &answer);
 	status = nl_verdict(&answer, "connection");
@@ -110,20 +105,7 @@ static int save_to(FILE *out, struct nl *nl)
 /* The verb save-conns. */
 int saved_save(struct nl *nl, const struct request *req)
 {
-	char *text = NULL;
-	size_t size = 0;
-	int status;
-	FILE *out;
-
-	if (!req->word)
-		return save_to(stdout, nl);
-	out = or_exit(open_memstream(&text, &size));
-	status = save_to(out, nl);
-	stream_end(out);
-	if (!status)
-		status = file_replace(req->word, text, size);
-	free(text);
-	return status;
+	return save_whole(nl, req, save_to);
 }
 
 /* The service whose options are the words from @words on. */

@@ -125,7 +125,7 @@ lbdr_hook_send_local(struct sk_buff *skb, const struct lbdr_flow *flow,
 	return NF_ACCEPT;
 }
 
-/* The next hop of a VRF, see lbdr_nexthop_in_domain(). */
+/* See lbdr_nexthop_in_domain(), which __flatten would inline into the path of a packet. */
 static noinline struct lbdr_nexthop *
 lbdr_hook_nexthop_in_domain(struct lbdr_nexthop *nexthop, u16 domain)
 {

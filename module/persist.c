@@ -35,14 +35,20 @@
 #include "state.h"
 #include "stats.h"
 
-/*
- * Makes the key of the template that belongs to @flow's client. A port may have its
- * own service and be the first port of a range, and a service may exist with and without
- * a VRF. Flags in the protocol word make the keys of their templates different.
+/**
+ * lbdr_persist_key() - Make the key of a client's template
+ * @service: the service
+ * @flow: family, client and L3 domain of one of the client's connections
+ * @template: filled in
+ *
+ * A port may have its own service and be the first port of a range, and a service may
+ * exist with and without a VRF. Flags in the protocol word make the keys of their
+ * templates different.
+ *
+ * Context: any.
  */
-static void lbdr_persist_flow(const struct lbdr_service *service,
-			      const struct lbdr_flow *flow,
-			      struct lbdr_flow *template)
+void lbdr_persist_key(const struct lbdr_service *service,
+		      const struct lbdr_flow *flow, struct lbdr_flow *template)
 {
 	const struct lbdr_service_key *key = &service->key;
 	u8 prefix = READ_ONCE(service->settings.prefix);
@@ -66,20 +72,6 @@ static void lbdr_persist_flow(const struct lbdr_service *service,
 		template->v6.ports.vport = key->port;
 		template->v6.protocol = word;
 	}
-}
-
-/**
- * lbdr_persist_key() - Make the key of a client's template
- * @service: the service
- * @flow: family, client and L3 domain of one of the client's connections
- * @template: filled in
- *
- * Context: any.
- */
-void lbdr_persist_key(const struct lbdr_service *service,
-		      const struct lbdr_flow *flow, struct lbdr_flow *template)
-{
-	lbdr_persist_flow(service, flow, template);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_persist_key);
 
@@ -129,7 +121,7 @@ struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 	struct lbdr_conn *conn;
 	enum lbdr_drop why;
 
-	lbdr_persist_flow(service, flow, &template);
+	lbdr_persist_key(service, flow, &template);
 	conn = lbdr_conn_find(ln, &template);
 	if (conn) {
 		if (lbdr_persist_usable(service, conn->server)) {
@@ -165,7 +157,7 @@ struct lbdr_conn *lbdr_persist_peek(struct lbdr_net *ln,
 	struct lbdr_flow template;
 	struct lbdr_conn *conn;
 
-	lbdr_persist_flow(service, flow, &template);
+	lbdr_persist_key(service, flow, &template);
 	conn = lbdr_conn_peek(ln, &template);
 	*usable = conn && lbdr_persist_usable(service, conn->server);
 	return conn;
@@ -190,7 +182,7 @@ void lbdr_persist_renew(struct lbdr_net *ln,
 
 	if (flow->event == LBDR_EVENT_TEMPLATE)
 		return;
-	lbdr_persist_flow(service, flow, &template);
+	lbdr_persist_key(service, flow, &template);
 	conn = lbdr_conn_peek(ln, &template);
 	if (conn) {
 		lbdr_conn_renew(conn);
@@ -223,7 +215,7 @@ void lbdr_persist_confirm(struct lbdr_conn *conn)
 	if (lbdr_flow_is_template(&flow))
 		return;
 
-	lbdr_persist_flow(service, &flow, &template);
+	lbdr_persist_key(service, &flow, &template);
 	found = lbdr_conn_peek(ln, &template);
 	if (found) {
 		lbdr_conn_renew(found);
