@@ -208,7 +208,7 @@ lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
 		       lbdr_hook_send_tunnel4(skb, flow, server, tunnel, conn) :
 		       lbdr_hook_send_tunnel6(skb, flow, server, tunnel, conn);
 	if (unlikely(domain)) {
-		nexthop = lbdr_nexthop_in_domain(nexthop, domain);
+		nexthop = lbdr_hook_nexthop_in_domain(nexthop, domain);
 		if (!nexthop) {
 			lbdr_drop(ln, server->service, LBDR_DROP_MEMORY);
 			return NF_DROP;

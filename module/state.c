@@ -52,7 +52,7 @@
  * SCTP states follow RFC 9260, 4. An INIT in an established association is a restart
  * (RFC 9260, 5.2.2), which the server handles: the state does not change.
  */
-const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES] = {
+const u8 lbdr_state_next[LBDR_EVENTS][LBDR_STATE_ROW] = {
 	/*             from NO,    SR,    ES,    FW,    TW,    CL */
 	[LBDR_EVENT_DATA] = TCP(ST_ES, ST_ES, ST_ES, ST_FW, ST_TW, ST_CL),
 	[LBDR_EVENT_SYN]  = TCP(ST_SR, ST_SR, ST_ES, ST_FW, ST_TW, ST_CL),

@@ -7,7 +7,11 @@
 
 #include "flow.h"
 
-extern const u8 lbdr_state_next[LBDR_EVENTS][LBDR_CONN_STATES];
+/* A power of two, so that the row of an event is found by a shift */
+#define LBDR_STATE_ROW	16
+static_assert(LBDR_CONN_STATES <= LBDR_STATE_ROW);
+
+extern const u8 lbdr_state_next[LBDR_EVENTS][LBDR_STATE_ROW];
 extern const u32 lbdr_state_timeout[LBDR_CONN_STATES];
 
 /* States that are counted as active connections; all others as inactive. */

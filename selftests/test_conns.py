@@ -22,6 +22,8 @@ from test_watch import complaints, documented
 # Enough to fill a pipe, and many more. Of one connection the tool would keep more
 # bytes than this if it kept any.
 FEW, MANY, KEPT = 1000, 8000, 50
+# Milliseconds: a busy machine may stop a test for seconds, and the young are old then.
+BORDER, OLD = 8000, 9000
 
 
 def fill(director, wire, version):
@@ -130,17 +132,15 @@ def test_idle():
         director.add(genl.key(VIPS[version][0]), rips(version, 0), sched="rr")
         old = [flow(version) for _ in range(3)]
         wire.send(*[one.tcp(SYN) for one in old])
-        ok(director.count(idle_max=900) == 3 or director.count(idle_min=900) == 3,
-           name + "three that begin are young, or else old")
-        ok(until(lambda: director.count(idle_min=1500) == 3),
+        ok(director.count(idle_max=BORDER) == 3, name + "three that begin are young")
+        ok(until(lambda: director.count(idle_min=OLD) == 3),
            name + "after a while they are old")
         # A stamp is a quarter of a second old at most.
-        wire.send(old[0].tcp(ACK))
         fresh = flow(version)
-        wire.send(fresh.tcp(SYN))
+        wire.send(old[0].tcp(ACK), fresh.tcp(SYN))
         young = {one.sport for one in (old[0], fresh)}
-        got = {conn.cport for conn in director.conns(idle_max=1200)}
-        rest = {conn.cport for conn in director.conns(idle_min=1201)}
+        got = {conn.cport for conn in director.conns(idle_max=BORDER)}
+        rest = {conn.cport for conn in director.conns(idle_min=BORDER + 1)}
         ok(got == young and rest == {one.sport for one in old[1:]},
            name + "one that has a packet is young again, as a new one is",
            (got, rest, young))
@@ -148,14 +148,14 @@ def test_idle():
            director.count(idle_min=4000000) == director.count(idle_max=0,
            state="close") == 0, name + "0 is for all, an hour for none")
         replies = [dict(genl.parse(reply)) for reply in director.dump(
-            genl.CONN_GET, genl.filter_of(idle_min=1201) +
+            genl.CONN_GET, genl.filter_of(idle_min=BORDER + 1) +
             genl.attr(genl.CONN_WITH_SERVICE, b""))]
         ok(len(replies) == 2 and all(
-            genl.number(row[genl.CONN_IDLE]) > 1200 and
+            genl.number(row[genl.CONN_IDLE]) > BORDER and
             row[genl.CONN_SERVICE] == genl.key(VIPS[version][0])
             for row in replies), name + "idle times are told, and services where "
            "they are asked for", replies)
-        ok(director.kill(idle_min=1201) == 2 and
+        ok(director.kill(idle_min=BORDER + 1) == 2 and
            {conn.cport for conn in director.conns()} == young,
            name + "those that idle can be ended", director.conns())
         director.clear()

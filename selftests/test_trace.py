@@ -212,9 +212,11 @@ def remembered(trace, director, version):
     sock.close()
     until(lambda: director.conns(cport=int(sport), state="fin-wait"))
     trace.clear()
+    listed = director.conns()
     killed = director.kill()
-    ok(killed == len(trace.wait("lbdr_conn_expire", killed)) >= 2,
-       name + "lbdr_conn_expire tells of each one that is ended by hand", killed)
+    rows = trace.wait("lbdr_conn_expire", killed)
+    ok(killed == len(rows) >= 2, name + "lbdr_conn_expire tells of each one that is "
+       "ended by hand", (killed, rows, listed))
     net.run("ip", "netns", "exec", "director", "nft", "delete", "table", "inet",
             "marks")
 
