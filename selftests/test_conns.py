@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: uml
+# Only on: uml
 """Connections listed, counted and ended by choice, and `lbctl trace`: what the tool
 prints, and the memory that it takes."""
 import json
@@ -15,7 +15,7 @@ import genl
 import ipvs
 import net
 from ipvs import VIPS
-from net import ACK, FIN, LBCTL, SYN, lbctl, ok, only, until
+from net import ACK, FIN, LBCTL, SYN, lbctl, ok, until
 from test_tcp import NUMBER, Wire, flow, main, open_director, rips
 from test_watch import complaints, documented
 
@@ -59,7 +59,6 @@ def numbers(words):
     return {line.split(None, 1)[1]: int(line.split()[0]) for line in lines[1:]}
 
 
-@only("uml", "trixie")
 def test_choices():
     """conns beside what list -c and del-conn know, and counts beside naive ones."""
     director, wire = open_director(), Wire()
@@ -213,7 +212,6 @@ def peak(*words):
     return most, size
 
 
-@only("uml", "trixie")
 def test_memory():
     """The tool keeps no connection, however many there are."""
     director = open_director()
@@ -243,7 +241,6 @@ def packet(one, *more):
             address % (one.client, one.sport), *more]
 
 
-@only("uml", "trixie")
 def test_tool_trace():
     """What is printed, once for each kind of answer, and that all of it is
     documented."""

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: uml
+# Only on: uml
 """Services that skip servers whose neighbour cannot be resolved."""
 import genl
 import net
 from ipvs import VIPS
-from net import SYN, ip, lbctl, ok, only, until
+from net import SYN, ip, lbctl, ok, until
 from test_tcp import Wire, flow, main, open_director, rips
 
 # Nobody has them.
@@ -38,7 +38,6 @@ def fates(wire, version, number=24):
     return [wire.send(flow(version, client=n + 1).tcp(SYN)) for n in range(number)]
 
 
-@only("uml")
 def test_schedulers():
     """Whatever the scheduler is, the others get all connections."""
     director, wire = open_director(), Wire()

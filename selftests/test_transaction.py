@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: uml
+# Only on: uml
 # CPUs: 2
 """Transactions: commands that are staged, and done together or not at all."""
 import errno

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports uml
+# Also on: bookworm uml
 """Network namespaces of users without privilege do not use up what the host's need:
 connections, destinations of lblc, services, servers, memory."""
 import errno
