@@ -164,11 +164,11 @@ static int run_steps(struct kunit *test, const struct step *steps, u32 n,
 		     bool commit)
 {
 	struct holds *h = test->priv;
+	int err = 0;
 	u32 i;
-	int err;
 
 	lbdr_lock(h->ln);
-	err = lbdr_config_begin(&h->config, h->ln, false, NULL);
+	lbdr_config_begin(&h->config, h->ln, false, NULL);
 	for (i = 0; i < n && !err; i++)
 		err = stage_step(&h->config, &steps[i]);
 	lbdr_unlock(h->ln);
@@ -193,9 +193,8 @@ static int run_one(struct kunit *test, const struct step step)
 	int err;
 
 	mutex_lock(&h->ln->config);
-	err = lbdr_config_begin(&h->config, h->ln, true, NULL);
-	if (!err)
-		err = stage_step(&h->config, &step);
+	lbdr_config_begin(&h->config, h->ln, true, NULL);
+	err = stage_step(&h->config, &step);
 	if (!err)
 		err = lbdr_config_commit(&h->config);
 	lbdr_config_end(&h->config);

@@ -14,6 +14,26 @@
 #include "addr.h"
 #include "config.h"
 
+static int lbdr_staged_server_cmp(const void *key, const struct rb_node *node)
+{
+	const struct lbdr_staged_server *server =
+		rb_entry(node, struct lbdr_staged_server, node);
+
+	return lbdr_server_key_cmp(key, server->family, &server->addr);
+}
+
+static bool lbdr_staged_server_less(struct rb_node *node, const struct rb_node *other)
+{
+	const struct lbdr_staged_server *server =
+		rb_entry(node, struct lbdr_staged_server, node);
+	const struct lbdr_server_key key = {
+		.addr = server->addr,
+		.family = server->family,
+	};
+
+	return lbdr_staged_server_cmp(&key, other) < 0;
+}
+
 /**
  * lbdr_staged_find() - Look up a staged server
  * @staged: its service
@@ -28,13 +48,11 @@ struct lbdr_staged_server *
 lbdr_staged_find(const struct lbdr_staged_service *staged,
 		 enum lbdr_family family, const union nf_inet_addr *addr)
 {
-	struct lbdr_staged_server *server;
+	const struct lbdr_server_key key = { .addr = *addr, .family = family };
+	struct rb_node *node;
 
-	list_for_each_entry(server, &staged->servers, list)
-		if (server->family == family &&
-		    nf_inet_addr_cmp(&server->addr, addr))
-			return server;
-	return NULL;
+	node = rb_find(&key, &staged->servers_by_addr, lbdr_staged_server_cmp);
+	return rb_entry_safe(node, struct lbdr_staged_server, node);
 }
 
 /*
@@ -74,8 +92,10 @@ lbdr_config_stage_server(struct lbdr_config *config,
 	server->addr = *addr;
 	server->family = family;
 	server->present = true;
+	RB_CLEAR_NODE(&server->tunnel);
 	config->fresh_server = server;
 	list_add_tail(&server->list, &staged->servers);
+	rb_add(&server->node, &staged->servers_by_addr, lbdr_staged_server_less);
 	return server;
 }
 
@@ -254,7 +274,8 @@ void lbdr_config_server_del(struct lbdr_config *config,
 		server->present = false;
 		return;
 	}
-	hlist_del_init(&server->tunnel);
+	rb_erase(&server->node, &staged->servers_by_addr);
+	lbdr_config_del_tunnel(config, server);
 	list_move(&server->list, &config->dropped);
 }
 EXPORT_SYMBOL_LBDR(lbdr_config_server_del);
