@@ -307,7 +307,8 @@ lbdr_config_stage(struct lbdr_config *config, const struct lbdr_service_key *key
 		staged->hold = live->held ? lbdr_hold_left(live->hold_until) : 0;
 		staged->sched = live->sched;
 		staged->settings = live->settings;
-		staged->n_servers = live->n_servers;
+		staged->n_servers = live->n_servers - live->n_held;
+		staged->n_held = live->n_held;
 	}
 	rb_add(&staged->node, &config->by_key, lbdr_staged_less);
 	lbdr_domain_hold(config->ln, key->domain);
@@ -445,6 +446,7 @@ void lbdr_config_service_del(struct lbdr_config *config,
 	list_splice_tail_init(&staged->servers, &config->dropped);
 	staged->servers_by_addr = RB_ROOT;
 	staged->n_servers = 0;
+	staged->n_held = 0;
 	staged->present = false;
 	staged->whole = true;
 	staged->hold = 0;
@@ -470,6 +472,8 @@ void lbdr_config_service_hold(struct lbdr_config *config,
 	list_for_each_entry_safe(server, next, &staged->servers, list)
 		if (server->present)
 			lbdr_config_server_hold(config, staged, server, seconds);
+	staged->n_held += staged->n_servers;
+	staged->n_servers = 0;
 	staged->hold = seconds;
 	staged->hold_rest = seconds;
 }

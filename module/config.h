@@ -99,7 +99,8 @@ enum lbdr_staged_basis {
  * @settings: settings that it is to have
  * @servers: struct lbdr_staged_server
  * @servers_by_addr: the same by family and address
- * @n_servers: number of servers that the service is to have
+ * @n_servers: number of servers that the service is to have in use
+ * @n_held: number of servers that it is to have held
  * @service: set by commit: the live service, or the new one
  * @created: set by commit: @service is new
  * @linked: set by commit: @service is new and in the tables of services
@@ -128,6 +129,7 @@ struct lbdr_staged_service {
 	struct list_head		servers;
 	struct rb_root			servers_by_addr;
 	u32				n_servers;
+	u32				n_held;
 
 	struct lbdr_service		*service;
 	bool				created;

@@ -203,9 +203,10 @@ EXPORT_SYMBOL_LBDR(lbdr_config_server_set);
  * @settings.
  *
  * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
- * Return: 0, -EEXIST, -ENOSPC if the service has LBDR_SERVER_MAX servers, held ones
- * included, -EADDRINUSE or -EADDRNOTAVAIL as lbdr_config_server_set(), -EAGAIN if the
- * live service has changed, -EDQUOT or -ENOMEM.
+ * Return: 0, -EEXIST, -ENOSPC if the service has LBDR_SERVER_MAX servers in use, or
+ * LBDR_SERVER_MAX_HELD with held ones and the new one is none of these, -EADDRINUSE or
+ * -EADDRNOTAVAIL as lbdr_config_server_set(), -EAGAIN if the live service has changed,
+ * -EDQUOT or -ENOMEM.
  */
 int lbdr_config_server_add(struct lbdr_config *config,
 			   struct lbdr_staged_service *staged,
@@ -222,11 +223,15 @@ int lbdr_config_server_add(struct lbdr_config *config,
 		held = server->settings.hold;
 		if (!server->settings.drain && !held)
 			return -EEXIST;
+		if (held && staged->n_servers >= LBDR_SERVER_MAX)
+			return -ENOSPC;
 		err = lbdr_config_server_set(config, server, settings);
 		if (!err && held) {
 			/* It was not listed, so it is a new one to those who list. */
 			server->to_tail = true;
 			list_move_tail(&server->list, &staged->servers);
+			staged->n_held--;
+			staged->n_servers++;
 		}
 		return err;
 	}
@@ -235,7 +240,8 @@ int lbdr_config_server_add(struct lbdr_config *config,
 	err = lbdr_config_check_tunnel(config, family, addr, settings);
 	if (err)
 		return err;
-	if (staged->n_servers >= LBDR_SERVER_MAX)
+	if (staged->n_servers >= LBDR_SERVER_MAX ||
+	    staged->n_servers + staged->n_held >= LBDR_SERVER_MAX_HELD)
 		return -ENOSPC;
 
 	server = lbdr_staged_find(staged, family, addr);
@@ -269,7 +275,10 @@ void lbdr_config_server_del(struct lbdr_config *config,
 {
 	lbdr_config_assert_stable(config);
 
-	staged->n_servers--;
+	if (server->settings.hold)
+		staged->n_held--;
+	else
+		staged->n_servers--;
 	if (server->live) {
 		server->present = false;
 		return;
@@ -317,6 +326,10 @@ void lbdr_config_server_hold(struct lbdr_config *config,
 {
 	/* As for the drain. */
 	if (server->live || staged->whole) {
+		if (!server->settings.hold) {
+			staged->n_servers--;
+			staged->n_held++;
+		}
 		server->settings.drain = false;
 		server->settings.hold = seconds;
 	} else {

@@ -16,6 +16,12 @@
 #include "stats.h"
 #include "tunnel.h"
 
+/*
+ * Servers of a service, held ones included. LBDR_SERVER_MAX of them may be in use: as many
+ * can be replaced by others while they are held.
+ */
+#define LBDR_SERVER_MAX_HELD	(2 * LBDR_SERVER_MAX)
+
 /**
  * struct lbdr_server_key - what a server of a service is found by
  * @addr: the RIP; unused words are 0
