@@ -164,11 +164,11 @@ static int run_steps(struct kunit *test, const struct step *steps, u32 n,
 		     bool commit)
 {
 	struct holds *h = test->priv;
+	int err = 0;
 	u32 i;
-	int err;
 
 	lbdr_lock(h->ln);
-	err = lbdr_config_begin(&h->config, h->ln, false, NULL);
+	lbdr_config_begin(&h->config, h->ln, false, NULL);
 	for (i = 0; i < n && !err; i++)
 		err = stage_step(&h->config, &steps[i]);
 	lbdr_unlock(h->ln);
@@ -193,9 +193,8 @@ static int run_one(struct kunit *test, const struct step step)
 	int err;
 
 	mutex_lock(&h->ln->config);
-	err = lbdr_config_begin(&h->config, h->ln, true, NULL);
-	if (!err)
-		err = stage_step(&h->config, &step);
+	lbdr_config_begin(&h->config, h->ln, true, NULL);
+	err = stage_step(&h->config, &step);
 	if (!err)
 		err = lbdr_config_commit(&h->config);
 	lbdr_config_end(&h->config);
@@ -656,6 +655,44 @@ static void hold_pool_test(struct kunit *test)
 	expect_meets(test, 80, LBDR_EVENT_SYN, "schedule");
 }
 
+/* Adds servers @first and following to the service of port 80, in one transaction. */
+static void add_many(struct kunit *test, u32 first, u32 n)
+{
+	struct step *steps = kvmalloc_array(n, sizeof(*steps), GFP_KERNEL);
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, steps);
+	for (i = 0; i < n; i++)
+		steps[i] = (struct step) { ADD, 80, first + i, 1 };
+	KUNIT_EXPECT_EQ(test, run_steps(test, steps, n, true), 0);
+	kvfree(steps);
+}
+
+/* Held servers leave room for as many others, and for no more than these. */
+static void hold_limit_test(struct kunit *test)
+{
+	add_many(test, 3, LBDR_SERVER_MAX - 2);
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, LBDR_SERVER_MAX + 1, 1 }), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 600 },
+				  { ADD, 80, LBDR_SERVER_MAX + 1, 1 }), 0);
+	/* A held one comes back for one that is in use only. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 1, 1 }), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, RUN(test, { DEL, 80, 2 }, { ADD, 80, 1, 1 }), 0);
+	/* All are replaced by others, and as long as they are held not once more. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 600 },
+				  { ADD_SERVICE, 80 }), 0);
+	add_many(test, 2 * LBDR_SERVER_MAX, LBDR_SERVER_MAX);
+	KUNIT_EXPECT_EQ(test, live(test, 80)->n_servers, 2 * LBDR_SERVER_MAX);
+	KUNIT_EXPECT_EQ(test, live(test, 80)->n_held, LBDR_SERVER_MAX);
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 2 * LBDR_SERVER_MAX, 600 },
+				  { ADD, 80, 2, 1 }), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 2 * LBDR_SERVER_MAX, 600 },
+				  { ADD, 80, 1, 1 }), 0);
+	/* What was held and is removed leaves room, too. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 600 }, { DEL, 80, 1 },
+				  { ADD, 80, 2, 1 }), 0);
+}
+
 static void hold_connect(struct kunit *test, struct lbdr_server *server)
 {
 	const struct lbdr_flow flow = flow_of(80, LBDR_EVENT_SYN);
@@ -773,6 +810,7 @@ static struct kunit_case hold_cases[] = {
 	KUNIT_CASE(hold_packet_test),
 	KUNIT_CASE(hold_persist_test),
 	KUNIT_CASE(hold_pool_test),
+	KUNIT_CASE(hold_limit_test),
 	KUNIT_CASE(hold_expire_test),
 	KUNIT_CASE(hold_late_test),
 	{}

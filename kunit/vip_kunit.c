@@ -60,7 +60,7 @@ static void vips_change(struct kunit *test, enum lbdr_family family, u32 from, u
 	config = kunit_kzalloc(test, sizeof(*config), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, config);
 	mutex_lock(&ln->config);
-	KUNIT_EXPECT_EQ(test, lbdr_config_begin(config, ln, true, NULL), 0);
+	lbdr_config_begin(config, ln, true, NULL);
 	for (i = from; i < to; i++) {
 		key = vips_key(i, family);
 		if (add) {

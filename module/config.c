@@ -40,12 +40,6 @@ module_param(batch_max, uint, 0644);
 MODULE_PARM_DESC(batch_max,
 		 "services and servers that the open transactions of a network namespace may stage (default: 1048576)");
 
-static const struct rhashtable_params lbdr_config_params = {
-	.head_offset		= offsetof(struct lbdr_staged_service, node),
-	.key_offset		= offsetof(struct lbdr_staged_service, key),
-	.key_len		= sizeof(struct lbdr_service_key),
-};
-
 /**
  * lbdr_config_assert_stable() - Assert that live objects do not change during staging
  * @config: the transaction
@@ -107,10 +101,9 @@ static void lbdr_config_free(struct lbdr_config *config, void *object)
  *
  * Context: process, may sleep; lbdr_net.lock is held, or lbdr_net.config if
  * @single.
- * Return: 0 or -ENOMEM.
  */
-int lbdr_config_begin(struct lbdr_config *config, struct lbdr_net *ln,
-		      bool single, struct lbdr_origin *origin)
+void lbdr_config_begin(struct lbdr_config *config, struct lbdr_net *ln,
+		       bool single, struct lbdr_origin *origin)
 {
 	memset(config, 0, sizeof(*config));
 	config->ln = ln;
@@ -120,7 +113,6 @@ int lbdr_config_begin(struct lbdr_config *config, struct lbdr_net *ln,
 	config->n_changes = ln->n_changes;
 	INIT_LIST_HEAD(&config->services);
 	INIT_LIST_HEAD(&config->dropped);
-	return rhashtable_init(&config->table, &lbdr_config_params);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_begin);
 
@@ -134,11 +126,9 @@ static void lbdr_staged_free_servers(struct list_head *servers)
 	}
 }
 
-static void lbdr_staged_free(void *ptr, void *arg)
+static void lbdr_staged_free(struct lbdr_config *config,
+			     struct lbdr_staged_service *staged)
 {
-	struct lbdr_staged_service *staged = ptr;
-	struct lbdr_config *config = arg;
-
 	lbdr_staged_free_servers(&staged->servers);
 	lbdr_domain_put(config->ln, staged->key.domain);
 	kfree(staged);
@@ -189,14 +179,13 @@ void lbdr_config_undo(struct lbdr_config *config)
 
 	if (server) {
 		list_del(&server->list);
-		hlist_del_init(&server->tunnel);
+		rb_erase(&server->node, &server->service->servers_by_addr);
+		lbdr_config_del_tunnel(config, server);
 		lbdr_config_free(config, server);
 	}
 	if (service) {
-		rhashtable_remove_fast(&config->table, &service->node,
-				       lbdr_config_params);
+		rb_erase(&service->node, &config->by_key);
 		list_del(&service->list);
-		hlist_del(&service->vip);
 		lbdr_domain_put(config->ln, service->key.domain);
 		lbdr_config_free(config, service);
 	}
@@ -213,9 +202,14 @@ void lbdr_config_undo(struct lbdr_config *config)
  */
 void lbdr_config_end(struct lbdr_config *config)
 {
+	struct lbdr_staged_service *staged, *next;
+
 	WARN_ON_ONCE(config->charged);
 	lbdr_staged_free_servers(&config->dropped);
-	rhashtable_free_and_destroy(&config->table, lbdr_staged_free, config);
+	list_for_each_entry_safe(staged, next, &config->services, list) {
+		lbdr_staged_free(config, staged);
+		cond_resched();
+	}
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_end);
 
@@ -239,18 +233,12 @@ struct lbdr_config *lbdr_config_begin_single(struct lbdr_net *ln,
 	if (!config)
 		return ERR_PTR(-ENOMEM);
 	err = mutex_lock_killable(&ln->config);
-	if (err)
-		goto err_lock;
-	err = lbdr_config_begin(config, ln, true, origin);
-	if (err)
-		goto err_begin;
+	if (err) {
+		kfree(config);
+		return ERR_PTR(err);
+	}
+	lbdr_config_begin(config, ln, true, origin);
 	return config;
-
-err_begin:
-	mutex_unlock(&ln->config);
-err_lock:
-	kfree(config);
-	return ERR_PTR(err);
 }
 EXPORT_SYMBOL_LBDR(lbdr_config_begin_single);
 
@@ -270,6 +258,18 @@ void lbdr_config_end_single(struct lbdr_config *config)
 }
 EXPORT_SYMBOL_LBDR(lbdr_config_end_single);
 
+static int lbdr_staged_cmp(const void *key, const struct rb_node *node)
+{
+	return memcmp(key, &rb_entry(node, struct lbdr_staged_service, node)->key,
+		      sizeof(struct lbdr_service_key));
+}
+
+static bool lbdr_staged_less(struct rb_node *node, const struct rb_node *other)
+{
+	return lbdr_staged_cmp(&rb_entry(node, struct lbdr_staged_service, node)->key,
+			       other) < 0;
+}
+
 /**
  * lbdr_config_find() - Look up what a transaction has staged of a service
  * @config: the transaction
@@ -282,7 +282,8 @@ EXPORT_SYMBOL_LBDR(lbdr_config_end_single);
 struct lbdr_staged_service *
 lbdr_config_find(struct lbdr_config *config, const struct lbdr_service_key *key)
 {
-	return rhashtable_lookup_fast(&config->table, key, lbdr_config_params);
+	return rb_entry_safe(rb_find(key, &config->by_key, lbdr_staged_cmp),
+			     struct lbdr_staged_service, node);
 }
 
 /* A staged service in the state of the live one, @live, which may be NULL. */
@@ -291,7 +292,6 @@ lbdr_config_stage(struct lbdr_config *config, const struct lbdr_service_key *key
 		  const struct lbdr_service *live)
 {
 	struct lbdr_staged_service *staged;
-	int err;
 
 	staged = lbdr_config_alloc(config, sizeof(*staged));
 	if (IS_ERR(staged))
@@ -307,18 +307,13 @@ lbdr_config_stage(struct lbdr_config *config, const struct lbdr_service_key *key
 		staged->hold = live->held ? lbdr_hold_left(live->hold_until) : 0;
 		staged->sched = live->sched;
 		staged->settings = live->settings;
-		staged->n_servers = live->n_servers;
+		staged->n_servers = live->n_servers - live->n_held;
+		staged->n_held = live->n_held;
 	}
-	err = rhashtable_insert_fast(&config->table, &staged->node,
-				     lbdr_config_params);
-	if (err) {
-		lbdr_config_free(config, staged);
-		return ERR_PTR(err);
-	}
+	rb_add(&staged->node, &config->by_key, lbdr_staged_less);
 	lbdr_domain_hold(config->ln, key->domain);
 	config->fresh_service = staged;
 	list_add_tail(&staged->list, &config->services);
-	lbdr_config_add_vip(config, staged);
 	return staged;
 }
 
@@ -446,10 +441,12 @@ void lbdr_config_service_del(struct lbdr_config *config,
 	lbdr_config_assert_stable(config);
 
 	list_for_each_entry(server, &staged->servers, list)
-		hlist_del_init(&server->tunnel);
+		lbdr_config_del_tunnel(config, server);
 	/* Freed with the transaction: there may be many. */
 	list_splice_tail_init(&staged->servers, &config->dropped);
+	staged->servers_by_addr = RB_ROOT;
 	staged->n_servers = 0;
+	staged->n_held = 0;
 	staged->present = false;
 	staged->whole = true;
 	staged->hold = 0;
@@ -475,6 +472,8 @@ void lbdr_config_service_hold(struct lbdr_config *config,
 	list_for_each_entry_safe(server, next, &staged->servers, list)
 		if (server->present)
 			lbdr_config_server_hold(config, staged, server, seconds);
+	staged->n_held += staged->n_servers;
+	staged->n_servers = 0;
 	staged->hold = seconds;
 	staged->hold_rest = seconds;
 }

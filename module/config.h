@@ -7,7 +7,7 @@
 #ifndef _LBDR_CONFIG_H
 #define _LBDR_CONFIG_H
 
-#include <linux/rhashtable.h>
+#include <linux/rbtree.h>
 
 #include "ingress.h"
 #include "lbdr.h"
@@ -20,7 +20,8 @@
 /**
  * struct lbdr_staged_server - a staged change of one server
  * @list: in &lbdr_staged_service.servers, in the order of adding
- * @tunnel: in &lbdr_config.tunnels once @settings has had a tunnel, else unhashed
+ * @node: in &lbdr_staged_service.servers_by_addr
+ * @tunnel: in &lbdr_config.tunnels once @settings has had a tunnel, else cleared
  * @service: its service
  * @addr: the server's address
  * @family: family of @addr
@@ -31,7 +32,8 @@
  */
 struct lbdr_staged_server {
 	struct list_head		list;
-	struct hlist_node		tunnel;
+	struct rb_node			node;
+	struct rb_node			tunnel;
 	struct lbdr_staged_service	*service;
 	union nf_inet_addr		addr;
 	enum lbdr_family		family;
@@ -42,13 +44,14 @@ struct lbdr_staged_server {
 };
 
 /**
- * struct lbdr_config_entry - a server in the new order of a service
+ * struct lbdr_config_entry - a server that a commit may change
  * @server: the server
- * @staged: its staged change, or NULL if it stays as it is
+ * @staged: its staged change; NULL if its service is replaced without it or held
  * @created: @server is new
- * @changed: set at publication: the server changes
+ * @removed: @server is to be removed
+ * @to_tail: @server becomes the last in the order of adding
  * @was_held: set at publication: the server was held before
- * @changed: set at publication: @staged changes the server
+ * @changed: set at publication: the settings or the place of a server that stays change
  * @retunnel: @staged changes the tunnel of a server that is not new
  * @tunnel: if @retunnel, the new tunnel, or NULL for direct routing
  */
@@ -56,6 +59,8 @@ struct lbdr_config_entry {
 	struct lbdr_server			*server;
 	const struct lbdr_staged_server		*staged;
 	bool					created;
+	bool					removed;
+	bool					to_tail;
 	bool					changed;
 	bool					was_held;
 	bool					retunnel;
@@ -77,9 +82,8 @@ enum lbdr_staged_basis {
 
 /**
  * struct lbdr_staged_service - a staged change of one service and its servers
- * @node: in &lbdr_config.table, by @key
+ * @node: in &lbdr_config.by_key
  * @list: in &lbdr_config.services; services that are added come in their order
- * @vip: in &lbdr_config.vips
  * @key: immutable; a reference to the L3 domain is held
  * @basis: what staging relied on; commit fails if it no longer holds
  * @generation: of the live service when @basis was found
@@ -94,7 +98,9 @@ enum lbdr_staged_basis {
  * @sched: scheduler that it is to have
  * @settings: settings that it is to have
  * @servers: struct lbdr_staged_server
- * @n_servers: number of servers that the service is to have
+ * @servers_by_addr: the same by family and address
+ * @n_servers: number of servers that the service is to have in use
+ * @n_held: number of servers that it is to have held
  * @service: set by commit: the live service, or the new one
  * @created: set by commit: @service is new
  * @linked: set by commit: @service is new and in the tables of services
@@ -102,15 +108,14 @@ enum lbdr_staged_basis {
  *	another scheduler than the live service's; or NULL
  * @pool: set by commit: the new pool; NULL if the present one stays
  * @deferred: set by commit: the new pool is built later, see pool.c
- * @entries: set by commit: all servers in their new order; NULL if the list of
- *	servers does not change. A new server's reference is the entry's until
- *	the transaction is published
+ * @entries: set by commit: the servers that may change, those that are added in their
+ *	order; NULL if there are none. A new server's reference is the entry's until the
+ *	transaction is published
  * @n_entries: set by commit
  */
 struct lbdr_staged_service {
-	struct rhash_head		node;
+	struct rb_node			node;
 	struct list_head		list;
-	struct hlist_node		vip;
 	struct lbdr_service_key		key;
 	enum lbdr_staged_basis		basis;
 	u64				generation;
@@ -122,7 +127,9 @@ struct lbdr_staged_service {
 	struct lbdr_sched		sched;
 	struct lbdr_service_settings	settings;
 	struct list_head		servers;
+	struct rb_root			servers_by_addr;
 	u32				n_servers;
+	u32				n_held;
 
 	struct lbdr_service		*service;
 	bool				created;
@@ -133,9 +140,6 @@ struct lbdr_staged_service {
 	struct lbdr_config_entry	*entries;
 	u32				n_entries;
 };
-
-/* Chains of each hash table of addresses */
-#define LBDR_CONFIG_CHAINS	128
 
 /**
  * struct lbdr_config - a transaction
@@ -150,10 +154,9 @@ struct lbdr_staged_service {
  * @generation: lbdr_net.list_generation at the beginning
  * @n_changes: lbdr_net.n_changes at the beginning
  * @flush: a flush was staged: services that are not staged are to go
- * @table: staged services by key
  * @services: staged services, in the order of their adding
- * @vips: staged services, by a hash of their address
- * @tunnels: staged servers that have or had a tunnel, by a hash of their address
+ * @by_key: the same by key, so those of an address are neighbours
+ * @tunnels: staged servers that have or had a tunnel, by family and address
  * @outer: set by commit: servers of the family are to have a tunnel
  * @timeout: seconds by state; 0 for those that are not to be set
  * @has_entry: @entry and @devices are to be set
@@ -176,10 +179,9 @@ struct lbdr_config {
 	u64			generation;
 	u64			n_changes;
 	bool			flush;
-	struct rhashtable	table;
 	struct list_head	services;
-	struct hlist_head	vips[LBDR_CONFIG_CHAINS];
-	struct hlist_head	tunnels[LBDR_CONFIG_CHAINS];
+	struct rb_root		by_key;
+	struct rb_root		tunnels;
 	bool			outer[LBDR_FAMILIES];
 	u32			timeout[LBDR_CONN_STATES];
 	bool			has_entry;
@@ -189,8 +191,8 @@ struct lbdr_config {
 };
 
 /* config.c */
-int lbdr_config_begin(struct lbdr_config *config, struct lbdr_net *ln,
-		      bool single, struct lbdr_origin *origin);
+void lbdr_config_begin(struct lbdr_config *config, struct lbdr_net *ln,
+		       bool single, struct lbdr_origin *origin);
 void lbdr_config_end(struct lbdr_config *config);
 struct lbdr_config *lbdr_config_begin_single(struct lbdr_net *ln,
 					     struct lbdr_origin *origin);
@@ -249,9 +251,9 @@ void lbdr_config_server_hold(struct lbdr_config *config,
 			     struct lbdr_staged_server *server, u32 seconds);
 
 /* config_conflict.c */
-void lbdr_config_add_vip(struct lbdr_config *config,
-			 struct lbdr_staged_service *staged);
 void lbdr_config_add_tunnel(struct lbdr_config *config,
+			    struct lbdr_staged_server *server);
+void lbdr_config_del_tunnel(struct lbdr_config *config,
 			    struct lbdr_staged_server *server);
 bool lbdr_config_overlaps(struct lbdr_config *config,
 			  const struct lbdr_service_key *key);

@@ -77,79 +77,84 @@ static int lbdr_config_check(struct lbdr_config *config)
 	return 0;
 }
 
-static const struct lbdr_staged_server *
-lbdr_staged_server_of(const struct lbdr_staged_service *staged,
-		      const struct lbdr_server *server)
-{
-	const struct lbdr_staged_server *each;
-
-	list_for_each_entry(each, &staged->servers, list)
-		if (lbdr_server_is(server, each->family, &each->addr))
-			return each;
-	return NULL;
-}
-
 static void lbdr_staged_append(struct lbdr_staged_service *staged,
-			       struct lbdr_server *server,
-			       const struct lbdr_staged_server *change,
-			       bool created)
+			       struct lbdr_config_entry entry)
 {
-	staged->entries[staged->n_entries++] = (struct lbdr_config_entry) {
-		.server = server,
-		.staged = change,
-		.created = created,
-	};
-}
-
-/* Live servers that stay where they are in the order of adding. */
-static void lbdr_staged_append_live(struct lbdr_staged_service *staged)
-{
-	const struct lbdr_staged_server *change;
-	struct lbdr_server *server;
-
-	list_for_each_entry(server, &staged->service->servers, list) {
-		change = lbdr_staged_server_of(staged, server);
-		if (!change || (change->present && !change->to_tail))
-			lbdr_staged_append(staged, server, change, false);
-		cond_resched();
-	}
+	staged->entries[staged->n_entries++] = entry;
 }
 
 /*
- * Servers that are added, or removed and added. A new server gets its number
- * here, before the pool is built, so that rr continues behind the server that
- * it chose last.
+ * A new server gets its number here, before the pool is built, so that rr continues
+ * behind the server that it chose last.
  */
-static int lbdr_staged_append_added(struct lbdr_net *ln,
+static int lbdr_staged_create_server(struct lbdr_net *ln,
+				     struct lbdr_staged_service *staged,
+				     const struct lbdr_staged_server *change)
+{
+	struct lbdr_server *server;
+
+	/* A new server has no connections to wait for or to hold. */
+	if (!change->present || change->settings.drain || change->settings.hold)
+		return 0;
+	server = lbdr_server_alloc(ln, staged->service, change->family, &change->addr,
+				   &change->settings);
+	if (!server)
+		return -ENOMEM;
+	server->number = ++staged->service->last_number;
+	lbdr_staged_append(staged, (struct lbdr_config_entry) {
+		.server = server,
+		.staged = change,
+		.created = true,
+	});
+	return 0;
+}
+
+/* The servers that the transaction names. */
+static int lbdr_staged_append_named(struct lbdr_net *ln,
 				    struct lbdr_staged_service *staged)
 {
-	struct lbdr_service *service = staged->service;
 	const struct lbdr_staged_server *change;
 	struct lbdr_server *server;
+	int err;
 
 	list_for_each_entry(change, &staged->servers, list) {
 		cond_resched();
-		if (!change->present ||
-		    (!staged->whole && change->live && !change->to_tail))
-			continue;
-		server = staged->created ? NULL :
-					   lbdr_server_find(service, change->family,
-							    &change->addr);
-		if (server) {
-			lbdr_staged_append(staged, server, change, false);
+		server = lbdr_server_find(staged->service, change->family, &change->addr);
+		if (!server) {
+			err = lbdr_staged_create_server(ln, staged, change);
+			if (err)
+				return err;
 			continue;
 		}
-		/* A new server has no connections to wait for or to hold. */
-		if (change->settings.drain || change->settings.hold)
-			continue;
-		server = lbdr_server_alloc(ln, service, change->family,
-					   &change->addr, &change->settings);
-		if (!server)
-			return -ENOMEM;
-		server->number = ++service->last_number;
-		lbdr_staged_append(staged, server, change, true);
+		lbdr_staged_append(staged, (struct lbdr_config_entry) {
+			.server = server,
+			.staged = change,
+			.removed = !change->present,
+			.to_tail = change->present &&
+				   (staged->whole || change->to_tail),
+		});
 	}
 	return 0;
+}
+
+/* Whether the servers that the transaction does not name are removed or held. */
+static bool lbdr_staged_changes_rest(const struct lbdr_staged_service *staged)
+{
+	return staged->whole || staged->hold_rest;
+}
+
+static void lbdr_staged_append_rest(struct lbdr_staged_service *staged)
+{
+	struct lbdr_server *server;
+
+	list_for_each_entry(server, &staged->service->servers, list) {
+		cond_resched();
+		if (!lbdr_staged_find(staged, server->family, &server->addr))
+			lbdr_staged_append(staged, (struct lbdr_config_entry) {
+				.server = server,
+				.removed = staged->whole,
+			});
+	}
 }
 
 /* Allocates the tunnels of servers whose tunnel changes. */
@@ -163,7 +168,7 @@ static int lbdr_staged_prepare_tunnels(struct lbdr_config *config,
 
 	for (i = 0; i < staged->n_entries; i++) {
 		entry = &staged->entries[i];
-		if (!entry->staged)
+		if (!entry->staged || entry->removed)
 			continue;
 		tunnel = &entry->staged->settings.tunnel;
 		if (tunnel->type != LBDR_TUNNEL_NONE)
@@ -186,8 +191,9 @@ static int lbdr_staged_prepare_tunnels(struct lbdr_config *config,
 static int lbdr_staged_list_servers(struct lbdr_config *config,
 				    struct lbdr_staged_service *staged)
 {
+	u32 max = lbdr_staged_changes_rest(staged) ? staged->service->n_servers : 0;
 	const struct lbdr_staged_server *change;
-	u32 max = staged->whole ? 0 : staged->service->n_servers;
+	int err;
 
 	list_for_each_entry(change, &staged->servers, list)
 		max++;
@@ -195,10 +201,12 @@ static int lbdr_staged_list_servers(struct lbdr_config *config,
 					 GFP_KERNEL_ACCOUNT);
 	if (!staged->entries)
 		return -ENOMEM;
-	if (!staged->whole)
-		lbdr_staged_append_live(staged);
-	return lbdr_staged_append_added(config->ln, staged) ?:
-	       lbdr_staged_prepare_tunnels(config, staged);
+	err = lbdr_staged_append_named(config->ln, staged);
+	if (err)
+		return err;
+	if (lbdr_staged_changes_rest(staged))
+		lbdr_staged_append_rest(staged);
+	return lbdr_staged_prepare_tunnels(config, staged);
 }
 
 /**
@@ -230,47 +238,89 @@ static u32 lbdr_staged_weight(const struct lbdr_staged_service *staged,
 {
 	struct lbdr_server_settings settings;
 
+	if (entry->removed)
+		return 0;
 	lbdr_staged_settings(staged, entry, &settings);
 	return settings.drain || settings.hold ||
 	       lbdr_reach_skips(entry->server) ? 0 : settings.weight;
 }
 
-static int lbdr_staged_build_pool(struct lbdr_config *config,
-				  struct lbdr_staged_service *staged,
-				  bool resched)
+/* Whether the pool depends on what changes. */
+static bool lbdr_staged_changes_pool(const struct lbdr_staged_service *staged)
+{
+	const struct lbdr_config_entry *entry;
+	u32 i, before, after;
+	bool moved;
+
+	for (i = 0; i < staged->n_entries; i++) {
+		entry = &staged->entries[i];
+		before = entry->created ? 0 : lbdr_pool_weight(entry->server);
+		after = lbdr_staged_weight(staged, entry);
+		moved = entry->created || entry->removed || entry->to_tail;
+		if (before != after ||
+		    (moved && (after || staged->sched.ops->needs_weight0)))
+			return true;
+	}
+	return false;
+}
+
+static void lbdr_staged_add_weighted(const struct lbdr_staged_service *staged,
+				     const struct lbdr_config_entry *entry,
+				     struct lbdr_pool_entry *servers, u32 *n)
+{
+	servers[*n].server = entry->server;
+	servers[*n].weight = lbdr_staged_weight(staged, entry);
+	(*n)++;
+}
+
+/* Fills in all servers that the service will have, in their new order; their number. */
+static u32 lbdr_staged_list_pool(const struct lbdr_staged_service *staged,
+				 struct lbdr_pool_entry *servers)
+{
+	const struct lbdr_config_entry *entry;
+	struct lbdr_config_entry live = {};
+	u32 i, n = 0;
+
+	if (!staged->whole)
+		list_for_each_entry(live.server, &staged->service->servers, list) {
+			live.staged = lbdr_staged_find(staged, live.server->family,
+						       &live.server->addr);
+			if (!live.staged ||
+			    (live.staged->present && !live.staged->to_tail))
+				lbdr_staged_add_weighted(staged, &live, servers, &n);
+			cond_resched();
+		}
+	for (i = 0; i < staged->n_entries; i++) {
+		entry = &staged->entries[i];
+		if (entry->created || entry->to_tail)
+			lbdr_staged_add_weighted(staged, entry, servers, &n);
+	}
+	return n;
+}
+
+static int lbdr_staged_make_pool(struct lbdr_staged_service *staged, bool resched)
 {
 	struct lbdr_service *service = staged->service;
 	void *state = staged->created ? NULL : service->sched_state;
 	struct lbdr_pool_entry *servers;
 	struct lbdr_pool *pool;
 	int err = 0;
-	u32 i;
+	u32 n;
 
-	servers = kvmalloc_array(staged->n_entries ?: 1, sizeof(*servers),
-				 GFP_KERNEL);
+	servers = kvmalloc_array(service->n_servers + staged->n_entries ?: 1,
+				 sizeof(*servers), GFP_KERNEL);
 	if (!servers)
 		return -ENOMEM;
-	for (i = 0; i < staged->n_entries; i++) {
-		servers[i].server = staged->entries[i].server;
-		servers[i].weight = lbdr_staged_weight(staged,
-						       &staged->entries[i]);
-	}
-	if (!staged->created && !resched) {
-		if (lbdr_pool_is_current(service, servers, staged->n_entries))
-			goto out;
-		staged->deferred = config->single && lbdr_pool_may_wait(service);
-		if (staged->deferred)
-			goto out;
-	}
-
+	n = lbdr_staged_list_pool(staged, servers);
+	if (!staged->created && !resched && lbdr_pool_is_current(service, servers, n))
+		goto out;
 	if (staged->created || staged->sched.ops != service->sched.ops) {
 		err = lbdr_sched_state_alloc(&staged->sched, &staged->state);
 		if (err)
 			goto out;
 		state = staged->state;
 	}
-	pool = lbdr_pool_make(service, &staged->sched, state, servers,
-			      staged->n_entries);
+	pool = lbdr_pool_make(service, &staged->sched, state, servers, n);
 	if (IS_ERR(pool))
 		err = PTR_ERR(pool);
 	else
@@ -278,6 +328,20 @@ static int lbdr_staged_build_pool(struct lbdr_config *config,
 out:
 	kvfree(servers);
 	return err;
+}
+
+/* A change of few servers of many by a single command does not list them all. */
+static int lbdr_staged_build_pool(struct lbdr_config *config,
+				  struct lbdr_staged_service *staged, bool resched)
+{
+	if (!staged->created && !resched) {
+		if (!lbdr_staged_changes_pool(staged))
+			return 0;
+		staged->deferred = config->single && lbdr_pool_may_wait(staged->service);
+		if (staged->deferred)
+			return 0;
+	}
+	return lbdr_staged_make_pool(staged, resched);
 }
 
 static int lbdr_config_prepare_service(struct lbdr_config *config,
@@ -314,18 +378,18 @@ static void lbdr_staged_count(const struct lbdr_staged_service *staged,
 			      struct lbdr_config_change *services,
 			      struct lbdr_config_change *servers)
 {
-	u32 i, kept = 0;
+	u32 i;
 
 	if (!staged->service)
 		return;
 	services->added += staged->created;
 	services->removed += !staged->present;
+	if (!staged->present)
+		servers->removed += staged->service->n_servers;
 	for (i = 0; i < staged->n_entries; i++) {
 		servers->added += staged->entries[i].created;
-		kept += !staged->entries[i].created;
+		servers->removed += staged->entries[i].removed;
 	}
-	if (staged->entries || !staged->present)
-		servers->removed += staged->service->n_servers - kept;
 }
 
 /*

@@ -14,34 +14,47 @@
  * Commit checks again if the live configuration has changed since the transaction began.
  *
  * A transaction finds its staged services by their VIP and its staged tunnel servers by
- * their address in two hash tables. Context of all functions: process, lbdr_net.lock held
+ * their address in two trees. Context of all functions: process, lbdr_net.lock held
  * (lbdr_net.config for a single command and at commit).
  */
-#include <linux/hash.h>
-
 #include "config.h"
 #include "nexthop.h"
 #include "range.h"
 #include "vip.h"
 
-static struct hlist_head *lbdr_config_chain(struct hlist_head *chains,
-					    const union nf_inet_addr *addr)
+static struct lbdr_staged_service *lbdr_staged_of_node(const struct rb_node *node)
 {
-	u32 bits = addr->all[0] ^ addr->all[1] ^ addr->all[2] ^ addr->all[3];
-
-	return &chains[hash_32(bits, ilog2(LBDR_CONFIG_CHAINS))];
+	return rb_entry(node, struct lbdr_staged_service, node);
 }
 
-/**
- * lbdr_config_add_vip() - Make a staged service known by its VIP
- * @config: the transaction
- * @staged: the service
- *
- * Context: see above.
- */
-void lbdr_config_add_vip(struct lbdr_config *config, struct lbdr_staged_service *staged)
+/* An address is the first part of a key, so it orders keys as the whole key does. */
+static int lbdr_config_vip_cmp(const void *addr, const struct rb_node *node)
 {
-	hlist_add_head(&staged->vip, lbdr_config_chain(config->vips, &staged->key.addr));
+	return memcmp(addr, &lbdr_staged_of_node(node)->key.addr,
+		      sizeof(union nf_inet_addr));
+}
+
+static struct lbdr_staged_server *lbdr_tunnel_of_node(const struct rb_node *node)
+{
+	return rb_entry(node, struct lbdr_staged_server, tunnel);
+}
+
+static int lbdr_config_tunnel_cmp(const void *key, const struct rb_node *node)
+{
+	const struct lbdr_staged_server *server = lbdr_tunnel_of_node(node);
+
+	return lbdr_server_key_cmp(key, server->family, &server->addr);
+}
+
+static bool lbdr_config_tunnel_less(struct rb_node *node, const struct rb_node *other)
+{
+	const struct lbdr_staged_server *server = lbdr_tunnel_of_node(node);
+	const struct lbdr_server_key key = {
+		.addr = server->addr,
+		.family = server->family,
+	};
+
+	return lbdr_config_tunnel_cmp(&key, other) < 0;
 }
 
 /**
@@ -54,9 +67,23 @@ void lbdr_config_add_vip(struct lbdr_config *config, struct lbdr_staged_service 
 void lbdr_config_add_tunnel(struct lbdr_config *config, struct lbdr_staged_server *server)
 {
 	if (server->settings.tunnel.type != LBDR_TUNNEL_NONE &&
-	    hlist_unhashed(&server->tunnel))
-		hlist_add_head(&server->tunnel,
-			       lbdr_config_chain(config->tunnels, &server->addr));
+	    RB_EMPTY_NODE(&server->tunnel))
+		rb_add(&server->tunnel, &config->tunnels, lbdr_config_tunnel_less);
+}
+
+/**
+ * lbdr_config_del_tunnel() - Undo lbdr_config_add_tunnel()
+ * @config: the transaction
+ * @server: the server; nothing is done if it was not added
+ *
+ * Context: see above.
+ */
+void lbdr_config_del_tunnel(struct lbdr_config *config, struct lbdr_staged_server *server)
+{
+	if (RB_EMPTY_NODE(&server->tunnel))
+		return;
+	rb_erase(&server->tunnel, &config->tunnels);
+	RB_CLEAR_NODE(&server->tunnel);
 }
 
 /* Whether the transaction @config keeps a live service, and the service is not held. */
@@ -81,14 +108,17 @@ bool lbdr_config_overlaps(struct lbdr_config *config,
 			  const struct lbdr_service_key *key)
 {
 	const struct lbdr_staged_service *staged;
+	struct rb_node *node;
 
 	if (!key->last_port)
 		return false;
-	hlist_for_each_entry(staged, lbdr_config_chain(config->vips, &key->addr), vip)
+	rb_for_each(node, &key->addr, &config->by_key, lbdr_config_vip_cmp) {
+		staged = lbdr_staged_of_node(node);
 		if (staged->present && !staged->hold &&
 		    !lbdr_service_key_equal(&staged->key, key) &&
 		    lbdr_service_overlap(&staged->key, key))
 			return true;
+	}
 	return lbdr_range_overlapping(config->ln, key, lbdr_config_keeps, config);
 }
 
@@ -124,11 +154,14 @@ bool lbdr_config_has_vip(struct lbdr_config *config, enum lbdr_family family,
 {
 	const struct lbdr_staged_service *staged;
 	const struct lbdr_service *service;
+	struct rb_node *node;
 
-	hlist_for_each_entry(staged, lbdr_config_chain(config->vips, addr), vip)
+	rb_for_each(node, addr, &config->by_key, lbdr_config_vip_cmp) {
+		staged = lbdr_staged_of_node(node);
 		if (staged->present && !staged->hold &&
 		    lbdr_key_has_vip(&staged->key, family, addr))
 			return true;
+	}
 	if (!lbdr_config_maybe_vip(config->ln, family, addr))
 		return false;
 	list_for_each_entry(service, &config->ln->service_list, list)
@@ -175,15 +208,18 @@ static bool lbdr_config_keeps_tunnel(struct lbdr_config *config,
 bool lbdr_config_has_tunnel(struct lbdr_config *config, enum lbdr_family family,
 			    const union nf_inet_addr *addr)
 {
+	const struct lbdr_server_key key = { .addr = *addr, .family = family };
 	const struct lbdr_staged_server *staged;
 	const struct lbdr_service *service;
 	const struct lbdr_server *server;
+	struct rb_node *node;
 	bool maybe;
 
-	hlist_for_each_entry(staged, lbdr_config_chain(config->tunnels, addr), tunnel)
-		if (staged->family == family && nf_inet_addr_cmp(&staged->addr, addr) &&
-		    staged->service->present && lbdr_staged_has_tunnel(staged))
+	rb_for_each(node, &key, &config->tunnels, lbdr_config_tunnel_cmp) {
+		staged = lbdr_tunnel_of_node(node);
+		if (staged->service->present && lbdr_staged_has_tunnel(staged))
 			return true;
+	}
 	/* A live server has a next hop. */
 	rcu_read_lock();
 	maybe = lbdr_nexthop_lookup(config->ln, family, addr, 0);

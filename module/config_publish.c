@@ -96,35 +96,36 @@ static void lbdr_config_publish_pool(struct lbdr_net *ln,
 	lbdr_pool_publish(ln, service, staged->pool);
 }
 
-/* The new list of servers. Those that are not in it are reported and removed. */
+static void lbdr_config_remove_server(struct lbdr_config *config,
+				      struct lbdr_service *service,
+				      struct lbdr_server *server)
+{
+	/* A held one was reported when its hold began, or with its service. */
+	if (!server->held && !service->held)
+		lbdr_config_notify(config, LBDR_CHANGE_SERVER_DEL, service, server);
+	lbdr_server_unlink(service, server);
+}
+
 static void lbdr_config_publish_servers(struct lbdr_config *config,
 					struct lbdr_staged_service *staged)
 {
 	struct lbdr_service *service = staged->service;
 	const struct lbdr_config_entry *entry;
-	struct lbdr_server *server, *next;
 	u32 i, n = 0;
 
-	for (i = 0; i < staged->n_entries; i++)
-		staged->entries[i].server->keep = true;
-	list_for_each_entry_safe(server, next, &service->servers, list) {
-		if (server->keep)
+	for (i = 0; i < staged->n_entries; i++) {
+		entry = &staged->entries[i];
+		if (!entry->removed)
 			continue;
-		/* A held one was reported when its hold began, or with its service. */
-		if (!server->held && !service->held)
-			lbdr_config_notify(config, LBDR_CHANGE_SERVER_DEL,
-					   service, server);
-		lbdr_server_unlink(service, server);
+		lbdr_config_remove_server(config, service, entry->server);
 		if (++n % SERVERS_PER_HOLD == 0)
 			lbdr_lock_break(config->ln);
 	}
 	for (i = 0; i < staged->n_entries; i++) {
 		entry = &staged->entries[i];
-		entry->server->keep = false;
 		if (entry->created)
 			lbdr_server_link(service, entry->server);
-		else if (staged->whole ||
-			 (entry->staged && entry->staged->to_tail))
+		else if (entry->to_tail)
 			lbdr_server_move_tail(service, entry->server);
 	}
 }
@@ -134,21 +135,19 @@ static bool lbdr_staged_find_changes(struct lbdr_staged_service *staged)
 {
 	struct lbdr_server_settings settings, next;
 	struct lbdr_config_entry *entry;
-	bool any = staged->whole || staged->pool ||
-		   staged->n_entries != staged->service->n_servers;
+	bool any = staged->whole || staged->pool;
 	u32 i;
 
 	for (i = 0; i < staged->n_entries; i++) {
 		entry = &staged->entries[i];
 		entry->was_held = entry->server->held;
-		if (!entry->created && (entry->staged || staged->hold_rest)) {
+		if (!entry->created && !entry->removed) {
 			lbdr_server_settings(entry->server, &settings);
 			lbdr_staged_settings(staged, entry, &next);
-			entry->changed =
-				(entry->staged && entry->staged->to_tail) ||
-				!lbdr_server_settings_equal(&settings, &next);
+			entry->changed = (entry->staged && entry->staged->to_tail) ||
+					 !lbdr_server_settings_equal(&settings, &next);
 		}
-		any |= entry->created || entry->changed;
+		any |= entry->created || entry->removed || entry->changed;
 	}
 	return any;
 }

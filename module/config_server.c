@@ -14,6 +14,26 @@
 #include "addr.h"
 #include "config.h"
 
+static int lbdr_staged_server_cmp(const void *key, const struct rb_node *node)
+{
+	const struct lbdr_staged_server *server =
+		rb_entry(node, struct lbdr_staged_server, node);
+
+	return lbdr_server_key_cmp(key, server->family, &server->addr);
+}
+
+static bool lbdr_staged_server_less(struct rb_node *node, const struct rb_node *other)
+{
+	const struct lbdr_staged_server *server =
+		rb_entry(node, struct lbdr_staged_server, node);
+	const struct lbdr_server_key key = {
+		.addr = server->addr,
+		.family = server->family,
+	};
+
+	return lbdr_staged_server_cmp(&key, other) < 0;
+}
+
 /**
  * lbdr_staged_find() - Look up a staged server
  * @staged: its service
@@ -28,13 +48,11 @@ struct lbdr_staged_server *
 lbdr_staged_find(const struct lbdr_staged_service *staged,
 		 enum lbdr_family family, const union nf_inet_addr *addr)
 {
-	struct lbdr_staged_server *server;
+	const struct lbdr_server_key key = { .addr = *addr, .family = family };
+	struct rb_node *node;
 
-	list_for_each_entry(server, &staged->servers, list)
-		if (server->family == family &&
-		    nf_inet_addr_cmp(&server->addr, addr))
-			return server;
-	return NULL;
+	node = rb_find(&key, &staged->servers_by_addr, lbdr_staged_server_cmp);
+	return rb_entry_safe(node, struct lbdr_staged_server, node);
 }
 
 /*
@@ -74,8 +92,10 @@ lbdr_config_stage_server(struct lbdr_config *config,
 	server->addr = *addr;
 	server->family = family;
 	server->present = true;
+	RB_CLEAR_NODE(&server->tunnel);
 	config->fresh_server = server;
 	list_add_tail(&server->list, &staged->servers);
+	rb_add(&server->node, &staged->servers_by_addr, lbdr_staged_server_less);
 	return server;
 }
 
@@ -183,9 +203,10 @@ EXPORT_SYMBOL_LBDR(lbdr_config_server_set);
  * @settings.
  *
  * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
- * Return: 0, -EEXIST, -ENOSPC if the service has LBDR_SERVER_MAX servers, held ones
- * included, -EADDRINUSE or -EADDRNOTAVAIL as lbdr_config_server_set(), -EAGAIN if the
- * live service has changed, -EDQUOT or -ENOMEM.
+ * Return: 0, -EEXIST, -ENOSPC if the service has LBDR_SERVER_MAX servers in use, or
+ * LBDR_SERVER_MAX_HELD with held ones and the new one is none of these, -EADDRINUSE or
+ * -EADDRNOTAVAIL as lbdr_config_server_set(), -EAGAIN if the live service has changed,
+ * -EDQUOT or -ENOMEM.
  */
 int lbdr_config_server_add(struct lbdr_config *config,
 			   struct lbdr_staged_service *staged,
@@ -202,11 +223,15 @@ int lbdr_config_server_add(struct lbdr_config *config,
 		held = server->settings.hold;
 		if (!server->settings.drain && !held)
 			return -EEXIST;
+		if (held && staged->n_servers >= LBDR_SERVER_MAX)
+			return -ENOSPC;
 		err = lbdr_config_server_set(config, server, settings);
 		if (!err && held) {
 			/* It was not listed, so it is a new one to those who list. */
 			server->to_tail = true;
 			list_move_tail(&server->list, &staged->servers);
+			staged->n_held--;
+			staged->n_servers++;
 		}
 		return err;
 	}
@@ -215,7 +240,8 @@ int lbdr_config_server_add(struct lbdr_config *config,
 	err = lbdr_config_check_tunnel(config, family, addr, settings);
 	if (err)
 		return err;
-	if (staged->n_servers >= LBDR_SERVER_MAX)
+	if (staged->n_servers >= LBDR_SERVER_MAX ||
+	    staged->n_servers + staged->n_held >= LBDR_SERVER_MAX_HELD)
 		return -ENOSPC;
 
 	server = lbdr_staged_find(staged, family, addr);
@@ -249,12 +275,16 @@ void lbdr_config_server_del(struct lbdr_config *config,
 {
 	lbdr_config_assert_stable(config);
 
-	staged->n_servers--;
+	if (server->settings.hold)
+		staged->n_held--;
+	else
+		staged->n_servers--;
 	if (server->live) {
 		server->present = false;
 		return;
 	}
-	hlist_del_init(&server->tunnel);
+	rb_erase(&server->node, &staged->servers_by_addr);
+	lbdr_config_del_tunnel(config, server);
 	list_move(&server->list, &config->dropped);
 }
 EXPORT_SYMBOL_LBDR(lbdr_config_server_del);
@@ -296,6 +326,10 @@ void lbdr_config_server_hold(struct lbdr_config *config,
 {
 	/* As for the drain. */
 	if (server->live || staged->whole) {
+		if (!server->settings.hold) {
+			staged->n_servers--;
+			staged->n_held++;
+		}
 		server->settings.drain = false;
 		server->settings.hold = seconds;
 	} else {

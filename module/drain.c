@@ -113,12 +113,10 @@ static void lbdr_drain_remove(struct lbdr_net *ln)
 	if (!config)
 		return;
 	mutex_lock(&ln->config);
-	if (!lbdr_config_begin(config, ln, true, NULL)) {
-		if (!lbdr_drain_stage(config) &&
-		    !lbdr_hold_stage_expired(config))
-			lbdr_config_commit(config);
-		lbdr_config_end(config);
-	}
+	lbdr_config_begin(config, ln, true, NULL);
+	if (!lbdr_drain_stage(config) && !lbdr_hold_stage_expired(config))
+		lbdr_config_commit(config);
+	lbdr_config_end(config);
 	lbdr_hold_find_next(ln);
 	mutex_unlock(&ln->config);
 	kfree(config);

@@ -15,8 +15,9 @@
  * a packet that another service matches. Otherwise the packet is dropped, so a client
  * that connects meanwhile tries again.
  *
- * What is held counts like any other service or server in the limits of a namespace and
- * of a service.
+ * What is held counts like any other service or server in the limits of a namespace. Held
+ * servers of a service do not count in LBDR_SERVER_MAX, but in LBDR_SERVER_MAX_HELD: all
+ * servers can be replaced by others while they are held, once in a hold time.
  *
  * Only transactions hold and release (config_publish.c), under lbdr_net.config and
  * lbdr_net.lock. The work item of drain.c removes what was held long enough. Packets

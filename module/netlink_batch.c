@@ -116,10 +116,7 @@ static int lbdr_nl_batch_open(struct lbdr_net *ln, struct lbdr_nl_batch *batch,
 				 "16 transactions are open in this network namespace, which is the maximum");
 		return -EUSERS;
 	}
-	if (lbdr_config_begin(&batch->config, ln, false, NULL)) {
-		GENL_SET_ERR_MSG(info, "no memory for the transaction");
-		return -ENOMEM;
-	}
+	lbdr_config_begin(&batch->config, ln, false, NULL);
 	batch->portid = info->snd_portid;
 	batch->id = lbdr_nl_batch_new_id(nn);
 	*id = batch->id;

@@ -30,7 +30,7 @@ int lbdr_nl_stage_error(struct genl_info *info, int err)
 		break;
 	case -ENOSPC:
 		GENL_SET_ERR_MSG(info,
-				 "the service has 4096 servers, held ones included, which is the maximum");
+				 "the service has 4096 servers, or 8192 with those that are held, which is the maximum");
 		break;
 	case -EDQUOT:
 		GENL_SET_ERR_MSG(info,

@@ -113,6 +113,18 @@ struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_make);
 
+/**
+ * lbdr_pool_weight() - Get the weight of a server for its scheduler
+ * @server: the server
+ *
+ * Context: process, lbdr_net.config held.
+ */
+u32 lbdr_pool_weight(const struct lbdr_server *server)
+{
+	return server->draining || server->held || lbdr_reach_skips(server) ?
+	       0 : server->weight;
+}
+
 /* The next entry of @servers with a weight, from @i on; @n if there is none. */
 static u32 lbdr_pool_next_weighted(const struct lbdr_pool_entry *servers, u32 n,
 				   u32 i)
@@ -218,9 +230,7 @@ static struct lbdr_pool *lbdr_pool_rebuild(struct lbdr_service *service)
 		return ERR_PTR(-ENOMEM);
 	list_for_each_entry(server, &service->servers, list) {
 		servers[n].server = server;
-		servers[n++].weight = server->draining || server->held ||
-				      lbdr_reach_skips(server) ?
-				      0 : server->weight;
+		servers[n++].weight = lbdr_pool_weight(server);
 	}
 	pool = lbdr_pool_make(service, &service->sched, service->sched_state,
 			      servers, n);

@@ -66,6 +66,7 @@ void lbdr_pool_net_exit(struct lbdr_net *ln);
 struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
 				 const struct lbdr_sched *sched, void *state,
 				 const struct lbdr_pool_entry *servers, u32 n);
+u32 lbdr_pool_weight(const struct lbdr_server *server);
 bool lbdr_pool_is_current(const struct lbdr_service *service,
 			  const struct lbdr_pool_entry *servers, u32 n);
 bool lbdr_pool_may_wait(const struct lbdr_service *service);

@@ -85,6 +85,24 @@ bool lbdr_server_settings_equal(const struct lbdr_server_settings *a,
 	       lbdr_tunnel_settings_equal(&a->tunnel, &b->tunnel);
 }
 
+static int lbdr_server_cmp(const void *key, const struct rb_node *node)
+{
+	const struct lbdr_server *server = rb_entry(node, struct lbdr_server, node);
+
+	return lbdr_server_key_cmp(key, server->family, &server->addr);
+}
+
+static bool lbdr_server_less(struct rb_node *node, const struct rb_node *other)
+{
+	const struct lbdr_server *server = rb_entry(node, struct lbdr_server, node);
+	const struct lbdr_server_key key = {
+		.addr = server->addr,
+		.family = server->family,
+	};
+
+	return lbdr_server_cmp(&key, other) < 0;
+}
+
 /**
  * lbdr_server_find() - Look up a server of a service
  * @service: the service
@@ -100,12 +118,11 @@ struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
 				     enum lbdr_family family,
 				     const union nf_inet_addr *addr)
 {
-	struct lbdr_server *server;
+	const struct lbdr_server_key key = { .addr = *addr, .family = family };
+	struct rb_node *node;
 
-	list_for_each_entry(server, &service->servers, list)
-		if (lbdr_server_is(server, family, addr))
-			return server;
-	return NULL;
+	node = rb_find(&key, &service->servers_by_addr, lbdr_server_cmp);
+	return rb_entry_safe(node, struct lbdr_server, node);
 }
 
 /**
@@ -211,6 +228,7 @@ void lbdr_server_link(struct lbdr_service *service, struct lbdr_server *server)
 	lockdep_assert_held(&server->ln->lock);
 
 	list_add_tail_rcu(&server->list, &service->servers);
+	rb_add(&server->node, &service->servers_by_addr, lbdr_server_less);
 	service->n_servers++;
 	if (rcu_access_pointer(server->tunnel))
 		lbdr_server_count_tunnel(server, 1);
@@ -258,6 +276,7 @@ void lbdr_server_unlink(struct lbdr_service *service,
 
 	lbdr_hold_server(server, 0);
 	list_del_rcu(&server->list);
+	rb_erase(&server->node, &service->servers_by_addr);
 	list_del(&server->drain);
 	service->n_servers--;
 	if (rcu_access_pointer(server->tunnel))

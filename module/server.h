@@ -6,6 +6,7 @@
 #define _LBDR_SERVER_H
 
 #include <linux/netfilter.h>
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 
 #include "flow.h"
@@ -14,6 +15,22 @@
 #include "service.h"
 #include "stats.h"
 #include "tunnel.h"
+
+/*
+ * Servers of a service, held ones included. LBDR_SERVER_MAX of them may be in use: as many
+ * can be replaced by others while they are held.
+ */
+#define LBDR_SERVER_MAX_HELD	(2 * LBDR_SERVER_MAX)
+
+/**
+ * struct lbdr_server_key - what a server of a service is found by
+ * @addr: the RIP; unused words are 0
+ * @family: of @addr
+ */
+struct lbdr_server_key {
+	union nf_inet_addr	addr;
+	enum lbdr_family	family;
+};
 
 /**
  * struct lbdr_server_settings - settings of a server
@@ -55,7 +72,6 @@ struct lbdr_server_settings {
  * @draining: &lbdr_server_settings.drain; WRITE_ONCE() under lbdr_net.lock
  * @drain_seen: it was draining before the last grace period; lbdr_net.lock
  * @hold_until: jiffies at which it is removed while @held; lbdr_net.lock
- * @keep: used while a transaction is published; lbdr_net.config
  * @failed: its neighbour has failed, see reach.c; lbdr_net.config
  * @port: &lbdr_server_settings.port; WRITE_ONCE() under lbdr_net.lock
  * @overloaded: has reached @upper; WRITE_ONCE() under @lock
@@ -74,6 +90,7 @@ struct lbdr_server_settings {
  * @rates: rates of the counters; lbdr_net.lock
  * @list: in lbdr_service.servers; RCU, changed under lbdr_net.config and
  *	lbdr_net.lock
+ * @node: in lbdr_service.servers_by_addr; as that
  * @drain: in lbdr_net.draining while @draining, in lbdr_net.held_servers while
  *	@held; lbdr_net.config and lbdr_net.lock
  * @active: number of connections in an active state
@@ -109,13 +126,13 @@ struct lbdr_server {
 	u32				lower;
 	u32				number;
 	bool				drain_seen;
-	bool				keep;
 	bool				failed;
 	__be16				port;
 	unsigned long			hold_until;
 	struct lbdr_counts		zero;
 	struct lbdr_rates		rates;
 	struct list_head		list;
+	struct rb_node			node;
 	struct list_head		drain;
 
 	/* Written at changes of state, so kept off the line that packets read */
@@ -210,6 +227,16 @@ static inline bool lbdr_server_open(const struct lbdr_server *server)
 	return READ_ONCE(server->weight) && !READ_ONCE(server->overloaded) &&
 	       !READ_ONCE(server->draining) && !READ_ONCE(server->skipped) &&
 	       !lbdr_server_gone(server);
+}
+
+/* The order of servers, and of staged ones, in trees. */
+static inline int lbdr_server_key_cmp(const struct lbdr_server_key *key,
+				      enum lbdr_family family,
+				      const union nf_inet_addr *addr)
+{
+	if (key->family != family)
+		return key->family < family ? -1 : 1;
+	return memcmp(&key->addr, addr, sizeof(*addr));
 }
 
 static inline void lbdr_server_get(struct lbdr_server *server)

@@ -561,10 +561,12 @@ void lbdr_service_publish(struct lbdr_net *ln, struct lbdr_service *service,
 {
 	lockdep_assert_held(&ln->lock);
 
+	/* With services, the events of devices do so. */
+	if (list_empty(&ln->service_list))
+		lbdr_device_disable_lro(ln);
 	list_add_tail(&service->list, &ln->service_list);
 	lbdr_pool_publish(ln, service, pool);
 	lbdr_vips_add(ln, &service->key);
-	lbdr_device_disable_lro(ln);
 	service->generation = lbdr_changed(ln);
 	ln->list_generation = service->generation;
 }

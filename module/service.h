@@ -5,6 +5,7 @@
 #ifndef _LBDR_SERVICE_H
 #define _LBDR_SERVICE_H
 
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
 
@@ -107,6 +108,7 @@ struct lbdr_service_settings {
  * @pool_built: jiffies when @pool was published; lbdr_net.config
  * @servers: all servers in the order of adding; changed under lbdr_net.config
  *	and lbdr_net.lock, read under either
+ * @servers_by_addr: the same servers by family and address; as @servers
  * @n_servers: their number, held ones included; as @servers
  * @last_number: of the server that was added last; lbdr_net.config
  * @generation: lbdr_net.n_changes at the last change of the service or its servers,
@@ -143,6 +145,7 @@ struct lbdr_service {
 	bool				skipping;
 	unsigned long			pool_built;
 	struct list_head		servers;
+	struct rb_root			servers_by_addr;
 	u32				n_servers;
 	u32				last_number;
 	u64				generation;

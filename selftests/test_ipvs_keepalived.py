@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 
@@ -83,6 +84,47 @@ def real(host, weight=1, check="HTTP_GET", more=""):
                 delay_before_retry 1
                 }
         }""" % (net.addr(host), weight, more, check, page, CHECK_PORT)
+
+
+class Many(threading.Thread):
+    """So many connections that send and get a little, in turn: a thread for each would
+    take the whole time of an emulated CPU. What waits while servers are held is sent
+    again by TCP."""
+
+    def __init__(self, number):
+        super().__init__(daemon=True)
+        self.socks = [net.connect(4, timeout=60) for _ in range(number)]
+        self.hosts = {sock.recv(1) for sock in self.socks}
+        self.rounds, self.broken, self.ended = 0, [], threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ended.is_set():
+            word = b"%8d" % self.rounds
+            for what in (lambda sock: sock.sendall(word),
+                         lambda sock: sock.recv(8, socket.MSG_WAITALL) == word):
+                for sock in list(self.socks):
+                    try:
+                        if what(sock) is False:
+                            raise OSError("wrong answer")
+                    except OSError as error:
+                        self.broken.append(str(error))
+                        self.socks.remove(sock)
+            self.rounds += 1
+            self.ended.wait(0.5)
+
+    def goes_on(self, what):
+        """A round that began after the call has ended."""
+        before = self.rounds
+        ok(until(lambda: self.rounds > before + 1, PATIENCE) and not self.broken and
+           self.hosts == {b"a", b"b"}, "%d transfers to both servers %s, and none broke" %
+           (len(self.socks), what), self.broken)
+
+    def end(self):
+        self.ended.set()
+        self.join()
+        for sock in self.socks:
+            sock.close()
 
 
 def virtual(*servers, more="", service=None, protocol="TCP"):
@@ -283,11 +325,12 @@ def test_restart():
                               ("kill", "lvs_flush", signal.SIGKILL)):
         with Running(config(*servers, lvs=lvs)) as run:
             have("both servers", a=3, b=3)
-            transfers = Transfer(4, 20)
+            transfers = Many(100)
+            transfers.goes_on("go on")
             run.daemon.stop(number)
             run.daemon.start()
             have("%s: both servers again" % what, a=3, b=3)
-            transfers.goes_on("goes on after a %s" % what)
+            transfers.goes_on("go on after a %s" % what)
             transfers.end()
 
 

@@ -1,17 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Other programs of ip_vs, of the distribution and unchanged, by lbdr_ipvs.ko:
-ldirectord removes and quiesces a server, node_exporter reads counters."""
+ldirectord removes and quiesces a server, node_exporter reads counters, and connections
+go by what ipvsadm has set up, by direct routing and by tunnels."""
 import json
-import os
 import shutil
 import subprocess
 import urllib.request
 
 import net
+import tunnels
 from ipvs import Loaded
-from net import VIP, ok, until
-from servers import which
+from net import VIP, ok, only, until
+from servers import exchange, which
 from test_ipvs_keepalived import CHECK_PORT, PATIENCE, Check, listed
 
 LDIRECTORD = """
@@ -72,6 +73,38 @@ def test_ldirectord():
                     check.stop()
 
 
+def by_ipvsadm(version, method):
+    """A megabyte there and back by a service that ipvsadm has added, with its one
+    server a, and what ipvsadm lists of it."""
+    form = "%s:80" if version == 4 else "[%s]:80"
+    vip, rip = form % VIP[version], form % net.addr("a", version)
+    for line in ("-A -t %s -s rr" % vip, "-a -t %s -r %s %s" % (vip, rip, method)):
+        net.run("ip", "netns", "exec", "director", "ipvsadm", *line.split())
+    sock = net.connect(version)
+    whole = sock.recv(1) == b"a" and exchange(sock, 1 << 20)
+    sock.close()
+    listed_so = net.run("ip", "netns", "exec", "director", "ipvsadm", "-Ln").stdout
+    net.run("ip", "netns", "exec", "director", "ipvsadm", "-C")
+    return whole, ("Tunnel" if "-i" in method else "Route") in listed_so
+
+
+@only()
+def test_ipvsadm():
+    program("ipvsadm")
+    with Loaded():
+        for version in (4, 6):
+            ok(by_ipvsadm(version, "-g") == (True, True),
+               "IPv%d, direct routing: a megabyte there and back" % version)
+        if not tunnels.has_decapsulation():
+            raise net.Skip("this kernel has no devices that decapsulate")
+        for version, name in ((4, "ipip"), (6, "ipip"), (4, "gre"), (4, "gue")):
+            kind = tunnels.Kind(version, version, name, False)
+            with tunnels.Decapsulation("a", kind):
+                ok(by_ipvsadm(version, kind.stock()) == (True, True),
+                   "%s: a megabyte there and back" % kind)
+            net.forget_pmtu()
+
+
 def metrics():
     """Name and labels -> value of the metrics of IPVS, or None so far."""
     try:
@@ -120,4 +153,7 @@ def test_node_exporter():
 
 
 if __name__ == "__main__":
-    net.main(globals())
+    try:
+        net.main(globals())
+    finally:
+        tunnels.demolish_far()

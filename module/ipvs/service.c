@@ -37,7 +37,7 @@ int lbdr_ipvs_end(struct lbdr_config *config, int err)
 	switch (err) {
 	case -ENOSPC:
 	case -EDQUOT:
-		pr_info_ratelimited("no room for another service or server: a service has 4096 servers at most, a user's namespace user_services_max and user_servers_max\n");
+		pr_info_ratelimited("no room for another service or server: a service has 4096 servers at most and 8192 with those that are held, a user's namespace user_services_max and user_servers_max\n");
 		return -ENOMEM;
 	case -ESHUTDOWN:
 		return -EBUSY;
