@@ -366,7 +366,7 @@ def test_tunnel():
 
 
 def test_tunnel_apply():
-    """A configuration where the end of a tunnel becomes a VIP, or a VIP the end of one."""
+    """apply, where the end of a tunnel becomes a VIP, or a VIP the end of one."""
     first, vip = "-A -t %s:80 -s rr\n" % VIP[4], "-A -t %s:81 -s rr\n" % END
     tunnel, near = ("-a -t %s:80 -r %s%s\n" % (VIP[4], END, how)
                     for how in (":80 -i", ":80 -g"))
