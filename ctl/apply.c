@@ -241,29 +241,59 @@ static void write_server_change(FILE *out, const struct server *is,
 	fputc('\n', out);
 }
 
-static void write_servers(FILE *out, const struct snapshot *now,
-			  const struct snapshot *then,
-			  const struct service *service, const char *key)
+/* Whether a change takes the tunnel of a server away, so that its address may be a VIP. */
+static bool ends_tunnel(const struct server *is, const struct server *want)
 {
-	const struct server *is, *want;
+	return is && !is->draining && is->tunnel.type != LBDR_TUNNEL_NONE &&
+	       want->tunnel.type == LBDR_TUNNEL_NONE;
+}
+
+/* Servers that go, and tunnels that end, of a service that stays. */
+static void write_removals(FILE *out, const struct snapshot *now,
+			   const struct snapshot *then,
+			   const struct service *service, const char *key)
+{
+	const struct server *is, *want, *other;
 	size_t nr_is, nr_want, i;
 	char at[ENDPOINT_TEXT];
 
 	is = snapshot_servers(now, service, &nr_is);
 	want = snapshot_servers(then, service, &nr_want);
-	/* A draining server is removed by the kernel. */
 	for (i = 0; i < nr_is; i++) {
-		if (!is[i].draining && !find_server(want, nr_want, &is[i]))
+		/* A draining server is removed by the kernel. */
+		if (is[i].draining)
+			continue;
+		other = find_server(want, nr_want, &is[i]);
+		if (!other)
 			fprintf(out, "-d %s -r %s\n", key,
 				endpoint_text(&is[i].at, is[i].service.protocol,
 					      true, at));
+		else if (ends_tunnel(&is[i], other))
+			write_server_change(out, &is[i], other, key);
 	}
-	for (i = 0; i < nr_want; i++)
-		write_server_change(out, find_server(is, nr_is, &want[i]),
-				    &want[i], key);
 }
 
-/* Removals come first: a new range may need their ports. @now is sorted. */
+static void write_servers(FILE *out, const struct snapshot *now,
+			  const struct snapshot *then,
+			  const struct service *service, const char *key)
+{
+	const struct server *is, *want, *other;
+	size_t nr_is, nr_want, i;
+
+	is = snapshot_servers(now, service, &nr_is);
+	want = snapshot_servers(then, service, &nr_want);
+	for (i = 0; i < nr_want; i++) {
+		other = find_server(is, nr_is, &want[i]);
+		/* See write_removals(). */
+		if (!ends_tunnel(other, &want[i]))
+			write_server_change(out, other, &want[i], key);
+	}
+}
+
+/*
+ * Removals come first: a new range may need their ports, a new service the address of a
+ * tunnel server, and a new tunnel server the address of a service. @now is sorted.
+ */
 static void write_services(FILE *out, const struct snapshot *now,
 			   const struct wanted *wanted)
 {
@@ -274,8 +304,11 @@ static void write_services(FILE *out, const struct snapshot *now,
 
 	for (i = 0; i < now->nr_services; i++) {
 		is = &now->services[i];
-		if (!find_service(wanted->by_key, then->nr_services, &is->key))
-			fprintf(out, "-D %s\n", save_key(&is->key, true, key));
+		save_key(&is->key, true, key);
+		if (find_service(wanted->by_key, then->nr_services, &is->key))
+			write_removals(out, now, then, is, key);
+		else
+			fprintf(out, "-D %s\n", key);
 	}
 	for (i = 0; i < then->nr_services; i++) {
 		want = &then->services[i];

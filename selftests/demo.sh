@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The reference deployment at work, in a guest: a client with curl, a director
-# with the module, two real servers with nginx, and a third one behind a router. Shows each command and what it
-# prints, and checks that this is what it should be.
+# with the module, two real servers with nginx, and a third one behind a router. Shows each
+# command and what it prints, and checks that this is what it should be.
 set -u
 # shellcheck source=selftests/lib.sh
 . ./lib.sh
@@ -199,10 +199,17 @@ keepalived_up()
 	keepalived=$!
 }
 
+# It uses lbdr.ko.
+module_unload()
+{
+	[ ! -d /sys/module/lbdr_ipvs ] || rmmod lbdr_ipvs
+	rmmod lbdr
+}
+
 # servers_are RIP...: they and no others are listed.
 servers_are()
 {
-	[ "$("$LBCTL" -N director list -n | awk '$1 == "->" { print $2 }' | sort)" = \
+	[ "$(lbctl list -n | awk '$1 == "->" && $3 != "Forward" { print $2 }' | sort)" = \
 		"$(printf '%s:80\n' "$@")" ]
 }
 

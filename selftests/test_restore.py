@@ -438,9 +438,9 @@ def test_apply():
     done = restore("-A -t 10.0.0.1:80 -s mh -b mh-port --timeouts udp=3\n"
                    "-a -t 10.0.0.1:80 -r 10.0.0.2 -w 5\n"
                    "-a -t 10.0.0.1:80 -r 10.0.0.4\nset-timeout udp=9\n", "apply")
-    ok(done.stdout == "set-timeout udp=9\n-D -u 10.0.0.1:53\n"
+    ok(done.stdout == "set-timeout udp=9\n-d -t 10.0.0.1:80 -r 10.0.0.3:80\n"
+       "-D -u 10.0.0.1:53\n"
        "edit-service -t 10.0.0.1:80 -s mh -p 0 -b mh-port --refuse icmp --timeouts udp=3\n"
-       "-d -t 10.0.0.1:80 -r 10.0.0.3:80\n"
        "edit-server -t 10.0.0.1:80 -r 10.0.0.2:80 -x 0\n"
        "-a -t 10.0.0.1:80 -r 10.0.0.4:80 -g -w 1\n",
        "each change is a command", done.stdout)

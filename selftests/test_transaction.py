@@ -365,6 +365,32 @@ def test_tunnel():
     other.close()
 
 
+def test_tunnel_apply():
+    """apply, where the end of a tunnel becomes a VIP, or a VIP the end of one."""
+    first, vip = "-A -t %s:80 -s rr\n" % VIP[4], "-A -t %s:81 -s rr\n" % END
+    tunnel, near = ("-a -t %s:80 -r %s%s\n" % (VIP[4], END, how)
+                    for how in (":80 -i", ":80 -g"))
+    label = tunnel.replace(":80 -i", ":8080 -i")
+    for what, start, wanted in (
+            ("goes", first + tunnel, vip + first),
+            ("is reached directly", first + tunnel, vip + first + near),
+            ("with a port of its own is reached directly", first + label,
+             vip + first + near.replace(":80 -g", ":8080 -g")),
+            ("goes with its service", first + tunnel, vip),
+            ("comes, whose VIP goes", vip + first, first + tunnel)):
+        net.lbctl("clear")
+        for text in (start, wanted):
+            done = subprocess.run([net.LBCTL, "-N", "director", "apply"], input=text,
+                                  capture_output=True, text=True, check=False)
+            ok(done.returncode == 0, "apply: a tunnel server that " + what,
+               done.stdout + done.stderr)
+        again = subprocess.run([net.LBCTL, "-N", "director", "apply"], input=wanted,
+                               capture_output=True, text=True, check=False)
+        ok(again.returncode == 0 and not again.stdout, "and nothing is left to do",
+           again.stdout + again.stderr)
+    net.lbctl("clear")
+
+
 def test_busy():
     """A restore while somebody else changes a server of another service without a
     pause, as a health checker does, only faster."""

@@ -243,6 +243,48 @@ static void check_applying(void)
 	}
 }
 
+/* What gives an address free comes before what may need it. */
+static void check_order(void)
+{
+	static const char is[] =
+		"-A -t 192.0.2.80:80 -s rr\n"
+		"-a -t 192.0.2.80:80 -r 192.0.2.61:80 -i\n"
+		"-a -t 192.0.2.80:80 -r 192.0.2.62:80 -i\n"
+		"-a -t 192.0.2.80:80 -r 192.0.2.63:80 -g\n"
+		"-A -t 192.0.2.90:80 -s rr\n";
+	static const char want[] =
+		"-A -t 192.0.2.61:80 -s rr\n"
+		"-A -t 192.0.2.62:80 -s rr\n"
+		"-A -t 192.0.2.80:80 -s wrr\n"
+		"-a -t 192.0.2.80:80 -r 192.0.2.62:80 -g\n"
+		"-a -t 192.0.2.80:80 -r 192.0.2.63:80 -i\n"
+		"-a -t 192.0.2.80:80 -r 192.0.2.90:80 -i\n";
+	static const char prints[] =
+		"-d -t 192.0.2.80:80 -r 192.0.2.61:80\n"
+		"edit-server -t 192.0.2.80:80 -r 192.0.2.62:80 --tun none\n"
+		"-D -t 192.0.2.90:80\n"
+		"-A -t 192.0.2.61:80 -s rr\n"
+		"-A -t 192.0.2.62:80 -s rr\n"
+		"edit-service -t 192.0.2.80:80 -s wrr\n"
+		"edit-server -t 192.0.2.80:80 -r 192.0.2.63:80 --tun ipip\n"
+		"-a -t 192.0.2.80:80 -r 192.0.2.90:80 -i -w 1 --tun-type ipip\n";
+	char line[128];
+	struct run run;
+
+	kernel_reset();
+	snprintf(line, sizeof(line), "restore %s", write_file(is));
+	run_quiet(line);
+	snprintf(line, sizeof(line), "apply %s", write_file(want));
+	run_line("lbctl", line, &run);
+	result(!run.status && !strcmp(run.out, prints),
+	       "apply ends tunnels before it adds services: %s%s", run.out, run.err);
+	run_free(&run);
+	run_line("lbctl", line, &run);
+	result(!run.status && !*run.out, "and all of it is done");
+	run_free(&run);
+	unlink(write_file(""));
+}
+
 static void check_wrong(void)
 {
 	struct run run;
@@ -336,6 +378,7 @@ void check_tunnels(void)
 	check_saving();
 	check_editing();
 	check_applying();
+	check_order();
 	check_wrong();
 	check_listing();
 	check_services();
