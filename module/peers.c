@@ -476,7 +476,7 @@ static struct lbdr_server *lbdr_peers_local_server(const struct lbdr_net *ln,
 	u64 value = READ_ONCE(*known);
 	u32 genid;
 
-	BUILD_BUG_ON(LBDR_SERVER_MAX + 1 > U16_MAX);
+	BUILD_BUG_ON(LBDR_SERVER_MAX_HELD + 1 > U16_MAX);
 
 	genid = lbdr_nexthop_fib_genid(ln->net, LBDR_V4) +
 		lbdr_nexthop_fib_genid(ln->net, LBDR_V6);

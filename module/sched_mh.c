@@ -170,7 +170,7 @@ static int lbdr_mh_pool_init(struct lbdr_pool *pool,
 	int err = -ENOMEM;
 	u16 *slots;
 
-	BUILD_BUG_ON(LBDR_SERVER_MAX >= U16_MAX);
+	BUILD_BUG_ON(LBDR_SERVER_MAX_HELD >= U16_MAX);
 
 	slots = kvmalloc_array(pool->sched.size, sizeof(*slots),
 			       GFP_KERNEL_ACCOUNT);
