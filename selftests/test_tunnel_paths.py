@@ -12,8 +12,9 @@ import tunnels
 from net import VIP, batch, drops_of, ip, ok, until
 from test_local import vip_is
 from test_tcp import open_director
-from tunnels import (BITS, FAR, NEAR, Client, Decapsulation, Kind, attributes, serve,
-                     set_mtu, transfers)
+from topology import offloads
+from tunnels import (BITS, FAR, NEAR, SUMMED, USUAL, WHOLE, Client, Decapsulation, Kind,
+                     attributes, serve, set_mtu, transfers)
 
 PORT = 8080
 NET = {4: "10.9.0.0/24", 6: "2001:db8:9::/64"}
@@ -27,11 +28,11 @@ def service(kind):
     return genl.key(VIP[kind.inner], PORT)
 
 
-def through(director, kind, host="client"):
-    """3 MB down and up by this tunnel; which of them was whole."""
-    serve(director, service(kind), (FAR[kind.outer] % 2, attributes(kind)))
+def through(director, kind, host="client", size=USUAL, **more):
+    """A page down and up by this tunnel; which of them was whole."""
+    serve(director, service(kind), (FAR[kind.outer] % 2, attributes(kind, **more)))
     with Decapsulation("c", kind):
-        return transfers(kind.inner, host)
+        return transfers(kind.inner, host, size)
 
 
 def known_mtu(version):
@@ -90,7 +91,7 @@ def test_devices():
             send_far(gateways={v: LINE[v] % (7, 2) for v in (4, 6)})
             for kind in KINDS:
                 done = through(director, kind)
-                ok(done == (True, True), "%s, over a %s: 3 MB down and up" %
+                ok(done == (True, True), "%s, over a %s: a page down and up" %
                    (kind, below.__name__), done)
             director.clear()
             ip("director", "link", "del", "bx", check=False)
@@ -118,7 +119,7 @@ def test_vrf():
         batch("director", ["route del %s" % NET[v] for v in (4, 6)])
         for kind in KINDS:
             done = through(director, kind)
-            ok(done == (True, True), "%s, in a VRF: 3 MB down and up" % kind, done)
+            ok(done == (True, True), "%s, in a VRF: a page down and up" % kind, done)
         set_mtu(1400)
         for kind in (KINDS[0], KINDS[3]):
             done = through(director, kind)
@@ -165,11 +166,39 @@ def test_aggregates():
             continue
         for kind in KINDS:
             before = others()
-            done = through(director, kind)
+            # A window grows to a large aggregate in the course of a long transfer.
+            done = through(director, kind, size=WHOLE if size > 20000 else USUAL)
             ok(done == (True, True) and others() == before,
-               "%s: 3 MB down and up in aggregates of %d bytes" % (kind, size),
+               "%s: a page down and up in aggregates of %d bytes" % (kind, size),
                (done, before, others()))
     aggregates(65536)
+    director.clear()
+    director.close()
+
+
+def test_offloads():
+    """A device below that computes no checksums and segments nothing."""
+    director = open_director()
+    offloads("director", "tx", "off", "tso", "off", "gso", "off")
+    for kind in KINDS + tuple(SUMMED):
+        done = through(director, kind)
+        ok(done == (True, True),
+           "%s, over a device without offloads: a page down and up" % kind, done)
+        net.forget_pmtu()
+    offloads("director", "tx", "on", "tso", "on", "gso", "on")
+    director.clear()
+    director.close()
+
+
+def test_cut():
+    """With --tun-df clear the client learns no MTU, and the director cuts packets."""
+    director = open_director()
+    for kind in KINDS:
+        before = net.drops()
+        done = through(director, kind, df=2)
+        ok(done == (True, True) and net.drops() == before and not known_mtu(kind.inner),
+           "%s, --tun-df clear: a page down and up in fragments" % kind,
+           (done, before, net.drops()))
     director.clear()
     director.close()
 
@@ -204,8 +233,8 @@ def test_ipsec():
             esp("add", host, protocol, kind.outer)
         done = through(director, kind)
         counts = [protected(host) for host in ("director", "c")]
-        ok(done == (True, True) and min(counts) > 1000,
-           "%s: 3 MB down and up, the outer packets as ESP in transport mode" % kind,
+        ok(done == (True, True) and min(counts) > USUAL // 1500,
+           "%s: a page down and up, the outer packets as ESP in transport mode" % kind,
            (done, counts))
         for host in ("director", "c"):
             esp("delete", host, protocol, kind.outer)
@@ -245,7 +274,7 @@ def test_lwtunnel():
            "via", NEAR[version], "dev", "eth0")
     for kind in KINDS:
         done = through(director, kind)
-        ok(done == (True, True), "%s, by a route with an MPLS label: 3 MB down and up" %
+        ok(done == (True, True), "%s, by a route with an MPLS label: a page down and up" %
            kind, done)
     send_far("dev", "eth0")
     director.clear()
@@ -283,7 +312,7 @@ def test_local_client():
     for kind in KINDS:
         with vip_is("nothing of its own", kind.inner):
             done = through(director, kind, "director")
-        ok(done == (True, True), "%s: 3 MB down and up by a client on the director" %
+        ok(done == (True, True), "%s: a page down and up by a client on the director" %
            kind, done)
     tunnels.prefer_vip(False)
     director.clear()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the tests of tunnels share: a real server behind a router, devices of stock
-Linux that decapsulate there, HTTP, and the twelve kinds of tunnels.
+Linux that decapsulate there, HTTP, the twelve kinds of tunnels, and frames made by hand.
 
     client 101 --+-- director 70 (VIP 63)
                  +-- a 62, b 64
@@ -12,7 +12,6 @@ import dataclasses
 import hashlib
 import http.client
 import http.server
-import itertools
 import os
 import socket
 import struct
@@ -21,7 +20,10 @@ from collections import namedtuple
 
 import genl
 import net
-from net import VIP, batch, ip, run, within, write
+import test_tcp as wires
+from ipvs import rip
+from net import ACK, PSH, SYN, VIP, batch, ip, run, within, write
+from test_tcp import flow
 
 FAR = {4: "10.9.0.%d", 6: "2001:db8:9::%d"}
 NEAR = {4: "192.168.1.1", 6: "2001:db8:1::1"}
@@ -34,6 +36,7 @@ OVERHEAD = {"ipip": 0, "gre": 4, "gue": 12}
 TYPES = tuple(OVERHEAD)
 NUMBER = {"none": 0, "ipip": 1, "gre": 2, "gue": 3}
 CSUM, REMCSUM = 1, 2
+DF = 0x4000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,12 +205,14 @@ class Decapsulation:
             command, "port", str(GUE_PORT), *words)
 
 
-SIZE = 3 << 20
-PAGE = os.urandom(SIZE)
+# A page of the usual size, and the whole one.
+WHOLE = 3 << 20
+USUAL = WHOLE if net.EVERYTHING else 400 << 10
+PAGE = os.urandom(WHOLE)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """GET / is the host's name, GET /page the page; what is posted is answered by
+    """GET / is the host's name, GET /page/SIZE the page; what is posted is answered by
     its checksum."""
     protocol_version = "HTTP/1.1"
 
@@ -219,7 +224,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        self.answer(PAGE if self.path == "/page" else self.server.host.encode())
+        size = self.path.rpartition("/")[2]
+        self.answer(PAGE[:int(size)] if size else self.server.host.encode())
 
     def do_POST(self):
         left, digest = int(self.headers["Content-Length"]), hashlib.sha1()
@@ -268,12 +274,12 @@ class Client(http.client.HTTPConnection):
         return self.getresponse().read()
 
 
-def transfers(version, host="client"):
-    """The page down and up: which of them was whole."""
-    client = Client(version, host)
+def transfers(version, host="client", size=USUAL):
+    """A page down and up: which of them was whole."""
+    client, page = Client(version, host), PAGE[:size]
     try:
-        down = client.get("/page") == PAGE
-        up = client.post(PAGE) == hashlib.sha1(PAGE).digest()
+        down = client.get("/page/%d" % size) == page
+        up = client.post(page) == hashlib.sha1(page).digest()
         client.close()
         return down, up
     except (OSError, http.client.HTTPException) as error:
@@ -339,4 +345,75 @@ def gre_sum(packet):
     return None if not body[0] & 0x80 else net.checksum(body) == 0
 
 
-PORTS = itertools.count(3000)
+class Wire(wires.Wire):
+    """The wire of test_tcp.py, on which a tunnel's packet is the director's own.
+    `clients` are told of errors that others send."""
+
+    clients = frozenset()
+
+    def fate(self, frame, clients):
+        if frame.dst in self.servers:
+            return self.servers[frame.dst]
+        return super().fate(frame, clients | self.clients)
+
+    def through(self, *packets):
+        """What becomes of the packets: Outer for a tunnel's packet, bytes for what was
+        sent to a server otherwise, or test_tcp's words."""
+        fates = self.send(*packets)
+        fates = fates if isinstance(fates, list) else [] if fates is None else [fates]
+        return [(unwrap(frame.ip) or frame.ip) if isinstance(fate, int) else fate
+                for fate, frame in zip(fates, self.frames)]
+
+
+def key_of(one, protocol=6):
+    return genl.key(one.vip, one.port, protocol)
+
+
+def sized(one, size, df=True, flags=PSH | ACK):
+    """A TCP segment of the flow that is `size` bytes with its IP header."""
+    head = 40 if ":" not in one.client else 60
+    payload = bytes(n & 255 for n in range(size - head))
+    more = {"frag": DF if df else 0} if head == 40 else {}
+    return one.tcp(flags, payload, **more)
+
+
+def mtu_of(frame):
+    """The MTU that an ICMP error tells, and the packet that it quotes."""
+    if frame.ip[0] >> 4 == 4:
+        return struct.unpack("!H", frame.ip[26:28])[0], frame.ip[28:]
+    return struct.unpack("!I", frame.ip[44:48])[0], frame.ip[48:]
+
+
+def too_big(inner):
+    return "icmp 3.4" if inner == 4 else "icmp 2.0"
+
+
+def begin(wire, director, kind, number=0, **more):
+    """A service with one server by this tunnel, and a flow that has a connection."""
+    one = flow(kind.inner)
+    wire.clients = {net.pack(one.client)}
+    serve(director, key_of(one), (rip(number, kind.outer), attributes(kind, **more)))
+    return one, wire.through(one.tcp(SYN))
+
+
+def checksums(kind, packet):
+    """Whether the packet has the checksums of its kind, and they are right."""
+    if kind.type == "gue":
+        return udp_sum(packet) is (True if kind.csum else None)
+    return kind.type != "gre" or gre_sum(packet) is (True if kind.csum else None)
+
+
+def error(kind, outer, mtu, quoted=None):
+    """A router's error about a tunnel's packet."""
+    packet = outer if quoted is None else outer[:quoted]
+    src = {4: "198.51.100.250", 6: "2001:db8:c::fa"}[kind.outer]
+    dst = outer[12:16] if kind.outer == 4 else outer[8:24]
+    dst = socket.inet_ntop(net.AF[kind.outer], dst)
+    if kind.outer == 4:
+        body = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + packet[:548]
+        body = body[:2] + struct.pack("!H", net.checksum(body)) + body[4:]
+        return net.packet(src, dst, 1, body)
+    body = struct.pack("!BBHI", 2, 0, 0, mtu) + packet[:1200]
+    pseudo = net.pack(src) + net.pack(dst) + struct.pack("!II", len(body), 58)
+    body = body[:2] + struct.pack("!H", net.checksum(pseudo + body)) + body[4:]
+    return net.packet(src, dst, 58, body)
