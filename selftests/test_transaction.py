@@ -351,6 +351,12 @@ def test_tunnel():
        "the server has come in the place of the service")
     tries("nor one that is held, until it is added", (SERVICE_DEL, end + u32(
           genl.SERVICE_HOLD, 99), None), (*tunnel, None), (*vip, "EINVAL"), before=[vip])
+    tries("nor one of a configuration that goes", (FLUSH, b"", None), (SERVICE_NEW, key(),
+          None), (*tunnel, None), (*vip, "EINVAL"), before=[vip])
+    tries("nor one that was held before, until it is added", (*tunnel, None), (
+          *vip, "EINVAL"), before=[vip, (SERVICE_DEL, end + u32(genl.SERVICE_HOLD, 99))])
+    tries("nor a server that was, until it is added", (*vip, None), (*tunnel, "EINVAL"),
+          before=[tunnel, (SERVER_DEL, server(END, None, u32(genl.SERVER_HOLD, 99)))])
     for mine, theirs in ((tunnel, vip), (vip, tunnel)):
         other.do(FLUSH)
         other.add(key())

@@ -227,43 +227,50 @@ def samples(one):
         yield "options", one.tcp(ACK, options=b"\1\1\1\0")
 
 
+def stock_lines(kind, one):
+    """ipvsadm's lines for a service with one server by this tunnel."""
+    at = rip(0, kind.outer) if kind.outer == 4 else "[%s]" % rip(0, 6)
+    name = ("%s:%d" if kind.inner == 4 else "[%s]:%d") % (one.vip, one.port)
+    return ["-A -t %s -s rr" % name,
+            "-a -t %s -r %s:%d %s" % (name, at, one.port, kind.stock())]
+
+
+def sent_for(wire, one):
+    """For each sample: what becomes of it, and the frames."""
+    return [wire.through(packet) + [frame.ip for frame in wire.frames]
+            for _, packet in samples(one)]
+
+
 @only("trixie")
 def test_as_ipvs():
     """Frame by frame what stock ip_vs sends for the same packet: but for the outer
     IPv4 id, GUE's source port and the IPv6 flow label."""
     ipvs.Ipvs()
     director, wire = open_director(), Wire()
+    cases = [(kind, flow(kind.inner, port=8000 + number))
+             for number, kind in enumerate(TWELVE + SUMMED)]
     with filled_checksums():
-        for kind in TWELVE + SUMMED:
-            one, seen = flow(kind.inner), {}
-            form = "%s:%d" if kind.inner == 4 else "[%s]:%d"
-            name = form % (one.vip, one.port)
-            at = rip(0, kind.outer) if kind.outer == 4 else "[%s]" % rip(0, 6)
-            for side in ("ip_vs", "lbdr"):
-                if side == "lbdr":
-                    serve(director, key_of(one), (rip(0, kind.outer), attributes(kind)))
-                else:
-                    ipvs.Ipvs.restore(["-A -t %s -s rr" % name, "-a -t %s -r %s:%d %s" %
-                                       (name, at, one.port, kind.stock())])
-                seen[side] = [wire.through(packet) + [frame.ip for frame in wire.frames]
-                              for _, packet in samples(one)]
-                if side == "ip_vs":
-                    ipvs.Ipvs.restore(["-C"])
-            director.clear()
-            wrong = []
-            for (what, _), theirs, ours in zip(samples(one), seen["ip_vs"],
-                                               seen["lbdr"]):
-                if not (len(theirs) == len(ours) == 2 and
-                        isinstance(theirs[0], tunnels.Outer) and
-                        isinstance(ours[0], tunnels.Outer)):
-                    wrong.append((what, theirs, ours))
-                    continue
-                unlike = alike(without_sum(kind, theirs[0]), without_sum(kind, ours[0]))
-                if unlike or not checksums(kind, ours[1]):
-                    wrong.append((what, unlike, ours[1].hex()))
+        ipvs.Ipvs.restore([line for case in cases for line in stock_lines(*case)])
+        stock = [sent_for(wire, one) for _, one in cases]
+        ipvs.Ipvs.restore(["-C"])
+        for (kind, one), theirs in zip(cases, stock):
+            serve(director, key_of(one), (rip(0, kind.outer), attributes(kind)))
+            wrong = [(what, *unlike(kind, *both)) for (what, _), *both in
+                     zip(samples(one), theirs, sent_for(wire, one))
+                     if unlike(kind, *both)]
             ok(not wrong, "%s: every frame is that of ip_vs" % kind, wrong)
     wire.close()
+    director.clear()
     director.close()
+
+
+def unlike(kind, theirs, ours):
+    """How the packets of both differ, or nothing."""
+    if not (len(theirs) == len(ours) == 2 and isinstance(theirs[0], tunnels.Outer) and
+            isinstance(ours[0], tunnels.Outer)):
+        return theirs, ours
+    found = alike(without_sum(kind, theirs[0]), without_sum(kind, ours[0]))
+    return (found, ours[1].hex()) if found or not checksums(kind, ours[1]) else ()
 
 
 def without_sum(kind, outer):
@@ -748,6 +755,31 @@ def test_saving():
        lbctl("apply", "/run/tunnels").stdout == "",
        "apply changes the type, and is done then", done.stdout)
     lbctl("clear")
+
+
+def test_shown():
+    """JSON, metrics and trace have the tunnel, and a trace tells of what is sent."""
+    director, wire = open_director(), Wire()
+    one = flow(4)
+    director.clear()
+    director.add(key_of(one), sched="rr")
+    service = "-t", "%s:%d" % (one.vip, one.port)
+    lbctl("add-server", *service, "-r", "[%s]" % rip(0, 6), "--tun", "gue:6080",
+          "--tun-csum", "--tun-ttl", "9")
+    found = json.loads(lbctl("list", "-j").stdout)[0]["servers"][0]
+    ok(found["forward"] == "tunnel" and found["tunnel"] == {
+        "type": "gue", "port": 6080, "checksum": True, "ttl": 9, "df": "inherit",
+        "source": None, "source_prefix": None}, "list -j has the tunnel", found)
+    text = lbctl("metrics").stdout
+    ok('forward="tunnel",tunnel="gue:6080"} 1' in text, "so have the metrics", text)
+    told = lbctl("trace", *service, "--client", one.client).stdout
+    ok("tunnel gue:6080" in told and "not forwarded" not in told, "and a trace", told)
+    seen = wire.through(one.tcp(SYN))
+    ok([(each.ttl, each.dst) for each in seen] == [(9, net.pack(rip(0, 6)))],
+       "what is sent is what the trace tells", seen)
+    wire.close()
+    director.clear()
+    director.close()
 
 
 def build():
