@@ -15,13 +15,11 @@
 #include "notify.h"
 #include "persist.h"
 #include "sched.h"
+#include "steps.h"
 #include "symbols.h"
 #include "vip.h"
 
 #define MAX_CHANGES	16
-#define VIP		0xc6336463
-/* As the port of a service: it is the service of this fwmark. */
-#define MARK		60000
 /* Servers of a service whose pool may wait, see lbdr_pool_may_wait() */
 #define MANY		300
 
@@ -44,8 +42,7 @@ struct holds {
 };
 
 /* Services: A added, S set, D removed; servers in small letters; F flush. */
-static int holds_event(struct notifier_block *nb, unsigned long change,
-		       void *data)
+static int holds_event(struct notifier_block *nb, unsigned long change, void *data)
 {
 	struct holds *h = container_of(nb, struct holds, nb);
 	const struct lbdr_notify *notify = data;
@@ -64,104 +61,8 @@ static void expect_changes(struct kunit *test, const char *want)
 	h->n_changes = 0;
 }
 
-/* FAIL: a device that does not exist, so the last step that can fail does. */
-enum op { ADD_SERVICE, DEL_SERVICE, HOLD_SERVICE, ADD, DEL, HOLD, FLUSH, FAIL };
-
-/**
- * struct step - a command
- * @op: the operation
- * @port: first port of the service
- * @n: number of a server; for a service, last port - @port
- * @value: weight or hold time; for ADD_SERVICE 1 for mh, 0 for rr
- */
-struct step {
-	enum op	op;
-	u16	port;
-	u32	n;
-	u32	value;
-};
-
-static struct lbdr_service_key key_of(u16 port, u16 ports)
-{
-	if (port == MARK)
-		return (struct lbdr_service_key) {
-			.addr.all[0] = MARK,
-			.family = LBDR_V4,
-		};
-	return (struct lbdr_service_key) {
-		.addr.ip = htonl(VIP),
-		.protocol = IPPROTO_TCP,
-		.family = LBDR_V4,
-		.port = htons(port),
-		.last_port = htons(ports ? port + ports : 0),
-	};
-}
-
-static int stage_service(struct lbdr_config *config, const struct step *step)
-{
-	const struct lbdr_service_key key = key_of(step->port, step->n);
-	const struct lbdr_sched_ops *ops = lbdr_sched_find(step->value ? "mh" : "rr");
-	const struct lbdr_sched sched = { .ops = ops, .size = ops->size };
-	const struct lbdr_service_settings settings = { .prefix = 32 };
-	struct lbdr_staged_service *staged;
-
-	if (step->op == ADD_SERVICE)
-		return lbdr_config_service_add(config, &key, &sched, &settings);
-	staged = lbdr_config_service_any(config, &key);
-	if (IS_ERR(staged))
-		return PTR_ERR(staged);
-	if (step->op == DEL_SERVICE)
-		lbdr_config_service_del(config, staged);
-	else
-		lbdr_config_service_hold(config, staged, step->value);
-	return 0;
-}
-
-static int stage_server(struct lbdr_config *config, const struct step *step)
-{
-	const struct lbdr_server_settings settings = { .weight = step->value };
-	const union nf_inet_addr addr = { .ip = htonl(0xc0000200 + step->n) };
-	const struct lbdr_service_key key = key_of(step->port, 0);
-	struct lbdr_staged_service *service;
-	struct lbdr_staged_server *server;
-
-	service = lbdr_config_service(config, &key);
-	if (IS_ERR(service))
-		return PTR_ERR(service);
-	if (step->op == ADD)
-		return lbdr_config_server_add(config, service, LBDR_V4, &addr,
-					      &settings);
-	server = lbdr_config_server(config, service, LBDR_V4, &addr);
-	if (IS_ERR(server))
-		return PTR_ERR(server);
-	if (step->op == DEL)
-		lbdr_config_server_del(config, service, server);
-	else
-		lbdr_config_server_hold(config, service, server, step->value);
-	return 0;
-}
-
-static int stage_step(struct lbdr_config *config, const struct step *step)
-{
-	switch (step->op) {
-	case FLUSH:
-		lbdr_config_flush(config);
-		return 0;
-	case FAIL:
-		config->has_entry = true;
-		config->entry = LBDR_ENTRY_INGRESS;
-		config->n_devices = 1;
-		strscpy(config->devices[0], "nosuchdevice", IFNAMSIZ);
-		return 0;
-	default:
-		return step->op < ADD ? stage_service(config, step) :
-					stage_server(config, step);
-	}
-}
-
 /* Stages commands in a transaction, and commits it if @commit is set. */
-static int run_steps(struct kunit *test, const struct step *steps, u32 n,
-		     bool commit)
+static int run_steps(struct kunit *test, const struct step *steps, u32 n, bool commit)
 {
 	struct holds *h = test->priv;
 	int err = 0;
@@ -170,7 +71,7 @@ static int run_steps(struct kunit *test, const struct step *steps, u32 n,
 	lbdr_lock(h->ln);
 	lbdr_config_begin(&h->config, h->ln, false, NULL);
 	for (i = 0; i < n && !err; i++)
-		err = stage_step(&h->config, &steps[i]);
+		err = step_stage(&h->config, &steps[i]);
 	lbdr_unlock(h->ln);
 	if (!err && h->before_commit)
 		h->before_commit(test);
@@ -194,7 +95,7 @@ static int run_one(struct kunit *test, const struct step step)
 
 	mutex_lock(&h->ln->config);
 	lbdr_config_begin(&h->config, h->ln, true, NULL);
-	err = stage_step(&h->config, &step);
+	err = step_stage(&h->config, &step);
 	if (!err)
 		err = lbdr_config_commit(&h->config);
 	lbdr_config_end(&h->config);
@@ -202,18 +103,16 @@ static int run_one(struct kunit *test, const struct step step)
 	return err;
 }
 
-#define RUN(test, ...) ({						\
+#define STEPS(test, commit, ...) ({					\
 	const struct step steps[] = { __VA_ARGS__ };			\
-	run_steps(test, steps, ARRAY_SIZE(steps), true);		\
+	run_steps(test, steps, ARRAY_SIZE(steps), commit);		\
 })
-#define ABORT(test, ...) ({						\
-	const struct step steps[] = { __VA_ARGS__ };			\
-	run_steps(test, steps, ARRAY_SIZE(steps), false);		\
-})
+#define RUN(test, ...)		STEPS(test, true, __VA_ARGS__)
+#define ABORT(test, ...)	STEPS(test, false, __VA_ARGS__)
 
 static struct lbdr_service *live(struct kunit *test, u16 port)
 {
-	const struct lbdr_service_key key = key_of(port, 0);
+	const struct lbdr_service_key key = step_service(port, 0);
 	struct holds *h = test->priv;
 	struct lbdr_service *service;
 
@@ -251,17 +150,15 @@ static void expect_servers(struct kunit *test, u16 port, const char *want)
 
 static struct lbdr_server *server_of(struct kunit *test, u16 port, u32 n)
 {
-	const union nf_inet_addr addr = { .ip = htonl(0xc0000200 + n) };
+	const union nf_inet_addr addr = step_server(n);
 	struct holds *h = test->priv;
 	struct lbdr_service *service = live(test, port);
 	struct lbdr_server *server;
 
 	lbdr_lock(h->ln);
-	list_for_each_entry(server, &service->servers, list)
-		if (nf_inet_addr_cmp(&server->addr, &addr))
-			break;
+	server = lbdr_server_find(service, LBDR_V4, &addr);
 	lbdr_unlock(h->ln);
-	KUNIT_ASSERT_FALSE(test, list_entry_is_head(server, &service->servers, list));
+	KUNIT_ASSERT_NOT_NULL(test, server);
 	return server;
 }
 
@@ -635,16 +532,24 @@ static void hold_persist_test(struct kunit *test)
 	local_bh_enable();
 }
 
-/* The first server of many that are held is in the pool at once. */
-static void hold_pool_test(struct kunit *test)
+/* Adds servers @first and following to the service of port 80, in one transaction. */
+static void add_many(struct kunit *test, u32 first, u32 n)
 {
-	struct step *steps = kunit_kcalloc(test, MANY, sizeof(*steps), GFP_KERNEL);
+	struct step *steps = kunit_kcalloc(test, n, sizeof(*steps), GFP_KERNEL);
 	u32 i;
 
 	KUNIT_ASSERT_NOT_NULL(test, steps);
-	for (i = 0; i < MANY; i++)
-		steps[i] = (struct step) { ADD, 80, 3 + i, 1 };
-	KUNIT_ASSERT_EQ(test, run_steps(test, steps, MANY, true), 0);
+	for (i = 0; i < n; i++)
+		steps[i] = (struct step) { ADD, 80, first + i, 1 };
+	KUNIT_ASSERT_EQ(test, run_steps(test, steps, n, true), 0);
+}
+
+/* The first server of many that are held is in the pool at once. */
+static void hold_pool_test(struct kunit *test)
+{
+	add_many(test, 3, MANY);
+	/* Old enough for the hold to replace it at once, however fast the machine is. */
+	live(test, 80)->pool_built = jiffies - HZ;
 	KUNIT_EXPECT_EQ(test, run_one(test, (struct step) { HOLD_SERVICE, 80, 0, 60 }), 0);
 	/* Published just now, whatever the machine does. */
 	live(test, 80)->pool_built = jiffies + 60 * HZ;
@@ -653,19 +558,6 @@ static void hold_pool_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test,
 			rcu_dereference_protected(live(test, 80)->pool, true)->n, 1);
 	expect_meets(test, 80, LBDR_EVENT_SYN, "schedule");
-}
-
-/* Adds servers @first and following to the service of port 80, in one transaction. */
-static void add_many(struct kunit *test, u32 first, u32 n)
-{
-	struct step *steps = kvmalloc_array(n, sizeof(*steps), GFP_KERNEL);
-	u32 i;
-
-	KUNIT_ASSERT_NOT_NULL(test, steps);
-	for (i = 0; i < n; i++)
-		steps[i] = (struct step) { ADD, 80, first + i, 1 };
-	KUNIT_EXPECT_EQ(test, run_steps(test, steps, n, true), 0);
-	kvfree(steps);
 }
 
 /* Held servers leave room for as many others, and for no more than these. */
@@ -722,8 +614,7 @@ static void hold_packet_test(struct kunit *test)
 	expect_meets(test, 80, LBDR_EVENT_DATA, "forward");
 
 	/* Without other servers nobody is refused, and a held service matches last. */
-	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 60 }, { HOLD, 80, 2, 60 }),
-			0);
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 60 }, { HOLD, 80, 2, 60 }), 0);
 	expect_meets(test, 80, LBDR_EVENT_DATA, "drop");
 	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 60 }), 0);
 	expect_meets(test, 80, LBDR_EVENT_SYN, "drop");
@@ -740,6 +631,15 @@ static void hold_packet_test(struct kunit *test)
 	expect_meets(test, 80, LBDR_EVENT_DATA, "schedule");
 }
 
+static void wait_for_servers(struct kunit *test, u32 n)
+{
+	unsigned long end = jiffies + 60 * HZ;
+
+	while (READ_ONCE(live(test, 80)->n_servers) > n && time_before(jiffies, end))
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, live(test, 80)->n_servers, n);
+}
+
 /* Waits until the hold of a server, or of all of the service, has ended. */
 static void hold_expire_test(struct kunit *test)
 {
@@ -749,9 +649,7 @@ static void hold_expire_test(struct kunit *test)
 	hold_connect(test, server_of(test, 80, 1));
 	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 1, 1 }), 0);
 	expect_meets(test, 80, LBDR_EVENT_DATA, "drop");
-	while (READ_ONCE(live(test, 80)->n_servers) > 1 &&
-	       time_before(jiffies, end))
-		msleep(20);
+	wait_for_servers(test, 1);
 	expect_servers(test, 80, "2:2");
 	expect_meets(test, 80, LBDR_EVENT_DATA, "schedule");
 	expect_changes(test, "d");
@@ -765,15 +663,6 @@ static void hold_expire_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, h->ln->n_services[LBDR_V4], 0);
 	mutex_unlock(&h->ln->config);
 	expect_changes(test, "D");
-}
-
-static void wait_for_servers(struct kunit *test, u32 n)
-{
-	unsigned long end = jiffies + 60 * HZ;
-
-	while (READ_ONCE(live(test, 80)->n_servers) > n && time_before(jiffies, end))
-		msleep(20);
-	KUNIT_EXPECT_EQ(test, live(test, 80)->n_servers, n);
 }
 
 static void wait_for_one(struct kunit *test)

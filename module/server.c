@@ -124,6 +124,7 @@ struct lbdr_server *lbdr_server_find(const struct lbdr_service *service,
 	node = rb_find(&key, &service->servers_by_addr, lbdr_server_cmp);
 	return rb_entry_safe(node, struct lbdr_server, node);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_find);
 
 /**
  * lbdr_server_alloc() - Allocate a server that is linked nowhere

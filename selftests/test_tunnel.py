@@ -501,7 +501,7 @@ def test_changing():
     serve(director, key, (addr("b"), b""))
     socks = [net.connect(4) for _ in range(4)]
     good = [sock.recv(1) == b"b" for sock in socks]
-    whole, ending = [], threading.Event()
+    whole, ending, turns = [], threading.Event(), 30 if net.EVERYTHING else 12
 
     def exchange(sock):
         while not ending.is_set():
@@ -511,7 +511,7 @@ def test_changing():
     with Decapsulation("b", kinds[0]), second_device("b", kinds[1]):
         for thread in threads:
             thread.start()
-        for turn in range(30 if net.EVERYTHING else 12):
+        for turn in range(turns):
             kind = (kinds + [None])[turn % 3]
             lbctl("edit-server", "-t", VIP[4] + ":80", "-r", addr("b"),
                   *(kind.words() if kind else ("--tun", "none")))
@@ -520,7 +520,7 @@ def test_changing():
         ending.set()
         for thread in threads:
             thread.join()
-    ok(all(good) and len(whole) > 12 and all(whole), "%d transfers of 300 kB while the "
+    ok(all(good) and len(whole) > turns and all(whole), "%d transfers of 300 kB while the "
        "server is changed between direct routing, ipip and gre: no byte is lost" %
        len(whole), (good, whole.count(False)))
     row = director.servers(key)[addr("b")]
