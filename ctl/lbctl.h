@@ -94,7 +94,7 @@ struct choice {
 #define CHOICE(what, table) { what, table##_names, ARRAY_SIZE(table##_names) }
 
 extern const struct choice refuse_choice, stray_choice, entry_choice, forward_choice,
-	tunnel_choice, tunnel_df_choice, state_choice, count_choice;
+	tunnel_choice, tunnel_df_choice, state_choice, count_choice, sync_choice;
 
 int choice_parse(const struct choice *choice, const char *text, __u8 *value);
 const char *choice_word(const struct choice *choice, __u8 value);
@@ -181,6 +181,7 @@ bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 bool decode_choices(const struct nlmsghdr *nlh, struct info *info);
 bool decode_zero(const struct nlmsghdr *nlh, struct service_key *key,
 		 bool *one);
+bool decode_sync(const struct nlmsghdr *nlh, struct sync *sync);
 bool decode_family(const struct nlmsghdr *nlh, __u16 *id);
 bool decode_group(const struct nlmsghdr *nlh, const char *name, __u32 *id);
 bool decode_next(const struct nlmsghdr *nlh, int left);
@@ -376,6 +377,11 @@ int info_headline(struct nl *nl, const struct request *req);
 /* saved.c */
 int saved_save(struct nl *nl, const struct request *req);
 int saved_restore(struct nl *nl, const struct request *req);
+
+/* sync.c */
+int sync_read(struct request *req, const char *const *words, size_t count);
+void sync_print(const struct sync *roles, size_t count, const struct request *req);
+int sync_run(struct nl *nl, const struct request *req);
 
 /* tally.c */
 struct tally;

@@ -163,6 +163,22 @@ struct trace {
 	__u32 unreachable;
 };
 
+/* Counters of synchronisation, in the order of LBDR_A_SYNC_STATS_... */
+#define SYNC_COUNTERS (LBDR_A_SYNC_STATS_MAX - LBDR_A_SYNC_STATS_PAD)
+
+/* A role of synchronisation; what is behind enabled is set only if it is. */
+struct sync {
+	__u8 role;		/* LBDR_SYNC_ROLE_... */
+	bool enabled;
+	char device[IFNAMSIZ];
+	struct endpoint address;	/* with the port */
+	__u8 id;
+	__u8 ttl;
+	__u16 length;
+	__u32 pending;
+	__u64 counters[SYNC_COUNTERS];
+};
+
 /* Devices whose packets the module takes at ingress, at most. */
 #define INGRESS_MAX 16
 
