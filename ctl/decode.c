@@ -584,6 +584,7 @@ bool decode_sync(const struct nlmsghdr *nlh, struct sync *sync)
 		{ LBDR_A_SYNC_PENDING, true, offsetof(struct sync, pending) },
 	};
 	const struct nlattr *attrs[LBDR_A_SYNC_MAX + 1] = { NULL };
+	const struct nlattr *attr;
 
 	memset(sync, 0, sizeof(*sync));
 	if (!sort_message(nlh, LEVEL(sync, attrs)) || !READ(sync, attrs, sync, sync) ||
@@ -596,9 +597,16 @@ bool decode_sync(const struct nlmsghdr *nlh, struct sync *sync)
 	if (!attrs[LBDR_A_SYNC_MAX_LEN] || !attrs[LBDR_A_SYNC_DEVICE])
 		return false;
 	sync->length = mnl_attr_get_u16(attrs[LBDR_A_SYNC_MAX_LEN]);
-	return read_name(attrs[LBDR_A_SYNC_DEVICE], sync->device, sizeof(sync->device)) &&
-	       read_server_at(attrs[LBDR_A_SYNC_ADDRESS], attrs[LBDR_A_SYNC_PORT],
-			      &sync->address);
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) != LBDR_A_SYNC_ADDRESS ||
+		    sync->n_addresses == SYNC_PEERS)
+			continue;
+		if (!read_server_at(attr, attrs[LBDR_A_SYNC_PORT],
+				    &sync->addresses[sync->n_addresses++]))
+			return false;
+	}
+	return sync->n_addresses &&
+	       read_name(attrs[LBDR_A_SYNC_DEVICE], sync->device, sizeof(sync->device));
 }
 
 bool decode_family(const struct nlmsghdr *nlh, __u16 *id)

@@ -379,8 +379,16 @@ int saved_save(struct nl *nl, const struct request *req);
 int saved_restore(struct nl *nl, const struct request *req);
 
 /* sync.c */
+struct sync_counter {
+	const char *name;
+	const char *summary;
+};
+
+extern const struct sync_counter sync_counters[SYNC_COUNTERS];
+
+int sync_fetch(struct nl *nl, struct sync_roles *roles);
 int sync_read(struct request *req, const char *const *words, size_t count);
-void sync_print(const struct sync *roles, size_t count, const struct request *req);
+void sync_print(const struct sync_roles *roles, const struct request *req);
 int sync_run(struct nl *nl, const struct request *req);
 
 /* tally.c */
@@ -442,7 +450,8 @@ int monitor_run(struct nl *nl, const struct request *req);
 
 /* metrics.c */
 void metrics_print(const struct info *info, const struct drop *drops,
-		   size_t nr_drops, const struct snapshot *shot, bool textfile);
+		   size_t nr_drops, const struct snapshot *shot,
+		   const struct sync_roles *sync, bool textfile);
 int metrics_run(struct nl *nl, const struct request *req);
 
 /* screen.c */

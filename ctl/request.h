@@ -138,7 +138,8 @@ struct sync_args {
 	bool stops;
 	__u8 role;		/* LBDR_SYNC_ROLE_... */
 	const char *device;
-	struct endpoint address;
+	struct endpoint addresses[SYNC_PEERS];
+	size_t n_addresses;
 	__u32 id;
 	__u32 port;
 	__u32 ttl;

@@ -10,41 +10,77 @@
 #include "netlink.h"
 #include "sync.h"
 
-/* Sets the address; the registered group if there is none. */
-static int lbdr_nl_parse_sync_addr(const struct genl_info *info,
-				   struct lbdr_sync_settings *settings)
+/* Returns true for the address of another director. */
+static bool lbdr_nl_sync_addr_unicast(enum lbdr_family family,
+				      const union nf_inet_addr *addr)
 {
-	const struct nlattr *attr = info->attrs[LBDR_A_SYNC_ADDRESS];
-	enum lbdr_family family;
+	if (family == LBDR_V4)
+		return lbdr_addr_is_unicast(family, addr);
+	return ipv6_addr_type(&addr->in6) & IPV6_ADDR_UNICAST &&
+	       !ipv6_addr_loopback(&addr->in6);
+}
+
+/* Appends an address: a group only as the only one. */
+static int lbdr_nl_parse_sync_addr(const struct nlattr *attr,
+				   struct lbdr_sync_settings *settings,
+				   struct netlink_ext_ack *extack)
+{
+	enum lbdr_family family = lbdr_nl_addr_family(attr, LBDR_V4);
+	u8 n = settings->n_addrs;
 	bool valid;
 	int err;
 
-	settings->family = AF_INET;
-	settings->addr.ip = htonl(LBDR_SYNC_GROUP);
-	if (!attr)
-		return 0;
-	family = lbdr_nl_addr_family(attr, LBDR_V4);
-	settings->family = lbdr_af(family);
-	err = lbdr_nl_parse_addr(attr, family, &settings->addr, info->extack);
+	if (n == LBDR_SYNC_PEERS_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, attr, "too many addresses: 8 at most");
+		return -E2BIG;
+	}
+	err = lbdr_nl_parse_addr(attr, family, &settings->addrs[n], extack);
 	if (err)
 		return err;
-	valid = family == LBDR_V4 ?
-		ipv4_is_multicast(settings->addr.ip) ||
-		lbdr_addr_is_unicast(family, &settings->addr) :
-		(ipv6_addr_type(&settings->addr.in6) &
-		 (IPV6_ADDR_MULTICAST | IPV6_ADDR_UNICAST)) &&
-		!ipv6_addr_loopback(&settings->addr.in6);
-	if (valid)
+	valid = lbdr_nl_sync_addr_unicast(family, &settings->addrs[n]);
+	if (n)
+		valid = valid && settings->family == lbdr_af(family) &&
+			!lbdr_sync_is_group(settings);
+	else
+		valid = valid || lbdr_sync_addr_is_group(lbdr_af(family),
+							 &settings->addrs[n]);
+	if (!valid) {
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "invalid address: must be one multicast group, or addresses of other directors of one family");
+		return -EINVAL;
+	}
+	settings->family = lbdr_af(family);
+	settings->n_addrs++;
+	return 0;
+}
+
+/* Sets the addresses; the registered group if there is none. */
+static int lbdr_nl_parse_sync_addrs(const struct genl_info *info,
+				    struct lbdr_sync_settings *settings)
+{
+	const struct nlattr *attr;
+	int left, err;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, left) {
+		if (nla_type(attr) != LBDR_A_SYNC_ADDRESS)
+			continue;
+		err = lbdr_nl_parse_sync_addr(attr, settings, info->extack);
+		if (err)
+			return err;
+	}
+	if (settings->n_addrs)
 		return 0;
-	NL_SET_ERR_MSG_ATTR(info->extack, attr,
-			    "invalid address: must be a multicast group, or the address of the other director");
-	return -EINVAL;
+	settings->family = AF_INET;
+	settings->addrs[0].ip = htonl(LBDR_SYNC_GROUP);
+	settings->n_addrs = 1;
+	return 0;
 }
 
 static int lbdr_nl_parse_sync(const struct genl_info *info,
 			      struct lbdr_sync_settings *settings)
 {
 	struct nlattr **attrs = info->attrs;
+	int err;
 
 	memset(settings, 0, sizeof(*settings));
 	if (!attrs[LBDR_A_SYNC_DEVICE]) {
@@ -56,9 +92,13 @@ static int lbdr_nl_parse_sync(const struct genl_info *info,
 			 ntohs(nla_get_be16(attrs[LBDR_A_SYNC_PORT])) : LBDR_SYNC_PORT;
 	settings->syncid = attrs[LBDR_A_SYNC_ID] ? nla_get_u8(attrs[LBDR_A_SYNC_ID]) : 0;
 	settings->ttl = attrs[LBDR_A_SYNC_TTL] ? nla_get_u8(attrs[LBDR_A_SYNC_TTL]) : 1;
+	err = lbdr_nl_parse_sync_addrs(info, settings);
+	if (err)
+		return err;
 	settings->maxlen = attrs[LBDR_A_SYNC_MAX_LEN] ?
-			   nla_get_u16(attrs[LBDR_A_SYNC_MAX_LEN]) : LBDR_SYNC_MAXLEN;
-	return lbdr_nl_parse_sync_addr(info, settings);
+			   nla_get_u16(attrs[LBDR_A_SYNC_MAX_LEN]) :
+			   lbdr_sync_maxlen(settings->family);
+	return 0;
 }
 
 static int lbdr_nl_sync_stop(struct lbdr_net *ln, const struct genl_info *info,
@@ -137,7 +177,7 @@ static int lbdr_nl_put_sync_stats(struct sk_buff *msg, const struct lbdr_sync *s
 	u32 i;
 
 	/* The attributes have the order of the counters, behind the pad. */
-	BUILD_BUG_ON(LBDR_A_SYNC_STATS_MAX != LBDR_SYNC_COUNTERS + LBDR_A_SYNC_STATS_PAD);
+	BUILD_BUG_ON(LBDR_SYNC_COUNTERS + LBDR_A_SYNC_STATS_PAD != LBDR_A_SYNC_STATS_MAX);
 	if (!nest)
 		return -EMSGSIZE;
 	for (i = 0; i < LBDR_SYNC_COUNTERS; i++)
@@ -154,6 +194,7 @@ static int lbdr_nl_put_sync(struct sk_buff *msg, struct lbdr_net *ln,
 {
 	struct lbdr_sync_settings settings;
 	bool runs = lbdr_sync_get(ln, role, &settings);
+	u8 i;
 
 	if (nla_put_u8(msg, LBDR_A_SYNC_ROLE, role) ||
 	    nla_put_u8(msg, LBDR_A_SYNC_ENABLED, runs) ||
@@ -162,10 +203,12 @@ static int lbdr_nl_put_sync(struct sk_buff *msg, struct lbdr_net *ln,
 		return -EMSGSIZE;
 	if (!runs)
 		return 0;
+	for (i = 0; i < settings.n_addrs; i++)
+		if (lbdr_nl_put_addr(msg, LBDR_A_SYNC_ADDRESS,
+				     settings.family == AF_INET ? LBDR_V4 : LBDR_V6,
+				     &settings.addrs[i]))
+			return -EMSGSIZE;
 	return nla_put_string(msg, LBDR_A_SYNC_DEVICE, settings.device) ||
-	       lbdr_nl_put_addr(msg, LBDR_A_SYNC_ADDRESS,
-				settings.family == AF_INET ? LBDR_V4 : LBDR_V6,
-				&settings.addr) ||
 	       nla_put_be16(msg, LBDR_A_SYNC_PORT, htons(settings.port)) ||
 	       nla_put_u8(msg, LBDR_A_SYNC_ID, settings.syncid) ||
 	       nla_put_u8(msg, LBDR_A_SYNC_TTL, settings.ttl) ||

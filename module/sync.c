@@ -17,6 +17,7 @@
  */
 #include "conn_event.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "notify.h"
 #include "sync.h"
 
@@ -41,9 +42,9 @@ void lbdr_sync_count(struct lbdr_net *ln, enum lbdr_sync_counter counter, u32 n)
  * @role: the role
  * @settings: its settings
  *
- * Context: process, may sleep; takes RTNL.
- * Return: 0; -EEXIST if the role runs; -ENODEV if there is no such device; -ESHUTDOWN if
- * the namespace exits; another negative error of the socket.
+ * Context: process, may sleep; takes RTNL and lbdr_net.config.
+ * Return: 0; -EEXIST if the role runs; -ENODEV if there is no such device; another
+ * negative error of the socket.
  */
 int lbdr_sync_start(struct lbdr_net *ln, enum lbdr_sync_role role,
 		    const struct lbdr_sync_settings *settings)
@@ -51,6 +52,11 @@ int lbdr_sync_start(struct lbdr_net *ln, enum lbdr_sync_role role,
 	struct lbdr_sync *sync = &ln->sync;
 	struct socket *sock;
 	int err = -EEXIST;
+
+	/* Records are charged to the owner of the namespace, which may have no service. */
+	mutex_lock(&ln->config);
+	lbdr_limit_find_memcg(ln);
+	mutex_unlock(&ln->config);
 
 	mutex_lock(&sync->lock);
 	if (sync->runs[role])
@@ -179,7 +185,7 @@ int lbdr_sync_init(void)
 {
 	int err;
 
-	lbdr_sync_wq = alloc_workqueue("lbdr_sync", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	lbdr_sync_wq = alloc_workqueue("lbdr_sync", WQ_UNBOUND, 0);
 	if (!lbdr_sync_wq)
 		return -ENOMEM;
 	err = lbdr_notify_register(&lbdr_sync_notifier);

@@ -24,29 +24,32 @@
 #define BITS		12
 #define SHARE		8
 /* Seconds that a record waits, of version 0 and at most */
-#define WAIT_DEFAULT	180
-#define WAIT_MAX	900
+#define WAIT_DEFAULT	180U
+#define WAIT_MAX	900U
 
 /**
  * struct lbdr_sync_waiting - a record that waits
  * @node: in the table
- * @until: jiffies at which its connection has expired
+ * @since: jiffies when it was received
  * @record: the record
  */
 struct lbdr_sync_waiting {
 	struct hlist_node		node;
-	unsigned long			until;
+	unsigned long			since;
 	struct lbdr_sync_record		record;
 };
 
-static u32 lbdr_sync_pending_hash(const struct lbdr_sync_record *record)
+/* Returns the hash bucket of a record. */
+static struct hlist_head *lbdr_sync_pending_head(const struct lbdr_sync_pending *pending,
+						 const struct lbdr_sync_record *record)
 {
 	u32 hash;
 
-	hash = jhash(&record->client, sizeof(record->client), 0);
-	return jhash_3words((__force u32)record->vip.all[0] ^ record->vip.all[3],
+	hash = jhash(&record->client, sizeof(record->client), pending->seed);
+	hash = jhash_3words((__force u32)record->vip.all[0] ^ record->vip.all[3],
 			    (u32)(__force u16)record->cport << 16 |
 			    (__force u16)record->vport, record->protocol, hash);
+	return &pending->table[hash >> (32 - BITS)];
 }
 
 static bool lbdr_sync_pending_same(const struct lbdr_sync_record *a,
@@ -57,6 +60,19 @@ static bool lbdr_sync_pending_same(const struct lbdr_sync_record *a,
 	       nf_inet_addr_cmp(&a->client, &b->client) &&
 	       nf_inet_addr_cmp(&a->vip, &b->vip) &&
 	       (a->flags & LBDR_SYNC_FLAG_TEMPLATE) == (b->flags & LBDR_SYNC_FLAG_TEMPLATE);
+}
+
+/* Seconds for which a record has waited. */
+static u32 lbdr_sync_pending_waited(const struct lbdr_sync_waiting *waiting)
+{
+	return (jiffies - waiting->since) / HZ;
+}
+
+/* Returns true if a record has waited long enough. */
+static bool lbdr_sync_pending_over(const struct lbdr_sync_waiting *waiting)
+{
+	return lbdr_sync_pending_waited(waiting) >=
+	       min(waiting->record.timeout ?: WAIT_DEFAULT, WAIT_MAX);
 }
 
 static void lbdr_sync_pending_del(struct lbdr_net *ln, struct lbdr_sync_waiting *waiting)
@@ -83,6 +99,7 @@ int lbdr_sync_pending_init(struct lbdr_net *ln)
 	lbdr_lock(ln);
 	ln->sync.pending.table = table;
 	ln->sync.pending.n = 0;
+	ln->sync.pending.seed = get_random_u32();
 	lbdr_unlock(ln);
 	return 0;
 }
@@ -128,27 +145,52 @@ bool lbdr_sync_pending_add(struct lbdr_net *ln, const struct lbdr_sync_record *r
 	/* The backup stops. */
 	if (!pending->table)
 		return false;
-	head = &pending->table[lbdr_sync_pending_hash(record) >> (32 - BITS)];
+	head = lbdr_sync_pending_head(pending, record);
 	hlist_for_each_entry_safe(waiting, next, head, node)
 		if (lbdr_sync_pending_same(&waiting->record, record) ||
-		    time_after(jiffies, waiting->until))
+		    lbdr_sync_pending_over(waiting))
 			lbdr_sync_pending_del(ln, waiting);
 	if (pending->n >= lbdr_limit_conns(ln) / SHARE)
 		return false;
-	waiting = kmalloc(sizeof(*waiting), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	/* Charged as connections are: this is a work item, not a task of the owner. */
+	waiting = lbdr_limit_alloc(ln, sizeof(*waiting));
 	if (!waiting)
 		return false;
 	waiting->record = *record;
-	waiting->until = jiffies + min(record->timeout ?: WAIT_DEFAULT, WAIT_MAX) * HZ;
+	waiting->since = jiffies;
 	hlist_add_head(&waiting->node, head);
 	WRITE_ONCE(pending->n, pending->n + 1);
 	return true;
 }
 
 /**
+ * lbdr_sync_pending_drop() - Forget the earlier record of a connection
+ * @ln: the namespace
+ * @record: a later record of the connection, which does not wait
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_sync_pending_drop(struct lbdr_net *ln, const struct lbdr_sync_record *record)
+{
+	struct lbdr_sync_pending *pending = &ln->sync.pending;
+	struct lbdr_sync_waiting *waiting;
+	struct hlist_node *next;
+
+	lockdep_assert_held(&ln->lock);
+
+	if (!pending->n)
+		return;
+	hlist_for_each_entry_safe(waiting, next, lbdr_sync_pending_head(pending, record),
+				  node)
+		if (lbdr_sync_pending_same(&waiting->record, record))
+			lbdr_sync_pending_del(ln, waiting);
+}
+
+/**
  * lbdr_sync_pending_retry() - Apply the records whose service and server exist now
  * @ln: the namespace
- * @apply: returns true if the record has to wait no longer
+ * @apply: returns true if the record has to wait no longer. It gets the time left in
+ *	@record->timeout
  *
  * Context: process; takes lbdr_net.lock for one hash bucket at a time.
  */
@@ -157,6 +199,7 @@ void lbdr_sync_pending_retry(struct lbdr_net *ln,
 					   const struct lbdr_sync_record *record))
 {
 	struct lbdr_sync_waiting *waiting;
+	struct lbdr_sync_record record;
 	struct hlist_node *next;
 	u32 i;
 
@@ -166,10 +209,14 @@ void lbdr_sync_pending_retry(struct lbdr_net *ln,
 			lbdr_unlock(ln);
 			return;
 		}
-		hlist_for_each_entry_safe(waiting, next, &ln->sync.pending.table[i], node)
-			if (time_after(jiffies, waiting->until) ||
-			    apply(ln, &waiting->record))
+		hlist_for_each_entry_safe(waiting, next, &ln->sync.pending.table[i], node) {
+			record = waiting->record;
+			if (record.timeout)
+				record.timeout -= min(record.timeout,
+						      lbdr_sync_pending_waited(waiting));
+			if (lbdr_sync_pending_over(waiting) || apply(ln, &record))
 				lbdr_sync_pending_del(ln, waiting);
+		}
 		lbdr_unlock(ln);
 		cond_resched();
 	}

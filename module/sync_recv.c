@@ -4,7 +4,8 @@
  *
  * Datagrams queue a work item, which parses them (sync_wire.c) and applies each record:
  *
- * - The service is that of the mark, or the one that a packet of the connection would
+ * - The service is that of the mark, if there is one: ip_vs sends the mark of a packet
+ *   even if no service has it. Else it is the one that a packet of the connection would
  *   match; of a template, the one with its address and port. The server must be one of
  *   the service, which may be held. The method of forwarding is that of the server here.
  *   A record without service or server waits for it (sync_pending.c).
@@ -13,8 +14,10 @@
  *   have the VIP do each other no harm.
  * - Otherwise state and time left become those of the record, and a connection with
  *   another server is replaced. Datagrams may overtake each other: a record does not
- *   open a connection again that was closed less than REORDER_TIME ago.
- * - A new connection is added as by conn-add, unless the table is nearly full.
+ *   open a connection again that was closed less than REORDER_TIME ago, nor make one
+ *   half-open that was established.
+ * - A new connection is added as by conn-add, unless the table is nearly full. A record
+ *   that has waited adds a connection, and changes none: what exists is later.
  *
  * Context: records are applied in process context under lbdr_net.lock, which is taken
  * for one datagram at a time, and under rcu_read_lock() with BH off for one record. The
@@ -47,19 +50,17 @@
 /* The longest datagram of the other director */
 #define BUFFER		(U16_MAX + 1)
 
-/* This CPU applies a record, with BH off: its events are not sent back. */
-static DEFINE_PER_CPU(bool, lbdr_sync_applies);
-
 /**
  * lbdr_sync_applying() - Check whether a connection event comes from a received record
+ * @ln: the namespace
  *
  * Context: any; the caller is called by a function that changes a connection.
  * Return: true if so.
  */
-bool lbdr_sync_applying(void)
+bool lbdr_sync_applying(const struct lbdr_net *ln)
 {
-	/* Set with preemption off, so whoever reads true on this CPU has set it. */
-	return this_cpu_read(lbdr_sync_applies);
+	/* Only the task itself can read its own address: BH is off while it is set. */
+	return READ_ONCE(ln->sync.applier) == current;
 }
 
 static void lbdr_sync_set_flow(const struct lbdr_sync_record *record,
@@ -94,23 +95,26 @@ static struct lbdr_service *lbdr_sync_service(struct lbdr_net *ln,
 		.addr = record->vip,
 	};
 	bool template = record->flags & LBDR_SYNC_FLAG_TEMPLATE;
-	struct lbdr_service *service = NULL;
+	struct lbdr_service *service;
 
 	lockdep_assert_held(&ln->lock);
 
 	if (record->fwmark) {
-		key = (struct lbdr_service_key) {
+		const struct lbdr_service_key mark = {
 			.family = record->family,
 			.addr.all[0] = record->fwmark,
 		};
-		service = lbdr_service_find(ln, &key);
-	} else if (template) {
-		service = lbdr_service_find(ln, &key);
-	} else {
-		rcu_read_lock();
-		service = lbdr_service_of_flow(ln, flow);
-		rcu_read_unlock();
+
+		service = lbdr_service_find(ln, &mark);
+		/* The template of a fwmark service has neither protocol nor address. */
+		if (service || !record->protocol)
+			return service;
 	}
+	if (template)
+		return lbdr_service_find(ln, &key);
+	rcu_read_lock();
+	service = lbdr_service_of_flow(ln, flow);
+	rcu_read_unlock();
 	return service;
 }
 
@@ -141,6 +145,15 @@ static void lbdr_sync_set_left(struct lbdr_net *ln, struct lbdr_conn *conn, u32 
 		WRITE_ONCE(conn->stamp, stamp);
 }
 
+/* Returns true if a record was sent before what is known of its connection. */
+static bool lbdr_sync_stale(const struct lbdr_conn *conn, u32 from, u32 to)
+{
+	if (lbdr_state_half_open(to))
+		return !lbdr_state_half_open(from);
+	return lbdr_state_closing(from) && !lbdr_state_closing(to) &&
+	       lbdr_conn_idle(conn) < REORDER_TIME;
+}
+
 /* Changes a connection that another director forwards. */
 static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
 			     const struct lbdr_conn_saved *saved)
@@ -148,9 +161,11 @@ static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
 	u32 from = READ_ONCE(conn->state), to = saved->state;
 	u8 renewals = min_t(u8, READ_ONCE(conn->renewals), LBDR_CONN_SYNC_RENEWALS);
 
-	if (lbdr_state_closing(from) && !lbdr_state_closing(to) &&
-	    lbdr_conn_idle(conn) < REORDER_TIME)
+	/* The collector may have removed it since it was looked up. */
+	if (from == LBDR_CONN_STATE_DEAD || lbdr_sync_stale(conn, from, to)) {
+		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
 		return;
+	}
 	if (from != to)
 		lbdr_conn_move(conn, from, to);
 	lbdr_sync_set_left(ln, conn, to, saved->left, from != to);
@@ -159,13 +174,17 @@ static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
 	lbdr_sync_count(ln, LBDR_SYNC_UPDATED, 1);
 }
 
-/* Adds a connection, or changes the one that exists. */
+/* Adds a connection, or changes the one that exists. @waited: the record has waited */
 static void lbdr_sync_apply_conn(struct lbdr_net *ln, const struct lbdr_flow *flow,
 				 struct lbdr_server *server,
-				 const struct lbdr_conn_saved *saved)
+				 const struct lbdr_conn_saved *saved, bool waited)
 {
 	struct lbdr_conn *conn = lbdr_conn_peek(ln, flow);
 
+	if (conn && waited) {
+		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
+		return;
+	}
 	if (conn && lbdr_conn_own(conn) && lbdr_conn_idle(conn) < OWN_TIME) {
 		lbdr_sync_count(ln, LBDR_SYNC_OWN, 1);
 		return;
@@ -188,9 +207,10 @@ static void lbdr_sync_apply_conn(struct lbdr_net *ln, const struct lbdr_flow *fl
 
 /*
  * Applies a record. Returns false if its service or server does not exist. A record that
- * cannot be a connection here is counted as refused.
+ * cannot be a connection here is counted as refused. @waited: the record has waited
  */
-static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *record)
+static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *record,
+			    bool waited)
 {
 	struct lbdr_conn_saved saved = {
 		.state = lbdr_sync_state_in(record),
@@ -216,9 +236,9 @@ static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *
 	}
 	local_bh_disable();
 	rcu_read_lock();
-	this_cpu_write(lbdr_sync_applies, true);
-	lbdr_sync_apply_conn(ln, &flow, server, &saved);
-	this_cpu_write(lbdr_sync_applies, false);
+	WRITE_ONCE(ln->sync.applier, current);
+	lbdr_sync_apply_conn(ln, &flow, server, &saved, waited);
+	WRITE_ONCE(ln->sync.applier, NULL);
 	rcu_read_unlock();
 	local_bh_enable();
 	return true;
@@ -227,10 +247,19 @@ static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *
 /* Applies a record that has waited. */
 static bool lbdr_sync_apply_again(struct lbdr_net *ln, const struct lbdr_sync_record *record)
 {
-	if (!lbdr_sync_apply(ln, record))
+	if (!lbdr_sync_apply(ln, record, true))
 		return false;
 	lbdr_sync_count(ln, LBDR_SYNC_ADOPTED, 1);
 	return true;
+}
+
+/* Applies a record that was received, or lets it wait. */
+static void lbdr_sync_record(struct lbdr_net *ln, const struct lbdr_sync_record *record)
+{
+	if (lbdr_sync_apply(ln, record, false))
+		lbdr_sync_pending_drop(ln, record);
+	else if (!lbdr_sync_pending_add(ln, record))
+		lbdr_sync_count(ln, LBDR_SYNC_PENDING_FULL, 1);
 }
 
 static void lbdr_sync_handle(struct lbdr_net *ln, const u8 *data, u32 len)
@@ -255,9 +284,8 @@ static void lbdr_sync_handle(struct lbdr_net *ln, const u8 *data, u32 len)
 		lbdr_sync_count(ln, LBDR_SYNC_RECEIVED_RECORDS, 1);
 		if (got == LBDR_SYNC_UNUSABLE)
 			lbdr_sync_count(ln, LBDR_SYNC_SKIPPED, 1);
-		else if (!lbdr_sync_apply(ln, &record) &&
-			 !lbdr_sync_pending_add(ln, &record))
-			lbdr_sync_count(ln, LBDR_SYNC_PENDING_FULL, 1);
+		else
+			lbdr_sync_record(ln, &record);
 	}
 	lbdr_unlock(ln);
 }
@@ -280,8 +308,12 @@ static void lbdr_sync_receive_work(struct work_struct *work)
 					     sync->buffer, BUFFER,
 					     &sync->settings[LBDR_SYNC_ROLE_BACKUP],
 					     &foreign);
-		if (len < 0)
+		if (len < 0) {
+			/* An error, as that the device is down: there may be more. */
+			if (len != -EAGAIN)
+				mod_delayed_work(lbdr_sync_wq, &sync->receive, 1);
 			return;
+		}
 		lbdr_sync_count(ln, LBDR_SYNC_RECEIVED_DATAGRAMS, 1);
 		if (foreign)
 			lbdr_sync_count(ln, LBDR_SYNC_FOREIGN, 1);

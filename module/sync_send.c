@@ -10,15 +10,18 @@
  *   so a packet that changes no state pays nothing;
  * - again when a third of its timeout has passed since, or REFRESH_MAX, and packets have
  *   renewed its time stamp meanwhile. The collector looks for these;
- * - all connections, once, when the master starts (lbdr_sync_walk()).
+ * - all connections, once, when the master has started (lbdr_sync_walk()). A work item
+ *   of its own sends them, WALK_RATE in a second, so that neither the command nor the
+ *   link nor the other director's socket has them all at once.
  *
  * A connection that another director has sent, and for which this one has forwarded no
  * packet since, is that director's: it is not sent.
  *
  * Each CPU appends records to a page of its own under a lock of its own, which only the
  * work item takes too. The first record of a page starts the work item within FLUSH_TIME,
- * a full page at once. If pages are filled faster than they are sent, those beyond
- * QUEUE_MAX are dropped and counted.
+ * a full page at once. The work item never waits for the device: it tries again a jiffy
+ * later. If pages are filled faster than they are sent, those beyond QUEUE_MAX are
+ * dropped and counted.
  *
  * Records have no L3 domain, so connections of a VRF are not sent.
  */
@@ -36,14 +39,16 @@
 #include "sync_wire.h"
 
 #define FLUSH_TIME	(HZ / 100 ?: 1)
-#define QUEUE_MAX	4096
+/* Bytes of full pages, at most */
+#define QUEUE_MAX	(6 << 20)
 
 /* Unit of lbdr_conn.sent, in seconds, and the longest time to a refresh */
-#define SENT_UNIT	4
+#define SENT_UNIT	2
 #define REFRESH_MAX	60
 
-/* Connections visited between two calls of cond_resched() */
-#define WALK_BATCH	256
+/* Connections that are sent in a second when the master starts */
+#define WALK_RATE	500000
+#define WALK_BATCH	(WALK_RATE / HZ ?: 1)
 
 /**
  * struct lbdr_sync_page - a datagram
@@ -63,7 +68,9 @@ static struct lbdr_sync_page *lbdr_sync_page_alloc(struct lbdr_net *ln)
 {
 	const struct lbdr_sync_settings *settings =
 		&ln->sync.settings[LBDR_SYNC_ROLE_MASTER];
-	u32 room = max_t(u32, settings->maxlen, LBDR_SYNC_MAXLEN_MIN);
+	/* ip_vs allows up to the length of an IP packet, and 255 records do not fill it. */
+	u32 room = clamp_t(u32, settings->maxlen, LBDR_SYNC_MAXLEN_MIN,
+			   LBDR_SYNC_MAXLEN_MAX);
 	struct lbdr_sync_page *page;
 
 	page = lbdr_limit_alloc(ln, struct_size(page, data, room));
@@ -80,8 +87,8 @@ static void lbdr_sync_page_queue(struct lbdr_net *ln, struct lbdr_sync_page *pag
 {
 	struct lbdr_sync *sync = &ln->sync;
 
-	if (atomic_inc_return(&sync->n_full) > QUEUE_MAX) {
-		atomic_dec(&sync->n_full);
+	if (atomic_add_return(page->used, &sync->queued) > QUEUE_MAX) {
+		atomic_sub(page->used, &sync->queued);
 		lbdr_sync_count(ln, LBDR_SYNC_DROPPED, lbdr_sync_wire_count(page->data));
 		kfree(page);
 		return;
@@ -222,7 +229,7 @@ static int lbdr_sync_event(struct notifier_block *nb, unsigned long event, void 
 	struct lbdr_net *ln = change->conn->server->ln;
 
 	/* Pairs with smp_store_release() in lbdr_sync_send_start(). */
-	if (!smp_load_acquire(&ln->sync.sending) || lbdr_sync_applying() ||
+	if (!smp_load_acquire(&ln->sync.sending) || lbdr_sync_applying(ln) ||
 	    !lbdr_sync_tells(change->from, change->to))
 		return NOTIFY_DONE;
 	lbdr_sync_conn(ln, (struct lbdr_conn *)change->conn, change->to);
@@ -252,21 +259,35 @@ void lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state, u
 	if (!smp_load_acquire(&ln->sync.sending) || lbdr_state_half_open(state) ||
 	    !lbdr_conn_own(conn))
 		return;
-	if (sent && (passed <= wait || lbdr_conn_idle(conn) / HZ / SENT_UNIT >= passed))
+	/* Both times are rounded down: a packet of the unit of @sent is not noticed. */
+	if (sent && (passed <= wait ||
+		     lbdr_conn_idle(conn) / HZ / SENT_UNIT + 1 >= passed))
 		return;
 	lbdr_sync_conn(ln, conn, state);
 }
 
+/* Waits until the pages of a batch were sent. Returns false if the master stops. */
+static bool lbdr_sync_walk_wait(struct lbdr_net *ln)
+{
+	do {
+		if (!READ_ONCE(ln->sync.sending))
+			return false;
+		schedule_timeout_uninterruptible(1);
+	} while (atomic_read(&ln->sync.queued) > QUEUE_MAX / 2);
+	return true;
+}
+
 /* Sends all connections of a table: the other director may have none of them. */
-static void lbdr_sync_walk_table(struct lbdr_net *ln, enum lbdr_family family)
+static bool lbdr_sync_walk_table(struct lbdr_net *ln, enum lbdr_family family)
 {
 	struct rhashtable_iter iter;
 	struct lbdr_conn *conn;
 	u32 state, batch = 0;
+	bool going = true;
 
 	rhashtable_walk_enter(&ln->conns[family], &iter);
 	rhashtable_walk_start(&iter);
-	while ((conn = rhashtable_walk_next(&iter))) {
+	while (going && (conn = rhashtable_walk_next(&iter))) {
 		/* After a resize some are sent twice, which does no harm. */
 		if (!IS_ERR(conn)) {
 			state = READ_ONCE(conn->state);
@@ -275,42 +296,69 @@ static void lbdr_sync_walk_table(struct lbdr_net *ln, enum lbdr_family family)
 		}
 		if (++batch % WALK_BATCH == 0) {
 			rhashtable_walk_stop(&iter);
-			/* The work item sends meanwhile: the queue is not overrun. */
-			while (atomic_read(&ln->sync.n_full) > QUEUE_MAX / 2)
-				schedule_timeout_uninterruptible(1);
-			cond_resched();
+			going = lbdr_sync_walk_wait(ln);
 			rhashtable_walk_start(&iter);
 		}
 	}
 	rhashtable_walk_stop(&iter);
 	rhashtable_walk_exit(&iter);
+	return going;
 }
 
-/* Sends and frees a page. */
-static void lbdr_sync_page_send(struct lbdr_net *ln, struct lbdr_sync_page *page)
+static void lbdr_sync_walk(struct work_struct *work)
 {
+	struct lbdr_net *ln = container_of(work, struct lbdr_net, sync.walk);
+
+	if (lbdr_sync_walk_table(ln, LBDR_V4))
+		lbdr_sync_walk_table(ln, LBDR_V6);
+}
+
+/* Sends a page to all directors and frees it. Returns false if it has to be sent later. */
+static bool lbdr_sync_page_send(struct lbdr_net *ln, struct lbdr_sync_page *page)
+{
+	const struct lbdr_sync_settings *settings =
+		&ln->sync.settings[LBDR_SYNC_ROLE_MASTER];
 	u32 records = lbdr_sync_wire_count(page->data);
+	int err;
 
 	lbdr_sync_wire_end(page->data, page->used);
-	if (lbdr_sync_sock_send(ln->sync.socks[LBDR_SYNC_ROLE_MASTER], page->data,
-				page->used)) {
-		lbdr_sync_count(ln, LBDR_SYNC_SEND_ERRORS, 1);
-		lbdr_sync_count(ln, LBDR_SYNC_DROPPED, records);
-	} else {
-		lbdr_sync_count(ln, LBDR_SYNC_SENT_DATAGRAMS, 1);
-		lbdr_sync_count(ln, LBDR_SYNC_SENT_RECORDS, records);
+	for (; ln->sync.peer < settings->n_addrs; ln->sync.peer++) {
+		err = lbdr_sync_sock_send(ln->sync.socks[LBDR_SYNC_ROLE_MASTER], settings,
+					  ln->sync.peer, page->data, page->used);
+		/* A master that stops does not wait for its device. */
+		if (err == -EAGAIN && READ_ONCE(ln->sync.sending))
+			return false;
+		if (err) {
+			lbdr_sync_count(ln, LBDR_SYNC_SEND_ERRORS, 1);
+			lbdr_sync_count(ln, LBDR_SYNC_DROPPED, records);
+		} else {
+			lbdr_sync_count(ln, LBDR_SYNC_SENT_DATAGRAMS, 1);
+			lbdr_sync_count(ln, LBDR_SYNC_SENT_RECORDS, records);
+		}
 	}
+	ln->sync.peer = 0;
+	atomic_sub(page->used, &ln->sync.queued);
 	kfree(page);
+	return true;
 }
 
-static void lbdr_sync_send_full(struct lbdr_net *ln)
+/* Sends the queued pages, the oldest first. Returns false if some have to be sent later. */
+static bool lbdr_sync_send_queued(struct lbdr_net *ln)
 {
-	struct llist_node *full = llist_reverse_order(llist_del_all(&ln->sync.full));
-	struct lbdr_sync_page *page, *next;
+	struct lbdr_sync *sync = &ln->sync;
+	struct lbdr_sync_page *page;
+	struct llist_node *next;
 
-	llist_for_each_entry_safe(page, next, full, full) {
-		lbdr_sync_page_send(ln, page);
-		atomic_dec(&ln->sync.n_full);
+	for (;;) {
+		if (!sync->unsent)
+			sync->unsent = llist_reverse_order(llist_del_all(&sync->full));
+		if (!sync->unsent)
+			return true;
+		page = llist_entry(sync->unsent, struct lbdr_sync_page, full);
+		next = sync->unsent->next;
+		if (!lbdr_sync_page_send(ln, page))
+			return false;
+		sync->unsent = next;
 		cond_resched();
 	}
 }
@@ -335,13 +383,15 @@ static void lbdr_sync_send_work(struct work_struct *work)
 	struct lbdr_sync_page *page;
 	int cpu;
 
-	/* Full pages are older than those of the CPUs. */
-	lbdr_sync_send_full(ln);
 	for_each_possible_cpu(cpu) {
 		page = lbdr_sync_take(ln, cpu);
-		if (page)
-			lbdr_sync_page_send(ln, page);
+		if (page) {
+			atomic_add(page->used, &ln->sync.queued);
+			llist_add(&page->full, &ln->sync.full);
+		}
 	}
+	if (!lbdr_sync_send_queued(ln))
+		mod_delayed_work(lbdr_sync_wq, &ln->sync.send, 1);
 }
 
 /* Connection events are delivered for all namespaces while one of them sends. */
@@ -368,7 +418,6 @@ static void lbdr_sync_send_events(bool start)
 int lbdr_sync_send_start(struct lbdr_net *ln)
 {
 	struct lbdr_sync *sync = &ln->sync;
-	enum lbdr_family family;
 	int cpu;
 
 	lockdep_assert_held(&sync->lock);
@@ -380,8 +429,7 @@ int lbdr_sync_send_start(struct lbdr_net *ln)
 	lbdr_sync_send_events(true);
 	/* Pairs with smp_load_acquire() of those who send. */
 	smp_store_release(&sync->sending, true);
-	for (family = 0; family < LBDR_FAMILIES; family++)
-		lbdr_sync_walk_table(ln, family);
+	queue_work(lbdr_sync_wq, &sync->walk);
 	return 0;
 }
 
@@ -397,6 +445,7 @@ void lbdr_sync_send_stop(struct lbdr_net *ln)
 
 	lockdep_assert_held(&sync->lock);
 	WRITE_ONCE(sync->sending, false);
+	cancel_work_sync(&sync->walk);
 	/* Those who have read true are in an RCU read section. */
 	synchronize_rcu();
 	lbdr_sync_send_events(false);
@@ -415,4 +464,5 @@ void lbdr_sync_send_stop(struct lbdr_net *ln)
 void lbdr_sync_send_net_init(struct lbdr_net *ln)
 {
 	INIT_DELAYED_WORK(&ln->sync.send, lbdr_sync_send_work);
+	INIT_WORK(&ln->sync.walk, lbdr_sync_walk);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Sockets of connection synchronisation: UDP of the kernel, bound to one device, with a
- * multicast group or with one other director.
+ * multicast group or with the other directors that are configured.
  *
  * A kernel socket holds no reference to its namespace: the owner closes it before the
  * namespace is gone. Joining and leaving a group take RTNL. Options are set by the
@@ -20,8 +20,6 @@
 #include "lbdr.h"
 #include "sync.h"
 
-/* The longest wait for room in the socket of a master, in jiffies */
-#define SEND_TIME	(HZ / 2)
 /* Bytes that may wait in the socket of a backup: a master that starts sends at once */
 #define RECEIVE_ROOM	(4 << 20)
 
@@ -29,12 +27,6 @@ union lbdr_sync_addr {
 	struct sockaddr_in	in;
 	struct sockaddr_in6	in6;
 };
-
-static bool lbdr_sync_is_group(const struct lbdr_sync_settings *settings)
-{
-	return settings->family == AF_INET ? ipv4_is_multicast(settings->addr.ip) :
-					     ipv6_addr_is_multicast(&settings->addr.in6);
-}
 
 /* Fills in an address; NULL for any. Returns its length. */
 static int lbdr_sync_set_addr(union lbdr_sync_addr *to, u16 family,
@@ -84,10 +76,11 @@ static int lbdr_sync_sock_set_master(struct socket *sock,
 				    sizeof(ttl)) ?:
 		      lbdr_sync_set(sock, SOL_IPV6, IPV6_MULTICAST_LOOP, &loop,
 				    sizeof(loop));
-	if (err)
+	/* A connected socket tells at once that there is no route. */
+	if (err || settings->n_addrs > 1)
 		return err;
-	len = lbdr_sync_set_addr(&addr, settings->family, &settings->addr, settings->port,
-				 ifindex);
+	len = lbdr_sync_set_addr(&addr, settings->family, &settings->addrs[0],
+				 settings->port, ifindex);
 	return kernel_connect(sock, (void *)&addr, len, 0);
 }
 
@@ -101,13 +94,14 @@ static int lbdr_sync_sock_set_backup(struct socket *sock,
 	union lbdr_sync_addr addr;
 	int len, err;
 
-	len = lbdr_sync_set_addr(&addr, settings->family, group ? &settings->addr : NULL,
-				 settings->port, ifindex);
+	len = lbdr_sync_set_addr(&addr, settings->family,
+				 group ? &settings->addrs[0] : NULL, settings->port,
+				 ifindex);
 	err = kernel_bind(sock, (void *)&addr, len);
 	if (err || !group)
 		return err;
-	mreq.imr_multiaddr = settings->addr.in;
-	mreq6.ipv6mr_multiaddr = settings->addr.in6;
+	mreq.imr_multiaddr = settings->addrs[0].in;
+	mreq6.ipv6mr_multiaddr = settings->addrs[0].in6;
 	return settings->family == AF_INET ?
 	       lbdr_sync_set(sock, SOL_IP, IP_ADD_MEMBERSHIP, &mreq, sizeof(mreq)) :
 	       lbdr_sync_set(sock, SOL_IPV6, IPV6_ADD_MEMBERSHIP, &mreq6, sizeof(mreq6));
@@ -138,7 +132,6 @@ struct socket *lbdr_sync_sock_open(struct lbdr_net *ln, enum lbdr_sync_role role
 	if (err)
 		return ERR_PTR(err);
 	err = sock_bindtoindex(sock->sk, ifindex, true);
-	sock->sk->sk_sndtimeo = SEND_TIME;
 	if (role == LBDR_SYNC_ROLE_BACKUP && !ln->user)
 		sock_set_rcvbuf(sock->sk, RECEIVE_ROOM);
 	if (!err)
@@ -154,30 +147,50 @@ struct socket *lbdr_sync_sock_open(struct lbdr_net *ln, enum lbdr_sync_role role
 /**
  * lbdr_sync_sock_send() - Send a datagram
  * @sock: socket of the master
+ * @settings: of the master
+ * @peer: the address to send to, by its place in the settings
  * @data: the datagram
  * @len: its length
  *
- * Context: process, may sleep for memory, and SEND_TIME for room in the socket.
- * Return: 0 or a negative error.
+ * Context: process, may sleep for memory.
+ * Return: 0; -EAGAIN if there is no room in the socket; another negative error.
  */
-int lbdr_sync_sock_send(struct socket *sock, void *data, u32 len)
+int lbdr_sync_sock_send(struct socket *sock, const struct lbdr_sync_settings *settings,
+			u8 peer, void *data, u32 len)
 {
-	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
+	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL | MSG_DONTWAIT };
 	struct kvec vec = { .iov_base = data, .iov_len = len };
-	int sent = kernel_sendmsg(sock, &msg, &vec, 1, len);
+	union lbdr_sync_addr to;
+	int sent, tries = 2;
 
+	if (settings->n_addrs > 1) {
+		msg.msg_name = &to;
+		msg.msg_namelen = lbdr_sync_set_addr(&to, settings->family,
+						     &settings->addrs[peer],
+						     settings->port,
+						     sock->sk->sk_bound_dev_if);
+	}
+	/* The error may be the answer to an earlier datagram: this one was not sent. */
+	do {
+		sent = kernel_sendmsg(sock, &msg, &vec, 1, len);
+	} while (sent == -ECONNREFUSED && --tries);
 	if (sent < 0)
 		return sent;
 	return sent == (int)len ? 0 : -EMSGSIZE;
 }
 
-/* Returns true if a datagram comes from the one director that is configured. */
+/* Returns true if a datagram comes from a director that is configured. */
 static bool lbdr_sync_is_peer(const union lbdr_sync_addr *from,
 			      const struct lbdr_sync_settings *settings)
 {
-	return settings->family == AF_INET ?
-	       from->in.sin_addr.s_addr == settings->addr.ip :
-	       ipv6_addr_equal(&from->in6.sin6_addr, &settings->addr.in6);
+	u8 i;
+
+	for (i = 0; i < settings->n_addrs; i++)
+		if (settings->family == AF_INET ?
+		    from->in.sin_addr.s_addr == settings->addrs[i].ip :
+		    ipv6_addr_equal(&from->in6.sin6_addr, &settings->addrs[i].in6))
+			return true;
+	return false;
 }
 
 /**
@@ -186,7 +199,7 @@ static bool lbdr_sync_is_peer(const union lbdr_sync_addr *from,
  * @data: filled in
  * @room: its size; a longer datagram is cut
  * @settings: of the backup
- * @foreign: set to true if another host has sent it than the configured one
+ * @foreign: set to true if another host has sent it than the configured ones
  *
  * Context: process.
  * Return: length, more than @room for a datagram that was cut; -EAGAIN if there is none;

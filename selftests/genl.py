@@ -50,8 +50,8 @@ SYNC_ROLES = ("master", "backup")
 # Behind the pad.
 SYNC_COUNTERS = ("", "", "sent-datagrams", "sent-records", "send-errors", "dropped",
                  "received-datagrams", "received-records", "added", "updated",
-                 "adopted", "pending-full", "own", "refused", "skipped", "bad",
-                 "foreign")
+                 "adopted", "pending-full", "own", "stale", "refused", "skipped",
+                 "bad", "foreign")
 
 
 def attr(kind, value):
@@ -461,11 +461,11 @@ class Director(Genl):
         """What would become of a packet."""
         return traced(self.do(TRACE, question(*packet, **more))[0])
 
-    def sync_start(self, role, device="eth0", group=0, address=None, more=b""):
+    def sync_start(self, role, device="eth0", group=0, addresses=(), more=b""):
         self.do(SYNC_SET, u8(SYNC_ROLE, SYNC_ROLES.index(role)) + u8(SYNC_ENABLED, 1) +
                 attr(SYNC_DEVICE, device.encode() + b"\0") + u8(SYNC_ID, group) + more +
-                (attr(SYNC_ADDRESS, socket.inet_pton(family(
-                    6 if ":" in address else 4), address)) if address else b""))
+                b"".join(attr(SYNC_ADDRESS, socket.inet_pton(family(
+                    6 if ":" in address else 4), address)) for address in addresses))
 
     def sync_stop(self, role):
         self.do(SYNC_SET, u8(SYNC_ROLE, SYNC_ROLES.index(role)) + u8(SYNC_ENABLED, 0))

@@ -321,14 +321,149 @@ def test_records():
     ok(got == {"added": 1, "updated": 1} and backup.count(cport=77, server=one) == 1 and
        backup.count(state="fin-wait", cport=1) == 1, "a record changes server and state "
        "of a connection of the other director", (got, backup.conns(cport=77)))
+    steps = [
+        ("the end, and a state before it", [
+            record("198.51.100.9", 3, vip, one, state=4, flags=0x183),
+            record("198.51.100.9", 3, vip, one)], {"updated": 1, "stale": 1}),
+        ("a half-open state of what was established", [record(
+            "198.51.100.9", 2, vip, one, state=3)], {"stale": 1}),
+        ("a mark that no service has", [record("198.51.100.9", 79, vip, one, mark=9)],
+         {"added": 1}),
+        ("the template of a mark that no service has", [record(
+            "198.51.100.9", 0, "0.0.0.9", one, protocol=0, vport=0, flags=0x1083,
+            mark=9)], {"pending": 1}),
+    ]
+    for what, records, want in steps:
+        before = backup.sync()[1]
+        forger.send(datagram(records))
+        got = grown(backup, before, 1, **want)
+        ok(got == want, "%s: %s" % (what, want), got)
+    ok(backup.count() == 42 and backup.count(cport=3, state="fin-wait") == 1,
+       "the end stays the end", backup.conns(cport=3))
     backup.sync_stop("backup")
-    backup.sync_start("backup", address=addr("b"))
+    backup.sync_start("backup", addresses=[addr("b"), addr("client")])
     before = backup.sync()[1]
     forger.send(datagram(many[:1]), addr("backup"))
     got = grown(backup, before, 1, foreign=1)
     ok(got == {"foreign": 1}, "with an address, only its records count", got)
     forger.close()
     end(backup)
+
+
+def test_waiting():
+    """Records of an unknown server: a later record replaces them, a connection that
+    exists is not changed by them, and there is a bound."""
+    backup, forger = open_director("backup"), Forger()
+    vip, one, two, client = VIP[4], addr("a"), addr("b"), "198.51.100.9"
+    backup.add(genl.key(vip), [one], sched="rr")
+    backup.sync_start("backup", group=7)
+    before = backup.sync()[1]
+    forger.send(datagram([record(client, 1, vip, two), record(client, 2, vip, two)]))
+    forger.send(datagram([record(client, 1, vip, one)]))
+    got = grown(backup, before, 2, added=1, pending=1)
+    ok(got == {"added": 1, "pending": 1}, "a record with a server that exists replaces "
+       "one that waits", got)
+    # The flow of the second one is scheduled here meanwhile.
+    net.ip("backup", "addr", "add", vip + "/32", "dev", "lo")
+    sender = Sender("backup")
+    sender.tcp(client, 2, 4, SYN)
+    sender.tcp(client, 2, 4, ACK)
+    ok(until(lambda: backup.count(state="established", cport=2) == 1), "a flow of a "
+       "record that waits is scheduled", backup.conns())
+    before = backup.sync()[1]
+    ok(until(lambda: backup.count(cport=2, idle_min=1200) == 1), "and idles for a second")
+    backup.add_server(genl.key(vip), two, 1)
+    got = grown(backup, before, 0, adopted=1, stale=1, pending=-1)
+    ok(got == {"adopted": 1, "stale": 1, "pending": -1} and
+       backup.count(server=one) == 2, "the record that has waited does not change it",
+       (got, backup.conns()))
+    net.ip("backup", "addr", "del", vip + "/32", "dev", "lo")
+    sender.close()
+    limit = "/sys/module/lbdr/parameters/conn_max"
+    with open(limit, encoding="ascii") as file:
+        was = file.read()
+    net.write(limit, "800")
+    before = backup.sync()[1]
+    for first in range(1000, 1120, 30):
+        forger.send(datagram([record(client, sport, vip, addr("client"))
+                              for sport in range(first, first + 30)]))
+    got = grown(backup, before, 4, pending=100, pending_full=20)
+    ok(got == {"pending": 100, "pending_full": 20}, "an eighth of conn_max may wait", got)
+    # Of 160 entries fewer than 1/16 are free with the 151st.
+    net.write(limit, "160")
+    had, before = backup.count(), backup.sync()[1]
+    for first in range(2000, 2200, 40):
+        forger.send(datagram([record(client, sport, vip, one)
+                              for sport in range(first, first + 40)]))
+    got = grown(backup, before, 5, added=151 - had, refused=49 + had)
+    ok(got == {"added": 151 - had, "refused": 49 + had} and backup.count() == 151,
+       "none is added to a table that is nearly full", (got, backup.count()))
+    net.write(limit, was)
+    forger.close()
+    end(backup)
+
+
+def test_peers():
+    """Two directors by their addresses: each gets all datagrams."""
+    master, backup = open_director(), open_director("backup")
+    for side in (master, backup):
+        side.add(genl.key(VIP[4]), [addr("a"), addr("b")], sched="rr")
+    with within("b"):
+        other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        other.bind((addr("b"), PORT))
+    other.settimeout(60)
+    backup.sync_start("backup", group=7, addresses=[addr("client"), addr("director")])
+    master.sync_start("master", group=7, addresses=[addr("backup"), addr("b")])
+    sender, client, sport = Sender(), CLIENT[4] % 54, next(SPORTS)
+    sender.tcp(client, sport, 4, SYN)
+    sender.tcp(client, sport, 4, ACK)
+    ok(until(lambda: backup.count(cport=sport, state="established") == 1), "the first "
+       "director has the connection", (backup.conns(), backup.sync()))
+    got = other.recv(9000)
+    ok(got[8:] and got[:2] == b"\0\7", "the second one gets the same datagram", got)
+    ok(until(lambda: master.sync()[1]["sent-datagrams"] == 2), "two datagrams",
+       master.sync())
+    group = [socket.inet_aton(GROUP), socket.inet_aton(addr("b"))]
+    for what, addresses, code in (
+            ("a group behind an address", group[::-1], errno.EINVAL),
+            ("an address behind a group", group, errno.EINVAL),
+            ("two families", [group[1], bytes(15) + b"\2"], errno.EINVAL),
+            ("nine addresses", [group[1]] * 9, errno.E2BIG)):
+        try:
+            master.do(genl.SYNC_SET, genl.u8(genl.SYNC_ROLE, 1) +
+                      genl.u8(genl.SYNC_ENABLED, 1) +
+                      genl.attr(genl.SYNC_DEVICE, b"eth0\0") +
+                      b"".join(genl.attr(genl.SYNC_ADDRESS, one) for one in addresses))
+            refused = None
+        except genl.Refused as error:
+            refused = error
+        ok(refused and refused.code == code and refused.sentence, "%s: %s" %
+           (what, errno.errorcode[code]), refused)
+    sender.close()
+    other.close()
+    end(master, backup)
+
+
+def test_refresh():
+    """The collector sends again what packets have renewed, and nothing else."""
+    master, backup = pair(4)
+    sender, client = Sender(), CLIENT[4] % 52
+    busy, idle = next(SPORTS), next(SPORTS)
+    for sport in (busy, idle):
+        sender.tcp(client, sport, 4, SYN)
+        sender.tcp(client, sport, 4, ACK)
+    ok(until(lambda: backup.count(state="established") == 2), "two connections")
+    master.set_timeouts({"established": 12})
+    sent, got = master.sync()[1]["sent-records"], backup.sync()[1]["updated"]
+
+    def again():
+        sender.tcp(client, busy, 4, ACK)
+        return master.sync()[1]["sent-records"] > sent
+
+    ok(until(again, 20) and until(lambda: backup.sync()[1]["updated"] == got + 1),
+       "the busy one is sent again, once", (sent, master.sync(), got, backup.sync()))
+    sender.close()
+    end(master, backup)
 
 
 def test_own():
@@ -497,6 +632,112 @@ def test_stock_backup():
     stock("backup", "--stop-daemon", "backup")
     stock("backup", "-C")
     end(master)
+
+
+class Listener:
+    """Collects the datagrams of the group: those that say nothing new, too."""
+
+    def __init__(self, host="a"):
+        with within(host):
+            self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.sock.bind((GROUP, PORT))
+            self.sock.setsockopt(
+                socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(GROUP) +
+                bytes(4) + struct.pack("=i", socket.if_nametoindex("eth0")))
+        self.sock.setblocking(False)
+        self.datagrams, self.headers, self.records = [], set(), {}
+
+    def read(self):
+        """Fills in the records by protocol, ports and state, without the time left."""
+        try:
+            while True:
+                data = self.sock.recv(65536)
+                self.datagrams.append(data)
+                self.headers.add((data[:2], data[5:8],
+                                  struct.unpack("!H", data[2:4])[0] == len(data)))
+                at = 8
+                for _ in range(data[4]):
+                    size = struct.unpack("!H", data[at + 2:at + 4])[0] & 0xfff
+                    row = data[at:at + size]
+                    self.records[(row[1], row[8:14])] = row[:20] + row[24:]
+                    at += size + -size % 4
+        except BlockingIOError:
+            return self.records
+
+    def close(self):
+        self.sock.close()
+
+
+def golden_packets(sender, client, ports, wait):
+    """A TCP connection that stays, one that ends, UDP, and one of a persistent service.
+    wait(n) waits until there are n connections."""
+    stays, ends, udp, kept = ports
+    for sport, vport in ((stays, 80), (ends, 80), (kept, 81)):
+        sender.tcp(client, sport, 4, SYN, vport)
+    sender.udp(client, udp, 4)
+    wait(5)
+    for sport, vport in ((stays, 80), (ends, 80), (kept, 81)):
+        sender.tcp(client, sport, 4, ACK, vport)
+    sender.udp(client, udp, 4)
+    sender.tcp(client, ends, 4, FIN | ACK)
+
+
+def test_golden():
+    """The records of ip_vs for some connections are read, and those of lbdr for the same
+    connections are the same."""
+    ipvs.Ipvs.load()
+    sender, client = Sender(), CLIENT[4] % 53
+    ports = [next(SPORTS) for _ in range(4)]
+    theirs, ours = Listener(), Listener("b")
+    for kind, port, more in (("-t", 80, ()), ("-u", 80, ()), ("-t", 81, ("-p", "60"))):
+        at = "%s:%d" % (VIP[4], port)
+        stock("director", "-A", kind, at, "-s", "rr", *more)
+        stock("director", "-a", kind, at, "-r", "%s:%d" % (addr("a"), port), "-g")
+    with within("director"):
+        net.write("/proc/sys/net/ipv4/vs/sync_threshold", "0 1")
+        net.write("/proc/sys/net/ipv4/vs/sync_refresh_period", "10")
+    stock("director", "--start-daemon", "master", "--mcast-interface=eth0",
+          "--syncid", "7")
+    golden_packets(sender, client, ports, lambda n: until(
+        lambda: len(stock_conns("director")) == n))
+    # Established three times, FIN_WAIT, UDP, and a template.
+    ok(until(lambda: len(theirs.read()) == 6), "6 records of ip_vs", theirs.records)
+    stock("director", "--stop-daemon", "master")
+    stock("director", "-C")
+    ours.read()
+    ours.records, ours.headers = {}, set()
+
+    master, backup = open_director(), open_director("backup")
+    for side in (master, backup):
+        side.add(genl.key(VIP[4]), [addr("a")], sched="rr")
+        side.add(genl.key(VIP[4], 80, 17), [addr("a")], sched="rr")
+        side.add(genl.key(VIP[4], 81), [addr("a")], sched="rr", persist=60)
+    master.sync_start("master", group=7)
+    golden_packets(sender, client, ports, lambda n: until(lambda: master.count() == n))
+    ok(until(lambda: len(ours.read()) == 6), "6 records of lbdr", ours.records)
+    ok(ours.headers == theirs.headers, "the headers are the same",
+       (ours.headers, theirs.headers))
+    for key in sorted(theirs.records):
+        ok(ours.records.get(key) == theirs.records[key], "protocol %d, state, ports %s: "
+           "the same record" % (key[0], key[1].hex()),
+           (ours.records.get(key, b"").hex(), theirs.records[key].hex()))
+
+    master.sync_stop("master")
+    backup.sync_start("backup", group=7)
+    before, forger = backup.sync()[1], Forger()
+    for data in theirs.datagrams:
+        forger.send(data)
+    ok(until(lambda: backup.sync()[1]["received-datagrams"] ==
+             before["received-datagrams"] + len(theirs.datagrams)), "ip_vs's datagrams")
+    now = backup.sync()[1]
+    ok(now["added"] == before["added"] + 5 and
+       all(now[key] == before[key] for key in ("bad", "skipped", "refused", "foreign")),
+       "are connections and a template", (before, now))
+    ok(seen(backup, 4) == seen(master, 4), "those that lbdr has for the same packets",
+       (seen(backup, 4), seen(master, 4)))
+    for closing in (sender, forger, theirs, ours):
+        closing.close()
+    end(master, backup)
 
 
 if __name__ == "__main__":

@@ -57,18 +57,19 @@ static int lbdr_ipvs_parse_group(struct nlattr **attrs,
 	const struct nlattr *group6 = attrs[IPVS_DAEMON_ATTR_MCAST_GROUP6];
 
 	daemon->family = AF_INET;
-	daemon->addr.ip = htonl(LBDR_SYNC_GROUP);
+	daemon->n_addrs = 1;
+	daemon->addrs[0].ip = htonl(LBDR_SYNC_GROUP);
 	if (group4) {
-		daemon->addr.ip = nla_get_be32(group4);
-		return ipv4_is_multicast(daemon->addr.ip) ? 0 : -EINVAL;
+		daemon->addrs[0].ip = nla_get_be32(group4);
+		return ipv4_is_multicast(daemon->addrs[0].ip) ? 0 : -EINVAL;
 	}
 	if (!group6)
 		return 0;
 	if (nla_len(group6) < (int)sizeof(struct in6_addr))
 		return -EINVAL;
 	daemon->family = AF_INET6;
-	daemon->addr.in6 = *(const struct in6_addr *)nla_data(group6);
-	return ipv6_addr_is_multicast(&daemon->addr.in6) ? 0 : -EINVAL;
+	daemon->addrs[0].in6 = *(const struct in6_addr *)nla_data(group6);
+	return ipv6_addr_is_multicast(&daemon->addrs[0].in6) ? 0 : -EINVAL;
 }
 
 /* Without a length from the client a message fits into the MTU. */
@@ -196,9 +197,9 @@ static int lbdr_ipvs_put_daemon(struct sk_buff *msg, u32 state,
 	    nla_put_u8(msg, IPVS_DAEMON_ATTR_MCAST_TTL, daemon->ttl) ||
 	    (daemon->family == AF_INET6 ?
 	     nla_put_in6_addr(msg, IPVS_DAEMON_ATTR_MCAST_GROUP6,
-			      &daemon->addr.in6) :
+			      &daemon->addrs[0].in6) :
 	     nla_put_in_addr(msg, IPVS_DAEMON_ATTR_MCAST_GROUP,
-			     daemon->addr.ip)))
+			     daemon->addrs[0].ip)))
 		return -EMSGSIZE;
 	nla_nest_end(msg, nest);
 	return 0;
