@@ -186,7 +186,7 @@ static bool lbdr_sync_make(struct lbdr_net *ln, const struct lbdr_conn *conn, u3
 	record->flags = lbdr_sync_method(server);
 	if (template)
 		record->flags |= LBDR_SYNC_FLAG_TEMPLATE;
-	else if (!lbdr_state_active(state))
+	if (!lbdr_state_active(state))
 		record->flags |= LBDR_SYNC_FLAG_INACTIVE;
 	if (lbdr_service_key_marked(&service->key)) {
 		record->fwmark = service->key.addr.all[0];
