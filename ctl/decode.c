@@ -560,6 +560,55 @@ bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 	return true;
 }
 
+static bool read_counters(const struct nlattr *nest, __u64 *counters)
+{
+	const struct nlattr *attrs[LBDR_A_SYNC_STATS_MAX + 1] = { NULL };
+	size_t i;
+
+	if (!sort_nest(nest, LEVEL(sync_stats, attrs)))
+		return false;
+	for (i = 0; i < SYNC_COUNTERS; i++) {
+		if (!attrs[LBDR_A_SYNC_STATS_PAD + 1 + i])
+			return false;
+		counters[i] = mnl_attr_get_u64(attrs[LBDR_A_SYNC_STATS_PAD + 1 + i]);
+	}
+	return true;
+}
+
+bool decode_sync(const struct nlmsghdr *nlh, struct sync *sync)
+{
+	static const struct field sync_fields[] = {
+		{ LBDR_A_SYNC_ROLE, true, offsetof(struct sync, role) },
+		{ LBDR_A_SYNC_ID, false, offsetof(struct sync, id) },
+		{ LBDR_A_SYNC_TTL, false, offsetof(struct sync, ttl) },
+		{ LBDR_A_SYNC_PENDING, true, offsetof(struct sync, pending) },
+	};
+	const struct nlattr *attrs[LBDR_A_SYNC_MAX + 1] = { NULL };
+	const struct nlattr *attr;
+
+	memset(sync, 0, sizeof(*sync));
+	if (!sort_message(nlh, LEVEL(sync, attrs)) || !READ(sync, attrs, sync, sync) ||
+	    sync->role > LBDR_SYNC_ROLE_BACKUP || !attrs[LBDR_A_SYNC_ENABLED] ||
+	    !read_counters(attrs[LBDR_A_SYNC_STATS], sync->counters))
+		return false;
+	sync->enabled = mnl_attr_get_u8(attrs[LBDR_A_SYNC_ENABLED]);
+	if (!sync->enabled)
+		return true;
+	if (!attrs[LBDR_A_SYNC_MAX_LEN] || !attrs[LBDR_A_SYNC_DEVICE])
+		return false;
+	sync->length = mnl_attr_get_u16(attrs[LBDR_A_SYNC_MAX_LEN]);
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) != LBDR_A_SYNC_ADDRESS ||
+		    sync->n_addresses == SYNC_PEERS)
+			continue;
+		if (!read_server_at(attr, attrs[LBDR_A_SYNC_PORT],
+				    &sync->addresses[sync->n_addresses++]))
+			return false;
+	}
+	return sync->n_addresses &&
+	       read_name(attrs[LBDR_A_SYNC_DEVICE], sync->device, sizeof(sync->device));
+}
+
 bool decode_family(const struct nlmsghdr *nlh, __u16 *id)
 {
 	const struct nlattr *attrs[CTRL_ATTR_FAMILY_ID + 1] = { NULL };

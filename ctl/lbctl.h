@@ -94,7 +94,7 @@ struct choice {
 #define CHOICE(what, table) { what, table##_names, ARRAY_SIZE(table##_names) }
 
 extern const struct choice refuse_choice, stray_choice, entry_choice, forward_choice,
-	tunnel_choice, tunnel_df_choice, state_choice, count_choice;
+	tunnel_choice, tunnel_df_choice, state_choice, count_choice, sync_choice;
 
 int choice_parse(const struct choice *choice, const char *text, __u8 *value);
 const char *choice_word(const struct choice *choice, __u8 value);
@@ -181,6 +181,7 @@ bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 bool decode_choices(const struct nlmsghdr *nlh, struct info *info);
 bool decode_zero(const struct nlmsghdr *nlh, struct service_key *key,
 		 bool *one);
+bool decode_sync(const struct nlmsghdr *nlh, struct sync *sync);
 bool decode_family(const struct nlmsghdr *nlh, __u16 *id);
 bool decode_group(const struct nlmsghdr *nlh, const char *name, __u32 *id);
 bool decode_next(const struct nlmsghdr *nlh, int left);
@@ -377,6 +378,19 @@ int info_headline(struct nl *nl, const struct request *req);
 int saved_save(struct nl *nl, const struct request *req);
 int saved_restore(struct nl *nl, const struct request *req);
 
+/* sync.c */
+struct sync_counter {
+	const char *name;
+	const char *summary;
+};
+
+extern const struct sync_counter sync_counters[SYNC_COUNTERS];
+
+int sync_fetch(struct nl *nl, struct sync_roles *roles);
+int sync_read(struct request *req, const char *const *words, size_t count);
+void sync_print(const struct sync_roles *roles, const struct request *req);
+int sync_run(struct nl *nl, const struct request *req);
+
 /* tally.c */
 struct tally;
 
@@ -436,7 +450,8 @@ int monitor_run(struct nl *nl, const struct request *req);
 
 /* metrics.c */
 void metrics_print(const struct info *info, const struct drop *drops,
-		   size_t nr_drops, const struct snapshot *shot, bool textfile);
+		   size_t nr_drops, const struct snapshot *shot,
+		   const struct sync_roles *sync, bool textfile);
 int metrics_run(struct nl *nl, const struct request *req);
 
 /* screen.c */

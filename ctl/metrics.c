@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Counters and states for Prometheus: a table of metrics, of the director, of
- * each service and of each server, and two ways to write them. OpenMetrics
+ * each service and of each server, those of synchronisation, and two ways to write
+ * them. OpenMetrics
  * names a counter without _total in the lines about it, tells units and ends
  * by # EOF; the text before it, which node_exporter's textfile collector reads,
  * names it as its samples are named and knows neither of the two.
@@ -117,6 +118,16 @@ static const struct metric server_info = {
 static const struct metric server_reachable = {
 	.name = "lbdr_server_reachable",
 	.help = "1 if the server is on-link, or there is a route to it for a tunnel.",
+};
+
+static const struct metric sync_running = {
+	.name = "lbdr_sync_running",
+	.help = "1 while this role of synchronisation runs.",
+};
+
+static const struct metric sync_pending = {
+	.name = "lbdr_sync_pending",
+	.help = "Records of synchronisation that wait for their server.",
 };
 
 static __u64 number_of(const void *object, const struct metric *metric)
@@ -305,20 +316,51 @@ static void print_servers(const struct snapshot *shot, bool textfile)
 	}
 }
 
+/* The counters have the names and summaries that lbctl sync shows. */
+static void print_sync(const struct sync_roles *sync, bool textfile)
+{
+	struct metric counter = { .kind = COUNTER };
+	char name[64], help[96];
+	size_t i;
+
+	if (!sync->count)
+		return;
+	print_head(&sync_running, textfile);
+	for (i = 0; i < sync->count; i++)
+		print_state(&sync_running, "role",
+			    choice_word(&sync_choice, sync->role[i].role),
+			    sync->role[i].enabled);
+	print_head(&sync_pending, textfile);
+	printf("%s %u\n", sync_pending.name, sync->role[0].pending);
+	counter.name = name;
+	counter.help = help;
+	for (i = 0; i < SYNC_COUNTERS; i++) {
+		snprintf(name, sizeof(name), "lbdr_sync_%s", sync_counters[i].name);
+		snprintf(help, sizeof(help), "Synchronisation: %s.",
+			 sync_counters[i].summary);
+		print_head(&counter, textfile);
+		print_name(&counter);
+		printf(" %llu\n", (unsigned long long)sync->role[0].counters[i]);
+	}
+}
+
 /**
  * metrics_print() - print all metrics
  * @info: the director
  * @drops: why packets were not forwarded
  * @nr_drops: how many reasons there are
  * @shot: services and servers
+ * @sync: synchronisation
  * @textfile: in the text that is older than OpenMetrics
  */
 void metrics_print(const struct info *info, const struct drop *drops,
-		   size_t nr_drops, const struct snapshot *shot, bool textfile)
+		   size_t nr_drops, const struct snapshot *shot,
+		   const struct sync_roles *sync, bool textfile)
 {
 	print_director(info, drops, nr_drops, textfile);
 	print_services(shot, textfile);
 	print_servers(shot, textfile);
+	print_sync(sync, textfile);
 	if (!textfile)
 		puts("# EOF");
 }
@@ -326,6 +368,7 @@ void metrics_print(const struct info *info, const struct drop *drops,
 struct gathering {
 	const struct request *req;
 	struct snapshot shot;
+	struct sync_roles sync;
 	struct drop *drops;
 	size_t nr_drops;
 	size_t room;
@@ -349,7 +392,8 @@ static bool print_all(const struct nlmsghdr *nlh, void *data)
 	if (!decode_info(nlh, &info, add_drop, gathering))
 		return false;
 	metrics_print(&info, gathering->drops, gathering->nr_drops,
-		      &gathering->shot, gathering->req->list.textfile);
+		      &gathering->shot, &gathering->sync,
+		      gathering->req->list.textfile);
 	return true;
 }
 
@@ -359,6 +403,8 @@ int metrics_run(struct nl *nl, const struct request *req)
 	int status;
 
 	status = snapshot_take(nl, req, true, &gathering.shot);
+	if (!status)
+		status = sync_fetch(nl, &gathering.sync);
 	if (!status)
 		status = info_run(nl, print_all, &gathering);
 	free(gathering.drops);

@@ -59,6 +59,11 @@ static const char *const conn_state_names[] __attr(unused) = {
 	[LBDR_CONN_STATE_DEAD] = "dead",
 };
 
+static const char *const sync_role_names[] __attr(unused) = {
+	[LBDR_SYNC_ROLE_MASTER] = "master",
+	[LBDR_SYNC_ROLE_BACKUP] = "backup",
+};
+
 static const char *const trace_verdict_names[] __attr(unused) = {
 	[LBDR_TRACE_VERDICT_PASS] = "pass",
 	[LBDR_TRACE_VERDICT_DROP] = "drop",

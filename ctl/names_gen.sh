@@ -77,13 +77,13 @@ END
 names()
 {
 	generate LBCTL_NAMES_GEN_H linux/lbdr.h definitions \
-		'forward tunnel tunnel-df refuse stray entry conn-state trace-verdict trace-keep'
+		'forward tunnel tunnel-df refuse stray entry conn-state trace-verdict trace-keep sync-role'
 }
 
 types()
 {
 	generate LBCTL_TYPES_GEN_H libmnl/libmnl.h attribute-sets \
-		'stats timeout service server conn trace sched drop info batch'
+		'stats timeout service server conn trace sched drop info batch sync sync-stats'
 }
 
 if [ "${1-}" = --check ]; then

@@ -163,6 +163,32 @@ struct trace {
 	__u32 unreachable;
 };
 
+/* Counters of synchronisation, in the order of LBDR_A_SYNC_STATS_... */
+#define SYNC_COUNTERS (LBDR_A_SYNC_STATS_MAX - LBDR_A_SYNC_STATS_PAD)
+
+/* Other directors of a role of synchronisation, at most. */
+#define SYNC_PEERS 8
+
+/* A role of synchronisation; what is behind enabled is set only if it is. */
+struct sync {
+	__u8 role;		/* LBDR_SYNC_ROLE_... */
+	bool enabled;
+	char device[IFNAMSIZ];
+	struct endpoint addresses[SYNC_PEERS];	/* with the port */
+	size_t n_addresses;
+	__u8 id;
+	__u8 ttl;
+	__u16 length;
+	__u32 pending;
+	__u64 counters[SYNC_COUNTERS];
+};
+
+/* Both roles; no more were received than @count. */
+struct sync_roles {
+	struct sync role[LBDR_SYNC_ROLE_BACKUP + 1];
+	size_t count;
+};
+
 /* Devices whose packets the module takes at ingress, at most. */
 #define INGRESS_MAX 16
 

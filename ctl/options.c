@@ -19,7 +19,7 @@
 #define REAL_VERBS (ON(ADD_SERVER) | ON(EDIT_SERVER))
 #define SERVER_VERBS (REAL_VERBS | ON(DEL_SERVER))
 #define JSON_VERBS                                                          \
-	(ON(LIST) | ON(CONNS) | ON(TRACE) | ON(LIST_SCHEDULERS) |          \
+	(ON(LIST) | ON(CONNS) | ON(SYNC) | ON(TRACE) | ON(LIST_SCHEDULERS) |          \
 	 ON(DOCTOR) | ON(VERSION))
 #define LEFT_WIDTH 32		/* of an option in the help */
 #define HELP_WIDTH 80
@@ -30,7 +30,7 @@
 	  .verbs = (_verbs), .refusal = (_why) }
 
 #define NO_SYNC(_name) \
-	REFUSED('\0', _name, NULL, EVERY_VERB, "lbdr does not synchronise directors")
+	REFUSED('\0', _name, NULL, EVERY_VERB, "use the command sync of lbctl")
 
 static const struct option options[] = {
 	{ .letter = 't', .name = "tcp-service", .argument = "HOST:PORT",
@@ -124,6 +124,18 @@ static const struct option options[] = {
 	  .help = "source MAC of the packet, to detect packets from a server" },
 	{ .name = "data", .verbs = ON(TRACE), TO(packet.data), .ours = true,
 	  .help = "a data packet, not the first packet of a connection" },
+	{ .name = "id", .argument = "ID", .verbs = ON(SYNC), TO(sync.id_text),
+	  .ours = true, .help = "number of the group of directors; default 0" },
+	{ .name = "address", .argument = "ADDR,...", .verbs = ON(SYNC),
+	  TO(sync.address_text), .ours = true,
+	  .help = "group, or other directors; default 224.0.0.81" },
+	{ .name = "port", .argument = "PORT", .verbs = ON(SYNC), TO(sync.port_text),
+	  .ours = true, .help = "UDP port; default 8848" },
+	{ .name = "ttl", .argument = "TTL", .verbs = ON(SYNC), TO(sync.ttl_text),
+	  .ours = true, .help = "TTL of the datagrams; default 1" },
+	{ .name = "length", .argument = "BYTES", .verbs = ON(SYNC),
+	  TO(sync.length_text), .ours = true,
+	  .help = "bytes of a datagram at most; default 1472, IPv6 1452" },
 	{ .letter = 'g', .name = "gatewaying", .verbs = REAL_VERBS, TO(real.direct),
 	  .help = "direct routing, the default" },
 	{ .letter = 'i', .name = "ipip", .verbs = REAL_VERBS, TO(real.tun.ipip),

@@ -342,6 +342,8 @@ static int read_words(struct request *req, const char *const *words,
 		return 0;
 	if (needs & TAKES_ENTRY)
 		return read_entry(req, words, count);
+	if (needs & TAKES_ROLE)
+		return sync_read(req, words, count);
 	if (count > 1)
 		return fault("unexpected argument '%s'", words[1]);
 	if (count && req->ipvsadm && req->verb == &verbs[VERB_SAVE])

@@ -126,6 +126,26 @@ struct file_args {
 	bool skip_unsupported;
 };
 
+/* Of sync. */
+struct sync_args {
+	const char *id_text;
+	const char *address_text;
+	const char *port_text;
+	const char *ttl_text;
+	const char *length_text;
+
+	bool starts;
+	bool stops;
+	__u8 role;		/* LBDR_SYNC_ROLE_... */
+	const char *device;
+	struct endpoint addresses[SYNC_PEERS];
+	size_t n_addresses;
+	__u32 id;
+	__u32 port;
+	__u32 ttl;
+	__u32 length;
+};
+
 /* Of set-timeout and set-entry. */
 struct director_args {
 	struct timeouts timeouts;
@@ -168,6 +188,7 @@ struct request {
 	struct list_args list;
 	struct file_args file;
 	struct director_args director;
+	struct sync_args sync;
 
 	/* Of doctor and setup-realserver, which lbdr-doctor reads. */
 	bool realserver;
@@ -185,6 +206,7 @@ enum {
 	TAKES_ENTRY = 1 << 5,
 	OFFLINE = 1 << 6,	/* runs without the kernel */
 	TAKES_VIPS = 1 << 12,
+	TAKES_ROLE = 1 << 14,	/* of sync: a role and a device */
 	NEEDS_FLOW = 1 << 13,	/* where a packet comes from, and goes */
 };
 
@@ -221,6 +243,7 @@ enum verb_id {
 	VERB_DEL_CONN,
 	VERB_SAVE_CONNS,
 	VERB_RESTORE_CONNS,
+	VERB_SYNC,
 	VERB_TRACE,
 	VERB_SET_TIMEOUT,
 	VERB_SET_ENTRY,

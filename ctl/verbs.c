@@ -150,6 +150,18 @@ const struct verb verbs[VERBS] = {
 		"that exist are kept. Exit status 3: some connections were not restored.",
 		.example = "restore-conns /run/lbdr.conns",
 	},
+	[VERB_SYNC] = {
+		.name = "sync",
+		.needs = TAKES_ROLE,
+		.words = "[master|backup DEV|stop master|backup]",
+		.run = sync_run,
+		.summary = "send connections to another director, or receive them",
+		.details =
+		"A master sends its connections on a device, a backup receives and adds them.\n"
+		"The other director may be one of ip_vs. Without a role, both are listed, with\n"
+		"counters.",
+		.example = "sync master eth1 --id 7",
+	},
 	[VERB_TRACE] = {
 		.name = "trace",
 		.needs = NEEDS_FLOW,

@@ -94,6 +94,8 @@ static void lbdr_collect_visit(struct lbdr_net *ln, struct lbdr_sweep *sweep,
 	if (READ_ONCE(conn->server->dead) ||
 	    lbdr_conn_idle(conn) >= (unsigned long)timeout * HZ)
 		lbdr_conn_reap(ln, conn);
+	else if (READ_ONCE(ln->sync.sending))
+		lbdr_sync_refresh(ln, conn, state, timeout);
 }
 
 /* Visits the next @budget connections of one table. */

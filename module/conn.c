@@ -584,6 +584,8 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 	conn->place = flow->place;
 	conn->ttl = 0;
 	conn->mac = 0;
+	conn->synced = 0;
+	conn->sent = 0;
 	if (flow->family == LBDR_V4)
 		container_of(conn, struct lbdr_conn4, conn)->key = flow->v4;
 	else

@@ -29,6 +29,10 @@ struct lbdr_server;
  * @place: enum lbdr_place that has added the connection; immutable
  * @ttl: TTL of the first packet, 0 for a template; WRITE_ONCE(), see peers.c
  * @mac: hash of the source MAC of the first packet; WRITE_ONCE(), see peers.c
+ * @synced: 0, or @renewals + 1 when another director's record was applied last;
+ *	WRITE_ONCE(), see lbdr_conn_own()
+ * @sent: when it was sent to another director, 0 for never; WRITE_ONCE(), see
+ *	sync_send.c
  * @rcu: frees the connection after a grace period
  * @reaped: in lbdr_net.reaped; used instead of @rcu
  */
@@ -42,6 +46,8 @@ struct lbdr_conn {
 	u8			place;
 	u8			ttl;
 	u16			mac;
+	u8			synced;
+	u8			sent;
 	union {
 		struct rcu_head		rcu;
 		struct llist_node	reaped;
@@ -80,11 +86,13 @@ struct lbdr_conn_miss {
  * @state: enum lbdr_conn_state, or an internal state of flow.h; fits the key's protocol
  * @left: jiffies until it expires. More than the timeout of the state counts as that
  * @renewals: &lbdr_conn.renewals
+ * @synced: another director forwards the connection
  */
 struct lbdr_conn_saved {
 	u32	state;
 	u32	left;
 	u8	renewals;
+	bool	synced;
 };
 
 int lbdr_conn_init(void);
@@ -120,6 +128,24 @@ static inline const struct lbdr_key4 *lbdr_conn_key4(const struct lbdr_conn *con
 static inline const struct lbdr_key6 *lbdr_conn_key6(const struct lbdr_conn *conn)
 {
 	return &container_of(conn, struct lbdr_conn6, conn)->key;
+}
+
+/* Renewals that are remembered of a connection that another director forwards */
+#define LBDR_CONN_SYNC_RENEWALS	8
+
+/**
+ * lbdr_conn_own() - Check whether this director forwards a connection
+ * @conn: the connection
+ *
+ * Context: any.
+ * Return: false if another director has sent the connection, and no packet has renewed it
+ * here since.
+ */
+static inline bool lbdr_conn_own(const struct lbdr_conn *conn)
+{
+	u8 synced = READ_ONCE(conn->synced);
+
+	return !synced || READ_ONCE(conn->renewals) != synced - 1;
 }
 
 /**

@@ -88,6 +88,7 @@ int lbdr_conn_restore(struct lbdr_net *ln, const struct lbdr_flow *flow,
 		return why == LBDR_DROP_CONN_MAX ? -ENOSPC : -ENOMEM;
 	conn->state = state;
 	conn->renewals = saved->renewals;
+	conn->synced = saved->synced ? saved->renewals + 1 : 0;
 	conn->place = lbdr_conn_place(ln, server->service, lbdr_flow_domain(flow));
 	/* At most LBDR_TIMEOUT_MAX seconds, which fit at HZ=1000. */
 	timeout = lbdr_conn_timeout(ln, conn, state) * HZ;

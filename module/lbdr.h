@@ -43,6 +43,7 @@
 #include "domain.h"
 #include "flow.h"
 #include "nexthop.h"
+#include "sync.h"
 
 #define LBDR_MODULE_VERSION	"0.1"
 
@@ -133,6 +134,7 @@ enum lbdr_hook {
  *	the counters of all services were set to 0; @lock
  * @list_generation: value of @n_changes when a service was last added or removed;
  *	@config and @lock
+ * @sync: connection synchronisation, see sync.h
  * @n_staged: services and servers that all open transactions have staged; @lock
  */
 struct lbdr_net {
@@ -198,6 +200,7 @@ struct lbdr_net {
 	struct lbdr_counts	folded;
 	u64			list_generation;
 	u32			n_staged;
+	struct lbdr_sync	sync;
 };
 
 /* net.c */

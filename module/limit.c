@@ -18,10 +18,10 @@
  *   once all namespaces hold half of conn_max_all: the rest is the host's. The same
  *   holds for destinations of lblc (locality.c).
  * - What packets make such a namespace allocate is charged to a memory cgroup: that of
- *   the task that added the first service. GFP_NOWAIT, since GFP_ATOMIC is charged
- *   beyond the limit of a cgroup. What commands allocate is charged to the cgroup of
- *   the task that sends them (GFP_KERNEL_ACCOUNT). The hash tables that grow with
- *   connections are not charged; they take 16 bytes for each connection.
+ *   the task that added the first service or started synchronisation. GFP_NOWAIT, since
+ *   GFP_ATOMIC is charged beyond the limit of a cgroup. What commands allocate is charged
+ *   to the cgroup of the task that sends them (GFP_KERNEL_ACCOUNT). The hash tables that
+ *   grow with connections are not charged; they take 16 bytes for each connection.
  *
  * The memory cgroup is found once. It is read by packets without a lock, and released
  * when no packet can reach the namespace any more.
@@ -277,7 +277,8 @@ noinline void *lbdr_limit_alloc_charged(const struct lbdr_net *ln,
  * lbdr_limit_find_memcg() - Find the memory cgroup that a namespace is charged to
  * @ln: the namespace
  *
- * Called when a service is added by a task of the owner, or by root of the host.
+ * Called when a service is added or synchronisation is started, by a task of the owner or
+ * by root of the host.
  *
  * Context: process, lbdr_net.config held.
  */

@@ -14,6 +14,7 @@
 #include "netlink.h"
 #include "peers.h"
 #include "symbols.h"
+#include "sync.h"
 
 static int __init lbdr_init(void)
 {
@@ -23,6 +24,9 @@ static int __init lbdr_init(void)
 	err = lbdr_conn_init();
 	if (err)
 		return err;
+	err = lbdr_sync_init();
+	if (err)
+		goto err_sync;
 	err = lbdr_net_init();
 	if (err)
 		goto err_net;
@@ -50,6 +54,8 @@ err_peers:
 err_device:
 	lbdr_net_exit();
 err_net:
+	lbdr_sync_exit();
+err_sync:
 	lbdr_conn_exit();
 	return err;
 }
@@ -69,6 +75,7 @@ static void __exit lbdr_exit(void)
 	lbdr_peers_exit();
 	lbdr_device_exit();
 	lbdr_net_exit();
+	lbdr_sync_exit();
 	rcu_barrier();
 	lbdr_conn_exit();
 	lbdr_symbols_put_all();

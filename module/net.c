@@ -35,6 +35,7 @@
 #include "reclaim.h"
 #include "service.h"
 #include "stats.h"
+#include "sync.h"
 #include "vip.h"
 
 unsigned int lbdr_net_id __read_mostly;
@@ -104,6 +105,7 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 	lbdr_device_net_init(ln);
 	lbdr_peers_net_init(ln);
 	lbdr_reach_net_init(ln);
+	lbdr_sync_net_init(ln);
 	ln->drops = __alloc_percpu_gfp(LBDR_DROPS * sizeof(u64), sizeof(u64),
 				       GFP_KERNEL_ACCOUNT);
 	if (!ln->drops)
@@ -156,6 +158,7 @@ static void __net_exit lbdr_net_stop_pre_exit(struct net *net)
 {
 	struct lbdr_net *ln = lbdr_net(net);
 
+	lbdr_sync_net_exit(ln);
 	mutex_lock(&ln->config);
 	lbdr_config_clear(ln);
 	lbdr_ingress_retain(ln, NULL, 0);

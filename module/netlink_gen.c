@@ -360,6 +360,18 @@ static const struct nla_policy lbdr_conn_add_nl_policy[LBDR_A_CONN_FLAGS + 1] = 
 	[LBDR_A_CONN_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x3),
 };
 
+/* LBDR_CMD_SYNC_SET - do */
+static const struct nla_policy lbdr_sync_set_nl_policy[LBDR_A_SYNC_MAX_LEN + 1] = {
+	[LBDR_A_SYNC_ROLE] = NLA_POLICY_MAX(NLA_U8, 1),
+	[LBDR_A_SYNC_ENABLED] = NLA_POLICY_MAX(NLA_U8, 1),
+	[LBDR_A_SYNC_DEVICE] = { .type = NLA_NUL_STRING, .len = 15, },
+	[LBDR_A_SYNC_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
+	[LBDR_A_SYNC_PORT] = NLA_POLICY_MIN(NLA_BE16, 1),
+	[LBDR_A_SYNC_ID] = { .type = NLA_U8, },
+	[LBDR_A_SYNC_TTL] = NLA_POLICY_MIN(NLA_U8, 1),
+	[LBDR_A_SYNC_MAX_LEN] = NLA_POLICY_RANGE(NLA_U16, 128, 8972),
+};
+
 /* Ops table for lbdr */
 /* Commands without attributes */
 static const struct nla_policy lbdr_nl_no_attrs_policy[] = {
@@ -512,6 +524,20 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.doit		= lbdr_nl_conn_add_doit,
 		.policy		= lbdr_conn_add_nl_policy,
 		.maxattr	= LBDR_A_CONN_FLAGS,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= LBDR_CMD_SYNC_GET,
+		.dumpit		= lbdr_nl_sync_get_dumpit,
+		.policy		= lbdr_nl_no_attrs_policy,
+		.maxattr	= ARRAY_SIZE(lbdr_nl_no_attrs_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= LBDR_CMD_SYNC_SET,
+		.doit		= lbdr_nl_sync_set_doit,
+		.policy		= lbdr_sync_set_nl_policy,
+		.maxattr	= LBDR_A_SYNC_MAX_LEN,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };

@@ -15,7 +15,8 @@ NESTED = 0x8000
  SERVICE_DEL, SERVER_GET, SERVER_NEW, SERVER_SET, SERVER_DEL, CONN_GET, CONN_DEL,
  ZERO, FLUSH, SERVICE_NEW_NTF, SERVICE_SET_NTF, SERVICE_DEL_NTF, SERVER_NEW_NTF,
  SERVER_SET_NTF, SERVER_DEL_NTF, INFO_SET_NTF, ZERO_NTF, FLUSH_NTF, BATCH_BEGIN,
- BATCH_COMMIT, BATCH_ABORT, CONN_COUNT, TRACE, CONN_ADD) = range(1, 31)
+ BATCH_COMMIT, BATCH_ABORT, CONN_COUNT, TRACE, CONN_ADD,
+ SYNC_GET, SYNC_SET) = range(1, 33)
 (FAMILY, PROTOCOL, ADDRESS, PORT, LAST_PORT, FWMARK, SCHEDULER, SCHED_FLAGS,
  SCHED_SIZE, REFUSE, STRAY, FLAGS, FLAGS_MASK, PERSIST, PERSIST_PREFIX, TIMEOUT,
  STATS, SERVERS, VRF, SERVICE_BATCH, ALL_NAMESPACES, SERVICE_HOLD,
@@ -42,6 +43,15 @@ BATCH_COMMANDS, BATCH_ID = 1, 2
  TRACE_REMEMBERED_EXPIRES, TRACE_SCHEDULER, TRACE_RANDOM, TRACE_HASHES_PORT,
  TRACE_FIRST, TRACE_SERVER, TRACE_KEEP, TRACE_SERVERS, TRACE_OPEN, TRACE_QUIESCED,
  TRACE_DRAINING, TRACE_OVERLOADED, TRACE_VRF, TRACE_UNREACHABLE) = range(1, 34)
+
+(SYNC_ROLE, SYNC_ENABLED, SYNC_DEVICE, SYNC_ADDRESS, SYNC_PORT, SYNC_ID, SYNC_TTL,
+ SYNC_MAX_LEN, SYNC_PENDING, SYNC_STATS) = range(1, 11)
+SYNC_ROLES = ("master", "backup")
+# Behind the pad.
+SYNC_COUNTERS = ("", "", "sent-datagrams", "sent-records", "send-errors", "dropped",
+                 "received-datagrams", "received-records", "added", "updated",
+                 "adopted", "pending-full", "own", "stale", "refused", "skipped",
+                 "bad", "foreign")
 
 
 def attr(kind, value):
@@ -450,6 +460,24 @@ class Director(Genl):
     def trace(self, *packet, **more):
         """What would become of a packet."""
         return traced(self.do(TRACE, question(*packet, **more))[0])
+
+    def sync_start(self, role, device="eth0", group=0, addresses=(), more=b""):
+        self.do(SYNC_SET, u8(SYNC_ROLE, SYNC_ROLES.index(role)) + u8(SYNC_ENABLED, 1) +
+                attr(SYNC_DEVICE, device.encode() + b"\0") + u8(SYNC_ID, group) + more +
+                b"".join(attr(SYNC_ADDRESS, socket.inet_pton(family(
+                    6 if ":" in address else 4), address)) for address in addresses))
+
+    def sync_stop(self, role):
+        self.do(SYNC_SET, u8(SYNC_ROLE, SYNC_ROLES.index(role)) + u8(SYNC_ENABLED, 0))
+
+    def sync(self):
+        """The roles that run, and the counters."""
+        rows = [dict(parse(reply)) for reply in self.dump(SYNC_GET)]
+        counters = {SYNC_COUNTERS[kind]: number(value) for kind, value in
+                    parse(rows[0][SYNC_STATS]) if len(value) == 8}
+        counters["pending"] = number(rows[0][SYNC_PENDING])
+        return {SYNC_ROLES[number(row[SYNC_ROLE])] for row in rows
+                if number(row[SYNC_ENABLED])}, counters
 
     def info(self):
         return dict(parse(self.do(INFO_GET)[0]))

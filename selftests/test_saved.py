@@ -58,6 +58,8 @@ def test_round():
                 text = lines.read()
             ok(len(text.splitlines()) == len(before) == 30,
                name + "save-conns writes 27 connections and 3 templates", text)
+            ok(text.count(" udp ") == 18 and text.count(" half_open ") == 3,
+               name + "3 of 9 UDP flows have seen one datagram", text)
             shown = lbctl("save-conns").stdout.splitlines()
             ok(sorted(line.split()[:2] for line in shown) ==
                sorted(line.split()[:2] for line in text.splitlines()),

@@ -449,6 +449,8 @@ void __wrap_nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader,
 	case LBDR_CMD_INFO_GET:
 		sane = tell_info(reader, data);
 		break;
+	case LBDR_CMD_SYNC_GET:
+		break;
 	case LBDR_CMD_BATCH_BEGIN:
 		hold(true);
 		sane = tell_batch(reader, data);

@@ -104,13 +104,24 @@ static char *file_text(const char *name)
 	return text;
 }
 
+/* A master that sends, and a backup that has ended; counters are those of both. */
+static const struct sync_roles sync_roles = {
+	.count = 2,
+	.role = {
+		{ .role = LBDR_SYNC_ROLE_MASTER, .enabled = true, .pending = 3,
+		  .counters = { 1, 40, 2, 3, 4, 160, 100, 50, 6, 7, 8, 9, 10, 11, 12,
+				18446744073709551615ULL } },
+		{ .role = LBDR_SYNC_ROLE_BACKUP },
+	},
+};
+
 static void check_metrics(const char *name, bool textfile, const char *what)
 {
 	struct capture capture;
 	char *expected = file_text(name);
 
 	capture_begin(&capture);
-	metrics_print(&now.info, drops, ARRAY_SIZE(drops), &now.shot, textfile);
+	metrics_print(&now.info, drops, ARRAY_SIZE(drops), &now.shot, &sync_roles, textfile);
 	capture_end(&capture);
 	same_text(&capture, expected, what);
 	free(expected);

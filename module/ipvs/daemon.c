@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Commands of family IPVS on the sync daemons, which keepalived(8) starts and stops.
- *
- * The settings are stored and reported. No connection is sent or received.
+ * Commands of family IPVS on the sync daemons, which keepalived(8) and ipvsadm(8) start
+ * and stop: the roles of connection synchronisation (sync.c) under the names of ip_vs.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <net/ipv6.h>
 
 #include "ipvs.h"
-
-/* The registered group and port */
-#define LBDR_IPVS_GROUP		0xe0000051	/* 224.0.0.81 */
-#define LBDR_IPVS_PORT		8848
+#include "sync.h"
 
 /* Bounds of ip_vs for the length of messages: of the MTU, and of a backup's payload */
 #define LBDR_IPVS_MTU		1500U
@@ -32,17 +28,6 @@ lbdr_ipvs_daemon_policy[IPVS_DAEMON_ATTR_MAX + 1] = {
 	[IPVS_DAEMON_ATTR_MCAST_TTL]	= { .type = NLA_U8 },
 };
 
-/**
- * lbdr_ipvs_daemon_net_init() - Prepare the daemons of a namespace
- * @in: the namespace
- *
- * Context: process.
- */
-void lbdr_ipvs_daemon_net_init(struct lbdr_ipvs_net *in)
-{
-	mutex_init(&in->daemons_lock);
-}
-
 static int lbdr_ipvs_parse_daemon(const struct genl_info *info,
 				  struct nlattr **attrs)
 {
@@ -53,41 +38,42 @@ static int lbdr_ipvs_parse_daemon(const struct genl_info *info,
 						  info->extack) : -EINVAL;
 }
 
-/* The daemon of a state, or NULL. */
-static struct lbdr_ipvs_daemon *lbdr_ipvs_daemon(struct lbdr_ipvs_net *in,
-						 const struct nlattr *state)
+/* Returns the role of a state, or -EINVAL. */
+static int lbdr_ipvs_role(const struct nlattr *state)
 {
 	switch (nla_get_u32(state)) {
 	case IP_VS_STATE_MASTER:
+		return LBDR_SYNC_ROLE_MASTER;
 	case IP_VS_STATE_BACKUP:
-		return &in->daemons[nla_get_u32(state) - 1];
+		return LBDR_SYNC_ROLE_BACKUP;
 	}
-	return NULL;
+	return -EINVAL;
 }
 
 static int lbdr_ipvs_parse_group(struct nlattr **attrs,
-				 struct lbdr_ipvs_daemon *daemon)
+				 struct lbdr_sync_settings *daemon)
 {
 	const struct nlattr *group4 = attrs[IPVS_DAEMON_ATTR_MCAST_GROUP];
 	const struct nlattr *group6 = attrs[IPVS_DAEMON_ATTR_MCAST_GROUP6];
 
 	daemon->family = AF_INET;
-	daemon->group.ip = htonl(LBDR_IPVS_GROUP);
+	daemon->n_addrs = 1;
+	daemon->addrs[0].ip = htonl(LBDR_SYNC_GROUP);
 	if (group4) {
-		daemon->group.ip = nla_get_be32(group4);
-		return ipv4_is_multicast(daemon->group.ip) ? 0 : -EINVAL;
+		daemon->addrs[0].ip = nla_get_be32(group4);
+		return ipv4_is_multicast(daemon->addrs[0].ip) ? 0 : -EINVAL;
 	}
 	if (!group6)
 		return 0;
 	if (nla_len(group6) < (int)sizeof(struct in6_addr))
 		return -EINVAL;
 	daemon->family = AF_INET6;
-	daemon->group.in6 = *(const struct in6_addr *)nla_data(group6);
-	return ipv6_addr_is_multicast(&daemon->group.in6) ? 0 : -EINVAL;
+	daemon->addrs[0].in6 = *(const struct in6_addr *)nla_data(group6);
+	return ipv6_addr_is_multicast(&daemon->addrs[0].in6) ? 0 : -EINVAL;
 }
 
 /* Without a length from the client a message fits into the MTU. */
-static u16 lbdr_ipvs_maxlen(const struct lbdr_ipvs_daemon *daemon, u16 maxlen,
+static u16 lbdr_ipvs_maxlen(const struct lbdr_sync_settings *daemon, u16 maxlen,
 			    bool master, unsigned int mtu)
 {
 	u32 headers = sizeof(struct udphdr) +
@@ -105,7 +91,7 @@ static u16 lbdr_ipvs_maxlen(const struct lbdr_ipvs_daemon *daemon, u16 maxlen,
 /* Sets the settings that the client gives, and the others as ip_vs does. */
 static int lbdr_ipvs_parse_daemon_settings(struct net *net, struct nlattr **attrs,
 					   bool master,
-					   struct lbdr_ipvs_daemon *daemon)
+					   struct lbdr_sync_settings *daemon)
 {
 	const struct nlattr *maxlen = attrs[IPVS_DAEMON_ATTR_SYNC_MAXLEN];
 	const struct nlattr *port = attrs[IPVS_DAEMON_ATTR_MCAST_PORT];
@@ -121,11 +107,10 @@ static int lbdr_ipvs_parse_daemon_settings(struct net *net, struct nlattr **attr
 	mtu = READ_ONCE(dev->mtu);
 	dev_put(dev);
 
-	daemon->runs = true;
 	daemon->syncid = nla_get_u32(attrs[IPVS_DAEMON_ATTR_SYNC_ID]);
 	daemon->port = port ? nla_get_u16(port) : 0;
 	if (!daemon->port)
-		daemon->port = LBDR_IPVS_PORT;
+		daemon->port = LBDR_SYNC_PORT;
 	daemon->ttl = ttl ? nla_get_u8(ttl) : 0;
 	if (!daemon->ttl)
 		daemon->ttl = 1;
@@ -142,14 +127,15 @@ static int lbdr_ipvs_parse_daemon_settings(struct net *net, struct nlattr **attr
  * @info: the request
  *
  * Context: process.
- * Return: 0, -EINVAL, -ENODEV, or -EEXIST if the daemon runs.
+ * Return: 0, -EINVAL, -ENODEV, -EEXIST if the daemon runs, or another error of its
+ * socket.
  */
 int lbdr_ipvs_new_daemon(struct sk_buff *skb, struct genl_info *info)
 {
-	struct lbdr_ipvs_net *in = lbdr_ipvs_net(genl_info_net(info));
+	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct nlattr *attrs[IPVS_DAEMON_ATTR_MAX + 1];
-	struct lbdr_ipvs_daemon *daemon, fresh = {};
-	int err;
+	struct lbdr_sync_settings settings = {};
+	int role, err;
 
 	err = lbdr_ipvs_parse_daemon(info, attrs);
 	if (err)
@@ -157,22 +143,20 @@ int lbdr_ipvs_new_daemon(struct sk_buff *skb, struct genl_info *info)
 	if (!attrs[IPVS_DAEMON_ATTR_STATE] || !attrs[IPVS_DAEMON_ATTR_MCAST_IFN] ||
 	    !attrs[IPVS_DAEMON_ATTR_SYNC_ID])
 		return -EINVAL;
-	daemon = lbdr_ipvs_daemon(in, attrs[IPVS_DAEMON_ATTR_STATE]);
-	err = lbdr_ipvs_parse_daemon_settings(in->net, attrs,
-					      daemon == &in->daemons[0], &fresh);
+	role = lbdr_ipvs_role(attrs[IPVS_DAEMON_ATTR_STATE]);
+	err = lbdr_ipvs_parse_daemon_settings(ln->net, attrs,
+					      role == LBDR_SYNC_ROLE_MASTER, &settings);
 	if (err)
 		return err;
-	if (!daemon)
-		return -EINVAL;
-	mutex_lock(&in->daemons_lock);
-	if (daemon->runs)
-		err = -EEXIST;
-	else
-		*daemon = fresh;
-	mutex_unlock(&in->daemons_lock);
-	if (!err)
-		pr_info_ratelimited("sync daemon on %s: its settings are stored, but connections are neither sent nor received\n",
-				    fresh.device);
+	if (role < 0)
+		return role;
+	err = lbdr_sync_start(ln, role, &settings);
+	if (err && err != -EEXIST)
+		pr_info_ratelimited("sync daemon on %s: cannot open a socket, error %d\n",
+				    settings.device, err);
+	/* The errors that clients know; the device has no address, or is down. */
+	if (err == -ENETUNREACH || err == -EADDRNOTAVAIL || err == -EHOSTUNREACH)
+		return -ENODEV;
 	return err;
 }
 
@@ -186,29 +170,22 @@ int lbdr_ipvs_new_daemon(struct sk_buff *skb, struct genl_info *info)
  */
 int lbdr_ipvs_del_daemon(struct sk_buff *skb, struct genl_info *info)
 {
-	struct lbdr_ipvs_net *in = lbdr_ipvs_net(genl_info_net(info));
 	struct nlattr *attrs[IPVS_DAEMON_ATTR_MAX + 1];
-	struct lbdr_ipvs_daemon *daemon;
-	int err;
+	int role, err;
 
 	err = lbdr_ipvs_parse_daemon(info, attrs);
 	if (err)
 		return err;
 	if (!attrs[IPVS_DAEMON_ATTR_STATE])
 		return -EINVAL;
-	daemon = lbdr_ipvs_daemon(in, attrs[IPVS_DAEMON_ATTR_STATE]);
-	if (!daemon)
-		return -EINVAL;
-	mutex_lock(&in->daemons_lock);
-	if (!daemon->runs)
-		err = -ESRCH;
-	daemon->runs = false;
-	mutex_unlock(&in->daemons_lock);
-	return err;
+	role = lbdr_ipvs_role(attrs[IPVS_DAEMON_ATTR_STATE]);
+	if (role < 0)
+		return role;
+	return lbdr_sync_stop(lbdr_net(genl_info_net(info)), role);
 }
 
 static int lbdr_ipvs_put_daemon(struct sk_buff *msg, u32 state,
-				const struct lbdr_ipvs_daemon *daemon)
+				const struct lbdr_sync_settings *daemon)
 {
 	struct nlattr *nest = nla_nest_start_noflag(msg, IPVS_CMD_ATTR_DAEMON);
 
@@ -220,9 +197,9 @@ static int lbdr_ipvs_put_daemon(struct sk_buff *msg, u32 state,
 	    nla_put_u8(msg, IPVS_DAEMON_ATTR_MCAST_TTL, daemon->ttl) ||
 	    (daemon->family == AF_INET6 ?
 	     nla_put_in6_addr(msg, IPVS_DAEMON_ATTR_MCAST_GROUP6,
-			      &daemon->group.in6) :
+			      &daemon->addrs[0].in6) :
 	     nla_put_in_addr(msg, IPVS_DAEMON_ATTR_MCAST_GROUP,
-			     daemon->group.ip)))
+			     daemon->addrs[0].ip)))
 		return -EMSGSIZE;
 	nla_nest_end(msg, nest);
 	return 0;
@@ -231,33 +208,32 @@ static int lbdr_ipvs_put_daemon(struct sk_buff *msg, u32 state,
 /**
  * lbdr_ipvs_dump_daemons() - IPVS_CMD_GET_DAEMON: dump the running daemons
  * @msg: the message
- * @cb: args[0] is the next daemon
+ * @cb: args[0] is the next role
  *
  * Context: process.
  * Return: bytes filled in.
  */
 int lbdr_ipvs_dump_daemons(struct sk_buff *msg, struct netlink_callback *cb)
 {
-	struct lbdr_ipvs_net *in = lbdr_ipvs_net(sock_net(cb->skb->sk));
-	const struct lbdr_ipvs_daemon *daemon;
+	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
+	struct lbdr_sync_settings settings;
 	void *hdr;
 
-	mutex_lock(&in->daemons_lock);
-	for (; cb->args[0] < LBDR_IPVS_DAEMONS; cb->args[0]++) {
-		daemon = &in->daemons[cb->args[0]];
-		if (!daemon->runs)
+	for (; cb->args[0] < LBDR_SYNC_ROLES; cb->args[0]++) {
+		if (!lbdr_sync_get(ln, cb->args[0], &settings))
 			continue;
 		hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid,
 				  cb->nlh->nlmsg_seq, &lbdr_ipvs_family,
 				  NLM_F_MULTI, IPVS_CMD_NEW_DAEMON);
 		if (!hdr)
 			break;
-		if (lbdr_ipvs_put_daemon(msg, cb->args[0] + 1, daemon)) {
+		if (lbdr_ipvs_put_daemon(msg, cb->args[0] == LBDR_SYNC_ROLE_MASTER ?
+					 IP_VS_STATE_MASTER : IP_VS_STATE_BACKUP,
+					 &settings)) {
 			genlmsg_cancel(msg, hdr);
 			break;
 		}
 		genlmsg_end(msg, hdr);
 	}
-	mutex_unlock(&in->daemons_lock);
 	return msg->len;
 }

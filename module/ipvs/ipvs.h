@@ -7,7 +7,6 @@
 #define _LBDR_IPVS_H
 
 #include <linux/ip_vs.h>
-#include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <net/genetlink.h>
 
@@ -26,31 +25,6 @@
  */
 #define LBDR_IPVS_HOLD		60
 
-/* The two sync daemons: their state - 1 */
-#define LBDR_IPVS_DAEMONS	2
-
-/**
- * struct lbdr_ipvs_daemon - settings of a sync daemon
- * @runs: it was started
- * @device: name of the device; no reference is held
- * @syncid: number of the group of directors
- * @maxlen: bytes of the payload of a message
- * @family: AF_INET or AF_INET6, of @group
- * @group: multicast address
- * @port: UDP port, in host order as in the attribute
- * @ttl: TTL or hop limit
- */
-struct lbdr_ipvs_daemon {
-	bool			runs;
-	char			device[IFNAMSIZ];
-	u32			syncid;
-	u16			maxlen;
-	u16			family;
-	union nf_inet_addr	group;
-	u16			port;
-	u8			ttl;
-};
-
 /* Values of /proc/sys/net/ipv4/vs: those that have an effect, and the number of all */
 enum lbdr_ipvs_sysctl {
 	LBDR_IPVS_EXPIRE_NODEST_CONN,
@@ -63,8 +37,6 @@ enum lbdr_ipvs_sysctl {
 /**
  * struct lbdr_ipvs_net - lbdr_ipvs.ko in one network namespace
  * @net: the namespace; immutable
- * @daemons_lock: protects @daemons
- * @daemons: master and backup
  * @rates: samples the rates of some servers, see rates.c
  * @walk: the next servers that @rates samples; used by @rates only
  * @cycle: jiffies when the walk over all servers began; used by @rates only
@@ -75,8 +47,6 @@ enum lbdr_ipvs_sysctl {
  */
 struct lbdr_ipvs_net {
 	struct net			*net;
-	struct mutex			daemons_lock;	/* @daemons */
-	struct lbdr_ipvs_daemon		daemons[LBDR_IPVS_DAEMONS];
 	struct delayed_work		rates;
 	struct lbdr_service_walk	walk;
 	unsigned long			cycle;
@@ -207,7 +177,6 @@ lbdr_ipvs_walk(const struct lbdr_net *ln, struct lbdr_ipvs_walk *walk,
 	       const enum lbdr_ipvs_class order[LBDR_IPVS_CLASSES]);
 
 /* daemon.c */
-void lbdr_ipvs_daemon_net_init(struct lbdr_ipvs_net *in);
 int lbdr_ipvs_new_daemon(struct sk_buff *skb, struct genl_info *info);
 int lbdr_ipvs_del_daemon(struct sk_buff *skb, struct genl_info *info);
 int lbdr_ipvs_dump_daemons(struct sk_buff *msg, struct netlink_callback *cb);

@@ -45,7 +45,6 @@ static int __net_init lbdr_ipvs_net_init(struct net *net)
 
 	in->net = net;
 	lbdr_ipvs_sysctl_defaults(in);
-	lbdr_ipvs_daemon_net_init(in);
 	lbdr_ipvs_rates_net_init(in);
 	return 0;
 }

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The backup of connection synchronisation: received records become connections.
+ *
+ * Datagrams queue a work item, which parses them (sync_wire.c) and applies each record:
+ *
+ * - The service is that of the mark, if there is one: ip_vs sends the mark of a packet
+ *   even if no service has it. Else it is the one that a packet of the connection would
+ *   match; of a template, the one with its address and port. The server must be one of
+ *   the service, which may be held. The method of forwarding is that of the server here.
+ *   A record without service or server waits for it (sync_pending.c).
+ * - A connection that this director forwards itself is never changed: packets have
+ *   renewed it since it was received last, within OWN_TIME. So two directors that both
+ *   have the VIP do each other no harm.
+ * - Otherwise state and time left become those of the record, and a connection with
+ *   another server is replaced. Datagrams may overtake each other: a record does not
+ *   open a connection again that was closed less than REORDER_TIME ago, nor make one
+ *   half-open that was established.
+ * - A new connection is added as by conn-add, unless the table is nearly full. A record
+ *   that has waited adds a connection, and changes none: what exists is later.
+ *
+ * Context: records are applied in process context under lbdr_net.lock, which is taken
+ * for one datagram at a time, and under rcu_read_lock() with BH off for one record. The
+ * format has no authentication: whoever can send to the socket can add connections, so a
+ * role is bound to a device, and may be bound to the address of the other director.
+ */
+#include <linux/slab.h>
+#include <net/ipv6.h>
+#include <net/sock.h>
+
+#include "conn.h"
+#include "flow.h"
+#include "lbdr.h"
+#include "limit.h"
+#include "persist.h"
+#include "server.h"
+#include "service.h"
+#include "state.h"
+#include "sync.h"
+#include "sync_wire.h"
+
+/* Jiffies without a packet after which a record may change a connection */
+#define OWN_TIME	HZ
+/* Jiffies after which a record opens a closed connection again */
+#define REORDER_TIME	HZ
+
+/* Datagrams handled before others may use the work queue */
+#define BATCH		64
+
+/* The longest datagram of the other director */
+#define BUFFER		(U16_MAX + 1)
+
+/**
+ * lbdr_sync_applying() - Check whether a connection event comes from a received record
+ * @ln: the namespace
+ *
+ * Context: any; the caller is called by a function that changes a connection.
+ * Return: true if so.
+ */
+bool lbdr_sync_applying(const struct lbdr_net *ln)
+{
+	/* Only the task itself can read its own address: BH is off while it is set. */
+	return READ_ONCE(ln->sync.applier) == current;
+}
+
+static void lbdr_sync_set_flow(const struct lbdr_sync_record *record,
+			       struct lbdr_flow *flow)
+{
+	memset(flow, 0, sizeof(*flow));
+	flow->family = record->family;
+	if (record->family == LBDR_V4) {
+		flow->v4.client = record->client.ip;
+		flow->v4.vip = record->vip.ip;
+		flow->v4.ports.cport = record->cport;
+		flow->v4.ports.vport = record->vport;
+		flow->v4.protocol = record->protocol;
+	} else {
+		flow->v6.client = record->client.in6;
+		flow->v6.vip = record->vip.in6;
+		flow->v6.ports.cport = record->cport;
+		flow->v6.ports.vport = record->vport;
+		flow->v6.protocol = record->protocol;
+	}
+}
+
+/* Returns the service of a record, or NULL. */
+static struct lbdr_service *lbdr_sync_service(struct lbdr_net *ln,
+					      const struct lbdr_sync_record *record,
+					      const struct lbdr_flow *flow)
+{
+	struct lbdr_service_key key = {
+		.family = record->family,
+		.protocol = record->protocol,
+		.port = record->vport,
+		.addr = record->vip,
+	};
+	bool template = record->flags & LBDR_SYNC_FLAG_TEMPLATE;
+	struct lbdr_service *service;
+
+	lockdep_assert_held(&ln->lock);
+
+	if (record->fwmark) {
+		const struct lbdr_service_key mark = {
+			.family = record->family,
+			.addr.all[0] = record->fwmark,
+		};
+
+		service = lbdr_service_find(ln, &mark);
+		/* The template of a fwmark service has neither protocol nor address. */
+		if (service || !record->protocol)
+			return service;
+	}
+	if (template)
+		return lbdr_service_find(ln, &key);
+	rcu_read_lock();
+	service = lbdr_service_of_flow(ln, flow);
+	rcu_read_unlock();
+	return service;
+}
+
+/* Returns false if the service has no such template, as its persistence is another one. */
+static bool lbdr_sync_template(const struct lbdr_service *service, struct lbdr_flow *flow)
+{
+	struct lbdr_flow template;
+	bool masked;
+
+	if (!service->settings.persist)
+		return false;
+	lbdr_persist_key(service, flow, &template);
+	masked = flow->family == LBDR_V4 ?
+		 template.v4.client == flow->v4.client :
+		 ipv6_addr_equal(&template.v6.client, &flow->v6.client);
+	*flow = template;
+	return masked;
+}
+
+/* Sets the time left, which a record may only lengthen while the state is the same. */
+static void lbdr_sync_set_left(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state,
+			       u32 left, bool shorten)
+{
+	u32 timeout = lbdr_conn_timeout(ln, conn, state) * HZ;
+	u32 stamp = (u32)jiffies - (timeout - min(timeout, left));
+
+	if (shorten || (s32)(stamp - READ_ONCE(conn->stamp)) > 0)
+		WRITE_ONCE(conn->stamp, stamp);
+}
+
+/* Returns true if a record was sent before what is known of its connection. */
+static bool lbdr_sync_stale(const struct lbdr_conn *conn, u32 from, u32 to)
+{
+	if (lbdr_state_half_open(to))
+		return !lbdr_state_half_open(from);
+	return lbdr_state_closing(from) && !lbdr_state_closing(to) &&
+	       lbdr_conn_idle(conn) < REORDER_TIME;
+}
+
+/* Changes a connection that another director forwards. */
+static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
+			     const struct lbdr_conn_saved *saved)
+{
+	u32 from = READ_ONCE(conn->state), to = saved->state;
+	u8 renewals = min_t(u8, READ_ONCE(conn->renewals), LBDR_CONN_SYNC_RENEWALS);
+
+	/* The collector may have removed it since it was looked up. */
+	if (from == LBDR_CONN_STATE_DEAD || lbdr_sync_stale(conn, from, to)) {
+		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
+		return;
+	}
+	if (from != to)
+		lbdr_conn_move(conn, from, to);
+	lbdr_sync_set_left(ln, conn, to, saved->left, from != to);
+	WRITE_ONCE(conn->renewals, renewals);
+	WRITE_ONCE(conn->synced, renewals + 1);
+	lbdr_sync_count(ln, LBDR_SYNC_UPDATED, 1);
+}
+
+/* Adds a connection, or changes the one that exists. @waited: the record has waited */
+static void lbdr_sync_apply_conn(struct lbdr_net *ln, const struct lbdr_flow *flow,
+				 struct lbdr_server *server,
+				 const struct lbdr_conn_saved *saved, bool waited)
+{
+	struct lbdr_conn *conn = lbdr_conn_peek(ln, flow);
+
+	if (conn && waited) {
+		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
+		return;
+	}
+	if (conn && lbdr_conn_own(conn) && lbdr_conn_idle(conn) < OWN_TIME) {
+		lbdr_sync_count(ln, LBDR_SYNC_OWN, 1);
+		return;
+	}
+	if (conn && conn->server == server) {
+		lbdr_sync_update(ln, conn, saved);
+		return;
+	}
+	if (lbdr_limit_near(ln)) {
+		lbdr_sync_count(ln, LBDR_SYNC_REFUSED, 1);
+		return;
+	}
+	if (conn)
+		lbdr_conn_kill(ln, conn);
+	if (lbdr_conn_restore(ln, flow, server, saved))
+		lbdr_sync_count(ln, LBDR_SYNC_REFUSED, 1);
+	else
+		lbdr_sync_count(ln, LBDR_SYNC_ADDED, 1);
+}
+
+/*
+ * Applies a record. Returns false if its service or server does not exist. A record that
+ * cannot be a connection here is counted as refused. @waited: the record has waited
+ */
+static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *record,
+			    bool waited)
+{
+	struct lbdr_conn_saved saved = {
+		.state = lbdr_sync_state_in(record),
+		.left = record->timeout ?
+			min_t(u64, (u64)record->timeout * HZ, U32_MAX) : U32_MAX,
+		.synced = true,
+	};
+	struct lbdr_service *service;
+	struct lbdr_server *server;
+	struct lbdr_flow flow;
+
+	lbdr_sync_set_flow(record, &flow);
+	service = lbdr_sync_service(ln, record, &flow);
+	server = service ? lbdr_server_find(service, record->family, &record->server) :
+			   NULL;
+	if (!server)
+		return false;
+	if (lbdr_service_one_packet(service, &flow) ||
+	    (saved.state == LBDR_CONN_STATE_TEMPLATE &&
+	     !lbdr_sync_template(service, &flow))) {
+		lbdr_sync_count(ln, LBDR_SYNC_REFUSED, 1);
+		return true;
+	}
+	local_bh_disable();
+	rcu_read_lock();
+	WRITE_ONCE(ln->sync.applier, current);
+	lbdr_sync_apply_conn(ln, &flow, server, &saved, waited);
+	WRITE_ONCE(ln->sync.applier, NULL);
+	rcu_read_unlock();
+	local_bh_enable();
+	return true;
+}
+
+/* Applies a record that has waited. */
+static bool lbdr_sync_apply_again(struct lbdr_net *ln, const struct lbdr_sync_record *record)
+{
+	if (!lbdr_sync_apply(ln, record, true))
+		return false;
+	lbdr_sync_count(ln, LBDR_SYNC_ADOPTED, 1);
+	return true;
+}
+
+/* Applies a record that was received, or lets it wait. */
+static void lbdr_sync_record(struct lbdr_net *ln, const struct lbdr_sync_record *record)
+{
+	if (lbdr_sync_apply(ln, record, false))
+		lbdr_sync_pending_drop(ln, record);
+	else if (!lbdr_sync_pending_add(ln, record))
+		lbdr_sync_count(ln, LBDR_SYNC_PENDING_FULL, 1);
+}
+
+static void lbdr_sync_handle(struct lbdr_net *ln, const u8 *data, u32 len)
+{
+	struct lbdr_sync_record record;
+	struct lbdr_sync_parser parser;
+	int got;
+
+	got = lbdr_sync_parse_begin(&parser, data, len,
+				    ln->sync.settings[LBDR_SYNC_ROLE_BACKUP].syncid);
+	if (got) {
+		lbdr_sync_count(ln, got == LBDR_SYNC_OTHER_ID ? LBDR_SYNC_FOREIGN :
+								LBDR_SYNC_BAD, 1);
+		return;
+	}
+	lbdr_lock(ln);
+	while ((got = lbdr_sync_parse_next(&parser, &record))) {
+		if (got == LBDR_SYNC_MALFORMED) {
+			lbdr_sync_count(ln, LBDR_SYNC_BAD, 1);
+			break;
+		}
+		lbdr_sync_count(ln, LBDR_SYNC_RECEIVED_RECORDS, 1);
+		if (got == LBDR_SYNC_UNUSABLE)
+			lbdr_sync_count(ln, LBDR_SYNC_SKIPPED, 1);
+		else
+			lbdr_sync_record(ln, &record);
+	}
+	lbdr_unlock(ln);
+}
+
+static void lbdr_sync_receive_work(struct work_struct *work)
+{
+	struct lbdr_net *ln = container_of(to_delayed_work(work), struct lbdr_net,
+					   sync.receive);
+	struct lbdr_sync *sync = &ln->sync;
+	bool foreign;
+	int i, len;
+
+	/* Pairs with smp_store_release() in lbdr_sync_recv_adopt(). */
+	if (smp_load_acquire(&sync->adopt)) {
+		WRITE_ONCE(sync->adopt, false);
+		lbdr_sync_pending_retry(ln, lbdr_sync_apply_again);
+	}
+	for (i = 0; i < BATCH; i++) {
+		len = lbdr_sync_sock_receive(sync->socks[LBDR_SYNC_ROLE_BACKUP],
+					     sync->buffer, BUFFER,
+					     &sync->settings[LBDR_SYNC_ROLE_BACKUP],
+					     &foreign);
+		if (len < 0) {
+			/* An error, as that the device is down: there may be more. */
+			if (len != -EAGAIN)
+				mod_delayed_work(lbdr_sync_wq, &sync->receive, 1);
+			return;
+		}
+		lbdr_sync_count(ln, LBDR_SYNC_RECEIVED_DATAGRAMS, 1);
+		if (foreign)
+			lbdr_sync_count(ln, LBDR_SYNC_FOREIGN, 1);
+		else
+			lbdr_sync_handle(ln, sync->buffer, len);
+		cond_resched();
+	}
+	mod_delayed_work(lbdr_sync_wq, &sync->receive, 0);
+}
+
+static void lbdr_sync_ready(struct sock *sk)
+{
+	struct lbdr_net *ln;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	ln = sk->sk_user_data;
+	if (ln)
+		mod_delayed_work(lbdr_sync_wq, &ln->sync.receive, 0);
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* Records wait for this long after the first new server: more are added with it. */
+#define ADOPT_TIME	(HZ / 50 ?: 1)
+
+/**
+ * lbdr_sync_recv_adopt() - A service or server was added
+ * @ln: the namespace
+ *
+ * Context: process, lbdr_net.config and lbdr_net.lock held.
+ */
+void lbdr_sync_recv_adopt(struct lbdr_net *ln)
+{
+	struct lbdr_sync *sync = &ln->sync;
+
+	if (!READ_ONCE(sync->pending.n))
+		return;
+	/* Pairs with smp_load_acquire() in lbdr_sync_receive_work(). */
+	smp_store_release(&sync->adopt, true);
+	queue_delayed_work(lbdr_sync_wq, &sync->receive, ADOPT_TIME);
+}
+
+/**
+ * lbdr_sync_recv_start() - Begin to receive
+ * @ln: the namespace; settings and socket of the backup are set
+ *
+ * Context: process, lbdr_sync.lock held.
+ * Return: 0 or -ENOMEM.
+ */
+int lbdr_sync_recv_start(struct lbdr_net *ln)
+{
+	struct lbdr_sync *sync = &ln->sync;
+	int err;
+
+	lockdep_assert_held(&sync->lock);
+	sync->buffer = kvmalloc(BUFFER, GFP_KERNEL_ACCOUNT);
+	if (!sync->buffer)
+		return -ENOMEM;
+	err = lbdr_sync_pending_init(ln);
+	if (err) {
+		kvfree(sync->buffer);
+		return err;
+	}
+	lbdr_sync_sock_listen(sync->socks[LBDR_SYNC_ROLE_BACKUP], ln, lbdr_sync_ready);
+	/* What has arrived before */
+	mod_delayed_work(lbdr_sync_wq, &sync->receive, 0);
+	return 0;
+}
+
+/**
+ * lbdr_sync_recv_stop() - End
+ * @ln: the namespace
+ *
+ * Context: process, lbdr_sync.lock held.
+ */
+void lbdr_sync_recv_stop(struct lbdr_net *ln)
+{
+	struct lbdr_sync *sync = &ln->sync;
+
+	lockdep_assert_held(&sync->lock);
+	lbdr_sync_sock_listen(sync->socks[LBDR_SYNC_ROLE_BACKUP], ln, NULL);
+	lbdr_lock(ln);
+	/* With the lock: a transaction does not queue the work item again. */
+	lbdr_sync_pending_exit(ln);
+	lbdr_unlock(ln);
+	cancel_delayed_work_sync(&sync->receive);
+	kvfree(sync->buffer);
+	sync->buffer = NULL;
+}
+
+/**
+ * lbdr_sync_recv_net_init() - Prepare a namespace
+ * @ln: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_sync_recv_net_init(struct lbdr_net *ln)
+{
+	INIT_DELAYED_WORK(&ln->sync.receive, lbdr_sync_receive_work);
+}

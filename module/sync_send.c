@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The master of connection synchronisation: records of connections become datagrams.
+ *
+ * When a connection is sent:
+ *
+ * - when it is established: TCP and SCTP at the client's second packet, UDP at its second
+ *   datagram, a template when it is confirmed. A flood of first packets sends nothing;
+ * - at each later change of its state. Both come from connection events (conn_event.c),
+ *   so a packet that changes no state pays nothing;
+ * - again when a third of its timeout has passed since, or REFRESH_MAX, and packets have
+ *   renewed its time stamp meanwhile. The collector looks for these;
+ * - all connections, once, when the master has started (lbdr_sync_walk()). A work item
+ *   of its own sends them, WALK_RATE in a second, so that neither the command nor the
+ *   link nor the other director's socket has them all at once.
+ *
+ * A connection that another director has sent, and for which this one has forwarded no
+ * packet since, is that director's: it is not sent.
+ *
+ * Each CPU appends records to a page of its own under a lock of its own, which only the
+ * work item takes too. The first record of a page starts the work item within FLUSH_TIME,
+ * a full page at once. The work item never waits for the device: it tries again a jiffy
+ * later. If pages are filled faster than they are sent, those beyond QUEUE_MAX are
+ * dropped and counted.
+ *
+ * Records have no L3 domain, so connections of a VRF are not sent.
+ */
+#include <linux/slab.h>
+
+#include "conn.h"
+#include "conn_event.h"
+#include "flow.h"
+#include "lbdr.h"
+#include "limit.h"
+#include "server.h"
+#include "service.h"
+#include "state.h"
+#include "sync.h"
+#include "sync_wire.h"
+
+#define FLUSH_TIME	(HZ / 100 ?: 1)
+/* Bytes of full pages, at most */
+#define QUEUE_MAX	(6 << 20)
+
+/* Unit of lbdr_conn.sent, in seconds, and the longest time to a refresh */
+#define SENT_UNIT	2
+#define REFRESH_MAX	60
+
+/* Connections that are sent in a second when the master starts */
+#define WALK_RATE	500000
+#define WALK_BATCH	(WALK_RATE / HZ ?: 1)
+
+/**
+ * struct lbdr_sync_page - a datagram
+ * @full: in lbdr_sync.full
+ * @used: bytes of @data that are used
+ * @room: bytes that it may have
+ * @data: the datagram
+ */
+struct lbdr_sync_page {
+	struct llist_node	full;
+	u32			used;
+	u32			room;
+	u8			data[];
+};
+
+static struct lbdr_sync_page *lbdr_sync_page_alloc(struct lbdr_net *ln)
+{
+	const struct lbdr_sync_settings *settings =
+		&ln->sync.settings[LBDR_SYNC_ROLE_MASTER];
+	/* ip_vs allows up to the length of an IP packet, and 255 records do not fill it. */
+	u32 room = clamp_t(u32, settings->maxlen, LBDR_SYNC_MAXLEN_MIN,
+			   LBDR_SYNC_MAXLEN_MAX);
+	struct lbdr_sync_page *page;
+
+	page = lbdr_limit_alloc(ln, struct_size(page, data, room));
+	if (!page)
+		return NULL;
+	page->used = LBDR_SYNC_HEADER;
+	page->room = room;
+	lbdr_sync_wire_begin(page->data, settings->syncid);
+	return page;
+}
+
+/* Passes a page to the work item, or drops it. */
+static void lbdr_sync_page_queue(struct lbdr_net *ln, struct lbdr_sync_page *page)
+{
+	struct lbdr_sync *sync = &ln->sync;
+
+	if (atomic_add_return(page->used, &sync->queued) > QUEUE_MAX) {
+		atomic_sub(page->used, &sync->queued);
+		lbdr_sync_count(ln, LBDR_SYNC_DROPPED, lbdr_sync_wire_count(page->data));
+		kfree(page);
+		return;
+	}
+	if (llist_add(&page->full, &sync->full))
+		mod_delayed_work(lbdr_sync_wq, &sync->send, 0);
+}
+
+/* Appends a record to the page of this CPU. */
+static void lbdr_sync_append(struct lbdr_net *ln, const struct lbdr_sync_record *record)
+{
+	struct lbdr_sync_cpu *cpu;
+	u32 used = 0;
+
+	local_bh_disable();
+	cpu = this_cpu_ptr(ln->sync.cpus);
+	spin_lock(&cpu->lock);
+	if (cpu->page) {
+		used = lbdr_sync_wire_put(cpu->page->data, cpu->page->used,
+					  cpu->page->room, record);
+		if (!used) {
+			lbdr_sync_page_queue(ln, cpu->page);
+			cpu->page = NULL;
+		}
+	}
+	if (!cpu->page) {
+		cpu->page = lbdr_sync_page_alloc(ln);
+		if (cpu->page) {
+			used = lbdr_sync_wire_put(cpu->page->data, cpu->page->used,
+						  cpu->page->room, record);
+			queue_delayed_work(lbdr_sync_wq, &ln->sync.send, FLUSH_TIME);
+		}
+	}
+	if (used)
+		cpu->page->used = used;
+	else
+		lbdr_sync_count(ln, LBDR_SYNC_DROPPED, 1);
+	spin_unlock(&cpu->lock);
+	local_bh_enable();
+}
+
+static void lbdr_sync_set_key4(struct lbdr_sync_record *record, const struct lbdr_key4 *key)
+{
+	record->client.ip = key->client;
+	record->vip.ip = key->vip;
+	record->cport = key->ports.cport;
+	record->vport = key->ports.vport;
+	record->protocol = key->protocol;
+}
+
+static void lbdr_sync_set_key6(struct lbdr_sync_record *record, const struct lbdr_key6 *key)
+{
+	record->client.in6 = key->client;
+	record->vip.in6 = key->vip;
+	record->cport = key->ports.cport;
+	record->vport = key->ports.vport;
+	record->protocol = key->protocol;
+}
+
+/* The method of forwarding, as ip_vs has it. The receiver uses that of its own server. */
+static u32 lbdr_sync_method(const struct lbdr_server *server)
+{
+	return LBDR_SYNC_FLAG_NOOUTPUT | (rcu_access_pointer(server->tunnel) ?
+					  LBDR_SYNC_FLAG_TUNNEL : LBDR_SYNC_FLAG_DR);
+}
+
+static u16 lbdr_sync_conn_domain(const struct lbdr_conn *conn)
+{
+	return (conn->family == LBDR_V4 ? lbdr_conn_key4(conn)->protocol :
+					  lbdr_conn_key6(conn)->protocol) >>
+	       LBDR_KEY_DOMAIN_SHIFT;
+}
+
+/* Returns false if the format has no record for the connection. */
+static bool lbdr_sync_make(struct lbdr_net *ln, const struct lbdr_conn *conn, u32 state,
+			   struct lbdr_sync_record *record)
+{
+	bool template = lbdr_state_shown(state) == LBDR_CONN_STATE_TEMPLATE;
+	const struct lbdr_server *server = conn->server;
+	const struct lbdr_service *service = server->service;
+	u32 timeout, idle;
+
+	if (READ_ONCE(server->dead) || server->family != conn->family ||
+	    lbdr_sync_conn_domain(conn) || (template && service->key.last_port))
+		return false;
+	memset(record, 0, sizeof(*record));
+	record->family = conn->family;
+	if (conn->family == LBDR_V4)
+		lbdr_sync_set_key4(record, lbdr_conn_key4(conn));
+	else
+		lbdr_sync_set_key6(record, lbdr_conn_key6(conn));
+	record->server = server->addr;
+	record->dport = record->vport;
+	record->state = lbdr_sync_state_out(state);
+	record->flags = lbdr_sync_method(server);
+	if (template)
+		record->flags |= LBDR_SYNC_FLAG_TEMPLATE;
+	if (!lbdr_state_active(state))
+		record->flags |= LBDR_SYNC_FLAG_INACTIVE;
+	if (lbdr_service_key_marked(&service->key)) {
+		record->fwmark = service->key.addr.all[0];
+		if (template)
+			record->vip.ip = htonl(record->fwmark);
+	}
+	timeout = lbdr_conn_timeout(ln, conn, state);
+	idle = lbdr_conn_idle(conn) / HZ;
+	record->timeout = timeout > idle ? timeout - idle : 1;
+	return true;
+}
+
+/* Jiffies in units of lbdr_conn.sent, never 0. */
+static u8 lbdr_sync_now(void)
+{
+	return (u32)(jiffies / HZ / SENT_UNIT) % U8_MAX + 1;
+}
+
+static void lbdr_sync_conn(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state)
+{
+	struct lbdr_sync_record record;
+
+	WRITE_ONCE(conn->sent, lbdr_sync_now());
+	if (lbdr_sync_make(ln, conn, state, &record))
+		lbdr_sync_append(ln, &record);
+}
+
+/* Returns true if a change of state is told to the other director. */
+static bool lbdr_sync_tells(u32 from, u32 to)
+{
+	if (to == LBDR_CONN_STATE_DEAD || lbdr_state_half_open(to))
+		return false;
+	/* The other director does not have a connection that was half-open. */
+	return !(lbdr_state_half_open(from) && lbdr_state_closing(to));
+}
+
+static int lbdr_sync_event(struct notifier_block *nb, unsigned long event, void *data)
+{
+	const struct lbdr_conn_change *change = data;
+	struct lbdr_net *ln = change->conn->server->ln;
+
+	/* Pairs with smp_store_release() in lbdr_sync_send_start(). */
+	if (!smp_load_acquire(&ln->sync.sending) || lbdr_sync_applying(ln) ||
+	    !lbdr_sync_tells(change->from, change->to))
+		return NOTIFY_DONE;
+	lbdr_sync_conn(ln, (struct lbdr_conn *)change->conn, change->to);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block lbdr_sync_event_notifier = {
+	.notifier_call = lbdr_sync_event,
+};
+
+/**
+ * lbdr_sync_refresh() - Send a connection again if it is time
+ * @ln: the namespace
+ * @conn: the connection, which the collector visits
+ * @state: its state
+ * @timeout: the timeout of the state in seconds
+ *
+ * Context: rcu_read_lock() held, BH on.
+ */
+void lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state, u32 timeout)
+{
+	u32 wait = min(timeout / 3, (u32)REFRESH_MAX) / SENT_UNIT;
+	u8 now = lbdr_sync_now(), sent = READ_ONCE(conn->sent);
+	u32 passed = (now + U8_MAX - sent) % U8_MAX;
+
+	/* Pairs with smp_store_release() in lbdr_sync_send_start(). */
+	if (!smp_load_acquire(&ln->sync.sending) || lbdr_state_half_open(state) ||
+	    !lbdr_conn_own(conn))
+		return;
+	/* Both times are rounded down: a packet of the unit of @sent is not noticed. */
+	if (sent && (passed <= wait ||
+		     lbdr_conn_idle(conn) / HZ / SENT_UNIT + 1 >= passed))
+		return;
+	lbdr_sync_conn(ln, conn, state);
+}
+
+/* Waits until the pages of a batch were sent. Returns false if the master stops. */
+static bool lbdr_sync_walk_wait(struct lbdr_net *ln)
+{
+	do {
+		if (!READ_ONCE(ln->sync.sending))
+			return false;
+		schedule_timeout_uninterruptible(1);
+	} while (atomic_read(&ln->sync.queued) > QUEUE_MAX / 2);
+	return true;
+}
+
+/* Sends all connections of a table: the other director may have none of them. */
+static bool lbdr_sync_walk_table(struct lbdr_net *ln, enum lbdr_family family)
+{
+	struct rhashtable_iter iter;
+	struct lbdr_conn *conn;
+	u32 state, batch = 0;
+	bool going = true;
+
+	rhashtable_walk_enter(&ln->conns[family], &iter);
+	rhashtable_walk_start(&iter);
+	while (going && (conn = rhashtable_walk_next(&iter))) {
+		/* After a resize some are sent twice, which does no harm. */
+		if (!IS_ERR(conn)) {
+			state = READ_ONCE(conn->state);
+			if (lbdr_conn_left(ln, conn) > 0 && !lbdr_state_half_open(state))
+				lbdr_sync_conn(ln, conn, state);
+		}
+		if (++batch % WALK_BATCH == 0) {
+			rhashtable_walk_stop(&iter);
+			going = lbdr_sync_walk_wait(ln);
+			rhashtable_walk_start(&iter);
+		}
+	}
+	rhashtable_walk_stop(&iter);
+	rhashtable_walk_exit(&iter);
+	return going;
+}
+
+static void lbdr_sync_walk(struct work_struct *work)
+{
+	struct lbdr_net *ln = container_of(work, struct lbdr_net, sync.walk);
+
+	if (lbdr_sync_walk_table(ln, LBDR_V4))
+		lbdr_sync_walk_table(ln, LBDR_V6);
+}
+
+/* Sends a page to all directors and frees it. Returns false if it has to be sent later. */
+static bool lbdr_sync_page_send(struct lbdr_net *ln, struct lbdr_sync_page *page)
+{
+	const struct lbdr_sync_settings *settings =
+		&ln->sync.settings[LBDR_SYNC_ROLE_MASTER];
+	u32 records = lbdr_sync_wire_count(page->data);
+	int err;
+
+	lbdr_sync_wire_end(page->data, page->used);
+	for (; ln->sync.peer < settings->n_addrs; ln->sync.peer++) {
+		err = lbdr_sync_sock_send(ln->sync.socks[LBDR_SYNC_ROLE_MASTER], settings,
+					  ln->sync.peer, page->data, page->used);
+		/* A master that stops does not wait for its device. */
+		if (err == -EAGAIN && READ_ONCE(ln->sync.sending))
+			return false;
+		if (err) {
+			lbdr_sync_count(ln, LBDR_SYNC_SEND_ERRORS, 1);
+			lbdr_sync_count(ln, LBDR_SYNC_DROPPED, records);
+		} else {
+			lbdr_sync_count(ln, LBDR_SYNC_SENT_DATAGRAMS, 1);
+			lbdr_sync_count(ln, LBDR_SYNC_SENT_RECORDS, records);
+		}
+	}
+	ln->sync.peer = 0;
+	atomic_sub(page->used, &ln->sync.queued);
+	kfree(page);
+	return true;
+}
+
+/* Sends the queued pages, the oldest first. Returns false if some have to be sent later. */
+static bool lbdr_sync_send_queued(struct lbdr_net *ln)
+{
+	struct lbdr_sync *sync = &ln->sync;
+	struct lbdr_sync_page *page;
+	struct llist_node *next;
+
+	for (;;) {
+		if (!sync->unsent)
+			sync->unsent = llist_reverse_order(llist_del_all(&sync->full));
+		if (!sync->unsent)
+			return true;
+		page = llist_entry(sync->unsent, struct lbdr_sync_page, full);
+		next = sync->unsent->next;
+		if (!lbdr_sync_page_send(ln, page))
+			return false;
+		sync->unsent = next;
+		cond_resched();
+	}
+}
+
+/* Takes the page of a CPU, which may be NULL. */
+static struct lbdr_sync_page *lbdr_sync_take(struct lbdr_net *ln, int cpu)
+{
+	struct lbdr_sync_cpu *mine = per_cpu_ptr(ln->sync.cpus, cpu);
+	struct lbdr_sync_page *page;
+
+	spin_lock_bh(&mine->lock);
+	page = mine->page;
+	mine->page = NULL;
+	spin_unlock_bh(&mine->lock);
+	return page;
+}
+
+static void lbdr_sync_send_work(struct work_struct *work)
+{
+	struct lbdr_net *ln = container_of(to_delayed_work(work), struct lbdr_net,
+					   sync.send);
+	struct lbdr_sync_page *page;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		page = lbdr_sync_take(ln, cpu);
+		if (page) {
+			atomic_add(page->used, &ln->sync.queued);
+			llist_add(&page->full, &ln->sync.full);
+		}
+	}
+	if (!lbdr_sync_send_queued(ln))
+		mod_delayed_work(lbdr_sync_wq, &ln->sync.send, 1);
+}
+
+/* Connection events are delivered for all namespaces while one of them sends. */
+static void lbdr_sync_send_events(bool start)
+{
+	static DEFINE_MUTEX(lock);
+	static u32 users;
+
+	mutex_lock(&lock);
+	if (start && !users++)
+		lbdr_conn_event_register(&lbdr_sync_event_notifier);
+	else if (!start && !--users)
+		lbdr_conn_event_unregister(&lbdr_sync_event_notifier);
+	mutex_unlock(&lock);
+}
+
+/**
+ * lbdr_sync_send_start() - Begin to send
+ * @ln: the namespace; settings and socket of the master are set
+ *
+ * Context: process, lbdr_sync.lock held.
+ * Return: 0 or a negative error.
+ */
+int lbdr_sync_send_start(struct lbdr_net *ln)
+{
+	struct lbdr_sync *sync = &ln->sync;
+	int cpu;
+
+	lockdep_assert_held(&sync->lock);
+	sync->cpus = alloc_percpu_gfp(struct lbdr_sync_cpu, GFP_KERNEL_ACCOUNT);
+	if (!sync->cpus)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		spin_lock_init(&per_cpu_ptr(sync->cpus, cpu)->lock);
+	lbdr_sync_send_events(true);
+	/* Pairs with smp_load_acquire() of those who send. */
+	smp_store_release(&sync->sending, true);
+	queue_work(lbdr_sync_wq, &sync->walk);
+	return 0;
+}
+
+/**
+ * lbdr_sync_send_stop() - Send what there is, and end
+ * @ln: the namespace
+ *
+ * Context: process, lbdr_sync.lock held; waits for a grace period.
+ */
+void lbdr_sync_send_stop(struct lbdr_net *ln)
+{
+	struct lbdr_sync *sync = &ln->sync;
+
+	lockdep_assert_held(&sync->lock);
+	WRITE_ONCE(sync->sending, false);
+	cancel_work_sync(&sync->walk);
+	/* Those who have read true are in an RCU read section. */
+	synchronize_rcu();
+	lbdr_sync_send_events(false);
+	cancel_delayed_work_sync(&sync->send);
+	lbdr_sync_send_work(&sync->send.work);
+	free_percpu(sync->cpus);
+	sync->cpus = NULL;
+}
+
+/**
+ * lbdr_sync_send_net_init() - Prepare a namespace
+ * @ln: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_sync_send_net_init(struct lbdr_net *ln)
+{
+	INIT_DELAYED_WORK(&ln->sync.send, lbdr_sync_send_work);
+	INIT_WORK(&ln->sync.walk, lbdr_sync_walk);
+}
