@@ -43,8 +43,8 @@ void lbdr_sync_count(struct lbdr_net *ln, enum lbdr_sync_counter counter, u32 n)
  * @settings: its settings
  *
  * Context: process, may sleep; takes RTNL and lbdr_net.config.
- * Return: 0; -EEXIST if the role runs; -ENODEV if there is no such device; another
- * negative error of the socket.
+ * Return: 0; -EEXIST if the role runs; -ENODEV if there is no such device; -EINTR if the
+ * task was killed; another negative error of the socket.
  */
 int lbdr_sync_start(struct lbdr_net *ln, enum lbdr_sync_role role,
 		    const struct lbdr_sync_settings *settings)
@@ -54,7 +54,8 @@ int lbdr_sync_start(struct lbdr_net *ln, enum lbdr_sync_role role,
 	int err = -EEXIST;
 
 	/* Records are charged to the owner of the namespace, which may have no service. */
-	mutex_lock(&ln->config);
+	if (mutex_lock_killable(&ln->config))
+		return -EINTR;
 	lbdr_limit_find_memcg(ln);
 	mutex_unlock(&ln->config);
 

@@ -113,7 +113,7 @@ struct lbdr_sync_pending {
  * @full: full pages; lockless list
  * @unsent: pages that @send has taken from @full and not sent yet; used by @send only
  * @peer: the director that the first of them is sent to next; used by @send only
- * @queued: bytes of the pages in @full and @unsent
+ * @queued: bytes of memory of the pages in @full and @unsent
  * @send: sends pages
  * @walk: sends all connections once, when the master has started
  * @receive: receives datagrams and adds connections
@@ -121,6 +121,9 @@ struct lbdr_sync_pending {
  * @pending: protected by lbdr_net.lock
  * @applier: the task of @receive while it applies a record: its events are not sent back
  * @adopt: a service or server was added since @receive looked at @pending last
+ * @retried: jiffies when @receive looked at @pending last; used by @receive only
+ * @persist_mode: of persistent services only templates are sent; a sysctl of the IPVS
+ *	front end, READ_ONCE()
  * @counters: by enum lbdr_sync_counter
  */
 struct lbdr_sync {
@@ -141,6 +144,8 @@ struct lbdr_sync {
 	struct lbdr_sync_pending	pending;
 	struct task_struct		*applier;
 	bool				adopt;
+	unsigned long			retried;
+	int				persist_mode;
 	atomic64_t			counters[LBDR_SYNC_COUNTERS];
 };
 
@@ -203,6 +208,8 @@ void lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state,
 int lbdr_sync_recv_start(struct lbdr_net *ln);
 void lbdr_sync_recv_stop(struct lbdr_net *ln);
 void lbdr_sync_recv_net_init(struct lbdr_net *ln);
+void lbdr_sync_recv_datagram(struct lbdr_net *ln, const u8 *data, u32 len);
+bool lbdr_sync_recv_retry(struct lbdr_net *ln, const struct lbdr_sync_record *record);
 bool lbdr_sync_applying(const struct lbdr_net *ln);
 void lbdr_sync_recv_adopt(struct lbdr_net *ln);
 

@@ -5,8 +5,9 @@
  * The programs that configure two directors do not do so at the same time, and a health
  * checker adds a server when its first check has succeeded. A record waits for as long as
  * its connection would exist, at most WAIT_MAX, and is applied when a service or server is
- * added. A later record of the same connection replaces an earlier one. There are at most
- * 1/8 as many as the namespace may hold connections.
+ * added. Those that have waited longer are freed at the next record of their hash bucket,
+ * and all of them once a minute. A later record of the same connection replaces an earlier
+ * one. There are at most 1/8 as many as the namespace may hold connections.
  *
  * The table belongs to the work item of sync_recv.c. lbdr_net.lock protects it, since it is
  * freed when the backup stops.
@@ -221,3 +222,4 @@ void lbdr_sync_pending_retry(struct lbdr_net *ln,
 		cond_resched();
 	}
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_pending_retry);

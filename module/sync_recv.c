@@ -47,6 +47,9 @@
 /* Datagrams handled before others may use the work queue */
 #define BATCH		64
 
+/* Jiffies after which records that have waited too long are freed */
+#define PRUNE_TIME	(60 * HZ)
+
 /* The longest datagram of the other director */
 #define BUFFER		(U16_MAX + 1)
 
@@ -244,14 +247,22 @@ static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *
 	return true;
 }
 
-/* Applies a record that has waited. */
-static bool lbdr_sync_apply_again(struct lbdr_net *ln, const struct lbdr_sync_record *record)
+/**
+ * lbdr_sync_recv_retry() - Apply a record that has waited
+ * @ln: the namespace
+ * @record: the record
+ *
+ * Context: process, lbdr_net.lock held.
+ * Return: false if its service or server does not exist yet.
+ */
+bool lbdr_sync_recv_retry(struct lbdr_net *ln, const struct lbdr_sync_record *record)
 {
 	if (!lbdr_sync_apply(ln, record, true))
 		return false;
 	lbdr_sync_count(ln, LBDR_SYNC_ADOPTED, 1);
 	return true;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_recv_retry);
 
 /* Applies a record that was received, or lets it wait. */
 static void lbdr_sync_record(struct lbdr_net *ln, const struct lbdr_sync_record *record)
@@ -262,7 +273,15 @@ static void lbdr_sync_record(struct lbdr_net *ln, const struct lbdr_sync_record 
 		lbdr_sync_count(ln, LBDR_SYNC_PENDING_FULL, 1);
 }
 
-static void lbdr_sync_handle(struct lbdr_net *ln, const u8 *data, u32 len)
+/**
+ * lbdr_sync_recv_datagram() - Apply or keep the records of a datagram
+ * @ln: the namespace, in which a backup runs
+ * @data: the datagram
+ * @len: its length
+ *
+ * Context: process; takes lbdr_net.lock.
+ */
+void lbdr_sync_recv_datagram(struct lbdr_net *ln, const u8 *data, u32 len)
 {
 	struct lbdr_sync_record record;
 	struct lbdr_sync_parser parser;
@@ -289,6 +308,7 @@ static void lbdr_sync_handle(struct lbdr_net *ln, const u8 *data, u32 len)
 	}
 	lbdr_unlock(ln);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_recv_datagram);
 
 static void lbdr_sync_receive_work(struct work_struct *work)
 {
@@ -299,9 +319,11 @@ static void lbdr_sync_receive_work(struct work_struct *work)
 	int i, len;
 
 	/* Pairs with smp_store_release() in lbdr_sync_recv_adopt(). */
-	if (smp_load_acquire(&sync->adopt)) {
+	if (smp_load_acquire(&sync->adopt) ||
+	    time_after_eq(jiffies, sync->retried + PRUNE_TIME)) {
 		WRITE_ONCE(sync->adopt, false);
-		lbdr_sync_pending_retry(ln, lbdr_sync_apply_again);
+		sync->retried = jiffies;
+		lbdr_sync_pending_retry(ln, lbdr_sync_recv_retry);
 	}
 	for (i = 0; i < BATCH; i++) {
 		len = lbdr_sync_sock_receive(sync->socks[LBDR_SYNC_ROLE_BACKUP],
@@ -312,13 +334,16 @@ static void lbdr_sync_receive_work(struct work_struct *work)
 			/* An error, as that the device is down: there may be more. */
 			if (len != -EAGAIN)
 				mod_delayed_work(lbdr_sync_wq, &sync->receive, 1);
+			else if (READ_ONCE(sync->pending.n))
+				queue_delayed_work(lbdr_sync_wq, &sync->receive,
+						   PRUNE_TIME);
 			return;
 		}
 		lbdr_sync_count(ln, LBDR_SYNC_RECEIVED_DATAGRAMS, 1);
 		if (foreign)
 			lbdr_sync_count(ln, LBDR_SYNC_FOREIGN, 1);
 		else
-			lbdr_sync_handle(ln, sync->buffer, len);
+			lbdr_sync_recv_datagram(ln, sync->buffer, len);
 		cond_resched();
 	}
 	mod_delayed_work(lbdr_sync_wq, &sync->receive, 0);
@@ -348,11 +373,12 @@ void lbdr_sync_recv_adopt(struct lbdr_net *ln)
 {
 	struct lbdr_sync *sync = &ln->sync;
 
-	if (!READ_ONCE(sync->pending.n))
+	/* A work item that has not cleared it yet takes the lock later. */
+	if (!READ_ONCE(sync->pending.n) || READ_ONCE(sync->adopt))
 		return;
 	/* Pairs with smp_load_acquire() in lbdr_sync_receive_work(). */
 	smp_store_release(&sync->adopt, true);
-	queue_delayed_work(lbdr_sync_wq, &sync->receive, ADOPT_TIME);
+	mod_delayed_work(lbdr_sync_wq, &sync->receive, ADOPT_TIME);
 }
 
 /**
@@ -376,6 +402,7 @@ int lbdr_sync_recv_start(struct lbdr_net *ln)
 		kvfree(sync->buffer);
 		return err;
 	}
+	sync->retried = jiffies;
 	lbdr_sync_sock_listen(sync->socks[LBDR_SYNC_ROLE_BACKUP], ln, lbdr_sync_ready);
 	/* What has arrived before */
 	mod_delayed_work(lbdr_sync_wq, &sync->receive, 0);

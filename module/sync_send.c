@@ -20,8 +20,8 @@
  * Each CPU appends records to a page of its own under a lock of its own, which only the
  * work item takes too. The first record of a page starts the work item within FLUSH_TIME,
  * a full page at once. The work item never waits for the device: it tries again a jiffy
- * later. If pages are filled faster than they are sent, those beyond QUEUE_MAX are
- * dropped and counted.
+ * later, and takes no page that is not full before all others are sent. If pages are
+ * filled faster than they are sent, those beyond QUEUE_MAX are dropped and counted.
  *
  * Records have no L3 domain, so connections of a VRF are not sent.
  */
@@ -39,7 +39,7 @@
 #include "sync_wire.h"
 
 #define FLUSH_TIME	(HZ / 100 ?: 1)
-/* Bytes of full pages, at most */
+/* Bytes of the memory of queued pages, at most */
 #define QUEUE_MAX	(6 << 20)
 
 /* Unit of lbdr_conn.sent, in seconds, and the longest time to a refresh */
@@ -54,7 +54,7 @@
  * struct lbdr_sync_page - a datagram
  * @full: in lbdr_sync.full
  * @used: bytes of @data that are used
- * @room: bytes that it may have
+ * @room: bytes that it may have, which are allocated
  * @data: the datagram
  */
 struct lbdr_sync_page {
@@ -82,19 +82,18 @@ static struct lbdr_sync_page *lbdr_sync_page_alloc(struct lbdr_net *ln)
 	return page;
 }
 
-/* Passes a page to the work item, or drops it. */
-static void lbdr_sync_page_queue(struct lbdr_net *ln, struct lbdr_sync_page *page)
+/* Queues a page, or drops it. Returns true if the work item has to be started. */
+static bool lbdr_sync_page_queue(struct lbdr_net *ln, struct lbdr_sync_page *page)
 {
 	struct lbdr_sync *sync = &ln->sync;
 
-	if (atomic_add_return(page->used, &sync->queued) > QUEUE_MAX) {
-		atomic_sub(page->used, &sync->queued);
+	if (atomic_add_return(page->room, &sync->queued) > QUEUE_MAX) {
+		atomic_sub(page->room, &sync->queued);
 		lbdr_sync_count(ln, LBDR_SYNC_DROPPED, lbdr_sync_wire_count(page->data));
 		kfree(page);
-		return;
+		return false;
 	}
-	if (llist_add(&page->full, &sync->full))
-		mod_delayed_work(lbdr_sync_wq, &sync->send, 0);
+	return llist_add(&page->full, &sync->full);
 }
 
 /* Appends a record to the page of this CPU. */
@@ -110,7 +109,8 @@ static void lbdr_sync_append(struct lbdr_net *ln, const struct lbdr_sync_record 
 		used = lbdr_sync_wire_put(cpu->page->data, cpu->page->used,
 					  cpu->page->room, record);
 		if (!used) {
-			lbdr_sync_page_queue(ln, cpu->page);
+			if (lbdr_sync_page_queue(ln, cpu->page))
+				mod_delayed_work(lbdr_sync_wq, &ln->sync.send, 0);
 			cpu->page = NULL;
 		}
 	}
@@ -205,9 +205,21 @@ static u8 lbdr_sync_now(void)
 	return (u32)(jiffies / HZ / SENT_UNIT) % U8_MAX + 1;
 }
 
+/* Returns true if the template of the client is enough for the other director. */
+static bool lbdr_sync_persistent(const struct lbdr_net *ln, const struct lbdr_conn *conn,
+				 u32 state)
+{
+	return unlikely(READ_ONCE(ln->sync.persist_mode)) &&
+	       READ_ONCE(conn->server->service->settings.persist) &&
+	       lbdr_state_shown(state) != LBDR_CONN_STATE_TEMPLATE;
+}
+
 static void lbdr_sync_conn(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state)
 {
 	struct lbdr_sync_record record;
+
+	if (lbdr_sync_persistent(ln, conn, state))
+		return;
 
 	WRITE_ONCE(conn->sent, lbdr_sync_now());
 	if (lbdr_sync_make(ln, conn, state, &record))
@@ -265,6 +277,7 @@ void lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state, u
 		return;
 	lbdr_sync_conn(ln, conn, state);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_refresh);
 
 /* Waits until the pages of a batch were sent. Returns false if the master stops. */
 static bool lbdr_sync_walk_wait(struct lbdr_net *ln)
@@ -337,7 +350,7 @@ static bool lbdr_sync_page_send(struct lbdr_net *ln, struct lbdr_sync_page *page
 		}
 	}
 	ln->sync.peer = 0;
-	atomic_sub(page->used, &ln->sync.queued);
+	atomic_sub(page->room, &ln->sync.queued);
 	kfree(page);
 	return true;
 }
@@ -383,15 +396,17 @@ static void lbdr_sync_send_work(struct work_struct *work)
 	struct lbdr_sync_page *page;
 	int cpu;
 
+	if (!lbdr_sync_send_queued(ln))
+		goto later;
 	for_each_possible_cpu(cpu) {
 		page = lbdr_sync_take(ln, cpu);
-		if (page) {
-			atomic_add(page->used, &ln->sync.queued);
-			llist_add(&page->full, &ln->sync.full);
-		}
+		if (page)
+			lbdr_sync_page_queue(ln, page);
 	}
-	if (!lbdr_sync_send_queued(ln))
-		mod_delayed_work(lbdr_sync_wq, &ln->sync.send, 1);
+	if (lbdr_sync_send_queued(ln))
+		return;
+later:
+	mod_delayed_work(lbdr_sync_wq, &ln->sync.send, 1);
 }
 
 /* Connection events are delivered for all namespaces while one of them sends. */

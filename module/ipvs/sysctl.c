@@ -3,8 +3,9 @@
  * /proc/sys/net/ipv4/vs: the names of ip_vs, for programs that write them.
  *
  * A few have an effect. Others are accepted since they concern what lbdr does not do, or
- * does always: synchronisation, NAT, the reuse of a connection. Those that switch on a
- * behaviour of ip_vs which lbdr lacks have one value, and the others are invalid.
+ * does by rules of its own: when and how synchronisation sends, NAT, the reuse of a
+ * connection. Those that switch on a behaviour of ip_vs which lbdr lacks have one value,
+ * and the others are invalid.
  *
  * conntrack is missing, as in a kernel without CONFIG_IP_VS_NFCT: kube-router writes 1, and
  * exits if it cannot, but goes on without the file.
@@ -28,6 +29,7 @@ static const struct lbdr_ipvs_value lbdr_ipvs_values[LBDR_IPVS_SYSCTLS] = {
 	[LBDR_IPVS_EXPIRE_QUIESCENT_TEMPLATE] = { "expire_quiescent_template", 0, 0, 1 },
 	[LBDR_IPVS_SLOPPY_TCP] = { "sloppy_tcp", 0, 0, 1 },
 	[LBDR_IPVS_RUN_ESTIMATION] = { "run_estimation", 1, 0, 1 },
+	[LBDR_IPVS_SYNC_PERSIST_MODE] = { "sync_persist_mode", 0, 0, 1 },
 
 	/* sloppy_tcp is for SCTP, too. */
 	{ "sloppy_sctp", 0, 0, 0 },
@@ -47,7 +49,6 @@ static const struct lbdr_ipvs_value lbdr_ipvs_values[LBDR_IPVS_SYSCTLS] = {
 	{ "backup_only", 0, 0, 1 },
 	{ "sync_version", 1, 0, 1 },
 	{ "sync_ports", 1, 1, 64 },
-	{ "sync_persist_mode", 0, 0, 1 },
 	{ "sync_qlen_max", 4096, 0, INT_MAX },
 	{ "sync_sock_size", 0, 0, INT_MAX },
 	{ "sync_refresh_period", 0, 0, INT_MAX },
@@ -69,6 +70,7 @@ void lbdr_ipvs_sysctl_defaults(struct lbdr_ipvs_net *in)
 		in->sysctl[i] = lbdr_ipvs_values[i].value;
 	in->sync_threshold[0] = 3;
 	in->sync_threshold[1] = 50;
+	WRITE_ONCE(lbdr_net(in->net)->sync.persist_mode, 0);
 }
 
 /*
@@ -131,6 +133,8 @@ int lbdr_ipvs_sysctl_net_init(struct lbdr_ipvs_net *in)
 		.mode		= 0644,
 		.proc_handler	= lbdr_ipvs_do_threshold,
 	};
+	/* The master reads it. */
+	table[LBDR_IPVS_SYNC_PERSIST_MODE].data = &lbdr_net(in->net)->sync.persist_mode;
 	in->table = table;
 	in->header = lbdr_register_net_sysctl(in->net, "net/ipv4/vs", table,
 					      LBDR_IPVS_SYSCTLS + 1);

@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The backup of connection synchronisation: what a record changes, and what it never does.
+ * A backup runs on lo, which nobody sends to; the tests hand it datagrams directly.
+ *
+ * Works on the initial namespace as hold_kunit.c does. Service 80 has the servers 1 and 2,
+ * service 81 is persistent and has server 1.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/slab.h>
+
+#include "config.h"
+#include "conn.h"
+#include "conns.h"
+#include "flow.h"
+#include "lbdr_kunit.h"
+#include "limit.h"
+#include "sched.h"
+#include "state.h"
+#include "steps.h"
+#include "symbols.h"
+#include "sync.h"
+#include "sync_wire.h"
+
+#define ID		7
+#define CLIENT		0xcb007100	/* 203.0.113.0 */
+#define ROUNDS		5000
+
+/**
+ * struct backup - the fixture
+ * @ln: the initial namespace
+ * @seen: counters when they were looked at last
+ */
+struct backup {
+	struct lbdr_net	*ln;
+	u64		seen[LBDR_SYNC_COUNTERS];
+};
+
+/* Returns how much a counter has grown since this was asked last. */
+static u64 grown(struct kunit *test, enum lbdr_sync_counter counter)
+{
+	struct backup *b = test->priv;
+	u64 now = atomic64_read(&b->ln->sync.counters[counter]);
+	u64 more = now - b->seen[counter];
+
+	b->seen[counter] = now;
+	return more;
+}
+
+/* A command outside a transaction. */
+static void run(struct kunit *test, const struct step step)
+{
+	struct lbdr_config *config = kunit_kzalloc(test, sizeof(*config), GFP_KERNEL);
+	struct backup *b = test->priv;
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, config);
+	mutex_lock(&b->ln->config);
+	lbdr_config_begin(config, b->ln, true, NULL);
+	err = step_stage(config, &step);
+	if (!err)
+		err = lbdr_config_commit(config);
+	lbdr_config_end(config);
+	mutex_unlock(&b->ln->config);
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+static void add_persistent(struct kunit *test, u16 port)
+{
+	const struct lbdr_service_settings settings = { .prefix = 24, .persist = 100 };
+	struct lbdr_config *config = kunit_kzalloc(test, sizeof(*config), GFP_KERNEL);
+	const struct lbdr_sched sched = { .ops = lbdr_sched_find("rr") };
+	const struct lbdr_service_key key = step_service(port, 0);
+	struct backup *b = test->priv;
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, config);
+	mutex_lock(&b->ln->config);
+	lbdr_config_begin(config, b->ln, true, NULL);
+	err = lbdr_config_service_add(config, &key, &sched, &settings) ?:
+	      lbdr_config_commit(config);
+	lbdr_config_end(config);
+	mutex_unlock(&b->ln->config);
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+static struct lbdr_sync_record tcp(u16 cport, u16 vport, u32 server, u16 state)
+{
+	return (struct lbdr_sync_record) {
+		.family = LBDR_V4,
+		.protocol = IPPROTO_TCP,
+		.client.ip = htonl(CLIENT + 9),
+		.vip.ip = htonl(VIP),
+		.server = step_server(server),
+		.cport = htons(cport),
+		.vport = htons(vport),
+		.dport = htons(vport),
+		.state = state,
+		.flags = LBDR_SYNC_FLAG_DR | LBDR_SYNC_FLAG_NOOUTPUT,
+		.timeout = 300,
+	};
+}
+
+static void receive(struct kunit *test, const struct lbdr_sync_record *records, u32 n)
+{
+	u32 room = LBDR_SYNC_HEADER + n * LBDR_SYNC_RECORD6, used = LBDR_SYNC_HEADER, i;
+	u8 *page = kunit_kzalloc(test, room, GFP_KERNEL);
+	struct backup *b = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	lbdr_sync_wire_begin(page, ID);
+	for (i = 0; i < n; i++)
+		used = lbdr_sync_wire_put(page, used, room, &records[i]);
+	lbdr_sync_wire_end(page, used);
+	lbdr_sync_recv_datagram(b->ln, page, used);
+}
+
+static void receive_one(struct kunit *test, const struct lbdr_sync_record record)
+{
+	receive(test, &record, 1);
+}
+
+static struct lbdr_flow flow_of(u16 cport, u16 vport)
+{
+	struct lbdr_flow flow = { .family = LBDR_V4, .event = LBDR_EVENT_DATA };
+
+	flow.v4.client = htonl(CLIENT + 9);
+	flow.v4.vip = htonl(VIP);
+	flow.v4.ports.cport = htons(cport);
+	flow.v4.ports.vport = htons(vport);
+	flow.v4.protocol = IPPROTO_TCP;
+	return flow;
+}
+
+/* Looks a connection up as a packet does, or without renewing it. */
+static struct lbdr_conn *lookup(struct kunit *test, u16 cport, bool renew)
+{
+	const struct lbdr_flow flow = flow_of(cport, 80);
+	struct backup *b = test->priv;
+	struct lbdr_conn *conn;
+
+	conns_lock();
+	conn = renew ? lbdr_conn_find(b->ln, &flow) : lbdr_conn_peek(b->ln, &flow);
+	conns_unlock();
+	return conn;
+}
+
+/* Expects a connection of service 80 with this server and state. */
+static struct lbdr_conn *expect(struct kunit *test, u16 cport, u32 server, u32 state)
+{
+	struct lbdr_conn *conn = lookup(test, cport, false);
+
+	KUNIT_ASSERT_NOT_NULL(test, conn);
+	KUNIT_EXPECT_EQ(test, conn->server->addr.ip, step_server(server).ip);
+	KUNIT_EXPECT_EQ(test, conn->state, state);
+	return conn;
+}
+
+static long left(struct kunit *test, u16 cport)
+{
+	struct lbdr_conn *conn = lookup(test, cport, false);
+	struct backup *b = test->priv;
+	long jiffies_left = -1;
+
+	rcu_read_lock();
+	if (conn)
+		jiffies_left = lbdr_conn_left(b->ln, conn);
+	rcu_read_unlock();
+	return jiffies_left / HZ;
+}
+
+static int backup_init(struct kunit *test)
+{
+	const struct lbdr_sync_settings settings = {
+		.device = "lo",
+		.addrs[0].ip = htonl(LBDR_SYNC_GROUP),
+		.n_addrs = 1,
+		.family = AF_INET,
+		.port = LBDR_SYNC_PORT,
+		.syncid = ID,
+		.maxlen = 1472,
+		.ttl = 1,
+	};
+	struct backup *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	b->ln = lbdr_net(&init_net);
+	test->priv = b;
+	KUNIT_ASSERT_EQ(test, lbdr_symbols_get_defrag(LBDR_V4), 0);
+	KUNIT_ASSERT_EQ(test, atomic_read(&b->ln->n_conns), 0);
+	run(test, (struct step) { ADD_SERVICE, 80 });
+	run(test, (struct step) { ADD, 80, 1, 1 });
+	run(test, (struct step) { ADD, 80, 2, 1 });
+	KUNIT_ASSERT_EQ(test, lbdr_sync_start(b->ln, LBDR_SYNC_ROLE_BACKUP, &settings), 0);
+	for (i = 0; i < LBDR_SYNC_COUNTERS; i++)
+		grown(test, i);
+	return 0;
+}
+
+static void backup_exit(struct kunit *test)
+{
+	struct backup *b = test->priv;
+
+	if (!b)
+		return;
+	lbdr_sync_stop(b->ln, LBDR_SYNC_ROLE_BACKUP);
+	KUNIT_EXPECT_EQ(test, b->ln->sync.pending.n, 0);
+	mutex_lock(&b->ln->config);
+	lbdr_config_clear(b->ln);
+	mutex_unlock(&b->ln->config);
+	KUNIT_EXPECT_TRUE(test, conns_wait_for(!atomic_read(&b->ln->n_conns)));
+}
+
+/* A record adds a connection with its server, state and time; the service is the flow's. */
+static void add_test(struct kunit *test)
+{
+	static const struct { u16 wire; u32 state; } rows[] = {
+		{ 1, LBDR_CONN_STATE_ESTABLISHED }, { 3, LBDR_CONN_STATE_SYN_RECV },
+		{ 4, LBDR_CONN_STATE_FIN_WAIT }, { 5, LBDR_CONN_STATE_TIME_WAIT },
+		{ 6, LBDR_CONN_STATE_CLOSE }, { 7, LBDR_CONN_STATE_FIN_WAIT },
+		{ 8, LBDR_CONN_STATE_FIN_WAIT }, { 10, LBDR_CONN_STATE_SYN_RECV },
+	};
+	struct lbdr_conn *conn;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		receive_one(test, tcp(100 + i, 80, 2, rows[i].wire));
+		KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
+		conn = expect(test, 100 + i, 2, rows[i].state);
+		KUNIT_EXPECT_FALSE(test, lbdr_conn_own(conn));
+	}
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_RECEIVED_RECORDS), ARRAY_SIZE(rows));
+	KUNIT_EXPECT_GT(test, left(test, 100), 290);
+	KUNIT_EXPECT_LE(test, left(test, 100), 300);
+	receive_one(test, tcp(99, 80, 1, 9));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_SKIPPED), 1);
+	KUNIT_EXPECT_NULL(test, lookup(test, 99, false));
+}
+
+/* A packet makes a connection this director's own: no record changes it for a second. */
+static void own_test(struct kunit *test)
+{
+	struct lbdr_conn *conn;
+
+	receive_one(test, tcp(100, 80, 1, 1));
+	KUNIT_ASSERT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
+	conn = lookup(test, 100, true);
+	KUNIT_ASSERT_NOT_NULL(test, conn);
+	KUNIT_EXPECT_TRUE(test, lbdr_conn_own(conn));
+	conns_later(conn);
+	receive_one(test, tcp(100, 80, 2, 1));
+	receive_one(test, tcp(100, 80, 1, 4));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_OWN), 2);
+	KUNIT_EXPECT_PTR_EQ(test, expect(test, 100, 1, LBDR_CONN_STATE_ESTABLISHED), conn);
+
+	/* Without a packet for a second, the other director's word counts again. */
+	conns_idle(conn, 2 * HZ);
+	receive_one(test, tcp(100, 80, 1, 4));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_OWN), 0);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 1);
+	KUNIT_EXPECT_FALSE(test, lbdr_conn_own(expect(test, 100, 1,
+						      LBDR_CONN_STATE_FIN_WAIT)));
+}
+
+/* The same of a connection that was never received, and with many packets. */
+static void own_scheduled_test(struct kunit *test)
+{
+	struct lbdr_flow flow = flow_of(100, 80);
+	struct backup *b = test->priv;
+	struct lbdr_server *server;
+	struct lbdr_conn *conn;
+	enum lbdr_drop why;
+	u32 i;
+
+	receive_one(test, tcp(1, 80, 1, 1));
+	server = expect(test, 1, 1, LBDR_CONN_STATE_ESTABLISHED)->server;
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
+	flow.event = LBDR_EVENT_SYN;
+	conns_lock();
+	conn = lbdr_conn_add(b->ln, &flow, server, &why);
+	conns_unlock();
+	KUNIT_ASSERT_NOT_NULL(test, conn);
+	KUNIT_EXPECT_TRUE(test, lbdr_conn_own(conn));
+	conns_later(conn);
+	receive_one(test, tcp(100, 80, 2, 1));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_OWN), 1);
+
+	/* The number of renewals ends at 255. */
+	for (i = 0; i < 300; i++)
+		lookup(test, 1, true);
+	conn = expect(test, 1, 1, LBDR_CONN_STATE_ESTABLISHED);
+	KUNIT_EXPECT_TRUE(test, lbdr_conn_own(conn));
+	conns_idle(conn, 2 * HZ);
+	receive_one(test, tcp(1, 80, 1, 1));
+	KUNIT_EXPECT_FALSE(test, lbdr_conn_own(conn));
+	lookup(test, 1, true);
+	KUNIT_EXPECT_TRUE(test, lbdr_conn_own(conn));
+}
+
+/* A connection of the other director gets another server, and its counts go along. */
+static void replace_test(struct kunit *test)
+{
+	struct lbdr_server *one, *two;
+
+	receive_one(test, tcp(100, 80, 1, 1));
+	one = expect(test, 100, 1, LBDR_CONN_STATE_ESTABLISHED)->server;
+	receive_one(test, tcp(100, 80, 2, 1));
+	two = expect(test, 100, 2, LBDR_CONN_STATE_ESTABLISHED)->server;
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 2);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&one->active), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&two->active), 1);
+}
+
+/* A record that was sent before what is known changes nothing. */
+static void stale_test(struct kunit *test)
+{
+	receive_one(test, tcp(100, 80, 1, 1));
+	receive_one(test, tcp(100, 80, 1, 3));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_STALE), 1);
+	expect(test, 100, 1, LBDR_CONN_STATE_ESTABLISHED);
+
+	/* The time left is the timeout, so the state is not a second old. */
+	receive(test, (struct lbdr_sync_record[]) { tcp(101, 80, 1, 4), }, 1);
+	conns_later(lookup(test, 101, false));
+	receive_one(test, tcp(101, 80, 1, 1));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_STALE), 1);
+	conns_idle(expect(test, 101, 1, LBDR_CONN_STATE_FIN_WAIT), 2 * HZ);
+	receive_one(test, tcp(101, 80, 1, 1));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 1);
+	expect(test, 101, 1, LBDR_CONN_STATE_ESTABLISHED);
+}
+
+/* A record lengthens the time left, and shortens it with another state only. */
+static void left_test(struct kunit *test)
+{
+	struct lbdr_sync_record record = tcp(100, 80, 1, 1);
+
+	receive_one(test, record);
+	record.timeout = 100;
+	receive_one(test, record);
+	KUNIT_EXPECT_GT(test, left(test, 100), 290);
+	record.timeout = 600;
+	receive_one(test, record);
+	KUNIT_EXPECT_GT(test, left(test, 100), 590);
+	record.state = 4;
+	record.timeout = 20;
+	receive_one(test, record);
+	KUNIT_EXPECT_LE(test, left(test, 100), 20);
+	KUNIT_EXPECT_GT(test, left(test, 100), 10);
+	/* Version 0 has no time. */
+	record.cport = htons(101);
+	record.state = 1;
+	record.timeout = 0;
+	receive_one(test, record);
+	KUNIT_EXPECT_GT(test, left(test, 101),
+			lbdr_state_timeout[LBDR_CONN_STATE_ESTABLISHED] - 10);
+}
+
+/* A record of an unknown server waits, and is applied when the server is added. */
+static void wait_test(struct kunit *test)
+{
+	struct backup *b = test->priv;
+
+	receive(test, (struct lbdr_sync_record[]) {
+		tcp(100, 80, 3, 1), tcp(101, 80, 3, 1), tcp(100, 80, 3, 4),
+		tcp(102, 80, 3, 1), tcp(103, 82, 3, 1),
+	}, 5);
+	KUNIT_EXPECT_EQ(test, b->ln->sync.pending.n, 4);
+	KUNIT_EXPECT_EQ(test, atomic_read(&b->ln->n_conns), 0);
+	/* Its connection goes to a server that exists: the record that waits is earlier. */
+	receive_one(test, tcp(101, 80, 1, 1));
+	KUNIT_EXPECT_EQ(test, b->ln->sync.pending.n, 3);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
+
+	run(test, (struct step) { ADD, 80, 3, 1 });
+	KUNIT_ASSERT_TRUE(test, conns_wait_for(READ_ONCE(b->ln->sync.pending.n) == 1));
+	expect(test, 100, 3, LBDR_CONN_STATE_FIN_WAIT);
+	expect(test, 101, 1, LBDR_CONN_STATE_ESTABLISHED);
+	expect(test, 102, 3, LBDR_CONN_STATE_ESTABLISHED);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADOPTED), 2);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 2);
+
+	/* A service without servers is not enough. */
+	run(test, (struct step) { ADD_SERVICE, 82 });
+	run(test, (struct step) { ADD, 82, 3, 1 });
+	KUNIT_EXPECT_TRUE(test, conns_wait_for(!READ_ONCE(b->ln->sync.pending.n)));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADOPTED), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&b->ln->n_conns), 4);
+}
+
+/* What has waited does not change a connection that exists, idle or not. */
+static void wait_exists_test(struct kunit *test)
+{
+	struct lbdr_flow flow = flow_of(100, 80);
+	struct backup *b = test->priv;
+	struct lbdr_server *server;
+	struct lbdr_conn *conn;
+	enum lbdr_drop why;
+
+	receive_one(test, tcp(1, 80, 1, 1));
+	server = expect(test, 1, 1, LBDR_CONN_STATE_ESTABLISHED)->server;
+	receive_one(test, tcp(100, 80, 3, 1));
+	flow.event = LBDR_EVENT_SYN;
+	conns_lock();
+	conn = lbdr_conn_add(b->ln, &flow, server, &why);
+	conns_unlock();
+	KUNIT_ASSERT_NOT_NULL(test, conn);
+	conns_idle(conn, 2 * HZ);
+	run(test, (struct step) { ADD, 80, 3, 1 });
+	KUNIT_ASSERT_TRUE(test, conns_wait_for(!READ_ONCE(b->ln->sync.pending.n)));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_STALE), 1);
+	KUNIT_EXPECT_PTR_EQ(test, expect(test, 100, 1, LBDR_CONN_STATE_SYN_RECV), conn);
+}
+
+/* At most 1/8 of the connections may wait, and a record waits no longer than it lives. */
+static void wait_bound_test(struct kunit *test)
+{
+	struct lbdr_sync_record record = tcp(100, 80, 3, 1);
+	struct backup *b = test->priv;
+	u32 max = lbdr_limit_conns(b->ln) / 8;
+
+	record.timeout = 1;
+	receive_one(test, record);
+	KUNIT_ASSERT_EQ(test, b->ln->sync.pending.n, 1);
+	KUNIT_EXPECT_TRUE(test, conns_wait_for(
+		(lbdr_sync_pending_retry(b->ln, lbdr_sync_recv_retry),
+		 !b->ln->sync.pending.n)));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADOPTED), 0);
+
+	/* The others are not there; they only count. */
+	lbdr_lock(b->ln);
+	b->ln->sync.pending.n = max - 2;
+	lbdr_unlock(b->ln);
+	receive(test, (struct lbdr_sync_record[]) {
+		tcp(100, 80, 3, 1), tcp(101, 80, 3, 1), tcp(102, 80, 3, 1),
+		tcp(100, 80, 3, 4), tcp(103, 80, 3, 1),
+	}, 5);
+	KUNIT_EXPECT_EQ(test, b->ln->sync.pending.n, max);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_PENDING_FULL), 2);
+	lbdr_lock(b->ln);
+	b->ln->sync.pending.n -= max - 2;
+	lbdr_unlock(b->ln);
+	KUNIT_EXPECT_EQ(test, b->ln->sync.pending.n, 2);
+}
+
+/* A table that is nearly full gets no connection, but those that it has are changed. */
+static void full_test(struct kunit *test)
+{
+	struct backup *b = test->priv;
+	int others = lbdr_limit_conns(b->ln) - lbdr_limit_conns(b->ln) / 16;
+
+	receive_one(test, tcp(100, 80, 1, 1));
+	KUNIT_ASSERT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
+	atomic_add(others, &b->ln->n_conns);
+	receive(test, (struct lbdr_sync_record[]) {
+		tcp(101, 80, 1, 1), tcp(100, 80, 2, 1), tcp(100, 80, 1, 4),
+	}, 3);
+	atomic_sub(others, &b->ln->n_conns);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 0);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_REFUSED), 2);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 1);
+	KUNIT_EXPECT_NULL(test, lookup(test, 101, false));
+	expect(test, 100, 1, LBDR_CONN_STATE_FIN_WAIT);
+}
+
+/* Templates: the persistence of the service must have such a one. */
+static void template_test(struct kunit *test)
+{
+	struct lbdr_sync_record record = tcp(0, 81, 1, 1);
+	struct backup *b = test->priv;
+
+	add_persistent(test, 81);
+	run(test, (struct step) { ADD, 81, 1, 1 });
+	record.flags |= LBDR_SYNC_FLAG_TEMPLATE;
+	receive_one(test, record);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_REFUSED), 1);
+	record.client.ip = htonl(CLIENT);
+	receive_one(test, record);
+	receive_one(test, record);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 1);
+	record.vport = htons(80);
+	receive_one(test, record);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_REFUSED), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&b->ln->n_conns), 1);
+}
+
+/* Datagrams of others: nothing of them is a connection, and each is counted once. */
+static void foreign_test(struct kunit *test)
+{
+	/* Id 7, length right: one record of version 0 */
+	static const u8 v0[] = {
+		0x01, ID, 0x00, 0x1c,
+		0x00, 0x06, 0x00, 0x64, 0x00, 0x50, 0x00, 0x50, 203, 0, 113, 9,
+		198, 51, 100, 99, 192, 0, 2, 1, 0x00, 0x83, 0x00, 0x01,
+	};
+	struct backup *b = test->priv;
+	u8 data[sizeof(v0)];
+
+	memcpy(data, v0, sizeof(v0));
+	data[1] = ID + 1;
+	lbdr_sync_recv_datagram(b->ln, data, sizeof(data));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_FOREIGN), 1);
+	data[1] = ID;
+	data[0] = 2;
+	lbdr_sync_recv_datagram(b->ln, data, sizeof(data));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_BAD), 1);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
+	lbdr_sync_recv_datagram(b->ln, data, sizeof(data) - 1);
+	lbdr_sync_recv_datagram(b->ln, data, 3);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_BAD), 2);
+	lbdr_sync_recv_datagram(b->ln, v0, sizeof(v0));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 1);
+	expect(test, 100, 1, LBDR_CONN_STATE_ESTABLISHED);
+	KUNIT_EXPECT_EQ(test, atomic_read(&b->ln->n_conns), 1);
+}
+
+/* Each record of random ones is counted in exactly one way. */
+static void random_test(struct kunit *test)
+{
+	static const enum lbdr_sync_counter ends[] = {
+		LBDR_SYNC_ADDED, LBDR_SYNC_UPDATED, LBDR_SYNC_PENDING_FULL, LBDR_SYNC_OWN,
+		LBDR_SYNC_STALE, LBDR_SYNC_REFUSED, LBDR_SYNC_SKIPPED,
+	};
+	struct lbdr_sync_record record;
+	struct backup *b = test->priv;
+	struct rnd_state random;
+	u64 waits, sum = 0;
+	u32 round, i;
+
+	lbdr_kunit_seed(test, &random);
+	for (round = 0; round < ROUNDS; round++) {
+		record = tcp(100 + lbdr_kunit_below(&random, 20),
+			     80 + lbdr_kunit_below(&random, 2),
+			     1 + lbdr_kunit_below(&random, 3),
+			     lbdr_kunit_below(&random, 12));
+		record.timeout = prandom_u32_state(&random) >>
+				 lbdr_kunit_below(&random, 32);
+		if (!lbdr_kunit_below(&random, 8))
+			record.flags |= LBDR_SYNC_FLAG_TEMPLATE;
+		if (!lbdr_kunit_below(&random, 8))
+			record.cport = 0;
+		waits = b->ln->sync.pending.n;
+		receive_one(test, record);
+		for (i = 0, sum = 0; i < ARRAY_SIZE(ends); i++)
+			sum += grown(test, ends[i]);
+		/* One that waits is new, or in the place of another one. */
+		if (!sum)
+			KUNIT_EXPECT_GE(test, b->ln->sync.pending.n, max(waits, 1ULL));
+		KUNIT_EXPECT_LE(test, sum, 1);
+		if (lbdr_kunit_below(&random, 2))
+			lookup(test, 100 + lbdr_kunit_below(&random, 20), true);
+	}
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_RECEIVED_RECORDS), ROUNDS);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_BAD), 0);
+	KUNIT_EXPECT_LE(test, atomic_read(&b->ln->n_conns), 40);
+}
+
+static struct kunit_case recv_cases[] = {
+	KUNIT_CASE(add_test),
+	KUNIT_CASE(own_test),
+	KUNIT_CASE(own_scheduled_test),
+	KUNIT_CASE(replace_test),
+	KUNIT_CASE(stale_test),
+	KUNIT_CASE(left_test),
+	KUNIT_CASE(wait_test),
+	KUNIT_CASE(wait_exists_test),
+	KUNIT_CASE(wait_bound_test),
+	KUNIT_CASE(full_test),
+	KUNIT_CASE(template_test),
+	KUNIT_CASE(foreign_test),
+	KUNIT_CASE(random_test),
+	{}
+};
+
+static struct kunit_suite recv_suite = {
+	.name		= "lbdr_sync_recv",
+	.init		= backup_init,
+	.exit		= backup_exit,
+	.test_cases	= recv_cases,
+};
+
+kunit_test_suites(&recv_suite);
