@@ -37,6 +37,13 @@ struct backup {
 	u64		seen[LBDR_SYNC_COUNTERS];
 };
 
+/* Applies or frees what has waited. Returns true if none waits any more. */
+static bool none_waits(struct lbdr_net *ln)
+{
+	lbdr_sync_pending_retry(ln, lbdr_sync_recv_retry);
+	return !ln->sync.pending.n;
+}
+
 /* Returns how much a counter has grown since this was asked last. */
 static u64 grown(struct kunit *test, enum lbdr_sync_counter counter)
 {
@@ -425,9 +432,7 @@ static void wait_bound_test(struct kunit *test)
 	record.timeout = 1;
 	receive_one(test, record);
 	KUNIT_ASSERT_EQ(test, b->ln->sync.pending.n, 1);
-	KUNIT_EXPECT_TRUE(test, conns_wait_for(
-		(lbdr_sync_pending_retry(b->ln, lbdr_sync_recv_retry),
-		 !b->ln->sync.pending.n)));
+	KUNIT_EXPECT_TRUE(test, conns_wait_for(none_waits(b->ln)));
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADOPTED), 0);
 
 	/* The others are not there; they only count. */

@@ -366,7 +366,7 @@ static void refresh_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ntohl(got.record[0].client.ip), 0xc6336401);
 }
 
-/* sync_persist_mode: of a persistent service connections are sent neither at once nor later. */
+/* sync_persist_mode: the template of a persistent service is sent, its connections not. */
 static void persist_mode_test(struct kunit *test)
 {
 	struct conns *conns = test->priv;
@@ -384,8 +384,12 @@ static void persist_mode_test(struct kunit *test)
 	conns->service.settings.persist = 0;
 	WRITE_ONCE(conns->ln->sync.persist_mode, 0);
 	finish(test, &got);
-	KUNIT_ASSERT_EQ(test, got.records, 1);
+	KUNIT_ASSERT_EQ(test, got.records, 2);
 	KUNIT_EXPECT_EQ(test, ntohl(got.record[0].client.ip), 0xc6336401);
+	/* The confirmed template of the second one; its service compares no bits. */
+	KUNIT_EXPECT_EQ(test, got.record[1].flags, 0x1183);
+	KUNIT_EXPECT_EQ(test, got.record[1].client.ip, 0);
+	KUNIT_EXPECT_EQ(test, got.record[1].cport, 0);
 }
 
 static struct kunit_case send_cases[] = {

@@ -172,6 +172,26 @@ static void wire_fields_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, result.record[1].timeout, 0);
 }
 
+/* A datagram may lie at any address. */
+static void wire_unaligned_test(struct kunit *test)
+{
+	const struct wire_row *row = test->param_value;
+	struct wire_result *want, *result;
+	u8 *copy;
+	u32 i;
+
+	want = kunit_kzalloc(test, sizeof(*want), GFP_KERNEL);
+	result = kunit_kzalloc(test, sizeof(*result), GFP_KERNEL);
+	copy = kunit_kzalloc(test, row->len + 3, GFP_KERNEL);
+	KUNIT_ASSERT_TRUE(test, want && result && copy);
+	wire_parse(row->data, row->len, 0, want);
+	for (i = 1; i <= 3; i++) {
+		memcpy(copy + i, row->data, row->len);
+		wire_parse(copy + i, row->len, 0, result);
+		KUNIT_EXPECT_EQ(test, memcmp(result, want, sizeof(*want)), 0);
+	}
+}
+
 /* Each datagram has its records, and is refused with another id and at other lengths. */
 static void wire_cut_test(struct kunit *test)
 {
@@ -260,6 +280,18 @@ static const struct wire_fault wire_faults[] = {
 	{ "option without data", wire_v1, sizeof(wire_v1), 11, 0x25, LBDR_SYNC_MALFORMED },
 	{ "more records than there are", wire_v1, sizeof(wire_v1), 4, 3,
 	  LBDR_SYNC_MALFORMED },
+	{ "record longer than the datagram", wire_v1, sizeof(wire_v1), 46, 0x0f,
+	  LBDR_SYNC_MALFORMED },
+	{ "length one less", wire_v1, sizeof(wire_v1), 3, 0x4f, LBDR_SYNC_MALFORMED },
+	{ "length one more", wire_v1, sizeof(wire_v1), 3, 0x51, LBDR_SYNC_MALFORMED },
+	{ "length in host order", wire_v1, sizeof(wire_v1), 2, 0x50, LBDR_SYNC_MALFORMED },
+	{ "fewer records announced", wire_v1, sizeof(wire_v1), 4, 1, 0 },
+	{ "version 0, more records than there are", wire_v0, sizeof(wire_v0), 0, 3,
+	  LBDR_SYNC_MALFORMED },
+	{ "version 0, sequence numbers cut", wire_v0, sizeof(wire_v0), 72, 0x02,
+	  LBDR_SYNC_MALFORMED },
+	{ "version 0, unknown state", wire_v0, sizeof(wire_v0), 75, 9, 0, 1 },
+	{ "state 14 of SCTP", wire_v6, sizeof(wire_v6), 17, 14, 0, 1 },
 	{ "ESP", wire_v1, sizeof(wire_v1), 9, 50, 0, 1 },
 	{ "state 0 of TCP", wire_v1, sizeof(wire_v1), 17, 0, 0, 1 },
 	{ "state 99 of TCP", wire_v1, sizeof(wire_v1), 17, 99, 0, 1 },
@@ -361,6 +393,7 @@ static void wire_state_test(struct kunit *test)
 
 static struct kunit_case wire_cases[] = {
 	KUNIT_CASE(wire_fields_test),
+	KUNIT_CASE_PARAM(wire_unaligned_test, wire_row_gen_params),
 	KUNIT_CASE_PARAM(wire_cut_test, wire_row_gen_params),
 	KUNIT_CASE_PARAM(wire_random_test, wire_row_gen_params),
 	KUNIT_CASE_PARAM(wire_fault_test, wire_fault_gen_params),
