@@ -145,6 +145,54 @@ def test_failover():
         end(master, backup)
 
 
+def test_both():
+    """Two directors with both roles: none receives what it has sent, or sends what it has
+    received."""
+    master, backup = pair(4)
+    master.sync_start("backup", group=7)
+    backup.sync_start("master", group=7)
+    before = [side.sync()[1] for side in (master, backup)]
+    sender, client, sport = Sender(), CLIENT[4] % 56, next(SPORTS)
+    for flags in (SYN, ACK, FIN | ACK):
+        sender.tcp(client, sport, 4, flags)
+    ok(until(lambda: backup.count(cport=sport, state="fin-wait") == 1), "a connection is "
+       "established and ends", (master.conns(), backup.conns()))
+    # A master that stops sends all that it has.
+    backup.sync_stop("master")
+    master.sync_stop("master")
+    more = [{key: now[key] - then[key] for key in ("sent-records", "received-records")}
+            for now, then in zip((side.sync()[1] for side in (master, backup)), before)]
+    ok(more == [{"sent-records": 2, "received-records": 0},
+                {"sent-records": 0, "received-records": 2}], "two records go one way", more)
+    sender.close()
+    end(master, backup)
+
+
+def test_persist_mode():
+    """ip_vs's sync_persist_mode, by lbdr_ipvs.ko: of a persistent service templates only."""
+    with ipvs.Loaded():
+        mode = "/proc/sys/net/ipv4/vs/sync_persist_mode"
+        master, backup = pair(4)
+        for side in (master, backup):
+            side.add(genl.key(VIP[4], 81), [addr("a")], sched="rr", persist=60)
+        sender, client = Sender(), CLIENT[4] % 55
+        for text, there in (("1", 1), ("0", 2)):
+            with within("director"):
+                net.write(mode, text)
+            kept, other = next(SPORTS), next(SPORTS)
+            for sport, vport in ((kept, 81), (other, 80)):
+                sender.tcp(client, sport, 4, SYN, vport)
+                sender.tcp(client, sport, 4, ACK, vport)
+            # The connection of the other service is sent after the persistent one's.
+            ok(until(lambda: backup.count(cport=other) == 1 and
+                     backup.count(state="template") == 1) and
+               backup.count(cport=kept) == there - 1, "sync_persist_mode %s: the "
+               "template and %d of 2 connections are sent" % (text, there),
+               backup.conns())
+        sender.close()
+        end(master, backup)
+
+
 def test_late():
     """Connections that exist when the master starts."""
     sides = []

@@ -6,8 +6,9 @@
 # every measured run; `bench`, on the host, makes the table of them and says what the
 # figures mean.
 #
-#	packets.sh [tunnels]	tunnels: only lbdr and ip_vs by each method, and the
-#				drop line; not enough for the table
+#	packets.sh [tunnels|sync]	tunnels: only lbdr and ip_vs by each method, and the
+#				drop line; sync: only lbdr, without and with the roles of
+#				`lbctl sync`; not enough for the table
 set -u
 
 # shellcheck source=selftests/bench/lib.sh
@@ -135,6 +136,29 @@ with_lbdr()
 	without_lbdr
 }
 
+# Datagrams of the master go to a device of their own, whose frames nobody counts.
+with_sync()
+{
+	nobody
+	must ip link add sync0 type dummy
+	must ip address add 203.0.113.129/25 dev sync0
+	must ip link set sync0 up
+	must insmod "$LBDR_KO"
+	must "$LBCTL" add-service -u "$vip:$port" -s rr
+	must "$LBCTL" add-service -t "$vip:$port" -s rr
+	must "$LBCTL" add-service -u "[$vip6]:$port" -s rr
+	by_lbdr add-server -g
+	flows sync-off sink "$vip" "$vip6" "$mac"
+	must "$LBCTL" sync master sync0
+	flows sync-master sink "$vip" "$vip6" "$mac"
+	must "$LBCTL" sync backup sync0
+	flows sync-both sink "$vip" "$vip6" "$mac"
+	must "$LBCTL" sync stop master
+	must "$LBCTL" sync stop backup
+	flows sync-off-again sink "$vip" "$vip6" "$mac"
+	without_lbdr
+}
+
 # ip_vs_method NAME WORD...: a connection keeps the method that it began with, so each
 # method has the module for itself.
 ip_vs_method()
@@ -198,6 +222,11 @@ done
 echo "kernel $(uname -r)"
 echo "packets $packets"
 flows drop otherhost "$vip" "$vip6" "$other_mac"
+if [ "$only" = sync ]; then
+	with_sync
+	kill "$holder"
+	exit
+fi
 if [ -n "$only" ]; then
 	with_lbdr_methods
 	with_ip_vs
