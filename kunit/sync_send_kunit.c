@@ -180,7 +180,13 @@ static void events_test(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, start(conns, 1472, 1), 0);
 	half = conns_add(conns, &flow, 0);
 	KUNIT_ASSERT_NOT_NULL(test, half);
+	conns_lock();
+	lbdr_sync_refresh(conns->ln, half, LBDR_CONN_STATE_SYN_RECV, 60);
+	conns_unlock();
 	conns_step(half, LBDR_EVENT_RST);
+	conns_lock();
+	lbdr_sync_refresh(conns->ln, half, LBDR_CONN_STATE_CLOSE, 10);
+	conns_unlock();
 	conn = add(test, 1);
 	conns_step(conn, LBDR_EVENT_DATA);
 	conns_step(conn, LBDR_EVENT_FIN);

@@ -271,6 +271,9 @@ void lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state, u
 	if (!smp_load_acquire(&ln->sync.sending) || lbdr_state_half_open(state) ||
 	    !lbdr_conn_own(conn))
 		return;
+	/* It was half-open when it was closed, see lbdr_sync_tells(). */
+	if (!sent && lbdr_state_closing(state))
+		return;
 	/* Both times are rounded down: a packet of the unit of @sent is not noticed. */
 	if (sent && (passed <= wait ||
 		     lbdr_conn_idle(conn) / HZ / SENT_UNIT + 1 >= passed))
