@@ -37,7 +37,7 @@
 #define POOL_AGE	(HZ / 50 ?: 1)
 
 /* ... in times of what it took to build it, and at most */
-#define POOL_SHARE	16
+#define POOL_SHARE	32
 #define POOL_AGE_MAX	HZ
 
 /* Number of servers up to which every command builds the pool at once */
