@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: uml
 # CPUs: 2
 """Hundreds of transfers run while services, servers, weights, thresholds,
 persistence and the scheduler change all the time. Server a stays in its service

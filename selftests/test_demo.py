@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# Also on: trixie
 """What `make demo` shows: each of its expectations is a result here."""
 import re
 import subprocess

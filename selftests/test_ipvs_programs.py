@@ -11,7 +11,7 @@ import urllib.request
 import net
 import tunnels
 from ipvs import Loaded
-from net import VIP, ok, only, until
+from net import VIP, ok, until
 from servers import exchange, which
 from test_ipvs_keepalived import CHECK_PORT, PATIENCE, Check, listed
 
@@ -88,7 +88,6 @@ def by_ipvsadm(version, method):
     return whole, ("Tunnel" if "-i" in method else "Route") in listed_so
 
 
-@only()
 def test_ipvsadm():
     program("ipvsadm")
     with Loaded():

@@ -254,7 +254,6 @@ def test_schedulers():
            "schedulers, ipvsadm %s: as ip_vs lists them" % line, wrong)
 
 
-@only("uml")
 def test_lines():
     """Every line does the same to both; all listings agree."""
     stock, own = twins()
@@ -312,7 +311,6 @@ IMPORTED = """
 """.strip().splitlines()
 
 
-@only("trixie")
 def test_import():
     """Everything that ip_vs has, read by its netlink family."""
     stock, own = twins()
@@ -433,7 +431,6 @@ def test_traffic():
     wire.close()
 
 
-@only("uml")
 def test_rate():
     """--rate of ours, while frames come: what came, by the second that it looked."""
     _, own = twins()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports
+# Also on: trixie bookworm backports
 """What stands around the director's hook: rules in raw and before it, programs
 behind NFQUEUE, which hand packets back in process context and changed perhaps,
 and a socket that a rule has given to a packet.

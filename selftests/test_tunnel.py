@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports uml
+# Also on: trixie bookworm
 """IP tunnels to the servers: what goes into the packets, by frames made by hand, and
 real HTTP to a server behind a router that decapsulates by stock Linux. Frames are
 compared with those of stock ip_vs for the same packet. The UML kernel has no devices
@@ -241,7 +241,7 @@ def sent_for(wire, one):
             for _, packet in samples(one)]
 
 
-@only("trixie")
+@only("uml")
 def test_as_ipvs():
     """Frame by frame what stock ip_vs sends for the same packet: but for the outer
     IPv4 id, GUE's source port and the IPv6 flow label."""
@@ -561,7 +561,7 @@ def doctor(*checks):
             if row["check"] in checks and row["server"] in (FAR[4] % 2, FAR[6] % 2)]
 
 
-@only()
+@only("uml")
 def test_setup():
     """setup-realserver --tun on c, what it announces, and what the doctor says before,
     with it, and after --undo."""

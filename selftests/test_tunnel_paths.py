@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# Also on: trixie
 """What lies below a tunnel: devices, L3 domains, aggregates, IPsec, MPLS, a dead
 gateway, and a client that is the director itself. Real HTTP to the server behind the
 router, which decapsulates by stock Linux."""
