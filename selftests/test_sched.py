@@ -14,7 +14,8 @@ from collections import Counter
 import genl
 import ipvs
 import net
-from ipvs import (Contest, Flow, Ipvs, Lbdr, Lost, Wire, by_service, client,
+import test_ipvsadm as tool
+from ipvs import (SCHEDULERS, Contest, Flow, Ipvs, Lbdr, Lost, Wire, by_service, client,
                   firsts, rip, scenario, services, syns)
 from net import ACK, FIN, RST, SYN, drops_of, lbctl, ok, only, until
 
@@ -417,6 +418,29 @@ def test_shares():
                 ok(max(far) <= 1, "%s, weights %s, %s: %d connections by weight" %
                    (" ".join((sched,) + flags), weights_of(servers), side.name,
                     len(steps)), (ideal, count))
+
+
+@only("trixie")
+def test_listed():
+    """The tool by the name ipvsadm lists each scheduler as the packaged one lists that of
+    ip_vs, which has them all on trixie."""
+    stock, own = tool.twins()
+    lines = ["-A -t V4:%d -s %s" % (200 + n, name)
+             for n, name in enumerate(SCHEDULERS)] + [
+                 "-A -t V4:300 -s mh -b mh-fallback,mh-port",
+                 "-A -t V4:301 -s mh --sched-flags=flag-2"]
+    listed = {}
+    for side in (own, stock):
+        side.call("-C")
+        said = tool.configure(side, lines)
+        ok(not said, "%s takes each of %d schedulers" %
+           (side.name, len(SCHEDULERS)), "\n".join(said))
+        listed[side] = [side.list(line) for line in ("-Ln", "-Sn")]
+        side.call("-C")
+    for line, theirs, ours in zip(("-Ln", "-Sn"), listed[stock], listed[own]):
+        wrong = tool.differences(line, theirs, ours)
+        ok(not wrong and ours.count("\n") >= len(lines),
+           "schedulers, ipvsadm %s: as ip_vs lists them" % line, wrong)
 
 
 def test_ip_vs_leaves():
