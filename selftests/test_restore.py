@@ -536,8 +536,8 @@ def test_traffic():
 
 @net.only("trixie")
 def test_scale():
-    """Thousands of services of 20 servers each; how long it takes is told and no test. After
-    it the process of the UML kernel takes more memory than the guest has."""
+    """Thousands of services of 20 servers each; how long it takes is told and no test. When
+    all of them are freed, UML fills KASAN's shadow memory until the host has none left."""
     afresh()
     services, servers = 10000 if net.EVERYTHING else 2000, 20
     lines = []
