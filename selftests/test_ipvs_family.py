@@ -4,7 +4,7 @@
 programs form them that are not at hand, random messages, frames through tunnels, and
 many services and servers. test_ipvs_client.py has the programs.
 """
-# Also on: bookworm uml
+# Also on: bookworm
 import errno
 import os
 import struct
@@ -117,7 +117,6 @@ def in_the_users():
     return wrong
 
 
-@only("bookworm")
 def test_sysctls():
     """Each file: what it begins with, its bounds, and what a refused write leaves."""
     with Loaded():
@@ -161,7 +160,7 @@ def stray(wire, port):
     return wire.send(Flow(about, client(about, 9), 4003), ACK)
 
 
-@only()
+@only("uml")
 def test_sysctl_effects():
     """What the files do, to services that are added from then on, and to rates."""
     with Loaded():
@@ -196,7 +195,7 @@ def test_sysctl_effects():
         wire.close()
 
 
-@only()
+@only("uml")
 def test_order():
     """Services in /proc/net/ip_vs: SCTP comes last, whenever it was added."""
     with Loaded():
@@ -282,7 +281,6 @@ def forms():
     return rows
 
 
-@only("bookworm", "uml")
 def test_forms():
     """moby/ipvs and pyroute2 send whole objects in every command."""
     with Loaded():
@@ -452,7 +450,6 @@ def not_taken(codes):
             (0 not in codes[command] and command not in (GET_DEST, GET_DAEMON, SET_INFO))]
 
 
-@only("bookworm", "uml")
 def test_random():
     """Valid and damaged messages of all 17 commands: refused ones change nothing, and
     the family works on."""
@@ -514,7 +511,7 @@ def words(kind, one):
             (name, at, one.port, kind.stock())]
 
 
-@only()
+@only("uml")
 def test_tunnels():
     """A service of ipvsadm sends the frames of a service of lbctl, by each tunnel."""
     with Loaded():
@@ -623,7 +620,7 @@ def burden(services, servers):
     return [after - before for before, after in zip(begun, begun[1:])]
 
 
-@only()
+@only("uml")
 def test_scale():
     """Many services and servers, and with ALL=1 stock ip_vs beside it: 10,000 services and
     4,096 servers of one service are added, listed and removed again, one by one. An

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# Also on: trixie
 """What lies below a tunnel: devices, L3 domains, aggregates, IPsec, MPLS, a dead
 gateway, and a client that is the director itself. Real HTTP to the server behind the
 router, which decapsulates by stock Linux."""
@@ -9,7 +10,7 @@ import re
 import genl
 import net
 import tunnels
-from net import VIP, batch, drops_of, ip, ok, until
+from net import VIP, batch, drops_of, ip, ok, only, until
 from test_local import vip_is
 from test_tcp import open_director
 from topology import offloads
@@ -231,8 +232,9 @@ def protected(host):
                          text).group(1))
 
 
+@only("trixie")
 def test_ipsec():
-    """A policy for outer packets, which c takes only as ESP."""
+    """A policy for outer packets, which c takes only as ESP. The UML kernel has no xfrm."""
     director = open_director()
     for kind, protocol in ((Kind(4, 4, "ipip", False), "4"),
                            (Kind(4, 4, "gue", False), "udp"),
@@ -266,8 +268,10 @@ def test_ipsec():
     director.close()
 
 
+@only("trixie")
 def test_lwtunnel():
-    """A route that puts an MPLS label in front of the outer header."""
+    """A route that puts an MPLS label in front of the outer header. The UML kernel has no
+    MPLS."""
     if any(net.run("modprobe", "-q", name, check=False).returncode
            for name in ("mpls_router", "mpls_iptunnel")):
         raise net.Skip("this kernel has no MPLS")
@@ -293,6 +297,7 @@ def test_lwtunnel():
     director.close()
 
 
+@only("uml")
 def test_dead_gateway():
     """The client is told that the gateway to the server does not answer; counted."""
     director = open_director()
@@ -314,6 +319,7 @@ def test_dead_gateway():
     director.close()
 
 
+@only("uml")
 def test_local_client():
     """A client on the director itself."""
     director = open_director()
