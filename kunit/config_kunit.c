@@ -625,6 +625,47 @@ static u32 pool_size(struct kunit *test, u16 port)
 	return n;
 }
 
+/* How long a pool may not be replaced depends on what it took to build, within bounds. */
+static void config_age_test(struct kunit *test)
+{
+	static const struct {
+		unsigned long cost, age;
+	} cases[] = {
+		{ 0, HZ / 50 ?: 1 }, { HZ / 2, HZ / 2 }, { 60 * HZ, HZ },
+	};
+	struct configs *c = test->priv;
+	struct lbdr_service *service;
+	unsigned long before;
+	int i;
+
+	configs_fill(test);
+	service = live(test, 80);
+	mutex_lock(&c->ln->config);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct lbdr_pool *old =
+			rcu_dereference_protected(service->pool, true);
+		struct lbdr_pool *pool =
+			lbdr_pool_make(service, &service->sched, service->sched_state,
+				       old->entries, old->n);
+
+		KUNIT_EXPECT_FALSE_MSG(test, IS_ERR(pool), "case %d", i);
+		if (IS_ERR(pool))
+			break;
+		pool->cost = cases[i].cost;
+		before = jiffies;
+		lbdr_lock(c->ln);
+		lbdr_pool_publish(c->ln, service, pool);
+		lbdr_unlock(c->ln);
+		KUNIT_EXPECT_TRUE_MSG(test, time_in_range(service->pool_due,
+							  before + cases[i].age,
+							  jiffies + cases[i].age),
+				      "case %d: %ld jiffies", i,
+				      (long)(service->pool_due - before));
+	}
+	mutex_unlock(&c->ln->config);
+	c->n_changes = 0;
+}
+
 #define MANY	1000
 
 /* Single commands for a large service do not build a pool each. */
@@ -656,7 +697,7 @@ static void config_many_test(struct kunit *test)
 		mutex_unlock(&c->ln->config);
 	}
 	KUNIT_EXPECT_EQ(test, err, 0);
-	/* Each of the first 256, then one every 20 ms. */
+	/* Each of the first 256, then at most one every 20 ms. */
 	KUNIT_EXPECT_LE(test, builds, 258 + 2 * (jiffies - begun) / (HZ / 50 ?: 1));
 	KUNIT_EXPECT_EQ(test, live(test, 80)->n_servers, MANY);
 	/* The last one takes effect without another command. */
@@ -679,6 +720,7 @@ static struct kunit_case config_cases[] = {
 	KUNIT_CASE(config_add_conflict_test),
 	KUNIT_CASE(config_rr_test),
 	KUNIT_CASE(config_pool_test),
+	KUNIT_CASE(config_age_test),
 	KUNIT_CASE(config_many_test),
 	{}
 };

@@ -549,10 +549,10 @@ static void hold_pool_test(struct kunit *test)
 {
 	add_many(test, 3, MANY);
 	/* Old enough for the hold to replace it at once, however fast the machine is. */
-	live(test, 80)->pool_built = jiffies - HZ;
+	live(test, 80)->pool_due = jiffies;
 	KUNIT_EXPECT_EQ(test, run_one(test, (struct step) { HOLD_SERVICE, 80, 0, 60 }), 0);
 	/* Published just now, whatever the machine does. */
-	live(test, 80)->pool_built = jiffies + 60 * HZ;
+	live(test, 80)->pool_due = jiffies + 60 * HZ;
 	KUNIT_EXPECT_EQ(test, run_one(test, (struct step) { ADD_SERVICE, 80 }), 0);
 	KUNIT_EXPECT_EQ(test, run_one(test, (struct step) { ADD, 80, 7, 1 }), 0);
 	KUNIT_EXPECT_EQ(test,

@@ -275,28 +275,20 @@ static void lbdr_config_remove_service(struct lbdr_net *ln,
 	cond_resched();
 }
 
-/* Returns true if services were removed. */
-static bool lbdr_config_remove_services(struct lbdr_config *config)
+static void lbdr_config_remove_services(struct lbdr_config *config)
 {
 	struct lbdr_net *ln = config->ln;
 	struct lbdr_staged_service *staged;
 	struct lbdr_service *service, *next;
-	bool any = false;
 
-	list_for_each_entry(staged, &config->services, list) {
-		if (staged->present || !staged->service)
-			continue;
-		lbdr_config_remove_service(ln, staged->service, config->origin);
-		any = true;
-	}
+	list_for_each_entry(staged, &config->services, list)
+		if (!staged->present && staged->service)
+			lbdr_config_remove_service(ln, staged->service, config->origin);
 	if (config->flush)
 		list_for_each_entry_safe(service, next, &ln->service_list, list)
-			if (lbdr_config_flushes(config, service)) {
+			if (lbdr_config_flushes(config, service))
 				lbdr_config_remove_service(ln, service,
 							   config->origin);
-				any = true;
-			}
-	return any;
 }
 
 static void lbdr_config_publish_net(struct lbdr_config *config)
@@ -356,7 +348,8 @@ void lbdr_config_publish(struct lbdr_config *config)
 	lbdr_lock(ln);
 	lbdr_hold_count(ln, -held);
 	lbdr_unlock(ln);
-	lbdr_vips_update(ln, lbdr_config_remove_services(config));
+	lbdr_config_remove_services(config);
+	lbdr_vips_update(ln);
 	lbdr_hook_update_tunnel(ln);
 	lbdr_lock(ln);
 	lbdr_config_publish_net(config);
@@ -382,6 +375,6 @@ void lbdr_config_clear(struct lbdr_net *ln)
 	list_for_each_entry_safe(service, next, &ln->service_list, list)
 		lbdr_config_remove_service(ln, service, NULL);
 	lbdr_hook_update_tunnel(ln);
-	lbdr_vips_update(ln, true);
+	lbdr_vips_update(ln);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_clear);

@@ -15,6 +15,11 @@
  * a server that was removed or quiesced is not open, so no scheduler chooses it;
  * a new server or weight takes effect with the new pool. Transactions of several
  * commands always build each pool once, at commit.
+ *
+ * POOL_AGE is little for a scheduler whose table takes tens of milliseconds to build, as
+ * mh's of thousands of servers. So the age also is POOL_SHARE times what the present pool
+ * took: whatever the scheduler, the number of servers and the machine, commands have most
+ * of the CPU, and the lock lbdr_net.config, for themselves.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -28,8 +33,12 @@
 #include "server.h"
 #include "service.h"
 
-/* Age at which the pool of a large service may be replaced by a command */
+/* Age at which the pool of a large service may be replaced by a command: at least, ... */
 #define POOL_AGE	(HZ / 50 ?: 1)
+
+/* ... in times of what it took to build it, and at most */
+#define POOL_SHARE	32
+#define POOL_AGE_MAX	HZ
 
 /* Number of servers up to which every command builds the pool at once */
 #define POOL_SMALL	256
@@ -85,6 +94,7 @@ struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
 		.servers = servers,
 		.n	 = n,
 	};
+	ktime_t begun = ktime_get();
 	struct lbdr_pool *pool;
 	int err;
 	u32 i;
@@ -109,6 +119,8 @@ struct lbdr_pool *lbdr_pool_make(struct lbdr_service *service,
 			return ERR_PTR(err);
 		}
 	}
+	pool->cost = nsecs_to_jiffies(ktime_to_ns(ktime_sub(ktime_get(), begun)) *
+				      POOL_SHARE);
 	return pool;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_make);
@@ -174,7 +186,7 @@ bool lbdr_pool_may_wait(const struct lbdr_service *service)
 		rcu_dereference_protected(service->pool, true);
 
 	return pool->n && service->n_servers > POOL_SMALL &&
-	       time_before(jiffies, service->pool_built + POOL_AGE);
+	       time_before(jiffies, service->pool_due);
 }
 
 /**
@@ -207,7 +219,8 @@ void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
 	struct lbdr_pool *old;
 
 	list_del_init(&service->stale);
-	service->pool_built = jiffies;
+	service->pool_due = jiffies + clamp_t(unsigned long, pool->cost, POOL_AGE,
+						POOL_AGE_MAX);
 	old = rcu_replace_pointer(service->pool, pool,
 				  lockdep_is_held(&ln->lock));
 	if (old)
@@ -268,9 +281,14 @@ static void lbdr_pool_work(struct work_struct *work)
 					   struct lbdr_net, pool_work);
 	struct lbdr_service *service, *next;
 	struct lbdr_pool *pool;
+	bool again = false;
 
 	mutex_lock(&ln->config);
 	list_for_each_entry_safe(service, next, &ln->stale, stale) {
+		if (time_before(jiffies, service->pool_due)) {
+			again = true;
+			continue;
+		}
 		pool = lbdr_pool_rebuild(service);
 		if (IS_ERR(pool)) {
 			pr_warn_ratelimited("no memory for a scheduler's table: new servers and weights take effect later\n");
@@ -283,6 +301,9 @@ static void lbdr_pool_work(struct work_struct *work)
 		lbdr_unlock(ln);
 		cond_resched();
 	}
+	if (again)
+		queue_delayed_work(system_power_efficient_wq, &ln->pool_work,
+				   POOL_AGE);
 	mutex_unlock(&ln->config);
 }
 

@@ -105,7 +105,8 @@ struct lbdr_service_settings {
  *	lbdr_net.config
  * @watched: &lbdr_server.failed of its servers may be set, see reach.c; lbdr_net.config
  * @skipping: its failed servers get no new connections; lbdr_net.config
- * @pool_built: jiffies when @pool was published; lbdr_net.config
+ * @pool_due: jiffies from which a command may replace @pool if there are many servers;
+ *	lbdr_net.config
  * @servers: all servers in the order of adding; changed under lbdr_net.config
  *	and lbdr_net.lock, read under either
  * @servers_by_addr: the same servers by family and address; as @servers
@@ -143,7 +144,7 @@ struct lbdr_service {
 	struct list_head		stale;
 	bool				watched;
 	bool				skipping;
-	unsigned long			pool_built;
+	unsigned long			pool_due;
 	struct list_head		servers;
 	struct rb_root			servers_by_addr;
 	u32				n_servers;

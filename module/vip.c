@@ -4,11 +4,11 @@
  * a destination address. A packet whose bit is clear has no VIP as its destination. A
  * set bit may be a false positive, which costs lookups only.
  *
- * A filter has 16 to 64 bits for each VIP, so at most one in 16 other addresses is a
- * false positive. Commit makes room before it publishes services (lbdr_vips_reserve()),
- * publishing sets the bits (lbdr_vips_add()), and after services were published or
- * removed the filter is made smaller if it is too large, and bits of removed VIPs are
- * cleared (lbdr_vips_update()).
+ * A filter has 16 to 64 bits for each bit that is set, so at most one in 16 other addresses
+ * is a false positive. Commit makes room before it publishes services
+ * (lbdr_vips_reserve()), publishing sets the bits (lbdr_vips_add()), and after services
+ * were published or removed the filter is made smaller if it is too large, and bits of
+ * removed VIPs are cleared if they are many (lbdr_vips_update()).
  *
  * Packets read a filter under rcu_read_lock(). Bits are only set in a published filter.
  * To clear bits, another filter is made from the services that are left and published in
@@ -28,6 +28,9 @@
 /* The log2 of the smallest and of the largest number of bits */
 #define ORDER_MIN	12
 #define ORDER_MAX	26
+
+/* Services in use for each removed one that may have its bit set */
+#define USED_PER_REMOVED	8
 
 /* Never written: services are published after lbdr_vips_reserve() only. */
 static struct lbdr_vips lbdr_vips_empty = {
@@ -79,6 +82,13 @@ static void lbdr_vips_set(struct lbdr_vips *vips, u32 bit)
 		vips->n_set++;
 }
 
+static void lbdr_vips_set_service(struct lbdr_vips *vips,
+				  const struct lbdr_service_key *key)
+{
+	lbdr_vips_set(vips, lbdr_vip_hash(lbdr_vip_of(key)) >> vips->shift);
+	vips->n_services++;
+}
+
 /* Sets the bits of all published services. */
 static void lbdr_vips_fill(struct lbdr_net *ln, enum lbdr_family family,
 			   struct lbdr_vips *vips)
@@ -88,8 +98,7 @@ static void lbdr_vips_fill(struct lbdr_net *ln, enum lbdr_family family,
 	list_for_each_entry(service, &ln->service_list, list) {
 		if (service->key.family == family &&
 		    !lbdr_service_key_marked(&service->key))
-			lbdr_vips_set(vips, lbdr_vip_hash(lbdr_vip_of(&service->key)) >>
-					    vips->shift);
+			lbdr_vips_set_service(vips, &service->key);
 		cond_resched();
 	}
 }
@@ -104,6 +113,7 @@ static struct lbdr_vips *lbdr_vips_fold(const struct lbdr_vips *vips, u32 order)
 		return NULL;
 	for_each_set_bit(bit, vips->bits, size)
 		lbdr_vips_set(folded, bit >> (folded->shift - vips->shift));
+	folded->n_services = vips->n_services;
 	return folded;
 }
 
@@ -155,22 +165,22 @@ void lbdr_vips_add(struct lbdr_net *ln, const struct lbdr_service_key *key)
 	struct lbdr_vips *vips = lbdr_vips_now(ln, key->family);
 
 	if (!lbdr_service_key_marked(key))
-		lbdr_vips_set(vips, lbdr_vip_hash(lbdr_vip_of(key)) >> vips->shift);
+		lbdr_vips_set_service(vips, key);
 }
 
-static void lbdr_vips_update_family(struct lbdr_net *ln, enum lbdr_family family,
-				    bool removed)
+static void lbdr_vips_update_family(struct lbdr_net *ln, enum lbdr_family family)
 {
 	struct lbdr_vips *old = lbdr_vips_now(ln, family), *vips = old, *folded;
+	u32 used = ln->n_services[family] - ln->n_marked[family];
 	u32 order;
 
 	if (old == &lbdr_vips_empty)
 		return;
-	if (ln->n_services[family] == ln->n_marked[family]) {
+	if (!used) {
 		lbdr_vips_replace(ln, family, &lbdr_vips_empty);
 		return;
 	}
-	if (removed) {
+	if ((u64)(old->n_services - used) * USED_PER_REMOVED >= used) {
 		vips = lbdr_vips_alloc(lbdr_vips_now_order(old));
 		if (!vips)
 			return;
@@ -191,21 +201,21 @@ static void lbdr_vips_update_family(struct lbdr_net *ln, enum lbdr_family family
 /**
  * lbdr_vips_update() - Fit the filters to the services after a commit
  * @ln: the namespace
- * @removed: services were removed: bits that no service needs any more are cleared
  *
- * One walk over the services that are left, however many were removed. Cannot fail,
- * and needs no memory if no service is left.
+ * Walks over the services that are left when an eighth of them was removed since, so that
+ * removing services one by one takes time in proportion to their number. Cannot fail, and
+ * needs no memory if no service is left.
  *
  * Context: process, may sleep; lbdr_net.config held.
  */
-void lbdr_vips_update(struct lbdr_net *ln, bool removed)
+void lbdr_vips_update(struct lbdr_net *ln)
 {
 	enum lbdr_family family;
 
 	lockdep_assert_held(&ln->config);
 
 	for (family = 0; family < LBDR_FAMILIES; family++)
-		lbdr_vips_update_family(ln, family, removed);
+		lbdr_vips_update_family(ln, family);
 }
 
 /**

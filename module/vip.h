@@ -19,6 +19,8 @@ struct lbdr_service_key;
  * @rcu: frees the filter after it was replaced
  * @shift: 32 - log2 of the number of bits; immutable
  * @n_set: number of bits that are set; lbdr_net.config
+ * @n_services: number of services whose VIPs were added, removed ones included;
+ *	lbdr_net.config
  * @bits: bit HASH >> @shift is set if a VIP has this hash; bits are set under
  *	lbdr_net.config and never cleared
  */
@@ -26,6 +28,7 @@ struct lbdr_vips {
 	struct rcu_head	rcu;
 	u32		shift;
 	u32		n_set;
+	u32		n_services;
 	unsigned long	bits[];
 };
 
@@ -66,6 +69,6 @@ static __always_inline bool lbdr_vips_has6(const struct lbdr_net *ln,
 void lbdr_vips_net_init(struct lbdr_net *ln);
 int lbdr_vips_reserve(struct lbdr_net *ln, enum lbdr_family family, u32 n);
 void lbdr_vips_add(struct lbdr_net *ln, const struct lbdr_service_key *key);
-void lbdr_vips_update(struct lbdr_net *ln, bool removed);
+void lbdr_vips_update(struct lbdr_net *ln);
 
 #endif /* _LBDR_VIP_H */

@@ -248,19 +248,27 @@ static unsigned int lbdr_tunnel_send_large(struct sk_buff *skb,
 					   const struct lbdr_flow *flow,
 					   const struct lbdr_tunnel_path *path);
 
-/* Sends each segment of a GSO packet by itself. */
+/*
+ * Sends each segment of a GSO packet by itself. Where aggregates above 64 KiB have a jumbo
+ * payload option, the kernel takes it out and moves what is in front of it: Linux 6.1 takes
+ * a link header for granted there, and overwrites the TCP header without one.
+ */
 static unsigned int lbdr_tunnel_send_segments(struct sk_buff *skb,
 					      const struct lbdr_flow *flow,
 					      const struct lbdr_tunnel_path *path)
 {
 	struct sk_buff *segs, *seg, *next;
 
+	if (skb_cow_head(skb, ETH_HLEN))
+		return lbdr_xmit_drop(path->server, LBDR_DROP_MEMORY);
+	memset(skb_push(skb, ETH_HLEN), 0, ETH_HLEN);
 	segs = skb_gso_segment(skb, 0);
 	if (IS_ERR_OR_NULL(segs))
 		return lbdr_xmit_drop(path->server, LBDR_DROP_MEMORY);
 	consume_skb(skb);
 	skb_list_walk_safe(segs, seg, next) {
 		skb_mark_not_on_list(seg);
+		__skb_pull(seg, skb_network_offset(seg));
 		if (lbdr_tunnel_send_large(seg, flow, path) != NF_STOLEN)
 			kfree_skb(seg);
 	}

@@ -34,11 +34,11 @@ AF = {4: socket.AF_INET, 6: socket.AF_INET6}
 LBCTL = os.environ["LBCTL"]
 WAIT = 20.0
 
-# Where a test is long because it does the same many times, it does so on two
-# kernels and is shorter on these.
+# A test that repeats the same steps many times repeats them less often on the emulated
+# kernels.
 LABEL = os.environ.get("KERNEL_LABEL")
 EVERYTHING = os.environ.get("ALL") == "1"
-SHORT = LABEL in ("bookworm", "backports")
+SHORT = LABEL in ("bookworm", "trixie", "backports")
 failed = 0
 
 # Of all random tests. `make check` sets it; without it every run has a new one.
@@ -66,12 +66,12 @@ def ok(good, what, detail=""):
     return good
 
 
-def only(*labels):
-    """A test for these kernels and for trixie, which runs all tests. On the other
-    kernels it runs by its name or with ALL=1: it is a test of the tool, or of code
-    that is the same on all kernels."""
+def only(label, *more):
+    """A test for these kernels. On the other kernels of its script it runs by its name or
+    with ALL=1: with "uml" alone it is a test of the tool, or of code that is the same on
+    all kernels; without "uml" it needs what that kernel does not have."""
     def mark(test):
-        test.labels = labels
+        test.labels = (label, *more)
         return test
     return mark
 
@@ -455,7 +455,7 @@ def main(names, servers=True, parameters=(), setup=None):
             setup()
         for name, test in list(names.items()):
             if name.startswith("test_") and name in (sys.argv[1:] or [name]):
-                labels = getattr(test, "labels", (LABEL,)) + ("trixie",)
+                labels = getattr(test, "labels", (LABEL,))
                 if LABEL not in labels and not EVERYTHING and not sys.argv[1:]:
                     print("# left out %s" % name, flush=True)
                     continue

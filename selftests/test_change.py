@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm uml
+# Also on: trixie
 # CPUs: 2
 """What changes under a running transfer: neighbours, links, MACs, routes,
 devices, namespaces, the module itself."""

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: uml
 # CPUs: 2
 """Hundreds of transfers run while services, servers, weights, thresholds,
 persistence and the scheduler change all the time. Server a stays in its service
@@ -21,8 +20,8 @@ from genl import NESTED, Genl, attr, key, u8, u32
 from net import VIP, ok, until
 
 # Two minutes where everything runs; otherwise the same, but shorter.
-SECONDS = int(os.environ.get("CHURN", 120 if net.EVERYTHING else {
-    "trixie": 40, "uml": 25, "kcsan": 60}.get(net.LABEL, 12)))
+SECONDS = int(os.environ.get("CHURN", 120 if net.EVERYTHING else
+                             {"uml": 40, "kcsan": 60}.get(net.LABEL, 12)))
 TRANSFERS = 200
 PORTS = range(1000, 1040)
 

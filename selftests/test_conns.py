@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Only on: uml
 """Connections listed, counted and ended by choice, and `lbctl trace`: what the tool
 prints, and the memory that it takes."""
 import json

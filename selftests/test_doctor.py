@@ -10,7 +10,7 @@ import subprocess
 
 import genl
 import net
-from net import LBCTL, VIP, addr, batch, ip, lbctl, ok, only, run, within, write
+from net import LBCTL, VIP, addr, batch, ip, lbctl, ok, run, within, write
 from servers import which
 from test_entry import nft
 
@@ -123,7 +123,6 @@ def by_iptables(*words):
     return run("ip", "netns", "exec", "director", "iptables", *words)
 
 
-@only("trixie", "uml")
 def test_all_at_once():
     """The server a answers for both VIPs, without the ARP settings and with one on its
     NIC; its route has a small MTU. The neighbour table has a wrong MAC of b, whose route
@@ -184,7 +183,6 @@ table inet asleep {
     ok(Look().well(), "without them all is well", Look())
 
 
-@only("trixie", "uml")
 def test_standby():
     """A director without the VIP: nobody has it; another director has it; a real
     server answers for it. A second VIP is added only where nobody has it."""
@@ -211,7 +209,6 @@ def test_standby():
     fixed("a VIP that nobody has", Look(), ("problem", "vip", VIP[4]))
 
 
-@only("trixie", "uml")
 def test_services():
     """Services without servers, and with servers of weight 0."""
     deploy()
@@ -225,7 +222,6 @@ def test_services():
         zip(look.faults, (81, 82))] == [True, True], "each is named", look)
 
 
-@only("trixie", "uml")
 def test_link():
     """The director's own link is down: nothing else is blamed for it."""
     deploy()
@@ -241,7 +237,6 @@ def test_link():
     ok(not wrong and Look().well(), "its fix is run, and all is well", Look())
 
 
-@only("trixie")
 def test_bridge():
     """A bridge of the director leads to the servers, with br_netfilter."""
     deploy()
@@ -275,7 +270,6 @@ table inet filter {
     run("rmmod", "br_netfilter")
 
 
-@only("bookworm", "backports")
 def test_arp():
     """A server without the ARP settings, as every kernel has it."""
     deploy()
@@ -284,7 +278,6 @@ def test_arp():
     fixed("a real server lacks the ARP settings", Look(), ("problem", "arp", VIP[4]))
 
 
-@only("trixie", "uml")
 def test_input():
     """Rules of INPUT have no effect, and with the entry input they have; a device with
     a larger MTU that clients arrive on."""
@@ -339,7 +332,6 @@ table ip6 filter {
     lbctl("set-entry", "prerouting")
 
 
-@only("trixie", "uml")
 def test_down():
     """A server that is down."""
     deploy()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports
+# Also on: trixie bookworm backports
 """`set-entry input`: packets are taken behind the filter table. What other
 scripts ask of the usual entry is asked of this one too; only here is looked at
 what differs: the firewall, and what never comes as far as INPUT."""
@@ -133,7 +133,7 @@ def test_path():
               path.test_schedulers)
 
 
-@only("trixie", "uml")
+@only("uml")
 def test_packets():
     """The stack has looked at IPv4's sources by then, and has dropped those that
     it knows to be wrong. Of headers cut short a few will do: they are parsed by
@@ -148,7 +148,7 @@ def test_packets():
         packets.test_table()
 
 
-@only("trixie", "uml")
+@only("uml")
 def test_errors():
     """Some of them come from the VIP, which IPv4 takes for a martian."""
     with at_input(), one_cpu():
@@ -157,13 +157,13 @@ def test_errors():
         local.accept_local("0")
 
 
-@only("trixie", "uml")
+@only("uml")
 def test_fragments():
     with at_input(), one_cpu():
         fragments.test_udp()
 
 
-@only("trixie", "uml")
+@only("uml")
 def test_local():
     """The director as a server, and clients on it."""
     with at_input():

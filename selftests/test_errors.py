@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm uml
 """ICMP errors about packets of the servers: each reaches the server that sent
 the packet, and what is none reaches nobody. At the end, what they are for: a
 path whose MTU only a router knows."""

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: uml
 """Floods from forged sources: established connections and other services are not
 affected, and honest clients get through."""
 import os
@@ -10,7 +9,7 @@ import time
 
 import genl
 import net
-from net import (ACK, FIN, RST, SYN, VIP, Tap, drops, drops_of, ok, only, raw, tcp, udp,
+from net import (ACK, FIN, RST, SYN, VIP, Tap, drops, drops_of, ok, raw, tcp, udp,
                  until)
 from servers import configure, udp_socket
 
@@ -456,7 +455,6 @@ def untouched(result, name):
        name + "other services lost nothing", (result.lost, result.other_drops))
 
 
-@only()
 def test_flows():
     """Flows of one to five packets, ten times the table, at each kind of service."""
     crowd = Crowd()
@@ -481,7 +479,6 @@ def test_flows():
     crowd.close()
 
 
-@only()
 def test_long_flows():
     """Forged flows of 50 packets: figures only for the flooded service."""
     crowd = Crowd()
@@ -493,7 +490,6 @@ def test_long_flows():
     crowd.close()
 
 
-@only()
 def test_ends():
     """RST and FIN out of nowhere, from a client's address and all of its ports. They
     close entries, which stay as long as there is traffic: the timeouts of closed

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm uml
+# Also on: trixie bookworm
 """Fragments: the whole datagram reaches one server or nobody, in fragments no
 larger than they came; there is a bound to what waits for its rest; and what is
 none of our business gets through as before."""

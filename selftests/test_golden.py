@@ -24,7 +24,7 @@ import threading
 import time
 
 import net
-from net import HOSTS, ok, only
+from net import HOSTS, ok
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WRITE = os.environ.get("GOLDEN") == "write"
@@ -166,7 +166,6 @@ def sessions():
             for name in sorted(os.listdir(folder))}
 
 
-@only("trixie", "uml")
 def test_every_verb():
     """Each is in a session, and as JSON too if it has that; each may be refused."""
     lines = net.run(net.LBCTL, "help").stdout.splitlines()
@@ -187,7 +186,6 @@ def test_every_verb():
     ok(not missing, "and as JSON, where it has that", missing)
 
 
-@only("trixie", "uml")
 def test_sessions():
     with pages():
         for name, lines in sessions().items():

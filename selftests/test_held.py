@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Only on: uml
 """Which service a packet is for while services are held: a held one has what no other
 one has, whatever the forms of both, and at each entry."""
 import genl

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Only on: uml
 """Servers and services that are removed with a hold time: what clients notice when
 they are added again, in time or too late, and what listings say."""
 import json

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports uml
+# Also on: trixie bookworm backports
 # CPUs: 2
 """`set-entry ingress eth0`: what other scripts ask of the usual entry is asked of
 this one too; only here is looked at what it takes, what it lets go on to
@@ -44,19 +44,19 @@ def test_path():
               path.test_mtu, path.test_schedulers)
 
 
-@only("trixie", "uml")
+@only("uml")
 def test_packets():
     with at_ingress(), deaf_client():
         packets.test_table()
 
 
-@only("trixie", "uml")
+@only("uml")
 def test_errors():
     with at_ingress(), one_cpu():
         errors.test_forwarded()
 
 
-@only("trixie", "uml")
+@only("uml")
 def test_fragments():
     with at_ingress(), one_cpu():
         fragments.test_udp()

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm
 """keepalived of the distribution, unchanged, drives lbdr by lbdr_ipvs.ko: health checks,
 weights, sorry servers, reload, and restart under transfers."""
 import http.server
@@ -13,7 +14,7 @@ import threading
 
 import net
 from ipvs import Loaded
-from net import VIP, ok, until
+from net import VIP, ok, only, until
 from servers import Transfer, which
 
 CHECK_PORT = 8080
@@ -242,6 +243,7 @@ def test_checks():
         ok(listed() is None, "a stop removes the service")
 
 
+@only("uml")
 def test_kinds():
     """MISC_CHECK, services of IPv6 and SCTP, and thresholds, in one configuration."""
     for host in "ab":
@@ -279,6 +281,7 @@ def test_kinds():
            rows())
 
 
+@only("uml")
 def test_inhibit():
     """inhibit_on_failure: weight 0 instead of a removal."""
     with Running(config(real("a", 3, more="inhibit_on_failure"), real("b"))) as run:
@@ -289,6 +292,7 @@ def test_inhibit():
         have("and its weight again", a=3, b=1)
 
 
+@only("uml")
 def test_sorry():
     """The sorry server stands in while fewer than the quorum are left."""
     sorry = "quorum 1\nsorry_server %s 80" % net.addr("b")
@@ -301,6 +305,7 @@ def test_sorry():
         have("the server is back", a=3)
 
 
+@only("uml")
 def test_reload():
     """A changed weight, and a removed server, under transfers."""
     with Running(config(real("a", 3), real("b", 3))) as run:
@@ -314,6 +319,7 @@ def test_reload():
         have("one server", a=7)
 
 
+@only("uml")
 def test_restart():
     """A stop, with and without lvs_flush, or a kill, and a start: no transfer breaks."""
     servers = real("a", 3), real("b", 3)
@@ -334,6 +340,7 @@ def test_restart():
             transfers.end()
 
 
+@only("uml")
 def test_group():
     """A virtual_server_group with a fwmark and a range of addresses."""
     group = "virtual_server_group all {\n%s-66 80\nfwmark 9\n}\n" % VIP[4]

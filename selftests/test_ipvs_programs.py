@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# Also on: bookworm
 """Other programs of ip_vs, of the distribution and unchanged, by lbdr_ipvs.ko:
 ldirectord removes and quiesces a server, node_exporter reads counters, and connections
 go by what ipvsadm has set up, by direct routing and by tunnels."""
@@ -41,6 +42,7 @@ def program(name):
     return path
 
 
+@only("uml")
 def test_ldirectord():
     path = program("ldirectord")
     a, b = net.addr("a"), net.addr("b")
@@ -88,7 +90,7 @@ def by_ipvsadm(version, method):
     return whole, ("Tunnel" if "-i" in method else "Route") in listed_so
 
 
-@only()
+@only("uml")
 def test_ipvsadm():
     program("ipvsadm")
     with Loaded():

@@ -18,9 +18,9 @@ import time
 
 import ipvs
 import net
-from ipvs import (SCHEDULERS, VIPS, Flow, Ipvs, Service, StockFailed, Wire,
-                  call_stock, client, rip)
-from net import ACK, FIN, SYN, ok, only, until
+from ipvs import (VIPS, Flow, Ipvs, Service, StockFailed, Wire, call_stock, client,
+                  rip)
+from net import ACK, FIN, SYN, ok, until
 
 V4, V6 = VIPS[4][0], VIPS[6][0]
 R4, R6 = rip(0, 4), rip(0, 6)
@@ -232,29 +232,6 @@ def configure(side, lines):
     return said
 
 
-@only("trixie")
-def test_schedulers():
-    """Where ip_vs has them all, and a process for each line is dear."""
-    stock, own = twins()
-    lines = ["-A -t V4:%d -s %s" % (200 + n, name)
-             for n, name in enumerate(SCHEDULERS)] + [
-                 "-A -t V4:300 -s mh -b mh-fallback,mh-port",
-                 "-A -t V4:301 -s mh --sched-flags=flag-2"]
-    listed = {}
-    for side in (own, stock):
-        side.call("-C")
-        said = configure(side, lines)
-        ok(not said, "%s takes each of %d schedulers" %
-           (side.name, len(SCHEDULERS)), "\n".join(said))
-        listed[side] = [side.list(line) for line in ("-Ln", "-Sn")]
-        side.call("-C")
-    for line, theirs, ours in zip(("-Ln", "-Sn"), listed[stock], listed[own]):
-        wrong = differences(line, theirs, ours)
-        ok(not wrong and ours.count("\n") >= len(lines),
-           "schedulers, ipvsadm %s: as ip_vs lists them" % line, wrong)
-
-
-@only("uml")
 def test_lines():
     """Every line does the same to both; all listings agree."""
     stock, own = twins()
@@ -312,7 +289,6 @@ IMPORTED = """
 """.strip().splitlines()
 
 
-@only("trixie")
 def test_import():
     """Everything that ip_vs has, read by its netlink family."""
     stock, own = twins()
@@ -433,7 +409,6 @@ def test_traffic():
     wire.close()
 
 
-@only("uml")
 def test_rate():
     """--rate of ours, while frames come: what came, by the second that it looked."""
     _, own = twins()

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: uml
 """The limit of the connection table, and that connections expire."""
 import json
 

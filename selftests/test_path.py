@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports uml
+# Also on: trixie bookworm backports
 """A packet's way through the director, asserted by capture on all sides."""
 import errno
 import json

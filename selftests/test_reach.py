@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Only on: uml
 """Services that skip servers whose neighbour cannot be resolved."""
 import genl
 import net

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# Also on: trixie
 """Files of commands: restore, apply and save."""
 import os
 import subprocess
@@ -535,7 +536,8 @@ def test_traffic():
 
 @net.only("trixie")
 def test_scale():
-    """Thousands of services of 20 servers each; how long it takes is told and no test."""
+    """Thousands of services of 20 servers each; how long it takes is told and no test. When
+    all of them are freed, UML fills KASAN's shadow memory until the host has none left."""
     afresh()
     services, servers = 10000 if net.EVERYTHING else 2000, 20
     lines = []

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: uml
 """Connections that are saved and restored: conn-add, `lbctl save-conns` and
 `lbctl restore-conns`."""
 import errno

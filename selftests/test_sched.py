@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# Also on: trixie
 """What each scheduler chooses: beside stock ip_vs, connection by connection, and
 on its own where ip_vs cannot say what is right."""
 import json
@@ -13,7 +14,8 @@ from collections import Counter
 import genl
 import ipvs
 import net
-from ipvs import (Contest, Flow, Ipvs, Lbdr, Lost, Wire, by_service, client,
+import test_ipvsadm as tool
+from ipvs import (SCHEDULERS, Contest, Flow, Ipvs, Lbdr, Lost, Wire, by_service, client,
                   firsts, rip, scenario, services, syns)
 from net import ACK, FIN, RST, SYN, drops_of, lbctl, ok, only, until
 
@@ -66,6 +68,8 @@ SAME = {
     "ovf": (SETS, True, 1),
 }
 
+# Stock ip_vs of the UML kernel has these. The others are compared on trixie alone.
+ON_UML = ("rr", "lc", "wlc", "sh")
 
 # They leave a server when it has more active connections than it weighs.
 OVERFLOWING = ("lblc", "ovf")
@@ -86,13 +90,15 @@ def weights_of(servers):
                     for server in servers)
 
 
-@only("trixie", "backports")
+@only("uml", "trixie")
 def test_same():
     """Those that are meant to be the same. A connection that begins anew from a
     used port is counted off at once here and with the next tick by ip_vs: where
     inactive connections count, ports are not used again."""
     with Contest() as contest:
         for sched in SAME:
+            if (sched in ON_UML) != (net.LABEL == "uml") and not net.EVERYTHING:
+                continue
             if not contest.has_ipvs(sched):
                 continue
             sets, reuse, vips = SAME[sched]
@@ -218,7 +224,7 @@ def cycles(picks, weights):
         for at in range(len(picks) - length + 1))
 
 
-@only("trixie")
+@only("uml")
 def test_wrr():
     with Contest() as contest:
         sides = contest.sides("wrr")
@@ -254,7 +260,7 @@ def test_wrr():
                wrong[:2])
 
 
-@only("trixie")
+@only("uml")
 def test_cost():
     """What an inactive connection costs. Server 0 has one active connection;
     server 1 gets inactive ones, and at 255 and 256 a choice is made."""
@@ -314,7 +320,7 @@ def test_dh():
                     "are refused"), list(zip(fates, want)))
 
 
-@only("trixie")
+@only("uml")
 def test_sh_quiesced():
     with Contest() as contest:
         about = services()
@@ -414,11 +420,35 @@ def test_shares():
                     len(steps)), (ideal, count))
 
 
+@only("trixie")
+def test_listed():
+    """The tool by the name ipvsadm lists each scheduler as the packaged one lists that of
+    ip_vs, which has them all on trixie."""
+    stock, own = tool.twins()
+    lines = ["-A -t V4:%d -s %s" % (200 + n, name)
+             for n, name in enumerate(SCHEDULERS)] + [
+                 "-A -t V4:300 -s mh -b mh-fallback,mh-port",
+                 "-A -t V4:301 -s mh --sched-flags=flag-2"]
+    listed = {}
+    for side in (own, stock):
+        side.call("-C")
+        said = tool.configure(side, lines)
+        ok(not said, "%s takes each of %d schedulers" %
+           (side.name, len(SCHEDULERS)), "\n".join(said))
+        listed[side] = [side.list(line) for line in ("-Ln", "-Sn")]
+        side.call("-C")
+    for line, theirs, ours in zip(("-Ln", "-Sn"), listed[stock], listed[own]):
+        wrong = tool.differences(line, theirs, ours)
+        ok(not wrong and ours.count("\n") >= len(lines),
+           "schedulers, ipvsadm %s: as ip_vs lists them" % line, wrong)
+
+
 def test_ip_vs_leaves():
     if Ipvs.has("rr"):
         ok(Ipvs.unload(), "ip_vs is unloaded, nothing holds it")
 
 
+@only("uml")
 def test_closed_servers():
     """Nobody goes to a server of weight 0, nor beyond an upper threshold. The
     first server is the one that most would choose, up to its threshold of 1."""
@@ -440,6 +470,7 @@ def test_closed_servers():
                "server with an upper threshold of 1" % sched, count)
 
 
+@only("uml")
 def test_thresholds():
     """fo sends all to the first server, as long as that is not overloaded. A
     connection that was reset counts until its client begins another one."""
@@ -514,7 +545,7 @@ def server_named(service, number):
     return named(service) + ["-r", form % rip(number, service.version)]
 
 
-@only("trixie", "uml")
+@only("uml")
 def test_swap():
     busy, quiet = services(protocols=("tcp",))
     side, wire = Lbdr(), Wire()
@@ -550,6 +581,7 @@ def test_swap():
     wire.close()
 
 
+@only("uml")
 def test_weights():
     busy, quiet = services(protocols=("tcp",))
     side, wire = Lbdr(), Wire()
@@ -606,6 +638,7 @@ def is_reset(frame, flow):
         frame.sport == flow.service.port and net.checksum(pseudo + body) == 0
 
 
+@only("uml")
 def test_refuse():
     # A capture shows no checksum that a NIC would have filled in.
     net.run("ip", "netns", "exec", "director", "ethtool", "-K", "eth0", "tx", "off")
@@ -651,6 +684,7 @@ def test_refuse():
     wire.close()
 
 
+@only("uml")
 def test_nonsense():
     done = lbctl("add-service", *named(services()[0]), "-s", "nonsense", check=False)
     names = genl.schedulers()
@@ -660,24 +694,26 @@ def test_nonsense():
        "schedulers" % len(names), (missing, done.stderr))
 
 
+@only("uml")
 def test_many():
-    """999 servers are added to a service by single commands over one socket. The
+    """Hundreds of servers are added to a service by single commands over one socket. The
     time is printed, not judged: the suite lbdr_config counts the pools that are
     built."""
     side, wire = Lbdr(), Wire()
-    for sched, batch in (("wlc", 1), ("mh", 100), ("wlc", 100), ("wrr", 100))[
-            :None if net.EVERYTHING else 2]:
+    for sched, batch, count in (
+            ("wlc", 1, 999), ("mh", 100, 999 if net.EVERYTHING else 200),
+            ("wlc", 100, 999), ("wrr", 100, 999))[:None if net.EVERYTHING else 2]:
         service = services(protocols=("tcp",))[0]
         side.configure([service], sched, (), [None, None, None, (60000, 0, 0)])
         begun = time.monotonic()
-        side.add_many(service, 999, batch)
+        side.add_many(service, count, batch)
         spent = time.monotonic() - begun
         rows = json.loads(lbctl("list", "-j").stdout)[0]["servers"]
         lbctl("edit-service", *named(service), "-s", "fo")
         pick = wire.send(syns([service], 1)[0][0])
-        ok(len(rows) == 1000 and pick == 3,
-           "%s: 999 servers are added to one in %.2f s, %s" %
-           (sched, spent, "100 messages at a time" if batch > 1 else
+        ok(len(rows) == count + 1 and pick == 3,
+           "%s: %d servers are added to one in %.2f s, %s" %
+           (sched, count, spent, "100 messages at a time" if batch > 1 else
             "one message at a time"), (len(rows), pick))
         side.clear()
     service = services(protocols=("tcp",))[0]

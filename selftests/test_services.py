@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Only on: uml
 """Services and servers in all their forms: which service a packet is for, and
 what becomes of connections when services, servers and timeouts change."""
 import errno

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Only on: uml
 """Clients whose frames have the MAC of a server (a router that is a server too,
 containers behind one MAC) are served like others; packets that a peer director has
 sent back are not forwarded again."""

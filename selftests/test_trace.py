@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports uml
+# Also on: trixie bookworm backports
 """What an operator sees of the director: its tracepoints, one by one, and the
 tool's verbs end to end, each once, by what they do to real connections."""
 import json
@@ -245,7 +245,7 @@ def rows_of(*words):
     return json.loads(lbctl("list", *words, "-j").stdout)
 
 
-@net.only("trixie")
+@net.only("uml")
 def test_tool_drops():
     configure(4, [("a", 0)])
     for _ in range(2):
@@ -281,7 +281,7 @@ def test_tool_drops():
        "another network namespace counts its own", rows)
 
 
-@net.only("trixie")
+@net.only("uml")
 def test_tool_connections():
     configure(4, [("a", 1), ("b", 1)])
     socks = [net.connect() for _ in range(4)]
@@ -323,7 +323,7 @@ def test_tool_connections():
         sock.close()
 
 
-@net.only("trixie")
+@net.only("uml")
 def test_tool_timeouts():
     configure(4, [("a", 1)], protocol=17)
     lbctl("set-timeout", "udp=1", "established=7200")
@@ -346,7 +346,7 @@ def test_tool_timeouts():
        "set-timeout with three numbers, as ipvsadm has it", told)
 
 
-@net.only("trixie")
+@net.only("uml")
 def test_tool_entry():
     configure(6, [("a", 1)])
     for word in ("input", "prerouting"):
@@ -358,7 +358,7 @@ def test_tool_entry():
         sock.close()
 
 
-@net.only("trixie")
+@net.only("uml")
 def test_tool_drain():
     configure(4, [("a", 1), ("b", 1)])
     socks = {}
@@ -399,7 +399,7 @@ def letters_of(version, ports, number):
     return got
 
 
-@net.only("trixie")
+@net.only("uml")
 def test_tool_services():
     """Persistence, ranges of ports and marks."""
     for version in (4, 6):

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Only on: uml
 # CPUs: 2
 """Transactions: commands that are staged, and done together or not at all."""
 import errno

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm backports uml
+# Also on: trixie bookworm backports
 # CPUs: 2
 """The module cannot be unloaded while a namespace has services, and root of the host
 can remove the services of all namespaces. Unloading meets namespaces that exit."""

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: bookworm uml
+# Also on: bookworm
 """Network namespaces of users without privilege do not use up what the host's need:
 connections, destinations of lblc, services, servers, memory."""
 import errno
@@ -41,6 +41,7 @@ def fill():
     return director.held()
 
 
+@only("uml")
 def test_connections():
     crowd = [User(fill) for _ in range(3)]
     held = [user.answer for user in crowd]
@@ -142,6 +143,7 @@ def configure():
     return int(good)
 
 
+@only("uml")
 def test_objects():
     user = User(configure)
     if user.answer == NOT_ALLOWED:
@@ -175,6 +177,7 @@ def both(answer):
     return answer & 0xffffffff, answer >> 32
 
 
+@only("bookworm")
 def test_memory():
     """Connections are charged to the user's cgroup. At its limit the table is full, and
     new connections take the place of others."""
@@ -247,6 +250,7 @@ def devices_for_nobody():
     return found
 
 
+@only("uml")
 def test_list_makes_nothing():
     """A dump by a user without privilege looks no route up."""
     serve(4, [("a", 1), ("b", 1)])

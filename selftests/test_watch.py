@@ -13,7 +13,7 @@ import subprocess
 import genl
 import net
 from genl import key, server, u32
-from net import ACK, LBCTL, SYN, Tap, lbctl, ok, only, raw, tcp, until
+from net import ACK, LBCTL, SYN, Tap, lbctl, ok, raw, tcp, until
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                         "../Documentation/json.md")
@@ -123,7 +123,6 @@ def populate():
     client.close()
 
 
-@only("uml", "trixie")
 def test_json():
     """Nothing that is printed is missing in the document, nor the reverse."""
     document = documented()
@@ -303,7 +302,6 @@ def many(sock, bodies):
         pass
 
 
-@only("trixie")
 def test_lost():
     """A monitor that does not get to read is told of what it missed."""
     lbctl("clear")
@@ -355,7 +353,6 @@ def samples(text):
     return out, other
 
 
-@only("uml", "trixie")
 def test_metrics():
     populate()
     text = lbctl("metrics").stdout
@@ -444,7 +441,6 @@ class Tmux:
         self.tmux("kill-server")
 
 
-@only("uml")
 def test_top():
     lbctl("clear")
     sock = director()
