@@ -110,6 +110,15 @@ def udp_socket(version):
     return sock
 
 
+def end_of(sock):
+    """What comes back when the client has nothing more to say."""
+    sock.shutdown(socket.SHUT_WR)
+    try:
+        return sock.recv(1)
+    except ConnectionResetError:
+        return "reset"
+
+
 def exchange(sock, size):
     """Send `size` random bytes and get them back; True when they are the same. The
     socket's timeout is for each piece: sendall() has it for all that it sends."""

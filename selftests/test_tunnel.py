@@ -171,14 +171,6 @@ def test_sizes():
     director.close()
 
 
-def pieces_of(one, room, df):
-    """A segment of 3000 bytes, and its fragments of at most `room` bytes."""
-    whole = sized(one, 3000, df)
-    head = 20 if ":" not in one.client else 48
-    ident = struct.unpack("!H", whole[4:6])[0]
-    return whole, net.fragments(whole, (room - head) & ~7, ident, df)
-
-
 def test_fragments():
     """A packet that comes in fragments goes whole in fragments of the outer packet, if
     its own fit into the tunnel or may be made smaller."""
@@ -187,7 +179,7 @@ def test_fragments():
         limit, wrong = MTU - kind.overhead(), []
         one, _ = begin(wire, director, kind)
         for df in (False, True) if kind.inner == 4 else (False,):
-            whole, pieces = pieces_of(one, limit, df)
+            whole, pieces = tunnels.pieces_of(one, limit, df)
             wire.through(*pieces)
             frames = [frame.ip for frame in wire.frames]
             found = net.join(frames) if frames else None
@@ -195,7 +187,7 @@ def test_fragments():
                     max(len(frame) for frame in frames) > MTU:
                 wrong.append((df, [(len(frame), frame[:60].hex()) for frame in frames]))
             # The first size of fragments that is too large.
-            _, pieces = pieces_of(one, limit + 8, df)
+            _, pieces = tunnels.pieces_of(one, limit + 8, df)
             seen = wire.through(*pieces)
             told = mtu_of(wire.frames[0])[0] if seen == [too_big(kind.inner)] else seen
             refused = df or kind.inner == 6
@@ -636,10 +628,14 @@ def test_ring():
             other.do(genl.SERVICE_SET, key + genl.u32(genl.FLAGS, 4))
             sock = net.connect(kind.inner)
             letter, whole = sock.recv(1), servers.exchange(sock, 30000)
-            sock.close()
             ok(letter == b"a" and whole and len(other.conns()) == 1,
                "%s: with --accept-tunneled the second director forwards" % kind,
                (letter, whole, other.conns()))
+            other.do(genl.SERVICE_SET, key + genl.u32(genl.FLAGS, 0))
+            whole, end = servers.exchange(sock, 1000), servers.end_of(sock)
+            ok(whole and end == "reset", "%s: without it a connection goes on, and "
+               "packets that would change it go to the local stack" % kind, (whole, end))
+            sock.close()
         tap.close()
         for each in (one, other):
             each.clear()

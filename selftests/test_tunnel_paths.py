@@ -1,23 +1,29 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: trixie
+# Also on: trixie bookworm
 """What lies below a tunnel: devices, L3 domains, aggregates, IPsec, MPLS, a dead
 gateway, and a client that is the director itself. Real HTTP to the server behind the
 router, which decapsulates by stock Linux."""
 import contextlib
+import ctypes
 import re
+import socket
+import struct
 
 import genl
 import net
 import tunnels
-from net import VIP, batch, drops_of, ip, ok, only, until
+from net import VIP, addr, batch, drops_of, ip, ok, only, until
+from servers import exchange
 from test_local import vip_is
+from test_sctp import SCTP, Echo, associate
 from test_tcp import open_director
 from topology import offloads
 from tunnels import (BITS, FAR, NEAR, SUMMED, USUAL, WHOLE, Client, Decapsulation, Kind,
-                     attributes, serve, set_mtu, transfers)
+                     Wire, attributes, begin, serve, set_mtu, sized, transfers)
 
 PORT = 8080
+LARGEST = 65535
 NET = {4: "10.9.0.0/24", 6: "2001:db8:9::/64"}
 LINE = {4: "10.%d.0.%d", 6: "2001:db8:%d::%d"}
 FULL = {4: 32, 6: 128}
@@ -81,6 +87,7 @@ def bond():
     return "bx", "rx"
 
 
+@only("uml", "trixie")
 def test_devices():
     """A VLAN and a bond towards the router."""
     director = open_director()
@@ -102,6 +109,7 @@ def test_devices():
     director.close()
 
 
+@only("uml", "trixie")
 def test_vrf():
     """Client and tunnel in a VRF, where a path of 1400 bytes is told."""
     director = open_director()
@@ -115,7 +123,7 @@ def test_vrf():
         for v in (4, 6):
             ip("director", "route", "add", "vrf", "red", NET[v], "via", LINE[v] % (7, 2))
             ip("client", "route", "add", "%s/%d" % (VIP[v], FULL[v]), "via",
-               LINE[v] % (6, 1), "src", net.addr("client", v))
+               LINE[v] % (6, 1), "src", addr("client", v))
         # The way of the main table leads nowhere.
         batch("director", ["route del %s" % NET[v] for v in (4, 6)])
         for kind in KINDS:
@@ -163,28 +171,103 @@ def others():
     return {reason: n for reason, n in net.drops().items() if reason != "mtu"}
 
 
+@contextlib.contextmanager
+def too_large():
+    """Counts what the director sends that is larger than an IP packet may be."""
+    # Outgoing (SKF_AD_PKTTYPE is PACKET_OUTGOING), and longer than Ethernet's header and
+    # 65535 bytes.
+    code = ((0x20, 0, 0, 0xfffff004), (0x15, 0, 3, 4), (0x80, 0, 0, 0),
+            (0x25, 0, 1, 14 + LARGEST), (0x06, 0, 0, 1), (0x06, 0, 0, 0))
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one)
+                                                   for one in code))
+    with net.within("director"):
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    sock.setsockopt(socket.SOL_SOCKET, 26,
+                    struct.pack("HP", len(code), ctypes.addressof(program)))
+    sock.bind(("eth0", 3))
+    sock.setblocking(False)
+    seen = []
+
+    def count():
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                seen.append(sock.recv(1))
+        return len(seen)
+
+    try:
+        yield count
+    finally:
+        sock.close()
+
+
 def test_aggregates():
     """Aggregates that become larger than 64 KiB with the outer header, and smaller
     ones."""
     director = open_director()
+    with too_large() as count:
+        aggregates_go(director, count)
+    aggregates(LARGEST + 1)
+    director.clear()
+    director.close()
+
+
+def aggregates_go(director, count):
     for size in (3000, 20000, 65536, 180000):
         why = aggregates(size)
         if why:
             print("skip - aggregates of %d bytes: %s" % (size, why.strip()))
             continue
         for kind in KINDS:
-            before = others(), resets()
+            before = others(), resets(), count()
             # A window grows to a large aggregate in the course of a long transfer.
             done = through(director, kind, size=WHOLE if size > 20000 else USUAL)
-            after = others(), resets()
+            after = others(), resets(), count()
             ok(done == (True, True) and after == before,
                "%s: a page down and up in aggregates of %d bytes, whole segments only" %
                (kind, size), (done, before, after))
-    aggregates(65536)
+
+
+@only("uml", "trixie")
+def test_largest():
+    """Packets in fragments that are as large as IP allows when they are encapsulated,
+    and one byte larger."""
+    director, wire = open_director(), Wire()
+    for kind in KINDS:
+        one, _ = begin(wire, director, kind, df=2)
+        most, refused = LARGEST - kind.overhead(), []
+        for size in (most, most + 1):
+            before = drops_of("mtu")
+            wire.through(*net.fragments(sized(one, size, False), 1400, 7))
+            refused.append(drops_of("mtu") - before)
+        ok(refused == [0, 1], "%s: a packet of %d bytes in fragments is encapsulated, and "
+           "no larger one" % (kind, most), refused)
+    wire.close()
     director.clear()
     director.close()
 
 
+@only("uml", "trixie")
+def test_sctp():
+    """The checksum of SCTP is another one than that of TCP and UDP, and has to be there
+    before a packet is cut. The largest chunk that the client sends is a packet of 1500
+    bytes."""
+    if net.run("modprobe", "-q", "sctp", check=False).returncode:
+        raise net.Skip("this kernel has no SCTP")
+    director = open_director()
+    Echo().start()
+    for kind in (KINDS[0], KINDS[3]):
+        serve(director, genl.key(VIP[kind.inner], 80, SCTP),
+              (addr("b", kind.outer), attributes(kind, df=2)))
+        with Decapsulation("b", kind):
+            sock, letter = associate(kind.inner)
+            ok(letter == "b" and exchange(sock, 1500 - {4: 48, 6: 68}[kind.inner]),
+               "%s, --tun-df clear: SCTP in fragments" % kind, letter)
+            sock.close()
+    director.clear()
+    director.close()
+
+
+@only("uml", "trixie")
 def test_offloads():
     """A device below that computes no checksums and segments nothing."""
     director = open_director()
@@ -199,6 +282,7 @@ def test_offloads():
     director.close()
 
 
+@only("uml", "trixie")
 def test_cut():
     """With --tun-df clear the client learns no MTU, and the director cuts packets."""
     director = open_director()

@@ -377,6 +377,14 @@ def sized(one, size, df=True, flags=PSH | ACK):
     return one.tcp(flags, payload, **more)
 
 
+def pieces_of(one, room, df):
+    """A segment of 3000 bytes, and its fragments of at most `room` bytes."""
+    whole = sized(one, 3000, df)
+    head = 20 if ":" not in one.client else 48
+    ident = struct.unpack("!H", whole[4:6])[0]
+    return whole, net.fragments(whole, (room - head) & ~7, ident, df)
+
+
 def mtu_of(frame):
     """The MTU that an ICMP error tells, and the packet that it quotes."""
     if frame.ip[0] >> 4 == 4:
