@@ -1,6 +1,5 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
-# Only on: uml
 """Connection synchronisation: a director takes over from another one, of which either may
 be ip_vs. The hosts are those of test_sync.py. What depends on the kernel is there, too;
 here, ip_vs is that of the newest one.
