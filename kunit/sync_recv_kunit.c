@@ -249,7 +249,9 @@ static void add_test(struct kunit *test)
 /* A packet makes a connection this director's own: no record changes it for a second. */
 static void own_test(struct kunit *test)
 {
+	struct lbdr_sync_record record = tcp(101, 80, 1, 1);
 	struct lbdr_conn *conn;
+	u32 i;
 
 	receive_one(test, tcp(100, 80, 1, 1));
 	KUNIT_ASSERT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
@@ -269,6 +271,16 @@ static void own_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 1);
 	KUNIT_EXPECT_FALSE(test, lbdr_conn_own(expect(test, 100, 1,
 						      LBDR_CONN_STATE_FIN_WAIT)));
+
+	/* So it is when the record says that the last packet was just now. */
+	record.timeout = lbdr_state_timeout[LBDR_CONN_STATE_ESTABLISHED];
+	for (i = 0; i < 2; i++) {
+		receive_one(test, record);
+		conn = lookup(test, 101, true);
+		KUNIT_ASSERT_NOT_NULL(test, conn);
+		KUNIT_EXPECT_TRUE(test, lbdr_conn_own(conn));
+		conns_idle(conn, 2 * HZ);
+	}
 }
 
 /* The same of a connection that was never received, and with many packets. */
@@ -319,6 +331,12 @@ static void replace_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&one->active), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&two->active), 1);
+
+	/* The end and the beginning of the one before may come later. */
+	receive_one(test, tcp(100, 80, 1, 4));
+	receive_one(test, tcp(100, 80, 1, 3));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_STALE), 2);
+	expect(test, 100, 2, LBDR_CONN_STATE_ESTABLISHED);
 }
 
 /* A record that was sent before what is known changes nothing. */
@@ -420,6 +438,32 @@ static void wait_exists_test(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, conns_wait_for(!READ_ONCE(b->ln->sync.pending.n)));
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_STALE), 1);
 	KUNIT_EXPECT_PTR_EQ(test, expect(test, 100, 1, LBDR_CONN_STATE_SYN_RECV), conn);
+}
+
+#define CROWD	500
+
+/* A sender cannot choose records that share a hash bucket: each word of theirs counts. */
+static void wait_spread_test(struct kunit *test)
+{
+	struct lbdr_sync_record record = tcp(100, 82, 3, 1);
+	struct backup *b = test->priv;
+	u32 i, n, longest = 0;
+	struct hlist_node *node;
+
+	for (i = 1; i <= CROWD; i++) {
+		record.fwmark = i;
+		receive_one(test, record);
+	}
+	KUNIT_EXPECT_EQ(test, b->ln->sync.pending.n, CROWD);
+	lbdr_lock(b->ln);
+	for (i = 0; i < BIT(b->ln->sync.pending.bits); i++) {
+		n = 0;
+		hlist_for_each(node, &b->ln->sync.pending.table[i])
+			n++;
+		longest = max(longest, n);
+	}
+	lbdr_unlock(b->ln);
+	KUNIT_EXPECT_LT(test, longest, CROWD / 20);
 }
 
 /* At most 1/8 of the connections may wait, and a record waits no longer than it lives. */
@@ -573,6 +617,7 @@ static struct kunit_case recv_cases[] = {
 	KUNIT_CASE(left_test),
 	KUNIT_CASE(wait_test),
 	KUNIT_CASE(wait_exists_test),
+	KUNIT_CASE(wait_spread_test),
 	KUNIT_CASE(wait_bound_test),
 	KUNIT_CASE(full_test),
 	KUNIT_CASE(template_test),

@@ -41,12 +41,6 @@
 #include "state.h"
 #include "stats.h"
 
-/*
- * A packet writes the stamp only if the stamp is older than this, so the cache line
- * of a connection is dirtied four times a second at most.
- */
-#define STAMP_GRAIN	(HZ / 4)
-
 /* Connections freed between two calls of cond_resched() */
 #define FREE_BATCH	256
 
@@ -220,7 +214,8 @@ static void lbdr_conn_free_rcu(struct rcu_head *rcu)
  * If another packet changes the state concurrently, the cmpxchg() fails and the state
  * of the other packet stays. The next packet of the client updates the state again.
  *
- * The second packet of a client of a persistent service confirms the client's template.
+ * The second packet of a client of a persistent service confirms the client's template. A
+ * record of another director is none: that director sends the template itself.
  *
  * Context: rcu_read_lock() held, BH off.
  */
@@ -234,7 +229,8 @@ noinline void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
 		lbdr_conn_count(conn->server, from, -1);
 	}
 	if (unlikely(READ_ONCE(conn->server->service->settings.persist)) &&
-	    lbdr_state_half_open(from) && !lbdr_state_closing(to))
+	    lbdr_state_half_open(from) && !lbdr_state_closing(to) &&
+	    !lbdr_sync_applying(conn->server->ln))
 		lbdr_persist_confirm(conn);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_move);
@@ -512,7 +508,7 @@ lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
 			goto returned;
 	}
 
-	if (lbdr_conn_age(conn) > STAMP_GRAIN) {
+	if (lbdr_conn_age(conn) > LBDR_CONN_STAMP_GRAIN) {
 		if (lbdr_conn_time_left(ln, conn, state) < 0)
 			goto kill;
 		lbdr_conn_renew(conn);

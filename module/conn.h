@@ -130,6 +130,15 @@ static inline const struct lbdr_key6 *lbdr_conn_key6(const struct lbdr_conn *con
 	return &container_of(conn, struct lbdr_conn6, conn)->key;
 }
 
+/*
+ * A packet writes the stamp only if the stamp is older than this, so the cache line of a
+ * connection is dirtied four times a second at most.
+ */
+#define LBDR_CONN_STAMP_GRAIN	(HZ / 4)
+
+/* Age of a connection of another director: its first packet here renews it. */
+#define LBDR_CONN_UNSTAMPED	((u32)LBDR_CONN_STAMP_GRAIN + 1)
+
 /* Renewals that are remembered of a connection that another director forwards */
 #define LBDR_CONN_SYNC_RENEWALS	8
 

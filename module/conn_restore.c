@@ -92,7 +92,8 @@ int lbdr_conn_restore(struct lbdr_net *ln, const struct lbdr_flow *flow,
 	conn->place = lbdr_conn_place(ln, server->service, lbdr_flow_domain(flow));
 	/* At most LBDR_TIMEOUT_MAX seconds, which fit at HZ=1000. */
 	timeout = lbdr_conn_timeout(ln, conn, state) * HZ;
-	conn->stamp = (u32)jiffies - (timeout - min(timeout, saved->left));
+	conn->stamp = (u32)jiffies - max(timeout - min(timeout, saved->left),
+					 saved->synced ? LBDR_CONN_UNSTAMPED : 0);
 	linked = lbdr_conn_link(ln, conn, state);
 	if (!linked)
 		return -ENOMEM;

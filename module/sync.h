@@ -10,6 +10,7 @@
 #include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/netfilter.h>
+#include <linux/siphash.h>
 #include <linux/socket.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -90,15 +91,17 @@ struct lbdr_sync_cpu {
 /**
  * struct lbdr_sync_pending - records that wait for their service or server
  * @table: hash table, NULL while no backup runs
+ * @bits: log2 of the number of its buckets
  * @n: their number
- * @seed: of the hash, which must not be known to whoever sends records
+ * @secret: of the hash, which must not be known to whoever sends records
  *
  * See sync_pending.c.
  */
 struct lbdr_sync_pending {
 	struct hlist_head	*table;
+	u32			bits;
 	u32			n;
-	u32			seed;
+	siphash_key_t		secret;
 };
 
 /**
@@ -120,7 +123,8 @@ struct lbdr_sync_pending {
  * @buffer: a datagram; used by @receive only
  * @pending: protected by lbdr_net.lock
  * @applier: the task of @receive while it applies a record: its events are not sent back
- * @adopt: a service or server was added since @receive looked at @pending last
+ * @adopt: a service or server was added since @receive looked at @pending last;
+ *	WRITE_ONCE() under lbdr_net.lock
  * @retried: jiffies when @receive looked at @pending last; used by @receive only
  * @persist_mode: of persistent services only templates are sent; a sysctl of the IPVS
  *	front end, READ_ONCE()

@@ -12,9 +12,9 @@
  * The table belongs to the work item of sync_recv.c. lbdr_net.lock protects it, since it is
  * freed when the backup stops.
  */
-#include <linux/hash.h>
-#include <linux/jhash.h>
+#include <linux/log2.h>
 #include <linux/random.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 
 #include "lbdr.h"
@@ -22,8 +22,10 @@
 #include "sync.h"
 #include "sync_wire.h"
 
-#define BITS		12
 #define SHARE		8
+/* The log2 of the smallest and of the largest number of buckets */
+#define BITS_MIN	8
+#define BITS_MAX	20
 /* Seconds that a record waits, of version 0 and at most */
 #define WAIT_DEFAULT	180U
 #define WAIT_MAX	900U
@@ -40,17 +42,29 @@ struct lbdr_sync_waiting {
 	struct lbdr_sync_record		record;
 };
 
-/* Returns the hash bucket of a record. */
+/*
+ * Returns the hash bucket of a record. All that lbdr_sync_pending_same() compares is hashed:
+ * what is not could be varied to fill one bucket.
+ */
 static struct hlist_head *lbdr_sync_pending_head(const struct lbdr_sync_pending *pending,
 						 const struct lbdr_sync_record *record)
 {
-	u32 hash;
+	const struct {
+		union nf_inet_addr	client, vip;
+		u32			ports, fwmark;
+		u32			protocol, flags;
+	} __aligned(SIPHASH_ALIGNMENT) key = {
+		.client		= record->client,
+		.vip		= record->vip,
+		.ports		= (u32)(__force u16)record->cport << 16 |
+				  (__force u16)record->vport,
+		.fwmark		= record->fwmark,
+		.protocol	= record->family << 8 | record->protocol,
+		.flags		= record->flags & LBDR_SYNC_FLAG_TEMPLATE,
+	};
 
-	hash = jhash(&record->client, sizeof(record->client), pending->seed);
-	hash = jhash_3words((__force u32)record->vip.all[0] ^ record->vip.all[3],
-			    (u32)(__force u16)record->cport << 16 |
-			    (__force u16)record->vport, record->protocol, hash);
-	return &pending->table[hash >> (32 - BITS)];
+	return &pending->table[siphash(&key, sizeof(key), &pending->secret) >>
+			       (64 - pending->bits)];
 }
 
 static bool lbdr_sync_pending_same(const struct lbdr_sync_record *a,
@@ -92,15 +106,20 @@ static void lbdr_sync_pending_del(struct lbdr_net *ln, struct lbdr_sync_waiting 
  */
 int lbdr_sync_pending_init(struct lbdr_net *ln)
 {
+	struct lbdr_sync_pending *pending = &ln->sync.pending;
 	struct hlist_head *table;
+	u32 bits;
 
-	table = kvcalloc(BIT(BITS), sizeof(*table), GFP_KERNEL_ACCOUNT);
+	/* Four to eight records a bucket when there are as many as there may be. */
+	bits = clamp_t(u32, ilog2(lbdr_limit_conns(ln) / SHARE | 1) - 2, BITS_MIN, BITS_MAX);
+	table = kvcalloc(BIT(bits), sizeof(*table), GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return -ENOMEM;
 	lbdr_lock(ln);
-	ln->sync.pending.table = table;
-	ln->sync.pending.n = 0;
-	ln->sync.pending.seed = get_random_u32();
+	pending->table = table;
+	pending->bits = bits;
+	pending->n = 0;
+	get_random_bytes(&pending->secret, sizeof(pending->secret));
 	lbdr_unlock(ln);
 	return 0;
 }
@@ -109,21 +128,27 @@ int lbdr_sync_pending_init(struct lbdr_net *ln)
  * lbdr_sync_pending_exit() - Free the table and its records
  * @ln: the namespace
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process; takes lbdr_net.lock, and frees without it.
  */
 void lbdr_sync_pending_exit(struct lbdr_net *ln)
 {
+	struct lbdr_sync_pending *pending = &ln->sync.pending;
 	struct lbdr_sync_waiting *waiting;
+	struct hlist_head *table;
 	struct hlist_node *next;
 	u32 i;
 
-	lockdep_assert_held(&ln->lock);
-
-	for (i = 0; i < BIT(BITS); i++)
-		hlist_for_each_entry_safe(waiting, next, &ln->sync.pending.table[i], node)
-			lbdr_sync_pending_del(ln, waiting);
-	kvfree(ln->sync.pending.table);
-	ln->sync.pending.table = NULL;
+	lbdr_lock(ln);
+	table = pending->table;
+	pending->table = NULL;
+	WRITE_ONCE(pending->n, 0);
+	lbdr_unlock(ln);
+	for (i = 0; i < BIT(pending->bits); i++) {
+		hlist_for_each_entry_safe(waiting, next, &table[i], node)
+			kfree(waiting);
+		cond_resched();
+	}
+	kvfree(table);
 }
 
 /**
@@ -204,9 +229,9 @@ void lbdr_sync_pending_retry(struct lbdr_net *ln,
 	struct hlist_node *next;
 	u32 i;
 
-	for (i = 0; i < BIT(BITS) && READ_ONCE(ln->sync.pending.n); i++) {
+	for (i = 0; READ_ONCE(ln->sync.pending.n); i++) {
 		lbdr_lock(ln);
-		if (!ln->sync.pending.table) {
+		if (!ln->sync.pending.table || i == BIT(ln->sync.pending.bits)) {
 			lbdr_unlock(ln);
 			return;
 		}

@@ -50,6 +50,9 @@
 /* Jiffies after which records that have waited too long are freed */
 #define PRUNE_TIME	(60 * HZ)
 
+/* Records wait for this long after the first new server: more are added with it. */
+#define ADOPT_TIME	(HZ / 50 ?: 1)
+
 /* The longest datagram of the other director */
 #define BUFFER		(U16_MAX + 1)
 
@@ -142,7 +145,7 @@ static void lbdr_sync_set_left(struct lbdr_net *ln, struct lbdr_conn *conn, u32 
 			       u32 left, bool shorten)
 {
 	u32 timeout = lbdr_conn_timeout(ln, conn, state) * HZ;
-	u32 stamp = (u32)jiffies - (timeout - min(timeout, left));
+	u32 stamp = (u32)jiffies - max(timeout - min(timeout, left), LBDR_CONN_UNSTAMPED);
 
 	if (shorten || (s32)(stamp - READ_ONCE(conn->stamp)) > 0)
 		WRITE_ONCE(conn->stamp, stamp);
@@ -194,6 +197,11 @@ static void lbdr_sync_apply_conn(struct lbdr_net *ln, const struct lbdr_flow *fl
 	}
 	if (conn && conn->server == server) {
 		lbdr_sync_update(ln, conn, saved);
+		return;
+	}
+	/* The end, or a late first packet, of a connection that another one replaced */
+	if (conn && (lbdr_state_closing(saved->state) || lbdr_state_half_open(saved->state))) {
+		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
 		return;
 	}
 	if (lbdr_limit_near(ln)) {
@@ -305,6 +313,7 @@ void lbdr_sync_recv_datagram(struct lbdr_net *ln, const u8 *data, u32 len)
 			lbdr_sync_count(ln, LBDR_SYNC_SKIPPED, 1);
 		else
 			lbdr_sync_record(ln, &record);
+		cond_resched();
 	}
 	lbdr_unlock(ln);
 }
@@ -315,13 +324,16 @@ static void lbdr_sync_receive_work(struct work_struct *work)
 	struct lbdr_net *ln = container_of(to_delayed_work(work), struct lbdr_net,
 					   sync.receive);
 	struct lbdr_sync *sync = &ln->sync;
-	bool foreign;
+	bool foreign, adopt;
 	int i, len;
 
-	/* Pairs with smp_store_release() in lbdr_sync_recv_adopt(). */
-	if (smp_load_acquire(&sync->adopt) ||
-	    time_after_eq(jiffies, sync->retried + PRUNE_TIME)) {
+	lbdr_lock(ln);
+	/* Ranges of ports are published after their services were reported. */
+	adopt = sync->adopt && !ln->publishing;
+	if (adopt)
 		WRITE_ONCE(sync->adopt, false);
+	lbdr_unlock(ln);
+	if (adopt || time_after_eq(jiffies, sync->retried + PRUNE_TIME)) {
 		sync->retried = jiffies;
 		lbdr_sync_pending_retry(ln, lbdr_sync_recv_retry);
 	}
@@ -336,7 +348,8 @@ static void lbdr_sync_receive_work(struct work_struct *work)
 				mod_delayed_work(lbdr_sync_wq, &sync->receive, 1);
 			else if (READ_ONCE(sync->pending.n))
 				queue_delayed_work(lbdr_sync_wq, &sync->receive,
-						   PRUNE_TIME);
+						   READ_ONCE(sync->adopt) ? ADOPT_TIME :
+									    PRUNE_TIME);
 			return;
 		}
 		lbdr_sync_count(ln, LBDR_SYNC_RECEIVED_DATAGRAMS, 1);
@@ -360,9 +373,6 @@ static void lbdr_sync_ready(struct sock *sk)
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
-/* Records wait for this long after the first new server: more are added with it. */
-#define ADOPT_TIME	(HZ / 50 ?: 1)
-
 /**
  * lbdr_sync_recv_adopt() - A service or server was added
  * @ln: the namespace
@@ -373,11 +383,10 @@ void lbdr_sync_recv_adopt(struct lbdr_net *ln)
 {
 	struct lbdr_sync *sync = &ln->sync;
 
-	/* A work item that has not cleared it yet takes the lock later. */
-	if (!READ_ONCE(sync->pending.n) || READ_ONCE(sync->adopt))
+	/* A work item that has not cleared it yet looks after this transaction. */
+	if (!sync->pending.n || sync->adopt)
 		return;
-	/* Pairs with smp_load_acquire() in lbdr_sync_receive_work(). */
-	smp_store_release(&sync->adopt, true);
+	WRITE_ONCE(sync->adopt, true);
 	mod_delayed_work(lbdr_sync_wq, &sync->receive, ADOPT_TIME);
 }
 
@@ -421,10 +430,8 @@ void lbdr_sync_recv_stop(struct lbdr_net *ln)
 
 	lockdep_assert_held(&sync->lock);
 	lbdr_sync_sock_listen(sync->socks[LBDR_SYNC_ROLE_BACKUP], ln, NULL);
-	lbdr_lock(ln);
-	/* With the lock: a transaction does not queue the work item again. */
+	/* Nothing waits any more: a transaction does not queue the work item again. */
 	lbdr_sync_pending_exit(ln);
-	lbdr_unlock(ln);
 	cancel_delayed_work_sync(&sync->receive);
 	kvfree(sync->buffer);
 	sync->buffer = NULL;

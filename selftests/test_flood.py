@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# Also on: trixie
 """Floods from forged sources: established connections and other services are not
 affected, and honest clients get through."""
 import os
@@ -9,7 +10,7 @@ import time
 
 import genl
 import net
-from net import (ACK, FIN, RST, SYN, VIP, Tap, drops, drops_of, ok, raw, tcp, udp,
+from net import (ACK, FIN, RST, SYN, VIP, Tap, drops, drops_of, ok, only, raw, tcp, udp,
                  until)
 from servers import configure, udp_socket
 
@@ -455,6 +456,7 @@ def untouched(result, name):
        name + "other services lost nothing", (result.lost, result.other_drops))
 
 
+@only("trixie")
 def test_flows():
     """Flows of one to five packets, ten times the table, at each kind of service."""
     crowd = Crowd()
@@ -479,6 +481,7 @@ def test_flows():
     crowd.close()
 
 
+@only("trixie")
 def test_long_flows():
     """Forged flows of 50 packets: figures only for the flooded service."""
     crowd = Crowd()
@@ -490,6 +493,7 @@ def test_long_flows():
     crowd.close()
 
 
+@only("trixie")
 def test_ends():
     """RST and FIN out of nowhere, from a client's address and all of its ports. They
     close entries, which stay as long as there is traffic: the timeouts of closed

@@ -107,6 +107,8 @@ static int lbdr_ipvs_parse_daemon_settings(struct net *net, struct nlattr **attr
 	mtu = READ_ONCE(dev->mtu);
 	dev_put(dev);
 
+	if (nla_get_u32(attrs[IPVS_DAEMON_ATTR_SYNC_ID]) > U8_MAX)
+		return -EINVAL;
 	daemon->syncid = nla_get_u32(attrs[IPVS_DAEMON_ATTR_SYNC_ID]);
 	daemon->port = port ? nla_get_u16(port) : 0;
 	if (!daemon->port)
