@@ -283,24 +283,34 @@ static void own_test(struct kunit *test)
 	}
 }
 
-/* The same of a connection that was never received, and with many packets. */
-static void own_scheduled_test(struct kunit *test)
+/* Adds a connection as the first packet of a client does, to a server. */
+static struct lbdr_conn *schedule_conn(struct kunit *test, u16 cport,
+				       struct lbdr_server *server)
 {
-	struct lbdr_flow flow = flow_of(100, 80);
+	struct lbdr_flow flow = flow_of(cport, 80);
 	struct backup *b = test->priv;
-	struct lbdr_server *server;
 	struct lbdr_conn *conn;
 	enum lbdr_drop why;
-	u32 i;
 
-	receive_one(test, tcp(1, 80, 1, 1));
-	server = expect(test, 1, 1, LBDR_CONN_STATE_ESTABLISHED)->server;
-	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
 	flow.event = LBDR_EVENT_SYN;
 	conns_lock();
 	conn = lbdr_conn_add(b->ln, &flow, server, &why);
 	conns_unlock();
 	KUNIT_ASSERT_NOT_NULL(test, conn);
+	return conn;
+}
+
+/* The same of a connection that was never received, and with many packets. */
+static void own_scheduled_test(struct kunit *test)
+{
+	struct lbdr_server *server;
+	struct lbdr_conn *conn;
+	u32 i;
+
+	receive_one(test, tcp(1, 80, 1, 1));
+	server = expect(test, 1, 1, LBDR_CONN_STATE_ESTABLISHED)->server;
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
+	conn = schedule_conn(test, 100, server);
 	KUNIT_EXPECT_TRUE(test, lbdr_conn_own(conn));
 	conns_later(conn);
 	receive_one(test, tcp(100, 80, 2, 1));
@@ -419,20 +429,14 @@ static void wait_test(struct kunit *test)
 /* What has waited does not change a connection that exists, idle or not. */
 static void wait_exists_test(struct kunit *test)
 {
-	struct lbdr_flow flow = flow_of(100, 80);
 	struct backup *b = test->priv;
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
-	enum lbdr_drop why;
 
 	receive_one(test, tcp(1, 80, 1, 1));
 	server = expect(test, 1, 1, LBDR_CONN_STATE_ESTABLISHED)->server;
 	receive_one(test, tcp(100, 80, 3, 1));
-	flow.event = LBDR_EVENT_SYN;
-	conns_lock();
-	conn = lbdr_conn_add(b->ln, &flow, server, &why);
-	conns_unlock();
-	KUNIT_ASSERT_NOT_NULL(test, conn);
+	conn = schedule_conn(test, 100, server);
 	conns_idle(conn, 2 * HZ);
 	run(test, (struct step) { ADD, 80, 3, 1 });
 	KUNIT_ASSERT_TRUE(test, conns_wait_for(!READ_ONCE(b->ln->sync.pending.n)));

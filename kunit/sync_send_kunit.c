@@ -297,7 +297,10 @@ static void error_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, grown(conns, LBDR_SYNC_SENT_RECORDS), 0);
 }
 
-/* A master that starts sends what is established, but not what another director sent. */
+/*
+ * A master that starts sends what is established. What another director sends meanwhile is
+ * not sent back.
+ */
 static void walk_test(struct kunit *test)
 {
 	const struct lbdr_conn_saved saved = {

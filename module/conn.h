@@ -136,8 +136,23 @@ static inline const struct lbdr_key6 *lbdr_conn_key6(const struct lbdr_conn *con
  */
 #define LBDR_CONN_STAMP_GRAIN	(HZ / 4)
 
-/* Age of a connection of another director: its first packet here renews it. */
-#define LBDR_CONN_UNSTAMPED	((u32)LBDR_CONN_STAMP_GRAIN + 1)
+/**
+ * lbdr_conn_stamp_of() - Get the stamp of a connection that is known from elsewhere
+ * @timeout: timeout of its state, in jiffies; at most LBDR_TIMEOUT_MAX seconds, which fit
+ *	at HZ=1000
+ * @left: the part of it that is left, in jiffies
+ * @synced: another director forwards the connection. It is old enough, then, for its
+ *	first packet here to renew it, see lbdr_conn_own()
+ *
+ * Context: any.
+ * Return: the stamp.
+ */
+static inline u32 lbdr_conn_stamp_of(u32 timeout, u32 left, bool synced)
+{
+	u32 age = timeout - min(timeout, left);
+
+	return (u32)jiffies - max(age, synced ? LBDR_CONN_STAMP_GRAIN + 1U : 0U);
+}
 
 /* Renewals that are remembered of a connection that another director forwards */
 #define LBDR_CONN_SYNC_RENEWALS	8

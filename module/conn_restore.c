@@ -90,10 +90,8 @@ int lbdr_conn_restore(struct lbdr_net *ln, const struct lbdr_flow *flow,
 	conn->renewals = saved->renewals;
 	conn->synced = saved->synced ? saved->renewals + 1 : 0;
 	conn->place = lbdr_conn_place(ln, server->service, lbdr_flow_domain(flow));
-	/* At most LBDR_TIMEOUT_MAX seconds, which fit at HZ=1000. */
 	timeout = lbdr_conn_timeout(ln, conn, state) * HZ;
-	conn->stamp = (u32)jiffies - max(timeout - min(timeout, saved->left),
-					 saved->synced ? LBDR_CONN_UNSTAMPED : 0);
+	conn->stamp = lbdr_conn_stamp_of(timeout, saved->left, saved->synced);
 	linked = lbdr_conn_link(ln, conn, state);
 	if (!linked)
 		return -ENOMEM;

@@ -145,7 +145,7 @@ static void lbdr_sync_set_left(struct lbdr_net *ln, struct lbdr_conn *conn, u32 
 			       u32 left, bool shorten)
 {
 	u32 timeout = lbdr_conn_timeout(ln, conn, state) * HZ;
-	u32 stamp = (u32)jiffies - max(timeout - min(timeout, left), LBDR_CONN_UNSTAMPED);
+	u32 stamp = lbdr_conn_stamp_of(timeout, left, true);
 
 	if (shorten || (s32)(stamp - READ_ONCE(conn->stamp)) > 0)
 		WRITE_ONCE(conn->stamp, stamp);

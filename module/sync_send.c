@@ -15,7 +15,8 @@
  *   link nor the other director's socket has them all at once.
  *
  * A connection that another director has sent, and for which this one has forwarded no
- * packet since, is that director's: it is not sent.
+ * packet since, is that director's: it is not sent again. Only a master that starts sends
+ * it, since the one that forwarded it may be gone.
  *
  * Each CPU appends records to a page of its own under a lock of its own, which only the
  * work item takes too. The first record of a page starts the work item within FLUSH_TIME,

@@ -150,6 +150,18 @@ def lbdr_conns(side):
     return sorted((conn.cport, conn.server, conn.state) for conn in side.conns())
 
 
+def take_over(socks, name):
+    """The director dies, and the backup has the connections. It comes back after it."""
+    net.ip("", "link", "set", "vdirector", "down")
+    move_vip(4, "backup", "director")
+    ok(works(socks) == len(socks) == 10, "%s takes over: all 10 go on" % name)
+    for sock in socks:
+        sock.close()
+    net.ip("", "link", "set", "vdirector", "up")
+    net.address("director")
+    move_vip(4, "director", "backup")
+
+
 def test_stock_master():
     """ip_vs is the master, lbdr the backup that takes over."""
     ipvs.Ipvs.load()
@@ -171,14 +183,7 @@ def test_stock_master():
        (lbdr_conns(backup), backup.sync()))
     ok(lbdr_conns(backup) == stock_conns("director"), "with server and state",
        (lbdr_conns(backup), stock_conns("director")))
-    net.ip("", "link", "set", "vdirector", "down")
-    move_vip(4, "backup", "director")
-    ok(works(socks) == 10, "lbdr takes over: all 10 go on")
-    for sock in socks:
-        sock.close()
-    net.ip("", "link", "set", "vdirector", "up")
-    net.address("director")
-    move_vip(4, "director", "backup")
+    take_over(socks, "lbdr")
     stock("director", "--stop-daemon", "master")
     stock("director", "-C")
     end(backup)
@@ -201,14 +206,7 @@ def test_stock_backup():
        "ip_vs", (stock_conns("backup"), lbdr_conns(master), master.sync()))
     ok(lbdr_conns(master) == stock_conns("backup"), "with server and state",
        (lbdr_conns(master), stock_conns("backup")))
-    net.ip("", "link", "set", "vdirector", "down")
-    move_vip(4, "backup", "director")
-    ok(works(socks) == 10, "ip_vs takes over: all 10 go on")
-    for sock in socks:
-        sock.close()
-    net.ip("", "link", "set", "vdirector", "up")
-    net.address("director")
-    move_vip(4, "director", "backup")
+    take_over(socks, "ip_vs")
     stock("backup", "--stop-daemon", "backup")
     stock("backup", "-C")
     end(master)
