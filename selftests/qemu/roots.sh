@@ -23,7 +23,7 @@ packages=(gcc libc6-dev make pkg-config libmnl-dev libjansson-dev sparse kmod
 	linux-image-cloud-amd64 linux-headers-cloud-amd64
 	bash mount netbase procps iproute2 iputils-ping tcpdump curl nginx python3 ethtool
 	socat nftables iptables conntrack ipvsadm iperf3 dnsmasq-base tmux
-	keepalived ldirectord prometheus-node-exporter)
+	keepalived ldirectord prometheus-node-exporter frr bird2)
 backports=(linux-image-cloud-amd64 linux-headers-cloud-amd64)
 
 # Not needed in a guest: the compilers and headers are most of a root's size. The
