@@ -40,8 +40,6 @@
 /* A timeout counts if this part of the connections has it or a shorter one. */
 #define RARE		64
 
-static struct workqueue_struct *lbdr_collect_wq;
-
 /**
  * lbdr_collect_seconds() - Get the time that the next sweep of a table takes
  * @sweep: the sweep that has just ended
@@ -167,7 +165,7 @@ static void lbdr_collect_work(struct work_struct *work)
  */
 void lbdr_collect_queue(struct lbdr_net *ln)
 {
-	queue_delayed_work(lbdr_collect_wq, &ln->collector, COLLECT_PERIOD);
+	queue_delayed_work(lbdr_wq, &ln->collector, COLLECT_PERIOD);
 }
 
 /**
@@ -200,26 +198,4 @@ void lbdr_collect_net_exit(struct lbdr_net *ln)
 	cancel_delayed_work_sync(&ln->collector);
 	for (family = 0; family < LBDR_FAMILIES; family++)
 		rhashtable_walk_exit(&ln->sweep[family].walk);
-}
-
-/**
- * lbdr_collect_init() - Allocate the workqueue
- *
- * Context: process.
- * Return: 0 or -ENOMEM.
- */
-int lbdr_collect_init(void)
-{
-	lbdr_collect_wq = alloc_workqueue("lbdr", WQ_UNBOUND, 0);
-	return lbdr_collect_wq ? 0 : -ENOMEM;
-}
-
-/**
- * lbdr_collect_exit() - Free the workqueue
- *
- * Context: process; the collectors of all namespaces are stopped.
- */
-void lbdr_collect_exit(void)
-{
-	destroy_workqueue(lbdr_collect_wq);
 }

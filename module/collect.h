@@ -26,8 +26,6 @@ struct lbdr_sweep {
 	u32			seconds;
 };
 
-int lbdr_collect_init(void);
-void lbdr_collect_exit(void);
 void lbdr_collect_net_init(struct lbdr_net *ln);
 void lbdr_collect_net_exit(struct lbdr_net *ln);
 void lbdr_collect_queue(struct lbdr_net *ln);

@@ -723,12 +723,9 @@ int lbdr_conn_init(void)
 	BUILD_BUG_ON(sizeof(struct lbdr_key6) != 40);
 	get_random_bytes(&lbdr_conn_hash_key, sizeof(lbdr_conn_hash_key));
 
-	err = lbdr_collect_init();
-	if (err)
-		return err;
 	err = lbdr_limit_init();
 	if (err)
-		goto err_limit;
+		return err;
 	lbdr_conn_cache[LBDR_V4] =
 		kmem_cache_create("lbdr_conn4", sizeof(struct lbdr_conn4), 0,
 				  SLAB_HWCACHE_ALIGN, NULL);
@@ -745,10 +742,7 @@ err_v6:
 	kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
 err_v4:
 	lbdr_limit_exit();
-	err = -ENOMEM;
-err_limit:
-	lbdr_collect_exit();
-	return err;
+	return -ENOMEM;
 }
 
 /**
@@ -761,5 +755,4 @@ void lbdr_conn_exit(void)
 	kmem_cache_destroy(lbdr_conn_cache[LBDR_V6]);
 	kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
 	lbdr_limit_exit();
-	lbdr_collect_exit();
 }

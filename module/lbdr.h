@@ -112,6 +112,7 @@ enum lbdr_hook {
  * @stale: services whose pool does not contain the latest changes of their servers;
  *	@config
  * @pool_work: builds the pools of @stale
+ * @pool_next: jiffies when @pool_work runs next, while @stale is not empty; @config
  * @draining: draining servers; @config and @lock
  * @held_servers: held servers; @config and @lock
  * @held_services: held services; @config and @lock
@@ -127,6 +128,8 @@ enum lbdr_hook {
  * @reach: there may be services with the flag skip-unreachable; WRITE_ONCE() under
  *	@config
  * @peers_delay: jiffies until the next attempt of @peers_work
+ * @peers_rest: jiffies that @peers_work waits at least, for its share of a CPU;
+ *	WRITE_ONCE() by @peers_work
  * @generation: incremented by every change, so dumps detect changes; @lock
  * @n_changes: @generation in 64 bits, which never wraps; @config and @lock
  * @publishing: a transaction is being published, so readers may see a part of it; @lock
@@ -182,6 +185,7 @@ struct lbdr_net {
 	bool			mark_first;
 	struct list_head	stale;
 	struct delayed_work	pool_work;
+	unsigned long		pool_next;
 	struct list_head	draining;
 	struct list_head	held_servers;
 	struct list_head	held_services;
@@ -192,6 +196,7 @@ struct lbdr_net {
 	struct work_struct	lro;
 	struct delayed_work	peers_work;
 	unsigned long		peers_delay;
+	unsigned long		peers_rest;
 	struct delayed_work	reach_work;
 	bool			reach;
 	u32			generation;
@@ -202,6 +207,9 @@ struct lbdr_net {
 	u32			n_staged;
 	struct lbdr_sync	sync;
 };
+
+/* main.c */
+extern struct workqueue_struct *lbdr_wq;
 
 /* net.c */
 extern unsigned int lbdr_net_id;

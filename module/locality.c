@@ -36,6 +36,7 @@
 #include <net/ipv6.h>
 
 #include "flow.h"
+#include "lbdr.h"
 #include "limit.h"
 #include "locality.h"
 #include "reclaim.h"
@@ -448,7 +449,7 @@ static void lbdr_locality_gc_work(struct work_struct *work)
 						   struct lbdr_locality, gc);
 
 	lbdr_locality_gc(table, jiffies);
-	queue_delayed_work(system_power_efficient_wq, &table->gc, GC_PERIOD);
+	queue_delayed_work(lbdr_wq, &table->gc, GC_PERIOD);
 }
 
 /**
@@ -470,7 +471,7 @@ void *lbdr_locality_alloc(void)
 	table->seed = get_random_u32();
 	atomic_set(&table->refs, 1);
 	INIT_DELAYED_WORK(&table->gc, lbdr_locality_gc_work);
-	queue_delayed_work(system_power_efficient_wq, &table->gc, GC_PERIOD);
+	queue_delayed_work(lbdr_wq, &table->gc, GC_PERIOD);
 	return table;
 }
 

@@ -6,7 +6,9 @@
  * and xmit_tunnel.c (transmission), config.c (transactions), netlink.c (netlink family).
  */
 #include <linux/module.h>
+#include <linux/workqueue.h>
 
+#include "compat.h"
 #include "conn.h"
 #include "device.h"
 #include "encap.h"
@@ -16,14 +18,24 @@
 #include "symbols.h"
 #include "sync.h"
 
+/*
+ * Unbound: these work items may take long, and a queue of one CPU would run them in place
+ * of the process that changes the configuration on that CPU.
+ */
+struct workqueue_struct *lbdr_wq;
+EXPORT_SYMBOL_LBDR(lbdr_wq);
+
 static int __init lbdr_init(void)
 {
 	int err;
 
 	lbdr_encap_init();
+	lbdr_wq = alloc_workqueue("lbdr", WQ_UNBOUND, 0);
+	if (!lbdr_wq)
+		return -ENOMEM;
 	err = lbdr_conn_init();
 	if (err)
-		return err;
+		goto err_conn;
 	err = lbdr_sync_init();
 	if (err)
 		goto err_sync;
@@ -57,6 +69,8 @@ err_net:
 	lbdr_sync_exit();
 err_sync:
 	lbdr_conn_exit();
+err_conn:
+	destroy_workqueue(lbdr_wq);
 	return err;
 }
 
@@ -78,6 +92,7 @@ static void __exit lbdr_exit(void)
 	lbdr_sync_exit();
 	rcu_barrier();
 	lbdr_conn_exit();
+	destroy_workqueue(lbdr_wq);
 	lbdr_symbols_put_all();
 }
 

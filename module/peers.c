@@ -87,8 +87,14 @@
 #include "stats.h"
 #include "tunnel.h"
 
-/* Servers are often added in bulk, so the first attempt is delayed. */
+/*
+ * Servers are often added in bulk, so the first attempt is delayed, by RESOLVE_SHARE times
+ * what the last one took if that is more: the walk of thousands of next hops has a small
+ * share of a CPU.
+ */
 #define RESOLVE_MIN	(HZ / 10 ?: 1)
+#define RESOLVE_SHARE	32
+#define RESOLVE_REST	HZ
 #define RESOLVE_MAX	(64 * HZ)
 
 /* Next hops processed between two calls of cond_resched() */
@@ -216,8 +222,9 @@ static void lbdr_peers_update_work(struct work_struct *work)
 					   struct lbdr_net, peers_work);
 	struct lbdr_nexthop *nexthop = NULL;
 	struct rhashtable_iter walk;
-	unsigned long delay;
+	u64 began = ktime_get_ns();
 	bool unresolved = false;
+	unsigned long delay;
 	u32 n;
 
 	rhashtable_walk_enter(&ln->nexthops.table, &walk);
@@ -238,12 +245,16 @@ static void lbdr_peers_update_work(struct work_struct *work)
 		cond_resched();
 	} while (nexthop);
 	rhashtable_walk_exit(&walk);
+	WRITE_ONCE(ln->peers_rest,
+		   min_t(u64, nsecs_to_jiffies64(RESOLVE_SHARE *
+						 (ktime_get_ns() - began)),
+			 RESOLVE_REST));
 
 	if (!unresolved)
 		return;
 	delay = READ_ONCE(ln->peers_delay);
 	WRITE_ONCE(ln->peers_delay, min_t(unsigned long, 2 * delay, RESOLVE_MAX));
-	queue_delayed_work(system_power_efficient_wq, &ln->peers_work, delay);
+	queue_delayed_work(lbdr_wq, &ln->peers_work, delay);
 }
 
 /**
@@ -254,16 +265,16 @@ static void lbdr_peers_update_work(struct work_struct *work)
  */
 void lbdr_peers_schedule_update(struct lbdr_net *ln)
 {
+	unsigned long first = max_t(unsigned long, RESOLVE_MIN,
+				    READ_ONCE(ln->peers_rest));
 	unsigned long delay = READ_ONCE(ln->peers_delay);
 
 	/* An attempt that is pending for more than HZ is moved forward. */
 	WRITE_ONCE(ln->peers_delay, HZ);
 	if (delay <= HZ)
-		queue_delayed_work(system_power_efficient_wq, &ln->peers_work,
-				   RESOLVE_MIN);
+		queue_delayed_work(lbdr_wq, &ln->peers_work, first);
 	else
-		mod_delayed_work(system_power_efficient_wq, &ln->peers_work,
-				 RESOLVE_MIN);
+		mod_delayed_work(lbdr_wq, &ln->peers_work, first);
 }
 
 /* Returns the next hop of a server in a domain, or NULL if no packet has used it. */

@@ -189,6 +189,20 @@ bool lbdr_pool_may_wait(const struct lbdr_service *service)
 	       time_before(jiffies, service->pool_due);
 }
 
+/* The time when the work item may build the pool of a service. */
+static unsigned long lbdr_pool_due(const struct lbdr_service *service)
+{
+	return time_before(jiffies, service->pool_due) ? service->pool_due :
+							 jiffies + POOL_AGE;
+}
+
+/* Queues the work item for a time that is not in the past. */
+static void lbdr_pool_queue(struct lbdr_net *ln, unsigned long due)
+{
+	ln->pool_next = due;
+	mod_delayed_work(lbdr_wq, &ln->pool_work, max_t(long, due - jiffies, 0));
+}
+
 /**
  * lbdr_pool_wait() - Queue the pool of a service for the work item
  * @ln: the namespace
@@ -198,11 +212,17 @@ bool lbdr_pool_may_wait(const struct lbdr_service *service)
  */
 void lbdr_pool_wait(struct lbdr_net *ln, struct lbdr_service *service)
 {
+	unsigned long due = lbdr_pool_due(service);
+	bool first;
+
 	lockdep_assert_held(&ln->config);
 
-	if (list_empty(&service->stale))
-		list_add_tail(&service->stale, &ln->stale);
-	queue_delayed_work(system_power_efficient_wq, &ln->pool_work, POOL_AGE);
+	if (!list_empty(&service->stale))
+		return;
+	first = list_empty(&ln->stale);
+	list_add_tail(&service->stale, &ln->stale);
+	if (first || time_before(due, ln->pool_next))
+		lbdr_pool_queue(ln, due);
 }
 
 /**
@@ -281,19 +301,18 @@ static void lbdr_pool_work(struct work_struct *work)
 					   struct lbdr_net, pool_work);
 	struct lbdr_service *service, *next;
 	struct lbdr_pool *pool;
-	bool again = false;
+	unsigned long due = jiffies + POOL_AGE_MAX;
 
 	mutex_lock(&ln->config);
 	list_for_each_entry_safe(service, next, &ln->stale, stale) {
 		if (time_before(jiffies, service->pool_due)) {
-			again = true;
+			if (time_before(service->pool_due, due))
+				due = service->pool_due;
 			continue;
 		}
 		pool = lbdr_pool_rebuild(service);
 		if (IS_ERR(pool)) {
 			pr_warn_ratelimited("no memory for a scheduler's table: new servers and weights take effect later\n");
-			queue_delayed_work(system_power_efficient_wq,
-					   &ln->pool_work, HZ);
 			break;
 		}
 		lbdr_lock(ln);
@@ -301,9 +320,8 @@ static void lbdr_pool_work(struct work_struct *work)
 		lbdr_unlock(ln);
 		cond_resched();
 	}
-	if (again)
-		queue_delayed_work(system_power_efficient_wq, &ln->pool_work,
-				   POOL_AGE);
+	if (!list_empty(&ln->stale))
+		lbdr_pool_queue(ln, due);
 	mutex_unlock(&ln->config);
 }
 

@@ -64,7 +64,7 @@ enum lbdr_reach {
 /* Runs the work item now, also if it is queued for later. */
 static void lbdr_reach_wake(struct lbdr_net *ln)
 {
-	mod_delayed_work(system_power_efficient_wq, &ln->reach_work, 0);
+	mod_delayed_work(lbdr_wq, &ln->reach_work, 0);
 }
 
 /* Returns true if the next hop had not failed before. */
@@ -243,8 +243,7 @@ static void lbdr_reach_work(struct work_struct *work)
 	mutex_unlock(&ln->config);
 	/* Does nothing if an event has queued the work item for now. */
 	if (failed)
-		queue_delayed_work(system_power_efficient_wq, &ln->reach_work,
-				   HOLD);
+		queue_delayed_work(lbdr_wq, &ln->reach_work, HOLD);
 }
 
 /**

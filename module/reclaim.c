@@ -42,7 +42,7 @@ static void lbdr_reclaim_rcu(struct rcu_head *rcu)
 
 	/* The work item takes the whole list, so the first object queues it. */
 	if (llist_add(&reclaim->node, &lbdr_reclaim_list))
-		queue_work(system_power_efficient_wq, &lbdr_reclaim_item);
+		queue_work(lbdr_wq, &lbdr_reclaim_item);
 }
 
 /**
