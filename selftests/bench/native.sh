@@ -17,8 +17,10 @@
 # is ip_vs that was loaded with conn_tab_bits=20. `bench`, on the host, makes the
 # tables, and says what the figures mean.
 #
-#	native.sh [FUNCTION ARGUMENT...]	the function, for what has to run
-#						in a contestant's namespace
+#	native.sh tunnels	only the methods of forwarding: contestants lbdr-METHOD and
+#				ip_vs-METHOD, of few flows, in the same way
+#	native.sh FUNCTION ARGUMENT...	the function, for what has to run in a
+#				contestant's namespace
 set -u
 
 # shellcheck source=selftests/bench/lib.sh
@@ -31,6 +33,8 @@ servers=16
 residents=100000
 newcomers=5000
 schedulers=(rr wlc mh)
+methods=(dr ipip gre gue)
+method_sizes=(1 1000)
 warm_up_ns=150000000
 run_ns=3000000
 other_mac=02:00:00:00:00:77
@@ -47,6 +51,17 @@ client()
 inside()
 {
 	ip netns exec "$1" "$0" "${@:2}" || die "failed, for $1: ${*:2}"
+}
+
+# director NAME, method NAME: of lbdr-ipip, lbdr and ipip.
+director()
+{
+	echo "${1%%-*}"
+}
+
+method()
+{
+	[[ $1 == *-* ]] && echo "${1#*-}" || echo dr
 }
 
 # In a contestant's namespace.
@@ -111,7 +126,7 @@ prepare()
 		echo "neighbour replace 2001:db8:2::$i lladdr $(server_mac $i)" \
 			'dev out0 nud permanent'
 	done | must ip -batch -
-	"prepare_$1" "$2"
+	"prepare_$(director "$1")" "$2" "$(method "$1")"
 	aim "$1" 4
 }
 
@@ -128,26 +143,38 @@ prepare_drop()
 # For a day, so that no connection is gone before it is asked for.
 prepare_lbdr()
 {
-	local i
+	local i how=(-g)
+
+	case $2 in
+	gue) how=(--tun gue:6080) ;;
+	ipip | gre) how=(--tun "$2") ;;
+	esac
 
 	must "$LBCTL" add-service -u "$vip:$port" -s "$1"
 	must "$LBCTL" add-service -u "[$vip6]:$port" -s "$1"
 	for ((i = 1; i <= servers; i++)); do
-		must "$LBCTL" add-server -u "$vip:$port" -r 172.16.1.$i -g
-		must "$LBCTL" add-server -u "[$vip6]:$port" -r "[2001:db8:2::$i]" -g
+		must "$LBCTL" add-server -u "$vip:$port" -r 172.16.1.$i "${how[@]}"
+		must "$LBCTL" add-server -u "[$vip6]:$port" -r "[2001:db8:2::$i]" \
+			"${how[@]}"
 	done
 	must "$LBCTL" set-timeout udp=86400
 }
 
 prepare_ip_vs()
 {
-	local i
+	local i how=(-g)
+
+	case $2 in
+	gue) how=(-i --tun-type gue --tun-port 6080) ;;
+	ipip | gre) how=(-i --tun-type "$2") ;;
+	esac
 
 	must ipvsadm -A -u "$vip:$port" -s "$1"
 	must ipvsadm -A -u "[$vip6]:$port" -s "$1"
 	for ((i = 1; i <= servers; i++)); do
-		must ipvsadm -a -u "$vip:$port" -r "172.16.1.$i:$port" -g
-		must ipvsadm -a -u "[$vip6]:$port" -r "[2001:db8:2::$i]:$port" -g
+		must ipvsadm -a -u "$vip:$port" -r "172.16.1.$i:$port" "${how[@]}"
+		must ipvsadm -a -u "[$vip6]:$port" -r "[2001:db8:2::$i]:$port" \
+			"${how[@]}"
 	done
 	must ipvsadm --set 0 0 86400
 }
@@ -214,7 +241,7 @@ connections()
 {
 	local list=("$LBCTL" list)
 
-	[ "$1" = lbdr ] || list=(ipvsadm -L)
+	[ "$(director "$1")" = lbdr ] || list=(ipvsadm -L)
 	"${list[@]}" -n --stats --exact | awk '/^UDP/ { sum += $3 } END { print sum + 0 }'
 }
 
@@ -230,7 +257,7 @@ begin()
 # ip_vs of a namespace is there until its last connection is.
 finish()
 {
-	[ "$1" != ip_vs ] || must ip netns exec ip_vs ipvsadm -C
+	[ "$(director "$1")" != ip_vs ] || must ip netns exec "$1" ipvsadm -C
 	must ip netns del "$1"
 }
 
@@ -344,6 +371,42 @@ new_connections()
 	done
 }
 
+# Every method of both, beside each other.
+tunnels()
+{
+	local contestants=(drop) ip_vs_is=ip_vs name method flows round
+
+	begin_all
+	must insmod "$LBDR_KO"
+	load_ip_vs
+	for method in "${methods[@]}"; do
+		contestants+=("lbdr-$method" "ip_vs-$method")
+	done
+	for name in "${contestants[@]}"; do
+		begin "$name"
+	done
+	for ((round = 0; round < rounds; round++)); do
+		in_turn 1-6 "$round"
+	done
+	for flows in "${method_sizes[@]}"; do
+		for name in "${contestants[@]:1}"; do
+			inside "$name" fill "$name" "$flows"
+		done
+		for ((round = 0; round < rounds; round++)); do
+			in_turn "$flows" "$round"
+		done
+		for name in "${contestants[@]:1}"; do
+			expect_connections "$name" $((flows + 1))
+		done
+	done
+	for name in "${contestants[@]}"; do
+		finish "$name"
+	done
+	unload_ip_vs
+	without_lbdr
+	nobody
+}
+
 # touch_memory: once, so that the host has given it before anybody is measured.
 touch_memory()
 {
@@ -355,20 +418,25 @@ touch_memory()
 	must umount /mnt
 }
 
+# begin_all: pktgen sends by the first CPU, everything else has the other one.
+begin_all()
+{
+	must taskset -p 2 $$ >/dev/null
+	[ "$(nproc --all)" -eq 2 ] || die 'two CPUs are needed'
+	touch_memory
+	nobody
+	echo "kernel $(uname -r)"
+	echo "servers $servers"
+}
+
 if [ $# -gt 0 ]; then
 	"$@"
 	exit
 fi
 
-# pktgen sends by the first CPU: everything else has the other one.
-must taskset -p 2 $$ >/dev/null
-[ "$(nproc --all)" -eq 2 ] || die 'two CPUs are needed'
-touch_memory
-nobody
-echo "kernel $(uname -r)"
+begin_all
 echo "residents $residents"
 echo "newcomers $((runs * newcomers))"
-echo "servers $servers"
 established ip_vs 'drop lbdr ip_vs forward nft'
 established ip_vs-20 'drop lbdr ip_vs' conn_tab_bits=20
 new_connections
