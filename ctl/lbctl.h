@@ -378,6 +378,9 @@ int info_headline(struct nl *nl, const struct request *req);
 int saved_save(struct nl *nl, const struct request *req);
 int saved_restore(struct nl *nl, const struct request *req);
 
+/* exchange.c */
+int exchange_run(struct nl *nl, const struct request *req);
+
 /* sync.c */
 struct sync_counter {
 	const char *name;

@@ -410,5 +410,7 @@ int request_read(struct request *req, const char *const *words, size_t count)
 		return -1;
 	if (req->netns && parse_netns(req->netns))
 		return -1;
+	if (req->fallback && !*req->fallback)
+		return fault("invalid name of a file: ''");
 	return check_together(req);
 }

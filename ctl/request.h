@@ -165,6 +165,8 @@ struct request {
 	bool numeric;		/* --numeric; at last: print no names */
 	bool resolve;
 	bool all_namespaces;	/* of clear */
+	const char *fallback;	/* of reload-module: a file */
+	bool force;
 	bool json;
 	bool pretty;
 
@@ -255,6 +257,7 @@ enum verb_id {
 	VERB_CHECK,
 	VERB_IMPORT,
 	VERB_LIST_SCHEDULERS,
+	VERB_RELOAD_MODULE,
 	VERB_DOCTOR,
 	VERB_SETUP_REALSERVER,
 	VERB_METRICS,

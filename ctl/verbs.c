@@ -296,6 +296,17 @@ const struct verb verbs[VERBS] = {
 		"The values of -s of add-service.",
 		.example = "list-schedulers",
 	},
+	[VERB_RELOAD_MODULE] = {
+		.name = "reload-module",
+		.needs = TAKES_WORD,
+		.words = "[FILE]",
+		.run = exchange_run,
+		.summary = "exchange the module for another version",
+		.details =
+		"Default: the installed module. Configuration and connections are kept, and\n"
+		"packets of the services are dropped meanwhile. Counters start at 0.",
+		.example = "reload-module --fallback /run/lbdr.ko",
+	},
 	[VERB_DOCTOR] = {
 		.name = "doctor",
 		.needs = TAKES_SERVICE | TAKES_VIPS | OFFLINE,

@@ -756,11 +756,12 @@ static const struct nf_hook_ops lbdr_hooks[LBDR_HOOKS][LBDR_FAMILIES] = {
 		[LBDR_V6] = LBDR_HOOK(IPV6, lbdr_hook_local6, LOCAL_OUT,
 				      NF_IP6_PRI_CONNTRACK - 1),
 	},
+	/* Behind a rule at mangle + 1, so that it can drop what a program has marked. */
 	[LBDR_HOOK_MARKED] = {
 		[LBDR_V4] = LBDR_HOOK(IPV4, lbdr_hook_marked4, PRE_ROUTING,
-				      NF_IP_PRI_MANGLE + 1),
+				      NF_IP_PRI_MANGLE + 2),
 		[LBDR_V6] = LBDR_HOOK(IPV6, lbdr_hook_marked6, PRE_ROUTING,
-				      NF_IP6_PRI_MANGLE + 1),
+				      NF_IP6_PRI_MANGLE + 2),
 	},
 	[LBDR_HOOK_TUNNEL] = {
 		[LBDR_V4] = LBDR_HOOK(IPV4, lbdr_hook_tunnel4, PRE_ROUTING,

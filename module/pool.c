@@ -301,9 +301,10 @@ static void lbdr_pool_work(struct work_struct *work)
 					   struct lbdr_net, pool_work);
 	struct lbdr_service *service, *next;
 	struct lbdr_pool *pool;
-	unsigned long due = jiffies + POOL_AGE_MAX;
+	unsigned long due;
 
 	mutex_lock(&ln->config);
+	due = jiffies + POOL_AGE_MAX;
 	list_for_each_entry_safe(service, next, &ln->stale, stale) {
 		if (time_before(jiffies, service->pool_due)) {
 			if (time_before(service->pool_due, due))
@@ -313,6 +314,7 @@ static void lbdr_pool_work(struct work_struct *work)
 		pool = lbdr_pool_rebuild(service);
 		if (IS_ERR(pool)) {
 			pr_warn_ratelimited("no memory for a scheduler's table: new servers and weights take effect later\n");
+			due = jiffies + HZ;
 			break;
 		}
 		lbdr_lock(ln);

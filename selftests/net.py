@@ -80,10 +80,10 @@ def addr(host, ip=4):
     return ("192.168.1.%d" if ip == 4 else "2001:db8:1::%d") % HOSTS[host]
 
 
-def run(*command, check=True):
+def run(*command, check=True, env=None):
     if command[:3] == ("ip", "netns", "del"):
         shell.end(command[3])
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
     if check and done.returncode:
         raise RuntimeError("%s: %s" % (" ".join(command), done.stderr))
     return done

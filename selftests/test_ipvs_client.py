@@ -226,7 +226,7 @@ def test_lines():
         ok(not call("-S -n")[1], "-C removes all of them")
 
 
-@only("trixie")
+@only("uml")
 def test_mh():
     Ipvs()
     call("-C")

@@ -213,6 +213,8 @@ static const struct text_row text_rows[] = {
 	  { "services", "service, server or state", "client", "'client'", "", "''" } },
 	{ OURS, "list --netns=%", { "a", "blue.2" },
 	  { ".", "'.'", "..", "'..'", "a/b", "'a/b'", "", "''" } },
+	{ OURS, "reload-module --fallback=%", { "/run/lbdr.ko", "a b" },
+	  { "", "''" } },
 	{ OURS, "set-entry ingress %", { "eth0", "fifteen-letters" },
 	  { "sixteen--letters", "'sixteen--letters'",
 	    "", "''" } },

@@ -374,7 +374,7 @@ new_connections()
 # Every method of both, beside each other.
 tunnels()
 {
-	local contestants=(drop) ip_vs_is=ip_vs name method flows round
+	local contestants=(drop) ip_vs_is=ip_vs name method flows round rounds=3
 
 	begin_all
 	must insmod "$LBDR_KO"

@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exchanges the module under traffic, for an upgrade: the verb reload-module.
+ *
+ *  1. Check that the new file is a module for this kernel, and that no other network
+ *     namespace has services.
+ *  2. Change to the entry prerouting: at the others, packets are taken before or behind
+ *     the rule of step 3.
+ *  3. Drop the packets of the services (exchange_rule.c). From now on no connection
+ *     changes, and clients send again what is lost.
+ *  4. Stop the roles of synchronisation, unload lbdr_ipvs, write configuration and
+ *     connections to a private folder, remove everything, and unload the module.
+ *     modprobe(8) refuses to load any of them meanwhile, so that no program brings back
+ *     ip_vs or the old module.
+ *  5. Load the new module with the parameters of the old one, and restore configuration,
+ *     connections, entry, roles and sysctls. If the module cannot be loaded, or refuses
+ *     the configuration, do the same with the fallback.
+ *  6. End the rule.
+ *
+ * Counters start at 0, and the connections of servers that are removed with --drain or
+ * --hold are lost.
+ *
+ * Signals are blocked from 2 on. If the process is killed all the same, the kernel ends
+ * the rule, modprobe works again, and the files stay: restore and restore-conns read them.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "exchange.h"
+#include "lbctl.h"
+#include "module.h"
+
+#define MODULE "lbdr"
+#define IPVS_MODULE "lbdr_ipvs"
+#define FOLDER "/run/lbdr-exchange.XXXXXX"
+#define BLOCK_FOLDER "/run/modprobe.d"
+#define BLOCK BLOCK_FOLDER "/lbdr-exchange.conf"
+#define LOCK "/run/lbdr-reload.lock"
+#define SYSCTLS "/proc/sys/net/ipv4/vs"
+
+/* Tries to unload a module that is in use, and the time between two of them */
+#define UNLOAD_TRIES 250
+#define UNLOAD_WAIT_US 20000
+
+/* A role's length that lbctl takes */
+#define LENGTH_MIN 128
+#define LENGTH_MAX 8972
+
+struct exchange {
+	char *file;
+	char *fallback;		/* NULL if there is none */
+	char folder[sizeof(FOLDER)];
+	char rules[sizeof(FOLDER) + 16];	/* the configuration */
+	char conns[sizeof(FOLDER) + 16];
+	char sysctls[sizeof(FOLDER) + 16];
+	struct snapshot shot;
+	struct sync_roles sync;	/* those that were stopped */
+	struct parameters parameters;
+	struct exchange_rule rule;
+	__u8 entry;
+	char devices[INGRESS_MAX][IFNAMSIZ];
+	int n_devices;
+	bool ipvs;		/* its module was loaded */
+	bool cleared;		/* the configuration is gone */
+	double began;		/* when packets were dropped */
+};
+
+/* Runs a command line, with a socket of its own: the module changes. */
+static int run_line(const char *const *words)
+{
+	struct request req = { .verb = NULL };
+	struct nl *nl = NULL;
+	int count = 0, status;
+
+	while (words[count])
+		count++;
+	status = options_read(count, (char **)words, &req);
+	if (status) {
+		complain("%s", fault_text());
+		return EXIT_USAGE;
+	}
+	status = nl_open(&nl, NULL);
+	if (!status)
+		status = req.verb->run(nl, &req);
+	nl_close(nl);
+	return status;
+}
+
+static int run_verb(const char *verb, const char *word)
+{
+	const char *const words[] = { program, verb, word, NULL };
+
+	return run_line(words);
+}
+
+/* A namespace with services has a reference to the module, and so has lbdr_ipvs. */
+static int check_users(const struct exchange *exchange, bool force)
+{
+	int others = module_users(MODULE) - exchange->ipvs -
+		     (exchange->shot.nr_services > 0);
+
+	if (force)
+		return EXIT_DONE;
+	if (exchange->ipvs) {
+		complain("%s is loaded: give --force, and restart keepalived afterwards",
+			 IPVS_MODULE);
+		return EXIT_REFUSED;
+	}
+	if (others <= 0)
+		return EXIT_DONE;
+	complain("%d other network namespace%s: remove their services, or give --force",
+		 others, others == 1 ? " has services" : "s have services");
+	return EXIT_REFUSED;
+}
+
+/* The file of lbdr_ipvs beside that of the module, to be freed; NULL if there is none. */
+static char *beside(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	const char *name = slash ? slash + 1 : file;
+	char *path;
+
+	if (strncmp(name, MODULE ".ko", strlen(MODULE ".ko")) ||
+	    asprintf(&path, "%.*s" IPVS_MODULE "%s", (int)(name - file), file,
+		     name + strlen(MODULE)) < 0)
+		return NULL;
+	if (!access(path, R_OK))
+		return path;
+	free(path);
+	return NULL;
+}
+
+/* Checks a file of the module, and the one of lbdr_ipvs beside it if that is loaded. */
+static int check_file(const struct exchange *exchange, const char *file)
+{
+	int status = module_check(file, MODULE);
+	char *ipvs;
+
+	if (status || !exchange->ipvs)
+		return status;
+	ipvs = beside(file);
+	if (ipvs) {
+		status = module_check(ipvs, IPVS_MODULE);
+	} else {
+		complain("no " IPVS_MODULE " beside '%s'", file);
+		status = EXIT_USAGE;
+	}
+	free(ipvs);
+	return status;
+}
+
+/* Finds and checks the files; the exit status after a message. */
+static int find_files(struct exchange *exchange, const struct request *req)
+{
+	int status;
+
+	exchange->file = req->word ? module_path(req->word) : module_installed(MODULE);
+	if (!exchange->file)
+		return EXIT_USAGE;
+	status = check_file(exchange, exchange->file);
+	if (status || !req->fallback)
+		return status;
+	exchange->fallback = module_path(req->fallback);
+	if (!exchange->fallback)
+		return EXIT_USAGE;
+	return check_file(exchange, exchange->fallback);
+}
+
+/*
+ * Lets modprobe(8) load none of the modules while this process runs, or lets it load them
+ * again.
+ */
+static int block_loading(bool block)
+{
+	static const char *const names[] = { MODULE, IPVS_MODULE, "ip_vs" };
+	char text[1024];
+	size_t i, size = 0;
+
+	if (!block) {
+		unlink(BLOCK);
+		return EXIT_DONE;
+	}
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		size += snprintf(text + size, sizeof(text) - size,
+				 "install %s if kill -0 %d 2>/dev/null; then exit 1; else exec modprobe --ignore-install %s $CMDLINE_OPTS; fi\n",
+				 names[i], getpid(), names[i]);
+	if (mkdir(BLOCK_FOLDER, 0755) && errno != EEXIST) {
+		complain("cannot create %s: %s", BLOCK_FOLDER, strerror(errno));
+		return EXIT_REFUSED;
+	}
+	return file_replace(BLOCK, text, size);
+}
+
+/* Only one exchange at a time. The lock ends with the process. */
+static int lock_out_others(void)
+{
+	int fd = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+		return EXIT_DONE;
+	complain("cannot lock %s: %s", LOCK,
+		 errno == EWOULDBLOCK ? "another exchange runs" : strerror(errno));
+	return EXIT_REFUSED;
+}
+
+static bool unload(const char *name)
+{
+	int tries;
+
+	/* Programs may have its files open, and readers may be on their way out. */
+	for (tries = 0; module_users(name) > 0 && tries < UNLOAD_TRIES; tries++)
+		usleep(UNLOAD_WAIT_US);
+	return module_unload(name);
+}
+
+/* Writes the sysctls of the other module as lines NAME VALUE. */
+static int save_sysctls(const struct exchange *exchange)
+{
+	FILE *out = fopen(exchange->sysctls, "we"), *from;
+	char path[PATH_MAX], value[64];
+	struct dirent *entry;
+	DIR *dir;
+
+	if (!out) {
+		complain("cannot write %s: %s", exchange->sysctls, strerror(errno));
+		return EXIT_REFUSED;
+	}
+	dir = opendir(SYSCTLS);
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), SYSCTLS "/%s", entry->d_name);
+		from = *entry->d_name == '.' ? NULL : fopen(path, "re");
+		if (from && fgets(value, sizeof(value), from))
+			fprintf(out, "%s %s", entry->d_name, value);
+		if (from)
+			fclose(from);
+	}
+	if (dir)
+		closedir(dir);
+	stream_end(out);
+	return EXIT_DONE;
+}
+
+/* Those that cannot be written are read-only, or gone. */
+static void restore_sysctls(const struct exchange *exchange)
+{
+	FILE *from = fopen(exchange->sysctls, "re"), *out;
+	char line[PATH_MAX], path[PATH_MAX + sizeof(SYSCTLS)];
+	char *value;
+
+	while (from && fgets(line, sizeof(line), from)) {
+		value = strchr(line, ' ');
+		if (!value)
+			continue;
+		*value++ = '\0';
+		snprintf(path, sizeof(path), SYSCTLS "/%s", line);
+		out = fopen(path, "we");
+		if (!out)
+			continue;
+		fputs(value, out);
+		fclose(out);
+	}
+	if (from)
+		fclose(from);
+}
+
+static int start_role(const struct sync *sync)
+{
+	char id[16], port[16], ttl[16], length[16], text[ENDPOINT_TEXT];
+	char addresses[SYNC_PEERS * ENDPOINT_TEXT] = "";
+	const char *const words[] = {
+		program, "sync", choice_word(&sync_choice, sync->role), sync->device,
+		"--id", id, "--address", addresses, "--port", port, "--ttl", ttl,
+		"--length", length, NULL
+	};
+	unsigned int bytes = sync->length;
+	size_t i;
+
+	/* Programs of ip_vs may have set another one. */
+	if (bytes < LENGTH_MIN)
+		bytes = LENGTH_MIN;
+	if (bytes > LENGTH_MAX)
+		bytes = LENGTH_MAX;
+	for (i = 0; i < sync->n_addresses; i++) {
+		if (i)
+			strcat(addresses, ",");
+		strcat(addresses, address_text(&sync->addresses[i], text));
+	}
+	snprintf(id, sizeof(id), "%u", sync->id);
+	snprintf(port, sizeof(port), "%u", sync->addresses[0].port);
+	snprintf(ttl, sizeof(ttl), "%u", sync->ttl);
+	snprintf(length, sizeof(length), "%u", bytes);
+	return run_line(words);
+}
+
+static int start_sync(const struct exchange *exchange)
+{
+	int status = EXIT_DONE;
+	size_t i;
+
+	for (i = 0; i < exchange->sync.count; i++)
+		if (start_role(&exchange->sync.role[i]))
+			status = EXIT_REFUSED;
+	return status;
+}
+
+/* Stops the roles that run, and remembers only these. */
+static int stop_sync(struct exchange *exchange)
+{
+	const char *words[5] = { program, "sync", "stop" };
+	struct sync_roles now;
+	struct nl *nl;
+	int status;
+	size_t i;
+
+	status = nl_open(&nl, NULL);
+	if (!status)
+		status = sync_fetch(nl, &now);
+	nl_close(nl);
+	for (i = 0; !status && i < now.count; i++) {
+		if (!now.role[i].enabled)
+			continue;
+		words[3] = choice_word(&sync_choice, now.role[i].role);
+		status = run_line(words);
+		if (!status)
+			exchange->sync.role[exchange->sync.count++] = now.role[i];
+	}
+	return status;
+}
+
+static bool read_entry(const struct nlmsghdr *nlh, void *data)
+{
+	struct exchange *exchange = data;
+	struct info info;
+	int i;
+
+	if (!decode_info(nlh, &info, NULL, NULL))
+		return false;
+	exchange->entry = info.entry;
+	exchange->n_devices = info.n_devices;
+	for (i = 0; i < info.n_devices; i++)
+		snprintf(exchange->devices[i], IFNAMSIZ, "%s", info.devices[i]);
+	return true;
+}
+
+static int restore_entry(const struct exchange *exchange)
+{
+	const char *words[INGRESS_MAX + 4] = {
+		program, "set-entry", choice_word(&entry_choice, exchange->entry)
+	};
+	int i;
+
+	for (i = 0; i < exchange->n_devices; i++)
+		words[3 + i] = exchange->devices[i];
+	return run_line(words);
+}
+
+/* What has to be known of the running module; with held services. */
+static int look(struct exchange *exchange, struct nl *nl)
+{
+	const struct request all = { .list.held = true };
+	int status;
+
+	exchange->ipvs = module_is_loaded(IPVS_MODULE);
+	module_parameters(MODULE, &exchange->parameters);
+	status = snapshot_take(nl, &all, false, &exchange->shot);
+	return status ? status : info_run(nl, read_entry, exchange);
+}
+
+static int make_folder(struct exchange *exchange)
+{
+	strcpy(exchange->folder, FOLDER);
+	if (!mkdtemp(exchange->folder)) {
+		complain("cannot create a folder in /run: %s", strerror(errno));
+		*exchange->folder = '\0';
+		return EXIT_REFUSED;
+	}
+	sprintf(exchange->rules, "%s/rules", exchange->folder);
+	sprintf(exchange->conns, "%s/conns", exchange->folder);
+	sprintf(exchange->sysctls, "%s/sysctls", exchange->folder);
+	return EXIT_DONE;
+}
+
+static void remove_folder(const struct exchange *exchange)
+{
+	unlink(exchange->rules);
+	unlink(exchange->conns);
+	unlink(exchange->sysctls);
+	rmdir(exchange->folder);
+}
+
+/* Steps 2 to 4; true if the modules are gone. */
+static bool take_away(struct exchange *exchange, bool force)
+{
+	const char *const clear[] = {
+		program, "clear", force ? "--all-namespaces" : NULL, NULL
+	};
+	sigset_t all;
+
+	/* Of the programs that run, too: Ctrl-C is for all of them. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	if (run_verb("set-entry", "prerouting") ||
+	    exchange_rule_begin(&exchange->rule, &exchange->shot))
+		return false;
+	exchange->began = seconds_now();
+	if (block_loading(true) || stop_sync(exchange) ||
+	    (exchange->ipvs && (save_sysctls(exchange) || !unload(IPVS_MODULE))) ||
+	    run_verb("save", exchange->rules) || run_verb("save-conns", exchange->conns) ||
+	    run_line(clear))
+		return false;
+	exchange->cleared = true;
+	return unload(MODULE);
+}
+
+/* @file: of the module that is loaded, NULL if that is the old one */
+static int load_ipvs(const char *file)
+{
+	char *own = file ? beside(file) : module_installed(IPVS_MODULE);
+	bool loaded = own && module_load(own, NULL);
+
+	free(own);
+	return loaded ? EXIT_DONE : EXIT_REFUSED;
+}
+
+/*
+ * Restores everything that was taken away. @file: the module that was loaded, NULL if it is
+ * the old one still. Returns the exit status; EXIT_PARTLY if some connections are missing.
+ */
+static int bring_back(struct exchange *exchange, const char *file)
+{
+	int status = EXIT_DONE, conns = EXIT_DONE;
+
+	if (exchange->cleared)
+		status = run_verb("restore", exchange->rules);
+	if (exchange->ipvs && !module_is_loaded(IPVS_MODULE)) {
+		if (load_ipvs(file))
+			status = EXIT_REFUSED;
+		restore_sysctls(exchange);
+	}
+	if (exchange->cleared && !status)
+		conns = run_verb("restore-conns", exchange->conns);
+	if (restore_entry(exchange) || start_sync(exchange))
+		status = EXIT_REFUSED;
+	return status ? status : conns;
+}
+
+/* Step 5 with one of the files. */
+static int take_in(struct exchange *exchange, const char *file)
+{
+	int status = EXIT_REFUSED;
+
+	if (module_load(file, &exchange->parameters))
+		status = bring_back(exchange, file);
+	if (status && status != EXIT_PARTLY)
+		return status;
+	printf("'%s' loaded; packets of the services were dropped for %.0f ms\n", file,
+	       (seconds_now() - exchange->began) * 1000);
+	return status;
+}
+
+/* The new module could not be loaded, or refused the configuration. */
+static int take_fallback(struct exchange *exchange)
+{
+	if (!exchange->fallback)
+		return EXIT_REFUSED;
+	complain("warning: '%s' is loaded in place of '%s'", exchange->fallback,
+		 exchange->file);
+	if (module_is_loaded(IPVS_MODULE))
+		unload(IPVS_MODULE);
+	if (module_is_loaded(MODULE) && (run_verb("clear", NULL) || !unload(MODULE)))
+		return EXIT_REFUSED;
+	take_in(exchange, exchange->fallback);
+	return EXIT_REFUSED;
+}
+
+static int exchange_modules(struct exchange *exchange, bool force)
+{
+	int status = EXIT_REFUSED;
+
+	if (take_away(exchange, force)) {
+		status = take_in(exchange, exchange->file);
+		if (status && status != EXIT_PARTLY)
+			status = take_fallback(exchange);
+	} else {
+		bring_back(exchange, NULL);
+	}
+	block_loading(false);
+	exchange_rule_end(&exchange->rule);
+	return status;
+}
+
+/* The verb reload-module. */
+int exchange_run(struct nl *nl, const struct request *req)
+{
+	static struct exchange exchange;
+	int status = EXIT_DONE;
+
+	/* Programs, sysctls and sockets are those of the namespace from here on. */
+	if (req->netns)
+		status = netns_enter(req->netns) ? EXIT_USAGE : EXIT_DONE;
+	if (!status)
+		status = look(&exchange, nl);
+	if (!status)
+		status = find_files(&exchange, req);
+	if (!status)
+		status = check_users(&exchange, req->force);
+	if (!status)
+		status = lock_out_others();
+	if (!status)
+		status = make_folder(&exchange);
+	if (!status)
+		status = exchange_modules(&exchange, req->force);
+	if (*exchange.folder && (!status || status == EXIT_PARTLY || !exchange.cleared))
+		remove_folder(&exchange);
+	else if (*exchange.folder)
+		complain("hint: %s has the files for restore and restore-conns",
+			 exchange.folder);
+	snapshot_drop(&exchange.shot);
+	free(exchange.file);
+	free(exchange.fallback);
+	return status;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The exchange of the module under traffic, see exchange.c.
+ */
+#ifndef LBCTL_EXCHANGE_H
+#define LBCTL_EXCHANGE_H
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+struct snapshot;
+
+/* nft(8), which owns the rule. */
+struct exchange_rule {
+	pid_t nft;
+	FILE *commands;
+	FILE *answers;
+};
+
+int exchange_rule_begin(struct exchange_rule *rule, const struct snapshot *shot);
+void exchange_rule_end(struct exchange_rule *rule);
+
+#endif

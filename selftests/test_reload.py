@@ -1,0 +1,263 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+# Also on: trixie
+# CPUs: 2
+"""`lbctl reload-module`: the module is exchanged under traffic; what it refuses; and what
+is left if the new module cannot be loaded or the tool is killed."""
+import glob
+import os
+import re
+import shutil
+import tempfile
+
+import genl
+import net
+from ipvs import Ipvs, Loaded
+from net import VIP, lbctl, ok, until
+from servers import Transfer, configure, exchange
+
+MODULE = os.environ["LBDR_KO"]
+PARAMETERS = "/sys/module/lbdr/parameters/"
+SYSCTL = "/proc/sys/net/ipv4/vs/expire_quiescent_template"
+CONNECTIONS = 100 if net.LABEL == "uml" else 500
+
+
+def reload(*words, path=None):
+    env = dict(os.environ)
+    if path:
+        env["PATH"] = path + ":" + env["PATH"]
+    return net.run(net.LBCTL, "-N", "director", "reload-module", *words, check=False,
+                   env=env)
+
+
+def left():
+    """What an exchange leaves behind, if it does."""
+    with net.within("director"):
+        tables = net.run("nft", "list", "tables").stdout
+    return ([table for table in tables.splitlines() if "lbctl" in table],
+            glob.glob("/run/lbdr-exchange.*"), glob.glob("/run/modprobe.d/*"))
+
+
+def clean():
+    for folder in glob.glob("/run/lbdr-exchange.*"):
+        shutil.rmtree(folder)
+    for file in glob.glob("/run/modprobe.d/*"):
+        os.unlink(file)
+
+
+def write(path, value):
+    with net.within("director"), open(path, "w", encoding="ascii") as file:
+        file.write(value)
+
+
+def read(path):
+    with net.within("director"), open(path, encoding="ascii") as file:
+        return file.read().strip()
+
+
+def both():
+    """The services of both families, with servers a and b."""
+    lbctl("clear")
+    with net.within("director"):
+        director = genl.Director()
+    for version in (4, 6):
+        key = genl.key(VIP[version], 80)
+        director.add(key, [net.addr(host, version) for host in "ab"], sched="rr")
+    director.close()
+
+
+def unloadable():
+    """A module that modinfo(8) takes for one of this kernel, and the kernel does not."""
+    with open(MODULE, "rb") as file:
+        text = file.read()
+    at = text.index(b"vermagic=")
+    end = text.index(b"\0", at)
+    words = text[at:end].replace(b" mod_unload", b" mod_unlike")
+    ok(words != text[at:end], "a module that cannot be loaded is made", text[at:end])
+    folder = tempfile.mkdtemp()
+    path = os.path.join(folder, "lbdr.ko")
+    with open(path, "wb") as file:
+        file.write(text[:at] + words + text[end:])
+    return path
+
+
+def test_traffic():
+    """Idle connections of both families and transfers go on; configuration, parameters,
+    entry, roles and sysctls are what they were."""
+    both()
+    lbctl("add-service", "-f", "7", "-s", "wlc", "--refuse", "drop")
+    lbctl("set-timeout", "established=777")
+    lbctl("set-entry", "ingress", "eth0")
+    lbctl("sync", "master", "eth0", "--id", "9")
+    write(PARAMETERS + "conn_rate", "1000000")
+    idle = {version: [net.connect(version, timeout=30) for _ in range(CONNECTIONS // 2)]
+            for version in (4, 6)}
+    for version in idle:
+        for sock in idle[version]:
+            sock.recv(1)
+    runs = [Transfer(4, 2), Transfer(6, 2)]
+    before, roles = lbctl("save").stdout, lbctl("sync").stdout.splitlines()[:2]
+    held = len(lbctl("save-conns").stdout.splitlines())
+    done = reload(MODULE)
+    ok(done.returncode == 0 and not done.stderr, "the module is exchanged", done)
+    said = re.search(r"(\d+) connections restored\n.* were dropped for (\d+) ms\n",
+                     done.stdout)
+    ok(said and int(said[1]) >= held >= CONNECTIONS,
+       "all %d connections are restored" % held, done.stdout)
+    print("# packets were dropped for %s ms" % (said and said[2]))
+    for run in runs:
+        run.goes_on("goes on")
+        run.end()
+    wrong = [sock for version in idle for sock in idle[version]
+             if not exchange(sock, 1000)]
+    ok(not wrong, "%d idle connections go on" % CONNECTIONS, len(wrong))
+    for version in idle:
+        for sock in idle[version]:
+            sock.close()
+    ok(lbctl("save").stdout == before, "the configuration is what it was, the entry too",
+       (before, lbctl("save").stdout))
+    ok(read(PARAMETERS + "conn_rate") == "1000000", "and so are the parameters",
+       read(PARAMETERS + "conn_rate"))
+    ok(lbctl("sync").stdout.splitlines()[:2] == roles, "and the roles of sync",
+       lbctl("sync").stdout)
+    ok(left() == ([], [], []), "nothing is left behind", left())
+    lbctl("sync", "stop", "master")
+    lbctl("set-entry", "prerouting")
+    lbctl("set-timeout", "established=900")
+
+
+def test_ipvs():
+    """lbdr_ipvs.ko is exchanged, too, with its sysctls."""
+    with Loaded():
+        both()
+        write(SYSCTL, "1")
+        run = Transfer(4, 2)
+        done = reload(MODULE)
+        ok(done.returncode == 2 and "lbdr_ipvs is loaded" in done.stderr,
+           "with lbdr_ipvs, --force is required", done)
+        done = reload(MODULE, "--force")
+        ok(done.returncode == 0, "with it, both modules are exchanged", done)
+        ok(os.path.isdir("/sys/module/lbdr_ipvs"), "lbdr_ipvs is loaded again")
+        ok(os.path.exists(SYSCTL) and read(SYSCTL) == "1", "its sysctls are kept")
+        run.goes_on("goes on")
+        run.end()
+        ok(left() == ([], [], []), "nothing is left behind", left())
+        write(SYSCTL, "0")
+        lbctl("clear")
+
+
+def test_refused():
+    """Nothing changes then."""
+    both()
+    before = lbctl("save").stdout
+    with tempfile.NamedTemporaryFile(suffix=".ko") as file:
+        file.write(b"no module")
+        file.flush()
+        done = reload(file.name)
+        ok(done.returncode == 1 and "not a module" in done.stderr,
+           "a file that is no module is refused", done)
+    done = reload(MODULE.replace("lbdr.ko", "lbdr_ipvs.ko"))
+    ok(done.returncode == 1 and "is lbdr_ipvs, not lbdr" in done.stderr,
+       "another module is refused", done)
+    for words in (("lbdr",), (MODULE, "--fallback", "lbdr")):
+        done = reload(*words)
+        ok(done.returncode == 1 and "cannot read 'lbdr'" in done.stderr,
+           "so is a name in place of a file", done)
+    done = reload(MODULE, "--fallback", "/nowhere")
+    ok(done.returncode == 1 and "/nowhere" in done.stderr,
+       "a fallback that does not exist is refused", done)
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder + "/nft", "#!/bin/sh\nexit 1\n")
+        os.chmod(folder + "/nft", 0o755)
+        done = reload(MODULE, path=folder)
+    ok(done.returncode == 2 and "nft" in done.stderr,
+       "without nft the module is not exchanged", done)
+    clean()
+    with net.within("client"):
+        other = genl.Genl()
+    other.do(genl.SERVICE_NEW, genl.key())
+    done = reload(MODULE)
+    ok(done.returncode == 2 and "1 other network namespace has services:" in done.stderr,
+       "with services in another namespace it is refused", done)
+    ok(lbctl("save").stdout == before and left() == ([], [], []),
+       "and nothing has changed", left())
+    done = reload(MODULE, "--force")
+    ok(done.returncode == 0 and lbctl("save").stdout == before,
+       "with --force the module is exchanged", done)
+    other.close()
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder + "/insmod", "#!/bin/sh\n%s -N director reload-module %s "
+              "2>%s/second\nexec /sbin/insmod \"$@\"\n" % (net.LBCTL, MODULE, folder))
+        os.chmod(folder + "/insmod", 0o755)
+        done = reload(MODULE, path=folder)
+        ok(done.returncode == 0 and read(folder + "/second"),
+           "a second exchange meanwhile is refused", (done, read(folder + "/second")))
+    ok(lbctl("save").stdout == before and left() == ([], [], []),
+       "and the first one comes to its end", left())
+    with net.within("client"):
+        other = genl.Genl()
+    ok(not other.dump(genl.SERVICE_GET), "and the other namespace has no service")
+    other.close()
+
+
+def test_failure():
+    """The new module cannot be loaded."""
+    both()
+    before = lbctl("save").stdout
+    bad = unloadable()
+    run = Transfer(4, 2)
+    done = reload(bad, "--fallback", MODULE)
+    ok(done.returncode == 2 and "in its place" in done.stderr,
+       "a module that cannot be loaded: the fallback is loaded", done)
+    run.goes_on("goes on")
+    run.end()
+    ok(lbctl("save").stdout == before, "and the configuration is what it was")
+    clean()
+    done = reload(bad)
+    folder = re.search(r"hint: (\S+) has the files", done.stderr)
+    ok(done.returncode == 2 and folder and not os.path.isdir("/sys/module/lbdr"),
+       "without a fallback there is no module, and the files are named", done)
+    ok(left()[0] == [] and left()[2] == [], "but no rule, and modules can be loaded",
+       left())
+    net.run("insmod", MODULE)
+    if folder:
+        lbctl("restore", folder[1] + "/rules")
+        ok(lbctl("save").stdout == before, "restore reads them")
+    clean()
+    shutil.rmtree(os.path.dirname(bad))
+
+
+def test_killed():
+    """The kernel ends the rule when the tool is killed."""
+    both()
+    before = lbctl("save").stdout
+    ok(Ipvs.unload(), "ip_vs is not loaded")
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder + "/insmod", "#!/bin/sh\nnft list tables >%s/tables\n"
+              "modprobe ip_vs; echo $? >%s/modprobe\nkill -9 $PPID\n" %
+              (folder, folder))
+        os.chmod(folder + "/insmod", 0o755)
+        done = reload(MODULE, path=folder)
+        ok(done.returncode == -9 and "lbctl_exchange" in read(folder + "/tables"),
+           "the tool is killed while the rule drops packets", done)
+        ok(read(folder + "/modprobe") != "0" and not os.path.isdir("/sys/module/ip_vs"),
+           "and modprobe does not load ip_vs", read(folder + "/modprobe"))
+    ok(until(lambda: not left()[0]), "the rule is gone then", left())
+    done = net.run("modprobe", "ip_vs", check=False)
+    ok(done.returncode == 0 and os.path.isdir("/sys/module/ip_vs"),
+       "and modprobe loads modules again", done)
+    net.run("modprobe", "-r", "ip_vs")
+    net.run("insmod", MODULE)
+    saved = left()[1]
+    ok(len(saved) == 1, "the files are there", saved)
+    for path in saved:
+        lbctl("restore", path + "/rules")
+    ok(lbctl("save").stdout == before, "and restore reads them")
+    clean()
+    configure(4, [("a", 1)])
+    ok(reload(MODULE).returncode == 0 and left() == ([], [], []),
+       "the next exchange is not hindered", left())
+
+
+if __name__ == "__main__":
+    net.main(globals())
