@@ -53,6 +53,9 @@ valgrind:
 demo:
 	selftests/demo
 
+demo-pair:
+	selftests/demo pair
+
 bench:
 	selftests/bench/bench
 
@@ -60,6 +63,7 @@ help:
 	@echo 'make            the module for this kernel (KDIR=... for another), ctl/lbctl and ctl/lbdr-doctor'
 	@echo 'make install    both, with the man pages'
 	@echo 'make demo       the reference deployment in a virtual machine, as root'
+	@echo 'make demo-pair  two directors under keepalived, one of which dies, likewise'
 	@echo 'make check      all the tests, each where it can find something, as root'
 	@echo '                (SEED=... for other random numbers)'
 	@echo 'make check-all  all the tests on all kernels, as root'
@@ -73,4 +77,4 @@ help:
 	@echo 'make clean      remove what was built'
 
 .PHONY: all module ctl install clean check check-all check-races soak deb check-deb \
-	fuzz valgrind demo bench help
+	fuzz valgrind demo demo-pair bench help

@@ -4,51 +4,13 @@
 # with the module, two real servers with nginx, and a third one behind a router. Shows each
 # command and what it prints, and checks that this is what it should be.
 set -u
-# shellcheck source=selftests/lib.sh
-. ./lib.sh
+# shellcheck source=selftests/demo_lib.sh
+. ./demo_lib.sh
 
 URL=http://$VIP/
-SERVICE=$VIP:80
-RIP_A=192.168.1.62 RIP_B=192.168.1.64 RIP_C=10.9.0.2
+RIP_C=10.9.0.2
 HOSTS+=(router c)
 SUFFIX[router]=1
-dir=$(mktemp -d) && chmod 755 "$dir" || exit 1
-checked=0
-
-title() { printf '\n== %s\n' "$*"; }
-
-# expect SENTENCE COMMAND...: it must succeed.
-expect()
-{
-	checked=$((checked + 1))
-	if "${@:2}"; then
-		echo "   [as it should be: $1]"
-	else
-		echo "   [WRONG: $1]"
-		failures=$((failures + 1))
-	fi
-}
-
-# show PROMPT COMMAND...: with what it prints, which is also in $shown.
-show()
-{
-	local status
-
-	printf '%s %s\n' "$1" "${*:2}"
-	shown=$("${@:2}" 2>&1)
-	status=$?
-	[ -z "$shown" ] || echo "$shown"
-	return $status
-}
-
-# As they are shown: `on` and `-N` would tell of the lab and not of the cluster.
-where=client
-curl() { on "$where" curl -sS --max-time 20 "$@"; }
-director() { where=director show 'director#' "$@"; }
-client() { show 'client$' "$@"; }
-
-# must COMMAND...: on the director, and without it the rest makes no sense.
-must() { director "$@" || fatal "$* works"; }
 
 # fetch TIMES: the pages in $pages, one word each, and counts in $from_a, $from_b.
 fetch()
@@ -67,27 +29,6 @@ fetch()
 # field RIP NUMBER: a column of a server's row in what was shown last.
 field() { awk -v rip="$1:80" -v n="$2" '$2 == rip { print $n }' <<<"$shown"; }
 
-# nginx_up HOST RIP: whose page is its own address.
-nginx_up()
-{
-	mkdir "$dir/$1" && echo "$2" >"$dir/$1/index.html" &&
-		cat >"$dir/$1.conf" <<-END || return 1
-			daemon off;
-			worker_processes 1;
-			pid $dir/$1.pid;
-			error_log stderr;
-			events { }
-			http {
-				access_log off;
-				server { listen 80; root $dir/$1; }
-			}
-		END
-	ip netns exec "$1" nginx -e stderr -c "$dir/$1.conf" &
-	disown # the shell would say that it was killed, in the end
-	within 20 on "$1" curl -s -o "$dir/page" "http://$2/" &&
-		cmp -s "$dir/page" "$dir/$1/index.html"
-}
-
 # capture_begin, capture_end: what comes to the VIP at the director's NIC;
 # $packets and $bytes afterwards.
 capture_begin()
@@ -105,30 +46,6 @@ capture_end()
 	read -r packets bytes < <(tcpdump -n -v -r "$dir/capture" 2>/dev/null |
 		awk '/^[0-9].* IP \(/ { n++; sub(/.*length /, ""); b += $0 + 0 }
 			END { print n + 0, b + 0 }')
-}
-
-# A connection that stays open: keep_open, and ask for a page on it, in $shown.
-keep_open()
-{
-	coproc KEPT { exec ip netns exec client socat - "TCP:$SERVICE" 2>/dev/null; }
-}
-
-drop_kept()
-{
-	kill "$KEPT_PID"
-	wait "$KEPT_PID"
-} 2>/dev/null
-
-ask_kept()
-{
-	local line
-
-	printf 'GET / HTTP/1.1\r\nHost: %s\r\n\r\n' "$VIP" >&"${KEPT[1]}"
-	while read -r -t 20 line <&"${KEPT[0]}"; do
-		line=${line%$'\r'}
-		[ -n "$line" ] || break
-	done
-	read -r -t 20 shown <&"${KEPT[0]}"
 }
 
 kept_on_a()
@@ -383,10 +300,4 @@ kill "$keepalived"
 wait "$keepalived"
 within 10 rmmod lbdr_ipvs || fatal 'lbdr_ipvs can be unloaded'
 
-printf '\n'
-if [ "$failures" -eq 0 ]; then
-	echo "The demo is over: all $checked expectations were met, in $SECONDS s."
-else
-	echo "The demo FAILED: $failures of $checked expectations were not met."
-fi
-rm -rf "$dir"
+demo_end

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 # Also on: trixie
-"""What `make demo` shows: each of its expectations is a result here."""
+"""What `make demo` and `make demo-pair` show: each of their expectations is a result
+here."""
 import re
 import subprocess
 import sys
@@ -12,26 +13,41 @@ from ipvs import Ipvs
 from net import ok
 
 
-def test_demo():
+def show(script, what):
     # An earlier script may have left it loaded, and keepalived is to drive lbdr.
     ok(Ipvs.unload(), "ip_vs is not loaded")
-    with subprocess.Popen(["./demo.sh"], stdin=subprocess.DEVNULL, text=True,
+    with subprocess.Popen(["./" + script], stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as demo:
         for line in demo.stdout:
             found = re.fullmatch(r" *\[(as it should be|WRONG): (.*)\]\n", line)
             if found:
-                ok(found[1] != "WRONG", "the demo: " + found[2])
+                ok(found[1] != "WRONG", "%s: %s" % (what, found[2]))
             else:
                 # What makes it end is a `not ok` of its own.
                 print(line if line.startswith("not ok - ") else "  " + line, end="",
                       flush=True)
-        ok(demo.wait() == 0, "the demo comes to a good end", demo.returncode)
+        ok(demo.wait() == 0, what + " comes to a good end", demo.returncode)
 
 
-if __name__ == "__main__":
+def test_demo():
     try:
-        test_demo()
+        show("demo.sh", "the demo")
     finally:
         # Their devices are in the initial namespace.
         tunnels.demolish_far()
+
+
+@net.only("uml")
+def test_pair():
+    show("demo_pair.sh", "the demo of a pair")
+
+
+if __name__ == "__main__":
+    for name, test in (("test_demo", test_demo), ("test_pair", test_pair)):
+        if name in (sys.argv[1:] or [name]) and (
+                sys.argv[1:] or net.EVERYTHING or
+                net.LABEL in getattr(test, "labels", (net.LABEL,))):
+            test()
+        else:
+            print("# left out " + name, flush=True)
     sys.exit(1 if net.failed else 0)
