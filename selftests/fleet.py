@@ -8,8 +8,9 @@ over them by ECMP.
                                                   |
                                                   +--- 10.3.0.2N sN (VIP on lo)
 
-The router runs FRR, the directors FRR or BIRD. Each daemon is a child of this process,
-in its namespace, with a directory of its own.
+A link that goes down is noticed at once, so the hold time can be long enough for daemons
+on a busy machine. The router runs FRR, the directors FRR or BIRD. Each daemon is a child
+of this process, in its namespace, with a directory of its own.
 """
 import contextlib
 import os
@@ -162,7 +163,7 @@ class Router(Frr):
     def __init__(self):
         lines = ["router bgp 65000", "bgp router-id 10.1.0.1",
                  "no bgp ebgp-requires-policy", "neighbor fleet peer-group",
-                 "neighbor fleet remote-as 65001", "neighbor fleet timers 1 3",
+                 "neighbor fleet remote-as 65001", "neighbor fleet timers 5 15",
                  "neighbor fleet timers connect 1",
                  "neighbor fleet advertisement-interval 0"]
         lines += ["neighbor %s peer-group fleet" % front(name)[1] for name in DIRECTORS]
@@ -179,7 +180,7 @@ class FrrDirector(Frr):
  no bgp ebgp-requires-policy
  no bgp network import-check
  neighbor %s remote-as 65000
- neighbor %s timers 1 3
+ neighbor %s timers 5 15
  neighbor %s timers connect 1
  neighbor %s advertisement-interval 0
 """ % (own, router, router, router, router))
@@ -207,8 +208,8 @@ protocol static vip {
 protocol bgp router {
 	local %s as 65001;
 	neighbor %s as 65000;
-	hold time 3;
-	keepalive time 1;
+	hold time 15;
+	keepalive time 5;
 	connect delay time 1;
 	connect retry time 1;
 	error wait time 1, 1;
