@@ -274,6 +274,7 @@ bool decode_service(const struct nlmsghdr *nlh, struct service *service)
 		{ LBDR_A_SERVICE_PERSIST_PREFIX, true, offsetof(struct service, prefix) },
 		{ LBDR_A_SERVICE_SERVERS, true, offsetof(struct service, servers) },
 		{ LBDR_A_SERVICE_HOLD, false, offsetof(struct service, hold) },
+		{ LBDR_A_SERVICE_TABLE_DIGEST, false, offsetof(struct service, digest) },
 	};
 	const struct nlattr *attrs[LBDR_A_SERVICE_MAX + 1] = { NULL };
 

@@ -315,6 +315,15 @@ static json_t *drops_json(const struct service *service)
 	return array;
 }
 
+/* As text: the numbers of JSON are doubles to many programs. */
+static json_t *digest_json(const struct service *service)
+{
+	char text[sizeof("0123456789abcdef")];
+
+	snprintf(text, sizeof(text), "%016llx", (unsigned long long)service->digest);
+	return service->digest ? json_string(text) : json_null();
+}
+
 static json_t *service_json(const struct snapshot *shot,
 			    const struct service *service)
 {
@@ -330,6 +339,7 @@ static json_t *service_json(const struct snapshot *shot,
 		json_array_append_new(array, server_json(&servers[i]));
 	json_object_update(object, settings);
 	json_decref(settings);
+	json_object_set_new(object, "table_digest", digest_json(service));
 	json_object_set_new(object, "stats", counters_json(&service->stats));
 	json_object_set_new(object, "drops", drops_json(service));
 	json_object_set_new(object, "servers", array);

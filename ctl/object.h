@@ -85,6 +85,7 @@ struct service {
 	struct service_drop drops[SERVICE_DROPS_MAX];
 	size_t nr_drops;
 	__u32 servers;		/* held ones not counted */
+	__u64 digest;		/* of the table of mh or sh, 0: none */
 	__u32 hold;		/* seconds until a held one is removed, else 0 */
 	size_t order;
 };

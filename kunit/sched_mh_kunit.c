@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * mh: its table compared with one that is filled by the paper's pseudo-code, the
- * shares of the servers, and the slots that move when a server is added or
- * removed.
+ * shares of the servers, the slots that move when a server is added or removed,
+ * and what must not depend on the order of adding.
  *
  * Directors share clients without communication, so that the keys below are part
  * of the interface: tables of two releases must be equal.
@@ -25,6 +25,8 @@
 #define FLOWS		16
 #define CLIENTS		20000
 #define DEVIATIONS	6
+/* Of three servers of weights 1, 2, 3, in 251 slots, with the flag port */
+#define MH_DIGEST	0x61f78db8b4bd124aULL
 
 static const siphash_key_t mh_key_order = { { 0x6c626472, 1 } };
 static const siphash_key_t mh_key_skip = { { 0x6c626472, 2 } };
@@ -316,6 +318,161 @@ static void mh_order_test(struct kunit *test)
 	}
 }
 
+/* A service as it is written down: numbers and weights of its servers. */
+struct mh_setup {
+	u32 n;
+	u32 numbers[MH_FEW];
+	u32 weights[MH_FEW];
+	bool overloaded[MH_FEW];
+	u32 flags;
+	u32 size;
+};
+
+static void mh_setup_random(struct mh_setup *setup, struct rnd_state *rnd)
+{
+	u32 i;
+
+	setup->n = 2 + lbdr_kunit_below(rnd, MH_FEW - 1);
+	setup->flags = lbdr_kunit_below(rnd, 4);
+	setup->size = lbdr_kunit_below(rnd, 2) ? 251 : 1021;
+	for (i = 0; i < setup->n; i++) {
+		setup->numbers[i] = i;
+		setup->weights[i] = 1 + lbdr_kunit_below(rnd, 9);
+		setup->overloaded[i] = lbdr_kunit_below(rnd, 8);
+	}
+}
+
+static void mh_setup_shuffle(struct mh_setup *setup, struct rnd_state *rnd)
+{
+	u32 i, j;
+
+	for (i = setup->n - 1; i > 0; i--) {
+		j = lbdr_kunit_below(rnd, i + 1);
+		swap(setup->numbers[i], setup->numbers[j]);
+	}
+}
+
+/* Add the servers in the order of setup.numbers, and get the digest. */
+static u64 mh_setup_build(struct kunit *test, const struct mh_setup *setup)
+{
+	struct scheds *s = test->priv;
+	struct lbdr_server *server;
+	u32 i, number;
+
+	scheds_clear(test, LBDR_V4);
+	for (i = 0; i < setup->n; i++) {
+		number = setup->numbers[i];
+		server = scheds_add(s, setup->weights[number]);
+		server->addr.ip = htonl(0xc6120001 + number);
+		server->overloaded = setup->overloaded[number];
+	}
+	scheds_build(test, scheds_get(test, "mh"), setup->flags, setup->size);
+	return scheds_pool(s)->digest;
+}
+
+/* Most servers are overloaded, so that many clients come to the last fallback. */
+static void mh_fallback_order_test(struct kunit *test)
+{
+	struct scheds *s = test->priv;
+	u32 i, j, chosen[FLOWS], at;
+	struct lbdr_flow flows[FLOWS];
+	struct mh_setup setup;
+	struct rnd_state rnd;
+
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < POOLS; i++) {
+		mh_setup_random(&setup, &rnd);
+		setup.flags |= LBDR_SCHED_FLAG_FALLBACK;
+		mh_setup_build(test, &setup);
+		for (j = 0; j < FLOWS; j++) {
+			flows[j] = scheds_flow(s, &rnd);
+			chosen[j] = scheds_pick(s, &flows[j]);
+		}
+		mh_setup_shuffle(&setup, &rnd);
+		mh_setup_build(test, &setup);
+		for (j = 0; j < FLOWS; j++) {
+			at = scheds_pick(s, &flows[j]);
+			if (at != SCHEDS_NONE)
+				at = setup.numbers[at];
+			KUNIT_ASSERT_EQ_MSG(test, at, chosen[j],
+					    "%u servers, flow %u", setup.n, j);
+		}
+	}
+}
+
+static void mh_digest_test(struct kunit *test)
+{
+	struct mh_setup setup, other;
+	struct rnd_state rnd;
+	u32 i, changed;
+	u64 digest;
+
+	lbdr_kunit_seed(test, &rnd);
+	for (i = 0; i < POOLS / 8; i++) {
+		mh_setup_random(&setup, &rnd);
+		digest = mh_setup_build(test, &setup);
+		KUNIT_ASSERT_NE(test, digest, 0);
+		mh_setup_shuffle(&setup, &rnd);
+		KUNIT_ASSERT_EQ(test, mh_setup_build(test, &setup), digest);
+
+		other = setup;
+		changed = lbdr_kunit_below(&rnd, setup.n);
+		other.weights[changed]++;
+		KUNIT_ASSERT_NE(test, mh_setup_build(test, &other), digest);
+		other.weights[changed] = 0;
+		KUNIT_ASSERT_NE(test, mh_setup_build(test, &other), digest);
+		other = setup;
+		other.flags ^= LBDR_SCHED_FLAG_PORT;
+		KUNIT_ASSERT_NE(test, mh_setup_build(test, &other), digest);
+		other = setup;
+		other.size = setup.size == 251 ? 1021 : 251;
+		KUNIT_ASSERT_NE(test, mh_setup_build(test, &other), digest);
+		KUNIT_ASSERT_EQ(test, mh_setup_build(test, &setup), digest);
+	}
+}
+
+/* Digests of different releases and machines are compared. */
+static void mh_digest_constant_test(struct kunit *test)
+{
+	const struct lbdr_sched_ops *mh = scheds_get(test, "mh");
+	static const u32 weights[] = { 1, 2, 3 };
+	struct scheds *s = test->priv;
+
+	scheds_add_all(test, weights, ARRAY_SIZE(weights));
+	scheds_build(test, mh, LBDR_SCHED_FLAG_PORT, 251);
+	KUNIT_EXPECT_EQ(test, scheds_pool(s)->digest, MH_DIGEST);
+}
+
+/* Servers of two families whose addresses have the same bytes. */
+static void mh_family_test(struct kunit *test)
+{
+	const struct lbdr_sched_ops *mh = scheds_get(test, "mh");
+	struct scheds *s = test->priv;
+	u32 round, slot, n;
+	u64 digest = 0;
+
+	for (round = 0; round < 2; round++) {
+		scheds_clear(test, LBDR_V6);
+		for (n = 0; n < 2; n++) {
+			scheds_add(s, 1);
+			memset(&s->servers[n].addr, 0, sizeof(s->servers[n].addr));
+			s->servers[n].addr.ip = htonl(0xc6120001);
+			s->servers[n].family = n == round ? LBDR_V4 : LBDR_V6;
+		}
+		scheds_build(test, mh, 0, 251);
+		for (slot = 0; slot < 251; slot++) {
+			n = s->servers[mh_at(s, slot)].family;
+			if (!round)
+				s->drawn[slot] = n;
+			else
+				KUNIT_ASSERT_EQ(test, n, s->drawn[slot]);
+		}
+		if (round)
+			KUNIT_EXPECT_EQ(test, scheds_pool(s)->digest, digest);
+		digest = scheds_pool(s)->digest;
+	}
+}
+
 /*
  * After the removal of one of N servers, at most 1/N + 2 % of the slots change
  * their server. They change back when the server is added again.
@@ -365,6 +522,10 @@ static struct kunit_case mh_cases[] = {
 	KUNIT_CASE(mh_share_test),
 	KUNIT_CASE(mh_clients_test),
 	KUNIT_CASE(mh_order_test),
+	KUNIT_CASE(mh_fallback_order_test),
+	KUNIT_CASE(mh_digest_test),
+	KUNIT_CASE(mh_digest_constant_test),
+	KUNIT_CASE(mh_family_test),
 	KUNIT_CASE(mh_disruption_test),
 	{}
 };

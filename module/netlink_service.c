@@ -4,6 +4,7 @@
  */
 #include "hold.h"
 #include "netlink.h"
+#include "pool.h"
 #include "sched.h"
 #include "symbols.h"
 
@@ -547,6 +548,20 @@ static int lbdr_nl_put_service_drops(struct sk_buff *msg,
 	return 0;
 }
 
+/* A service that is not published yet has no pool. */
+static int lbdr_nl_put_digest(struct sk_buff *msg,
+			      const struct lbdr_service *service)
+{
+	const struct lbdr_pool *pool;
+
+	pool = rcu_dereference_protected(service->pool,
+					 lockdep_is_held(&service->ln->lock));
+	if (!pool || !pool->digest)
+		return 0;
+	return nla_put_u64_64bit(msg, LBDR_A_SERVICE_TABLE_DIGEST,
+				 pool->digest, LBDR_A_SERVICE_PAD);
+}
+
 /**
  * lbdr_nl_fill_service() - Fill in a message on a service
  * @msg: the message; unchanged on error
@@ -578,6 +593,7 @@ int lbdr_nl_fill_service(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	    lbdr_nl_put_service_settings(msg, service) ||
 	    lbdr_nl_put_counts(msg, LBDR_A_SERVICE_STATS, &counts) ||
 	    lbdr_nl_put_service_drops(msg, service) ||
+	    lbdr_nl_put_digest(msg, service) ||
 	    nla_put_u32(msg, LBDR_A_SERVICE_SERVERS,
 			service->n_servers - service->n_held) ||
 	    (service->held &&

@@ -47,6 +47,8 @@ struct lbdr_pool_config {
  * @n: number of entries
  * @locals: the servers that are this host, see lbdr_peers_not_back(); WRITE_ONCE() by
  *	packets
+ * @digest: digest of @priv if the scheduler computes one, see lbdr_sched_digest(),
+ *	else 0
  * @cost: jiffies that it should live, since building it took a share of them
  * @reclaim: frees it after the last packet that saw it
  * @entries: the servers of weight above 0 in the order they were added
@@ -58,6 +60,7 @@ struct lbdr_pool {
 	atomic64_t			*cursor;
 	u32				n;
 	u64				locals[LBDR_POOL_LOCALS];
+	u64				digest;
 	unsigned long			cost;
 	struct lbdr_reclaim		reclaim;
 	struct lbdr_pool_entry		entries[];

@@ -3,6 +3,9 @@
  * The table of schedulers, which is constant, and helpers that are too large to
  * be inlined. sched_list.h lists the schedulers.
  */
+#include <linux/hash.h>
+#include <linux/mm.h>
+#include <linux/siphash.h>
 #include <linux/string.h>
 
 #include "flow.h"
@@ -73,4 +76,59 @@ struct lbdr_server *lbdr_sched_next_open(const struct lbdr_pool *pool,
 	u32 skipped;
 
 	return __lbdr_sched_next_open(pool, index, &skipped);
+}
+
+/* Fixed, because the digests of all directors are compared. */
+static const siphash_key_t lbdr_sched_key_digest = { { 0x6c626472, 3 } };
+
+/* Hash a server in network byte order, so that all directors compute the same hash. */
+static u64 lbdr_sched_server_hash(const struct lbdr_pool_entry *entry)
+{
+	const struct {
+		union nf_inet_addr	addr;
+		__be32			family;
+		__be32			weight;
+	} words = {
+		.addr	= entry->server->addr,
+		.family	= htonl(entry->server->family),
+		.weight	= htonl(entry->weight),
+	};
+
+	return siphash(&words, sizeof(words), &lbdr_sched_key_digest);
+}
+
+/**
+ * lbdr_sched_digest() - Compute the digest of a table of slots
+ * @pool: the pool; its digest is set, and is never 0
+ * @slots: index of the pool entry of each slot
+ * @n: number of @slots
+ *
+ * The digest depends on the servers of the slots with their weights, and on the
+ * options of the scheduler. It does not depend on the order of the pool entries,
+ * and is the same on all machines. Directors with the same digest choose the same
+ * server for every client.
+ *
+ * Each step is a bijection of the digest so far, so tables that differ in one slot
+ * differ in their digests.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int lbdr_sched_digest(struct lbdr_pool *pool, const u16 *slots, u32 n)
+{
+	u64 digest = (u64)pool->sched.flags << 32 | n;
+	u64 *hashes;
+	u32 i;
+
+	hashes = kvmalloc_array(pool->n, sizeof(*hashes), GFP_KERNEL);
+	if (!hashes)
+		return -ENOMEM;
+	for (i = 0; i < pool->n; i++)
+		hashes[i] = lbdr_sched_server_hash(&pool->entries[i]);
+	for (i = 0; i < n; i++)
+		digest = (rol64(digest, 31) ^ hashes[slots[i]]) *
+			 GOLDEN_RATIO_64;
+	kvfree(hashes);
+	pool->digest = digest ?: 1;
+	return 0;
 }

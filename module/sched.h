@@ -36,7 +36,8 @@
  * @state_free: frees the state of a service after a grace period. Process
  *	context, may sleep. No published pool refers to the state.
  * @pool_init: optional; builds &lbdr_pool.priv from the pool's entries, of which
- *	there is at least one, and from @config. Process context, lbdr_net.config
+ *	there is at least one, and from @config. Sets &lbdr_pool.digest if directors
+ *	with the same table choose the same servers. Process context, lbdr_net.config
  *	held, may sleep. Returns 0 or -ENOMEM.
  * @pool_exit: frees &lbdr_pool.priv. Process or softirq context.
  * @pick: selects a server for a new connection. rcu_read_lock() held, BH
@@ -77,6 +78,7 @@ const struct lbdr_sched_ops *lbdr_sched_at(unsigned int index);
 const struct lbdr_sched_ops *lbdr_sched_default(void);
 struct lbdr_server *lbdr_sched_next_open(const struct lbdr_pool *pool,
 					 u32 index);
+int lbdr_sched_digest(struct lbdr_pool *pool, const u16 *slots, u32 n);
 
 /**
  * lbdr_sched_load() - Compute the load of a server

@@ -177,8 +177,12 @@ static int lbdr_sh_pool_init(struct lbdr_pool *pool,
 		err = lbdr_sh_shares(pool, sum, shares);
 	if (!err && !lbdr_hash_alloc(pool))
 		err = -ENOMEM;
-	if (!err)
+	if (!err) {
 		lbdr_sh_assign(pool, shares);
+		err = lbdr_sched_digest(pool, pool->priv, BUCKETS);
+		if (err)
+			lbdr_hash_pool_exit(pool);
+	}
 	kvfree(shares);
 	return err;
 }

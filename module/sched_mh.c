@@ -23,6 +23,11 @@
  *    go to the first servers in the order of turns, one each. No share has an
  *    error of a whole slot. A server whose share is below one slot can get none;
  *    a larger table avoids this.
+ *
+ * 5. With the flag fallback, a client whose server is not open gets the server of
+ *    another hash. After MH_FALLBACKS hashes it gets the next open server in the
+ *    order of turns, which is behind the slots in the table. So the fallback, too,
+ *    depends on no order of commands.
  */
 #include <linux/jhash.h>
 #include <linux/math64.h>
@@ -73,6 +78,9 @@ static int lbdr_mh_compare(const void *left, const void *right)
 
 	if (a->order != b->order)
 		return a->order < b->order ? -1 : 1;
+	/* An IPv4 address and an IPv6 address may have the same bytes. */
+	if (a->entry->server->family != b->entry->server->family)
+		return a->entry->server->family < b->entry->server->family ? -1 : 1;
 	return memcmp(&a->entry->server->addr, &b->entry->server->addr,
 		      sizeof(a->entry->server->addr));
 }
@@ -162,6 +170,19 @@ static void lbdr_mh_fill(const struct lbdr_pool *pool, u16 *slots,
 	}
 }
 
+/* Set the entry with the next turn of every entry. */
+static void lbdr_mh_link(const struct lbdr_pool *pool, u16 *after,
+			 const struct lbdr_mh_server *servers)
+{
+	u32 i;
+
+	for (i = 0; i < pool->n; i++)
+		after[servers[i].entry - pool->entries] =
+			servers[i + 1 < pool->n ? i + 1 : 0].entry -
+			pool->entries;
+}
+
+/* The table has the slots and, behind them, the entry with the next turn of each. */
 static int lbdr_mh_pool_init(struct lbdr_pool *pool,
 			     const struct lbdr_pool_config *config)
 {
@@ -172,18 +193,20 @@ static int lbdr_mh_pool_init(struct lbdr_pool *pool,
 
 	BUILD_BUG_ON(LBDR_SERVER_MAX_HELD >= U16_MAX);
 
-	slots = kvmalloc_array(pool->sched.size, sizeof(*slots),
+	slots = kvmalloc_array(pool->sched.size + pool->n, sizeof(*slots),
 			       GFP_KERNEL_ACCOUNT);
 	servers = kvmalloc_array(pool->n, sizeof(*servers), GFP_KERNEL);
-	if (!slots || !servers || lbdr_heap_alloc(&turns, pool->n)) {
-		kvfree(slots);
+	if (!slots || !servers || lbdr_heap_alloc(&turns, pool->n))
 		goto out;
-	}
 	lbdr_mh_fill(pool, slots, servers, &turns,
 		     lbdr_mh_servers_init(pool, servers));
-	pool->priv = slots;
-	err = 0;
+	lbdr_mh_link(pool, slots + pool->sched.size, servers);
+	err = lbdr_sched_digest(pool, slots, pool->sched.size);
 out:
+	if (err)
+		kvfree(slots);
+	else
+		pool->priv = slots;
 	lbdr_heap_free(&turns);
 	kvfree(servers);
 	return err;
@@ -210,6 +233,23 @@ static __always_inline u32 lbdr_mh_hash(const struct lbdr_flow *flow, bool port,
 	return jhash2(words, ARRAY_SIZE(words), MH_SEED_CLIENT);
 }
 
+/* The next open server in the order of turns, from entry @index on. */
+static struct lbdr_server *lbdr_mh_next_open(const struct lbdr_pool *pool,
+					     u32 index)
+{
+	const u16 *slots = pool->priv, *after = slots + pool->sched.size;
+	struct lbdr_server *server;
+	u32 i;
+
+	for (i = 0; i < pool->n; i++) {
+		server = pool->entries[index].server;
+		if (lbdr_server_open(server))
+			return server;
+		index = after[index];
+	}
+	return NULL;
+}
+
 static struct lbdr_server *lbdr_mh_pick(const struct lbdr_pool *pool,
 					const struct lbdr_flow *flow)
 {
@@ -228,7 +268,7 @@ static struct lbdr_server *lbdr_mh_pick(const struct lbdr_pool *pool,
 		if (!(pool->sched.flags & LBDR_SCHED_FLAG_FALLBACK))
 			return NULL;
 	}
-	return lbdr_sched_next_open(pool, slots[slot]);
+	return lbdr_mh_next_open(pool, slots[slot]);
 }
 
 static struct lbdr_server *lbdr_mh_peek(const struct lbdr_pool *pool,

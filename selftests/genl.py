@@ -20,7 +20,7 @@ NESTED = 0x8000
 (FAMILY, PROTOCOL, ADDRESS, PORT, LAST_PORT, FWMARK, SCHEDULER, SCHED_FLAGS,
  SCHED_SIZE, REFUSE, STRAY, FLAGS, FLAGS_MASK, PERSIST, PERSIST_PREFIX, TIMEOUT,
  STATS, SERVERS, VRF, SERVICE_BATCH, ALL_NAMESPACES, SERVICE_HOLD,
- SERVICE_WITH_HELD, SERVICE_DROP) = range(1, 25)
+ SERVICE_WITH_HELD, SERVICE_DROP, SERVICE_PAD, TABLE_DIGEST) = range(1, 27)
 (SERVER_SERVICE, SERVER_ADDRESS, SERVER_PORT, SERVER_DRAIN, SERVER_WEIGHT,
  SERVER_UPPER, SERVER_LOWER, SERVER_FORWARD, SERVER_ACTIVE, SERVER_INACTIVE,
  SERVER_PERSISTENT, SERVER_OVERLOADED, SERVER_STATS, SERVER_IFINDEX,
@@ -252,9 +252,13 @@ def timeouts(seconds):
 
 
 def settings(sched=None, stray=None, flags=None, persist=None, prefix=None,
-             timeout=None):
+             timeout=None, sched_flags=None, size=None):
     """What a service is to be like; what is None is left out."""
     out = b""
+    if sched_flags is not None:
+        out += u32(SCHED_FLAGS, sched_flags)
+    if size is not None:
+        out += u32(SCHED_SIZE, size)
     if sched is not None:
         out += attr(SCHEDULER, sched.encode() + b"\0")
     if stray is not None:
@@ -389,6 +393,11 @@ class Director(Genl):
 
     def set(self, service, **more):
         self.do(SERVICE_SET, service + settings(**more))
+
+    def digest(self, service):
+        """Of the table of mh or sh, or None."""
+        row = dict(parse(self.do(SERVICE_GET, service)[0]))
+        return number(row[TABLE_DIGEST]) if TABLE_DIGEST in row else None
 
     def drops(self, service):
         """Drop reason -> count, of the packets of a service."""

@@ -99,6 +99,7 @@ static const struct service range = {
 			 .last_port = 8999 },
 		 .vrf = "red" },
 	.scheduler = "mh", .prefix = 32, .mh_size = 1009, .servers = 2,
+	.digest = 0x123456789abcdefULL,
 };
 
 static const struct server range_servers[] = {
@@ -345,12 +346,14 @@ static void check_jsons(void)
 
 	check_json(&marked, "{'family':'ipv6','fwmark':9,'protocol':null,\n"
 		   "'address':null,'port':null,'last_port':null,'vrf':null,\n"
-		   "'scheduler':'wrr','mh_size':null,'persistent_s':20,\n"
+		   "'scheduler':'wrr','mh_size':null,'table_digest':null,\n"
+		   "'persistent_s':20,\n"
 		   "'persistent_prefix':128,'servers':[]," SAME_MEMBERS "}",
 		   "JSON of a service by mark");
 	check_json(&ranged, "{'family':'ipv4','fwmark':null,'protocol':'tcp',\n"
 		   "'address':'192.0.2.63','port':8000,'last_port':8999,\n"
 		   "'vrf':'red','scheduler':'mh','mh_size':1009,\n"
+		   "'table_digest':'0123456789abcdef',\n"
 		   "'persistent_s':0,'persistent_prefix':32,'servers':[\n"
 		   "{'address':'192.0.2.64','port':8000,'last_port':8999,\n"
 		   "'forward':'dr','tunnel':null,'weight':2,'upper_threshold':0,\n"

@@ -87,6 +87,7 @@ static void put_service(struct nlmsghdr *nlh, const struct service_key *key)
 	put_drop(nlh, LBDR_A_SERVICE_DROP, "no-server", 3);
 	put_drop(nlh, LBDR_A_SERVICE_DROP, "evicted", 5);
 	mnl_attr_put_u32(nlh, LBDR_A_SERVICE_HOLD, 8);
+	mnl_attr_put_u64(nlh, LBDR_A_SERVICE_TABLE_DIGEST, 21);
 }
 
 static bool get_service(const struct nlmsghdr *nlh,
@@ -98,7 +99,7 @@ static bool get_service(const struct nlmsghdr *nlh,
 		return false;
 	*right = !service_key_compare(&service.key, key) &&
 		 !strcmp(service.scheduler, "mh") && service.servers == 2 &&
-		 service.hold == 8 &&
+		 service.hold == 8 && service.digest == 21 &&
 		 service.sched_flags == LBDR_SCHED_FLAG_PORT &&
 		 service.mh_size == 1009 &&
 		 service.refuse == LBDR_REFUSE_DROP &&
@@ -568,14 +569,14 @@ static bool read_nothing(const struct nlmsghdr *nlh, bool *right)
 const struct kind kinds[] = {
 	{ "service", make_service, read_service,
 	  { LBDR_A_SERVICE_SCHED_SIZE, LBDR_A_SERVICE_DROP,
-	    LBDR_A_SERVICE_HOLD } },
+	    LBDR_A_SERVICE_HOLD, LBDR_A_SERVICE_TABLE_DIGEST } },
 	{ "service with a range of ports", make_range, read_range,
 	  { LBDR_A_SERVICE_SCHED_SIZE, LBDR_A_SERVICE_LAST_PORT,
 	    LBDR_A_SERVICE_VRF, LBDR_A_SERVICE_DROP,
-	    LBDR_A_SERVICE_HOLD } },
+	    LBDR_A_SERVICE_HOLD, LBDR_A_SERVICE_TABLE_DIGEST } },
 	{ "service by mark", make_marked, read_marked,
 	  { LBDR_A_SERVICE_SCHED_SIZE, LBDR_A_SERVICE_DROP,
-	    LBDR_A_SERVICE_HOLD } },
+	    LBDR_A_SERVICE_HOLD, LBDR_A_SERVICE_TABLE_DIGEST } },
 	{ "server", make_server, read_server,
 	  { LBDR_A_SERVER_OVERLOADED, LBDR_A_SERVER_UNREACHABLE, LBDR_A_SERVER_DRAIN,
 	    LBDR_A_SERVER_HOLD } },
