@@ -70,7 +70,8 @@ struct exchange {
 	char devices[INGRESS_MAX][IFNAMSIZ];
 	int n_devices;
 	bool ipvs;		/* its module was loaded */
-	bool cleared;		/* the configuration is gone */
+	bool cleared;		/* the configuration was removed */
+	bool restored;		/* it is there again */
 	double began;		/* when packets were dropped */
 };
 
@@ -462,6 +463,7 @@ static int take_in(struct exchange *exchange, const char *file)
 		status = bring_back(exchange, file);
 	if (status && status != EXIT_PARTLY)
 		return status;
+	exchange->restored = true;
 	printf("'%s' loaded; packets of the services were dropped for %.0f ms\n", file,
 	       (seconds_now() - exchange->began) * 1000);
 	return status;
@@ -519,7 +521,7 @@ int exchange_run(struct nl *nl, const struct request *req)
 		status = make_folder(&exchange);
 	if (!status)
 		status = exchange_modules(&exchange, req->force);
-	if (*exchange.folder && (!status || status == EXIT_PARTLY || !exchange.cleared))
+	if (*exchange.folder && (exchange.restored || !exchange.cleared))
 		remove_folder(&exchange);
 	else if (*exchange.folder)
 		complain("hint: %s has the files for restore and restore-conns",

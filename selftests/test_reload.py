@@ -207,7 +207,7 @@ def test_failure():
     bad = unloadable()
     run = Transfer(4, 2)
     done = reload(bad, "--fallback", MODULE)
-    ok(done.returncode == 2 and "in its place" in done.stderr,
+    ok(done.returncode == 2 and "in place of" in done.stderr,
        "a module that cannot be loaded: the fallback is loaded", done)
     run.goes_on("goes on")
     run.end()

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: trixie
 """What each scheduler chooses: beside stock ip_vs, connection by connection, and
 on its own where ip_vs cannot say what is right."""
 import json
@@ -17,7 +16,7 @@ import net
 import test_ipvsadm as tool
 from ipvs import (SCHEDULERS, Contest, Flow, Ipvs, Lbdr, Lost, Wire, by_service, client,
                   firsts, rip, scenario, services, syns)
-from net import ACK, FIN, RST, SYN, drops_of, lbctl, ok, only, until
+from net import ACK, FIN, RST, SYN, drops_of, lbctl, ok, until
 
 
 def plain(*weights):
@@ -68,9 +67,6 @@ SAME = {
     "ovf": (SETS, True, 1),
 }
 
-# Stock ip_vs of the UML kernel has these. The others are compared on trixie alone.
-ON_UML = ("rr", "lc", "wlc", "sh")
-
 # They leave a server when it has more active connections than it weighs.
 OVERFLOWING = ("lblc", "ovf")
 
@@ -90,15 +86,12 @@ def weights_of(servers):
                     for server in servers)
 
 
-@only("uml", "trixie")
 def test_same():
     """Those that are meant to be the same. A connection that begins anew from a
     used port is counted off at once here and with the next tick by ip_vs: where
     inactive connections count, ports are not used again."""
     with Contest() as contest:
         for sched in SAME:
-            if (sched in ON_UML) != (net.LABEL == "uml") and not net.EVERYTHING:
-                continue
             if not contest.has_ipvs(sched):
                 continue
             sets, reuse, vips = SAME[sched]
@@ -183,7 +176,6 @@ def against_lblcr(steps, fates, servers, newest):
     return wrong, max(len(members) for members in sets.values())
 
 
-@only("trixie")
 def test_lblcr():
     with Contest() as contest:
         for servers, _, edits in SETS[:4]:
@@ -224,7 +216,6 @@ def cycles(picks, weights):
         for at in range(len(picks) - length + 1))
 
 
-@only("uml")
 def test_wrr():
     with Contest() as contest:
         sides = contest.sides("wrr")
@@ -260,7 +251,6 @@ def test_wrr():
                wrong[:2])
 
 
-@only("uml")
 def test_cost():
     """What an inactive connection costs. Server 0 has one active connection;
     server 1 gets inactive ones, and at 255 and 256 a choice is made."""
@@ -289,7 +279,6 @@ def test_cost():
                        (at_255, at_256))
 
 
-@only("trixie")
 def test_dh():
     """Where a destination's server takes none, ip_vs refuses, lbdr goes on."""
     with Contest() as contest:
@@ -320,7 +309,6 @@ def test_dh():
                     "are refused"), list(zip(fates, want)))
 
 
-@only("uml")
 def test_sh_quiesced():
     with Contest() as contest:
         about = services()
@@ -341,7 +329,6 @@ def test_sh_quiesced():
            "it", list(zip(other, ours)))
 
 
-@only("trixie")
 def test_lblc_limited():
     """ip_vs sends a destination to its server even when that is overloaded."""
     with Contest() as contest:
@@ -360,7 +347,6 @@ def test_lblc_limited():
                    "upper threshold" % over)
 
 
-@only("trixie")
 def test_mh():
     """The tables differ by design; what a table is for holds on both sides."""
     with Contest() as contest:
@@ -396,7 +382,6 @@ def test_mh():
                 "go to others" if flags else "are refused"), wrong)
 
 
-@only("trixie")
 def test_shares():
     """mh by ports and twos deal out by weight, as far as chance allows."""
     with Contest() as contest:
@@ -420,10 +405,9 @@ def test_shares():
                     len(steps)), (ideal, count))
 
 
-@only("trixie")
 def test_listed():
     """The tool by the name ipvsadm lists each scheduler as the packaged one lists that of
-    ip_vs, which has them all on trixie."""
+    ip_vs."""
     stock, own = tool.twins()
     lines = ["-A -t V4:%d -s %s" % (200 + n, name)
              for n, name in enumerate(SCHEDULERS)] + [
@@ -448,7 +432,6 @@ def test_ip_vs_leaves():
         ok(Ipvs.unload(), "ip_vs is unloaded, nothing holds it")
 
 
-@only("uml")
 def test_closed_servers():
     """Nobody goes to a server of weight 0, nor beyond an upper threshold. The
     first server is the one that most would choose, up to its threshold of 1."""
@@ -470,7 +453,6 @@ def test_closed_servers():
                "server with an upper threshold of 1" % sched, count)
 
 
-@only("uml")
 def test_thresholds():
     """fo sends all to the first server, as long as that is not overloaded. A
     connection that was reset counts until its client begins another one."""
@@ -545,7 +527,6 @@ def server_named(service, number):
     return named(service) + ["-r", form % rip(number, service.version)]
 
 
-@only("uml")
 def test_swap():
     busy, quiet = services(protocols=("tcp",))
     side, wire = Lbdr(), Wire()
@@ -581,7 +562,6 @@ def test_swap():
     wire.close()
 
 
-@only("uml")
 def test_weights():
     busy, quiet = services(protocols=("tcp",))
     side, wire = Lbdr(), Wire()
@@ -638,7 +618,6 @@ def is_reset(frame, flow):
         frame.sport == flow.service.port and net.checksum(pseudo + body) == 0
 
 
-@only("uml")
 def test_refuse():
     # A capture shows no checksum that a NIC would have filled in.
     net.run("ip", "netns", "exec", "director", "ethtool", "-K", "eth0", "tx", "off")
@@ -684,7 +663,6 @@ def test_refuse():
     wire.close()
 
 
-@only("uml")
 def test_nonsense():
     done = lbctl("add-service", *named(services()[0]), "-s", "nonsense", check=False)
     names = genl.schedulers()
@@ -694,7 +672,6 @@ def test_nonsense():
        "schedulers" % len(names), (missing, done.stderr))
 
 
-@only("uml")
 def test_many():
     """Hundreds of servers are added to a service by single commands over one socket. The
     time is printed, not judged: the suite lbdr_config counts the pools that are
