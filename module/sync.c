@@ -68,7 +68,7 @@ int lbdr_sync_start(struct lbdr_net *ln, enum lbdr_sync_role role,
 		goto out;
 	sync->settings[role] = *settings;
 	sync->socks[role] = sock;
-	err = role == LBDR_SYNC_ROLE_MASTER ? lbdr_sync_send_start(ln) :
+	err = role == LBDR_SYNC_ROLE_MASTER ? lbdr_sync_send_start(ln, role) :
 					      lbdr_sync_recv_start(ln);
 	sync->runs[role] = !err;
 	if (err) {
@@ -101,7 +101,7 @@ int lbdr_sync_stop(struct lbdr_net *ln, enum lbdr_sync_role role)
 		err = 0;
 		sync->runs[role] = false;
 		if (role == LBDR_SYNC_ROLE_MASTER)
-			lbdr_sync_send_stop(ln);
+			lbdr_sync_send_stop(ln, role);
 		else
 			lbdr_sync_recv_stop(ln);
 		lbdr_sync_sock_close(sync->socks[role]);
