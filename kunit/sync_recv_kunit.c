@@ -200,7 +200,7 @@ static int backup_init(struct kunit *test)
 	run(test, (struct step) { ADD_SERVICE, 80 });
 	run(test, (struct step) { ADD, 80, 1, 1 });
 	run(test, (struct step) { ADD, 80, 2, 1 });
-	KUNIT_ASSERT_EQ(test, lbdr_sync_start(b->ln, LBDR_SYNC_ROLE_BACKUP, &settings), 0);
+	KUNIT_ASSERT_EQ(test, lbdr_sync_start(b->ln, LBDR_SYNC_ROLE_BACKUP, &settings, NULL), 0);
 	for (i = 0; i < LBDR_SYNC_COUNTERS; i++)
 		grown(test, i);
 	return 0;

@@ -22,7 +22,9 @@
 
 struct lbdr_conn;
 struct lbdr_net;
+struct lbdr_sync_keys;
 struct lbdr_sync_page;
+struct lbdr_sync_peers;
 struct lbdr_sync_record;
 struct sock;
 struct socket;
@@ -32,6 +34,9 @@ struct task_struct;
 #define LBDR_SYNC_GROUP		0xe0000051	/* 224.0.0.81 */
 #define LBDR_SYNC_PORT		8848
 
+/* The UDP port of the role peers */
+#define LBDR_SYNC_PEERS_PORT	8849
+
 /* Directors that a role may be bound to by their addresses */
 #define LBDR_SYNC_PEERS_MAX	8
 
@@ -39,7 +44,7 @@ struct task_struct;
 #define LBDR_SYNC_MAXLEN_MIN	128
 #define LBDR_SYNC_MAXLEN_MAX	8972
 
-#define LBDR_SYNC_ROLES		(LBDR_SYNC_ROLE_BACKUP + 1)
+#define LBDR_SYNC_ROLES		(LBDR_SYNC_ROLE_PEERS + 1)
 
 /* Counters: of the master, then of the backup, in the order of LBDR_A_SYNC_STATS_... */
 enum lbdr_sync_counter {
@@ -150,14 +155,15 @@ struct lbdr_sync_pending {
  * @sending: roles that send, as bits; WRITE_ONCE() under @lock, read by packets and the
  *	collector
  * @receiving: roles that receive, as bits; @lock
- * @syncid: id of the group of directors in pages; as @sending
- * @room: bytes of a page; as @sending
  * @cpus: records to send; per CPU, allocated while a role sends
  * @full: full pages; lockless list
  * @unsent: pages that @send has taken from @full and the master has not sent yet; used by
  *	@send only
  * @peer: the director that the first of them is sent to next; used by @send only
  * @queued: bytes of memory of the pages in @full and @unsent
+ * @peers: the links to other directors while that role runs, see sync_peers.c;
+ *	WRITE_ONCE() under @lock, read by @send
+ * @missed: records were dropped before the links had them; WRITE_ONCE()
  * @send: sends pages
  * @walk: sends all connections once, when the master has started
  * @receive: receives datagrams of the backup and adds connections
@@ -180,13 +186,13 @@ struct lbdr_sync {
 	struct socket			*socks[LBDR_SYNC_ROLES];
 	u8				sending;
 	u8				receiving;
-	u8				syncid;
-	u32				room;
 	struct lbdr_sync_cpu __percpu	*cpus;
 	struct llist_head		full;
 	struct list_head		unsent;
 	u8				peer;
 	atomic_t			queued;
+	struct lbdr_sync_peers		*peers;
+	bool				missed;
 	struct delayed_work		send;
 	struct work_struct		walk;
 	struct delayed_work		receive;
@@ -230,7 +236,8 @@ void lbdr_sync_exit(void);
 void lbdr_sync_net_init(struct lbdr_net *ln);
 void lbdr_sync_net_exit(struct lbdr_net *ln);
 int lbdr_sync_start(struct lbdr_net *ln, enum lbdr_sync_role role,
-		    const struct lbdr_sync_settings *settings);
+		    const struct lbdr_sync_settings *settings,
+		    const struct lbdr_sync_keys *keys);
 int lbdr_sync_stop(struct lbdr_net *ln, enum lbdr_sync_role role);
 bool lbdr_sync_get(struct lbdr_net *ln, enum lbdr_sync_role role,
 		   struct lbdr_sync_settings *settings);

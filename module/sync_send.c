@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The master of connection synchronisation: records of connections become datagrams.
+ * The senders of connection synchronisation: records of connections become pages, which
+ * the master sends as datagrams, and the peers over their links (sync_peers.c).
  *
  * When a connection is sent:
  *
@@ -17,7 +18,7 @@
  *
  * A connection that another director has sent, and for which this one has forwarded no
  * packet since, is that director's: it is not sent again. Only a master that starts sends
- * it, since the one that forwarded it may be gone.
+ * it, since the one that forwarded it may be gone, and a peer that is asked for all.
  *
  * Each CPU appends records to a page of its own under a lock of its own, which only the
  * work item takes too. The first record of a page starts the work item within FLUSH_TIME,
@@ -38,6 +39,7 @@
 #include "service.h"
 #include "state.h"
 #include "sync.h"
+#include "sync_peers.h"
 #include "sync_wire.h"
 
 #define FLUSH_TIME	(HZ / 100 ?: 1)
@@ -55,16 +57,28 @@
 /**
  * lbdr_sync_page_alloc() - Allocate a page
  * @ln: the namespace
- * @roles: bits of enum lbdr_sync_role, of those that run: who sends the page
+ * @roles: bits of enum lbdr_sync_role: who sends the page. They were read from
+ *	lbdr_sync.sending by smp_load_acquire(), or are of the work item's own role
  *
- * Context: any, but under rcu_read_lock() or in a work item that the roles cancel:
- * lbdr_sync.room does not grow beyond what they can send before that.
+ * Context: any, but under rcu_read_lock() or in a work item of the role: settings do not
+ * change before that has ended.
  * Return: the page, without records and with one reference, or NULL.
  */
 struct lbdr_sync_page *lbdr_sync_page_alloc(struct lbdr_net *ln, u8 roles)
 {
-	u32 room = READ_ONCE(ln->sync.room);
+	const struct lbdr_sync_settings *settings = ln->sync.settings;
+	u32 room = LBDR_SYNC_MAXLEN_MAX;
 	struct lbdr_sync_page *page;
+	u8 syncid = 0;
+
+	/* ip_vs allows up to the length of an IP packet, and 255 records do not fill it. */
+	if (roles & BIT(LBDR_SYNC_ROLE_MASTER)) {
+		room = clamp_t(u32, settings[LBDR_SYNC_ROLE_MASTER].maxlen,
+			       LBDR_SYNC_MAXLEN_MIN, LBDR_SYNC_MAXLEN_MAX);
+		syncid = settings[LBDR_SYNC_ROLE_MASTER].syncid;
+	}
+	if (roles & BIT(LBDR_SYNC_ROLE_PEERS))
+		room = min(room, lbdr_sync_peers_room(&settings[LBDR_SYNC_ROLE_PEERS]));
 
 	page = lbdr_limit_alloc(ln, struct_size(page, data, room));
 	if (!page)
@@ -73,7 +87,7 @@ struct lbdr_sync_page *lbdr_sync_page_alloc(struct lbdr_net *ln, u8 roles)
 	page->roles = roles;
 	page->used = LBDR_SYNC_HEADER;
 	page->room = room;
-	lbdr_sync_wire_begin(page->data, READ_ONCE(ln->sync.syncid));
+	lbdr_sync_wire_begin(page->data, syncid);
 	return page;
 }
 
@@ -107,6 +121,13 @@ bool lbdr_sync_page_append(struct lbdr_sync_page *page,
 	return used;
 }
 
+/* Records are dropped before anyone has sent them. */
+static void lbdr_sync_drop(struct lbdr_net *ln, u32 records)
+{
+	lbdr_sync_count(ln, LBDR_SYNC_DROPPED, records);
+	WRITE_ONCE(ln->sync.missed, true);
+}
+
 /* Queues a page, or drops it. Returns true if the work item has to be started. */
 static bool lbdr_sync_page_queue(struct lbdr_net *ln, struct lbdr_sync_page *page)
 {
@@ -114,7 +135,7 @@ static bool lbdr_sync_page_queue(struct lbdr_net *ln, struct lbdr_sync_page *pag
 
 	if (atomic_add_return(page->room, &sync->queued) > QUEUE_MAX) {
 		atomic_sub(page->room, &sync->queued);
-		lbdr_sync_count(ln, LBDR_SYNC_DROPPED, lbdr_sync_wire_count(page->data));
+		lbdr_sync_drop(ln, lbdr_sync_wire_count(page->data));
 		lbdr_sync_page_put(page);
 		return false;
 	}
@@ -136,13 +157,14 @@ static void lbdr_sync_append(struct lbdr_net *ln, const struct lbdr_sync_record 
 	} else if (cpu->page) {
 		goto out;
 	}
-	cpu->page = lbdr_sync_page_alloc(ln, READ_ONCE(ln->sync.sending));
+	/* Pairs with smp_store_release() in lbdr_sync_send_start(). */
+	cpu->page = lbdr_sync_page_alloc(ln, smp_load_acquire(&ln->sync.sending));
 	if (cpu->page) {
 		/* A page has room for one record at least. */
 		lbdr_sync_page_append(cpu->page, record);
 		queue_delayed_work(lbdr_sync_wq, &ln->sync.send, FLUSH_TIME);
 	} else {
-		lbdr_sync_count(ln, LBDR_SYNC_DROPPED, 1);
+		lbdr_sync_drop(ln, 1);
 	}
 out:
 	spin_unlock(&cpu->lock);
@@ -359,7 +381,7 @@ static void lbdr_sync_walk(struct work_struct *work)
 	lbdr_sync_walk_end(&walk);
 }
 
-/* Sends a page to all directors and frees it. Returns false if it has to be sent later. */
+/* The master sends a page to all directors. Returns false if it has to do so later. */
 static bool lbdr_sync_page_send(struct lbdr_net *ln, struct lbdr_sync_page *page)
 {
 	const struct lbdr_sync_settings *settings =
@@ -392,7 +414,7 @@ static void lbdr_sync_page_done(struct lbdr_net *ln, struct lbdr_sync_page *page
 	lbdr_sync_page_put(page);
 }
 
-/* Takes the full pages, the oldest first. */
+/* Takes the full pages, the oldest first. The links of peers have rings of their own. */
 static void lbdr_sync_take_full(struct lbdr_net *ln)
 {
 	struct llist_node *full = llist_reverse_order(llist_del_all(&ln->sync.full));
@@ -400,6 +422,8 @@ static void lbdr_sync_take_full(struct lbdr_net *ln)
 
 	llist_for_each_entry_safe(page, next, full, full) {
 		lbdr_sync_wire_end(page->data, page->used);
+		if (page->roles & BIT(LBDR_SYNC_ROLE_PEERS))
+			lbdr_sync_peers_push(ln, page);
 		if (page->roles & BIT(LBDR_SYNC_ROLE_MASTER))
 			list_add_tail(&page->unsent, &ln->sync.unsent);
 		else
@@ -443,7 +467,8 @@ static void lbdr_sync_send_work(struct work_struct *work)
 	struct lbdr_sync_page *page;
 	int cpu;
 
-	if (!lbdr_sync_send_queued(ln))
+	/* Peers do not wait for the master's device, nor does their role when it stops. */
+	if (!lbdr_sync_send_queued(ln) && !READ_ONCE(ln->sync.peers))
 		goto later;
 	for_each_possible_cpu(cpu) {
 		page = lbdr_sync_take(ln, cpu);
@@ -470,24 +495,6 @@ static void lbdr_sync_send_events(bool start)
 	mutex_unlock(&lock);
 }
 
-/* Bytes of a datagram of the master. */
-static u32 lbdr_sync_master_room(const struct lbdr_net *ln)
-{
-	/* ip_vs allows up to the length of an IP packet, and 255 records do not fill it. */
-	return clamp_t(u32, ln->sync.settings[LBDR_SYNC_ROLE_MASTER].maxlen,
-		       LBDR_SYNC_MAXLEN_MIN, LBDR_SYNC_MAXLEN_MAX);
-}
-
-/* Sets the bytes of a page to what all roles that send have room for. */
-static void lbdr_sync_set_room(struct lbdr_net *ln, u8 roles)
-{
-	u32 room = LBDR_SYNC_MAXLEN_MAX;
-
-	if (roles & BIT(LBDR_SYNC_ROLE_MASTER))
-		room = min(room, lbdr_sync_master_room(ln));
-	WRITE_ONCE(ln->sync.room, room);
-}
-
 /**
  * lbdr_sync_send_start() - Begin to send
  * @ln: the namespace; settings and socket of the role are set
@@ -510,10 +517,7 @@ int lbdr_sync_send_start(struct lbdr_net *ln, enum lbdr_sync_role role)
 			spin_lock_init(&per_cpu_ptr(sync->cpus, cpu)->lock);
 		lbdr_sync_send_events(true);
 	}
-	if (role == LBDR_SYNC_ROLE_MASTER)
-		WRITE_ONCE(sync->syncid, sync->settings[role].syncid);
-	lbdr_sync_set_room(ln, sync->sending | BIT(role));
-	/* Pairs with smp_load_acquire() of those who send: they see the room, too. */
+	/* Pairs with smp_load_acquire() of those who send: they see the settings. */
 	smp_store_release(&sync->sending, sync->sending | BIT(role));
 	if (role == LBDR_SYNC_ROLE_MASTER)
 		queue_work(lbdr_sync_wq, &sync->walk);
@@ -540,7 +544,6 @@ void lbdr_sync_send_stop(struct lbdr_net *ln, enum lbdr_sync_role role)
 	/* This run sends all pages of the role: none waits for a device any more. */
 	mod_delayed_work(lbdr_sync_wq, &sync->send, 0);
 	flush_delayed_work(&sync->send);
-	lbdr_sync_set_room(ln, sync->sending);
 	if (sync->sending)
 		return;
 	lbdr_sync_send_events(false);

@@ -84,6 +84,22 @@ static int lbdr_sync_sock_set_master(struct socket *sock,
 	return kernel_connect(sock, (void *)&addr, len, 0);
 }
 
+/* Sends from the port that it receives at, to any of the peers. */
+static int lbdr_sync_sock_set_peers(struct socket *sock,
+				    const struct lbdr_sync_settings *settings, int ifindex)
+{
+	bool v4 = settings->family == AF_INET;
+	union lbdr_sync_addr addr;
+	int ttl = settings->ttl, len, err;
+
+	err = v4 ? lbdr_sync_set(sock, SOL_IP, IP_TTL, &ttl, sizeof(ttl)) :
+		   lbdr_sync_set(sock, SOL_IPV6, IPV6_UNICAST_HOPS, &ttl, sizeof(ttl));
+	if (err)
+		return err;
+	len = lbdr_sync_set_addr(&addr, settings->family, NULL, settings->port, ifindex);
+	return kernel_bind(sock, (void *)&addr, len);
+}
+
 static int lbdr_sync_sock_set_backup(struct socket *sock,
 				     const struct lbdr_sync_settings *settings,
 				     int ifindex)
@@ -132,12 +148,14 @@ struct socket *lbdr_sync_sock_open(struct lbdr_net *ln, enum lbdr_sync_role role
 	if (err)
 		return ERR_PTR(err);
 	err = sock_bindtoindex(sock->sk, ifindex, true);
-	if (role == LBDR_SYNC_ROLE_BACKUP && !ln->user)
+	if (role != LBDR_SYNC_ROLE_MASTER && !ln->user)
 		sock_set_rcvbuf(sock->sk, RECEIVE_ROOM);
-	if (!err)
-		err = role == LBDR_SYNC_ROLE_MASTER ?
-		      lbdr_sync_sock_set_master(sock, settings, ifindex) :
-		      lbdr_sync_sock_set_backup(sock, settings, ifindex);
+	if (!err && role == LBDR_SYNC_ROLE_MASTER)
+		err = lbdr_sync_sock_set_master(sock, settings, ifindex);
+	else if (!err && role == LBDR_SYNC_ROLE_BACKUP)
+		err = lbdr_sync_sock_set_backup(sock, settings, ifindex);
+	else if (!err)
+		err = lbdr_sync_sock_set_peers(sock, settings, ifindex);
 	if (!err)
 		return sock;
 	sock_release(sock);
@@ -146,8 +164,8 @@ struct socket *lbdr_sync_sock_open(struct lbdr_net *ln, enum lbdr_sync_role role
 
 /**
  * lbdr_sync_sock_send() - Send a datagram
- * @sock: socket of the master
- * @settings: of the master
+ * @sock: socket of a role that sends
+ * @settings: of the role
  * @peer: the address to send to, by its place in the settings
  * @data: the datagram
  * @len: its length
