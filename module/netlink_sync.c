@@ -57,6 +57,18 @@ static int lbdr_nl_parse_sync_addr(const struct nlattr *attr,
 	return 0;
 }
 
+/* Returns true if two addresses are the same: a peer has one link. */
+static bool lbdr_nl_sync_addrs_twice(const struct lbdr_sync_settings *settings)
+{
+	u8 i, j;
+
+	for (i = 0; i < settings->n_addrs; i++)
+		for (j = 0; j < i; j++)
+			if (nf_inet_addr_cmp(&settings->addrs[i], &settings->addrs[j]))
+				return true;
+	return false;
+}
+
 /* Sets the addresses; the registered group if there is none, but not of peers. */
 static int lbdr_nl_parse_sync_addrs(const struct genl_info *info, enum lbdr_sync_role role,
 				    struct lbdr_sync_settings *settings)
@@ -75,6 +87,10 @@ static int lbdr_nl_parse_sync_addrs(const struct genl_info *info, enum lbdr_sync
 	    (!settings->n_addrs || lbdr_sync_is_group(settings))) {
 		NL_SET_ERR_MSG(info->extack,
 			       "addresses of other directors are required with the role peers");
+		return -EINVAL;
+	}
+	if (role == LBDR_SYNC_ROLE_PEERS && lbdr_nl_sync_addrs_twice(settings)) {
+		NL_SET_ERR_MSG(info->extack, "invalid address: two peers have the same");
 		return -EINVAL;
 	}
 	if (settings->n_addrs)
