@@ -21,6 +21,7 @@
 enum {
 	EXIT_DONE = 0,
 	EXIT_USAGE = 1,
+	EXIT_NOT_SYNCED = 1,	/* sync --wait; keepalived only asks for 0 or not */
 	EXIT_REFUSED = 2,
 	EXIT_PARTLY = 3,	/* restore: some commands were rejected */
 	EXIT_PROBLEM = 4,	/* doctor: at least one problem was found */

@@ -561,6 +561,45 @@ bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 	return true;
 }
 
+static bool read_peer(const struct nlattr *nest, struct sync_peer *peer)
+{
+	static const struct field peer_fields[] = {
+		{ LBDR_A_SYNC_PEER_STATE, true, offsetof(struct sync_peer, state) },
+		{ LBDR_A_SYNC_PEER_DIFFERS, false, offsetof(struct sync_peer, differs) },
+		{ LBDR_A_SYNC_PEER_CONNS, false, offsetof(struct sync_peer, conns) },
+	};
+	const struct nlattr *attrs[LBDR_A_SYNC_PEER_MAX + 1] = { NULL };
+	const struct nlattr *stats[LBDR_A_SYNC_PEER_STATS_MAX + 1] = { NULL };
+	size_t i;
+
+	if (!sort_nest(nest, LEVEL(sync_peer, attrs)) ||
+	    !READ(sync_peer, attrs, peer, peer) ||
+	    !sort_nest(attrs[LBDR_A_SYNC_PEER_STATS], LEVEL(sync_peer_stats, stats)))
+		return false;
+	for (i = 0; i < SYNC_PEER_COUNTERS; i++) {
+		if (!stats[LBDR_A_SYNC_PEER_STATS_PAD + 1 + i])
+			return false;
+		peer->counters[i] =
+			mnl_attr_get_u64(stats[LBDR_A_SYNC_PEER_STATS_PAD + 1 + i]);
+	}
+	return true;
+}
+
+/* As many peers as addresses. */
+static bool read_peers(const struct nlmsghdr *nlh, struct sync *sync)
+{
+	const struct nlattr *attr;
+	size_t count = 0;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) != LBDR_A_SYNC_PEER)
+			continue;
+		if (count == sync->n_addresses || !read_peer(attr, &sync->peers[count++]))
+			return false;
+	}
+	return count == sync->n_addresses;
+}
+
 static bool read_counters(const struct nlattr *nest, __u64 *counters)
 {
 	const struct nlattr *attrs[LBDR_A_SYNC_STATS_MAX + 1] = { NULL };
@@ -583,13 +622,16 @@ bool decode_sync(const struct nlmsghdr *nlh, struct sync *sync)
 		{ LBDR_A_SYNC_ID, false, offsetof(struct sync, id) },
 		{ LBDR_A_SYNC_TTL, false, offsetof(struct sync, ttl) },
 		{ LBDR_A_SYNC_PENDING, true, offsetof(struct sync, pending) },
+		{ LBDR_A_SYNC_SYNCED, false, offsetof(struct sync, synced) },
+		{ LBDR_A_SYNC_KEY_ID, false, offsetof(struct sync, key_id) },
+		{ LBDR_A_SYNC_KEYS, false, offsetof(struct sync, keys) },
 	};
 	const struct nlattr *attrs[LBDR_A_SYNC_MAX + 1] = { NULL };
 	const struct nlattr *attr;
 
 	memset(sync, 0, sizeof(*sync));
 	if (!sort_message(nlh, LEVEL(sync, attrs)) || !READ(sync, attrs, sync, sync) ||
-	    sync->role > LBDR_SYNC_ROLE_BACKUP || !attrs[LBDR_A_SYNC_ENABLED] ||
+	    sync->role > LBDR_SYNC_ROLE_PEERS || !attrs[LBDR_A_SYNC_ENABLED] ||
 	    !read_counters(attrs[LBDR_A_SYNC_STATS], sync->counters))
 		return false;
 	sync->enabled = mnl_attr_get_u8(attrs[LBDR_A_SYNC_ENABLED]);
@@ -607,6 +649,7 @@ bool decode_sync(const struct nlmsghdr *nlh, struct sync *sync)
 			return false;
 	}
 	return sync->n_addresses &&
+	       (sync->role != LBDR_SYNC_ROLE_PEERS || read_peers(nlh, sync)) &&
 	       read_name(attrs[LBDR_A_SYNC_DEVICE], sync->device, sizeof(sync->device));
 }
 

@@ -58,6 +58,7 @@
 struct exchange {
 	char *file;
 	char *fallback;		/* NULL if there is none */
+	const char *key_file;	/* of the role peers; NULL if it does not run */
 	char folder[sizeof(FOLDER)];
 	char rules[sizeof(FOLDER) + 16];	/* the configuration */
 	char conns[sizeof(FOLDER) + 16];
@@ -273,14 +274,16 @@ static void restore_sysctls(const struct exchange *exchange)
 		fclose(from);
 }
 
-static int start_role(const struct sync *sync)
+static int start_role(const struct exchange *exchange, const struct sync *sync)
 {
-	char id[16], port[16], ttl[16], length[16], text[ENDPOINT_TEXT];
+	char id[16], port[16], ttl[16], length[16], key_id[16], text[ENDPOINT_TEXT];
 	char addresses[SYNC_PEERS * ENDPOINT_TEXT] = "";
+	bool peers = sync->role == LBDR_SYNC_ROLE_PEERS;
 	const char *const words[] = {
 		program, "sync", choice_word(&sync_choice, sync->role), sync->device,
 		"--id", id, "--address", addresses, "--port", port, "--ttl", ttl,
-		"--length", length, NULL
+		"--length", length, peers ? "--key-file" : NULL, exchange->key_file,
+		"--key-id", key_id, NULL
 	};
 	unsigned int bytes = sync->length;
 	size_t i;
@@ -299,6 +302,7 @@ static int start_role(const struct sync *sync)
 	snprintf(port, sizeof(port), "%u", sync->addresses[0].port);
 	snprintf(ttl, sizeof(ttl), "%u", sync->ttl);
 	snprintf(length, sizeof(length), "%u", bytes);
+	snprintf(key_id, sizeof(key_id), "%u", sync->key_id);
 	return run_line(words);
 }
 
@@ -308,9 +312,26 @@ static int start_sync(const struct exchange *exchange)
 	size_t i;
 
 	for (i = 0; i < exchange->sync.count; i++)
-		if (start_role(&exchange->sync.role[i]))
+		if (start_role(exchange, &exchange->sync.role[i]))
 			status = EXIT_REFUSED;
 	return status;
+}
+
+/* The module does not tell the key of the role peers. */
+static int check_key(struct exchange *exchange, struct nl *nl, const struct request *req)
+{
+	struct sync_roles now;
+	int status = sync_fetch(nl, &now);
+	bool runs = false;
+	size_t i;
+
+	for (i = 0; !status && i < now.count; i++)
+		runs |= now.role[i].enabled && now.role[i].role == LBDR_SYNC_ROLE_PEERS;
+	exchange->key_file = req->sync.key_file;
+	if (status || !runs || exchange->key_file)
+		return status;
+	complain("the role peers of sync runs: its key is required, with --key-file");
+	return EXIT_REFUSED;
 }
 
 /* Stops the roles that run, and remembers only these. */
@@ -515,6 +536,8 @@ int exchange_run(struct nl *nl, const struct request *req)
 		status = find_files(&exchange, req);
 	if (!status)
 		status = check_users(&exchange, req->force);
+	if (!status)
+		status = check_key(&exchange, nl, req);
 	if (!status)
 		status = lock_out_others();
 	if (!status)

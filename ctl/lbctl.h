@@ -94,7 +94,8 @@ struct choice {
 #define CHOICE(what, table) { what, table##_names, ARRAY_SIZE(table##_names) }
 
 extern const struct choice refuse_choice, stray_choice, entry_choice, forward_choice,
-	tunnel_choice, tunnel_df_choice, state_choice, count_choice, sync_choice;
+	tunnel_choice, tunnel_df_choice, state_choice, count_choice, sync_choice,
+	sync_peer_choice;
 
 int choice_parse(const struct choice *choice, const char *text, __u8 *value);
 const char *choice_word(const struct choice *choice, __u8 value);
@@ -389,10 +390,20 @@ struct sync_counter {
 
 extern const struct sync_counter sync_counters[SYNC_COUNTERS];
 
+extern const struct sync_counter sync_peer_counters[SYNC_PEER_COUNTERS];
+
 int sync_fetch(struct nl *nl, struct sync_roles *roles);
 int sync_read(struct request *req, const char *const *words, size_t count);
 void sync_print(const struct sync_roles *roles, const struct request *req);
 int sync_run(struct nl *nl, const struct request *req);
+
+/* sync_peer.c */
+int sync_peer_read(struct request *req, const char *const *words, size_t count);
+bool sync_peer_put_key(struct nlmsghdr *nlh, const char *path);
+void sync_peer_json(const struct sync *sync, json_t *object);
+void sync_peer_print(const struct sync *sync);
+int sync_peer_wait(struct nl *nl, __u32 seconds);
+int sync_peer_set_key(struct nl *nl, const struct sync_args *args);
 
 /* tally.c */
 struct tally;

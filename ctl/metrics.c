@@ -130,6 +130,21 @@ static const struct metric sync_pending = {
 	.help = "Records of synchronisation that wait for their server.",
 };
 
+static const struct metric sync_synced = {
+	.name = "lbdr_sync_synced",
+	.help = "1 if the connections of all peers that answer are known.",
+};
+
+static const struct metric sync_peer_state = {
+	.name = "lbdr_sync_peer_state",
+	.help = "1, with the state of the peer.",
+};
+
+static const struct metric sync_peer_differs = {
+	.name = "lbdr_sync_peer_differs",
+	.help = "1 if the peer has other services or servers.",
+};
+
 static __u64 number_of(const void *object, const struct metric *metric)
 {
 	const char *at = (const char *)object + metric->offset;
@@ -316,6 +331,51 @@ static void print_servers(const struct snapshot *shot, bool textfile)
 	}
 }
 
+static void print_peer(const struct metric *metric, const struct sync *sync, size_t i)
+{
+	char text[ENDPOINT_TEXT];
+
+	print_name(metric);
+	print_label("{", "peer", address_text(&sync->addresses[i], text));
+}
+
+/* The role peers, while it runs. */
+static void print_peers(const struct sync *sync, bool textfile)
+{
+	struct metric counter = { .kind = COUNTER };
+	char name[64], help[96];
+	size_t i, n;
+
+	print_head(&sync_synced, textfile);
+	printf("%s %u\n", sync_synced.name, sync->synced);
+	print_head(&sync_peer_state, textfile);
+	for (i = 0; i < sync->n_addresses; i++) {
+		print_peer(&sync_peer_state, sync, i);
+		print_label(",", "state",
+			    choice_word(&sync_peer_choice, sync->peers[i].state));
+		print_value(1);
+	}
+	print_head(&sync_peer_differs, textfile);
+	for (i = 0; i < sync->n_addresses; i++) {
+		if (sync->peers[i].state == LBDR_SYNC_PEER_STATE_SILENT)
+			continue;
+		print_peer(&sync_peer_differs, sync, i);
+		print_value(sync->peers[i].differs);
+	}
+	counter.name = name;
+	counter.help = help;
+	for (n = 0; n < SYNC_PEER_COUNTERS; n++) {
+		snprintf(name, sizeof(name), "lbdr_sync_peer_%s", sync_peer_counters[n].name);
+		snprintf(help, sizeof(help), "Synchronisation with a peer: %s.",
+			 sync_peer_counters[n].summary);
+		print_head(&counter, textfile);
+		for (i = 0; i < sync->n_addresses; i++) {
+			print_peer(&counter, sync, i);
+			print_value(sync->peers[i].counters[n]);
+		}
+	}
+}
+
 /* The counters have the names and summaries that lbctl sync shows. */
 static void print_sync(const struct sync_roles *sync, bool textfile)
 {
@@ -342,6 +402,9 @@ static void print_sync(const struct sync_roles *sync, bool textfile)
 		print_name(&counter);
 		printf(" %llu\n", (unsigned long long)sync->role[0].counters[i]);
 	}
+	for (i = 0; i < sync->count; i++)
+		if (sync->role[i].role == LBDR_SYNC_ROLE_PEERS && sync->role[i].enabled)
+			print_peers(&sync->role[i], textfile);
 }
 
 /**

@@ -62,6 +62,14 @@ static const char *const conn_state_names[] __attr(unused) = {
 static const char *const sync_role_names[] __attr(unused) = {
 	[LBDR_SYNC_ROLE_MASTER] = "master",
 	[LBDR_SYNC_ROLE_BACKUP] = "backup",
+	[LBDR_SYNC_ROLE_PEERS] = "peers",
+};
+
+static const char *const sync_peer_state_names[] __attr(unused) = {
+	[LBDR_SYNC_PEER_STATE_SILENT] = "silent",
+	[LBDR_SYNC_PEER_STATE_HELLO] = "hello",
+	[LBDR_SYNC_PEER_STATE_BULK] = "bulk",
+	[LBDR_SYNC_PEER_STATE_SYNCED] = "synced",
 };
 
 static const char *const trace_verdict_names[] __attr(unused) = {

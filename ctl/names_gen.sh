@@ -77,13 +77,13 @@ END
 names()
 {
 	generate LBCTL_NAMES_GEN_H linux/lbdr.h definitions \
-		'forward tunnel tunnel-df refuse stray entry conn-state trace-verdict trace-keep sync-role'
+		'forward tunnel tunnel-df refuse stray entry conn-state trace-verdict trace-keep sync-role sync-peer-state'
 }
 
 types()
 {
 	generate LBCTL_TYPES_GEN_H libmnl/libmnl.h attribute-sets \
-		'stats timeout service server conn trace sched drop info batch sync sync-stats'
+		'stats timeout service server conn trace sched drop info batch sync sync-stats sync-peer sync-peer-stats'
 }
 
 if [ "${1-}" = --check ]; then

@@ -170,7 +170,21 @@ struct trace {
 /* Other directors of a role of synchronisation, at most. */
 #define SYNC_PEERS 8
 
-/* A role of synchronisation; what is behind enabled is set only if it is. */
+/* Counters of a peer, in the order of LBDR_A_SYNC_PEER_STATS_... */
+#define SYNC_PEER_COUNTERS (LBDR_A_SYNC_PEER_STATS_MAX - LBDR_A_SYNC_PEER_STATS_PAD)
+
+/* Another director of the role peers; differs and conns unless it is silent. */
+struct sync_peer {
+	__u8 state;		/* LBDR_SYNC_PEER_STATE_... */
+	__u8 differs;
+	__u32 conns;
+	__u64 counters[SYNC_PEER_COUNTERS];
+};
+
+/*
+ * A role of synchronisation; what is behind enabled is set only if it is. From synced on,
+ * of the role peers only; there are as many peers as addresses.
+ */
 struct sync {
 	__u8 role;		/* LBDR_SYNC_ROLE_... */
 	bool enabled;
@@ -182,11 +196,15 @@ struct sync {
 	__u16 length;
 	__u32 pending;
 	__u64 counters[SYNC_COUNTERS];
+	__u8 synced;
+	__u8 key_id;
+	__u8 keys;		/* bits */
+	struct sync_peer peers[SYNC_PEERS];
 };
 
-/* Both roles; no more were received than @count. */
+/* All roles; no more were received than @count. */
 struct sync_roles {
-	struct sync role[LBDR_SYNC_ROLE_BACKUP + 1];
+	struct sync role[LBDR_SYNC_ROLE_PEERS + 1];
 	size_t count;
 };
 

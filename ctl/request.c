@@ -412,5 +412,7 @@ int request_read(struct request *req, const char *const *words, size_t count)
 		return -1;
 	if (req->fallback && !*req->fallback)
 		return fault("invalid name of a file: ''");
+	if (req->sync.key_file && !*req->sync.key_file)
+		return fault("a file is required with --key-file");
 	return check_together(req);
 }

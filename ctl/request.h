@@ -133,9 +133,13 @@ struct sync_args {
 	const char *port_text;
 	const char *ttl_text;
 	const char *length_text;
+	const char *key_file;
+	const char *key_id_text;
+	const char *wait_text;
 
 	bool starts;
 	bool stops;
+	bool sets_key;
 	__u8 role;		/* LBDR_SYNC_ROLE_... */
 	const char *device;
 	struct endpoint addresses[SYNC_PEERS];
@@ -144,6 +148,8 @@ struct sync_args {
 	__u32 port;
 	__u32 ttl;
 	__u32 length;
+	__u32 key_id;
+	__u32 wait;
 };
 
 /* Of set-timeout and set-entry. */

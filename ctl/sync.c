@@ -73,7 +73,9 @@ static int read_numbers(struct sync_args *args)
 	     parse_number("port", args->port_text, 1, 65535, &args->port)) ||
 	    (args->ttl_text && parse_number("TTL", args->ttl_text, 1, 255, &args->ttl)) ||
 	    (args->length_text &&
-	     parse_number("length", args->length_text, 128, 8972, &args->length)))
+	     parse_number("length", args->length_text, 128, 8972, &args->length)) ||
+	    (args->key_id_text &&
+	     parse_number("key-id", args->key_id_text, 0, 1, &args->key_id)))
 		return -1;
 	return args->address_text ? read_addresses(args) : 0;
 }
@@ -90,16 +92,20 @@ int sync_read(struct request *req, const char *const *words, size_t count)
 {
 	struct sync_args *args = &req->sync;
 	bool options = args->id_text || args->address_text || args->port_text ||
-		       args->ttl_text || args->length_text;
+		       args->ttl_text || args->length_text || args->key_file ||
+		       args->key_id_text;
 
+	if (args->wait_text || (count && !strcmp(words[0], "key")))
+		return sync_peer_read(req, words, count);
 	if (count) {
 		args->stops = !strcmp(words[0], "stop");
 		args->starts = !args->stops;
 		if (count > 2)
 			return fault("unexpected argument '%s'", words[2]);
 		if (count < 2)
-			return fault(args->stops ? "a role is required: master or backup" :
-						   "a device is required");
+			return fault(args->stops ?
+				     "a role is required: master, backup or peers" :
+				     "a device is required");
 		if (choice_parse(&sync_choice, words[args->stops], &args->role))
 			return -1;
 		if (req->json)
@@ -112,6 +118,8 @@ int sync_read(struct request *req, const char *const *words, size_t count)
 	args->device = words[1];
 	if (!*args->device || strlen(args->device) >= IFNAMSIZ)
 		return fault("invalid name of a device: '%s'", args->device);
+	if (args->role == LBDR_SYNC_ROLE_PEERS && (!args->address_text || !args->key_file))
+		return fault("--address and --key-file are required with the role peers");
 	return read_numbers(args);
 }
 
@@ -131,6 +139,8 @@ static void put_settings(struct nlmsghdr *nlh, const struct sync_args *args)
 		mnl_attr_put_u8(nlh, LBDR_A_SYNC_TTL, args->ttl);
 	if (args->length_text)
 		mnl_attr_put_u16(nlh, LBDR_A_SYNC_MAX_LEN, args->length);
+	if (args->key_id_text)
+		mnl_attr_put_u8(nlh, LBDR_A_SYNC_KEY_ID, args->key_id);
 }
 
 static json_t *addresses_json(const struct sync *sync)
@@ -148,6 +158,7 @@ static json_t *addresses_json(const struct sync *sync)
 static json_t *role_json(const struct sync *sync)
 {
 	bool master = sync->role == LBDR_SYNC_ROLE_MASTER;
+	bool backup = sync->role == LBDR_SYNC_ROLE_BACKUP;
 	const char *role = choice_word(&sync_choice, sync->role);
 	json_t *object = json_object();
 	size_t i;
@@ -163,10 +174,12 @@ static json_t *role_json(const struct sync *sync)
 	json_object_set_new(object, "id", number_json(sync->id, sync->enabled));
 	json_object_set_new(object, "ttl", number_json(sync->ttl, sync->enabled));
 	json_object_set_new(object, "length", number_json(sync->length, sync->enabled));
-	if (!master)
+	if (backup)
 		json_object_set_new(object, "pending", number_json(sync->pending, true));
+	if (sync->role == LBDR_SYNC_ROLE_PEERS)
+		sync_peer_json(sync, object);
 	for (i = 0; i < SYNC_COUNTERS; i++) {
-		if (master ? i < OF_MASTER : i >= OF_MASTER)
+		if ((master && i < OF_MASTER) || (backup && i >= OF_MASTER))
 			json_object_set_new(object, sync_counters[i].name,
 					    number_json(sync->counters[i], true));
 	}
@@ -185,8 +198,12 @@ static void print_role(const struct sync *sync)
 	printf("%-7s runs on %s,", choice_word(&sync_choice, sync->role), sync->device);
 	for (i = 0; i < sync->n_addresses; i++)
 		printf(" %s", address_text(&sync->addresses[i], text));
-	printf(" port %u, id %u, ttl %u, length %u\n", sync->addresses[0].port, sync->id,
-	       sync->ttl, sync->length);
+	printf(" port %u,", sync->addresses[0].port);
+	if (sync->role != LBDR_SYNC_ROLE_PEERS)
+		printf(" id %u,", sync->id);
+	printf(" ttl %u, length %u\n", sync->ttl, sync->length);
+	if (sync->role == LBDR_SYNC_ROLE_PEERS)
+		sync_peer_print(sync);
 }
 
 /**
@@ -251,6 +268,10 @@ int sync_run(struct nl *nl, const struct request *req)
 	struct nlmsghdr *nlh;
 	int status;
 
+	if (args->wait_text)
+		return sync_peer_wait(nl, args->wait);
+	if (args->sets_key)
+		return sync_peer_set_key(nl, args);
 	if (!args->starts && !args->stops) {
 		status = sync_fetch(nl, &roles);
 		if (!status)
@@ -262,5 +283,7 @@ int sync_run(struct nl *nl, const struct request *req)
 	mnl_attr_put_u8(nlh, LBDR_A_SYNC_ENABLED, args->starts);
 	if (args->starts)
 		put_settings(nlh, args);
+	if (args->key_file && !sync_peer_put_key(nlh, args->key_file))
+		return EXIT_USAGE;
 	return nl_run(nl, nlh, NULL, NULL, "role");
 }

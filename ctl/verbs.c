@@ -153,14 +153,15 @@ const struct verb verbs[VERBS] = {
 	[VERB_SYNC] = {
 		.name = "sync",
 		.needs = TAKES_ROLE,
-		.words = "[master|backup DEV|stop master|backup]",
+		.words = "[master|backup|peers DEV|stop ROLE|key ID]",
 		.run = sync_run,
 		.summary = "send connections to another director, or receive them",
 		.details =
 		"A master sends its connections on a device, a backup receives and adds them.\n"
-		"The other director may be one of ip_vs. Without a role, both are listed, with\n"
-		"counters.",
-		.example = "sync master eth1 --id 7",
+		"The other director may be one of ip_vs. Peers are directors of lbdr that do\n"
+		"both, encrypted. key sets a key of theirs, or without --key-file encrypts\n"
+		"with it from now on. Without a role, all are listed, with counters.",
+		.example = "sync peers eth1 --address 192.0.2.2 --key-file /etc/lbdr.key",
 	},
 	[VERB_TRACE] = {
 		.name = "trace",

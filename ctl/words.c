@@ -180,6 +180,7 @@ const struct choice forward_choice = CHOICE("method", forward);
 const struct choice tunnel_choice = CHOICE("tunnel", tunnel);
 const struct choice tunnel_df_choice = CHOICE("--tun-df", tunnel_df);
 const struct choice sync_choice = CHOICE("role", sync_role);
+const struct choice sync_peer_choice = CHOICE("state", sync_peer_state);
 
 /* From 1 on: 0 is no state. */
 const struct choice state_choice = { "state", conn_state_names, STATES };

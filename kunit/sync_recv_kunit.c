@@ -120,7 +120,7 @@ static void receive(struct kunit *test, const struct lbdr_sync_record *records, 
 	for (i = 0; i < n; i++)
 		used = lbdr_sync_wire_put(page, used, room, &records[i]);
 	lbdr_sync_wire_end(page, used);
-	lbdr_sync_recv_datagram(b->ln, page, used);
+	lbdr_sync_recv_datagram(b->ln, page, used, ID);
 }
 
 static void receive_one(struct kunit *test, const struct lbdr_sync_record record)
@@ -200,7 +200,7 @@ static int backup_init(struct kunit *test)
 	run(test, (struct step) { ADD_SERVICE, 80 });
 	run(test, (struct step) { ADD, 80, 1, 1 });
 	run(test, (struct step) { ADD, 80, 2, 1 });
-	KUNIT_ASSERT_EQ(test, lbdr_sync_start(b->ln, LBDR_SYNC_ROLE_BACKUP, &settings), 0);
+	KUNIT_ASSERT_EQ(test, lbdr_sync_start(b->ln, LBDR_SYNC_ROLE_BACKUP, &settings, NULL), 0);
 	for (i = 0; i < LBDR_SYNC_COUNTERS; i++)
 		grown(test, i);
 	return 0;
@@ -555,17 +555,17 @@ static void foreign_test(struct kunit *test)
 
 	memcpy(data, v0, sizeof(v0));
 	data[1] = ID + 1;
-	lbdr_sync_recv_datagram(b->ln, data, sizeof(data));
+	lbdr_sync_recv_datagram(b->ln, data, sizeof(data), ID);
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_FOREIGN), 1);
 	data[1] = ID;
 	data[0] = 2;
-	lbdr_sync_recv_datagram(b->ln, data, sizeof(data));
+	lbdr_sync_recv_datagram(b->ln, data, sizeof(data), ID);
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_BAD), 1);
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
-	lbdr_sync_recv_datagram(b->ln, data, sizeof(data) - 1);
-	lbdr_sync_recv_datagram(b->ln, data, 3);
+	lbdr_sync_recv_datagram(b->ln, data, sizeof(data) - 1, ID);
+	lbdr_sync_recv_datagram(b->ln, data, 3, ID);
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_BAD), 2);
-	lbdr_sync_recv_datagram(b->ln, v0, sizeof(v0));
+	lbdr_sync_recv_datagram(b->ln, v0, sizeof(v0), ID);
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 1);
 	expect(test, 100, 1, LBDR_CONN_STATE_ESTABLISHED);
 	KUNIT_EXPECT_EQ(test, atomic_read(&b->ln->n_conns), 1);

@@ -71,7 +71,7 @@ static int start(struct conns *conns, u16 maxlen, u8 addrs)
 
 	for (i = 0; i < addrs; i++)
 		settings.addrs[i].ip = htonl(LOOPBACK);
-	err = lbdr_sync_start(conns->ln, LBDR_SYNC_ROLE_MASTER, &settings);
+	err = lbdr_sync_start(conns->ln, LBDR_SYNC_ROLE_MASTER, &settings, NULL);
 	if (!err) {
 		flush_work(&conns->ln->sync.walk);
 		flush_delayed_work(&conns->ln->sync.send);

@@ -128,6 +128,9 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 			struct lbdr_server *server,
 			struct netlink_callback *cb);
 
+/* netlink_sync_peer.c */
+int lbdr_nl_put_sync_peers(struct sk_buff *msg, struct lbdr_net *ln);
+
 /* netlink_info.c */
 int lbdr_nl_parse_timeouts(const struct nlattr *nest,
 			   u32 timeout[LBDR_CONN_STATES],

@@ -361,8 +361,8 @@ static const struct nla_policy lbdr_conn_add_nl_policy[LBDR_A_CONN_FLAGS + 1] = 
 };
 
 /* LBDR_CMD_SYNC_SET - do */
-static const struct nla_policy lbdr_sync_set_nl_policy[LBDR_A_SYNC_MAX_LEN + 1] = {
-	[LBDR_A_SYNC_ROLE] = NLA_POLICY_MAX(NLA_U8, 1),
+static const struct nla_policy lbdr_sync_set_nl_policy[LBDR_A_SYNC_KEY_ID + 1] = {
+	[LBDR_A_SYNC_ROLE] = NLA_POLICY_MAX(NLA_U8, 2),
 	[LBDR_A_SYNC_ENABLED] = NLA_POLICY_MAX(NLA_U8, 1),
 	[LBDR_A_SYNC_DEVICE] = { .type = NLA_NUL_STRING, .len = 15, },
 	[LBDR_A_SYNC_ADDRESS] = { .type = NLA_BINARY, .len = 16, },
@@ -370,6 +370,14 @@ static const struct nla_policy lbdr_sync_set_nl_policy[LBDR_A_SYNC_MAX_LEN + 1] 
 	[LBDR_A_SYNC_ID] = { .type = NLA_U8, },
 	[LBDR_A_SYNC_TTL] = NLA_POLICY_MIN(NLA_U8, 1),
 	[LBDR_A_SYNC_MAX_LEN] = NLA_POLICY_RANGE(NLA_U16, 128, 8972),
+	[LBDR_A_SYNC_KEY] = NLA_POLICY_EXACT_LEN(32),
+	[LBDR_A_SYNC_KEY_ID] = NLA_POLICY_MAX(NLA_U8, 1),
+};
+
+/* LBDR_CMD_SYNC_KEY - do */
+static const struct nla_policy lbdr_sync_key_nl_policy[LBDR_A_SYNC_KEY_ID + 1] = {
+	[LBDR_A_SYNC_KEY] = NLA_POLICY_EXACT_LEN(32),
+	[LBDR_A_SYNC_KEY_ID] = NLA_POLICY_MAX(NLA_U8, 1),
 };
 
 /* Ops table for lbdr */
@@ -537,7 +545,14 @@ static const struct genl_ops lbdr_nl_ops[] = {
 		.cmd		= LBDR_CMD_SYNC_SET,
 		.doit		= lbdr_nl_sync_set_doit,
 		.policy		= lbdr_sync_set_nl_policy,
-		.maxattr	= LBDR_A_SYNC_MAX_LEN,
+		.maxattr	= LBDR_A_SYNC_KEY_ID,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= LBDR_CMD_SYNC_KEY,
+		.doit		= lbdr_nl_sync_key_doit,
+		.policy		= lbdr_sync_key_nl_policy,
+		.maxattr	= LBDR_A_SYNC_KEY_ID,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };

@@ -44,6 +44,7 @@ int lbdr_nl_trace_doit(struct sk_buff *skb, struct genl_info *info);
 int lbdr_nl_conn_add_doit(struct sk_buff *skb, struct genl_info *info);
 int lbdr_nl_sync_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int lbdr_nl_sync_set_doit(struct sk_buff *skb, struct genl_info *info);
+int lbdr_nl_sync_key_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	LBDR_NLGRP_CONFIG,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Netlink commands of connection synchronisation: start and stop a role, and dump
- * settings and counters. sync.c has locks and lifetimes.
+ * settings and counters. sync.c has locks and lifetimes, netlink_sync_peer.c the commands
+ * that only peers have.
  */
 #include <net/ipv6.h>
 
@@ -9,6 +10,8 @@
 #include "lbdr.h"
 #include "netlink.h"
 #include "sync.h"
+#include "sync_crypt.h"
+#include "sync_link.h"
 
 /* Returns true for the address of another director. */
 static bool lbdr_nl_sync_addr_unicast(enum lbdr_family family,
@@ -54,8 +57,20 @@ static int lbdr_nl_parse_sync_addr(const struct nlattr *attr,
 	return 0;
 }
 
-/* Sets the addresses; the registered group if there is none. */
-static int lbdr_nl_parse_sync_addrs(const struct genl_info *info,
+/* Returns true if two addresses are the same: a peer has one link. */
+static bool lbdr_nl_sync_addrs_twice(const struct lbdr_sync_settings *settings)
+{
+	u8 i, j;
+
+	for (i = 0; i < settings->n_addrs; i++)
+		for (j = 0; j < i; j++)
+			if (nf_inet_addr_cmp(&settings->addrs[i], &settings->addrs[j]))
+				return true;
+	return false;
+}
+
+/* Sets the addresses; the registered group if there is none, but not of peers. */
+static int lbdr_nl_parse_sync_addrs(const struct genl_info *info, enum lbdr_sync_role role,
 				    struct lbdr_sync_settings *settings)
 {
 	const struct nlattr *attr;
@@ -68,6 +83,16 @@ static int lbdr_nl_parse_sync_addrs(const struct genl_info *info,
 		if (err)
 			return err;
 	}
+	if (role == LBDR_SYNC_ROLE_PEERS &&
+	    (!settings->n_addrs || lbdr_sync_is_group(settings))) {
+		NL_SET_ERR_MSG(info->extack,
+			       "addresses of other directors are required with the role peers");
+		return -EINVAL;
+	}
+	if (role == LBDR_SYNC_ROLE_PEERS && lbdr_nl_sync_addrs_twice(settings)) {
+		NL_SET_ERR_MSG(info->extack, "invalid address: two peers have the same");
+		return -EINVAL;
+	}
 	if (settings->n_addrs)
 		return 0;
 	settings->family = AF_INET;
@@ -76,9 +101,10 @@ static int lbdr_nl_parse_sync_addrs(const struct genl_info *info,
 	return 0;
 }
 
-static int lbdr_nl_parse_sync(const struct genl_info *info,
+static int lbdr_nl_parse_sync(const struct genl_info *info, enum lbdr_sync_role role,
 			      struct lbdr_sync_settings *settings)
 {
+	u16 port = role == LBDR_SYNC_ROLE_PEERS ? LBDR_SYNC_PEERS_PORT : LBDR_SYNC_PORT;
 	struct nlattr **attrs = info->attrs;
 	int err;
 
@@ -89,15 +115,54 @@ static int lbdr_nl_parse_sync(const struct genl_info *info,
 	}
 	nla_strscpy(settings->device, attrs[LBDR_A_SYNC_DEVICE], IFNAMSIZ);
 	settings->port = attrs[LBDR_A_SYNC_PORT] ?
-			 ntohs(nla_get_be16(attrs[LBDR_A_SYNC_PORT])) : LBDR_SYNC_PORT;
+			 ntohs(nla_get_be16(attrs[LBDR_A_SYNC_PORT])) : port;
 	settings->syncid = attrs[LBDR_A_SYNC_ID] ? nla_get_u8(attrs[LBDR_A_SYNC_ID]) : 0;
 	settings->ttl = attrs[LBDR_A_SYNC_TTL] ? nla_get_u8(attrs[LBDR_A_SYNC_TTL]) : 1;
-	err = lbdr_nl_parse_sync_addrs(info, settings);
+	err = lbdr_nl_parse_sync_addrs(info, role, settings);
 	if (err)
 		return err;
 	settings->maxlen = attrs[LBDR_A_SYNC_MAX_LEN] ?
 			   nla_get_u16(attrs[LBDR_A_SYNC_MAX_LEN]) :
 			   lbdr_sync_maxlen(settings->family);
+	if (role == LBDR_SYNC_ROLE_PEERS && settings->maxlen < LBDR_SYNC_LINK_MAXLEN_MIN) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attrs[LBDR_A_SYNC_MAX_LEN],
+				    "invalid length: must be 512 at least with the role peers");
+		return -ERANGE;
+	}
+	return 0;
+}
+
+/* Sets the key that the role peers has, and no other role. */
+static int lbdr_nl_parse_sync_keys(const struct genl_info *info, enum lbdr_sync_role role,
+				   struct lbdr_sync_keys *keys)
+{
+	struct nlattr **attrs = info->attrs;
+
+	memset(keys, 0, sizeof(*keys));
+	if (role != LBDR_SYNC_ROLE_PEERS) {
+		if (!attrs[LBDR_A_SYNC_KEY] && !attrs[LBDR_A_SYNC_KEY_ID])
+			return 0;
+		NL_SET_ERR_MSG(info->extack, "key not supported: only with the role peers");
+		return -EINVAL;
+	}
+	if (attrs[LBDR_A_SYNC_ID]) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attrs[LBDR_A_SYNC_ID],
+				    "id not supported with the role peers");
+		return -EINVAL;
+	}
+	if (!attrs[LBDR_A_SYNC_KEY]) {
+		NL_SET_ERR_MSG(info->extack, "key is required with the role peers");
+		return -EINVAL;
+	}
+	if (lbdr_sync_crypt_check()) {
+		NL_SET_ERR_MSG(info->extack,
+			       "XChaCha20-Poly1305 not found: load libchacha20poly1305 before lbdr, as modprobe does");
+		return -EOPNOTSUPP;
+	}
+	if (attrs[LBDR_A_SYNC_KEY_ID])
+		keys->current_id = nla_get_u8(attrs[LBDR_A_SYNC_KEY_ID]);
+	nla_memcpy(keys->key[keys->current_id], attrs[LBDR_A_SYNC_KEY], LBDR_SYNC_KEY);
+	keys->set[keys->current_id] = true;
 	return 0;
 }
 
@@ -106,7 +171,8 @@ static int lbdr_nl_sync_stop(struct lbdr_net *ln, const struct genl_info *info,
 {
 	if (info->attrs[LBDR_A_SYNC_DEVICE] || info->attrs[LBDR_A_SYNC_ADDRESS] ||
 	    info->attrs[LBDR_A_SYNC_PORT] || info->attrs[LBDR_A_SYNC_ID] ||
-	    info->attrs[LBDR_A_SYNC_TTL] || info->attrs[LBDR_A_SYNC_MAX_LEN]) {
+	    info->attrs[LBDR_A_SYNC_TTL] || info->attrs[LBDR_A_SYNC_MAX_LEN] ||
+	    info->attrs[LBDR_A_SYNC_KEY] || info->attrs[LBDR_A_SYNC_KEY_ID]) {
 		NL_SET_ERR_MSG(info->extack, "a role that stops has no settings");
 		return -EINVAL;
 	}
@@ -130,6 +196,7 @@ int lbdr_nl_sync_set_doit(struct sk_buff *skb, struct genl_info *info)
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct nlattr **attrs = info->attrs;
 	struct lbdr_sync_settings settings;
+	struct lbdr_sync_keys keys;
 	enum lbdr_sync_role role;
 	int err;
 
@@ -140,10 +207,12 @@ int lbdr_nl_sync_set_doit(struct sk_buff *skb, struct genl_info *info)
 	role = nla_get_u8(attrs[LBDR_A_SYNC_ROLE]);
 	if (!nla_get_u8(attrs[LBDR_A_SYNC_ENABLED]))
 		return lbdr_nl_sync_stop(ln, info, role);
-	err = lbdr_nl_parse_sync(info, &settings);
+	err = lbdr_nl_parse_sync(info, role, &settings) ?:
+	      lbdr_nl_parse_sync_keys(info, role, &keys);
 	if (err)
 		return err;
-	err = lbdr_sync_start(ln, role, &settings);
+	err = lbdr_sync_start(ln, role, &settings, &keys);
+	memzero_explicit(&keys, sizeof(keys));
 	switch (err) {
 	case 0:
 		break;
@@ -203,6 +272,8 @@ static int lbdr_nl_put_sync(struct sk_buff *msg, struct lbdr_net *ln,
 		return -EMSGSIZE;
 	if (!runs)
 		return 0;
+	if (role == LBDR_SYNC_ROLE_PEERS && lbdr_nl_put_sync_peers(msg, ln))
+		return -EMSGSIZE;
 	for (i = 0; i < settings.n_addrs; i++)
 		if (lbdr_nl_put_addr(msg, LBDR_A_SYNC_ADDRESS,
 				     settings.family == AF_INET ? LBDR_V4 : LBDR_V6,
@@ -216,7 +287,7 @@ static int lbdr_nl_put_sync(struct sk_buff *msg, struct lbdr_net *ln,
 }
 
 /**
- * lbdr_nl_sync_get_dumpit() - Dump settings and counters of both roles
+ * lbdr_nl_sync_get_dumpit() - Dump settings and counters of all roles
  * @msg: the message to fill in
  * @cb: args[0] is the next role
  *

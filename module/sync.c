@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Connection synchronisation: start and stop of the two roles.
+ * Connection synchronisation: start and stop of the roles.
  *
  * A master sends records of its connections (sync_send.c), a backup receives records and
  * adds the connections (sync_recv.c), both in the format of ip_vs (sync_wire.c), so that
- * the other director may be one of ip_vs. A namespace has at most one of each, and may
- * have both, as keepalived's lvs_sync_daemon without an instance asks for.
+ * the other director may be one of ip_vs. Directors of lbdr may be peers instead
+ * (sync_peers.c): each sends and receives, and the datagrams are sealed. A namespace has
+ * at most one of each role, and may have several, as keepalived's lvs_sync_daemon without
+ * an instance asks for.
  *
  * Forwarding does not depend on a role. keepalived(8) adds the VIP before it changes the
  * roles, and connections are found in the table in any case.
@@ -20,6 +22,7 @@
 #include "limit.h"
 #include "notify.h"
 #include "sync.h"
+#include "sync_peers.h"
 
 struct workqueue_struct *lbdr_sync_wq;
 
@@ -41,13 +44,15 @@ void lbdr_sync_count(struct lbdr_net *ln, enum lbdr_sync_counter counter, u32 n)
  * @ln: the namespace
  * @role: the role
  * @settings: its settings
+ * @keys: keys of the role peers, which are copied; else NULL
  *
  * Context: process, may sleep; takes RTNL and lbdr_net.config.
  * Return: 0; -EEXIST if the role runs; -ENODEV if there is no such device; -EINTR if the
  * task was killed; another negative error of the socket.
  */
 int lbdr_sync_start(struct lbdr_net *ln, enum lbdr_sync_role role,
-		    const struct lbdr_sync_settings *settings)
+		    const struct lbdr_sync_settings *settings,
+		    const struct lbdr_sync_keys *keys)
 {
 	struct lbdr_sync *sync = &ln->sync;
 	struct socket *sock;
@@ -68,8 +73,12 @@ int lbdr_sync_start(struct lbdr_net *ln, enum lbdr_sync_role role,
 		goto out;
 	sync->settings[role] = *settings;
 	sync->socks[role] = sock;
-	err = role == LBDR_SYNC_ROLE_MASTER ? lbdr_sync_send_start(ln) :
-					      lbdr_sync_recv_start(ln);
+	if (role == LBDR_SYNC_ROLE_MASTER)
+		err = lbdr_sync_send_start(ln, role);
+	else if (role == LBDR_SYNC_ROLE_BACKUP)
+		err = lbdr_sync_recv_start(ln);
+	else
+		err = lbdr_sync_peers_start(ln, keys);
 	sync->runs[role] = !err;
 	if (err) {
 		sync->socks[role] = NULL;
@@ -86,7 +95,8 @@ EXPORT_SYMBOL_LBDR(lbdr_sync_start);
  * @ln: the namespace
  * @role: the role
  *
- * Connections stay. Records that a backup holds for unknown servers are lost.
+ * Connections stay. Records that wait for unknown servers are lost with the last role that
+ * receives, the keys of peers with their role.
  *
  * Context: process, may sleep; takes RTNL.
  * Return: 0, or -ESRCH if the role does not run.
@@ -101,9 +111,11 @@ int lbdr_sync_stop(struct lbdr_net *ln, enum lbdr_sync_role role)
 		err = 0;
 		sync->runs[role] = false;
 		if (role == LBDR_SYNC_ROLE_MASTER)
-			lbdr_sync_send_stop(ln);
-		else
+			lbdr_sync_send_stop(ln, role);
+		else if (role == LBDR_SYNC_ROLE_BACKUP)
 			lbdr_sync_recv_stop(ln);
+		else
+			lbdr_sync_peers_stop(ln);
 		lbdr_sync_sock_close(sync->socks[role]);
 		sync->socks[role] = NULL;
 	}
@@ -165,15 +177,17 @@ void lbdr_sync_net_init(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_sync_net_exit() - Stop both roles of a namespace that exits
+ * lbdr_sync_net_exit() - Stop all roles of a namespace that exits
  * @ln: the namespace, which no command can reach; its devices exist
  *
  * Context: process, may sleep.
  */
 void lbdr_sync_net_exit(struct lbdr_net *ln)
 {
-	lbdr_sync_stop(ln, LBDR_SYNC_ROLE_MASTER);
-	lbdr_sync_stop(ln, LBDR_SYNC_ROLE_BACKUP);
+	enum lbdr_sync_role role;
+
+	for (role = 0; role < LBDR_SYNC_ROLES; role++)
+		lbdr_sync_stop(ln, role);
 }
 
 /**

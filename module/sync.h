@@ -10,6 +10,8 @@
 #include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/netfilter.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
 #include <linux/siphash.h>
 #include <linux/socket.h>
 #include <linux/spinlock.h>
@@ -20,7 +22,9 @@
 
 struct lbdr_conn;
 struct lbdr_net;
+struct lbdr_sync_keys;
 struct lbdr_sync_page;
+struct lbdr_sync_peers;
 struct lbdr_sync_record;
 struct sock;
 struct socket;
@@ -30,6 +34,9 @@ struct task_struct;
 #define LBDR_SYNC_GROUP		0xe0000051	/* 224.0.0.81 */
 #define LBDR_SYNC_PORT		8848
 
+/* The UDP port of the role peers */
+#define LBDR_SYNC_PEERS_PORT	8849
+
 /* Directors that a role may be bound to by their addresses */
 #define LBDR_SYNC_PEERS_MAX	8
 
@@ -37,7 +44,7 @@ struct task_struct;
 #define LBDR_SYNC_MAXLEN_MIN	128
 #define LBDR_SYNC_MAXLEN_MAX	8972
 
-#define LBDR_SYNC_ROLES		(LBDR_SYNC_ROLE_BACKUP + 1)
+#define LBDR_SYNC_ROLES		(LBDR_SYNC_ROLE_PEERS + 1)
 
 /* Counters: of the master, then of the backup, in the order of LBDR_A_SYNC_STATS_... */
 enum lbdr_sync_counter {
@@ -82,6 +89,40 @@ struct lbdr_sync_settings {
 	u8			ttl;
 };
 
+/**
+ * struct lbdr_sync_page - records that are sent together
+ * @full: in lbdr_sync.full
+ * @unsent: in lbdr_sync.unsent, instead of @full
+ * @refs: references; the page is not changed any more when there are several
+ * @roles: bits of enum lbdr_sync_role: who sends it
+ * @used: bytes of @data that are used
+ * @room: bytes that it may have, which are allocated
+ * @data: a datagram of version 1
+ */
+struct lbdr_sync_page {
+	union {
+		struct llist_node	full;
+		struct list_head	unsent;
+	};
+	refcount_t			refs;
+	u8				roles;
+	u32				used;
+	u32				room;
+	u8				data[];
+};
+
+/**
+ * struct lbdr_sync_walk - a walk over all connections, see sync_walk.c
+ * @iter: position in the table of @family
+ * @family: enum lbdr_family
+ * @page: the next page, or NULL
+ */
+struct lbdr_sync_walk {
+	struct rhashtable_iter	iter;
+	u8			family;
+	struct lbdr_sync_page	*page;
+};
+
 /* Records of one CPU that are not sent yet. */
 struct lbdr_sync_cpu {
 	spinlock_t		lock;		/* @page; with BH off */
@@ -90,7 +131,7 @@ struct lbdr_sync_cpu {
 
 /**
  * struct lbdr_sync_pending - records that wait for their service or server
- * @table: hash table, NULL while no backup runs
+ * @table: hash table, NULL while no role receives
  * @bits: log2 of the number of its buckets
  * @n: their number
  * @secret: of the hash, which must not be known to whoever sends records
@@ -111,21 +152,29 @@ struct lbdr_sync_pending {
  * @runs: by enum lbdr_sync_role; @lock
  * @settings: of the roles that run; @lock, read by their work items
  * @socks: their sockets; as @settings
- * @sending: the master runs; WRITE_ONCE() under @lock, read by packets and the collector
- * @cpus: records to send; per CPU, allocated while the master runs
+ * @sending: roles that send, as bits; WRITE_ONCE() under @lock, read by packets and the
+ *	collector
+ * @receiving: roles that receive, as bits; @lock
+ * @cpus: records to send; per CPU, allocated while a role sends
  * @full: full pages; lockless list
- * @unsent: pages that @send has taken from @full and not sent yet; used by @send only
+ * @unsent: pages that @send has taken from @full and the master has not sent yet; used by
+ *	@send only
  * @peer: the director that the first of them is sent to next; used by @send only
  * @queued: bytes of memory of the pages in @full and @unsent
+ * @peers: the links to other directors while that role runs, see sync_peers.c;
+ *	WRITE_ONCE() under @lock, read by @send
+ * @missed: records were dropped before the links had them; WRITE_ONCE()
  * @send: sends pages
  * @walk: sends all connections once, when the master has started
- * @receive: receives datagrams and adds connections
+ * @receive: receives datagrams of the backup and adds connections
+ * @adopter: applies records that have waited
  * @buffer: a datagram; used by @receive only
  * @pending: protected by lbdr_net.lock
- * @applier: the task of @receive while it applies a record: its events are not sent back
- * @adopt: a service or server was added since @receive looked at @pending last;
+ * @applier: the task that applies a record: its events are not sent back; WRITE_ONCE()
+ *	under lbdr_net.lock
+ * @adopt: a service or server was added since @adopter looked at @pending last;
  *	WRITE_ONCE() under lbdr_net.lock
- * @retried: jiffies when @receive looked at @pending last; used by @receive only
+ * @retried: jiffies when @adopter looked at @pending last; used by @adopter only
  * @persist_mode: of persistent services only templates are sent; a sysctl of the IPVS
  *	front end, READ_ONCE()
  * @counters: by enum lbdr_sync_counter
@@ -135,15 +184,19 @@ struct lbdr_sync {
 	bool				runs[LBDR_SYNC_ROLES];
 	struct lbdr_sync_settings	settings[LBDR_SYNC_ROLES];
 	struct socket			*socks[LBDR_SYNC_ROLES];
-	bool				sending;
+	u8				sending;
+	u8				receiving;
 	struct lbdr_sync_cpu __percpu	*cpus;
 	struct llist_head		full;
-	struct llist_node		*unsent;
+	struct list_head		unsent;
 	u8				peer;
 	atomic_t			queued;
+	struct lbdr_sync_peers		*peers;
+	bool				missed;
 	struct delayed_work		send;
 	struct work_struct		walk;
 	struct delayed_work		receive;
+	struct delayed_work		adopter;
 	u8				*buffer;
 	struct lbdr_sync_pending	pending;
 	struct task_struct		*applier;
@@ -183,7 +236,8 @@ void lbdr_sync_exit(void);
 void lbdr_sync_net_init(struct lbdr_net *ln);
 void lbdr_sync_net_exit(struct lbdr_net *ln);
 int lbdr_sync_start(struct lbdr_net *ln, enum lbdr_sync_role role,
-		    const struct lbdr_sync_settings *settings);
+		    const struct lbdr_sync_settings *settings,
+		    const struct lbdr_sync_keys *keys);
 int lbdr_sync_stop(struct lbdr_net *ln, enum lbdr_sync_role role);
 bool lbdr_sync_get(struct lbdr_net *ln, enum lbdr_sync_role role,
 		   struct lbdr_sync_settings *settings);
@@ -196,23 +250,37 @@ struct socket *lbdr_sync_sock_open(struct lbdr_net *ln, enum lbdr_sync_role role
 int lbdr_sync_sock_send(struct socket *sock, const struct lbdr_sync_settings *settings,
 			u8 peer, void *data, u32 len);
 int lbdr_sync_sock_receive(struct socket *sock, void *data, u32 room,
-			   const struct lbdr_sync_settings *settings, bool *foreign);
+			   const struct lbdr_sync_settings *settings, int *peer);
 void lbdr_sync_sock_listen(struct socket *sock, struct lbdr_net *ln,
 			   void (*ready)(struct sock *sk));
 void lbdr_sync_sock_close(struct socket *sock);
 
 /* sync_send.c */
-int lbdr_sync_send_start(struct lbdr_net *ln);
-void lbdr_sync_send_stop(struct lbdr_net *ln);
+struct lbdr_sync_page *lbdr_sync_page_alloc(struct lbdr_net *ln, u8 roles);
+void lbdr_sync_page_put(struct lbdr_sync_page *page);
+bool lbdr_sync_page_append(struct lbdr_sync_page *page,
+			   const struct lbdr_sync_record *record);
+bool lbdr_sync_conn_record(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state,
+			   struct lbdr_sync_record *record);
+int lbdr_sync_send_start(struct lbdr_net *ln, enum lbdr_sync_role role);
+void lbdr_sync_send_stop(struct lbdr_net *ln, enum lbdr_sync_role role);
 void lbdr_sync_send_net_init(struct lbdr_net *ln);
 void lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state,
 		       u32 timeout);
 
+/* sync_walk.c */
+void lbdr_sync_walk_begin(struct lbdr_net *ln, struct lbdr_sync_walk *walk);
+struct lbdr_sync_page *lbdr_sync_walk_next(struct lbdr_net *ln, struct lbdr_sync_walk *walk,
+					   u8 roles);
+void lbdr_sync_walk_end(struct lbdr_sync_walk *walk);
+
 /* sync_recv.c */
+int lbdr_sync_recv_get(struct lbdr_net *ln, enum lbdr_sync_role role);
+void lbdr_sync_recv_put(struct lbdr_net *ln, enum lbdr_sync_role role);
 int lbdr_sync_recv_start(struct lbdr_net *ln);
 void lbdr_sync_recv_stop(struct lbdr_net *ln);
 void lbdr_sync_recv_net_init(struct lbdr_net *ln);
-void lbdr_sync_recv_datagram(struct lbdr_net *ln, const u8 *data, u32 len);
+void lbdr_sync_recv_datagram(struct lbdr_net *ln, const u8 *data, u32 len, u8 syncid);
 bool lbdr_sync_recv_retry(struct lbdr_net *ln, const struct lbdr_sync_record *record);
 bool lbdr_sync_applying(const struct lbdr_net *ln);
 void lbdr_sync_recv_adopt(struct lbdr_net *ln);

@@ -9,8 +9,8 @@
  * and all of them once a minute. A later record of the same connection replaces an earlier
  * one. There are at most 1/8 as many as the namespace may hold connections.
  *
- * The table belongs to the work item of sync_recv.c. lbdr_net.lock protects it, since it is
- * freed when the backup stops.
+ * The table belongs to the work items of the roles that receive. lbdr_net.lock protects it,
+ * since they share it, and it is freed when the last of them stops.
  */
 #include <linux/log2.h>
 #include <linux/random.h>
@@ -168,7 +168,7 @@ bool lbdr_sync_pending_add(struct lbdr_net *ln, const struct lbdr_sync_record *r
 
 	lockdep_assert_held(&ln->lock);
 
-	/* The backup stops. */
+	/* The last role stops. */
 	if (!pending->table)
 		return false;
 	head = lbdr_sync_pending_head(pending, record);

@@ -277,26 +277,29 @@ static void lbdr_sync_record(struct lbdr_net *ln, const struct lbdr_sync_record 
 {
 	if (lbdr_sync_apply(ln, record, false))
 		lbdr_sync_pending_drop(ln, record);
-	else if (!lbdr_sync_pending_add(ln, record))
+	else if (lbdr_sync_pending_add(ln, record))
+		queue_delayed_work(lbdr_sync_wq, &ln->sync.adopter, PRUNE_TIME);
+	else
 		lbdr_sync_count(ln, LBDR_SYNC_PENDING_FULL, 1);
 }
 
 /**
  * lbdr_sync_recv_datagram() - Apply or keep the records of a datagram
- * @ln: the namespace, in which a backup runs
+ * @ln: the namespace, in which a role runs that receives
  * @data: the datagram
  * @len: its length
+ * @syncid: id of the group of directors, 0 for any
  *
  * Context: process; takes lbdr_net.lock.
  */
-void lbdr_sync_recv_datagram(struct lbdr_net *ln, const u8 *data, u32 len)
+void lbdr_sync_recv_datagram(struct lbdr_net *ln, const u8 *data, u32 len, u8 syncid)
 {
 	struct lbdr_sync_record record;
 	struct lbdr_sync_parser parser;
 	int got;
 
-	got = lbdr_sync_parse_begin(&parser, data, len,
-				    ln->sync.settings[LBDR_SYNC_ROLE_BACKUP].syncid);
+	lbdr_sync_count(ln, LBDR_SYNC_RECEIVED_DATAGRAMS, 1);
+	got = lbdr_sync_parse_begin(&parser, data, len, syncid);
 	if (got) {
 		lbdr_sync_count(ln, got == LBDR_SYNC_OTHER_ID ? LBDR_SYNC_FOREIGN :
 								LBDR_SYNC_BAD, 1);
@@ -319,13 +322,13 @@ void lbdr_sync_recv_datagram(struct lbdr_net *ln, const u8 *data, u32 len)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_recv_datagram);
 
-static void lbdr_sync_receive_work(struct work_struct *work)
+/* Applies the records whose server was added, and frees those that waited too long. */
+static void lbdr_sync_adopt_work(struct work_struct *work)
 {
 	struct lbdr_net *ln = container_of(to_delayed_work(work), struct lbdr_net,
-					   sync.receive);
+					   sync.adopter);
 	struct lbdr_sync *sync = &ln->sync;
-	bool foreign, adopt;
-	int i, len;
+	bool adopt;
 
 	lbdr_lock(ln);
 	/* Ranges of ports are published after their services were reported. */
@@ -337,26 +340,33 @@ static void lbdr_sync_receive_work(struct work_struct *work)
 		sync->retried = jiffies;
 		lbdr_sync_pending_retry(ln, lbdr_sync_recv_retry);
 	}
+	if (READ_ONCE(sync->pending.n))
+		queue_delayed_work(lbdr_sync_wq, &sync->adopter,
+				   READ_ONCE(sync->adopt) ? ADOPT_TIME : PRUNE_TIME);
+}
+
+static void lbdr_sync_receive_work(struct work_struct *work)
+{
+	struct lbdr_net *ln = container_of(work, struct lbdr_net, sync.receive.work);
+	struct lbdr_sync *sync = &ln->sync;
+	const struct lbdr_sync_settings *settings = &sync->settings[LBDR_SYNC_ROLE_BACKUP];
+	int i, len, from;
+
 	for (i = 0; i < BATCH; i++) {
 		len = lbdr_sync_sock_receive(sync->socks[LBDR_SYNC_ROLE_BACKUP],
-					     sync->buffer, BUFFER,
-					     &sync->settings[LBDR_SYNC_ROLE_BACKUP],
-					     &foreign);
+					     sync->buffer, BUFFER, settings, &from);
 		if (len < 0) {
 			/* An error, as that the device is down: there may be more. */
 			if (len != -EAGAIN)
 				mod_delayed_work(lbdr_sync_wq, &sync->receive, 1);
-			else if (READ_ONCE(sync->pending.n))
-				queue_delayed_work(lbdr_sync_wq, &sync->receive,
-						   READ_ONCE(sync->adopt) ? ADOPT_TIME :
-									    PRUNE_TIME);
 			return;
 		}
-		lbdr_sync_count(ln, LBDR_SYNC_RECEIVED_DATAGRAMS, 1);
-		if (foreign)
+		if (from < 0) {
+			lbdr_sync_count(ln, LBDR_SYNC_RECEIVED_DATAGRAMS, 1);
 			lbdr_sync_count(ln, LBDR_SYNC_FOREIGN, 1);
-		else
-			lbdr_sync_recv_datagram(ln, sync->buffer, len);
+		} else {
+			lbdr_sync_recv_datagram(ln, sync->buffer, len, settings->syncid);
+		}
 		cond_resched();
 	}
 	mod_delayed_work(lbdr_sync_wq, &sync->receive, 0);
@@ -387,11 +397,54 @@ void lbdr_sync_recv_adopt(struct lbdr_net *ln)
 	if (!sync->pending.n || sync->adopt)
 		return;
 	WRITE_ONCE(sync->adopt, true);
-	mod_delayed_work(lbdr_sync_wq, &sync->receive, ADOPT_TIME);
+	mod_delayed_work(lbdr_sync_wq, &sync->adopter, ADOPT_TIME);
 }
 
 /**
- * lbdr_sync_recv_start() - Begin to receive
+ * lbdr_sync_recv_get() - Let records wait for their server
+ * @ln: the namespace
+ * @role: the role that receives records
+ *
+ * Context: process, lbdr_sync.lock held.
+ * Return: 0 or -ENOMEM.
+ */
+int lbdr_sync_recv_get(struct lbdr_net *ln, enum lbdr_sync_role role)
+{
+	struct lbdr_sync *sync = &ln->sync;
+	int err = 0;
+
+	lockdep_assert_held(&sync->lock);
+	if (!sync->receiving) {
+		sync->retried = jiffies;
+		err = lbdr_sync_pending_init(ln);
+	}
+	if (!err)
+		sync->receiving |= BIT(role);
+	return err;
+}
+
+/**
+ * lbdr_sync_recv_put() - Undo lbdr_sync_recv_get()
+ * @ln: the namespace
+ * @role: the role, which may still receive records: they are lost
+ *
+ * Context: process, lbdr_sync.lock held.
+ */
+void lbdr_sync_recv_put(struct lbdr_net *ln, enum lbdr_sync_role role)
+{
+	struct lbdr_sync *sync = &ln->sync;
+
+	lockdep_assert_held(&sync->lock);
+	sync->receiving &= ~BIT(role);
+	if (sync->receiving)
+		return;
+	/* Nothing waits any more: a transaction does not queue the work item again. */
+	lbdr_sync_pending_exit(ln);
+	cancel_delayed_work_sync(&sync->adopter);
+}
+
+/**
+ * lbdr_sync_recv_start() - Begin to receive as a backup
  * @ln: the namespace; settings and socket of the backup are set
  *
  * Context: process, lbdr_sync.lock held.
@@ -406,12 +459,11 @@ int lbdr_sync_recv_start(struct lbdr_net *ln)
 	sync->buffer = kvmalloc(BUFFER, GFP_KERNEL_ACCOUNT);
 	if (!sync->buffer)
 		return -ENOMEM;
-	err = lbdr_sync_pending_init(ln);
+	err = lbdr_sync_recv_get(ln, LBDR_SYNC_ROLE_BACKUP);
 	if (err) {
 		kvfree(sync->buffer);
 		return err;
 	}
-	sync->retried = jiffies;
 	lbdr_sync_sock_listen(sync->socks[LBDR_SYNC_ROLE_BACKUP], ln, lbdr_sync_ready);
 	/* What has arrived before */
 	mod_delayed_work(lbdr_sync_wq, &sync->receive, 0);
@@ -419,7 +471,7 @@ int lbdr_sync_recv_start(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_sync_recv_stop() - End
+ * lbdr_sync_recv_stop() - End to receive as a backup
  * @ln: the namespace
  *
  * Context: process, lbdr_sync.lock held.
@@ -430,9 +482,8 @@ void lbdr_sync_recv_stop(struct lbdr_net *ln)
 
 	lockdep_assert_held(&sync->lock);
 	lbdr_sync_sock_listen(sync->socks[LBDR_SYNC_ROLE_BACKUP], ln, NULL);
-	/* Nothing waits any more: a transaction does not queue the work item again. */
-	lbdr_sync_pending_exit(ln);
 	cancel_delayed_work_sync(&sync->receive);
+	lbdr_sync_recv_put(ln, LBDR_SYNC_ROLE_BACKUP);
 	kvfree(sync->buffer);
 	sync->buffer = NULL;
 }
@@ -446,4 +497,5 @@ void lbdr_sync_recv_stop(struct lbdr_net *ln)
 void lbdr_sync_recv_net_init(struct lbdr_net *ln)
 {
 	INIT_DELAYED_WORK(&ln->sync.receive, lbdr_sync_receive_work);
+	INIT_DELAYED_WORK(&ln->sync.adopter, lbdr_sync_adopt_work);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The master of connection synchronisation: records of connections become datagrams.
+ * The senders of connection synchronisation: records of connections become pages, which
+ * the master sends as datagrams, and the peers over their links (sync_peers.c).
  *
  * When a connection is sent:
  *
@@ -12,11 +13,12 @@
  *   renewed its time stamp meanwhile. The collector looks for these;
  * - all connections, once, when the master has started (lbdr_sync_walk()). A work item
  *   of its own sends them, WALK_RATE in a second, so that neither the command nor the
- *   link nor the other director's socket has them all at once.
+ *   link nor the other director's socket has them all at once. sync_walk.c makes the
+ *   pages.
  *
  * A connection that another director has sent, and for which this one has forwarded no
  * packet since, is that director's: it is not sent again. Only a master that starts sends
- * it, since the one that forwarded it may be gone.
+ * it, since the one that forwarded it may be gone, and a peer that is asked for all.
  *
  * Each CPU appends records to a page of its own under a lock of its own, which only the
  * work item takes too. The first record of a page starts the work item within FLUSH_TIME,
@@ -37,6 +39,7 @@
 #include "service.h"
 #include "state.h"
 #include "sync.h"
+#include "sync_peers.h"
 #include "sync_wire.h"
 
 #define FLUSH_TIME	(HZ / 100 ?: 1)
@@ -52,35 +55,77 @@
 #define WALK_BATCH	(WALK_RATE / HZ ?: 1)
 
 /**
- * struct lbdr_sync_page - a datagram
- * @full: in lbdr_sync.full
- * @used: bytes of @data that are used
- * @room: bytes that it may have, which are allocated
- * @data: the datagram
+ * lbdr_sync_page_alloc() - Allocate a page
+ * @ln: the namespace
+ * @roles: bits of enum lbdr_sync_role: who sends the page. They were read from
+ *	lbdr_sync.sending by smp_load_acquire(), or are of the work item's own role
+ *
+ * Context: any, but under rcu_read_lock() or in a work item of the role: settings do not
+ * change before that has ended.
+ * Return: the page, without records and with one reference, or NULL.
  */
-struct lbdr_sync_page {
-	struct llist_node	full;
-	u32			used;
-	u32			room;
-	u8			data[];
-};
-
-static struct lbdr_sync_page *lbdr_sync_page_alloc(struct lbdr_net *ln)
+struct lbdr_sync_page *lbdr_sync_page_alloc(struct lbdr_net *ln, u8 roles)
 {
-	const struct lbdr_sync_settings *settings =
-		&ln->sync.settings[LBDR_SYNC_ROLE_MASTER];
-	/* ip_vs allows up to the length of an IP packet, and 255 records do not fill it. */
-	u32 room = clamp_t(u32, settings->maxlen, LBDR_SYNC_MAXLEN_MIN,
-			   LBDR_SYNC_MAXLEN_MAX);
+	const struct lbdr_sync_settings *settings = ln->sync.settings;
+	u32 room = LBDR_SYNC_MAXLEN_MAX;
 	struct lbdr_sync_page *page;
+	u8 syncid = 0;
+
+	/* ip_vs allows up to the length of an IP packet, and 255 records do not fill it. */
+	if (roles & BIT(LBDR_SYNC_ROLE_MASTER)) {
+		room = clamp_t(u32, settings[LBDR_SYNC_ROLE_MASTER].maxlen,
+			       LBDR_SYNC_MAXLEN_MIN, LBDR_SYNC_MAXLEN_MAX);
+		syncid = settings[LBDR_SYNC_ROLE_MASTER].syncid;
+	}
+	if (roles & BIT(LBDR_SYNC_ROLE_PEERS))
+		room = min(room, lbdr_sync_peers_room(&settings[LBDR_SYNC_ROLE_PEERS]));
 
 	page = lbdr_limit_alloc(ln, struct_size(page, data, room));
 	if (!page)
 		return NULL;
+	refcount_set(&page->refs, 1);
+	page->roles = roles;
 	page->used = LBDR_SYNC_HEADER;
 	page->room = room;
-	lbdr_sync_wire_begin(page->data, settings->syncid);
+	lbdr_sync_wire_begin(page->data, syncid);
 	return page;
+}
+
+/**
+ * lbdr_sync_page_put() - Put a reference to a page
+ * @page: the page
+ *
+ * Context: any.
+ */
+void lbdr_sync_page_put(struct lbdr_sync_page *page)
+{
+	if (refcount_dec_and_test(&page->refs))
+		kfree(page);
+}
+
+/**
+ * lbdr_sync_page_append() - Append a record to a page
+ * @page: the page
+ * @record: the record
+ *
+ * Context: any; nobody else has the page.
+ * Return: false if it is full.
+ */
+bool lbdr_sync_page_append(struct lbdr_sync_page *page,
+			   const struct lbdr_sync_record *record)
+{
+	u32 used = lbdr_sync_wire_put(page->data, page->used, page->room, record);
+
+	if (used)
+		page->used = used;
+	return used;
+}
+
+/* Records are dropped before anyone has sent them. */
+static void lbdr_sync_drop(struct lbdr_net *ln, u32 records)
+{
+	lbdr_sync_count(ln, LBDR_SYNC_DROPPED, records);
+	WRITE_ONCE(ln->sync.missed, true);
 }
 
 /* Queues a page, or drops it. Returns true if the work item has to be started. */
@@ -90,8 +135,8 @@ static bool lbdr_sync_page_queue(struct lbdr_net *ln, struct lbdr_sync_page *pag
 
 	if (atomic_add_return(page->room, &sync->queued) > QUEUE_MAX) {
 		atomic_sub(page->room, &sync->queued);
-		lbdr_sync_count(ln, LBDR_SYNC_DROPPED, lbdr_sync_wire_count(page->data));
-		kfree(page);
+		lbdr_sync_drop(ln, lbdr_sync_wire_count(page->data));
+		lbdr_sync_page_put(page);
 		return false;
 	}
 	return llist_add(&page->full, &sync->full);
@@ -101,32 +146,27 @@ static bool lbdr_sync_page_queue(struct lbdr_net *ln, struct lbdr_sync_page *pag
 static void lbdr_sync_append(struct lbdr_net *ln, const struct lbdr_sync_record *record)
 {
 	struct lbdr_sync_cpu *cpu;
-	u32 used = 0;
 
 	local_bh_disable();
 	cpu = this_cpu_ptr(ln->sync.cpus);
 	spin_lock(&cpu->lock);
+	if (cpu->page && !lbdr_sync_page_append(cpu->page, record)) {
+		if (lbdr_sync_page_queue(ln, cpu->page))
+			mod_delayed_work(lbdr_sync_wq, &ln->sync.send, 0);
+		cpu->page = NULL;
+	} else if (cpu->page) {
+		goto out;
+	}
+	/* Pairs with smp_store_release() in lbdr_sync_send_start(). */
+	cpu->page = lbdr_sync_page_alloc(ln, smp_load_acquire(&ln->sync.sending));
 	if (cpu->page) {
-		used = lbdr_sync_wire_put(cpu->page->data, cpu->page->used,
-					  cpu->page->room, record);
-		if (!used) {
-			if (lbdr_sync_page_queue(ln, cpu->page))
-				mod_delayed_work(lbdr_sync_wq, &ln->sync.send, 0);
-			cpu->page = NULL;
-		}
+		/* A page has room for one record at least. */
+		lbdr_sync_page_append(cpu->page, record);
+		queue_delayed_work(lbdr_sync_wq, &ln->sync.send, FLUSH_TIME);
+	} else {
+		lbdr_sync_drop(ln, 1);
 	}
-	if (!cpu->page) {
-		cpu->page = lbdr_sync_page_alloc(ln);
-		if (cpu->page) {
-			used = lbdr_sync_wire_put(cpu->page->data, cpu->page->used,
-						  cpu->page->room, record);
-			queue_delayed_work(lbdr_sync_wq, &ln->sync.send, FLUSH_TIME);
-		}
-	}
-	if (used)
-		cpu->page->used = used;
-	else
-		lbdr_sync_count(ln, LBDR_SYNC_DROPPED, 1);
+out:
 	spin_unlock(&cpu->lock);
 	local_bh_enable();
 }
@@ -215,15 +255,30 @@ static bool lbdr_sync_persistent(const struct lbdr_net *ln, const struct lbdr_co
 	       lbdr_state_shown(state) != LBDR_CONN_STATE_TEMPLATE;
 }
 
+/**
+ * lbdr_sync_conn_record() - Make the record of a connection that is sent
+ * @ln: the namespace
+ * @conn: the connection
+ * @state: its state
+ * @record: filled in
+ *
+ * Context: rcu_read_lock() held.
+ * Return: false if the connection has none.
+ */
+bool lbdr_sync_conn_record(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state,
+			   struct lbdr_sync_record *record)
+{
+	if (lbdr_sync_persistent(ln, conn, state))
+		return false;
+	WRITE_ONCE(conn->sent, lbdr_sync_now());
+	return lbdr_sync_make(ln, conn, state, record);
+}
+
 static void lbdr_sync_conn(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state)
 {
 	struct lbdr_sync_record record;
 
-	if (lbdr_sync_persistent(ln, conn, state))
-		return;
-
-	WRITE_ONCE(conn->sent, lbdr_sync_now());
-	if (lbdr_sync_make(ln, conn, state, &record))
+	if (lbdr_sync_conn_record(ln, conn, state, &record))
 		lbdr_sync_append(ln, &record);
 }
 
@@ -283,54 +338,50 @@ void lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state, u
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_refresh);
 
+static bool lbdr_sync_sends(const struct lbdr_net *ln, enum lbdr_sync_role role)
+{
+	return READ_ONCE(ln->sync.sending) & BIT(role);
+}
+
 /* Waits until the pages of a batch were sent. Returns false if the master stops. */
 static bool lbdr_sync_walk_wait(struct lbdr_net *ln)
 {
 	do {
-		if (!READ_ONCE(ln->sync.sending))
+		if (!lbdr_sync_sends(ln, LBDR_SYNC_ROLE_MASTER))
 			return false;
 		schedule_timeout_uninterruptible(1);
 	} while (atomic_read(&ln->sync.queued) > QUEUE_MAX / 2);
 	return true;
 }
 
-/* Sends all connections of a table: the other director may have none of them. */
-static bool lbdr_sync_walk_table(struct lbdr_net *ln, enum lbdr_family family)
-{
-	struct rhashtable_iter iter;
-	struct lbdr_conn *conn;
-	u32 state, batch = 0;
-	bool going = true;
-
-	rhashtable_walk_enter(&ln->conns[family], &iter);
-	rhashtable_walk_start(&iter);
-	while (going && (conn = rhashtable_walk_next(&iter))) {
-		/* After a resize some are sent twice, which does no harm. */
-		if (!IS_ERR(conn)) {
-			state = READ_ONCE(conn->state);
-			if (lbdr_conn_left(ln, conn) > 0 && !lbdr_state_half_open(state))
-				lbdr_sync_conn(ln, conn, state);
-		}
-		if (++batch % WALK_BATCH == 0) {
-			rhashtable_walk_stop(&iter);
-			going = lbdr_sync_walk_wait(ln);
-			rhashtable_walk_start(&iter);
-		}
-	}
-	rhashtable_walk_stop(&iter);
-	rhashtable_walk_exit(&iter);
-	return going;
-}
-
+/* The master sends all connections: the other director may have none of them. */
 static void lbdr_sync_walk(struct work_struct *work)
 {
 	struct lbdr_net *ln = container_of(work, struct lbdr_net, sync.walk);
+	struct lbdr_sync_page *page;
+	struct lbdr_sync_walk walk;
+	u32 batch = 0, records;
+	bool going = true;
 
-	if (lbdr_sync_walk_table(ln, LBDR_V4))
-		lbdr_sync_walk_table(ln, LBDR_V6);
+	lbdr_sync_walk_begin(ln, &walk);
+	while (going && (page = lbdr_sync_walk_next(ln, &walk, BIT(LBDR_SYNC_ROLE_MASTER)))) {
+		if (IS_ERR(page)) {
+			going = lbdr_sync_walk_wait(ln);
+			continue;
+		}
+		records = lbdr_sync_wire_count(page->data);
+		if (lbdr_sync_page_queue(ln, page))
+			mod_delayed_work(lbdr_sync_wq, &ln->sync.send, 0);
+		batch += records;
+		if (batch >= WALK_BATCH) {
+			batch = 0;
+			going = lbdr_sync_walk_wait(ln);
+		}
+	}
+	lbdr_sync_walk_end(&walk);
 }
 
-/* Sends a page to all directors and frees it. Returns false if it has to be sent later. */
+/* The master sends a page to all directors. Returns false if it has to do so later. */
 static bool lbdr_sync_page_send(struct lbdr_net *ln, struct lbdr_sync_page *page)
 {
 	const struct lbdr_sync_settings *settings =
@@ -338,12 +389,11 @@ static bool lbdr_sync_page_send(struct lbdr_net *ln, struct lbdr_sync_page *page
 	u32 records = lbdr_sync_wire_count(page->data);
 	int err;
 
-	lbdr_sync_wire_end(page->data, page->used);
 	for (; ln->sync.peer < settings->n_addrs; ln->sync.peer++) {
 		err = lbdr_sync_sock_send(ln->sync.socks[LBDR_SYNC_ROLE_MASTER], settings,
 					  ln->sync.peer, page->data, page->used);
 		/* A master that stops does not wait for its device. */
-		if (err == -EAGAIN && READ_ONCE(ln->sync.sending))
+		if (err == -EAGAIN && lbdr_sync_sends(ln, LBDR_SYNC_ROLE_MASTER))
 			return false;
 		if (err) {
 			lbdr_sync_count(ln, LBDR_SYNC_SEND_ERRORS, 1);
@@ -354,30 +404,47 @@ static bool lbdr_sync_page_send(struct lbdr_net *ln, struct lbdr_sync_page *page
 		}
 	}
 	ln->sync.peer = 0;
-	atomic_sub(page->room, &ln->sync.queued);
-	kfree(page);
 	return true;
+}
+
+/* A page was sent, or need not be sent by the master. */
+static void lbdr_sync_page_done(struct lbdr_net *ln, struct lbdr_sync_page *page)
+{
+	atomic_sub(page->room, &ln->sync.queued);
+	lbdr_sync_page_put(page);
+}
+
+/* Takes the full pages, the oldest first. The links of peers have rings of their own. */
+static void lbdr_sync_take_full(struct lbdr_net *ln)
+{
+	struct llist_node *full = llist_reverse_order(llist_del_all(&ln->sync.full));
+	struct lbdr_sync_page *page, *next;
+
+	llist_for_each_entry_safe(page, next, full, full) {
+		lbdr_sync_wire_end(page->data, page->used);
+		if (page->roles & BIT(LBDR_SYNC_ROLE_PEERS))
+			lbdr_sync_peers_push(ln, page);
+		if (page->roles & BIT(LBDR_SYNC_ROLE_MASTER))
+			list_add_tail(&page->unsent, &ln->sync.unsent);
+		else
+			lbdr_sync_page_done(ln, page);
+	}
 }
 
 /* Sends the queued pages, the oldest first. Returns false if some have to be sent later. */
 static bool lbdr_sync_send_queued(struct lbdr_net *ln)
 {
-	struct lbdr_sync *sync = &ln->sync;
-	struct lbdr_sync_page *page;
-	struct llist_node *next;
+	struct lbdr_sync_page *page, *next;
 
-	for (;;) {
-		if (!sync->unsent)
-			sync->unsent = llist_reverse_order(llist_del_all(&sync->full));
-		if (!sync->unsent)
-			return true;
-		page = llist_entry(sync->unsent, struct lbdr_sync_page, full);
-		next = sync->unsent->next;
+	lbdr_sync_take_full(ln);
+	list_for_each_entry_safe(page, next, &ln->sync.unsent, unsent) {
 		if (!lbdr_sync_page_send(ln, page))
 			return false;
-		sync->unsent = next;
+		list_del(&page->unsent);
+		lbdr_sync_page_done(ln, page);
 		cond_resched();
 	}
+	return true;
 }
 
 /* Takes the page of a CPU, which may be NULL. */
@@ -400,7 +467,8 @@ static void lbdr_sync_send_work(struct work_struct *work)
 	struct lbdr_sync_page *page;
 	int cpu;
 
-	if (!lbdr_sync_send_queued(ln))
+	/* Peers do not wait for the master's device, nor does their role when it stops. */
+	if (!lbdr_sync_send_queued(ln) && !READ_ONCE(ln->sync.peers))
 		goto later;
 	for_each_possible_cpu(cpu) {
 		page = lbdr_sync_take(ln, cpu);
@@ -429,47 +497,57 @@ static void lbdr_sync_send_events(bool start)
 
 /**
  * lbdr_sync_send_start() - Begin to send
- * @ln: the namespace; settings and socket of the master are set
+ * @ln: the namespace; settings and socket of the role are set
+ * @role: the role
  *
  * Context: process, lbdr_sync.lock held.
  * Return: 0 or a negative error.
  */
-int lbdr_sync_send_start(struct lbdr_net *ln)
+int lbdr_sync_send_start(struct lbdr_net *ln, enum lbdr_sync_role role)
 {
 	struct lbdr_sync *sync = &ln->sync;
 	int cpu;
 
 	lockdep_assert_held(&sync->lock);
-	sync->cpus = alloc_percpu_gfp(struct lbdr_sync_cpu, GFP_KERNEL_ACCOUNT);
-	if (!sync->cpus)
-		return -ENOMEM;
-	for_each_possible_cpu(cpu)
-		spin_lock_init(&per_cpu_ptr(sync->cpus, cpu)->lock);
-	lbdr_sync_send_events(true);
-	/* Pairs with smp_load_acquire() of those who send. */
-	smp_store_release(&sync->sending, true);
-	queue_work(lbdr_sync_wq, &sync->walk);
+	if (!sync->cpus) {
+		sync->cpus = alloc_percpu_gfp(struct lbdr_sync_cpu, GFP_KERNEL_ACCOUNT);
+		if (!sync->cpus)
+			return -ENOMEM;
+		for_each_possible_cpu(cpu)
+			spin_lock_init(&per_cpu_ptr(sync->cpus, cpu)->lock);
+		lbdr_sync_send_events(true);
+	}
+	/* Pairs with smp_load_acquire() of those who send: they see the settings. */
+	smp_store_release(&sync->sending, sync->sending | BIT(role));
+	if (role == LBDR_SYNC_ROLE_MASTER)
+		queue_work(lbdr_sync_wq, &sync->walk);
 	return 0;
 }
 
 /**
  * lbdr_sync_send_stop() - Send what there is, and end
  * @ln: the namespace
+ * @role: the role
  *
  * Context: process, lbdr_sync.lock held; waits for a grace period.
  */
-void lbdr_sync_send_stop(struct lbdr_net *ln)
+void lbdr_sync_send_stop(struct lbdr_net *ln, enum lbdr_sync_role role)
 {
 	struct lbdr_sync *sync = &ln->sync;
 
 	lockdep_assert_held(&sync->lock);
-	WRITE_ONCE(sync->sending, false);
-	cancel_work_sync(&sync->walk);
-	/* Those who have read true are in an RCU read section. */
+	WRITE_ONCE(sync->sending, sync->sending & ~BIT(role));
+	if (role == LBDR_SYNC_ROLE_MASTER)
+		cancel_work_sync(&sync->walk);
+	/* Those who have read the bit are in an RCU read section. */
 	synchronize_rcu();
+	/* This run sends all pages of the role: none waits for a device any more. */
+	mod_delayed_work(lbdr_sync_wq, &sync->send, 0);
+	flush_delayed_work(&sync->send);
+	if (sync->sending)
+		return;
 	lbdr_sync_send_events(false);
 	cancel_delayed_work_sync(&sync->send);
-	lbdr_sync_send_work(&sync->send.work);
 	free_percpu(sync->cpus);
 	sync->cpus = NULL;
 }
@@ -482,6 +560,7 @@ void lbdr_sync_send_stop(struct lbdr_net *ln)
  */
 void lbdr_sync_send_net_init(struct lbdr_net *ln)
 {
+	INIT_LIST_HEAD(&ln->sync.unsent);
 	INIT_DELAYED_WORK(&ln->sync.send, lbdr_sync_send_work);
 	INIT_WORK(&ln->sync.walk, lbdr_sync_walk);
 }

@@ -84,6 +84,22 @@ static int lbdr_sync_sock_set_master(struct socket *sock,
 	return kernel_connect(sock, (void *)&addr, len, 0);
 }
 
+/* Sends from the port that it receives at, to any of the peers. */
+static int lbdr_sync_sock_set_peers(struct socket *sock,
+				    const struct lbdr_sync_settings *settings, int ifindex)
+{
+	bool v4 = settings->family == AF_INET;
+	union lbdr_sync_addr addr;
+	int ttl = settings->ttl, len, err;
+
+	err = v4 ? lbdr_sync_set(sock, SOL_IP, IP_TTL, &ttl, sizeof(ttl)) :
+		   lbdr_sync_set(sock, SOL_IPV6, IPV6_UNICAST_HOPS, &ttl, sizeof(ttl));
+	if (err)
+		return err;
+	len = lbdr_sync_set_addr(&addr, settings->family, NULL, settings->port, ifindex);
+	return kernel_bind(sock, (void *)&addr, len);
+}
+
 static int lbdr_sync_sock_set_backup(struct socket *sock,
 				     const struct lbdr_sync_settings *settings,
 				     int ifindex)
@@ -132,12 +148,14 @@ struct socket *lbdr_sync_sock_open(struct lbdr_net *ln, enum lbdr_sync_role role
 	if (err)
 		return ERR_PTR(err);
 	err = sock_bindtoindex(sock->sk, ifindex, true);
-	if (role == LBDR_SYNC_ROLE_BACKUP && !ln->user)
+	if (role != LBDR_SYNC_ROLE_MASTER && !ln->user)
 		sock_set_rcvbuf(sock->sk, RECEIVE_ROOM);
-	if (!err)
-		err = role == LBDR_SYNC_ROLE_MASTER ?
-		      lbdr_sync_sock_set_master(sock, settings, ifindex) :
-		      lbdr_sync_sock_set_backup(sock, settings, ifindex);
+	if (!err && role == LBDR_SYNC_ROLE_MASTER)
+		err = lbdr_sync_sock_set_master(sock, settings, ifindex);
+	else if (!err && role == LBDR_SYNC_ROLE_BACKUP)
+		err = lbdr_sync_sock_set_backup(sock, settings, ifindex);
+	else if (!err)
+		err = lbdr_sync_sock_set_peers(sock, settings, ifindex);
 	if (!err)
 		return sock;
 	sock_release(sock);
@@ -146,8 +164,8 @@ struct socket *lbdr_sync_sock_open(struct lbdr_net *ln, enum lbdr_sync_role role
 
 /**
  * lbdr_sync_sock_send() - Send a datagram
- * @sock: socket of the master
- * @settings: of the master
+ * @sock: socket of a role that sends
+ * @settings: of the role
  * @peer: the address to send to, by its place in the settings
  * @data: the datagram
  * @len: its length
@@ -163,7 +181,7 @@ int lbdr_sync_sock_send(struct socket *sock, const struct lbdr_sync_settings *se
 	union lbdr_sync_addr to;
 	int sent, tries = 2;
 
-	if (settings->n_addrs > 1) {
+	if (sock->sk->sk_state != TCP_ESTABLISHED) {
 		msg.msg_name = &to;
 		msg.msg_namelen = lbdr_sync_set_addr(&to, settings->family,
 						     &settings->addrs[peer],
@@ -179,34 +197,35 @@ int lbdr_sync_sock_send(struct socket *sock, const struct lbdr_sync_settings *se
 	return sent == (int)len ? 0 : -EMSGSIZE;
 }
 
-/* Returns true if a datagram comes from a director that is configured. */
-static bool lbdr_sync_is_peer(const union lbdr_sync_addr *from,
-			      const struct lbdr_sync_settings *settings)
+/* Returns the place in the settings of the director that a datagram comes from, or -1. */
+static int lbdr_sync_find_peer(const union lbdr_sync_addr *from,
+			       const struct lbdr_sync_settings *settings)
 {
-	u8 i;
+	int i;
 
 	for (i = 0; i < settings->n_addrs; i++)
 		if (settings->family == AF_INET ?
 		    from->in.sin_addr.s_addr == settings->addrs[i].ip :
 		    ipv6_addr_equal(&from->in6.sin6_addr, &settings->addrs[i].in6))
-			return true;
-	return false;
+			return i;
+	return -1;
 }
 
 /**
  * lbdr_sync_sock_receive() - Receive a datagram that has arrived
- * @sock: socket of the backup
+ * @sock: socket of a role that receives
  * @data: filled in
  * @room: its size; a longer datagram is cut
- * @settings: of the backup
- * @foreign: set to true if another host has sent it than the configured ones
+ * @settings: of the role
+ * @peer: set to the place of the sender's address in the settings; to 0 with a group, and
+ *	to -1 if another host than the configured ones has sent the datagram
  *
  * Context: process.
  * Return: length, more than @room for a datagram that was cut; -EAGAIN if there is none;
  * another negative error.
  */
 int lbdr_sync_sock_receive(struct socket *sock, void *data, u32 room,
-			   const struct lbdr_sync_settings *settings, bool *foreign)
+			   const struct lbdr_sync_settings *settings, int *peer)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
 	struct kvec vec = { .iov_base = data, .iov_len = room };
@@ -215,8 +234,8 @@ int lbdr_sync_sock_receive(struct socket *sock, void *data, u32 room,
 
 	msg.msg_name = &from;
 	len = kernel_recvmsg(sock, &msg, &vec, 1, room, MSG_DONTWAIT | MSG_TRUNC);
-	*foreign = len >= 0 && !lbdr_sync_is_group(settings) &&
-		   !lbdr_sync_is_peer(&from, settings);
+	*peer = len < 0 || lbdr_sync_is_group(settings) ? 0 :
+		lbdr_sync_find_peer(&from, settings);
 	return len;
 }
 

@@ -440,7 +440,7 @@ def test_start():
     wrong = [
         ("a role that runs", role + on + device, errno.EEXIST),
         ("no role", on + device, errno.EINVAL),
-        ("a role that does not exist", genl.u8(genl.SYNC_ROLE, 2) + on, errno.ERANGE),
+        ("a role that does not exist", genl.u8(genl.SYNC_ROLE, 3) + on, errno.ERANGE),
         ("no device", role + on, errno.EINVAL),
         ("settings of a role that stops", role + off + device, errno.EINVAL),
         ("a datagram of 100 bytes", role + on + device + genl.attr(

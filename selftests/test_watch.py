@@ -131,6 +131,12 @@ def test_json():
     lbctl("set-entry", "ingress", "in0")
     for role in ("master", "backup"):
         lbctl("sync", role, "eth0")
+    # Nobody has the address: the peer is silent.
+    with open("/run/lbdr.key", "wb") as file:
+        os.chmod(file.fileno(), 0o600)
+        file.write(os.urandom(32))
+    lbctl("sync", "peers", "eth0", "--address", "192.168.1.99", "--key-file",
+          "/run/lbdr.key")
     # What is told of a packet: test_conns.py has packets of each kind.
     listings = [title for title in document
                 if not title.startswith(("monitor", "trace", "version"))]
@@ -148,9 +154,10 @@ def test_json():
         objects = json.loads(plain)
         if title == "sync -j":
             # Each role has counters of its own.
-            objects = [{**objects[0], **objects[1]}]
+            objects = [{**objects[0], **objects[1], **objects[2]}]
         wrong = complaints(document[title], objects,
-                           {"list -c -j": ["fwmark", "vrf"],
+                           {"sync -j": ["peers[].differs", "peers[].conns"],
+                            "list -c -j": ["fwmark", "vrf"],
                             "conns -j": ["fwmark", "vrf"],
                             "conns --count-by service -j": ["fwmark", "last_port",
                                                             "vrf"],
@@ -159,8 +166,9 @@ def test_json():
                            .get(title, ()))
         ok(not wrong, "%s: what is printed is what is documented" % title,
            "\n".join(wrong))
-    for role in ("master", "backup"):
+    for role in ("master", "backup", "peers"):
         lbctl("sync", "stop", role)
+    os.unlink("/run/lbdr.key")
     lbctl("set-entry", "prerouting")
     net.ip("director", "link", "del", "in0")
     lbctl("clear")
@@ -544,4 +552,6 @@ def test_unloaded():
 
 
 if __name__ == "__main__":
+    # lbdr.ko finds the cipher of peers only if it is there before it.
+    net.run("modprobe", "libchacha20poly1305")
     net.main(globals(), servers=False)

@@ -104,14 +104,25 @@ static char *file_text(const char *name)
 	return text;
 }
 
-/* A master that sends, and a backup that has ended; counters are those of both. */
+/*
+ * A master that sends, a backup that has ended, and peers, one of them silent; the counters
+ * of a role are those of all.
+ */
 static const struct sync_roles sync_roles = {
-	.count = 2,
+	.count = 3,
 	.role = {
 		{ .role = LBDR_SYNC_ROLE_MASTER, .enabled = true, .pending = 3,
 		  .counters = { 1, 40, 2, 3, 4, 160, 100, 50, 6, 7, 8, 9, 10, 11, 12,
 				18446744073709551615ULL } },
 		{ .role = LBDR_SYNC_ROLE_BACKUP },
+		{ .role = LBDR_SYNC_ROLE_PEERS, .enabled = true, .synced = 1,
+		  .addresses = { { .family = AF_INET, .address = { 192, 0, 2, 2 } },
+				 { .family = AF_INET, .address = { 192, 0, 2, 3 } } },
+		  .n_addresses = 2,
+		  .peers = { { .state = LBDR_SYNC_PEER_STATE_SYNCED, .differs = 1,
+			       .conns = 5, .counters = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 } },
+			     { .state = LBDR_SYNC_PEER_STATE_SILENT,
+			       .counters = { [9] = 18446744073709551615ULL } } } },
 	},
 };
 

@@ -152,7 +152,7 @@ int lbdr_ipvs_new_daemon(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	if (role < 0)
 		return role;
-	err = lbdr_sync_start(ln, role, &settings);
+	err = lbdr_sync_start(ln, role, &settings, NULL);
 	if (err && err != -EEXIST)
 		pr_info_ratelimited("sync daemon on %s: cannot open a socket, error %d\n",
 				    settings.device, err);
@@ -221,7 +221,7 @@ int lbdr_ipvs_dump_daemons(struct sk_buff *msg, struct netlink_callback *cb)
 	struct lbdr_sync_settings settings;
 	void *hdr;
 
-	for (; cb->args[0] < LBDR_SYNC_ROLES; cb->args[0]++) {
+	for (; cb->args[0] <= LBDR_SYNC_ROLE_BACKUP; cb->args[0]++) {
 		if (!lbdr_sync_get(ln, cb->args[0], &settings))
 			continue;
 		hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid,

@@ -197,13 +197,32 @@ enum lbdr_conn_flag {
 
 /**
  * enum lbdr_sync_role - Roles of connection synchronisation. A director may
- *   have both.
+ *   have several.
  * @LBDR_SYNC_ROLE_MASTER: Sends its connections.
  * @LBDR_SYNC_ROLE_BACKUP: Receives connections and adds them.
+ * @LBDR_SYNC_ROLE_PEERS: Sends its connections to other directors of lbdr and
+ *   receives theirs, authenticated and encrypted.
  */
 enum lbdr_sync_role {
 	LBDR_SYNC_ROLE_MASTER,
 	LBDR_SYNC_ROLE_BACKUP,
+	LBDR_SYNC_ROLE_PEERS,
+};
+
+/**
+ * enum lbdr_sync_peer_state - What is known of a peer.
+ * @LBDR_SYNC_PEER_STATE_SILENT: Nothing that it has sealed was received for 3
+ *   seconds.
+ * @LBDR_SYNC_PEER_STATE_HELLO: It answers, but has not accepted this director
+ *   yet.
+ * @LBDR_SYNC_PEER_STATE_BULK: It sends all its connections.
+ * @LBDR_SYNC_PEER_STATE_SYNCED: Its connections are known.
+ */
+enum lbdr_sync_peer_state {
+	LBDR_SYNC_PEER_STATE_SILENT,
+	LBDR_SYNC_PEER_STATE_HELLO,
+	LBDR_SYNC_PEER_STATE_BULK,
+	LBDR_SYNC_PEER_STATE_SYNCED,
 };
 
 /**
@@ -468,6 +487,33 @@ enum {
 };
 
 enum {
+	LBDR_A_SYNC_PEER_STATS_PAD = 1,
+	LBDR_A_SYNC_PEER_STATS_SENT,
+	LBDR_A_SYNC_PEER_STATS_RESENT,
+	LBDR_A_SYNC_PEER_STATS_OVERRUN,
+	LBDR_A_SYNC_PEER_STATS_RECEIVED,
+	LBDR_A_SYNC_PEER_STATS_LOST,
+	LBDR_A_SYNC_PEER_STATS_BULKS,
+	LBDR_A_SYNC_PEER_STATS_FORGED,
+	LBDR_A_SYNC_PEER_STATS_REPLAYED,
+	LBDR_A_SYNC_PEER_STATS_OLD_EPOCH,
+	LBDR_A_SYNC_PEER_STATS_BAD,
+
+	__LBDR_A_SYNC_PEER_STATS_MAX,
+	LBDR_A_SYNC_PEER_STATS_MAX = (__LBDR_A_SYNC_PEER_STATS_MAX - 1)
+};
+
+enum {
+	LBDR_A_SYNC_PEER_STATE = 1,
+	LBDR_A_SYNC_PEER_DIFFERS,
+	LBDR_A_SYNC_PEER_CONNS,
+	LBDR_A_SYNC_PEER_STATS,
+
+	__LBDR_A_SYNC_PEER_MAX,
+	LBDR_A_SYNC_PEER_MAX = (__LBDR_A_SYNC_PEER_MAX - 1)
+};
+
+enum {
 	LBDR_A_SYNC_ROLE = 1,
 	LBDR_A_SYNC_ENABLED,
 	LBDR_A_SYNC_DEVICE,
@@ -478,6 +524,11 @@ enum {
 	LBDR_A_SYNC_MAX_LEN,
 	LBDR_A_SYNC_PENDING,
 	LBDR_A_SYNC_STATS,
+	LBDR_A_SYNC_KEY,
+	LBDR_A_SYNC_KEY_ID,
+	LBDR_A_SYNC_KEYS,
+	LBDR_A_SYNC_SYNCED,
+	LBDR_A_SYNC_PEER,
 
 	__LBDR_A_SYNC_MAX,
 	LBDR_A_SYNC_MAX = (__LBDR_A_SYNC_MAX - 1)
@@ -516,6 +567,7 @@ enum {
 	LBDR_CMD_CONN_ADD,
 	LBDR_CMD_SYNC_GET,
 	LBDR_CMD_SYNC_SET,
+	LBDR_CMD_SYNC_KEY,
 
 	__LBDR_CMD_MAX,
 	LBDR_CMD_MAX = (__LBDR_CMD_MAX - 1)

@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The role peers of synchronisation: each director sends its connections to all others,
+ * and receives theirs, whatever keepalived(8) does with the roles of the IPVS family.
+ *
+ * The records, when they are sent, and what is done with received ones are those of the
+ * master and the backup (sync_send.c, sync_recv.c). Here they go by unicast, sealed,
+ * numbered and acknowledged (sync_link.c). The work item that sends the master's pages
+ * appends them to the links of all peers that answer (lbdr_sync_peers_push()). One work item
+ * does the rest: it receives, sends what is due, and fills bulk transfers from a walk over
+ * all connections, BULK_WINDOW pages at a time, since the ring of a link is for other pages
+ * too. Bulk transfers to a peer begin at least BULK_TIME apart, unless it has started anew.
+ *
+ * This director is synced when every peer that answers has completed its bulk transfer, and
+ * those that do not answer had START_TIME for it.
+ *
+ * lbdr_sync.lock serialises start and stop. lbdr_sync_peers.lock is held by both work
+ * items while they use the links, and by commands that set a key or show the peers. It is
+ * taken inside lbdr_sync.lock; records are applied inside it, under lbdr_net.lock. The
+ * packet path does not take it. All is freed when the role stops, after both work items
+ * were cancelled or flushed.
+ */
+#include <linux/siphash.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "lbdr.h"
+#include "limit.h"
+#include "sched.h"
+#include "server.h"
+#include "service.h"
+#include "sync_peers.h"
+#include "sync_wire.h"
+
+/* Datagrams handled before others may use the work queue */
+#define BATCH		64
+
+/* Pages of a bulk transfer that may wait for their acknowledgment */
+#define BULK_WINDOW	64
+#define BULK_TIME	(5 * HZ)
+
+#define START_TIME	(3 * HZ)
+#define DIGEST_TIME	HZ
+
+/**
+ * lbdr_sync_peers_room() - Get the bytes that a page may have
+ * @settings: of the role
+ *
+ * Context: any.
+ */
+u32 lbdr_sync_peers_room(const struct lbdr_sync_settings *settings)
+{
+	return clamp_t(u32, settings->maxlen, LBDR_SYNC_LINK_MAXLEN_MIN,
+		       LBDR_SYNC_MAXLEN_MAX) - LBDR_SYNC_LINK_HEAD;
+}
+
+static struct lbdr_sync_peer *lbdr_sync_peer_of(struct lbdr_sync_link *link)
+{
+	return container_of(link, struct lbdr_sync_peer, link);
+}
+
+static int lbdr_sync_peer_send(struct lbdr_sync_link *link, u8 *data, u32 len)
+{
+	struct lbdr_net *ln = lbdr_sync_peer_of(link)->peers->ln;
+	int err = lbdr_sync_sock_send(ln->sync.socks[LBDR_SYNC_ROLE_PEERS], link->settings,
+				      link->place, data, len);
+
+	if (err && err != -EAGAIN)
+		lbdr_sync_count(ln, LBDR_SYNC_SEND_ERRORS, 1);
+	return err;
+}
+
+static void lbdr_sync_peer_apply(struct lbdr_sync_link *link, const u8 *page, u32 len)
+{
+	lbdr_sync_recv_datagram(lbdr_sync_peer_of(link)->peers->ln, page, len, 0);
+}
+
+static const struct lbdr_sync_link_ops lbdr_sync_peer_ops = {
+	.send	= lbdr_sync_peer_send,
+	.apply	= lbdr_sync_peer_apply,
+};
+
+/* Hash of a service or server, the same on every director. */
+static u64 lbdr_sync_digest_of(const void *data, size_t len, u64 seed)
+{
+	const siphash_key_t key = { { seed } };
+
+	return siphash(data, len, &key);
+}
+
+static u64 lbdr_sync_digest_server(const struct lbdr_server *server, u64 service)
+{
+	const struct {
+		union nf_inet_addr	addr;
+		__be64			family;
+	} key = { server->addr, cpu_to_be64(server->family) };
+
+	return lbdr_sync_digest_of(&key, sizeof(key), service);
+}
+
+/* The sum of the hashes: the order does not matter. Weights may differ for a while. */
+static u64 lbdr_sync_digest_service(const struct lbdr_service *service)
+{
+	const struct lbdr_service_settings *settings = &service->settings;
+	const struct {
+		union nf_inet_addr	addr;
+		__be16			port, last_port;
+		__be32			kind, persist, prefix;
+	} key = {
+		.addr		= service->key.addr,
+		.port		= service->key.port,
+		.last_port	= service->key.last_port,
+		.kind		= cpu_to_be32(service->key.protocol << 8 | service->key.family),
+		.persist	= cpu_to_be32(settings->persist),
+		.prefix		= cpu_to_be32(settings->persist ? settings->prefix : 0),
+	};
+	const struct lbdr_server *server;
+	u64 hash, sum;
+
+	hash = lbdr_sync_digest_of(&key, sizeof(key), 0);
+	hash ^= lbdr_sync_digest_of(service->sched.ops->name,
+				    strlen(service->sched.ops->name), 1);
+	sum = hash;
+	list_for_each_entry(server, &service->servers, list)
+		if (!READ_ONCE(server->held))
+			sum += lbdr_sync_digest_server(server, hash);
+	return sum;
+}
+
+/* Computes what is told about this director. A change meanwhile makes it do so again. */
+static void lbdr_sync_digest(struct lbdr_sync_peers *peers, unsigned long now)
+{
+	const struct lbdr_service *service;
+	struct lbdr_service_walk walk = {};
+	struct lbdr_net *ln = peers->ln;
+	u64 n_changes, sum = 0;
+
+	peers->self.conns = atomic_read(&ln->n_conns);
+	if (time_before(now, peers->digest_at + DIGEST_TIME))
+		return;
+	peers->digest_at = now;
+	lbdr_lock(ln);
+	n_changes = ln->n_changes;
+	if (n_changes == peers->digested || ln->publishing)
+		goto out;
+	while ((service = lbdr_service_walk(ln, &walk))) {
+		/* Connections of a VRF are not sent. */
+		if (!service->held && !service->key.domain)
+			sum += lbdr_sync_digest_service(service);
+		lbdr_service_walk_next(ln, &walk);
+		/* Waiters proceed. Services may go meanwhile, which the walk notices. */
+		lbdr_unlock(ln);
+		cond_resched();
+		lbdr_lock(ln);
+		if (ln->n_changes != n_changes)
+			goto out;
+	}
+	peers->digested = n_changes;
+	peers->self.digest = sum;
+out:
+	lbdr_unlock(ln);
+}
+
+static void lbdr_sync_bulk_end(struct lbdr_sync_peer *peer)
+{
+	if (peer->walking)
+		lbdr_sync_walk_end(&peer->walk);
+	peer->walking = false;
+}
+
+/* Begins a bulk transfer if the peer wants another one than it gets, or has got. */
+static void lbdr_sync_bulk_begin(struct lbdr_sync_peer *peer, unsigned long now)
+{
+	struct lbdr_sync_link *link = &peer->link;
+
+	if (link->serving == link->peer_wanted ||
+	    (link->serving && time_before(now, peer->walked_at + BULK_TIME)))
+		return;
+	lbdr_sync_bulk_end(peer);
+	lbdr_sync_walk_begin(peer->peers->ln, &peer->walk);
+	peer->walking = true;
+	peer->walked_at = now;
+	link->serving = link->peer_wanted;
+}
+
+/* Appends pages of a bulk transfer. Returns false if there was no memory for one. */
+static bool lbdr_sync_bulk(struct lbdr_sync_peer *peer, unsigned long now)
+{
+	struct lbdr_sync_link *link = &peer->link;
+	struct lbdr_sync_page *page;
+
+	if (!lbdr_sync_link_ready(link)) {
+		lbdr_sync_bulk_end(peer);
+		return true;
+	}
+	lbdr_sync_bulk_begin(peer, now);
+	while (peer->walking && link->out.next - link->out.first < BULK_WINDOW) {
+		page = lbdr_sync_walk_next(peer->peers->ln, &peer->walk,
+					   BIT(LBDR_SYNC_ROLE_PEERS));
+		if (IS_ERR(page))
+			return false;
+		if (page) {
+			lbdr_sync_wire_end(page->data, page->used);
+			lbdr_sync_link_push(link, page);
+			continue;
+		}
+		lbdr_sync_bulk_end(peer);
+		link->done = link->serving;
+		link->end = link->out.next;
+		link->hello_due = true;
+	}
+	return true;
+}
+
+/* Jiffies until a bulk transfer that is wanted may begin, at most @delay. */
+static unsigned long lbdr_sync_bulk_delay(const struct lbdr_sync_peer *peer,
+					  unsigned long now, unsigned long delay)
+{
+	const struct lbdr_sync_link *link = &peer->link;
+
+	if (!lbdr_sync_link_ready(link) || link->serving == link->peer_wanted)
+		return delay;
+	return min_t(unsigned long, delay,
+		     link->serving ? max_t(long, peer->walked_at + BULK_TIME - now, 1) : 1);
+}
+
+/* Receives what has arrived. Returns false if there may be more. */
+static bool lbdr_sync_peers_receive(struct lbdr_sync_peers *peers)
+{
+	struct lbdr_sync *sync = &peers->ln->sync;
+	int i, len, from;
+
+	for (i = 0; i < BATCH; i++) {
+		len = lbdr_sync_sock_receive(sync->socks[LBDR_SYNC_ROLE_PEERS],
+					     peers->received, LBDR_SYNC_MAXLEN_MAX,
+					     &sync->settings[LBDR_SYNC_ROLE_PEERS], &from);
+		if (len < 0)
+			return len == -EAGAIN;
+		if (from < 0 || len > LBDR_SYNC_MAXLEN_MAX)
+			lbdr_sync_count(peers->ln, from < 0 ? LBDR_SYNC_FOREIGN :
+							      LBDR_SYNC_BAD, 1);
+		else
+			lbdr_sync_link_receive(&peers->peer[from].link, peers->received, len,
+					       jiffies);
+		cond_resched();
+	}
+	return false;
+}
+
+static void lbdr_sync_peers_work(struct work_struct *work)
+{
+	struct lbdr_sync_peers *peers = container_of(work, struct lbdr_sync_peers, work.work);
+	struct lbdr_sync *sync = &peers->ln->sync;
+	unsigned long delay = DIGEST_TIME, now;
+	bool missed;
+	u8 i;
+
+	mutex_lock(&peers->lock);
+	lbdr_sync_digest(peers, jiffies);
+	if (!lbdr_sync_peers_receive(peers))
+		delay = 0;
+	missed = READ_ONCE(sync->missed);
+	if (missed)
+		WRITE_ONCE(sync->missed, false);
+	now = jiffies;
+	if (time_after_eq(now, peers->started + START_TIME))
+		peers->alone = true;
+	for (i = 0; i < peers->n; i++) {
+		if (missed)
+			lbdr_sync_link_miss(&peers->peer[i].link);
+		if (!lbdr_sync_bulk(&peers->peer[i], now))
+			delay = min(delay, 1UL);
+		delay = min(delay, lbdr_sync_link_run(&peers->peer[i].link, now));
+		delay = lbdr_sync_bulk_delay(&peers->peer[i], now, delay);
+	}
+	mutex_unlock(&peers->lock);
+	/* A datagram that arrives meanwhile has queued the work item for now. */
+	queue_delayed_work(lbdr_sync_wq, &peers->work, delay);
+}
+
+static void lbdr_sync_peers_ready(struct sock *sk)
+{
+	struct lbdr_net *ln;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	ln = sk->sk_user_data;
+	if (ln)
+		mod_delayed_work(lbdr_sync_wq, &ln->sync.peers->work, 0);
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+/**
+ * lbdr_sync_peers_push() - Send a page to all peers
+ * @ln: the namespace, in which the role runs
+ * @page: the page, which is complete; the links take references of their own
+ *
+ * Context: work item lbdr_sync.send.
+ */
+void lbdr_sync_peers_push(struct lbdr_net *ln, struct lbdr_sync_page *page)
+{
+	struct lbdr_sync_peers *peers = ln->sync.peers;
+	struct lbdr_sync_link *link;
+	u8 i;
+
+	mutex_lock(&peers->lock);
+	for (i = 0; i < peers->n; i++) {
+		link = &peers->peer[i].link;
+		if (!lbdr_sync_link_ready(link))
+			continue;
+		refcount_inc(&page->refs);
+		lbdr_sync_link_push(link, page);
+	}
+	mutex_unlock(&peers->lock);
+	mod_delayed_work(lbdr_sync_wq, &peers->work, 0);
+}
+
+static void lbdr_sync_peers_free(struct lbdr_sync_peers *peers)
+{
+	u8 i;
+
+	for (i = 0; i < peers->n; i++) {
+		lbdr_sync_bulk_end(&peers->peer[i]);
+		lbdr_sync_link_exit(&peers->peer[i].link);
+	}
+	kfree(peers->received);
+	kfree(peers->sealed);
+	memzero_explicit(&peers->keys, sizeof(peers->keys));
+	kvfree(peers);
+}
+
+static struct lbdr_sync_peers *
+lbdr_sync_peers_alloc(struct lbdr_net *ln, const struct lbdr_sync_settings *settings)
+{
+	struct lbdr_sync_peers *peers;
+	struct lbdr_sync_link *link;
+	u8 i;
+
+	peers = kvzalloc(struct_size(peers, peer, settings->n_addrs), GFP_KERNEL_ACCOUNT);
+	if (!peers)
+		return NULL;
+	peers->ln = ln;
+	mutex_init(&peers->lock);
+	INIT_DELAYED_WORK(&peers->work, lbdr_sync_peers_work);
+	peers->started = jiffies;
+	peers->digest_at = jiffies - DIGEST_TIME;
+	peers->digested = U64_MAX;
+	peers->received = kmalloc(LBDR_SYNC_MAXLEN_MAX, GFP_KERNEL_ACCOUNT);
+	peers->sealed = kmalloc(LBDR_SYNC_MAXLEN_MAX, GFP_KERNEL_ACCOUNT);
+	if (!peers->received || !peers->sealed)
+		goto err;
+	for (i = 0; i < settings->n_addrs; i++) {
+		peers->peer[i].peers = peers;
+		link = &peers->peer[i].link;
+		link->ops = &lbdr_sync_peer_ops;
+		link->settings = settings;
+		link->place = i;
+		link->keys = &peers->keys;
+		link->self = &peers->self;
+		link->buffer = peers->sealed;
+		peers->n++;
+		if (lbdr_sync_link_init(link, jiffies))
+			goto err;
+	}
+	return peers;
+err:
+	lbdr_sync_peers_free(peers);
+	return NULL;
+}
+
+/**
+ * lbdr_sync_peers_start() - Begin to exchange connections with peers
+ * @ln: the namespace; settings and socket of the role are set
+ * @keys: the keys
+ *
+ * Context: process, lbdr_sync.lock held.
+ * Return: 0 or a negative error.
+ */
+int lbdr_sync_peers_start(struct lbdr_net *ln, const struct lbdr_sync_keys *keys)
+{
+	struct lbdr_sync *sync = &ln->sync;
+	struct lbdr_sync_peers *peers;
+	int err;
+
+	lockdep_assert_held(&sync->lock);
+	peers = lbdr_sync_peers_alloc(ln, &sync->settings[LBDR_SYNC_ROLE_PEERS]);
+	if (!peers)
+		return -ENOMEM;
+	peers->keys = *keys;
+	err = lbdr_sync_recv_get(ln, LBDR_SYNC_ROLE_PEERS);
+	if (err)
+		goto err_recv;
+	/* Set before a page is pushed, and before a datagram is noticed. */
+	WRITE_ONCE(sync->peers, peers);
+	err = lbdr_sync_send_start(ln, LBDR_SYNC_ROLE_PEERS);
+	if (err)
+		goto err_send;
+	lbdr_sync_sock_listen(sync->socks[LBDR_SYNC_ROLE_PEERS], ln, lbdr_sync_peers_ready);
+	mod_delayed_work(lbdr_sync_wq, &peers->work, 0);
+	return 0;
+err_send:
+	WRITE_ONCE(sync->peers, NULL);
+	lbdr_sync_recv_put(ln, LBDR_SYNC_ROLE_PEERS);
+err_recv:
+	lbdr_sync_peers_free(peers);
+	return err;
+}
+
+/**
+ * lbdr_sync_peers_stop() - Send what there is, end, and forget the keys
+ * @ln: the namespace
+ *
+ * Context: process, lbdr_sync.lock held; waits for a grace period.
+ */
+void lbdr_sync_peers_stop(struct lbdr_net *ln)
+{
+	struct lbdr_sync *sync = &ln->sync;
+	struct lbdr_sync_peers *peers = sync->peers;
+
+	lockdep_assert_held(&sync->lock);
+	lbdr_sync_send_stop(ln, LBDR_SYNC_ROLE_PEERS);
+	lbdr_sync_sock_listen(sync->socks[LBDR_SYNC_ROLE_PEERS], ln, NULL);
+	/* This run sends the last pages. */
+	mod_delayed_work(lbdr_sync_wq, &peers->work, 0);
+	flush_delayed_work(&peers->work);
+	cancel_delayed_work_sync(&peers->work);
+	lbdr_sync_recv_put(ln, LBDR_SYNC_ROLE_PEERS);
+	WRITE_ONCE(sync->peers, NULL);
+	lbdr_sync_peers_free(peers);
+}
+
+/**
+ * lbdr_sync_peers_set_key() - Set a key, or seal with another one
+ * @ln: the namespace
+ * @id: id of the key
+ * @key: the key; NULL to seal with the key of this id from now on
+ *
+ * Context: process, may sleep.
+ * Return: 0; -ESRCH if the role does not run; -ENOENT without @key if the key is not set.
+ */
+int lbdr_sync_peers_set_key(struct lbdr_net *ln, u8 id, const u8 *key)
+{
+	struct lbdr_sync *sync = &ln->sync;
+	struct lbdr_sync_keys *keys;
+	int err = -ESRCH;
+
+	mutex_lock(&sync->lock);
+	if (!sync->peers)
+		goto out;
+	err = 0;
+	keys = &sync->peers->keys;
+	mutex_lock(&sync->peers->lock);
+	if (key) {
+		memcpy(keys->key[id], key, LBDR_SYNC_KEY);
+		keys->set[id] = true;
+	} else if (keys->set[id]) {
+		keys->current_id = id;
+	} else {
+		err = -ENOENT;
+	}
+	mutex_unlock(&sync->peers->lock);
+out:
+	mutex_unlock(&sync->lock);
+	return err;
+}
+
+static void lbdr_sync_peer_info(const struct lbdr_sync_peers *peers,
+				const struct lbdr_sync_link *link,
+				struct lbdr_sync_peer_info *info)
+{
+	info->state = lbdr_sync_link_state(link);
+	info->differs = link->peer.digest != peers->self.digest;
+	info->conns = link->peer.conns;
+	memcpy(info->counters, link->counters, sizeof(info->counters));
+}
+
+/**
+ * lbdr_sync_peers_info() - Get what is shown of the peers
+ * @ln: the namespace
+ * @info: filled in if the role runs
+ *
+ * Context: process, may sleep.
+ * Return: true if the role runs.
+ */
+bool lbdr_sync_peers_info(struct lbdr_net *ln, struct lbdr_sync_peers_info *info)
+{
+	struct lbdr_sync_peers *peers;
+	bool silent = false;
+	u8 i, state;
+
+	mutex_lock(&ln->sync.lock);
+	peers = ln->sync.peers;
+	if (!peers) {
+		mutex_unlock(&ln->sync.lock);
+		return false;
+	}
+	mutex_lock(&peers->lock);
+	info->n = peers->n;
+	info->synced = true;
+	info->key_id = peers->keys.current_id;
+	memcpy(info->key_set, peers->keys.set, sizeof(info->key_set));
+	for (i = 0; i < peers->n; i++) {
+		lbdr_sync_peer_info(peers, &peers->peer[i].link, &info->peer[i]);
+		state = info->peer[i].state;
+		if (state == LBDR_SYNC_PEER_STATE_SILENT)
+			silent = true;
+		else if (state != LBDR_SYNC_PEER_STATE_SYNCED)
+			info->synced = false;
+	}
+	if (silent && !peers->alone)
+		info->synced = false;
+	mutex_unlock(&peers->lock);
+	mutex_unlock(&ln->sync.lock);
+	return true;
+}
