@@ -478,8 +478,14 @@ static int bring_back(struct exchange *exchange, const char *file)
 /* Step 5 with one of the files. */
 static int take_in(struct exchange *exchange, const char *file)
 {
+	static const char *const cipher[] = {
+		"modprobe", "-q", "libchacha20poly1305", NULL
+	};
 	int status = EXIT_REFUSED;
 
+	/* The module finds the cipher of peers only if it is there already. */
+	if (exchange->key_file)
+		program_run(cipher);
 	if (module_load(file, &exchange->parameters))
 		status = bring_back(exchange, file);
 	if (status && status != EXIT_PARTLY)

@@ -39,6 +39,11 @@ def front(name):
     return "10.2.%s.1" % name[1:], "10.2.%s.2" % name[1:]
 
 
+def back(name):
+    """The address of a director on the segment of the servers."""
+    return "10.3.0.1" + name[1:]
+
+
 def rip(name):
     return "10.3.0.2" + name[1:]
 

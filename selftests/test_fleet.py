@@ -6,6 +6,7 @@ the test can see it.
 """
 import os
 import subprocess
+import tempfile
 
 import fleet
 import genl
@@ -122,32 +123,64 @@ def test_without_hash():
     end(sides)
 
 
+def start_sync(folder):
+    """Each director is a peer of both others, on the segment of the servers."""
+    key = os.path.join(folder, "key")
+    with open(key, "wb") as file:
+        file.write(os.urandom(32))
+    os.chmod(key, 0o600)
+    for name in DIRECTORS:
+        net.run(net.LBCTL, "-N", name, "sync", "peers", "eth1", "--address",
+                ",".join(fleet.back(other) for other in DIRECTORS if other != name),
+                "--key-file", key)
+    ok(all(not net.run(net.LBCTL, "-N", name, "sync", "--wait", str(int(fleet.WAIT)),
+                       check=False).returncode for name in DIRECTORS),
+       "the directors are synced")
+
+
+def quiesce(sides, flows):
+    """A server is quiesced, and a director dies. Returns how many transfers of that
+    server came by this director, and how many broke; they must be of that server."""
+    for side in sides.values():
+        side.weigh(SERVICE, fleet.rip("s1"), 0)
+    ok(flows.go_on() == 0, "a server is quiesced: its transfers go on")
+    moved = sum(conn.server == fleet.rip("s1") for conn in sides["d1"].conns(vip=VIP))
+    cut("d1")
+    hops_are("d2", "d3")
+    broken = flows.go_on()
+    print("# a server is quiesced, a director dies: %d broken of %d, of which the director "
+          "knew %d of that server" % (broken, len(flows.flows), moved), flush=True)
+    ok(all(flow.server == "s1" for flow in flows.broken()),
+       "a director dies: only transfers of the quiesced server may break",
+       [(flow.server, flow.error) for flow in flows.broken()])
+    cut("d1", "up")
+    flows.end()
+    return moved, broken
+
+
 def test_quiesced():
-    """A server is quiesced, and then a director dies. The connections to that server are
-    only in the tables of the directors, since the hash chooses other servers: without
-    synchronisation between the directors, those that move to another one break, and no
-    others."""
-    sides = directors("mh", sched_flags=HASH_PORT, stray="schedule")
-    servers = fleet.Echo()
-    with fleet.fleet(fleet.BirdDirector):
-        flows = fleet.Flows()
-        flows.add(2 * FLOWS)
-        for side in sides.values():
-            side.weigh(SERVICE, fleet.rip("s1"), 0)
-        ok(flows.go_on() == 0, "a server is quiesced: its transfers go on")
-        quiesced = sum(flow.server == "s1" for flow in flows.flows)
-        cut("d1")
-        hops_are("d2", "d3")
-        broken = flows.go_on()
-        print("# a server is quiesced, a director dies: %d broken of %d, of which %d were "
-              "of that server" % (broken, len(flows.flows), quiesced), flush=True)
-        ok(all(flow.server == "s1" for flow in flows.broken()), "a director dies: only "
-           "transfers of the quiesced server break",
-           [(flow.server, flow.error) for flow in flows.broken()])
-        cut("d1", "up")
-        flows.end()
-    servers.end()
-    end(sides)
+    """The connections to a quiesced server are only in the tables of the directors, since
+    the hash chooses other servers: those that move to another director break, and no
+    others; with synchronisation, none."""
+    for synced in (False, True):
+        sides = directors("mh", sched_flags=HASH_PORT, stray="schedule")
+        servers = fleet.Echo()
+        with fleet.fleet(fleet.BirdDirector), tempfile.TemporaryDirectory() as folder:
+            if synced:
+                start_sync(folder)
+            flows = fleet.Flows()
+            flows.add(2 * FLOWS)
+            if synced:
+                ok(until(lambda: all(side.count(vip=VIP) == 2 * FLOWS
+                                     for side in sides.values()), fleet.WAIT),
+                   "each director has the connections of all", shares(sides))
+            moved, broken = quiesce(sides, flows)
+            ok(not broken if synced else broken or not moved, "with synchronisation none "
+               "breaks" if synced else "without synchronisation some break", broken)
+            for name in DIRECTORS if synced else ():
+                net.run(net.LBCTL, "-N", name, "sync", "stop", "peers")
+        servers.end()
+        end(sides)
 
 
 def test_health():
@@ -175,5 +208,6 @@ def test_health():
 
 
 if __name__ == "__main__":
+    net.run("modprobe", "libchacha20poly1305")
     net.build, net.demolish = fleet.build, fleet.demolish
     net.main(globals(), servers=False)
