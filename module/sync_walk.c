@@ -8,6 +8,7 @@
  * Who walks owns the struct lbdr_sync_walk. Its rhashtable iterators keep nothing locked
  * between two pages, and must have ended before the tables are freed.
  */
+#include "compat.h"
 #include "conn.h"
 #include "lbdr.h"
 #include "state.h"
@@ -39,7 +40,7 @@ static int lbdr_sync_walk_fill(struct lbdr_net *ln, struct lbdr_sync_walk *walk)
 	int err = -EAGAIN, i;
 	u32 state;
 
-	rhashtable_walk_start(&walk->iter);
+	lbdr_walk_start(&walk->iter);
 	for (i = 0; i < BATCH && err == -EAGAIN; i++) {
 		conn = rhashtable_walk_peek(&walk->iter);
 		if (!conn) {
