@@ -285,5 +285,5 @@ int sync_run(struct nl *nl, const struct request *req)
 		put_settings(nlh, args);
 	if (args->key_file && !sync_peer_put_key(nlh, args->key_file))
 		return EXIT_USAGE;
-	return nl_run(nl, nlh, NULL, NULL, "role");
+	return sync_peer_run(nl, nlh, "role");
 }

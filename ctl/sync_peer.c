@@ -69,7 +69,7 @@ static bool key_failed(const char *path, const char *why)
 static bool read_key(const char *path, unsigned char *key)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	unsigned char bytes[KEY_BYTES + 1];
+	unsigned char bytes[KEY_BYTES + 1] = {};
 	struct stat status;
 	ssize_t size;
 
@@ -85,11 +85,9 @@ static bool read_key(const char *path, unsigned char *key)
 	}
 	size = read(fd, bytes, sizeof(bytes));
 	close(fd);
-	if (size != KEY_BYTES)
-		return key_failed(path, "must have 32 bytes");
 	memcpy(key, bytes, KEY_BYTES);
 	explicit_bzero(bytes, sizeof(bytes));
-	return true;
+	return size == KEY_BYTES || key_failed(path, "must have 32 bytes");
 }
 
 /**
@@ -102,12 +100,28 @@ static bool read_key(const char *path, unsigned char *key)
 bool sync_peer_put_key(struct nlmsghdr *nlh, const char *path)
 {
 	unsigned char key[KEY_BYTES];
+	bool valid = read_key(path, key);
 
-	if (!read_key(path, key))
-		return false;
-	mnl_attr_put(nlh, LBDR_A_SYNC_KEY, sizeof(key), key);
+	if (valid)
+		mnl_attr_put(nlh, LBDR_A_SYNC_KEY, sizeof(key), key);
 	explicit_bzero(key, sizeof(key));
-	return true;
+	return valid;
+}
+
+/**
+ * sync_peer_run() - send a message that may have a key, and overwrite it
+ * @nl: the socket
+ * @nlh: the message
+ * @object: what it is about, for messages
+ *
+ * Return: an exit status.
+ */
+int sync_peer_run(struct nl *nl, struct nlmsghdr *nlh, const char *object)
+{
+	int status = nl_run(nl, nlh, NULL, NULL, object);
+
+	explicit_bzero(nlh, nlh->nlmsg_len);
+	return status;
 }
 
 static json_t *peer_json(const struct sync *sync, size_t i)
@@ -241,5 +255,5 @@ int sync_peer_set_key(struct nl *nl, const struct sync_args *args)
 	mnl_attr_put_u8(nlh, LBDR_A_SYNC_KEY_ID, args->key_id);
 	if (args->key_file && !sync_peer_put_key(nlh, args->key_file))
 		return EXIT_USAGE;
-	return nl_run(nl, nlh, NULL, NULL, "key");
+	return sync_peer_run(nl, nlh, "key");
 }

@@ -368,6 +368,25 @@ static void stale_test(struct kunit *test)
 	expect(test, 101, 1, LBDR_CONN_STATE_ESTABLISHED);
 }
 
+/* A copy adds a connection, and changes none: neither one that exists nor one that waits. */
+static void copy_test(struct kunit *test)
+{
+	struct lbdr_sync_record copy = tcp(100, 80, 1, 1);
+
+	copy.flags |= LBDR_SYNC_FLAG_COPY;
+	receive_one(test, copy);
+	expect(test, 100, 1, LBDR_CONN_STATE_ESTABLISHED);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
+	receive_one(test, tcp(100, 80, 1, 4));
+	conns_idle(expect(test, 100, 1, LBDR_CONN_STATE_FIN_WAIT), 2 * HZ);
+	receive_one(test, copy);
+	expect(test, 100, 1, LBDR_CONN_STATE_FIN_WAIT);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_STALE), 1);
+	copy.server = step_server(2);
+	receive_one(test, copy);
+	expect(test, 100, 1, LBDR_CONN_STATE_FIN_WAIT);
+}
+
 /* A record lengthens the time left, and shortens it with another state only. */
 static void left_test(struct kunit *test)
 {
@@ -618,6 +637,7 @@ static struct kunit_case recv_cases[] = {
 	KUNIT_CASE(own_scheduled_test),
 	KUNIT_CASE(replace_test),
 	KUNIT_CASE(stale_test),
+	KUNIT_CASE(copy_test),
 	KUNIT_CASE(left_test),
 	KUNIT_CASE(wait_test),
 	KUNIT_CASE(wait_exists_test),

@@ -401,6 +401,45 @@ static void persist_mode_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, got.record[1].cport, 0);
 }
 
+/*
+ * A walk for a peer visits a bounded number of connections, marks those of other directors,
+ * and does not postpone the refresh of any.
+ */
+static void walk_peer_test(struct kunit *test)
+{
+	struct lbdr_flow flow = conns_flow(LBDR_V4, IPPROTO_TCP, 0);
+	struct lbdr_conn *mine = add(test, 3000), *other = add(test, 3001);
+	struct conns *conns = test->priv;
+	u32 i, calls = 0, copies = 0, n = 0;
+	struct lbdr_sync_parser parser;
+	struct lbdr_sync_record record;
+	struct lbdr_sync_page *page;
+	struct lbdr_sync_walk walk;
+
+	WRITE_ONCE(other->synced, READ_ONCE(other->renewals) + 1);
+	for (i = 0; i < 1200; i++) {
+		flow = conns_flow(LBDR_V4, IPPROTO_TCP, i);
+		KUNIT_ASSERT_NOT_NULL(test, conns_add(conns, &flow, 0));
+	}
+	lbdr_sync_walk_begin(conns->ln, &walk);
+	do {
+		page = lbdr_sync_walk_next(conns->ln, &walk, BIT(LBDR_SYNC_ROLE_PEERS));
+	} while (page == ERR_PTR(-EAGAIN) && ++calls < 100);
+	KUNIT_EXPECT_GE(test, calls, 1U);
+	if (!IS_ERR_OR_NULL(page)) {
+		lbdr_sync_wire_end(page->data, page->used);
+		KUNIT_EXPECT_EQ(test, lbdr_sync_parse_begin(&parser, page->data, page->used,
+							    0), 0);
+		for (; lbdr_sync_parse_next(&parser, &record) == 1; n++)
+			copies += !!(record.flags & LBDR_SYNC_FLAG_COPY);
+		lbdr_sync_page_put(page);
+	}
+	lbdr_sync_walk_end(&walk);
+	KUNIT_EXPECT_EQ(test, n, 2U);
+	KUNIT_EXPECT_EQ(test, copies, 1U);
+	KUNIT_EXPECT_EQ(test, mine->sent, 0);
+}
+
 static struct kunit_case send_cases[] = {
 	KUNIT_CASE(events_test),
 	KUNIT_CASE(flush_test),
@@ -408,6 +447,7 @@ static struct kunit_case send_cases[] = {
 	KUNIT_CASE(bound_test),
 	KUNIT_CASE(error_test),
 	KUNIT_CASE(walk_test),
+	KUNIT_CASE(walk_peer_test),
 	KUNIT_CASE(refresh_test),
 	KUNIT_CASE(persist_mode_test),
 	{}

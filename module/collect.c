@@ -23,6 +23,7 @@
 #include <linux/workqueue.h>
 
 #include "collect.h"
+#include "compat.h"
 #include "conn.h"
 #include "flood.h"
 #include "lbdr.h"
@@ -107,7 +108,7 @@ static void lbdr_collect_table(struct lbdr_net *ln, enum lbdr_family family,
 	while (budget) {
 		scale = lbdr_flood_scale(ln);
 		/* A resize restarts the walk, which does no harm. */
-		rhashtable_walk_start(&sweep->walk);
+		lbdr_walk_start(&sweep->walk);
 		for (batch = 0; batch < COLLECT_BATCH && budget;
 		     batch++, budget--) {
 			conn = rhashtable_walk_next(&sweep->walk);

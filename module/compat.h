@@ -8,6 +8,7 @@
 #define _LBDR_COMPAT_H
 
 #include <linux/local_lock.h>
+#include <linux/rhashtable.h>
 #include <linux/sysctl.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
@@ -90,5 +91,21 @@ lbdr_register_net_sysctl(struct net *net, const char *path,
 #else
 #define EXPORT_SYMBOL_FOR_KUNIT(symbol)
 #endif
+
+/*
+ * Starts or continues a walk. A resize of the table that was completed since the walk was
+ * stopped restarts it, but older kernels keep the last entry in iter->p then, which
+ * rhashtable_walk_next() and rhashtable_walk_peek() read and which may be freed. Returns
+ * -EAGAIN if the walk restarts, else 0.
+ */
+static inline int lbdr_walk_start(struct rhashtable_iter *iter)
+	__acquires(RCU)
+{
+	int err = rhashtable_walk_start_check(iter);
+
+	if (err)
+		iter->p = NULL;
+	return err;
+}
 
 #endif /* _LBDR_COMPAT_H */

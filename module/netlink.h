@@ -130,6 +130,7 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 
 /* netlink_sync_peer.c */
 int lbdr_nl_put_sync_peers(struct sk_buff *msg, struct lbdr_net *ln);
+void lbdr_nl_sync_wipe_key(const struct genl_info *info);
 
 /* netlink_info.c */
 int lbdr_nl_parse_timeouts(const struct nlattr *nest,

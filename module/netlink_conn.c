@@ -8,6 +8,7 @@
  */
 #include <net/ipv6.h>
 
+#include "compat.h"
 #include "conn.h"
 #include "flood.h"
 #include "flow.h"
@@ -370,7 +371,8 @@ static bool lbdr_nl_dump_conns(struct sk_buff *msg, struct netlink_callback *cb,
 	bool done = true;
 	long left;
 
-	rhashtable_walk_start(iter);
+	if (lbdr_walk_start(iter))
+		cb->seq++;
 	/* Start with the connection that had no room in the previous message. */
 	for (conn = rhashtable_walk_peek(iter); conn;
 	     conn = rhashtable_walk_next(iter)) {
@@ -461,7 +463,7 @@ static void lbdr_nl_walk_conns(struct lbdr_net *ln, enum lbdr_family family,
 	struct lbdr_conn *conn;
 
 	rhashtable_walk_enter(&ln->conns[family], &iter);
-	rhashtable_walk_start(&iter);
+	lbdr_walk_start(&iter);
 	while ((conn = rhashtable_walk_next(&iter))) {
 		if (IS_ERR(conn)) {
 			sum->resized = true;
@@ -475,7 +477,8 @@ static void lbdr_nl_walk_conns(struct lbdr_net *ln, enum lbdr_family family,
 		if (need_resched()) {
 			rhashtable_walk_stop(&iter);
 			cond_resched();
-			rhashtable_walk_start(&iter);
+			if (lbdr_walk_start(&iter))
+				sum->resized = true;
 		}
 	}
 	rhashtable_walk_stop(&iter);

@@ -183,15 +183,7 @@ static int lbdr_nl_sync_stop(struct lbdr_net *ln, const struct genl_info *info,
 	return -ESRCH;
 }
 
-/**
- * lbdr_nl_sync_set_doit() - Start or stop a role of connection synchronisation
- * @skb: the request
- * @info: the request, parsed
- *
- * Context: process.
- * Return: 0 or a negative error.
- */
-int lbdr_nl_sync_set_doit(struct sk_buff *skb, struct genl_info *info)
+static int lbdr_nl_sync_set(struct genl_info *info)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
 	struct nlattr **attrs = info->attrs;
@@ -237,6 +229,22 @@ int lbdr_nl_sync_set_doit(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "cannot open a socket for synchronisation");
 		break;
 	}
+	return err;
+}
+
+/**
+ * lbdr_nl_sync_set_doit() - Start or stop a role of connection synchronisation
+ * @skb: the request
+ * @info: the request, parsed
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_nl_sync_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	int err = lbdr_nl_sync_set(info);
+
+	lbdr_nl_sync_wipe_key(info);
 	return err;
 }
 

@@ -67,6 +67,20 @@ int lbdr_nl_put_sync_peers(struct sk_buff *msg, struct lbdr_net *ln)
 }
 
 /**
+ * lbdr_nl_sync_wipe_key() - Overwrite the key in a request
+ * @info: the request, parsed, which may have none
+ *
+ * Context: process; the request is not read any more.
+ */
+void lbdr_nl_sync_wipe_key(const struct genl_info *info)
+{
+	const struct nlattr *key = info->attrs[LBDR_A_SYNC_KEY];
+
+	if (key)
+		memzero_explicit(nla_data(key), nla_len(key));
+}
+
+/**
  * lbdr_nl_sync_key_doit() - Set a key of the role peers, or seal with another one
  * @skb: the request
  * @info: the request, parsed
@@ -82,10 +96,12 @@ int lbdr_nl_sync_key_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (!id) {
 		NL_SET_ERR_MSG(info->extack, "key-id is required");
+		lbdr_nl_sync_wipe_key(info);
 		return -EINVAL;
 	}
 	err = lbdr_sync_peers_set_key(lbdr_net(genl_info_net(info)), nla_get_u8(id),
 				      key ? nla_data(key) : NULL);
+	lbdr_nl_sync_wipe_key(info);
 	if (err == -ESRCH)
 		NL_SET_ERR_MSG(info->extack, "the role peers does not run");
 	else if (err == -ENOENT)

@@ -74,6 +74,7 @@
 #include <net/netevent.h>
 #include <net/route.h>
 
+#include "compat.h"
 #include "conn.h"
 #include "domain.h"
 #include "flow.h"
@@ -230,7 +231,7 @@ static void lbdr_peers_update_work(struct work_struct *work)
 	rhashtable_walk_enter(&ln->nexthops.table, &walk);
 	do {
 		local_bh_disable();
-		rhashtable_walk_start(&walk);
+		lbdr_walk_start(&walk);
 		for (n = 0; n < BATCH; n++) {
 			nexthop = rhashtable_walk_next(&walk);
 			if (IS_ERR(nexthop))

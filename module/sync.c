@@ -203,9 +203,17 @@ int lbdr_sync_init(void)
 	lbdr_sync_wq = alloc_workqueue("lbdr_sync", WQ_UNBOUND, 0);
 	if (!lbdr_sync_wq)
 		return -ENOMEM;
+	err = lbdr_sync_peers_init();
+	if (err)
+		goto err_peers;
 	err = lbdr_notify_register(&lbdr_sync_notifier);
 	if (err)
-		destroy_workqueue(lbdr_sync_wq);
+		goto err_notify;
+	return 0;
+err_notify:
+	lbdr_sync_peers_exit();
+err_peers:
+	destroy_workqueue(lbdr_sync_wq);
 	return err;
 }
 
@@ -217,5 +225,6 @@ int lbdr_sync_init(void)
 void lbdr_sync_exit(void)
 {
 	lbdr_notify_unregister(&lbdr_sync_notifier);
+	lbdr_sync_peers_exit();
 	destroy_workqueue(lbdr_sync_wq);
 }

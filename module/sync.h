@@ -95,6 +95,7 @@ struct lbdr_sync_settings {
  * @unsent: in lbdr_sync.unsent, instead of @full
  * @refs: references; the page is not changed any more when there are several
  * @roles: bits of enum lbdr_sync_role: who sends it
+ * @bulk: it is of a bulk transfer to a peer
  * @used: bytes of @data that are used
  * @room: bytes that it may have, which are allocated
  * @data: a datagram of version 1
@@ -106,6 +107,7 @@ struct lbdr_sync_page {
 	};
 	refcount_t			refs;
 	u8				roles;
+	bool				bulk;
 	u32				used;
 	u32				room;
 	u8				data[];
@@ -160,10 +162,11 @@ struct lbdr_sync_pending {
  * @unsent: pages that @send has taken from @full and the master has not sent yet; used by
  *	@send only
  * @peer: the director that the first of them is sent to next; used by @send only
- * @queued: bytes of memory of the pages in @full and @unsent
+ * @queued: bytes of memory of the master's pages in @full and @unsent
  * @peers: the links to other directors while that role runs, see sync_peers.c;
  *	WRITE_ONCE() under @lock, read by @send
  * @missed: records were dropped before the links had them; WRITE_ONCE()
+ * @queued_peers: bytes of memory of the pages in @full that the links have not got yet
  * @send: sends pages
  * @walk: sends all connections once, when the master has started
  * @receive: receives datagrams of the backup and adds connections
@@ -193,6 +196,7 @@ struct lbdr_sync {
 	atomic_t			queued;
 	struct lbdr_sync_peers		*peers;
 	bool				missed;
+	atomic_t			queued_peers;
 	struct delayed_work		send;
 	struct work_struct		walk;
 	struct delayed_work		receive;
@@ -251,6 +255,7 @@ int lbdr_sync_sock_send(struct socket *sock, const struct lbdr_sync_settings *se
 			u8 peer, void *data, u32 len);
 int lbdr_sync_sock_receive(struct socket *sock, void *data, u32 room,
 			   const struct lbdr_sync_settings *settings, int *peer);
+bool lbdr_sync_sock_carrier(const struct socket *sock);
 void lbdr_sync_sock_listen(struct socket *sock, struct lbdr_net *ln,
 			   void (*ready)(struct sock *sk));
 void lbdr_sync_sock_close(struct socket *sock);
@@ -261,7 +266,7 @@ void lbdr_sync_page_put(struct lbdr_sync_page *page);
 bool lbdr_sync_page_append(struct lbdr_sync_page *page,
 			   const struct lbdr_sync_record *record);
 bool lbdr_sync_conn_record(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state,
-			   struct lbdr_sync_record *record);
+			   bool sends, struct lbdr_sync_record *record);
 int lbdr_sync_send_start(struct lbdr_net *ln, enum lbdr_sync_role role);
 void lbdr_sync_send_stop(struct lbdr_net *ln, enum lbdr_sync_role role);
 void lbdr_sync_send_net_init(struct lbdr_net *ln);

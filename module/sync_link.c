@@ -14,18 +14,19 @@
  *		40 epoch that is known of it		   was not received
  *		56 digest of the configuration		 8 ranges of missing pages, each of
  *		64 first page that can be sent again	   16 bits: first one, as distance
- *		72 next page				   from that number, and number of
+ *		72 first page that was not sent		   from that number, and number of
  *		80 first page that was not received	   pages
  *		88 bulk transfer that is wanted
  *		92 latest one that was completed
  *		96 first page behind that
  *
  * - A datagram of a known epoch is taken once, by its number. One of an unknown epoch is
- *   answered by a HELLO, at most every ANSWER_TIME, and has no other effect, except for a
+ *   answered by a HELLO, and has no other effect: a HELLO as often as ANSWERS and
+ *   ANSWER_TIME allow, others once in HELLO_TIME, since they may be recorded ones. But a
  *   HELLO that echoes our challenge: whoever has sent it has heard of us since we drew
  *   the challenge, so the HELLO is no recorded one, and its epoch is accepted. The
- *   challenge is replaced then. The address in a HELLO keeps one that was sent to another
- *   director from being used here.
+ *   challenge is replaced then. A HELLO to an address that this director does not have was
+ *   sent to another one, and is not taken.
  * - Pages are sent when each side has accepted the other's epoch. The receiver
  *   acknowledges them after ACK_TIME, or ACK_PAGES of them, and asks for missing ones every
  *   ASK_TIME. A HELLO tells the receiver about pages at the end that were lost.
@@ -55,10 +56,20 @@
 
 #define HELLO_TIME	HZ
 #define SILENT_TIME	(3 * HZ)
-#define ANSWER_TIME	(HZ / 10)
+/* A peer that becomes silent in a bulk transfer may come back for so long */
+#define BROKEN_TIME	(10 * HZ)
+/* While the handshake is not complete, a HELLO is sent at most so often */
+#define HURRY_TIME	(HZ / 10)
+/* HELLOs of an unknown epoch are answered: so many at once, then one in this time */
+#define ANSWERS		32
+#define ANSWER_TIME	(HZ / 50 ?: 1)
 #define ACK_TIME	(HZ / 100 ?: 1)
 #define ACK_PAGES	16
 #define ASK_TIME	(HZ / 50 ?: 1)
+/* A page is sent again when it was last sent at least so long ago */
+#define RESEND_TIME	(HZ / 100 ?: 1)
+/* Pages that are sent again for one acknowledgment, at most */
+#define RESEND_MAX	128
 /* Without an acknowledgment for this long, a HELLO is sent */
 #define TAIL_TIME	(HZ / 20)
 
@@ -102,8 +113,11 @@ int lbdr_sync_link_init(struct lbdr_sync_link *link, unsigned long now)
 	link->challenge = lbdr_sync_link_challenge();
 	link->hello_due = true;
 	link->heard = now;
+	link->forged = now - SILENT_TIME;
 	link->hello_at = now;
-	link->answered = now - ANSWER_TIME;
+	link->answers = ANSWERS;
+	link->answered = now;
+	link->asked = now - HELLO_TIME;
 	return lbdr_sync_out_init(&link->out);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_init);
@@ -151,7 +165,7 @@ static int lbdr_sync_link_send_hello(struct lbdr_sync_link *link, u64 echo)
 		memcpy(at + 40, link->peer_epoch, LBDR_SYNC_EPOCH);
 	put_unaligned_be64(link->self->digest, at + 56);
 	put_unaligned_be64(link->out.first, at + 64);
-	put_unaligned_be64(link->out.next, at + 72);
+	put_unaligned_be64(link->out.unsent, at + 72);
 	put_unaligned_be64(link->in.expected, at + 80);
 	put_unaligned_be32(link->wanted, at + 88);
 	put_unaligned_be32(link->done, at + 92);
@@ -169,14 +183,15 @@ static int lbdr_sync_link_send_page(struct lbdr_sync_link *link, u64 number,
 	return lbdr_sync_link_send(link, LBDR_SYNC_DATA, 8 + page->used);
 }
 
-static int lbdr_sync_link_send_ack(struct lbdr_sync_link *link)
+/* Sends an acknowledgment. @ask: with the missing pages */
+static int lbdr_sync_link_send_ack(struct lbdr_sync_link *link, bool ask)
 {
 	u8 *at = link->buffer + LBDR_SYNC_CLEAR;
 	u64 number = link->in.expected;
 	u32 len = ACK_LEN, n, i;
 
 	put_unaligned_be64(number, at);
-	for (i = 0; i < RANGES_MAX; i++) {
+	for (i = 0; ask && i < RANGES_MAX; i++) {
 		n = lbdr_sync_in_missing(&link->in, &number);
 		if (!n)
 			break;
@@ -209,18 +224,6 @@ static bool lbdr_sync_link_parse(const u8 *at, u32 len, struct lbdr_sync_hello *
 	return hello->first <= hello->next;
 }
 
-/* Returns true if a HELLO was sent to one of the directors that this one knows. */
-static bool lbdr_sync_link_misled(const struct lbdr_sync_link *link,
-				  const struct lbdr_sync_hello *hello)
-{
-	u8 i;
-
-	for (i = 0; i < link->settings->n_addrs; i++)
-		if (nf_inet_addr_cmp(&hello->to, &link->settings->addrs[i]))
-			return true;
-	return false;
-}
-
 /* Pages were given up. */
 static void lbdr_sync_link_lose(struct lbdr_sync_link *link, u64 lost)
 {
@@ -241,6 +244,34 @@ static void lbdr_sync_link_look(struct lbdr_sync_link *link, unsigned long now)
 	link->asking = missing;
 }
 
+/* Nothing is kept for the other director any more. */
+static void lbdr_sync_link_down(struct lbdr_sync_link *link)
+{
+	link->up = false;
+	link->serving = 0;
+	link->done = 0;
+	lbdr_sync_out_clear(&link->out);
+}
+
+/**
+ * lbdr_sync_link_restart() - Begin a new epoch
+ * @link: the link
+ *
+ * The other director takes this one for one that has started anew.
+ *
+ * Context: process; the owner serialises access.
+ */
+void lbdr_sync_link_restart(struct lbdr_sync_link *link)
+{
+	get_random_bytes(link->epoch, sizeof(link->epoch));
+	link->sequence = 0;
+	link->challenge = lbdr_sync_link_challenge();
+	link->known = false;
+	link->hello_due = true;
+	lbdr_sync_link_down(link);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_restart);
+
 /* Accepts a new epoch of the other director. */
 static void lbdr_sync_link_accept(struct lbdr_sync_link *link,
 				  const struct lbdr_sync_clear *clear)
@@ -248,27 +279,45 @@ static void lbdr_sync_link_accept(struct lbdr_sync_link *link,
 	memcpy(link->peer_epoch, clear->epoch, LBDR_SYNC_EPOCH);
 	lbdr_sync_window_begin(&link->window, clear->sequence);
 	link->challenge = lbdr_sync_link_challenge();
+	link->newest = clear->sequence;
 	link->known = true;
-	link->up = false;
 	link->hello_due = true;
-	link->serving = 0;
-	link->done = 0;
 	link->peer_done = 0;
 	link->unacked = 0;
 	link->asking = false;
 	link->fresh = true;
 	link->gap = true;
-	lbdr_sync_out_clear(&link->out);
+	lbdr_sync_link_down(link);
 }
 
+/* The other director has all pages below a number. */
+static void lbdr_sync_link_acked(struct lbdr_sync_link *link, u64 expected,
+				 unsigned long now)
+{
+	if (!lbdr_sync_out_ack(&link->out, expected))
+		return;
+	link->acked_at = now;
+	/* A number was left out behind them, which only a HELLO tells. */
+	if (link->out.first > expected)
+		link->hello_due = true;
+}
+
+/* A HELLO of the known epoch. */
 static void lbdr_sync_link_hello(struct lbdr_sync_link *link,
-				 const struct lbdr_sync_hello *hello, unsigned long now)
+				 const struct lbdr_sync_hello *hello, u64 sequence,
+				 unsigned long now)
 {
 	bool up = !memcmp(hello->epoch, link->epoch, LBDR_SYNC_EPOCH);
 
+	/* A later HELLO has overtaken it. */
+	if (sequence < link->newest)
+		return;
+	link->newest = sequence;
 	/* What is due now need not wait for a second. */
-	if (up != link->up || (!up && time_after_eq(now, link->hello_at + ANSWER_TIME)))
+	if (up != link->up || (!up && time_after_eq(now, link->hello_at + HURRY_TIME)))
 		link->hello_due = true;
+	if (link->up && !up)
+		lbdr_sync_link_down(link);
 	link->up = up;
 	link->peer_challenge = hello->challenge;
 	link->peer = hello->self;
@@ -277,8 +326,7 @@ static void lbdr_sync_link_hello(struct lbdr_sync_link *link,
 	link->peer_wanted = hello->wanted;
 	link->peer_done = hello->done;
 	link->peer_end = hello->end;
-	if (lbdr_sync_out_ack(&link->out, hello->expected))
-		link->acked_at = now;
+	lbdr_sync_link_acked(link, hello->expected, now);
 	/* It has accepted us, so its stream begins with what it keeps now. */
 	if (link->fresh)
 		lbdr_sync_in_begin(&link->in, hello->first);
@@ -288,6 +336,19 @@ static void lbdr_sync_link_hello(struct lbdr_sync_link *link,
 	if (hello->first < link->in.expected && !link->unacked++)
 		link->ack_at = now + ACK_TIME;
 	lbdr_sync_link_look(link, now);
+}
+
+/* Takes one of the answers to HELLOs of an unknown epoch, if there is one left. */
+static bool lbdr_sync_link_may_answer(struct lbdr_sync_link *link, unsigned long now)
+{
+	unsigned long more = (now - link->answered) / ANSWER_TIME;
+
+	link->answered += more * ANSWER_TIME;
+	link->answers = min(link->answers + more, (unsigned long)ANSWERS);
+	if (!link->answers)
+		return false;
+	link->answers--;
+	return true;
 }
 
 /* A datagram of an unknown epoch. */
@@ -303,7 +364,7 @@ static void lbdr_sync_link_unknown(struct lbdr_sync_link *link,
 			lbdr_sync_link_count(link, LBDR_SYNC_LINK_BAD, 1);
 			return;
 		}
-		if (lbdr_sync_link_misled(link, &hello)) {
+		if (!link->ops->is_local(link, &hello.to)) {
 			lbdr_sync_link_count(link, LBDR_SYNC_LINK_REPLAYED, 1);
 			return;
 		}
@@ -311,15 +372,17 @@ static void lbdr_sync_link_unknown(struct lbdr_sync_link *link,
 			lbdr_sync_link_accept(link, clear);
 			link->heard = now;
 			link->alive = true;
-			lbdr_sync_link_hello(link, &hello, now);
+			lbdr_sync_link_hello(link, &hello, clear->sequence, now);
 			return;
 		}
 		echo = hello.challenge;
 	}
 	lbdr_sync_link_count(link, LBDR_SYNC_LINK_OLD_EPOCH, 1);
-	if (time_before(now, link->answered + ANSWER_TIME))
+	if (clear->type == LBDR_SYNC_HELLO ? !lbdr_sync_link_may_answer(link, now) :
+					     time_before(now, link->asked + HELLO_TIME))
 		return;
-	link->answered = now;
+	if (clear->type != LBDR_SYNC_HELLO)
+		link->asked = now;
 	/* If it cannot be sent, the other director sends another HELLO. */
 	lbdr_sync_link_send_hello(link, echo);
 }
@@ -349,9 +412,9 @@ static void lbdr_sync_link_data(struct lbdr_sync_link *link, const u8 *content, 
 static void lbdr_sync_link_ack(struct lbdr_sync_link *link, const u8 *content, u32 len,
 			       unsigned long now)
 {
-	struct lbdr_sync_page *page;
+	struct lbdr_sync_slot *slot;
 	u64 expected, number, end;
-	u32 at;
+	u32 at, n = 0;
 
 	if (len < ACK_LEN || (len - ACK_LEN) % RANGE_LEN ||
 	    len > ACK_LEN + RANGES_MAX * RANGE_LEN) {
@@ -359,18 +422,20 @@ static void lbdr_sync_link_ack(struct lbdr_sync_link *link, const u8 *content, u
 		return;
 	}
 	expected = get_unaligned_be64(content);
-	if (lbdr_sync_out_ack(&link->out, expected))
-		link->acked_at = now;
+	lbdr_sync_link_acked(link, expected, now);
 	for (at = ACK_LEN; at < len; at += RANGE_LEN) {
-		number = expected + get_unaligned_be16(content + at);
-		end = number + get_unaligned_be16(content + at + 2);
-		/* Ranges may be anything, but a page is found at most once in each. */
-		for (; number < end; number++) {
-			page = lbdr_sync_out_find(&link->out, number);
-			if (!page)
-				break;
-			if (lbdr_sync_link_send_page(link, number, page))
+		number = max(expected + get_unaligned_be16(content + at), link->out.first);
+		end = expected + get_unaligned_be16(content + at) +
+		      get_unaligned_be16(content + at + 2);
+		/* Ranges may be anything, but a page is sent again at most once. */
+		for (end = min(end, link->out.unsent); number < end; number++) {
+			slot = lbdr_sync_out_find(&link->out, number);
+			if (!slot || time_before(now, slot->sent + RESEND_TIME))
+				continue;
+			if (n++ == RESEND_MAX ||
+			    lbdr_sync_link_send_page(link, number, slot->page))
 				return;
+			slot->sent = now;
 			lbdr_sync_link_count(link, LBDR_SYNC_LINK_RESENT, 1);
 		}
 	}
@@ -397,6 +462,8 @@ void lbdr_sync_link_receive(struct lbdr_sync_link *link, u8 *data, u32 len,
 	if (got < 0) {
 		lbdr_sync_link_count(link, got == -EBADMSG ? LBDR_SYNC_LINK_FORGED :
 							     LBDR_SYNC_LINK_BAD, 1);
+		if (got == -EBADMSG)
+			link->forged = now;
 		return;
 	}
 	if (!link->known || memcmp(clear.epoch, link->peer_epoch, LBDR_SYNC_EPOCH)) {
@@ -410,7 +477,7 @@ void lbdr_sync_link_receive(struct lbdr_sync_link *link, u8 *data, u32 len,
 	link->heard = now;
 	link->alive = true;
 	if (clear.type == LBDR_SYNC_HELLO && lbdr_sync_link_parse(content, got, &hello))
-		lbdr_sync_link_hello(link, &hello, now);
+		lbdr_sync_link_hello(link, &hello, clear.sequence, now);
 	else if (clear.type == LBDR_SYNC_DATA)
 		lbdr_sync_link_data(link, content, got, now);
 	else if (clear.type == LBDR_SYNC_ACK)
@@ -425,7 +492,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_receive);
  * @link: the link, which is ready
  * @page: the page; its reference goes to the link
  *
- * lbdr_sync_link_run() must follow.
+ * lbdr_sync_link_run() and lbdr_sync_link_flush() must follow.
  *
  * Context: process; the owner serialises access.
  */
@@ -440,33 +507,50 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_push);
  * lbdr_sync_link_miss() - Records were lost before they were in a page
  * @link: the link
  *
- * The other director notices, and wants all connections.
+ * The other director notices when it has the pages before, and wants all connections.
  *
  * Context: process; the owner serialises access.
  */
 void lbdr_sync_link_miss(struct lbdr_sync_link *link)
 {
-	lbdr_sync_out_clear(&link->out);
+	lbdr_sync_out_leave_out(&link->out);
 	link->hello_due = true;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_miss);
 
-/* Sends the pages that were not sent. Returns false if some have to be sent later. */
-static bool lbdr_sync_link_flush(struct lbdr_sync_link *link, unsigned long now)
+/**
+ * lbdr_sync_link_flush() - Send pages that were not sent
+ * @link: the link
+ * @now: jiffies
+ * @budget: their number, at most
+ *
+ * Context: process; the owner serialises access.
+ * Return: jiffies after which it is to be called again: 0 if @budget was too small, 1 if
+ * the device has no room, else ULONG_MAX.
+ */
+unsigned long lbdr_sync_link_flush(struct lbdr_sync_link *link, unsigned long now, u32 budget)
 {
 	struct lbdr_sync_out *out = &link->out;
+	struct lbdr_sync_slot *slot;
 
-	while (out->unsent < out->next) {
-		if (lbdr_sync_link_send_page(link, out->unsent,
-					     out->ring[out->unsent % LBDR_SYNC_RING]) == -EAGAIN)
-			return false;
+	while (link->up && out->unsent < out->next) {
+		slot = &out->ring[out->unsent % LBDR_SYNC_RING];
+		if (slot->page && !budget--)
+			return 0;
+		if (slot->page &&
+		    lbdr_sync_link_send_page(link, out->unsent, slot->page) == -EAGAIN)
+			return 1;
 		/* A page that could not be sent counts as lost on its way. */
 		out->unsent++;
+		if (!slot->page)
+			continue;
+		slot->sent = now;
 		link->acked_at = now;
 		lbdr_sync_link_count(link, LBDR_SYNC_LINK_SENT, 1);
 	}
-	return true;
+	return ULONG_MAX;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_flush);
 
 /* Jiffies from @now to @at, 0 if that has passed. */
 static unsigned long lbdr_sync_link_until(unsigned long now, unsigned long at)
@@ -504,9 +588,11 @@ static unsigned long lbdr_sync_link_hello_delay(const struct lbdr_sync_link *lin
 }
 
 /**
- * lbdr_sync_link_run() - Send what is due
+ * lbdr_sync_link_run() - Send the acknowledgment and the HELLO that are due
  * @link: the link
  * @now: jiffies
+ *
+ * Pages are sent by lbdr_sync_link_flush(), when all links have sent these.
  *
  * Context: process; the owner serialises access. To be called after datagrams were
  * received or pages pushed, and when the returned time has passed.
@@ -514,20 +600,19 @@ static unsigned long lbdr_sync_link_hello_delay(const struct lbdr_sync_link *lin
  */
 unsigned long lbdr_sync_link_run(struct lbdr_sync_link *link, unsigned long now)
 {
+	bool ask;
+
 	if (link->alive && time_after_eq(now, link->heard + SILENT_TIME)) {
 		link->alive = false;
-		link->up = false;
-		link->serving = 0;
-		link->done = 0;
-		lbdr_sync_out_clear(&link->out);
+		lbdr_sync_link_down(link);
 	}
-	if (link->up && !lbdr_sync_link_flush(link, now))
-		return 1;
 	if (!lbdr_sync_link_ack_delay(link, now, HELLO_TIME)) {
-		if (lbdr_sync_link_send_ack(link) == -EAGAIN)
+		ask = link->asking && time_after_eq(now, link->ask_at);
+		if (lbdr_sync_link_send_ack(link, ask) == -EAGAIN)
 			return 1;
 		link->unacked = 0;
-		link->ask_at = now + ASK_TIME;
+		if (ask)
+			link->ask_at = now + ASK_TIME;
 	}
 	if (!lbdr_sync_link_hello_delay(link, now)) {
 		if (lbdr_sync_link_send_hello(link, link->peer_challenge) == -EAGAIN)
@@ -539,6 +624,13 @@ unsigned long lbdr_sync_link_run(struct lbdr_sync_link *link, unsigned long now)
 		   1UL);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_run);
+
+/* Returns true if pages of the other director are missing. */
+static bool lbdr_sync_link_lacks(const struct lbdr_sync_link *link)
+{
+	return link->gap || link->peer_done != link->wanted ||
+	       link->in.expected < link->peer_end;
+}
 
 /**
  * lbdr_sync_link_state() - Get the state of a link
@@ -553,8 +645,38 @@ u8 lbdr_sync_link_state(const struct lbdr_sync_link *link)
 		return LBDR_SYNC_PEER_STATE_SILENT;
 	if (!link->up)
 		return LBDR_SYNC_PEER_STATE_HELLO;
-	if (link->gap || link->peer_done != link->wanted || link->in.expected < link->peer_end)
+	if (lbdr_sync_link_lacks(link))
 		return LBDR_SYNC_PEER_STATE_BULK;
 	return LBDR_SYNC_PEER_STATE_SYNCED;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_state);
+
+/**
+ * lbdr_sync_link_suspect() - Check whether the other director may have another key
+ * @link: the link
+ * @now: jiffies
+ *
+ * Context: as the link.
+ * Return: true if all that came from its address within SILENT_TIME was forged.
+ */
+bool lbdr_sync_link_suspect(const struct lbdr_sync_link *link, unsigned long now)
+{
+	return !link->alive && time_before(now, link->forged + SILENT_TIME);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_suspect);
+
+/**
+ * lbdr_sync_link_broken() - Check whether the other director became silent too early
+ * @link: the link
+ * @now: jiffies
+ *
+ * Context: as the link.
+ * Return: true within BROKEN_TIME of its last datagram, if it is silent and its bulk
+ * transfer is not complete.
+ */
+bool lbdr_sync_link_broken(const struct lbdr_sync_link *link, unsigned long now)
+{
+	return !link->alive && link->known && lbdr_sync_link_lacks(link) &&
+	       time_before(now, link->heard + BROKEN_TIME);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_broken);

@@ -39,10 +39,12 @@ enum lbdr_sync_link_counter {
  * struct lbdr_sync_link_ops - what a link asks of its owner
  * @send: send a datagram. Returns 0, -EAGAIN if it has to be sent later, or another error
  * @apply: apply the records of a page
+ * @is_local: check whether an address is one of this director
  */
 struct lbdr_sync_link_ops {
 	int	(*send)(struct lbdr_sync_link *link, u8 *data, u32 len);
 	void	(*apply)(struct lbdr_sync_link *link, const u8 *page, u32 len);
+	bool	(*is_local)(struct lbdr_sync_link *link, const union nf_inet_addr *addr);
 };
 
 /**
@@ -63,7 +65,7 @@ struct lbdr_sync_self {
  * @keys: shared by all links
  * @self: shared by all links
  * @buffer: of @settings->maxlen bytes, for a datagram that is sent; shared by all links
- * @epoch: of what is sent; random, immutable
+ * @epoch: of what is sent; random
  * @sequence: number of the next datagram
  * @challenge: what the HELLO of a new epoch of the other director has to echo; never 0
  * @known: @peer_epoch was accepted
@@ -73,6 +75,7 @@ struct lbdr_sync_self {
  * @gap: another bulk transfer is wanted from the next HELLO on
  * @peer_epoch: of what is received
  * @window: numbers of the datagrams that were received in it
+ * @newest: number of the last HELLO in it whose content was taken
  * @peer_challenge: of its latest HELLO
  * @peer: what it has told about itself
  * @in: pages that are received
@@ -88,11 +91,14 @@ struct lbdr_sync_self {
  * @hello_due: a HELLO is to be sent at once
  * @asking: pages are missing, and @ask_at is set
  * @heard: jiffies of the latest datagram
+ * @forged: jiffies of the latest datagram that no key of ours has sealed
  * @ack_at: jiffies when @unacked pages are acknowledged, if there are any
  * @ask_at: jiffies when missing pages are asked for
  * @hello_at: jiffies of the last HELLO
  * @acked_at: jiffies when @out was last sent to, or acknowledged
- * @answered: jiffies when a datagram of an unknown epoch was last answered
+ * @answers: HELLOs of an unknown epoch that may be answered
+ * @answered: jiffies when @answers grew last
+ * @asked: jiffies when another datagram of an unknown epoch was last answered
  * @counters: by enum lbdr_sync_link_counter
  *
  * The owner serialises all access.
@@ -114,6 +120,7 @@ struct lbdr_sync_link {
 	bool					gap;
 	u8					peer_epoch[LBDR_SYNC_EPOCH];
 	struct lbdr_sync_window			window;
+	u64					newest;
 	u64					peer_challenge;
 	struct lbdr_sync_self			peer;
 	struct lbdr_sync_in			in;
@@ -129,22 +136,30 @@ struct lbdr_sync_link {
 	bool					hello_due;
 	bool					asking;
 	unsigned long				heard;
+	unsigned long				forged;
 	unsigned long				ack_at;
 	unsigned long				ask_at;
 	unsigned long				hello_at;
 	unsigned long				acked_at;
+	u32					answers;
 	unsigned long				answered;
+	unsigned long				asked;
 	u64					counters[LBDR_SYNC_LINK_COUNTERS];
 };
 
 int lbdr_sync_link_init(struct lbdr_sync_link *link, unsigned long now);
+void lbdr_sync_link_restart(struct lbdr_sync_link *link);
 void lbdr_sync_link_exit(struct lbdr_sync_link *link);
 void lbdr_sync_link_receive(struct lbdr_sync_link *link, u8 *data, u32 len,
 			    unsigned long now);
 void lbdr_sync_link_push(struct lbdr_sync_link *link, struct lbdr_sync_page *page);
 void lbdr_sync_link_miss(struct lbdr_sync_link *link);
+unsigned long lbdr_sync_link_flush(struct lbdr_sync_link *link, unsigned long now,
+				   u32 budget);
 unsigned long lbdr_sync_link_run(struct lbdr_sync_link *link, unsigned long now);
 u8 lbdr_sync_link_state(const struct lbdr_sync_link *link);
+bool lbdr_sync_link_suspect(const struct lbdr_sync_link *link, unsigned long now);
+bool lbdr_sync_link_broken(const struct lbdr_sync_link *link, unsigned long now);
 
 /**
  * lbdr_sync_link_ready() - Check whether pages are sent on a link

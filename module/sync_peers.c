@@ -9,10 +9,16 @@
  * appends them to the links of all peers that answer (lbdr_sync_peers_push()). One work item
  * does the rest: it receives, sends what is due, and fills bulk transfers from a walk over
  * all connections, BULK_WINDOW pages at a time, since the ring of a link is for other pages
- * too. Bulk transfers to a peer begin at least BULK_TIME apart, unless it has started anew.
+ * too. Acknowledgments and HELLOs of all links go before pages. Bulk transfers to a peer
+ * begin at least BULK_TIME apart, unless it has started anew.
  *
  * This director is synced when every peer that answers has completed its bulk transfer, and
- * those that do not answer had START_TIME for it.
+ * those that do not answer had START_TIME for it since the device has carrier. Peers from
+ * which only forged datagrams come have START_MAX, as those behind a device without
+ * carrier. A peer that becomes silent in its bulk transfer may come back for a while.
+ *
+ * A nonce must not be used twice, so all links begin new epochs when this virtual machine
+ * was copied with its memory, before they send the next datagram.
  *
  * lbdr_sync.lock serialises start and stop. lbdr_sync_peers.lock is held by both work
  * items while they use the links, and by commands that set a key or show the peers. It is
@@ -20,10 +26,12 @@
  * packet path does not take it. All is freed when the role stops, after both work items
  * were cancelled or flushed.
  */
+#include <linux/random.h>
 #include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "addr.h"
 #include "lbdr.h"
 #include "limit.h"
 #include "sched.h"
@@ -35,12 +43,51 @@
 /* Datagrams handled before others may use the work queue */
 #define BATCH		64
 
+/* Pages that are sent to a peer before others have their turn */
+#define FLUSH_PAGES	64
+
 /* Pages of a bulk transfer that may wait for their acknowledgment */
 #define BULK_WINDOW	64
 #define BULK_TIME	(5 * HZ)
 
+/* Silent peers are waited for, and at most, if nothing could be heard of them */
 #define START_TIME	(3 * HZ)
+#define START_MAX	(30 * HZ)
 #define DIGEST_TIME	HZ
+
+/* Copies of this virtual machine that the kernel was told of */
+static atomic_t lbdr_sync_forks;
+
+static int lbdr_sync_fork(struct notifier_block *nb, unsigned long action, void *data)
+{
+	atomic_inc(&lbdr_sync_forks);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block lbdr_sync_fork_notifier = {
+	.notifier_call = lbdr_sync_fork,
+};
+
+/**
+ * lbdr_sync_peers_init() - Register the notifier for copies of a virtual machine
+ *
+ * Context: process.
+ * Return: 0 or a negative error.
+ */
+int lbdr_sync_peers_init(void)
+{
+	return register_random_vmfork_notifier(&lbdr_sync_fork_notifier);
+}
+
+/**
+ * lbdr_sync_peers_exit() - Undo lbdr_sync_peers_init()
+ *
+ * Context: process.
+ */
+void lbdr_sync_peers_exit(void)
+{
+	unregister_random_vmfork_notifier(&lbdr_sync_fork_notifier);
+}
 
 /**
  * lbdr_sync_peers_room() - Get the bytes that a page may have
@@ -75,9 +122,18 @@ static void lbdr_sync_peer_apply(struct lbdr_sync_link *link, const u8 *page, u3
 	lbdr_sync_recv_datagram(lbdr_sync_peer_of(link)->peers->ln, page, len, 0);
 }
 
+static bool lbdr_sync_peer_is_local(struct lbdr_sync_link *link,
+				    const union nf_inet_addr *addr)
+{
+	return lbdr_addr_is_local(lbdr_sync_peer_of(link)->peers->ln->net,
+				  link->settings->family == AF_INET ? LBDR_V4 : LBDR_V6,
+				  addr);
+}
+
 static const struct lbdr_sync_link_ops lbdr_sync_peer_ops = {
-	.send	= lbdr_sync_peer_send,
-	.apply	= lbdr_sync_peer_apply,
+	.send		= lbdr_sync_peer_send,
+	.apply		= lbdr_sync_peer_apply,
+	.is_local	= lbdr_sync_peer_is_local,
 };
 
 /* Hash of a service or server, the same on every director. */
@@ -183,24 +239,27 @@ static void lbdr_sync_bulk_begin(struct lbdr_sync_peer *peer, unsigned long now)
 	link->serving = link->peer_wanted;
 }
 
-/* Appends pages of a bulk transfer. Returns false if there was no memory for one. */
-static bool lbdr_sync_bulk(struct lbdr_sync_peer *peer, unsigned long now)
+/* Appends pages of a bulk transfer. Returns jiffies until there may be more, at most @delay. */
+static unsigned long lbdr_sync_bulk(struct lbdr_sync_peer *peer, unsigned long now,
+				    unsigned long delay)
 {
 	struct lbdr_sync_link *link = &peer->link;
 	struct lbdr_sync_page *page;
 
 	if (!lbdr_sync_link_ready(link)) {
 		lbdr_sync_bulk_end(peer);
-		return true;
+		return delay;
 	}
 	lbdr_sync_bulk_begin(peer, now);
-	while (peer->walking && link->out.next - link->out.first < BULK_WINDOW) {
+	while (peer->walking && link->out.bulk < BULK_WINDOW) {
 		page = lbdr_sync_walk_next(peer->peers->ln, &peer->walk,
 					   BIT(LBDR_SYNC_ROLE_PEERS));
+		/* Others may take the lock before more connections are visited. */
 		if (IS_ERR(page))
-			return false;
+			return page == ERR_PTR(-EAGAIN) ? 0 : min(delay, 1UL);
 		if (page) {
 			lbdr_sync_wire_end(page->data, page->used);
+			page->bulk = true;
 			lbdr_sync_link_push(link, page);
 			continue;
 		}
@@ -209,7 +268,7 @@ static bool lbdr_sync_bulk(struct lbdr_sync_peer *peer, unsigned long now)
 		link->end = link->out.next;
 		link->hello_due = true;
 	}
-	return true;
+	return delay;
 }
 
 /* Jiffies until a bulk transfer that is wanted may begin, at most @delay. */
@@ -247,6 +306,53 @@ static bool lbdr_sync_peers_receive(struct lbdr_sync_peers *peers)
 	return false;
 }
 
+/* Sends pages to all peers. Returns jiffies until there may be more, at most @delay. */
+static unsigned long lbdr_sync_peers_flush(struct lbdr_sync_peers *peers, unsigned long now,
+					   unsigned long delay)
+{
+	struct lbdr_sync_link *link;
+	u8 i;
+
+	for (i = 0; i < peers->n; i++) {
+		link = &peers->peer[(peers->turn + i) % peers->n].link;
+		delay = min(delay, lbdr_sync_link_flush(link, now, FLUSH_PAGES));
+	}
+	/* If the device takes few pages, each peer gets some. */
+	peers->turn = (peers->turn + 1) % peers->n;
+	return delay;
+}
+
+/* Finds out whether there was time enough to hear of every peer. */
+static void lbdr_sync_peers_look(struct lbdr_sync_peers *peers, unsigned long now)
+{
+	u8 i;
+
+	if (peers->alone)
+		return;
+	peers->alone = time_after_eq(now, peers->started + START_MAX);
+	if (!lbdr_sync_sock_carrier(peers->ln->sync.socks[LBDR_SYNC_ROLE_PEERS]))
+		peers->carrier_at = now;
+	if (time_before(now, peers->carrier_at + START_TIME))
+		return;
+	for (i = 0; i < peers->n; i++)
+		if (lbdr_sync_link_suspect(&peers->peer[i].link, now))
+			return;
+	peers->alone = true;
+}
+
+/* Begins new epochs if the memory with the present ones was copied. */
+static void lbdr_sync_peers_restart(struct lbdr_sync_peers *peers)
+{
+	int forks = atomic_read(&lbdr_sync_forks);
+	u8 i;
+
+	if (peers->forks == forks)
+		return;
+	peers->forks = forks;
+	for (i = 0; i < peers->n; i++)
+		lbdr_sync_link_restart(&peers->peer[i].link);
+}
+
 static void lbdr_sync_peers_work(struct work_struct *work)
 {
 	struct lbdr_sync_peers *peers = container_of(work, struct lbdr_sync_peers, work.work);
@@ -256,6 +362,7 @@ static void lbdr_sync_peers_work(struct work_struct *work)
 	u8 i;
 
 	mutex_lock(&peers->lock);
+	lbdr_sync_peers_restart(peers);
 	lbdr_sync_digest(peers, jiffies);
 	if (!lbdr_sync_peers_receive(peers))
 		delay = 0;
@@ -263,16 +370,15 @@ static void lbdr_sync_peers_work(struct work_struct *work)
 	if (missed)
 		WRITE_ONCE(sync->missed, false);
 	now = jiffies;
-	if (time_after_eq(now, peers->started + START_TIME))
-		peers->alone = true;
+	lbdr_sync_peers_look(peers, now);
 	for (i = 0; i < peers->n; i++) {
 		if (missed)
 			lbdr_sync_link_miss(&peers->peer[i].link);
-		if (!lbdr_sync_bulk(&peers->peer[i], now))
-			delay = min(delay, 1UL);
+		delay = lbdr_sync_bulk(&peers->peer[i], now, delay);
 		delay = min(delay, lbdr_sync_link_run(&peers->peer[i].link, now));
 		delay = lbdr_sync_bulk_delay(&peers->peer[i], now, delay);
 	}
+	delay = lbdr_sync_peers_flush(peers, now, delay);
 	mutex_unlock(&peers->lock);
 	/* A datagram that arrives meanwhile has queued the work item for now. */
 	queue_delayed_work(lbdr_sync_wq, &peers->work, delay);
@@ -342,6 +448,8 @@ lbdr_sync_peers_alloc(struct lbdr_net *ln, const struct lbdr_sync_settings *sett
 	mutex_init(&peers->lock);
 	INIT_DELAYED_WORK(&peers->work, lbdr_sync_peers_work);
 	peers->started = jiffies;
+	peers->carrier_at = jiffies;
+	peers->forks = atomic_read(&lbdr_sync_forks);
 	peers->digest_at = jiffies - DIGEST_TIME;
 	peers->digested = U64_MAX;
 	peers->received = kmalloc(LBDR_SYNC_MAXLEN_MAX, GFP_KERNEL_ACCOUNT);
@@ -415,13 +523,16 @@ void lbdr_sync_peers_stop(struct lbdr_net *ln)
 {
 	struct lbdr_sync *sync = &ln->sync;
 	struct lbdr_sync_peers *peers = sync->peers;
+	u32 i;
 
 	lockdep_assert_held(&sync->lock);
 	lbdr_sync_send_stop(ln, LBDR_SYNC_ROLE_PEERS);
 	lbdr_sync_sock_listen(sync->socks[LBDR_SYNC_ROLE_PEERS], ln, NULL);
-	/* This run sends the last pages. */
-	mod_delayed_work(lbdr_sync_wq, &peers->work, 0);
-	flush_delayed_work(&peers->work);
+	/* These runs send the last pages. */
+	for (i = 0; i < LBDR_SYNC_RING / FLUSH_PAGES; i++) {
+		mod_delayed_work(lbdr_sync_wq, &peers->work, 0);
+		flush_delayed_work(&peers->work);
+	}
 	cancel_delayed_work_sync(&peers->work);
 	lbdr_sync_recv_put(ln, LBDR_SYNC_ROLE_PEERS);
 	WRITE_ONCE(sync->peers, NULL);
@@ -484,7 +595,7 @@ static void lbdr_sync_peer_info(const struct lbdr_sync_peers *peers,
 bool lbdr_sync_peers_info(struct lbdr_net *ln, struct lbdr_sync_peers_info *info)
 {
 	struct lbdr_sync_peers *peers;
-	bool silent = false;
+	bool silent = false, broken = false;
 	u8 i, state;
 
 	mutex_lock(&ln->sync.lock);
@@ -505,8 +616,9 @@ bool lbdr_sync_peers_info(struct lbdr_net *ln, struct lbdr_sync_peers_info *info
 			silent = true;
 		else if (state != LBDR_SYNC_PEER_STATE_SYNCED)
 			info->synced = false;
+		broken |= lbdr_sync_link_broken(&peers->peer[i].link, jiffies);
 	}
-	if (silent && !peers->alone)
+	if (broken || (silent && !peers->alone))
 		info->synced = false;
 	mutex_unlock(&peers->lock);
 	mutex_unlock(&ln->sync.lock);

@@ -37,7 +37,10 @@ struct lbdr_sync_peer {
  * @digested: lbdr_net.n_changes when &lbdr_sync_self.digest was computed
  * @digest_at: jiffies at that time
  * @started: jiffies when the role was started
+ * @carrier_at: jiffies since when the device has carrier, unless @alone
+ * @forks: copies of this virtual machine that are known; used by @work only
  * @alone: there was time enough to hear of every peer
+ * @turn: the peer that pages are sent to first
  * @received: a datagram, used by @work only
  * @sealed: a datagram that is sent
  * @work: receives and sends
@@ -52,7 +55,10 @@ struct lbdr_sync_peers {
 	u64			digested;
 	unsigned long		digest_at;
 	unsigned long		started;
+	unsigned long		carrier_at;
+	int			forks;
 	bool			alone;
+	u8			turn;
 	u8			*received;
 	u8			*sealed;
 	struct delayed_work	work;
@@ -92,6 +98,8 @@ struct lbdr_sync_peers_info {
 	struct lbdr_sync_peer_info	peer[LBDR_SYNC_PEERS_MAX];
 };
 
+int lbdr_sync_peers_init(void);
+void lbdr_sync_peers_exit(void);
 u32 lbdr_sync_peers_room(const struct lbdr_sync_settings *settings);
 int lbdr_sync_peers_start(struct lbdr_net *ln, const struct lbdr_sync_keys *keys);
 void lbdr_sync_peers_stop(struct lbdr_net *ln);

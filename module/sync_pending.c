@@ -7,7 +7,7 @@
  * its connection would exist, at most WAIT_MAX, and is applied when a service or server is
  * added. Those that have waited longer are freed at the next record of their hash bucket,
  * and all of them once a minute. A later record of the same connection replaces an earlier
- * one. There are at most 1/8 as many as the namespace may hold connections.
+ * one, unless it is a copy. There are at most 1/8 as many as the namespace may hold connections.
  *
  * The table belongs to the work items of the roles that receive. lbdr_net.lock protects it,
  * since they share it, and it is freed when the last of them stops.
@@ -165,6 +165,7 @@ bool lbdr_sync_pending_add(struct lbdr_net *ln, const struct lbdr_sync_record *r
 	struct lbdr_sync_waiting *waiting;
 	struct hlist_node *next;
 	struct hlist_head *head;
+	bool same;
 
 	lockdep_assert_held(&ln->lock);
 
@@ -172,10 +173,15 @@ bool lbdr_sync_pending_add(struct lbdr_net *ln, const struct lbdr_sync_record *r
 	if (!pending->table)
 		return false;
 	head = lbdr_sync_pending_head(pending, record);
-	hlist_for_each_entry_safe(waiting, next, head, node)
-		if (lbdr_sync_pending_same(&waiting->record, record) ||
-		    lbdr_sync_pending_over(waiting))
+	hlist_for_each_entry_safe(waiting, next, head, node) {
+		same = lbdr_sync_pending_same(&waiting->record, record);
+		if (lbdr_sync_pending_over(waiting))
 			lbdr_sync_pending_del(ln, waiting);
+		else if (same && record->flags & LBDR_SYNC_FLAG_COPY)
+			return true;
+		else if (same)
+			lbdr_sync_pending_del(ln, waiting);
+	}
 	if (pending->n >= lbdr_limit_conns(ln) / SHARE)
 		return false;
 	/* Charged as connections are: this is a work item, not a task of the owner. */

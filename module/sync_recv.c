@@ -17,7 +17,8 @@
  *   open a connection again that was closed less than REORDER_TIME ago, nor make one
  *   half-open that was established.
  * - A new connection is added as by conn-add, unless the table is nearly full. A record
- *   that has waited adds a connection, and changes none: what exists is later.
+ *   that has waited adds a connection, and changes none: what exists is later. Neither
+ *   does a record of a peer that forwards the connection as little as this director.
  *
  * Context: records are applied in process context under lbdr_net.lock, which is taken
  * for one datagram at a time, and under rcu_read_lock() with BH off for one record. The
@@ -180,7 +181,7 @@ static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
 	lbdr_sync_count(ln, LBDR_SYNC_UPDATED, 1);
 }
 
-/* Adds a connection, or changes the one that exists. @waited: the record has waited */
+/* Adds a connection, or changes the one that exists. @waited: only adds one */
 static void lbdr_sync_apply_conn(struct lbdr_net *ln, const struct lbdr_flow *flow,
 				 struct lbdr_server *server,
 				 const struct lbdr_conn_saved *saved, bool waited)
@@ -218,7 +219,8 @@ static void lbdr_sync_apply_conn(struct lbdr_net *ln, const struct lbdr_flow *fl
 
 /*
  * Applies a record. Returns false if its service or server does not exist. A record that
- * cannot be a connection here is counted as refused. @waited: the record has waited
+ * cannot be a connection here is counted as refused. @waited: the record may be late, since
+ * it has waited or is a copy
  */
 static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *record,
 			    bool waited)
@@ -275,7 +277,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_recv_retry);
 /* Applies a record that was received, or lets it wait. */
 static void lbdr_sync_record(struct lbdr_net *ln, const struct lbdr_sync_record *record)
 {
-	if (lbdr_sync_apply(ln, record, false))
+	if (lbdr_sync_apply(ln, record, record->flags & LBDR_SYNC_FLAG_COPY))
 		lbdr_sync_pending_drop(ln, record);
 	else if (lbdr_sync_pending_add(ln, record))
 		queue_delayed_work(lbdr_sync_wq, &ln->sync.adopter, PRUNE_TIME);

@@ -24,7 +24,8 @@
  * work item takes too. The first record of a page starts the work item within FLUSH_TIME,
  * a full page at once. The work item never waits for the device: it tries again a jiffy
  * later, and takes no page that is not full before all others are sent. If pages are
- * filled faster than they are sent, those beyond QUEUE_MAX are dropped and counted.
+ * filled faster than they are sent, those beyond QUEUE_MAX are dropped and counted, for
+ * the master and the peers separately: a slow device of the master costs peers nothing.
  *
  * Records have no L3 domain, so connections of a VRF are not sent.
  */
@@ -85,6 +86,7 @@ struct lbdr_sync_page *lbdr_sync_page_alloc(struct lbdr_net *ln, u8 roles)
 		return NULL;
 	refcount_set(&page->refs, 1);
 	page->roles = roles;
+	page->bulk = false;
 	page->used = LBDR_SYNC_HEADER;
 	page->room = room;
 	lbdr_sync_wire_begin(page->data, syncid);
@@ -102,6 +104,7 @@ void lbdr_sync_page_put(struct lbdr_sync_page *page)
 	if (refcount_dec_and_test(&page->refs))
 		kfree(page);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_page_put);
 
 /**
  * lbdr_sync_page_append() - Append a record to a page
@@ -121,11 +124,24 @@ bool lbdr_sync_page_append(struct lbdr_sync_page *page,
 	return used;
 }
 
-/* Records are dropped before anyone has sent them. */
-static void lbdr_sync_drop(struct lbdr_net *ln, u32 records)
+/* Records are dropped before a role has sent them. */
+static void lbdr_sync_drop(struct lbdr_net *ln, enum lbdr_sync_role role, u32 records)
 {
 	lbdr_sync_count(ln, LBDR_SYNC_DROPPED, records);
-	WRITE_ONCE(ln->sync.missed, true);
+	if (role == LBDR_SYNC_ROLE_PEERS)
+		WRITE_ONCE(ln->sync.missed, true);
+}
+
+/* Charges a page to the queue of a role that sends it. Takes the role off if it is full. */
+static void lbdr_sync_page_charge(struct lbdr_net *ln, struct lbdr_sync_page *page,
+				  enum lbdr_sync_role role, atomic_t *queued)
+{
+	if (!(page->roles & BIT(role)) ||
+	    atomic_add_return(page->room, queued) <= QUEUE_MAX)
+		return;
+	atomic_sub(page->room, queued);
+	page->roles &= ~BIT(role);
+	lbdr_sync_drop(ln, role, lbdr_sync_wire_count(page->data));
 }
 
 /* Queues a page, or drops it. Returns true if the work item has to be started. */
@@ -133,19 +149,19 @@ static bool lbdr_sync_page_queue(struct lbdr_net *ln, struct lbdr_sync_page *pag
 {
 	struct lbdr_sync *sync = &ln->sync;
 
-	if (atomic_add_return(page->room, &sync->queued) > QUEUE_MAX) {
-		atomic_sub(page->room, &sync->queued);
-		lbdr_sync_drop(ln, lbdr_sync_wire_count(page->data));
-		lbdr_sync_page_put(page);
-		return false;
-	}
-	return llist_add(&page->full, &sync->full);
+	lbdr_sync_page_charge(ln, page, LBDR_SYNC_ROLE_MASTER, &sync->queued);
+	lbdr_sync_page_charge(ln, page, LBDR_SYNC_ROLE_PEERS, &sync->queued_peers);
+	if (page->roles)
+		return llist_add(&page->full, &sync->full);
+	lbdr_sync_page_put(page);
+	return false;
 }
 
 /* Appends a record to the page of this CPU. */
 static void lbdr_sync_append(struct lbdr_net *ln, const struct lbdr_sync_record *record)
 {
 	struct lbdr_sync_cpu *cpu;
+	u8 roles;
 
 	local_bh_disable();
 	cpu = this_cpu_ptr(ln->sync.cpus);
@@ -158,13 +174,15 @@ static void lbdr_sync_append(struct lbdr_net *ln, const struct lbdr_sync_record 
 		goto out;
 	}
 	/* Pairs with smp_store_release() in lbdr_sync_send_start(). */
-	cpu->page = lbdr_sync_page_alloc(ln, smp_load_acquire(&ln->sync.sending));
+	roles = smp_load_acquire(&ln->sync.sending);
+	cpu->page = lbdr_sync_page_alloc(ln, roles);
 	if (cpu->page) {
 		/* A page has room for one record at least. */
 		lbdr_sync_page_append(cpu->page, record);
 		queue_delayed_work(lbdr_sync_wq, &ln->sync.send, FLUSH_TIME);
 	} else {
-		lbdr_sync_drop(ln, 1);
+		lbdr_sync_drop(ln, roles & BIT(LBDR_SYNC_ROLE_PEERS) ?
+				   LBDR_SYNC_ROLE_PEERS : LBDR_SYNC_ROLE_MASTER, 1);
 	}
 out:
 	spin_unlock(&cpu->lock);
@@ -260,17 +278,19 @@ static bool lbdr_sync_persistent(const struct lbdr_net *ln, const struct lbdr_co
  * @ln: the namespace
  * @conn: the connection
  * @state: its state
+ * @sends: the record is sent to all directors: the next refresh is due later
  * @record: filled in
  *
  * Context: rcu_read_lock() held.
  * Return: false if the connection has none.
  */
 bool lbdr_sync_conn_record(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state,
-			   struct lbdr_sync_record *record)
+			   bool sends, struct lbdr_sync_record *record)
 {
 	if (lbdr_sync_persistent(ln, conn, state))
 		return false;
-	WRITE_ONCE(conn->sent, lbdr_sync_now());
+	if (sends)
+		WRITE_ONCE(conn->sent, lbdr_sync_now());
 	return lbdr_sync_make(ln, conn, state, record);
 }
 
@@ -278,7 +298,7 @@ static void lbdr_sync_conn(struct lbdr_net *ln, struct lbdr_conn *conn, u32 stat
 {
 	struct lbdr_sync_record record;
 
-	if (lbdr_sync_conn_record(ln, conn, state, &record))
+	if (lbdr_sync_conn_record(ln, conn, state, true, &record))
 		lbdr_sync_append(ln, &record);
 }
 
@@ -365,6 +385,10 @@ static void lbdr_sync_walk(struct work_struct *work)
 
 	lbdr_sync_walk_begin(ln, &walk);
 	while (going && (page = lbdr_sync_walk_next(ln, &walk, BIT(LBDR_SYNC_ROLE_MASTER)))) {
+		if (page == ERR_PTR(-EAGAIN)) {
+			going = lbdr_sync_sends(ln, LBDR_SYNC_ROLE_MASTER);
+			continue;
+		}
 		if (IS_ERR(page)) {
 			going = lbdr_sync_walk_wait(ln);
 			continue;
@@ -407,7 +431,7 @@ static bool lbdr_sync_page_send(struct lbdr_net *ln, struct lbdr_sync_page *page
 	return true;
 }
 
-/* A page was sent, or need not be sent by the master. */
+/* The master has sent a page. */
 static void lbdr_sync_page_done(struct lbdr_net *ln, struct lbdr_sync_page *page)
 {
 	atomic_sub(page->room, &ln->sync.queued);
@@ -422,12 +446,14 @@ static void lbdr_sync_take_full(struct lbdr_net *ln)
 
 	llist_for_each_entry_safe(page, next, full, full) {
 		lbdr_sync_wire_end(page->data, page->used);
-		if (page->roles & BIT(LBDR_SYNC_ROLE_PEERS))
+		if (page->roles & BIT(LBDR_SYNC_ROLE_PEERS)) {
+			atomic_sub(page->room, &ln->sync.queued_peers);
 			lbdr_sync_peers_push(ln, page);
+		}
 		if (page->roles & BIT(LBDR_SYNC_ROLE_MASTER))
 			list_add_tail(&page->unsent, &ln->sync.unsent);
 		else
-			lbdr_sync_page_done(ln, page);
+			lbdr_sync_page_put(page);
 	}
 }
 

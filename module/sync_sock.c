@@ -240,6 +240,25 @@ int lbdr_sync_sock_receive(struct socket *sock, void *data, u32 room,
 }
 
 /**
+ * lbdr_sync_sock_carrier() - Check whether the device of a socket has carrier
+ * @sock: the socket
+ *
+ * Context: any.
+ * Return: true if the device is up and has carrier.
+ */
+bool lbdr_sync_sock_carrier(const struct socket *sock)
+{
+	struct net_device *dev;
+	bool carrier;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(sock_net(sock->sk), sock->sk->sk_bound_dev_if);
+	carrier = dev && netif_running(dev) && netif_carrier_ok(dev);
+	rcu_read_unlock();
+	return carrier;
+}
+
+/**
  * lbdr_sync_sock_listen() - Set the callback for datagrams that arrive
  * @sock: socket of the backup
  * @ln: the namespace, which the callback finds in sk->sk_user_data

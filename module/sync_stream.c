@@ -48,11 +48,40 @@ void lbdr_sync_out_exit(struct lbdr_sync_out *out)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_out_exit);
 
+static struct lbdr_sync_slot *lbdr_sync_out_slot(const struct lbdr_sync_out *out, u64 number)
+{
+	return &out->ring[number % LBDR_SYNC_RING];
+}
+
 static void lbdr_sync_out_pop(struct lbdr_sync_out *out)
 {
-	lbdr_sync_page_put(out->ring[out->first % LBDR_SYNC_RING]);
+	struct lbdr_sync_page *page = lbdr_sync_out_slot(out, out->first)->page;
+
+	if (page) {
+		out->bulk -= page->bulk;
+		lbdr_sync_page_put(page);
+	}
 	out->first++;
 	out->unsent = max(out->unsent, out->first);
+}
+
+/* Removes the numbers at the front that were left out: the receiver is told of the rest. */
+static void lbdr_sync_out_trim(struct lbdr_sync_out *out)
+{
+	while (out->first < out->next && !lbdr_sync_out_slot(out, out->first)->page)
+		lbdr_sync_out_pop(out);
+}
+
+/* Appends a page, or NULL. Returns false if it replaces one that was not acknowledged. */
+static bool lbdr_sync_out_append(struct lbdr_sync_out *out, struct lbdr_sync_page *page)
+{
+	bool full = out->next - out->first == LBDR_SYNC_RING;
+
+	if (full)
+		lbdr_sync_out_pop(out);
+	lbdr_sync_out_slot(out, out->next++)->page = page;
+	lbdr_sync_out_trim(out);
+	return !full;
 }
 
 /**
@@ -65,14 +94,26 @@ static void lbdr_sync_out_pop(struct lbdr_sync_out *out)
  */
 bool lbdr_sync_out_push(struct lbdr_sync_out *out, struct lbdr_sync_page *page)
 {
-	bool full = out->next - out->first == LBDR_SYNC_RING;
-
-	if (full)
-		lbdr_sync_out_pop(out);
-	out->ring[out->next++ % LBDR_SYNC_RING] = page;
-	return !full;
+	out->bulk += page->bulk;
+	return lbdr_sync_out_append(out, page);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_out_push);
+
+/**
+ * lbdr_sync_out_leave_out() - Leave out a number
+ * @out: the stream
+ *
+ * The receiver gives the number up when it has the pages before it. Without effect if the
+ * last number was left out and waits for this.
+ *
+ * Context: process.
+ */
+void lbdr_sync_out_leave_out(struct lbdr_sync_out *out)
+{
+	if (out->first == out->next || lbdr_sync_out_slot(out, out->next - 1)->page)
+		lbdr_sync_out_append(out, NULL);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_out_leave_out);
 
 /**
  * lbdr_sync_out_ack() - Free the pages that were received
@@ -89,6 +130,7 @@ bool lbdr_sync_out_ack(struct lbdr_sync_out *out, u64 expected)
 		return false;
 	while (out->first < expected)
 		lbdr_sync_out_pop(out);
+	lbdr_sync_out_trim(out);
 	return true;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_out_ack);
@@ -99,13 +141,13 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_out_ack);
  * @number: its number
  *
  * Context: process.
- * Return: the page, or NULL if it was not sent yet or is gone.
+ * Return: its slot, or NULL if it was not sent yet, was left out or is gone.
  */
-struct lbdr_sync_page *lbdr_sync_out_find(const struct lbdr_sync_out *out, u64 number)
+struct lbdr_sync_slot *lbdr_sync_out_find(const struct lbdr_sync_out *out, u64 number)
 {
-	if (number < out->first || number >= out->unsent)
-		return NULL;
-	return out->ring[number % LBDR_SYNC_RING];
+	struct lbdr_sync_slot *slot = lbdr_sync_out_slot(out, number);
+
+	return number >= out->first && number < out->unsent && slot->page ? slot : NULL;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_out_find);
 
@@ -119,9 +161,7 @@ void lbdr_sync_out_clear(struct lbdr_sync_out *out)
 {
 	while (out->first < out->next)
 		lbdr_sync_out_pop(out);
-	out->next++;
-	out->first = out->next;
-	out->unsent = out->next;
+	lbdr_sync_out_leave_out(out);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_out_clear);
 

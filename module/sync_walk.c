@@ -2,12 +2,14 @@
 /*
  * A walk over all connections, which makes pages of their records. A page at a time: the
  * caller sends it before it asks for the next one, and may wait as long as it likes in
- * between. Half-open connections and those that have expired are left out. A resize of
- * the table makes the walk visit some twice, which does no harm.
+ * between. A call visits a bounded number of connections. Half-open connections and those
+ * that have expired are left out. A resize of the table makes the walk visit some twice,
+ * which does no harm.
  *
  * Who walks owns the struct lbdr_sync_walk. Its rhashtable iterators keep nothing locked
  * between two pages, and must have ended before the tables are freed.
  */
+#include "compat.h"
 #include "conn.h"
 #include "lbdr.h"
 #include "state.h"
@@ -16,6 +18,8 @@
 
 /* Connections that are visited under one rcu_read_lock(), at most */
 #define BATCH	256
+/* Such batches for one page, at most */
+#define BATCHES	4
 
 /**
  * lbdr_sync_walk_begin() - Begin a walk
@@ -30,16 +34,18 @@ void lbdr_sync_walk_begin(struct lbdr_net *ln, struct lbdr_sync_walk *walk)
 	walk->page = NULL;
 	rhashtable_walk_enter(&ln->conns[LBDR_V4], &walk->iter);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_walk_begin);
 
 /* Visits connections until the page is full. Returns 0 at the end of the table. */
 static int lbdr_sync_walk_fill(struct lbdr_net *ln, struct lbdr_sync_walk *walk)
 {
+	bool master = walk->page->roles & BIT(LBDR_SYNC_ROLE_MASTER);
 	struct lbdr_sync_record record;
 	struct lbdr_conn *conn;
 	int err = -EAGAIN, i;
 	u32 state;
 
-	rhashtable_walk_start(&walk->iter);
+	lbdr_walk_start(&walk->iter);
 	for (i = 0; i < BATCH && err == -EAGAIN; i++) {
 		conn = rhashtable_walk_peek(&walk->iter);
 		if (!conn) {
@@ -50,10 +56,14 @@ static int lbdr_sync_walk_fill(struct lbdr_net *ln, struct lbdr_sync_walk *walk)
 			state = READ_ONCE(conn->state);
 			/* A full page leaves the connection to the next one. */
 			if (lbdr_conn_left(ln, conn) > 0 && !lbdr_state_half_open(state) &&
-			    lbdr_sync_conn_record(ln, conn, state, &record) &&
-			    !lbdr_sync_page_append(walk->page, &record)) {
-				err = 1;
-				break;
+			    lbdr_sync_conn_record(ln, conn, state, master, &record)) {
+				/* What its own director knows of it may be later. */
+				if (!master && !lbdr_conn_own(conn))
+					record.flags |= LBDR_SYNC_FLAG_COPY;
+				if (!lbdr_sync_page_append(walk->page, &record)) {
+					err = 1;
+					break;
+				}
 			}
 		}
 		rhashtable_walk_next(&walk->iter);
@@ -69,20 +79,23 @@ static int lbdr_sync_walk_fill(struct lbdr_net *ln, struct lbdr_sync_walk *walk)
  * @roles: see lbdr_sync_page_alloc()
  *
  * Context: process, may sleep.
- * Return: a page with at least one record, which the caller puts; NULL at the end;
- * -ENOMEM as ERR_PTR(), after which the caller may try again.
+ * Return: a page with at least one record, which the caller puts; NULL at the end; or
+ * ERR_PTR(), after which the caller may try again: -ENOMEM; -EAGAIN if no page is complete
+ * after as many connections as one call visits.
  */
 struct lbdr_sync_page *lbdr_sync_walk_next(struct lbdr_net *ln, struct lbdr_sync_walk *walk,
 					   u8 roles)
 {
 	struct lbdr_sync_page *page;
-	int err;
+	int err, batches = 0;
 
 	if (!walk->page)
 		walk->page = lbdr_sync_page_alloc(ln, roles);
 	if (!walk->page)
 		return ERR_PTR(-ENOMEM);
 	for (;;) {
+		if (batches++ == BATCHES)
+			return ERR_PTR(-EAGAIN);
 		err = lbdr_sync_walk_fill(ln, walk);
 		cond_resched();
 		if (err == -EAGAIN)
@@ -99,6 +112,7 @@ struct lbdr_sync_page *lbdr_sync_walk_next(struct lbdr_net *ln, struct lbdr_sync
 	walk->page = NULL;
 	return page;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_walk_next);
 
 /**
  * lbdr_sync_walk_end() - End a walk, whether or not it is at its end
@@ -112,3 +126,4 @@ void lbdr_sync_walk_end(struct lbdr_sync_walk *walk)
 	if (walk->page)
 		lbdr_sync_page_put(walk->page);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_walk_end);

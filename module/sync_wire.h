@@ -28,6 +28,8 @@
 #define LBDR_SYNC_FLAG_NOOUTPUT	0x0080
 #define LBDR_SYNC_FLAG_INACTIVE	0x0100
 #define LBDR_SYNC_FLAG_TEMPLATE	0x1000
+/* Between peers: the sender has received the connection from another director. */
+#define LBDR_SYNC_FLAG_COPY	0x80000000
 
 /**
  * struct lbdr_sync_record - a connection as a datagram describes it

@@ -10,6 +10,7 @@
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 
+#include "compat.h"
 #include "conn.h"
 #include "ipvs.h"
 #include "state.h"
@@ -55,7 +56,7 @@ static void *lbdr_ipvs_conns_find(struct lbdr_ipvs_conns *conns, bool peek)
 			return conn;
 		rhashtable_walk_stop(&conns->iter[LBDR_V4]);
 		conns->family = LBDR_V6;
-		rhashtable_walk_start(&conns->iter[LBDR_V6]);
+		lbdr_walk_start(&conns->iter[LBDR_V6]);
 	}
 }
 
@@ -68,7 +69,7 @@ static void *lbdr_ipvs_conns_start(struct seq_file *seq, loff_t *pos)
 		lbdr_ipvs_conns_leave(conns);
 		lbdr_ipvs_conns_enter(conns);
 	}
-	rhashtable_walk_start(&conns->iter[conns->family]);
+	lbdr_walk_start(&conns->iter[conns->family]);
 	return *pos ? lbdr_ipvs_conns_find(conns, true) : SEQ_START_TOKEN;
 }
 
