@@ -435,8 +435,9 @@ static void walk_peer_test(struct kunit *test)
 		lbdr_sync_page_put(page);
 	}
 	lbdr_sync_walk_end(&walk);
-	KUNIT_EXPECT_EQ(test, n, 2U);
-	KUNIT_EXPECT_EQ(test, copies, 1U);
+	/* Both, or both twice if the table was resized meanwhile. */
+	KUNIT_EXPECT_GE(test, n, 2U);
+	KUNIT_EXPECT_EQ(test, 2 * copies, n);
 	KUNIT_EXPECT_EQ(test, mine->sent, 0);
 }
 
