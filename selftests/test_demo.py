@@ -29,6 +29,7 @@ def show(script, what):
         ok(demo.wait() == 0, what + " comes to a good end", demo.returncode)
 
 
+@net.only("trixie")
 def test_demo():
     try:
         show("demo.sh", "the demo")
