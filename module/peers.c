@@ -88,14 +88,10 @@
 #include "stats.h"
 #include "tunnel.h"
 
-/*
- * Servers are often added in bulk, so the first attempt is delayed, by RESOLVE_SHARE times
- * what the last one took if that is more: the walk of thousands of next hops has a small
- * share of a CPU.
- */
+/* Servers are often added in bulk, so the first attempt is delayed: at least by so many */
 #define RESOLVE_MIN	(HZ / 10 ?: 1)
+/* jiffies, and by so many times what the last attempt took, up to a second. */
 #define RESOLVE_SHARE	32
-#define RESOLVE_REST	HZ
 #define RESOLVE_MAX	(64 * HZ)
 
 /* Next hops processed between two calls of cond_resched() */
@@ -223,7 +219,7 @@ static void lbdr_peers_update_work(struct work_struct *work)
 					   struct lbdr_net, peers_work);
 	struct lbdr_nexthop *nexthop = NULL;
 	struct rhashtable_iter walk;
-	u64 began = ktime_get_ns();
+	u64 rest, began = ktime_get_ns();
 	bool unresolved = false;
 	unsigned long delay;
 	u32 n;
@@ -246,10 +242,8 @@ static void lbdr_peers_update_work(struct work_struct *work)
 		cond_resched();
 	} while (nexthop);
 	rhashtable_walk_exit(&walk);
-	WRITE_ONCE(ln->peers_rest,
-		   min_t(u64, nsecs_to_jiffies64(RESOLVE_SHARE *
-						 (ktime_get_ns() - began)),
-			 RESOLVE_REST));
+	rest = nsecs_to_jiffies64(RESOLVE_SHARE * (ktime_get_ns() - began));
+	WRITE_ONCE(ln->peers_rest, min_t(u64, rest, HZ));
 
 	if (!unresolved)
 		return;

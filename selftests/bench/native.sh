@@ -304,10 +304,20 @@ in_turn()
 	done
 }
 
+# in_turns FLOWS: all rounds.
+in_turns()
+{
+	local round
+
+	for ((round = 0; round < rounds; round++)); do
+		in_turn "$1" "$round"
+	done
+}
+
 # established NAME CONTESTANTS [PARAMETER]: with ip_vs loaded so, and called that.
 established()
 {
-	local ip_vs_is=$1 contestants name flows round
+	local ip_vs_is=$1 contestants name flows
 
 	read -ra contestants <<<"$2"
 
@@ -317,15 +327,11 @@ established()
 		begin "$name"
 	done
 	# First: ip_vs has one table for both families.
-	for ((round = 0; round < rounds; round++)); do
-		in_turn 1-6 "$round"
-	done
+	in_turns 1-6
 	for flows in "${sizes[@]}"; do
 		inside lbdr fill lbdr "$flows"
 		inside ip_vs fill ip_vs "$flows"
-		for ((round = 0; round < rounds; round++)); do
-			in_turn "$flows" "$round"
-		done
+		in_turns "$flows"
 		expect_connections lbdr $((flows + 1))
 		expect_connections ip_vs $((flows + 1))
 	done
@@ -374,7 +380,7 @@ new_connections()
 # Every method of both, beside each other.
 tunnels()
 {
-	local contestants=(drop) ip_vs_is=ip_vs name method flows round rounds=3
+	local contestants=(drop) ip_vs_is=ip_vs name method flows rounds=3
 
 	begin_all
 	must insmod "$LBDR_KO"
@@ -385,16 +391,12 @@ tunnels()
 	for name in "${contestants[@]}"; do
 		begin "$name"
 	done
-	for ((round = 0; round < rounds; round++)); do
-		in_turn 1-6 "$round"
-	done
+	in_turns 1-6
 	for flows in "${method_sizes[@]}"; do
 		for name in "${contestants[@]:1}"; do
 			inside "$name" fill "$name" "$flows"
 		done
-		for ((round = 0; round < rounds; round++)); do
-			in_turn "$flows" "$round"
-		done
+		in_turns "$flows"
 		for name in "${contestants[@]:1}"; do
 			expect_connections "$name" $((flows + 1))
 		done
