@@ -542,6 +542,7 @@ bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 		{ LBDR_A_INFO_SERVICES, true, offsetof(struct info, services) },
 		{ LBDR_A_INFO_CONNS, true, offsetof(struct info, conns) },
 		{ LBDR_A_INFO_CONN_MAX, true, offsetof(struct info, conn_max) },
+		{ LBDR_A_INFO_SLOW_PACKETS, false, offsetof(struct info, slow_packets) },
 	};
 	const struct nlattr *attrs[LBDR_A_INFO_MAX + 1] = { NULL };
 	const struct nlattr *attr;

@@ -270,11 +270,12 @@ json_t *devices_json(const struct info *info)
 
 static json_t *info_json(const struct info *info)
 {
-	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:o, s:o}",
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:o, s:o}",
 			 "version", info->version,
 			 "services", (json_int_t)info->services,
 			 "connections", (json_int_t)info->conns,
 			 "connections_max", (json_int_t)info->conn_max,
+			 "slow_packets", (json_int_t)info->slow_packets,
 			 "entry", choice_word(&entry_choice, info->entry),
 			 "devices", devices_json(info),
 			 "timeouts_s", timeouts_json(&info->timeouts));

@@ -33,6 +33,8 @@ static const struct metric director_metrics[] = {
 	  "Entries of the connection table." },
 	{ "lbdr_connections_limit", NULL, GAUGE, offsetof(struct info, conn_max),
 	  "Maximum number of connections." },
+	{ "lbdr_slow_packets", NULL, COUNTER, offsetof(struct info, slow_packets),
+	  "Packets of connections that did not take the fast path." },
 };
 
 static const struct metric service_metrics[] = {
@@ -249,7 +251,8 @@ static void print_director(const struct info *info, const struct drop *drops,
 	     metric < director_metrics + ARRAY_SIZE(director_metrics);
 	     metric++) {
 		print_head(metric, textfile);
-		printf("%s %llu\n", metric->name, number_of(info, metric));
+		print_name(metric);
+		printf(" %llu\n", number_of(info, metric));
 	}
 	print_head(&entry_state, textfile);
 	for (i = LBDR_ENTRY_PREROUTING; i <= LBDR_ENTRY_INGRESS; i++)

@@ -216,6 +216,7 @@ struct info {
 	__u32 services;
 	__u32 conns;
 	__u32 conn_max;
+	__u64 slow_packets;
 	__u8 entry;
 	const char *devices[INGRESS_MAX];
 	int n_devices;

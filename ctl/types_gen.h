@@ -170,6 +170,7 @@ info_types[LBDR_A_INFO_MAX + 1] = {
 	[LBDR_A_INFO_ENTRY] = MNL_TYPE_U8,
 	[LBDR_A_INFO_DEVICE] = MNL_TYPE_NUL_STRING,
 	[LBDR_A_INFO_BATCH] = MNL_TYPE_U32,
+	[LBDR_A_INFO_SLOW_PACKETS] = MNL_TYPE_U64,
 };
 
 static const enum mnl_attr_data_type

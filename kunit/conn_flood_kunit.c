@@ -493,7 +493,7 @@ static void flood_schedule_test(struct kunit *test)
 	struct lbdr_flow flow = conns_flow(LBDR_V4, IPPROTO_TCP, 1);
 	struct conns *conns = test->priv;
 	int full = lbdr_limit_conn_max();
-	u64 before = lbdr_drop_count(conns->ln, LBDR_DROP_CONN_MAX);
+	u64 before = lbdr_counter(conns->ln, LBDR_DROP_CONN_MAX);
 	struct lbdr_server *refused, *server;
 	unsigned int verdict, drop;
 	u32 picks;
@@ -508,7 +508,7 @@ static void flood_schedule_test(struct kunit *test)
 	picks = flood_picks;
 	KUNIT_EXPECT_NULL(test, refused);
 	KUNIT_EXPECT_EQ(test, drop, NF_DROP);
-	KUNIT_EXPECT_EQ(test, lbdr_drop_count(conns->ln, LBDR_DROP_CONN_MAX),
+	KUNIT_EXPECT_EQ(test, lbdr_counter(conns->ln, LBDR_DROP_CONN_MAX),
 			before + 1);
 	KUNIT_EXPECT_EQ(test, picks, 0);
 

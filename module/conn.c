@@ -23,11 +23,11 @@
  */
 #include <linux/kcsan-checks.h>
 #include <linux/random.h>
-#include <linux/siphash.h>
 
 #include "collect.h"
 #include "conn.h"
 #include "conn_event.h"
+#include "conn_lookup.h"
 #include "flood.h"
 #include "flow.h"
 #include "hold.h"
@@ -46,79 +46,8 @@
 
 static struct kmem_cache *lbdr_conn_cache[LBDR_FAMILIES] __read_mostly;
 
-/*
- * A sender of packets chooses the addresses and ports that are hashed. The hash has a
- * random key, so a sender cannot produce collisions. For IPv4, the VIP and the word
- * with protocol and L3 domain are combined into one word: the operator chooses them,
- * not the sender. @seed is the seed of the rhashtable.
- *
- * The functions are inlined into the rhashtable code, which would otherwise call the
- * comparison for each entry of a chain.
- */
-static hsiphash_key_t lbdr_conn_hash_key __read_mostly;
-
-static __always_inline u32 lbdr_conn_hash4(const void *key, u32 len, u32 seed)
-{
-	const struct lbdr_key4 *k = key;
-
-	return hsiphash_3u32((__force u32)k->client,
-			     (__force u32)k->vip ^ k->protocol ^ seed,
-			     k->ports.both, &lbdr_conn_hash_key);
-}
-
-static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)
-{
-	hsiphash_key_t secret = lbdr_conn_hash_key;
-
-	secret.key[0] ^= seed;
-	return hsiphash(key, sizeof(struct lbdr_key6), &secret);
-}
-
-/* Keys are whole words of 8 bytes. A call of memcmp() would cost more than this. */
-static __always_inline bool lbdr_conn_key_equal(const void *a, const void *b, size_t len)
-{
-	u64 differences = 0, x, y;
-	size_t i;
-
-	for (i = 0; i < len; i += sizeof(u64)) {
-		memcpy(&x, a + i, sizeof(x));
-		memcpy(&y, b + i, sizeof(y));
-		differences |= x ^ y;
-	}
-	return !differences;
-}
-
-static __always_inline int lbdr_conn_cmp4(struct rhashtable_compare_arg *arg,
-					  const void *obj)
-{
-	return !lbdr_conn_key_equal(arg->key, lbdr_conn_key4(obj),
-				    sizeof(struct lbdr_key4));
-}
-
-static __always_inline int lbdr_conn_cmp6(struct rhashtable_compare_arg *arg,
-					  const void *obj)
-{
-	return !lbdr_conn_key_equal(arg->key, lbdr_conn_key6(obj),
-				    sizeof(struct lbdr_key6));
-}
-
-static const struct rhashtable_params lbdr_conn_params4 = {
-	.head_offset		= offsetof(struct lbdr_conn4, conn.node),
-	.key_offset		= offsetof(struct lbdr_conn4, key),
-	.key_len		= sizeof(struct lbdr_key4),
-	.hashfn			= lbdr_conn_hash4,
-	.obj_cmpfn		= lbdr_conn_cmp4,
-	.automatic_shrinking	= true,
-};
-
-static const struct rhashtable_params lbdr_conn_params6 = {
-	.head_offset		= offsetof(struct lbdr_conn6, conn.node),
-	.key_offset		= offsetof(struct lbdr_conn6, key),
-	.key_len		= sizeof(struct lbdr_key6),
-	.hashfn			= lbdr_conn_hash6,
-	.obj_cmpfn		= lbdr_conn_cmp6,
-	.automatic_shrinking	= true,
-};
+/* See conn_lookup.h. */
+struct lbdr_conn_secret lbdr_conn_secret __ro_after_init;
 
 /**
  * lbdr_conn_timeout() - Get the timeout of a connection
@@ -234,21 +163,6 @@ noinline void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
 		lbdr_persist_confirm(conn);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_move);
-
-/**
- * lbdr_conn_renew() - Renew the time stamp of a connection
- * @conn: the connection
- *
- * Context: rcu_read_lock() held.
- */
-__always_inline void lbdr_conn_renew(struct lbdr_conn *conn)
-{
-	u8 renewals = READ_ONCE(conn->renewals);
-
-	WRITE_ONCE(conn->stamp, jiffies);
-	if (renewals < U8_MAX)
-		WRITE_ONCE(conn->renewals, renewals + 1);
-}
 
 /*
  * rhashtable uses a bit of the bucket word as the bucket lock, sets it by an atomic
@@ -402,57 +316,18 @@ void lbdr_conn_free_reaped(struct lbdr_net *ln)
 	}
 }
 
-/* lbdr_conn_idle() with its sign, for a comparison with a positive number. */
-static __always_inline s32 lbdr_conn_age(const struct lbdr_conn *conn)
-{
-	u32 stamp = READ_ONCE(conn->stamp);
-
-	return (u32)jiffies - stamp;
-}
-
-/*
- * What rhashtable_lookup() does, without the argument of its comparison function, which
- * would be on the stack and cost a packet of a connection some 30 instructions. A chain
- * that does not end in the mark of its bucket was left for another one, as its
- * connection was moved to a new table, and is read again. The barrier orders the last
- * bucket before the pointer to a new table: what was moved out of the one is in the
- * other.
+/**
+ * lbdr_conn_of_flow() - Look up a connection, which may be dead or have expired
+ * @ln: the namespace
+ * @flow: the flow
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the connection, or NULL.
  */
-static __always_inline struct lbdr_conn *
-lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family,
-		 const struct lbdr_flow *flow)
+struct lbdr_conn *lbdr_conn_of_flow(struct lbdr_net *ln, const struct lbdr_flow *flow)
 {
-	const void *key = family == LBDR_V4 ? (const void *)&flow->v4 : &flow->v6;
-	struct rhashtable *table = &ln->conns[family];
-	struct rhash_lock_head __rcu *const *bucket;
-	struct bucket_table *buckets;
-	struct rhash_head *pos;
-	u32 hash;
-
-	buckets = rht_dereference_rcu(table->tbl, table);
-	do {
-		hash = family == LBDR_V4 ?
-		       rht_key_hashfn(table, buckets, key, lbdr_conn_params4) :
-		       rht_key_hashfn(table, buckets, key, lbdr_conn_params6);
-		bucket = rht_bucket(buckets, hash);
-		do {
-			rht_for_each_rcu_from(pos, rht_ptr_rcu(bucket), buckets, hash) {
-				struct lbdr_conn *conn =
-					container_of(pos, struct lbdr_conn, node);
-
-				if (family == LBDR_V4 ?
-				    lbdr_conn_key_equal(key, lbdr_conn_key4(conn),
-							sizeof(flow->v4)) :
-				    lbdr_conn_key_equal(key, lbdr_conn_key6(conn),
-							sizeof(flow->v6)))
-					return conn;
-			}
-		} while (pos != RHT_NULLS_MARKER(bucket));
-		/* Pairs with the release stores that move an entry to a new table. */
-		smp_rmb();
-		buckets = rht_dereference_rcu(buckets->future_tbl, table);
-	} while (unlikely(buckets));
-	return NULL;
+	return flow->family == LBDR_V4 ? lbdr_conn_lookup(ln, LBDR_V4, &flow->v4) :
+					 lbdr_conn_lookup(ln, LBDR_V6, &flow->v6);
 }
 
 /**
@@ -469,19 +344,27 @@ lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family,
 struct lbdr_conn *lbdr_conn_peek(struct lbdr_net *ln,
 				 const struct lbdr_flow *flow)
 {
-	struct lbdr_conn *conn = lbdr_conn_lookup(ln, flow->family, flow);
+	struct lbdr_conn *conn = lbdr_conn_of_flow(ln, flow);
 
 	return conn && lbdr_conn_left(ln, conn) > 0 ? conn : NULL;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_peek);
 
-/* As lbdr_conn_find(). @skb: the packet, or NULL. @miss: set */
-static __always_inline struct lbdr_conn *
-lbdr_conn_find_of(struct lbdr_net *ln, enum lbdr_family family,
-		  const struct lbdr_flow *flow, const struct sk_buff *skb,
-		  struct lbdr_conn_miss *miss)
+/**
+ * lbdr_conn_find_of() - lbdr_conn_find() for a packet that a server may have sent back
+ * @ln: the namespace
+ * @flow: flow of the packet
+ * @skb: the packet, or NULL
+ * @miss: set to the reason if NULL is returned
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the connection, or NULL.
+ */
+struct lbdr_conn *lbdr_conn_find_of(struct lbdr_net *ln, const struct lbdr_flow *flow,
+				    const struct sk_buff *skb,
+				    struct lbdr_conn_miss *miss)
 {
-	struct lbdr_conn *conn = lbdr_conn_lookup(ln, family, flow);
+	struct lbdr_conn *conn = lbdr_conn_of_flow(ln, flow);
 	u32 state;
 
 	miss->why = LBDR_CONN_NONE;
@@ -545,14 +428,22 @@ struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 {
 	struct lbdr_conn_miss miss;
 
-	return lbdr_conn_find_of(ln, flow->family, flow, NULL, &miss);
+	return lbdr_conn_find_of(ln, flow, NULL, &miss);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_find);
 
-static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
-					 const struct lbdr_flow *flow,
-					 struct lbdr_server *server,
-					 enum lbdr_drop *why)
+/**
+ * lbdr_conn_alloc() - Allocate a connection
+ * @ln: the namespace
+ * @flow: its flow; the event gives its state
+ * @server: its server, valid under rcu_read_lock()
+ * @why: set to the drop reason if NULL is returned
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the connection, or NULL.
+ */
+struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln, const struct lbdr_flow *flow,
+				  struct lbdr_server *server, enum lbdr_drop *why)
 {
 	struct lbdr_conn *conn;
 
@@ -589,13 +480,17 @@ static struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln,
 	return conn;
 }
 
-/*
- * Counts a connection and inserts it. Returns it; or the connection that has the key
- * already, which may be dead; or NULL if the table could not grow (EBUSY, ENOMEM, E2BIG).
- * The connection is freed if it is not returned.
+/**
+ * lbdr_conn_link() - Count a connection and insert it
+ * @ln: the namespace
+ * @conn: the connection, which is freed if it is not returned
+ * @state: its state
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: @conn; or the connection that has the key already, which may be dead; or NULL if
+ * the table could not grow (EBUSY, ENOMEM, E2BIG).
  */
-static struct lbdr_conn *lbdr_conn_link(struct lbdr_net *ln, struct lbdr_conn *conn,
-					u32 state)
+struct lbdr_conn *lbdr_conn_link(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state)
 {
 	struct lbdr_server *server = conn->server;
 	struct lbdr_conn *old;
@@ -715,13 +610,18 @@ void lbdr_conn_table_exit(struct lbdr_net *ln)
  */
 int lbdr_conn_init(void)
 {
-	int err;
+	siphash_key_t key;
+	int err, i;
 
 	/* An IPv4 connection takes one cache line; an IPv6 connection takes more. */
 	BUILD_BUG_ON(sizeof(struct lbdr_conn4) > 64);
 	BUILD_BUG_ON(sizeof(struct lbdr_key4) != 16);
 	BUILD_BUG_ON(sizeof(struct lbdr_key6) != 40);
-	get_random_bytes(&lbdr_conn_hash_key, sizeof(lbdr_conn_hash_key));
+	get_random_bytes(&key, sizeof(key));
+	lbdr_sip_init(&lbdr_conn_secret.sip, &key);
+	get_random_bytes(lbdr_conn_secret.fold, sizeof(lbdr_conn_secret.fold));
+	for (i = 0; i < ARRAY_SIZE(lbdr_conn_secret.fold); i++)
+		lbdr_conn_secret.fold[i] |= 1;
 
 	err = lbdr_limit_init();
 	if (err)

@@ -103,6 +103,13 @@ struct lbdr_conn *lbdr_conn_peek(struct lbdr_net *ln,
 				 const struct lbdr_flow *flow);
 struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 				 const struct lbdr_flow *flow);
+struct lbdr_conn *lbdr_conn_of_flow(struct lbdr_net *ln, const struct lbdr_flow *flow);
+struct lbdr_conn *lbdr_conn_find_of(struct lbdr_net *ln, const struct lbdr_flow *flow,
+				    const struct sk_buff *skb,
+				    struct lbdr_conn_miss *miss);
+struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln, const struct lbdr_flow *flow,
+				  struct lbdr_server *server, enum lbdr_drop *why);
+struct lbdr_conn *lbdr_conn_link(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state);
 struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 				const struct lbdr_flow *flow,
 				struct lbdr_server *server,
@@ -111,7 +118,6 @@ int lbdr_conn_restore(struct lbdr_net *ln, const struct lbdr_flow *flow,
 		      struct lbdr_server *server,
 		      const struct lbdr_conn_saved *saved);
 void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to);
-void lbdr_conn_renew(struct lbdr_conn *conn);
 bool lbdr_conn_kill(struct lbdr_net *ln, struct lbdr_conn *conn);
 bool lbdr_conn_evict(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state);
 bool lbdr_conn_reap(struct lbdr_net *ln, struct lbdr_conn *conn);
@@ -190,6 +196,29 @@ static inline u32 lbdr_conn_idle(const struct lbdr_conn *conn)
 	s32 idle = (u32)jiffies - stamp;
 
 	return max(idle, 0);
+}
+
+/* lbdr_conn_idle() with its sign, for a comparison with a positive number. */
+static __always_inline s32 lbdr_conn_age(const struct lbdr_conn *conn)
+{
+	u32 stamp = READ_ONCE(conn->stamp);
+
+	return (u32)jiffies - stamp;
+}
+
+/**
+ * lbdr_conn_renew() - Renew the time stamp of a connection
+ * @conn: the connection
+ *
+ * Context: rcu_read_lock() held.
+ */
+static inline void lbdr_conn_renew(struct lbdr_conn *conn)
+{
+	u8 renewals = READ_ONCE(conn->renewals);
+
+	WRITE_ONCE(conn->stamp, jiffies);
+	if (renewals < U8_MAX)
+		WRITE_ONCE(conn->renewals, renewals + 1);
 }
 
 #endif /* _LBDR_CONN_H */

@@ -10,8 +10,7 @@
  * connection or changes its state sets them.
  *
  * Restored connections are objects like all others: protected by RCU, counted in the
- * limits, and removed by packets and the collector. This file is compiled in path.c, behind
- * conn.c, of which it uses static functions.
+ * limits, and removed by packets and the collector.
  */
 #include "conn.h"
 #include "flow.h"
@@ -26,7 +25,7 @@
  */
 static bool lbdr_conn_vacate(struct lbdr_net *ln, const struct lbdr_flow *flow)
 {
-	struct lbdr_conn *old = lbdr_conn_lookup(ln, flow->family, flow);
+	struct lbdr_conn *old = lbdr_conn_of_flow(ln, flow);
 
 	if (!old)
 		return true;

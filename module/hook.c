@@ -4,8 +4,11 @@
  *
  *	PREROUTING --- other destination MAC, or no VIP ------> the stack
  *	    |
+ *	  fast.c ----- plain packet of a connection ----------> its server
+ *	    |
  *	  parse ------ not TCP, UDP or SCTP, or malformed ----> the stack
- *	    |    `---- ICMP error of a connection ------------> its server
+ *	    |    |---- ICMP error of a connection ------------> its server
+ *	    |    `---- fragment, frag.c ---- whole datagram --> PREROUTING again
  *	    |
  *	L3 domain of the packet's device. A packet of a VRF passes PREROUTING twice and
  *	    |	   is forwarded in the first pass
@@ -52,7 +55,9 @@
 #include "aggregate.h"
 #include "conn.h"
 #include "domain.h"
+#include "fast.h"
 #include "flow.h"
+#include "frag.h"
 #include "hold.h"
 #include "hook.h"
 #include "ingress.h"
@@ -60,6 +65,7 @@
 #include "nexthop.h"
 #include "peers.h"
 #include "schedule.h"
+#include "send.h"
 #include "server.h"
 #include "service.h"
 #include "state.h"
@@ -87,142 +93,6 @@ static __always_inline bool lbdr_hook_to_this_host(const struct sk_buff *skb)
 	return skb->pkt_type == PACKET_HOST;
 }
 
-/*
- * Counts the segments of a GSO packet, each with its network and transport headers, as they
- * are on the wire without link headers: as qdisc_pkt_len_init() (net/core/dev.c) does. ip_vs
- * counts a GSO packet as one packet of its own length.
- */
-static __always_inline void lbdr_hook_count(const struct lbdr_server *server,
-					    const struct sk_buff *skb,
-					    const struct lbdr_flow *flow)
-{
-	u32 packets = 1, bytes = skb->len;
-
-	if (unlikely(skb_is_gso(skb))) {
-		packets = max_t(u32, skb_shinfo(skb)->gso_segs, 1);
-		bytes += (packets - 1) * flow->hdr_len;
-		if (flow->family == LBDR_V6 && unlikely(lbdr_is_jumbo(skb)))
-			bytes -= packets * LBDR_JUMBO_LEN;
-	}
-	lbdr_stats_add(server->stats, 0, packets, bytes);
-}
-
-/*
- * The server's address is local, or not reachable by the method of the server. A packet
- * to a local server is counted at the place that has added its connection.
- */
-static noinline unsigned int
-lbdr_hook_send_local(struct sk_buff *skb, const struct lbdr_flow *flow,
-		     struct lbdr_server *server, const struct lbdr_conn *conn,
-		     const struct lbdr_route *route)
-{
-	if (!route->local) {
-		lbdr_drop(server->ln, server->service, route->why);
-		return NF_DROP;
-	}
-	if (!conn || conn->place == flow->place)
-		lbdr_hook_count(server, skb, flow);
-	return NF_ACCEPT;
-}
-
-/* See lbdr_nexthop_in_domain(), which __flatten would inline into the path of a packet. */
-static noinline struct lbdr_nexthop *
-lbdr_hook_nexthop_in_domain(struct lbdr_nexthop *nexthop, u16 domain)
-{
-	return lbdr_nexthop_in_domain(nexthop, domain);
-}
-
-static __always_inline unsigned int
-lbdr_hook_send_encapsulated(struct sk_buff *skb, const struct lbdr_flow *flow,
-			    struct lbdr_server *server,
-			    const struct lbdr_server_tunnel *tunnel,
-			    const struct lbdr_conn *conn, struct lbdr_nexthop *nexthop,
-			    enum lbdr_family inner, enum lbdr_family outer)
-{
-	const struct lbdr_route *route = lbdr_nexthop_tunnel_route_of(nexthop, outer);
-
-	if (unlikely(!route->plain) && unlikely(route->local || !route->dst))
-		return lbdr_hook_send_local(skb, flow, server, conn, route);
-	lbdr_hook_count(server, skb, flow);
-	return lbdr_xmit_tunnel(skb, flow, server, tunnel, nexthop, route, inner, outer);
-}
-
-/* Forwards a packet through the tunnel of its server. @inner: its family, a constant. */
-static __always_inline unsigned int
-lbdr_hook_send_tunnel(struct sk_buff *skb, enum lbdr_family inner,
-		      const struct lbdr_flow *flow, struct lbdr_server *server,
-		      const struct lbdr_server_tunnel *tunnel,
-		      const struct lbdr_conn *conn)
-{
-	enum lbdr_family other = inner == LBDR_V4 ? LBDR_V6 : LBDR_V4;
-	u16 domain = lbdr_flow_domain_of(flow, inner);
-	struct lbdr_nexthop *nexthop = server->nexthop;
-
-	if (unlikely(domain)) {
-		nexthop = lbdr_hook_nexthop_in_domain(nexthop, domain);
-		if (!nexthop) {
-			lbdr_drop(server->ln, server->service, LBDR_DROP_MEMORY);
-			return NF_DROP;
-		}
-	}
-	if (likely(nexthop->key.family == inner))
-		return lbdr_hook_send_encapsulated(skb, flow, server, tunnel, conn,
-						   nexthop, inner, inner);
-	return lbdr_hook_send_encapsulated(skb, flow, server, tunnel, conn, nexthop,
-					   inner, other);
-}
-
-static noinline __flatten unsigned int
-lbdr_hook_send_tunnel4(struct sk_buff *skb, const struct lbdr_flow *flow,
-		       struct lbdr_server *server,
-		       const struct lbdr_server_tunnel *tunnel,
-		       const struct lbdr_conn *conn)
-{
-	return lbdr_hook_send_tunnel(skb, LBDR_V4, flow, server, tunnel, conn);
-}
-
-static noinline __flatten unsigned int
-lbdr_hook_send_tunnel6(struct sk_buff *skb, const struct lbdr_flow *flow,
-		       struct lbdr_server *server,
-		       const struct lbdr_server_tunnel *tunnel,
-		       const struct lbdr_conn *conn)
-{
-	return lbdr_hook_send_tunnel(skb, LBDR_V6, flow, server, tunnel, conn);
-}
-
-/* Forwards a packet to a server. @conn: its connection, or NULL if it is new or has none */
-static __always_inline unsigned int
-lbdr_hook_send(struct lbdr_net *ln, struct sk_buff *skb,
-	       enum lbdr_family family, bool local,
-	       const struct lbdr_flow *flow, struct lbdr_server *server,
-	       const struct lbdr_conn *conn)
-{
-	const struct lbdr_server_tunnel *tunnel = rcu_dereference(server->tunnel);
-	struct lbdr_nexthop *nexthop = server->nexthop;
-	u16 domain = lbdr_flow_domain_of(flow, family);
-	const struct lbdr_route *route;
-
-	/* Before the route: the server's address may be of the other family. */
-	if (unlikely(tunnel))
-		return family == LBDR_V4 ?
-		       lbdr_hook_send_tunnel4(skb, flow, server, tunnel, conn) :
-		       lbdr_hook_send_tunnel6(skb, flow, server, tunnel, conn);
-	if (unlikely(domain)) {
-		nexthop = lbdr_hook_nexthop_in_domain(nexthop, domain);
-		if (!nexthop) {
-			lbdr_drop(ln, server->service, LBDR_DROP_MEMORY);
-			return NF_DROP;
-		}
-	}
-	route = lbdr_nexthop_route_of(ln, nexthop, family);
-	if (unlikely(!route->link))
-		return lbdr_hook_send_local(skb, flow, server, conn, route);
-	lbdr_hook_count(server, skb, flow);
-	return family == LBDR_V4 ?
-	       lbdr_xmit_dr4(ln, skb, server, route, local) :
-	       lbdr_xmit_dr6(ln, skb, server, route, local);
-}
-
 /* Returns true if the server is this host. */
 static bool lbdr_hook_is_local(const struct lbdr_server *server,
 			       const struct lbdr_flow *flow)
@@ -237,9 +107,9 @@ static bool lbdr_hook_is_local(const struct lbdr_server *server,
  * Changes the state of a connection by a packet. Returns false for a packet that was sent
  * back, which changes nothing.
  */
-static noinline bool lbdr_hook_move(struct lbdr_net *ln, const struct sk_buff *skb,
-				    const struct lbdr_flow *flow,
-				    struct lbdr_conn *conn, u32 from, u32 to)
+static bool lbdr_hook_move(struct lbdr_net *ln, const struct sk_buff *skb,
+			   const struct lbdr_flow *flow, struct lbdr_conn *conn,
+			   u32 from, u32 to)
 {
 	if (!flow->local && unlikely(lbdr_peers_returned(ln, skb, flow, conn)))
 		return false;
@@ -250,18 +120,16 @@ static noinline bool lbdr_hook_move(struct lbdr_net *ln, const struct sk_buff *s
 }
 
 /* Forwards a packet of a connection. */
-static __always_inline unsigned int
-lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
-	       enum lbdr_family family, bool local,
-	       const struct lbdr_flow *flow, struct lbdr_conn *conn)
+static unsigned int lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
+				   const struct lbdr_flow *flow, struct lbdr_conn *conn)
 {
 	u32 state = READ_ONCE(conn->state);
 	u32 next = lbdr_state_next[flow->event][state];
 
-	if (unlikely(next != state) &&
-	    unlikely(!lbdr_hook_move(ln, skb, flow, conn, state, next)))
+	this_cpu_inc(ln->counters[LBDR_COUNTER_SLOW]);
+	if (next != state && !lbdr_hook_move(ln, skb, flow, conn, state, next))
 		return lbdr_peers_verdict(ln, skb, flow, conn->server->service);
-	return lbdr_hook_send(ln, skb, family, local, flow, conn->server, conn);
+	return lbdr_send(ln, skb, flow, conn->server, conn);
 }
 
 /* Returns true if this hook leaves packets without a connection to the one behind mangle. */
@@ -305,11 +173,18 @@ static unsigned int lbdr_hook_drop_held(struct lbdr_net *ln,
 	return NF_DROP;
 }
 
-/* Schedules a packet without a connection. @marked: the fwmark service, or NULL. */
-static __always_inline unsigned int
-lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
-		   enum lbdr_family family, const struct lbdr_flow *flow,
-		   struct lbdr_service *marked)
+/**
+ * lbdr_hook_schedule() - Handle a packet without a connection
+ * @ln: the namespace
+ * @skb: the packet
+ * @flow: its flow
+ * @marked: the fwmark service, or NULL to look the service up by address and port
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: a verdict.
+ */
+unsigned int lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
+				const struct lbdr_flow *flow, struct lbdr_service *marked)
 {
 	struct lbdr_service *service;
 	struct lbdr_server *server;
@@ -337,50 +212,25 @@ lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	server = lbdr_schedule(ln, skb, service, flow, &verdict);
 	if (!server)
 		return verdict;
-	return lbdr_hook_send(ln, skb, family, flow->local, flow, server, NULL);
+	return lbdr_send(ln, skb, flow, server, NULL);
 }
 
-static noinline unsigned int lbdr_hook_new4(struct lbdr_net *ln,
-					    struct sk_buff *skb,
-					    const struct lbdr_flow *flow,
-					    struct lbdr_service *marked)
-{
-	return lbdr_hook_schedule(ln, skb, LBDR_V4, flow, marked);
-}
-
-static noinline unsigned int lbdr_hook_new6(struct lbdr_net *ln,
-					    struct sk_buff *skb,
-					    const struct lbdr_flow *flow,
-					    struct lbdr_service *marked)
-{
-	return lbdr_hook_schedule(ln, skb, LBDR_V6, flow, marked);
-}
-
-/*
- * Forwards a parsed packet. @family and @local repeat members of @flow as compile-time
- * constants. @marked is the fwmark service of the packet, or NULL to look the service
- * up by address and port.
- */
-static __always_inline unsigned int
-lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
-		  enum lbdr_family family, bool local,
-		  const struct lbdr_flow *flow,
-		  struct lbdr_service *marked)
+/* Forwards a parsed packet. @marked: see lbdr_hook_schedule() */
+static unsigned int lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
+				      const struct lbdr_flow *flow,
+				      struct lbdr_service *marked)
 {
 	struct lbdr_conn_miss miss;
 	struct lbdr_conn *conn;
 
-	conn = lbdr_conn_find_of(ln, family, flow, local ? NULL : skb, &miss);
-	if (unlikely(!conn) && unlikely(miss.why == LBDR_CONN_RETURNED))
+	conn = lbdr_conn_find_of(ln, flow, flow->local ? NULL : skb, &miss);
+	if (conn)
+		return lbdr_hook_conn(ln, skb, flow, conn);
+	if (miss.why == LBDR_CONN_RETURNED)
 		return lbdr_peers_verdict(ln, skb, flow, miss.service);
-	if (unlikely(!conn) && unlikely(miss.why == LBDR_CONN_HELD))
+	if (miss.why == LBDR_CONN_HELD)
 		return lbdr_hook_drop_held(ln, miss.service);
-	if (unlikely(!conn))
-		return family == LBDR_V4 ?
-		       lbdr_hook_new4(ln, skb, flow, marked) :
-		       lbdr_hook_new6(ln, skb, flow, marked);
-
-	return lbdr_hook_conn(ln, skb, family, local, flow, conn);
+	return lbdr_hook_schedule(ln, skb, flow, marked);
 }
 
 /* Sets the L3 domain of the flow. Returns false if the VRF has no id. */
@@ -479,8 +329,7 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 	    !lbdr_peers_same_mac(conn, skb) &&
 	    lbdr_peers_sent_by_any(ln, skb, server->service, lbdr_flow_domain(flow)))
 		return lbdr_peers_verdict(ln, skb, flow, server->service);
-	return lbdr_hook_send(ln, skb, flow->family, flow->local, flow, server,
-			      conn);
+	return lbdr_send(ln, skb, flow, server, conn);
 }
 
 /* Handles a packet that is no error about a flow of a service. @family: its family */
@@ -502,7 +351,7 @@ static noinline unsigned int lbdr_hook_tunnel_error(struct lbdr_net *ln,
 static noinline unsigned int
 lbdr_hook_other(struct lbdr_net *ln, struct sk_buff *skb, enum lbdr_family family,
 		enum lbdr_parsed parsed, struct lbdr_flow *flow,
-		struct lbdr_service *marked)
+		struct lbdr_service *marked, const struct nf_hook_state *state)
 {
 	unsigned int verdict = NF_ACCEPT;
 
@@ -515,8 +364,7 @@ lbdr_hook_other(struct lbdr_net *ln, struct sk_buff *skb, enum lbdr_family famil
 		lbdr_drop(ln, NULL, LBDR_PASS_MALFORMED);
 		break;
 	case LBDR_PARSED_FRAGMENT:
-		lbdr_drop(ln, NULL, LBDR_PASS_FRAGMENT);
-		break;
+		return lbdr_frag_reassemble(ln, skb, family, state);
 	default:
 		break;
 	}
@@ -526,71 +374,56 @@ lbdr_hook_other(struct lbdr_net *ln, struct sk_buff *skb, enum lbdr_family famil
 	return verdict;
 }
 
-static __always_inline unsigned int
-lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
-	       enum lbdr_family family, bool local, enum lbdr_place place,
-	       struct lbdr_service *marked)
+/*
+ * The walk of a packet at one of the hooks. @marked: see lbdr_hook_schedule()
+ *
+ * BH is enabled for packets of NFQUEUE and of sockets only. The flow is not initialised,
+ * since the parser sets it.
+ */
+static unsigned int lbdr_hook_walk(struct lbdr_net *ln, struct sk_buff *skb,
+				   const struct nf_hook_state *state,
+				   enum lbdr_place place, struct lbdr_service *marked)
 {
-	/* Not initialised, which would cost a tenth of the path; the parser sets it. */
+	enum lbdr_family family = state->pf == NFPROTO_IPV4 ? LBDR_V4 : LBDR_V6;
 	struct lbdr_flow flow __uninitialized;
-	const struct net_device *dev = local ? skb_dst(skb)->dev : skb->dev;
+	const struct net_device *dev;
 	enum lbdr_parsed parsed;
 	unsigned int verdict;
 	bool bh;
 
-	flow.local = local;
+	flow.local = state->hook == NF_INET_LOCAL_OUT;
 	flow.place = place;
-	/* BH is enabled for packets from NFQUEUE and sockets only. */
+	dev = flow.local ? skb_dst(skb)->dev : skb->dev;
 	bh = !in_softirq();
-	if (unlikely(bh))
+	if (bh)
 		local_bh_disable();
 	parsed = family == LBDR_V4 ? lbdr_parse4(skb, &flow) : lbdr_parse6(skb, &flow);
-	if (unlikely(parsed != LBDR_PARSED))
-		verdict = lbdr_hook_other(ln, skb, family, parsed, &flow, marked);
+	if (parsed != LBDR_PARSED)
+		verdict = lbdr_hook_other(ln, skb, family, parsed, &flow, marked,
+					  state);
 	else if (unlikely(lbdr_domain_has_vrf(dev)) &&
 		 !lbdr_hook_enter_vrf(ln, skb, dev, &flow))
 		verdict = NF_ACCEPT;
 	else
-		verdict = lbdr_hook_forward(ln, skb, family, local, &flow, marked);
-	if (unlikely(bh))
+		verdict = lbdr_hook_forward(ln, skb, &flow, marked);
+	if (bh)
 		local_bh_enable();
 	return verdict;
 }
 
-/*
- * Three instances of lbdr_hook_walk(): one for packets from the network of each family,
- * which are nearly all packets, specialised at compile time, and one for the rest.
+/**
+ * lbdr_hook_slow() - Handle a packet that is not for the fast path
+ * @ln: the namespace
+ * @skb: the packet, at PREROUTING or LOCAL_IN
+ * @state: state of the hook
+ *
+ * Context: rcu_read_lock() held.
+ * Return: a verdict.
  */
-static noinline __flatten unsigned int lbdr_hook_walk4(struct lbdr_net *ln,
-						       struct sk_buff *skb)
+unsigned int lbdr_hook_slow(struct lbdr_net *ln, struct sk_buff *skb,
+			    const struct nf_hook_state *state)
 {
-	return lbdr_hook_walk(ln, skb, LBDR_V4, false, LBDR_PLACE_ENTRY, NULL);
-}
-
-static noinline __flatten unsigned int lbdr_hook_walk6(struct lbdr_net *ln,
-						       struct sk_buff *skb)
-{
-	return lbdr_hook_walk(ln, skb, LBDR_V6, false, LBDR_PLACE_ENTRY, NULL);
-}
-
-static noinline unsigned int
-lbdr_hook_walk_other(struct lbdr_net *ln, struct sk_buff *skb,
-		     enum lbdr_family family, bool local, enum lbdr_place place,
-		     struct lbdr_service *marked)
-{
-	return lbdr_hook_walk(ln, skb, family, local, place, marked);
-}
-
-/*
- * Returns true if the destination may be a VIP. All other packets cost only this, and the
- * comparison of their protocol with ICMP.
- */
-static __always_inline bool lbdr_hook_vip(const struct lbdr_net *ln,
-					  const struct sk_buff *skb,
-					  enum lbdr_family family)
-{
-	return family == LBDR_V4 ? lbdr_vips_has4(ln, ip_hdr(skb)->daddr) :
-				   lbdr_vips_has6(ln, &ipv6_hdr(skb)->daddr);
+	return lbdr_hook_walk(ln, skb, state, LBDR_PLACE_ENTRY, NULL);
 }
 
 static unsigned int lbdr_hook4(void *priv, struct sk_buff *skb,
@@ -598,12 +431,12 @@ static unsigned int lbdr_hook4(void *priv, struct sk_buff *skb,
 {
 	struct lbdr_net *ln = priv;
 
-	if (!lbdr_hook_vip(ln, skb, LBDR_V4))
+	if (!lbdr_vips_has_skb(ln, skb, LBDR_V4))
 		return likely(ip_hdr(skb)->protocol != IPPROTO_ICMP) ?
 		       NF_ACCEPT : lbdr_hook_tunnel_error(ln, skb, LBDR_V4);
 	if (!lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk4(ln, skb);
+	return lbdr_fast4(ln, skb, state);
 }
 
 static unsigned int lbdr_hook6(void *priv, struct sk_buff *skb,
@@ -611,17 +444,18 @@ static unsigned int lbdr_hook6(void *priv, struct sk_buff *skb,
 {
 	struct lbdr_net *ln = priv;
 
-	if (!lbdr_hook_vip(ln, skb, LBDR_V6))
+	if (!lbdr_vips_has_skb(ln, skb, LBDR_V6))
 		return likely(ipv6_hdr(skb)->nexthdr != IPPROTO_ICMPV6) ?
 		       NF_ACCEPT : lbdr_hook_tunnel_error(ln, skb, LBDR_V6);
 	if (!lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk6(ln, skb);
+	return lbdr_fast6(ln, skb, state);
 }
 
 /* @error: an ICMP packet; ICMP errors of fwmark connections may have no mark. */
 static unsigned int lbdr_hook_marked(struct lbdr_net *ln, struct sk_buff *skb,
-				     enum lbdr_family family, bool error)
+				     enum lbdr_family family, bool error,
+				     const struct nf_hook_state *state)
 {
 	struct lbdr_service *service = NULL;
 
@@ -632,26 +466,25 @@ static unsigned int lbdr_hook_marked(struct lbdr_net *ln, struct sk_buff *skb,
 	if (!service && !error &&
 	    ((likely(!READ_ONCE(ln->n_held_services)) &&
 	      !lbdr_service_marks_first(ln, family)) ||
-	     !lbdr_hook_vip(ln, skb, family)))
+	     !lbdr_vips_has_skb(ln, skb, family)))
 		return NF_ACCEPT;
 	if (!lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk_other(ln, skb, family, false, LBDR_PLACE_MARKED,
-				    service);
+	return lbdr_hook_walk(ln, skb, state, LBDR_PLACE_MARKED, service);
 }
 
 static unsigned int lbdr_hook_marked4(void *priv, struct sk_buff *skb,
 				      const struct nf_hook_state *state)
 {
 	return lbdr_hook_marked(priv, skb, LBDR_V4,
-				ip_hdr(skb)->protocol == IPPROTO_ICMP);
+				ip_hdr(skb)->protocol == IPPROTO_ICMP, state);
 }
 
 static unsigned int lbdr_hook_marked6(void *priv, struct sk_buff *skb,
 				      const struct nf_hook_state *state)
 {
 	return lbdr_hook_marked(priv, skb, LBDR_V6,
-				ipv6_hdr(skb)->nexthdr == IPPROTO_ICMPV6);
+				ipv6_hdr(skb)->nexthdr == IPPROTO_ICMPV6, state);
 }
 
 /*
@@ -694,10 +527,10 @@ static unsigned int lbdr_hook_local4(void *priv, struct sk_buff *skb,
 	struct lbdr_net *ln = priv;
 	struct lbdr_service *marked = lbdr_hook_local_mark(ln, skb, LBDR_V4);
 
-	if ((!marked && !lbdr_hook_vip(ln, skb, LBDR_V4)) ||
+	if ((!marked && !lbdr_vips_has_skb(ln, skb, LBDR_V4)) ||
 	    !lbdr_hook_local_supported4(state->net, skb))
 		return NF_ACCEPT;
-	return lbdr_hook_walk_other(ln, skb, LBDR_V4, true, LBDR_PLACE_ENTRY, marked);
+	return lbdr_hook_walk(ln, skb, state, LBDR_PLACE_ENTRY, marked);
 }
 
 static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
@@ -707,10 +540,10 @@ static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
 	struct lbdr_service *marked = lbdr_hook_local_mark(ln, skb, LBDR_V6);
 
 	/* IPv6 accepts packets with a local source address. */
-	if ((!marked && !lbdr_hook_vip(ln, skb, LBDR_V6)) ||
+	if ((!marked && !lbdr_vips_has_skb(ln, skb, LBDR_V6)) ||
 	    ipv6_addr_equal(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr))
 		return NF_ACCEPT;
-	return lbdr_hook_walk_other(ln, skb, LBDR_V6, true, LBDR_PLACE_ENTRY, marked);
+	return lbdr_hook_walk(ln, skb, state, LBDR_PLACE_ENTRY, marked);
 }
 
 static unsigned int lbdr_hook_tunnel4(void *priv, struct sk_buff *skb,

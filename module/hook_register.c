@@ -40,9 +40,6 @@ static void lbdr_hook_off(struct lbdr_net *ln, int hook, enum lbdr_family family
  * @ln: the namespace
  * @family: the family
  *
- * Also enables the kernel's reassembly of fragments before the hooks. Reassembly applies
- * to all packets of the namespace, since fragments have no ports.
- *
  * Context: process, may sleep; lbdr_net.config held.
  * Return: 0 or a negative error.
  */
@@ -50,12 +47,9 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family)
 {
 	int err;
 
-	err = lbdr_defrag_enable(ln->net, family);
-	if (err)
-		return err;
 	err = lbdr_hook_on(ln, ln->entry, family);
 	if (err)
-		goto err_entry;
+		return err;
 	err = lbdr_hook_on(ln, LBDR_HOOK_LOCAL, family);
 	if (err)
 		goto err_local;
@@ -68,8 +62,6 @@ err_ingress:
 	lbdr_hook_off(ln, LBDR_HOOK_LOCAL, family);
 err_local:
 	lbdr_hook_off(ln, ln->entry, family);
-err_entry:
-	lbdr_defrag_disable(ln->net, family);
 	return err;
 }
 
@@ -88,7 +80,6 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
 		lbdr_ingress_disable(ln);
 	lbdr_hook_off(ln, LBDR_HOOK_LOCAL, family);
 	lbdr_hook_off(ln, ln->entry, family);
-	lbdr_defrag_disable(ln->net, family);
 }
 
 /**
@@ -96,12 +87,21 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
  * @ln: the namespace
  * @family: the family
  *
+ * Also enables the kernel's reassembly of all fragments of the namespace, see frag.c.
+ *
  * Context: process, may sleep; lbdr_net.config held.
  * Return: 0 or a negative error.
  */
 int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
 {
-	return lbdr_hook_on(ln, LBDR_HOOK_MARKED, family);
+	int err = lbdr_defrag_enable(ln->net, family);
+
+	if (err)
+		return err;
+	err = lbdr_hook_on(ln, LBDR_HOOK_MARKED, family);
+	if (err)
+		lbdr_defrag_disable(ln->net, family);
+	return err;
 }
 
 /**
@@ -114,6 +114,7 @@ int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
 void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family)
 {
 	lbdr_hook_off(ln, LBDR_HOOK_MARKED, family);
+	lbdr_defrag_disable(ln->net, family);
 }
 
 /* Returns true if errors about tunnelled packets do not pass a hook at PREROUTING. */

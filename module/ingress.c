@@ -4,9 +4,10 @@
  * processes them, which saves instructions. The entry is enabled by device.
  *
  * The IP layer has not validated a packet at ingress. So this hook forwards only simple
- * packets, which it validates, and only packets of existing connections, which were
- * created at PREROUTING after its rules. All other packets continue to PREROUTING: SYN
- * and INIT, packets without a connection, fragments, IP options and extension headers,
+ * packets, which it validates, and only those that the fast path takes (fast.c): packets
+ * of established connections, which were created at PREROUTING after its rules. All other
+ * packets continue to PREROUTING: those that open or close a connection or confirm it,
+ * packets without a connection, fragments, IP options and extension headers,
  * SCTP, ICMP, malformed packets, packets to other hosts, VLAN-tagged packets, and all
  * packets of devices that are ports of a bridge, bond or VRF. Rules in the raw table do
  * not apply to forwarded packets. Rules of nftables at ingress do, at any priority.
@@ -24,10 +25,12 @@
 
 #include "conn.h"
 #include "domain.h"
+#include "fast.h"
 #include "flow.h"
 #include "ingress.h"
 #include "lbdr.h"
 #include "notify.h"
+#include "vip.h"
 
 /**
  * struct lbdr_ingress - an ingress device
@@ -52,7 +55,7 @@ static __always_inline bool lbdr_ingress_plain4(struct lbdr_net *ln,
 	const struct iphdr *iph = ip_hdr(skb);
 	u32 len;
 
-	if (skb_headlen(skb) < sizeof(*iph) || !lbdr_hook_vip(ln, skb, LBDR_V4))
+	if (skb_headlen(skb) < sizeof(*iph) || !lbdr_vips_has_skb(ln, skb, LBDR_V4))
 		return false;
 	if (iph->version != 4 || iph->ihl != 5 || ip_is_fragment(iph) ||
 	    (iph->protocol != IPPROTO_TCP && iph->protocol != IPPROTO_UDP))
@@ -77,7 +80,7 @@ static __always_inline bool lbdr_ingress_plain6(struct lbdr_net *ln,
 	const struct ipv6hdr *hdr = ipv6_hdr(skb);
 	u32 len;
 
-	if (skb_headlen(skb) < sizeof(*hdr) || !lbdr_hook_vip(ln, skb, LBDR_V6))
+	if (skb_headlen(skb) < sizeof(*hdr) || !lbdr_vips_has_skb(ln, skb, LBDR_V6))
 		return false;
 	if (hdr->version != 6 || (hdr->nexthdr != IPPROTO_TCP &&
 				  hdr->nexthdr != IPPROTO_UDP))
@@ -94,40 +97,6 @@ static __always_inline bool lbdr_ingress_plain6(struct lbdr_net *ln,
 	return true;
 }
 
-/* Forwards a validated packet if it has a connection and does not start a new one. */
-static __always_inline unsigned int
-lbdr_ingress_walk(struct lbdr_net *ln, struct sk_buff *skb,
-		  enum lbdr_family family)
-{
-	/* Not initialised, see lbdr_hook_walk(). */
-	struct lbdr_flow flow __uninitialized;
-	struct lbdr_conn_miss miss;
-	struct lbdr_conn *conn;
-
-	flow.local = false;
-	flow.place = LBDR_PLACE_INGRESS;
-	if ((family == LBDR_V4 ? lbdr_parse4(skb, &flow) :
-				 lbdr_parse6(skb, &flow)) != LBDR_PARSED ||
-	    lbdr_event_opens(flow.event))
-		return NF_ACCEPT;
-	conn = lbdr_conn_find_of(ln, family, &flow, skb, &miss);
-	if (!conn)
-		return NF_ACCEPT;
-	return lbdr_hook_conn(ln, skb, family, false, &flow, conn);
-}
-
-static noinline __flatten unsigned int lbdr_ingress_walk4(struct lbdr_net *ln,
-							  struct sk_buff *skb)
-{
-	return lbdr_ingress_walk(ln, skb, LBDR_V4);
-}
-
-static noinline __flatten unsigned int lbdr_ingress_walk6(struct lbdr_net *ln,
-							  struct sk_buff *skb)
-{
-	return lbdr_ingress_walk(ln, skb, LBDR_V6);
-}
-
 /* Context: softirq, or process with BH off, as in netif_receive_skb(). */
 static unsigned int lbdr_ingress_hook(void *priv, struct sk_buff *skb,
 				      const struct nf_hook_state *state)
@@ -139,9 +108,9 @@ static unsigned int lbdr_ingress_hook(void *priv, struct sk_buff *skb,
 	    lbdr_domain_has_vrf(skb->dev))
 		return NF_ACCEPT;
 	if (skb->protocol == htons(ETH_P_IP) && lbdr_ingress_plain4(ln, skb))
-		return lbdr_ingress_walk4(ln, skb);
+		return lbdr_fast4(ln, skb, state);
 	if (skb->protocol == htons(ETH_P_IPV6) && lbdr_ingress_plain6(ln, skb))
-		return lbdr_ingress_walk6(ln, skb);
+		return lbdr_fast6(ln, skb, state);
 	return NF_ACCEPT;
 }
 

@@ -63,7 +63,7 @@ enum lbdr_hook {
  * @wide: VIPs that have services of a range of ports or of all ports, see range.c; RCU,
  *	changed under @config
  * @wide_changed: VIPs of @wide that the present commit changes; @config
- * @drops: counters by enum lbdr_drop; per CPU, written with BH off
+ * @counters: by enum lbdr_drop and enum lbdr_counter; per CPU, written with BH off
  * @timeout: timeout of connections in seconds, by state; WRITE_ONCE() under @lock
  * @n_wide: services of the VIPs in @wide; WRITE_ONCE() under @config
  * @nexthops: next hops of the servers, see nexthop.h
@@ -146,7 +146,7 @@ struct lbdr_net {
 	struct rhashtable	services;
 	struct rhashtable	wide;
 	struct list_head	wide_changed;
-	u64 __percpu		*drops;
+	u64 __percpu		*counters;
 	u32			timeout[LBDR_CONN_STATES];
 	u32			n_wide;
 	struct lbdr_nexthops	nexthops;

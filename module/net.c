@@ -106,9 +106,9 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 	lbdr_peers_net_init(ln);
 	lbdr_reach_net_init(ln);
 	lbdr_sync_net_init(ln);
-	ln->drops = __alloc_percpu_gfp(LBDR_DROPS * sizeof(u64), sizeof(u64),
+	ln->counters = __alloc_percpu_gfp(LBDR_COUNTERS * sizeof(u64), sizeof(u64),
 				       GFP_KERNEL_ACCOUNT);
-	if (!ln->drops)
+	if (!ln->counters)
 		return err;
 	err = lbdr_nexthop_net_init(ln);
 	if (err)
@@ -126,7 +126,7 @@ err_services:
 err_conns:
 	lbdr_nexthop_net_exit(ln);
 err_nexthops:
-	free_percpu(ln->drops);
+	free_percpu(ln->counters);
 	return err;
 }
 
@@ -144,7 +144,7 @@ static void __net_exit lbdr_net_ops_exit(struct net *net)
 	lbdr_nexthop_net_exit(ln);
 	lbdr_domain_net_exit(ln);
 	lbdr_limit_net_exit(ln);
-	free_percpu(ln->drops);
+	free_percpu(ln->counters);
 }
 
 static struct pernet_operations lbdr_net_ops = {

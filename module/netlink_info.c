@@ -122,7 +122,7 @@ static int lbdr_nl_put_drops(struct sk_buff *msg, const struct lbdr_net *ln)
 
 	for (drop = 0; drop < LBDR_DROPS; drop++)
 		if (lbdr_nl_put_drop(msg, LBDR_A_INFO_DROP, drop,
-				     lbdr_drop_count(ln, drop)))
+				     lbdr_counter(ln, drop)))
 			return -EMSGSIZE;
 	return 0;
 }
@@ -157,6 +157,8 @@ int lbdr_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 	      nla_put_u32(msg, LBDR_A_INFO_CONNS,
 			  atomic_read(&ln->n_conns)) ||
 	      nla_put_u32(msg, LBDR_A_INFO_CONN_MAX, lbdr_limit_conns(ln)) ||
+	      nla_put_u64_64bit(msg, LBDR_A_INFO_SLOW_PACKETS,
+				lbdr_counter(ln, LBDR_COUNTER_SLOW), LBDR_A_INFO_PAD) ||
 	      lbdr_nl_put_settings(msg, ln) || lbdr_nl_put_drops(msg, ln);
 	lbdr_unlock(ln);
 	if (err) {

@@ -318,8 +318,16 @@ static bool lbdr_route_negative_valid(const struct lbdr_nexthop *nexthop,
 	       time_before(jiffies, route->stamp + NEGATIVE_TIME);
 }
 
-static noinline const struct lbdr_route *
-lbdr_route_renew(struct lbdr_nexthop *nexthop, struct lbdr_route *old)
+/**
+ * lbdr_nexthop_renew_route() - Look the route of a next hop up
+ * @nexthop: the next hop
+ * @old: its cached route, which is no longer valid, or NULL
+ *
+ * Context: rcu_read_lock() held.
+ * Return: as lbdr_nexthop_route().
+ */
+const struct lbdr_route *
+lbdr_nexthop_renew_route(struct lbdr_nexthop *nexthop, struct lbdr_route *old)
 {
 	struct lbdr_route *new;
 
@@ -330,39 +338,6 @@ lbdr_route_renew(struct lbdr_nexthop *nexthop, struct lbdr_route *old)
 		return &lbdr_route_no_memory;
 	lbdr_route_publish(nexthop, old, new);
 	return new;
-}
-
-/* ip6_dst_check() for routes that lbdr_route_cacheable() accepts. */
-static __always_inline bool lbdr_route_valid6(const struct lbdr_route *route)
-{
-	const struct fib6_info *from;
-	u32 cookie;
-
-	if (unlikely(!route->dst))
-		return false;
-	from = rcu_dereference(dst_rt6_info(route->dst)->from);
-	return from && fib6_get_cookie_safe(from, &cookie) &&
-	       cookie == route->genid && !fib6_check_expired(from);
-}
-
-static __always_inline bool lbdr_route_valid(const struct lbdr_net *ln,
-					     const struct lbdr_route *route,
-					     enum lbdr_family family)
-{
-	return family == LBDR_V4 ? route->genid == rt_genid_ipv4(ln->net) :
-				   lbdr_route_valid6(route);
-}
-
-/* lbdr_nexthop_route() for callers that know the family at compile time. */
-static __always_inline const struct lbdr_route *
-lbdr_nexthop_route_of(struct lbdr_net *ln, struct lbdr_nexthop *nexthop,
-		      enum lbdr_family family)
-{
-	struct lbdr_route *route = rcu_dereference(nexthop->route);
-
-	if (likely(route && lbdr_route_valid(ln, route, family)))
-		return route;
-	return lbdr_route_renew(nexthop, route);
 }
 
 /**
@@ -378,7 +353,7 @@ lbdr_nexthop_known_route(const struct lbdr_nexthop *nexthop)
 {
 	const struct lbdr_route *route = rcu_dereference(nexthop->route);
 
-	return route && lbdr_route_valid(nexthop->ln, route,
+	return route && lbdr_route_valid(nexthop->ln->net, route,
 					 nexthop->key.family) ? route : NULL;
 }
 
@@ -395,22 +370,14 @@ lbdr_nexthop_known_route(const struct lbdr_nexthop *nexthop)
  */
 const struct lbdr_route *lbdr_nexthop_route(struct lbdr_nexthop *nexthop)
 {
-	return lbdr_nexthop_route_of(nexthop->ln, nexthop, nexthop->key.family);
+	struct lbdr_route *route = rcu_dereference(nexthop->route);
+
+	if (likely(route && lbdr_route_valid(nexthop->ln->net, route,
+					     nexthop->key.family)))
+		return route;
+	return lbdr_nexthop_renew_route(nexthop, route);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_route);
-
-/* Like ip6_dst_mtu_maybe_forward(). The route contains the constant part. */
-static __always_inline u32 lbdr_route_mtu6_now(const struct lbdr_route *route,
-					       const struct net_device *dev)
-{
-	const struct inet6_dev *idev;
-
-	if (unlikely(route->mtu))
-		return route->mtu;
-	idev = rcu_dereference(dev->ip6_ptr);
-	return likely(idev) ? min_t(u32, READ_ONCE(idev->cnf.mtu6), IP6_MAX_MTU) :
-			      IPV6_MIN_MTU;
-}
 
 static void lbdr_nexthop_make_key(struct lbdr_nexthop_key *key,
 				  enum lbdr_family family, const void *addr,

@@ -7,11 +7,9 @@
 
 #include <linux/netfilter.h>
 #include <linux/rhashtable.h>
-#include <net/dst.h>
-#include <net/ipv6.h>
-#include <net/net_namespace.h>
 
 #include "flow.h"
+#include "route.h"
 #include "stats.h"
 
 struct lbdr_domain;
@@ -19,50 +17,6 @@ struct lbdr_net;
 
 #define LBDR_NEXTHOP_DEV_BITS	6
 #define LBDR_NEXTHOP_MAC_BITS	10
-
-/**
- * struct lbdr_route - the result of a FIB lookup; immutable once published
- * @link: device by which the address is on-link; NULL for a local address, an address
- *	behind a gateway, and a negative answer
- * @genid: generation at which @dst is valid: that of the IPv4 FIB, or of the IPv6 FIB
- *	node. A negative answer has a value that is not the present generation
- * @mtu: MTU without learned PMTU. IPv6: 0 means the MTU of the device's inet6_dev,
- *	which may change without a new generation
- * @dst: the route, one reference held; NULL for a negative answer
- * @dev: device that @dst refers to; NULL for a negative answer
- * @why: drop reason if @link is NULL and @local is false, for transmit methods that
- *	need @link
- * @local: the address is a local address of this host
- * @plain: tunnelled packets need nothing but the outer headers: the route is neither
- *	negative nor local, has a source address, and does not encapsulate by itself
- * @failed: generation of the FIB before the lookup; used for negative answers
- * @stamp: jiffies of the lookup
- * @rcu: releases @dst and frees the route
- * @source: source address of packets to the address, for tunnels; the address 0 if
- *	there is none
- * @source_genid: generation of the namespace's IPv6 addresses at which @source is valid
- */
-struct lbdr_route {
-	struct net_device	*link;
-	u32			genid;
-	u32			mtu;
-	struct dst_entry	*dst;
-	struct net_device	*dev;
-	u8			why;
-	bool			local;
-	bool			plain;
-	u32			failed;
-	unsigned long		stamp;
-	struct rcu_head		rcu;
-	union nf_inet_addr	source;
-	int			source_genid;
-};
-
-/* Returns true if there is no source address for packets to the address. */
-static inline bool lbdr_route_is_sourceless(const struct lbdr_route *route)
-{
-	return !route->source.ip && ipv6_addr_any(&route->source.in6);
-}
 
 /* Keys are compared as memory, so they have no padding. */
 struct lbdr_nexthop_key {
@@ -133,12 +87,6 @@ struct lbdr_nexthops {
 	struct hlist_head	devs[1 << LBDR_NEXTHOP_DEV_BITS];
 };
 
-/* The generation of the FIB: it changes with every change of a route or local address. */
-static inline u32 lbdr_nexthop_fib_genid(const struct net *net, u8 family)
-{
-	return family == LBDR_V4 ? rt_genid_ipv4(net) : rt_genid_ipv6(net);
-}
-
 struct lbdr_nexthop *lbdr_nexthop_get(struct lbdr_net *ln,
 				      enum lbdr_family family,
 				      const union nf_inet_addr *addr);
@@ -150,6 +98,8 @@ struct lbdr_nexthop *lbdr_nexthop_in_domain(struct lbdr_nexthop *first,
 					    u16 domain);
 const struct lbdr_route *
 lbdr_nexthop_known_route(const struct lbdr_nexthop *nexthop);
+const struct lbdr_route *
+lbdr_nexthop_renew_route(struct lbdr_nexthop *nexthop, struct lbdr_route *old);
 const struct lbdr_route *lbdr_nexthop_route(struct lbdr_nexthop *nexthop);
 const struct lbdr_route *
 lbdr_nexthop_tunnel_route(struct lbdr_nexthop *nexthop);

@@ -19,33 +19,12 @@
 
 #include "flow.h"
 #include "lbdr.h"
-#include "nexthop.h"
+#include "nexthop_tunnel.h"
 
 /* The kernel's min_pmtu and mtu_expires (net/ipv4/route.c), and RFC 8200, 5 */
 #define PMTU_FLOOR4	552
 #define PMTU_FLOOR6	IPV6_MIN_MTU
 #define PMTU_TIME	(10 * 60 * HZ)
-
-/*
- * See lbdr_nexthop_tunnel_route(); inlined into the path of a packet. @family: that of
- * @nexthop.
- */
-static __always_inline const struct lbdr_route *
-lbdr_nexthop_tunnel_route_of(struct lbdr_nexthop *nexthop, enum lbdr_family family)
-{
-	struct lbdr_net *ln = nexthop->ln;
-	struct lbdr_route *route = rcu_dereference(nexthop->route);
-
-	if (family == LBDR_V4) {
-		if (likely(route && lbdr_route_valid(ln, route, LBDR_V4)))
-			return route;
-	} else if (likely(route && lbdr_route_valid(ln, route, LBDR_V6) &&
-			  route->source_genid ==
-			  atomic_read(&ln->net->ipv6.dev_addr_genid))) {
-		return route;
-	}
-	return lbdr_route_renew(nexthop, route);
-}
 
 /**
  * lbdr_nexthop_tunnel_route() - Get the route of a next hop for a tunnel
@@ -63,27 +42,6 @@ lbdr_nexthop_tunnel_route(struct lbdr_nexthop *nexthop)
 	return lbdr_nexthop_tunnel_route_of(nexthop, nexthop->key.family);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_tunnel_route);
-
-/*
- * See lbdr_nexthop_path_mtu(); inlined into the path of a packet. @family: that of
- * @nexthop.
- */
-static __always_inline u32 lbdr_nexthop_path_mtu_of(struct lbdr_nexthop *nexthop,
-						    const struct lbdr_route *route,
-						    enum lbdr_family family)
-{
-	u32 mtu = family == LBDR_V4 ?
-		  route->mtu : lbdr_route_mtu6_now(route, route->dev);
-	u32 pmtu = READ_ONCE(nexthop->pmtu);
-
-	if (likely(!pmtu))
-		return mtu;
-	if (time_before(jiffies, READ_ONCE(nexthop->pmtu_expires)))
-		return min(mtu, pmtu);
-	/* Before jiffies wrap */
-	WRITE_ONCE(nexthop->pmtu, 0);
-	return mtu;
-}
 
 /**
  * lbdr_nexthop_path_mtu() - Get the MTU of the path to a next hop, for tunnels

@@ -146,8 +146,7 @@ lbdr_parse_transport(const struct sk_buff *skb, u32 thoff, u8 protocol,
  * Context: any.
  * Return: enum lbdr_parsed.
  */
-__always_inline enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb,
-					      struct lbdr_flow *flow)
+enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb, struct lbdr_flow *flow)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	u32 thoff = iph->ihl * 4;
@@ -176,8 +175,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_parse4);
  * Context: any.
  * Return: enum lbdr_parsed.
  */
-__always_inline enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb,
-					      struct lbdr_flow *flow)
+enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow)
 {
 	const struct ipv6hdr *hdr = ipv6_hdr(skb);
 	u8 protocol = hdr->nexthdr;

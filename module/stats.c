@@ -42,7 +42,7 @@ const char *const lbdr_drop_names[LBDR_DROPS] = {
 void lbdr_count(const struct lbdr_net *ln, struct lbdr_service *service,
 		enum lbdr_drop reason)
 {
-	this_cpu_inc(ln->drops[reason]);
+	this_cpu_inc(ln->counters[reason]);
 	atomic64_inc(&service->drops[reason]);
 }
 
@@ -72,30 +72,30 @@ void lbdr_drop(const struct lbdr_net *ln, struct lbdr_service *service,
 void lbdr_drop_many(const struct lbdr_net *ln, struct lbdr_service *service,
 		    enum lbdr_drop drop, u32 n)
 {
-	this_cpu_add(ln->drops[drop], n);
+	this_cpu_add(ln->counters[drop], n);
 	if (service)
 		atomic64_add(n, &service->drops[drop]);
 	trace_lbdr_drop(ln, drop);
 }
 
 /**
- * lbdr_drop_count() - Get the counter of a drop reason
+ * lbdr_counter() - Get a counter of a namespace
  * @ln: the namespace
- * @drop: the reason
+ * @counter: enum lbdr_drop or enum lbdr_counter
  *
  * Context: any.
  * Return: sum over all CPUs since the namespace or the module was initialised.
  */
-u64 lbdr_drop_count(const struct lbdr_net *ln, enum lbdr_drop drop)
+u64 lbdr_counter(const struct lbdr_net *ln, u32 counter)
 {
 	u64 sum = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu_ptr(ln->drops, cpu)[drop]);
+		sum += READ_ONCE(per_cpu_ptr(ln->counters, cpu)[counter]);
 	return sum;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_drop_count);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_counter);
 
 /**
  * lbdr_stats_read() - Get a server's counters of one CPU

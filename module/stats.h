@@ -47,6 +47,12 @@ enum lbdr_drop {
 	LBDR_DROPS
 };
 
+/* Counters of a namespace: drop reasons, and what is neither a drop nor a pass */
+enum lbdr_counter {
+	LBDR_COUNTER_SLOW = LBDR_DROPS,	/* packets of connections, not on the fast path */
+	LBDR_COUNTERS
+};
+
 struct lbdr_service;
 
 /* A server's counters on one CPU. @sync makes 64-bit reads consistent on 32 bits. */
@@ -80,7 +86,7 @@ struct lbdr_rates {
 
 extern const char *const lbdr_drop_names[LBDR_DROPS];
 
-u64 lbdr_drop_count(const struct lbdr_net *ln, enum lbdr_drop drop);
+u64 lbdr_counter(const struct lbdr_net *ln, u32 counter);
 void lbdr_stats_read(const struct lbdr_stats __percpu *stats, int cpu,
 		     struct lbdr_counts *counts);
 void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,

@@ -29,6 +29,7 @@ static struct {
 	typeof(nf_defrag_ipv4_disable)	*undefrag4;
 	typeof(nf_defrag_ipv6_enable)	*defrag6;
 	typeof(nf_defrag_ipv6_disable)	*undefrag6;
+	typeof(nf_ct_frag6_gather)	*gather6;
 	typeof(nf_send_reset)		*reset4;
 	typeof(nf_send_reset6)		*reset6;
 } lbdr_symbols __read_mostly;
@@ -74,7 +75,9 @@ int lbdr_symbols_get_defrag(enum lbdr_family family)
 	} else {
 		LBDR_SYMBOL_GET(&lbdr_symbols.defrag6, nf_defrag_ipv6_enable);
 		LBDR_SYMBOL_GET(&lbdr_symbols.undefrag6, nf_defrag_ipv6_disable);
-		got = lbdr_symbols.defrag6 && lbdr_symbols.undefrag6;
+		LBDR_SYMBOL_GET(&lbdr_symbols.gather6, nf_ct_frag6_gather);
+		got = lbdr_symbols.defrag6 && lbdr_symbols.undefrag6 &&
+		      lbdr_symbols.gather6;
 	}
 	mutex_unlock(&lbdr_symbols_lock);
 	return got ? 0 : -EOPNOTSUPP;
@@ -111,6 +114,7 @@ void lbdr_symbols_put_all(void)
 	LBDR_SYMBOL_PUT(lbdr_symbols.undefrag4, nf_defrag_ipv4_disable);
 	LBDR_SYMBOL_PUT(lbdr_symbols.defrag6, nf_defrag_ipv6_enable);
 	LBDR_SYMBOL_PUT(lbdr_symbols.undefrag6, nf_defrag_ipv6_disable);
+	LBDR_SYMBOL_PUT(lbdr_symbols.gather6, nf_ct_frag6_gather);
 	LBDR_SYMBOL_PUT(lbdr_symbols.reset4, nf_send_reset);
 	LBDR_SYMBOL_PUT(lbdr_symbols.reset6, nf_send_reset6);
 }
@@ -168,4 +172,20 @@ void lbdr_send_reset(struct net *net, struct sk_buff *skb, enum lbdr_family fami
 		skb_dst_drop(skb);
 	if (likely(reset))
 		reset(net, NULL, skb, NF_INET_PRE_ROUTING);
+}
+
+/**
+ * lbdr_defrag_gather6() - Add an IPv6 fragment to its datagram
+ * @net: the namespace
+ * @skb: the fragment; the whole datagram if 0 is returned, unless it is no fragment that
+ *	can be put together
+ * @user: enum ip6_defrag_users
+ *
+ * Context: rcu_read_lock() held, BH off; the family IPv6 has services.
+ * Return: 0, -EINPROGRESS if the datagram is not whole and @skb was kept, or another
+ * negative error.
+ */
+int lbdr_defrag_gather6(struct net *net, struct sk_buff *skb, u32 user)
+{
+	return LBDR_SYMBOL(gather6)(net, skb, user);
 }

@@ -8,6 +8,8 @@
 #include <linux/bitops.h>
 #include <linux/hash.h>
 #include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/rcupdate.h>
 
 #include "lbdr.h"
@@ -64,6 +66,18 @@ static __always_inline bool lbdr_vips_has6(const struct lbdr_net *ln,
 							vip->s6_addr32[1] ^
 							vip->s6_addr32[2] ^
 							vip->s6_addr32[3]));
+}
+
+/*
+ * Returns true if the destination of a packet may be a VIP. All other packets cost only this,
+ * and the comparison of their protocol with ICMP. @family is a constant.
+ */
+static __always_inline bool lbdr_vips_has_skb(const struct lbdr_net *ln,
+					      const struct sk_buff *skb,
+					      enum lbdr_family family)
+{
+	return family == LBDR_V4 ? lbdr_vips_has4(ln, ip_hdr(skb)->daddr) :
+				   lbdr_vips_has6(ln, &ipv6_hdr(skb)->daddr);
 }
 
 void lbdr_vips_net_init(struct lbdr_net *ln);

@@ -42,71 +42,33 @@
 #include "peers.h"
 #include "server.h"
 #include "stats.h"
+#include "xmit.h"
 
-static noinline unsigned int lbdr_xmit_drop(const struct lbdr_server *server,
-					    enum lbdr_drop why)
+/**
+ * lbdr_xmit_drop() - Count a packet that cannot be sent to its server
+ * @server: the server
+ * @why: the reason
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: NF_DROP.
+ */
+unsigned int lbdr_xmit_drop(const struct lbdr_server *server, enum lbdr_drop why)
 {
 	lbdr_drop(server->ln, server->service, why);
 	return NF_DROP;
 }
 
-/*
- * Returns true if the packet, or each segment of a GSO packet, fits the MTU. @frag_max
- * is the size of the largest fragment of a reassembled packet, else 0. A reassembled
- * packet does not fit: it must be fragmented again.
+/**
+ * lbdr_xmit_jumbo_fits() - lbdr_xmit_fits() for IPv6 packets above 64 KiB
+ * @skb: the packet
+ * @mtu: the MTU
+ *
+ * Context: any.
  */
-static __always_inline bool lbdr_xmit_fits(const struct sk_buff *skb, u32 mtu, u32 frag_max)
-{
-	if (unlikely(frag_max))
-		return false;
-	return skb->len <= mtu ||
-	       (skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
-}
-
-/* lbdr_xmit_fits() for IPv6 packets above 64 KiB */
-static noinline bool lbdr_xmit_jumbo_fits(const struct sk_buff *skb, u32 mtu)
+bool lbdr_xmit_jumbo_fits(const struct sk_buff *skb, u32 mtu)
 {
 	return lbdr_is_jumbo(skb) &&
 	       skb_gso_validate_network_len(skb, mtu + LBDR_JUMBO_LEN);
-}
-
-/* Step 5 for a packet from the network whose checksum state the caller sets. */
-static __always_inline void lbdr_xmit_clear_plain(struct sk_buff *skb,
-						  struct net_device *dev)
-{
-	skb_clear_tstamp(skb);
-	skb_orphan(skb);
-	skb_ext_reset(skb);
-	skb_dst_drop(skb);
-	nf_reset_ct(skb);
-	skb->dev = dev;
-}
-
-/*
- * Step 5. skb->data is the network header. A packet of a client on this host has no
- * receive state, and it stays charged to its socket.
- */
-static __always_inline void lbdr_xmit_clear(struct sk_buff *skb,
-					    struct net_device *dev, bool local)
-{
-	if (likely(!local)) {
-		skb_forward_csum(skb);
-		lbdr_xmit_clear_plain(skb, dev);
-		return;
-	}
-	skb_dst_drop(skb);
-	nf_reset_ct(skb);
-	skb->dev = dev;
-}
-
-/* Returns true if a switch has forwarded the packet in hardware. */
-static bool lbdr_xmit_offloaded(const struct sk_buff *skb)
-{
-#ifdef CONFIG_NET_SWITCHDEV
-	return skb->offload_l3_fwd_mark;
-#else
-	return false;
-#endif
 }
 
 /*
@@ -128,14 +90,21 @@ static noinline unsigned int lbdr_xmit_slow(struct lbdr_net *ln,
 	return NF_STOLEN;
 }
 
-/*
- * Step 7 without a cached link header. @route leads to @neigh, since the server's address
- * is on-link. The kernel keeps no packets for a valid neighbour.
+/**
+ * lbdr_xmit_unresolved() - Step 7 without a cached link header
+ * @ln: the namespace
+ * @skb: the packet
+ * @neigh: the neighbour
+ * @route: a route that leads to @neigh, as the server's address is on-link
+ *
+ * The kernel keeps no packets for a valid neighbour.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: NF_STOLEN.
  */
-static noinline unsigned int lbdr_xmit_unresolved(struct lbdr_net *ln,
-						  struct sk_buff *skb,
-						  struct neighbour *neigh,
-						  const struct lbdr_route *route)
+unsigned int lbdr_xmit_unresolved(struct lbdr_net *ln, struct sk_buff *skb,
+				  struct neighbour *neigh,
+				  const struct lbdr_route *route)
 {
 	if (!(READ_ONCE(neigh->nud_state) & NUD_VALID)) {
 		dst_hold(route->dst);
@@ -147,30 +116,21 @@ static noinline unsigned int lbdr_xmit_unresolved(struct lbdr_net *ln,
 	return NF_STOLEN;
 }
 
-/* neigh_output(), which always consumes the packet. */
-static __always_inline unsigned int
-lbdr_xmit_neigh(struct lbdr_net *ln, struct sk_buff *skb,
-		const struct lbdr_server *server, struct neighbour *neigh,
-		const struct lbdr_route *route)
-{
-	if (IS_ERR(neigh))
-		return lbdr_xmit_drop(server, LBDR_DROP_NEIGHBOUR);
-	if (likely((READ_ONCE(neigh->nud_state) & NUD_CONNECTED) &&
-		   READ_ONCE(neigh->hh.hh_len))) {
-		neigh_hh_output(&neigh->hh, skb);
-		return NF_STOLEN;
-	}
-	return lbdr_xmit_unresolved(ln, skb, neigh, route);
-}
-
-/*
+/**
+ * lbdr_xmit_dr4() - Send an IPv4 packet to the MAC address of its server
+ * @ln: the namespace
+ * @skb: the packet
+ * @server: the server
+ * @route: route to it, with &lbdr_route.link
  * @local: the packet was sent by this host and is at LOCAL_OUT. The TTL is unchanged,
- * and dst_output() fragments or drops a packet that is too large.
+ *	and dst_output() fragments or drops a packet that is too large
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: a verdict.
  */
-static __always_inline unsigned int
-lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
-	      struct lbdr_server *server, const struct lbdr_route *route,
-	      bool local)
+unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
+			   struct lbdr_server *server, const struct lbdr_route *route,
+			   bool local)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	struct net_device *dev = route->link;
@@ -214,22 +174,20 @@ lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 			       ip_neigh_gw4(dev, server->addr.ip), route);
 }
 
-/* Like ip_neigh_gw4(). ip_neigh_gw6() needs a symbol that Linux 7.3 does not export. */
-static struct neighbour *lbdr_neigh6(struct net_device *dev,
-				     const struct in6_addr *addr)
-{
-	struct neighbour *neigh = __ipv6_neigh_lookup_noref(dev, addr);
-
-	if (unlikely(!neigh))
-		neigh = __neigh_create(&nd_tbl, addr, dev, false);
-	return neigh;
-}
-
-/* @local: see lbdr_xmit_dr4(). */
-static __always_inline unsigned int
-lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
-	      struct lbdr_server *server, const struct lbdr_route *route,
-	      bool local)
+/**
+ * lbdr_xmit_dr6() - Send an IPv6 packet to the MAC address of its server
+ * @ln: the namespace
+ * @skb: the packet
+ * @server: the server
+ * @route: route to it, with &lbdr_route.link
+ * @local: see lbdr_xmit_dr4()
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: a verdict.
+ */
+unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
+			   struct lbdr_server *server, const struct lbdr_route *route,
+			   bool local)
 {
 	u32 frag_max = IP6CB(skb)->frag_max_size;
 	struct net_device *dev = route->link;

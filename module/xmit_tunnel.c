@@ -34,14 +34,16 @@
 #include <net/ipv6.h>
 #include <net/xfrm.h>
 
-#include "encap.h"
+#include "encap_push.h"
 #include "icmp.h"
 #include "lbdr.h"
-#include "nexthop.h"
+#include "nexthop_tunnel.h"
 #include "peers.h"
+#include "send.h"
 #include "server.h"
 #include "stats.h"
 #include "tunnel.h"
+#include "xmit.h"
 
 /* RFC 791, 3.2: every host accepts fragments of 68 bytes. */
 #define LBDR_TUNNEL_MIN_MTU4	68
@@ -455,4 +457,78 @@ lbdr_xmit_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
 		     lbdr_tunnel_has_policies(server->ln->net)))
 		return lbdr_xmit_tunnel_other(skb, flow, server, tunnel, nexthop, route);
 	return lbdr_tunnel_send(skb, flow, &path, false, true);
+}
+
+static __always_inline unsigned int
+lbdr_tunnel_route(struct sk_buff *skb, const struct lbdr_flow *flow,
+		  struct lbdr_server *server, const struct lbdr_server_tunnel *tunnel,
+		  const struct lbdr_conn *conn, struct lbdr_nexthop *nexthop,
+		  enum lbdr_family inner, enum lbdr_family outer)
+{
+	const struct lbdr_route *route = lbdr_nexthop_tunnel_route_of(nexthop, outer);
+
+	if (unlikely(!route->plain) && unlikely(route->local || !route->dst))
+		return lbdr_send_local(skb, flow, server, conn, route);
+	lbdr_send_count(server, skb, inner, flow->hdr_len);
+	return lbdr_xmit_tunnel(skb, flow, server, tunnel, nexthop, route, inner, outer);
+}
+
+/* @inner, @outer: families of the packet and of the server, constants */
+static __always_inline unsigned int
+lbdr_tunnel_nexthop(struct sk_buff *skb, const struct lbdr_flow *flow,
+		    struct lbdr_server *server, const struct lbdr_server_tunnel *tunnel,
+		    const struct lbdr_conn *conn, enum lbdr_family inner,
+		    enum lbdr_family outer)
+{
+	u16 domain = lbdr_flow_domain_of(flow, inner);
+	struct lbdr_nexthop *nexthop = server->nexthop;
+
+	if (unlikely(domain)) {
+		nexthop = lbdr_nexthop_in_domain(nexthop, domain);
+		if (!nexthop)
+			return lbdr_xmit_drop(server, LBDR_DROP_MEMORY);
+	}
+	return lbdr_tunnel_route(skb, flow, server, tunnel, conn, nexthop, inner, outer);
+}
+
+/**
+ * lbdr_xmit_tunnel4() - Send an IPv4 packet to a server through its tunnel
+ * @skb: the packet
+ * @flow: its flow; the event is not read
+ * @server: the server
+ * @tunnel: its tunnel
+ * @conn: the connection, or NULL
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: a verdict.
+ */
+unsigned int lbdr_xmit_tunnel4(struct sk_buff *skb, const struct lbdr_flow *flow,
+			       struct lbdr_server *server,
+			       const struct lbdr_server_tunnel *tunnel,
+			       const struct lbdr_conn *conn)
+{
+	return server->family == LBDR_V4 ?
+	       lbdr_tunnel_nexthop(skb, flow, server, tunnel, conn, LBDR_V4, LBDR_V4) :
+	       lbdr_tunnel_nexthop(skb, flow, server, tunnel, conn, LBDR_V4, LBDR_V6);
+}
+
+/**
+ * lbdr_xmit_tunnel6() - Send an IPv6 packet to a server through its tunnel
+ * @skb: the packet
+ * @flow: its flow; the event is not read
+ * @server: the server
+ * @tunnel: its tunnel
+ * @conn: the connection, or NULL
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: a verdict.
+ */
+unsigned int lbdr_xmit_tunnel6(struct sk_buff *skb, const struct lbdr_flow *flow,
+			       struct lbdr_server *server,
+			       const struct lbdr_server_tunnel *tunnel,
+			       const struct lbdr_conn *conn)
+{
+	return server->family == LBDR_V6 ?
+	       lbdr_tunnel_nexthop(skb, flow, server, tunnel, conn, LBDR_V6, LBDR_V6) :
+	       lbdr_tunnel_nexthop(skb, flow, server, tunnel, conn, LBDR_V6, LBDR_V4);
 }

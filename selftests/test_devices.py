@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: trixie bookworm
+# Also on: bookworm
 """The director on devices of all kinds: clients come by one, the servers are
 behind another. What leaves is looked at on the server's side, and real
 connections are made."""

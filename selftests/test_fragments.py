@@ -5,9 +5,11 @@
 larger than they came; there is a bound to what waits for its rest; and what is
 none of our business gets through as before."""
 import contextlib
+import json
 import os
 import socket
 import struct
+import subprocess
 import time
 
 import net
@@ -592,9 +594,44 @@ def test_bystanders():
                         f.daddr == net.pack(addr("a", version)))
                 return len(seen) - 1
 
-            ok(alone() == 0, name + "with a service they are put together")
-            lbctl("clear")
-            ok(alone() == 1, name + "without one each goes its own way")
+            ok(alone() == 1, name + "each goes its own way beside a service")
+            lbctl("add-service", "-f", "7", *(["-6"] if version == 6 else []))
+            ok(alone() == 0, name + "with a fwmark service they are put together")
+            lbctl("del-service", "-f", "7", *(["-6"] if version == 6 else []))
+            ok(alone() == 1, name + "without it each goes its own way again")
+        wire.close()
+
+
+WATCH = """table inet watch {
+	counter parts {}
+	chain raw {
+		type filter hook prerouting priority raw
+		ip frag-off & 0x3fff != 0 counter name parts
+		exthdr frag exists counter name parts
+		meta length > 4000 meta l4proto udp drop
+	}
+}"""
+
+
+def test_rules():
+    """Rules in raw see the fragments of a datagram, and then the whole."""
+    def nft(*words, **more):
+        return subprocess.run(["ip", "netns", "exec", "director", "nft", *words], text=True,
+                              check=True, capture_output=True, **more).stdout
+
+    for version in (4, 6):
+        wire = Wire(version)
+        conn, name = wire.conns[0], "IPv%d: " % version
+        whole = conn.datagram(os.urandom(4444))
+        nft("-f", "-", input=WATCH)
+        bad = wire.wrong(wire.cut(whole, 1000))
+        row = json.loads(nft("-j", "list", "counter", "inet", "watch", "parts"))
+        parts = [one["counter"]["packets"] for one in row["nftables"] if "counter" in one]
+        ok(bad is None and parts == [5], name + "a rule about the whole datagram drops it, "
+           "after another one has seen its 5 fragments", (bad, parts))
+        nft("delete", "table", "inet", "watch")
+        bad = wire.wrong(wire.cut(whole, 1000), conn.letter, [whole])
+        ok(bad is None, name + "without the rules it is forwarded", bad)
         wire.close()
 
 

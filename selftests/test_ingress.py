@@ -107,6 +107,7 @@ table inet watch {
                name + what, (there and there[0].ip.hex(), seen_by_raw(), before))
 
         send("with the usual entry raw sees every packet", True)
+        send("also the one that confirms the connection", True)
         lbctl("set-entry", "ingress", "eth0")
         send("a packet of a connection is taken before raw, its padding cut off",
              False)

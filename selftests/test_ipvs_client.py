@@ -7,7 +7,7 @@ namespace: statuses, texts, listings and the files in /proc are the same.
 Different by design: what EXPECTED names, the number of the first line (`size=`), and
 the order of servers in /proc/net/ip_vs, which is not sorted.
 """
-# Also on: trixie bookworm
+# Also on: trixie
 import errno
 import os
 import re

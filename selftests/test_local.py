@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: trixie bookworm
+# Also on: bookworm
 """The director as its own real server, and as its own client.
 
 Servers listen on a port of their own (SELF), so that what the stack of a director

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: trixie bookworm
+# Also on: bookworm
 """What the netlink interface refuses, and that a refusal changes nothing."""
 import errno
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: trixie bookworm
+# Also on: trixie
 """Packets that no stack sends, from a raw socket at the client: none of them
 reaches a server, each is counted as what it is, and good ones still pass."""
 import random

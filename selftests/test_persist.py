@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: trixie
 """Persistence: a client comes back to the server that it had. By frames made by
 hand, whose clients have what addresses the test likes."""
 import errno

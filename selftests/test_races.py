@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: trixie bookworm
+# Also on: trixie
 # CPUs: 2
 """Packets of the same connections on all CPUs at once, while services and servers
 change: begun twice, ended twice, expired and listed meanwhile. Afterwards every

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: trixie bookworm
+# Also on: trixie
 """What comes to the director's hook, and from where: headers with options,
 super-packets, checksums that are yet to be computed, a bond and a VRF below it, and
 the source checks that it stands in for. What leaves is compared byte by byte with

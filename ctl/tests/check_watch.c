@@ -74,7 +74,7 @@ static const struct sample now = {
 	.shot = { services[1], ARRAY_SIZE(services[1]), servers[1], 3 },
 	.info = {
 		.version = "0.1 \"x\\", .services = 3, .conns = 34579,
-		.conn_max = 1048576, .entry = LBDR_ENTRY_INPUT,
+		.conn_max = 1048576, .slow_packets = 4200000000, .entry = LBDR_ENTRY_INPUT,
 		.timeouts.seconds = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 },
 	},
 	.when = 11,

@@ -440,6 +440,7 @@ static void make_info(struct nlmsghdr *nlh)
 	mnl_attr_put_u32(nlh, LBDR_A_INFO_SERVICES, 1);
 	mnl_attr_put_u32(nlh, LBDR_A_INFO_CONNS, 2);
 	mnl_attr_put_u32(nlh, LBDR_A_INFO_CONN_MAX, 3);
+	mnl_attr_put_u64(nlh, LBDR_A_INFO_SLOW_PACKETS, 1ULL << 32);
 	nl_put_timeouts(nlh, LBDR_A_INFO_TIMEOUT, &sample_timeouts);
 	mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, LBDR_ENTRY_INGRESS);
 	mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, "eth0");
@@ -463,6 +464,7 @@ static bool read_info(const struct nlmsghdr *nlh, bool *right)
 	if (!decode_info(nlh, &info, sum_drop, &sum))
 		return false;
 	*right = !strcmp(info.version, "0.1") && info.conn_max == 3 &&
+		 info.slow_packets == 1ULL << 32 &&
 		 info.entry == LBDR_ENTRY_INGRESS && info.n_devices == 2 &&
 		 !strcmp(info.devices[1], "eth1") &&
 		 same_timeouts(&info.timeouts) &&
@@ -601,7 +603,7 @@ const struct kind kinds[] = {
 	{ "count of ended connections", make_killed, read_killed, { 0 } },
 	{ "scheduler", make_sched, read_sched, { 0 } },
 	{ "info", make_info, read_info,
-	  { LBDR_A_INFO_DROP, LBDR_A_INFO_DEVICE } },
+	  { LBDR_A_INFO_DROP, LBDR_A_INFO_DEVICE, LBDR_A_INFO_SLOW_PACKETS } },
 	{ "change of the director", make_choices, read_choices,
 	  { LBDR_A_INFO_DEVICE } },
 	{ "service whose counters are 0", make_zero, read_zero, { 0 } },

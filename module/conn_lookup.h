@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The hash of connections and their lookup, inlined into the path of a packet.
+ *
+ * A sender of packets chooses the client's address and port, which SipHash-1-3 (Aumasson
+ * and Bernstein, 2012; the variant of the kernel's hsiphash on 64 bits) hashes with a
+ * random key. So a sender cannot choose connections that share a bucket. All messages of a
+ * family have the same length, so the block that encodes the length is left out: no message
+ * is the prefix of another one.
+ *
+ * The VIP, the protocol and the L3 domain are the operator's choice. They are folded into
+ * the last word of the message by multiplications with secret odd numbers, which cost less
+ * than a round each. So flows to different VIPs may have the same message, if their clients
+ * differ as the products do. The products of two numbers that differ by an odd multiple of
+ * 2^T differ by one of 2^(63 - T) values, which a sender does not know; VIPs are taken in
+ * the order of the host, so that T is small for those of one network. And a sender who
+ * guesses it adds one connection to a chain for each such VIP, no more.
+ *
+ * The seed of the rhashtable is a part of the key. An insertion that finds a chain of more
+ * than 16 entries, which chance does not make in a table that is at most three quarters
+ * full, has the rhashtable draw another seed and rehash.
+ */
+#ifndef _LBDR_CONN_LOOKUP_H
+#define _LBDR_CONN_LOOKUP_H
+
+#include <linux/rhashtable.h>
+#include <linux/siphash.h>
+
+#include "conn.h"
+#include "flow.h"
+#include "lbdr.h"
+
+/* The state of SipHash */
+struct lbdr_sip {
+	u64	a, b, c, d;
+};
+
+/**
+ * struct lbdr_conn_secret - secret numbers of the hash
+ * @sip: the state of SipHash with its key
+ * @fold: odd multipliers
+ *
+ * Drawn when the module is loaded, and constant afterwards.
+ */
+struct lbdr_conn_secret {
+	struct lbdr_sip	sip;
+	u64		fold[3];
+};
+
+extern struct lbdr_conn_secret lbdr_conn_secret;
+
+static inline void lbdr_sip_init(struct lbdr_sip *sip, const siphash_key_t *key)
+{
+	sip->a = SIPHASH_CONST_0 ^ key->key[0];
+	sip->b = SIPHASH_CONST_1 ^ key->key[1];
+	sip->c = SIPHASH_CONST_2 ^ key->key[0];
+	sip->d = SIPHASH_CONST_3 ^ key->key[1];
+}
+
+/* The seed is a part of the first word of the key. */
+static __always_inline void lbdr_sip_begin(struct lbdr_sip *sip, u32 seed)
+{
+	*sip = lbdr_conn_secret.sip;
+	sip->a ^= seed;
+	sip->c ^= seed;
+}
+
+static __always_inline void lbdr_sip_add(struct lbdr_sip *sip, u64 word)
+{
+	sip->d ^= word;
+	SIPHASH_PERMUTATION(sip->a, sip->b, sip->c, sip->d);
+	sip->a ^= word;
+}
+
+static __always_inline u32 lbdr_sip_end(struct lbdr_sip *sip)
+{
+	sip->c ^= 0xff;
+	SIPHASH_PERMUTATION(sip->a, sip->b, sip->c, sip->d);
+	SIPHASH_PERMUTATION(sip->a, sip->b, sip->c, sip->d);
+	SIPHASH_PERMUTATION(sip->a, sip->b, sip->c, sip->d);
+	return sip->a ^ sip->b ^ sip->c ^ sip->d;
+}
+
+/* Two words of an IPv6 address, of which the second one has the interface's number. */
+static __always_inline u64 lbdr_addr6_word(const struct in6_addr *addr, int word)
+{
+	__be64 value;
+
+	memcpy(&value, &addr->s6_addr32[2 * word], sizeof(value));
+	return be64_to_cpu(value);
+}
+
+static __always_inline u32 lbdr_conn_hash4(const void *key, u32 len, u32 seed)
+{
+	const struct lbdr_key4 *k = key;
+	u64 chosen = (u64)(__force u32)k->client << 32 | k->ports.both;
+	u64 folded = (u64)k->protocol << 32 | ntohl(k->vip);
+	struct lbdr_sip sip;
+
+	lbdr_sip_begin(&sip, seed);
+	lbdr_sip_add(&sip, chosen ^ folded * lbdr_conn_secret.fold[0]);
+	return lbdr_sip_end(&sip);
+}
+
+static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)
+{
+	const struct lbdr_key6 *k = key;
+	u64 folded = lbdr_addr6_word(&k->vip, 0) * lbdr_conn_secret.fold[0] +
+		     lbdr_addr6_word(&k->vip, 1) * lbdr_conn_secret.fold[1] +
+		     k->protocol * lbdr_conn_secret.fold[2];
+	struct lbdr_sip sip;
+	u64 words[2];
+
+	memcpy(words, &k->client, sizeof(words));
+	lbdr_sip_begin(&sip, seed);
+	lbdr_sip_add(&sip, words[0]);
+	lbdr_sip_add(&sip, words[1]);
+	lbdr_sip_add(&sip, k->ports.both ^ folded);
+	return lbdr_sip_end(&sip);
+}
+
+/* Keys are whole words of 8 bytes. A call of memcmp() would cost more than this. */
+static __always_inline bool lbdr_conn_key_equal(const void *a, const void *b, size_t len)
+{
+	u64 differences = 0, x, y;
+	size_t i;
+
+	for (i = 0; i < len; i += sizeof(u64)) {
+		memcpy(&x, a + i, sizeof(x));
+		memcpy(&y, b + i, sizeof(y));
+		differences |= x ^ y;
+	}
+	return !differences;
+}
+
+static __always_inline int lbdr_conn_cmp4(struct rhashtable_compare_arg *arg,
+					  const void *obj)
+{
+	return !lbdr_conn_key_equal(arg->key, lbdr_conn_key4(obj),
+				    sizeof(struct lbdr_key4));
+}
+
+static __always_inline int lbdr_conn_cmp6(struct rhashtable_compare_arg *arg,
+					  const void *obj)
+{
+	return !lbdr_conn_key_equal(arg->key, lbdr_conn_key6(obj),
+				    sizeof(struct lbdr_key6));
+}
+
+/*
+ * The functions are inlined into the rhashtable code, which would otherwise call the
+ * comparison for each entry of a chain.
+ */
+static const struct rhashtable_params lbdr_conn_params4 = {
+	.head_offset		= offsetof(struct lbdr_conn4, conn.node),
+	.key_offset		= offsetof(struct lbdr_conn4, key),
+	.key_len		= sizeof(struct lbdr_key4),
+	.hashfn			= lbdr_conn_hash4,
+	.obj_cmpfn		= lbdr_conn_cmp4,
+	.automatic_shrinking	= true,
+};
+
+static const struct rhashtable_params lbdr_conn_params6 = {
+	.head_offset		= offsetof(struct lbdr_conn6, conn.node),
+	.key_offset		= offsetof(struct lbdr_conn6, key),
+	.key_len		= sizeof(struct lbdr_key6),
+	.hashfn			= lbdr_conn_hash6,
+	.obj_cmpfn		= lbdr_conn_cmp6,
+	.automatic_shrinking	= true,
+};
+
+/*
+ * What rhashtable_lookup() does, without the argument of its comparison function, which
+ * would be on the stack and cost a packet of a connection some 30 instructions. A chain
+ * that does not end in the mark of its bucket was left for another one, as its
+ * connection was moved to a new table, and is read again. The barrier orders the last
+ * bucket before the pointer to a new table: what was moved out of the one is in the
+ * other. @family is a constant. Context: rcu_read_lock() held.
+ */
+static __always_inline struct lbdr_conn *
+lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family, const void *key)
+{
+	size_t len = family == LBDR_V4 ? sizeof(struct lbdr_key4) :
+					 sizeof(struct lbdr_key6);
+	struct rhashtable *table = &ln->conns[family];
+	struct rhash_lock_head __rcu *const *bucket;
+	struct bucket_table *buckets;
+	struct rhash_head *pos;
+	u32 hash;
+
+	buckets = rht_dereference_rcu(table->tbl, table);
+	do {
+		hash = family == LBDR_V4 ?
+		       rht_key_hashfn(table, buckets, key, lbdr_conn_params4) :
+		       rht_key_hashfn(table, buckets, key, lbdr_conn_params6);
+		bucket = rht_bucket(buckets, hash);
+		do {
+			rht_for_each_rcu_from(pos, rht_ptr_rcu(bucket), buckets, hash) {
+				struct lbdr_conn *conn =
+					container_of(pos, struct lbdr_conn, node);
+
+				if (lbdr_conn_key_equal(key, family == LBDR_V4 ?
+							(const void *)lbdr_conn_key4(conn) :
+							lbdr_conn_key6(conn), len))
+					return conn;
+			}
+		} while (pos != RHT_NULLS_MARKER(bucket));
+		/* Pairs with the release stores that move an entry to a new table. */
+		smp_rmb();
+		buckets = rht_dereference_rcu(buckets->future_tbl, table);
+	} while (unlikely(buckets));
+	return NULL;
+}
+
+#endif /* _LBDR_CONN_LOOKUP_H */

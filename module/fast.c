@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The fast path: plain packets of established connections.
+ *
+ * A packet is plain if it is a TCP segment without SYN, FIN and RST or a UDP datagram,
+ * with a header of the least length, not a fragment, and its headers are linear, writable
+ * and have room for a link header. Its connection is ESTABLISHED, or UDP, and goes on: no
+ * packet of these changes the state. The route and the neighbour of the server are known.
+ *
+ * All of that is checked before anything is written, so a packet that is not plain is left
+ * as it was, and goes the way of all others (hook.c), which has a step for each case. The
+ * result of both is the same, which a test compares; the parameter fast_path=0 switches the
+ * fast path off. Packets of tunnel servers share the checks as far as the server and
+ * are handed to the tunnel then.
+ *
+ * What a packet takes on its way: no lock, atomic operation, reference count, timer, route
+ * lookup or allocation. A GSO packet goes through whole.
+ *
+ * Context: rcu_read_lock() held. The packet is at PREROUTING or ingress, it is for this
+ * host, and its destination may be a VIP.
+ */
+#include <linux/moduleparam.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/arp.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include <net/ndisc.h>
+#include <net/neighbour.h>
+
+#include "conn.h"
+#include "conn_lookup.h"
+#include "domain.h"
+#include "fast.h"
+#include "flow.h"
+#include "hook.h"
+#include "lbdr.h"
+#include "nexthop.h"
+#include "send.h"
+#include "server.h"
+#include "service.h"
+#include "stats.h"
+#include "xmit.h"
+
+static DEFINE_STATIC_KEY_TRUE(lbdr_fast_on);
+
+static int lbdr_fast_set(const char *value, const struct kernel_param *param)
+{
+	bool on;
+	int err = kstrtobool(value, &on);
+
+	if (err)
+		return err;
+	if (on)
+		static_branch_enable(&lbdr_fast_on);
+	else
+		static_branch_disable(&lbdr_fast_on);
+	return 0;
+}
+
+static int lbdr_fast_get(char *buffer, const struct kernel_param *param)
+{
+	return sysfs_emit(buffer, "%c\n",
+			  static_key_enabled(&lbdr_fast_on.key) ? 'Y' : 'N');
+}
+
+static const struct kernel_param_ops lbdr_fast_ops = {
+	.set	= lbdr_fast_set,
+	.get	= lbdr_fast_get,
+};
+
+module_param_cb(fast_path, &lbdr_fast_ops, NULL, 0644);
+MODULE_PARM_DESC(fast_path, "Forward plain packets of connections on the fast path; 0 is for tests (default: 1)");
+
+/* Conditions that no packet from a network device breaks, but one of NFQUEUE or a VRF. */
+static __always_inline bool lbdr_fast_context(const struct sk_buff *skb)
+{
+	return static_branch_likely(&lbdr_fast_on) && likely(in_softirq()) &&
+	       likely(!lbdr_domain_has_vrf(skb->dev));
+}
+
+/*
+ * Reads the ports of a plain packet. @skb: data begins at the network header, whose length
+ * @thoff is. Returns the only state in which the packet belongs here, or LBDR_CONN_STATE_NONE.
+ * What is malformed is not plain: lbdr_parse_transport() says why.
+ */
+static __always_inline u32 lbdr_fast_ports(const struct sk_buff *skb, u32 thoff,
+					   u8 protocol, union lbdr_ports *ports)
+{
+	const void *header = skb->data + thoff;
+	u32 len;
+
+	if (protocol == IPPROTO_TCP) {
+		const struct tcphdr *th = header;
+
+		if (unlikely(skb_headlen(skb) < thoff + sizeof(*th)) ||
+		    tcp_flag_word(th) & (TCP_FLAG_RST | TCP_FLAG_SYN | TCP_FLAG_FIN))
+			return LBDR_CONN_STATE_NONE;
+		len = th->doff * 4;
+		if (unlikely(len < sizeof(*th) || thoff + len > skb->len))
+			return LBDR_CONN_STATE_NONE;
+		memcpy(ports, th, sizeof(*ports));
+		return LBDR_CONN_STATE_ESTABLISHED;
+	}
+	if (protocol == IPPROTO_UDP) {
+		const struct udphdr *uh = header;
+
+		if (unlikely(skb_headlen(skb) < thoff + sizeof(*uh)))
+			return LBDR_CONN_STATE_NONE;
+		len = ntohs(uh->len);
+		if (unlikely(len < sizeof(*uh) || thoff + len > skb->len) &&
+		    !skb_is_gso(skb))
+			return LBDR_CONN_STATE_NONE;
+		memcpy(ports, uh, sizeof(*ports));
+		return LBDR_CONN_STATE_UDP;
+	}
+	return LBDR_CONN_STATE_NONE;
+}
+
+/* The length of the headers that each segment of a GSO packet repeats. */
+static __always_inline u32 lbdr_fast_hdr_len(const struct sk_buff *skb, u32 thoff,
+					     u32 wanted)
+{
+	const struct tcphdr *th = (const void *)(skb->data + thoff);
+
+	return thoff + (wanted == LBDR_CONN_STATE_ESTABLISHED ? th->doff * 4 :
+								sizeof(struct udphdr));
+}
+
+/* lbdr_send_count(), whose arguments nearly all packets do without. */
+static __always_inline void lbdr_fast_count(const struct lbdr_server *server,
+					    const struct sk_buff *skb,
+					    enum lbdr_family family, u32 thoff, u32 wanted)
+{
+	if (unlikely(skb_is_gso(skb)))
+		lbdr_send_count(server, skb, family,
+				lbdr_fast_hdr_len(skb, thoff, wanted));
+	else
+		lbdr_stats_add(server->stats, 0, 1, skb->len);
+}
+
+/*
+ * Returns true if packets in @state change nothing in the connection, and no packet of
+ * its server needs a look (removed, held, sends packets back).
+ */
+static __always_inline bool lbdr_fast_conn(const struct lbdr_conn *conn, u32 state)
+{
+	return likely(READ_ONCE(conn->state) == state) &&
+	       likely(!READ_ONCE(conn->server->checked));
+}
+
+/*
+ * Renews the stamp of a connection, four times a second at most. Returns false if it has
+ * expired, or a template is to be renewed as well.
+ */
+static noinline bool lbdr_fast_renew(struct lbdr_net *ln, struct lbdr_conn *conn)
+{
+	if (READ_ONCE(conn->server->service->settings.persist) ||
+	    lbdr_conn_left(ln, conn) < 0)
+		return false;
+	lbdr_conn_renew(conn);
+	return true;
+}
+
+static __always_inline bool lbdr_fast_stamp(struct lbdr_net *ln, struct lbdr_conn *conn)
+{
+	return likely(lbdr_conn_age(conn) <= LBDR_CONN_STAMP_GRAIN) ||
+	       lbdr_fast_renew(ln, conn);
+}
+
+/*
+ * Returns true if nothing stands between the packet and the device: the kernel has not
+ * forwarded it in hardware, it fits the MTU, and its headers are its own and have room.
+ * @frag_max: size of the largest fragment of a reassembled packet, else 0
+ */
+static __always_inline bool lbdr_fast_fits(const struct sk_buff *skb,
+					   const struct net_device *dev, u32 mtu,
+					   u32 frag_max)
+{
+	return likely(!lbdr_xmit_offloaded(skb)) && lbdr_xmit_fits(skb, mtu, frag_max) &&
+	       likely(!skb_header_cloned(skb)) &&
+	       likely(skb_headroom(skb) >= LL_RESERVED_SPACE(dev));
+}
+
+/*
+ * Returns true if the link header is known. It is of HH_DATA_MOD bytes at most, as on
+ * Ethernet: lbdr_fast_fits() has found room for as many.
+ */
+static __always_inline bool lbdr_fast_neigh(const struct neighbour *neigh)
+{
+	return likely(neigh) && likely(READ_ONCE(neigh->nud_state) & NUD_CONNECTED) &&
+	       likely(READ_ONCE(neigh->hh.hh_len) - 1 < HH_DATA_MOD);
+}
+
+/* neigh_hh_output() for a packet that lbdr_fast_fits() and lbdr_fast_neigh() have passed. */
+static __always_inline void lbdr_fast_output(struct sk_buff *skb,
+					     const struct hh_cache *hh)
+{
+	unsigned int seq, len;
+
+	do {
+		seq = read_seqbegin(&hh->hh_lock);
+		len = READ_ONCE(hh->hh_len);
+		memcpy(skb->data - HH_DATA_MOD, hh->hh_data, HH_DATA_MOD);
+	} while (read_seqretry(&hh->hh_lock, seq));
+	__skb_push(skb, len);
+	dev_queue_xmit(skb);
+}
+
+/*
+ * Returns true if the packet has nothing that its reception has left, but its time stamp and
+ * its checksum. The entry input leaves a route.
+ */
+static __always_inline bool lbdr_fast_is_clear(const struct sk_buff *skb)
+{
+	unsigned long left = (unsigned long)skb->destructor | skb->_skb_refdst;
+
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	left |= skb->_nfct;
+#endif
+#ifdef CONFIG_SKB_EXTENSIONS
+	left |= skb->active_extensions;
+#endif
+	return !left;
+}
+
+static noinline void lbdr_fast_clear(struct sk_buff *skb, struct net_device *dev)
+{
+	lbdr_xmit_clear(skb, dev, false);
+}
+
+static __always_inline void lbdr_fast_send(struct sk_buff *skb, struct net_device *dev,
+					   const struct neighbour *neigh)
+{
+	if (likely(lbdr_fast_is_clear(skb))) {
+		skb_forward_csum(skb);
+		skb_clear_tstamp(skb);
+		skb->dev = dev;
+	} else {
+		lbdr_fast_clear(skb, dev);
+	}
+	lbdr_fast_output(skb, &neigh->hh);
+}
+
+/* Of ingress everything else goes on to PREROUTING. */
+static noinline unsigned int lbdr_fast_not(struct lbdr_net *ln, struct sk_buff *skb,
+					   const struct nf_hook_state *state)
+{
+	return state->pf == NFPROTO_NETDEV ? NF_ACCEPT :
+					     lbdr_hook_slow(ln, skb, state);
+}
+
+/*
+ * Makes the flow of a plain packet without a connection, and has a server chosen. The key
+ * is read again: its address must not be taken, or it would not be kept in registers.
+ */
+static noinline unsigned int
+lbdr_fast_no_conn(struct lbdr_net *ln, struct sk_buff *skb,
+		  const struct nf_hook_state *state, enum lbdr_family family, u32 wanted)
+{
+	u32 thoff = family == LBDR_V4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	struct lbdr_flow flow __uninitialized;
+	union lbdr_ports ports;
+
+	memcpy(&ports, skb->data + thoff, sizeof(ports));
+	if (state->pf == NFPROTO_NETDEV || !ports.cport || !ports.vport)
+		return lbdr_fast_not(ln, skb, state);
+	if (family == LBDR_V4) {
+		const struct iphdr *iph = (const void *)skb->data;
+
+		flow.v4.client = iph->saddr;
+		flow.v4.vip = iph->daddr;
+		flow.v4.ports = ports;
+		flow.v4.protocol = iph->protocol;
+	} else {
+		const struct ipv6hdr *hdr = (const void *)skb->data;
+
+		flow.v6.client = hdr->saddr;
+		flow.v6.vip = hdr->daddr;
+		flow.v6.ports = ports;
+		flow.v6.protocol = hdr->nexthdr;
+	}
+	flow.family = family;
+	flow.event = wanted == LBDR_CONN_STATE_UDP ? LBDR_EVENT_UDP : LBDR_EVENT_DATA;
+	flow.local = false;
+	flow.place = LBDR_PLACE_ENTRY;
+	flow.hdr_len = lbdr_fast_hdr_len(skb, thoff, wanted);
+	return lbdr_hook_schedule(ln, skb, &flow, NULL);
+}
+
+/* Tunnels need the flow, but for its event, which matters to new connections only. */
+static noinline unsigned int
+lbdr_fast_tunnel(struct lbdr_net *ln, struct sk_buff *skb,
+		 const struct nf_hook_state *state, struct lbdr_conn *conn,
+		 const struct lbdr_server_tunnel *tunnel, u32 wanted)
+{
+	struct lbdr_flow flow __uninitialized;
+
+	if (!lbdr_fast_stamp(ln, conn))
+		return lbdr_fast_not(ln, skb, state);
+	flow.family = conn->family;
+	flow.local = false;
+	flow.place = state->pf == NFPROTO_NETDEV ? LBDR_PLACE_INGRESS : LBDR_PLACE_ENTRY;
+	if (conn->family == LBDR_V4) {
+		flow.v4 = *lbdr_conn_key4(conn);
+		flow.hdr_len = lbdr_fast_hdr_len(skb, sizeof(struct iphdr), wanted);
+		return lbdr_xmit_tunnel4(skb, &flow, conn->server, tunnel, conn);
+	}
+	flow.v6 = *lbdr_conn_key6(conn);
+	flow.hdr_len = lbdr_fast_hdr_len(skb, sizeof(struct ipv6hdr), wanted);
+	return lbdr_xmit_tunnel6(skb, &flow, conn->server, tunnel, conn);
+}
+
+/**
+ * lbdr_fast4() - Forward a plain IPv4 packet of an established connection
+ * @ln: the namespace
+ * @skb: data begins at the IPv4 header, of which 20 bytes are linear
+ * @state: state of the hook, at PREROUTING, LOCAL_IN or ingress
+ *
+ * Other packets go to lbdr_hook_slow(), those of ingress to PREROUTING.
+ *
+ * Context: rcu_read_lock() held.
+ * Return: a verdict.
+ */
+unsigned int lbdr_fast4(struct lbdr_net *ln, struct sk_buff *skb,
+			const struct nf_hook_state *state)
+{
+	struct iphdr *iph = (struct iphdr *)skb->data;
+	const struct lbdr_server_tunnel *tunnel;
+	const struct lbdr_route *route;
+	struct lbdr_server *server;
+	struct net_device *dev;
+	struct neighbour *neigh;
+	struct lbdr_conn *conn;
+	struct lbdr_key4 key;
+	u32 wanted;
+
+	if (!lbdr_fast_context(skb) || unlikely(iph->ihl != 5) ||
+	    unlikely(ip_is_fragment(iph)))
+		return lbdr_fast_not(ln, skb, state);
+	wanted = lbdr_fast_ports(skb, sizeof(*iph), iph->protocol, &key.ports);
+	if (wanted == LBDR_CONN_STATE_NONE)
+		return lbdr_fast_not(ln, skb, state);
+	key.client = iph->saddr;
+	key.vip = iph->daddr;
+	key.protocol = iph->protocol;
+	conn = lbdr_conn_lookup(ln, LBDR_V4, &key);
+	if (unlikely(!conn))
+		return lbdr_fast_no_conn(ln, skb, state, LBDR_V4, wanted);
+	if (!lbdr_fast_conn(conn, wanted) || unlikely(iph->ttl <= 1))
+		return lbdr_fast_not(ln, skb, state);
+	server = conn->server;
+	tunnel = rcu_dereference(server->tunnel);
+	if (unlikely(tunnel))
+		return lbdr_fast_tunnel(ln, skb, state, conn, tunnel, wanted);
+	route = rcu_dereference(server->nexthop->route);
+	if (unlikely(!route || !route->link ||
+		     !lbdr_route_valid(ln->net, route, LBDR_V4)))
+		return lbdr_fast_not(ln, skb, state);
+	dev = route->link;
+	if (!lbdr_fast_fits(skb, dev, route->mtu, IPCB(skb)->frag_max_size))
+		return lbdr_fast_not(ln, skb, state);
+	neigh = __ipv4_neigh_lookup_noref(dev, (__force u32)server->addr.ip);
+	if (!lbdr_fast_neigh(neigh) || !lbdr_fast_stamp(ln, conn))
+		return lbdr_fast_not(ln, skb, state);
+
+	lbdr_fast_count(server, skb, LBDR_V4, sizeof(*iph), wanted);
+	ip_decrease_ttl(iph);
+	skb->priority = rt_tos2priority(iph->tos);
+	lbdr_fast_send(skb, dev, neigh);
+	return NF_STOLEN;
+}
+
+/**
+ * lbdr_fast6() - Forward a plain IPv6 packet of an established connection
+ * @ln: the namespace
+ * @skb: data begins at the IPv6 header, of which 40 bytes are linear
+ * @state: state of the hook, at PREROUTING, LOCAL_IN or ingress
+ *
+ * Context: rcu_read_lock() held.
+ * Return: as lbdr_fast4().
+ */
+unsigned int lbdr_fast6(struct lbdr_net *ln, struct sk_buff *skb,
+			const struct nf_hook_state *state)
+{
+	struct ipv6hdr *hdr = (struct ipv6hdr *)skb->data;
+	const struct lbdr_server_tunnel *tunnel;
+	const struct lbdr_route *route;
+	struct lbdr_server *server;
+	struct net_device *dev;
+	struct neighbour *neigh;
+	struct lbdr_conn *conn;
+	struct lbdr_key6 key;
+	u32 wanted;
+
+	if (!lbdr_fast_context(skb))
+		return lbdr_fast_not(ln, skb, state);
+	wanted = lbdr_fast_ports(skb, sizeof(*hdr), hdr->nexthdr, &key.ports);
+	if (wanted == LBDR_CONN_STATE_NONE)
+		return lbdr_fast_not(ln, skb, state);
+	key.client = hdr->saddr;
+	key.vip = hdr->daddr;
+	key.protocol = hdr->nexthdr;
+	conn = lbdr_conn_lookup(ln, LBDR_V6, &key);
+	if (unlikely(!conn))
+		return lbdr_fast_no_conn(ln, skb, state, LBDR_V6, wanted);
+	if (!lbdr_fast_conn(conn, wanted) || unlikely(hdr->hop_limit <= 1))
+		return lbdr_fast_not(ln, skb, state);
+	server = conn->server;
+	tunnel = rcu_dereference(server->tunnel);
+	if (unlikely(tunnel))
+		return lbdr_fast_tunnel(ln, skb, state, conn, tunnel, wanted);
+	route = rcu_dereference(server->nexthop->route);
+	if (unlikely(!route || !route->link ||
+		     !lbdr_route_valid(ln->net, route, LBDR_V6)))
+		return lbdr_fast_not(ln, skb, state);
+	dev = route->link;
+	if (!lbdr_fast_fits(skb, dev, lbdr_route_mtu6_now(route, dev),
+			    IP6CB(skb)->frag_max_size))
+		return lbdr_fast_not(ln, skb, state);
+	neigh = __ipv6_neigh_lookup_noref(dev, &server->addr.in6);
+	if (!lbdr_fast_neigh(neigh) || !lbdr_fast_stamp(ln, conn))
+		return lbdr_fast_not(ln, skb, state);
+
+	lbdr_fast_count(server, skb, LBDR_V6, sizeof(*hdr), wanted);
+	hdr->hop_limit--;
+	lbdr_fast_send(skb, dev, neigh);
+	return NF_STOLEN;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Next hops of tunnel servers, inlined into the path of a packet.
+ */
+#ifndef _LBDR_NEXTHOP_TUNNEL_H
+#define _LBDR_NEXTHOP_TUNNEL_H
+
+#include <linux/jiffies.h>
+
+#include "flow.h"
+#include "lbdr.h"
+#include "nexthop.h"
+#include "route.h"
+
+/*
+ * See lbdr_nexthop_tunnel_route(). @family: that of @nexthop, a constant.
+ */
+static __always_inline const struct lbdr_route *
+lbdr_nexthop_tunnel_route_of(struct lbdr_nexthop *nexthop, enum lbdr_family family)
+{
+	struct lbdr_net *ln = nexthop->ln;
+	struct lbdr_route *route = rcu_dereference(nexthop->route);
+
+	if (family == LBDR_V4) {
+		if (likely(route && lbdr_route_valid(ln->net, route, LBDR_V4)))
+			return route;
+	} else if (likely(route && lbdr_route_valid(ln->net, route, LBDR_V6) &&
+			  route->source_genid ==
+			  atomic_read(&ln->net->ipv6.dev_addr_genid))) {
+		return route;
+	}
+	return lbdr_nexthop_renew_route(nexthop, route);
+}
+
+/*
+ * See lbdr_nexthop_path_mtu(). @family: that of @nexthop, a constant.
+ */
+static __always_inline u32 lbdr_nexthop_path_mtu_of(struct lbdr_nexthop *nexthop,
+						    const struct lbdr_route *route,
+						    enum lbdr_family family)
+{
+	u32 mtu = family == LBDR_V4 ?
+		  route->mtu : lbdr_route_mtu6_now(route, route->dev);
+	u32 pmtu = READ_ONCE(nexthop->pmtu);
+
+	if (likely(!pmtu))
+		return mtu;
+	if (time_before(jiffies, READ_ONCE(nexthop->pmtu_expires)))
+		return min(mtu, pmtu);
+	/* Before jiffies wrap */
+	WRITE_ONCE(nexthop->pmtu, 0);
+	return mtu;
+}
+
+#endif /* _LBDR_NEXTHOP_TUNNEL_H */

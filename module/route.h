@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Routes of next hops.
+ */
+#ifndef _LBDR_ROUTE_H
+#define _LBDR_ROUTE_H
+
+#include <linux/netfilter.h>
+#include <net/addrconf.h>
+#include <net/dst.h>
+#include <net/ip6_fib.h>
+#include <net/ip6_route.h>
+#include <net/net_namespace.h>
+
+#include "compat.h"
+#include "flow.h"
+
+/**
+ * struct lbdr_route - the result of a FIB lookup; immutable once published
+ * @link: device by which the address is on-link; NULL for a local address, an address
+ *	behind a gateway, and a negative answer
+ * @genid: generation at which @dst is valid: that of the IPv4 FIB, or of the IPv6 FIB
+ *	node. A negative answer has a value that is not the present generation
+ * @mtu: MTU without learned PMTU. IPv6: 0 means the MTU of the device's inet6_dev,
+ *	which may change without a new generation
+ * @dst: the route, one reference held; NULL for a negative answer
+ * @dev: device that @dst refers to; NULL for a negative answer
+ * @why: drop reason if @link is NULL and @local is false, for transmit methods that
+ *	need @link
+ * @local: the address is a local address of this host
+ * @plain: tunnelled packets need nothing but the outer headers: the route is neither
+ *	negative nor local, has a source address, and does not encapsulate by itself
+ * @failed: generation of the FIB before the lookup; used for negative answers
+ * @stamp: jiffies of the lookup
+ * @rcu: releases @dst and frees the route
+ * @source: source address of packets to the address, for tunnels; the address 0 if
+ *	there is none
+ * @source_genid: generation of the namespace's IPv6 addresses at which @source is valid
+ */
+struct lbdr_route {
+	struct net_device	*link;
+	u32			genid;
+	u32			mtu;
+	struct dst_entry	*dst;
+	struct net_device	*dev;
+	u8			why;
+	bool			local;
+	bool			plain;
+	u32			failed;
+	unsigned long		stamp;
+	struct rcu_head		rcu;
+	union nf_inet_addr	source;
+	int			source_genid;
+};
+
+/* Returns true if there is no source address for packets to the address. */
+static inline bool lbdr_route_is_sourceless(const struct lbdr_route *route)
+{
+	return !route->source.ip && ipv6_addr_any(&route->source.in6);
+}
+
+/* The generation of the FIB: it changes with every change of a route or local address. */
+static inline u32 lbdr_nexthop_fib_genid(const struct net *net, u8 family)
+{
+	return family == LBDR_V4 ? rt_genid_ipv4(net) : rt_genid_ipv6(net);
+}
+
+/* ip6_dst_check() for routes that lbdr_route_cacheable() accepts. */
+static __always_inline bool lbdr_route_valid6(const struct lbdr_route *route)
+{
+	const struct fib6_info *from;
+	u32 cookie;
+
+	if (unlikely(!route->dst))
+		return false;
+	from = rcu_dereference(dst_rt6_info(route->dst)->from);
+	return from && fib6_get_cookie_safe(from, &cookie) &&
+	       cookie == route->genid && !fib6_check_expired(from);
+}
+
+/* False if the FIB has changed since the lookup. @family: of the address, a constant */
+static __always_inline bool lbdr_route_valid(const struct net *net,
+					     const struct lbdr_route *route,
+					     enum lbdr_family family)
+{
+	return family == LBDR_V4 ? route->genid == rt_genid_ipv4(net) :
+				   lbdr_route_valid6(route);
+}
+
+/* Like ip6_dst_mtu_maybe_forward(). The route contains the constant part. */
+static __always_inline u32 lbdr_route_mtu6_now(const struct lbdr_route *route,
+					       const struct net_device *dev)
+{
+	const struct inet6_dev *idev;
+
+	if (unlikely(route->mtu))
+		return route->mtu;
+	idev = rcu_dereference(dev->ip6_ptr);
+	return likely(idev) ? min_t(u32, READ_ONCE(idev->cnf.mtu6), IP6_MAX_MTU) :
+			      IPV6_MIN_MTU;
+}
+
+#endif /* _LBDR_ROUTE_H */
