@@ -14,11 +14,19 @@ import genl
 import net
 from ipvs import Ipvs, Loaded
 from net import VIP, lbctl, ok, until
-from servers import Transfer, configure, exchange
+from servers import Transfer, configure, exchange, which
+from test_entry import nft
 
 MODULE = os.environ["LBDR_KO"]
 PARAMETERS = "/sys/module/lbdr/parameters/"
 SYSCTL = "/proc/sys/net/ipv4/vs/expire_quiescent_template"
+MARKS = """
+table ip marks {
+	chain pre {
+		type filter hook prerouting priority mangle
+		tcp dport 80 meta mark set 7
+	}
+}"""
 CONNECTIONS = 100 if net.LABEL == "uml" else 500
 
 
@@ -127,10 +135,16 @@ def test_traffic():
 
 
 def test_ipvs():
-    """lbdr_ipvs.ko is exchanged, too, with its sysctls."""
+    """lbdr_ipvs.ko is exchanged, too, with its sysctls. One says that fwmark services come
+    before others, since a program has added one."""
     with Loaded():
         both()
         write(SYSCTL, "1")
+        nft(MARKS)
+        with net.within("director"):
+            net.run("ipvsadm", "-A", "-f", "7", "-s", "rr")
+            net.run("ipvsadm", "-a", "-f", "7", "-r", net.addr("b"), "-g")
+        ok({which() for _ in range(4)} == {"b"}, "the fwmark service comes first")
         run = Transfer(4, 2)
         done = reload(MODULE)
         ok(done.returncode == 2 and "lbdr_ipvs is loaded" in done.stderr,
@@ -139,9 +153,11 @@ def test_ipvs():
         ok(done.returncode == 0, "with it, both modules are exchanged", done)
         ok(os.path.isdir("/sys/module/lbdr_ipvs"), "lbdr_ipvs is loaded again")
         ok(os.path.exists(SYSCTL) and read(SYSCTL) == "1", "its sysctls are kept")
+        ok({which() for _ in range(4)} == {"b"}, "and the fwmark service still comes first")
         run.goes_on("goes on")
         run.end()
         ok(left() == ([], [], []), "nothing is left behind", left())
+        nft("delete table ip marks")
         write(SYSCTL, "0")
         lbctl("clear")
 
