@@ -6,12 +6,14 @@
  *     namespace has services.
  *  2. Change to the entry prerouting: at the others, packets are taken before or behind
  *     the rule of step 3.
+ *     Stop the roles of synchronisation, write the connections to a private folder, and
+ *     let modprobe(8) refuse to load any of the modules, so that no program brings back
+ *     ip_vs or the old module. All that takes time may be done here.
  *  3. Drop the packets of the services (exchange_rule.c). From now on no connection
- *     changes, and clients send again what is lost.
- *  4. Stop the roles of synchronisation, unload lbdr_ipvs, write configuration and
- *     connections to a private folder, remove everything, and unload the module.
- *     modprobe(8) refuses to load any of them meanwhile, so that no program brings back
- *     ip_vs or the old module.
+ *     changes, and clients send again what is lost. Grace periods are expedited
+ *     (exchange_rcu.c).
+ *  4. Unload lbdr_ipvs, write the configuration to the folder, keep the connections in
+ *     memory, remove everything, and unload the module.
  *  5. Load the new module with the parameters of the old one, and restore configuration,
  *     connections, entry, roles and sysctls. If the module cannot be loaded, or refuses
  *     the configuration, do the same with the fallback.
@@ -22,6 +24,7 @@
  *
  * Signals are blocked from 2 on. If the process is killed all the same, the kernel ends
  * the rule, modprobe works again, and the files stay: restore and restore-conns read them.
+ * The file of connections is then as old as step 2.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -48,8 +51,8 @@
 #define SYSCTLS "/proc/sys/net/ipv4/vs"
 
 /* Tries to unload a module that is in use, and the time between two of them */
-#define UNLOAD_TRIES 250
-#define UNLOAD_WAIT_US 20000
+#define UNLOAD_TRIES 5000
+#define UNLOAD_WAIT_US 1000
 
 /* A role's length that lbctl takes */
 #define LENGTH_MIN 128
@@ -67,12 +70,15 @@ struct exchange {
 	struct sync_roles sync;	/* those that were stopped */
 	struct parameters parameters;
 	struct exchange_rule rule;
+	struct exchange_rcu rcu;
+	struct saved_conns saved;
 	__u8 entry;
 	char devices[INGRESS_MAX][IFNAMSIZ];
 	int n_devices;
 	bool ipvs;		/* its module was loaded */
 	bool cleared;		/* the configuration was removed */
 	bool restored;		/* it is there again */
+	const char *loaded;	/* the file whose module has it */
 	double began;		/* when packets were dropped */
 };
 
@@ -214,14 +220,53 @@ static int lock_out_others(void)
 	return EXIT_REFUSED;
 }
 
-static bool unload(const char *name)
+static pid_t unload_begin(const char *name)
 {
 	int tries;
 
 	/* Programs may have its files open, and readers may be on their way out. */
 	for (tries = 0; module_users(name) > 0 && tries < UNLOAD_TRIES; tries++)
 		usleep(UNLOAD_WAIT_US);
-	return module_unload(name);
+	return module_unload_begin(name);
+}
+
+static bool unload(const char *name)
+{
+	return module_unload_end(unload_begin(name));
+}
+
+/*
+ * Takes the connections out of the module, removes everything, and unloads the module.
+ * Returns true if it is gone.
+ */
+static bool take_conns(struct exchange *exchange, bool force)
+{
+	const char *const clear[] = {
+		program, "clear", force ? "--all-namespaces" : NULL, NULL
+	};
+	struct nl *nl = NULL;
+	pid_t rmmod = -1;
+
+	exchange->cleared = !nl_open(&nl, NULL) && !saved_take(nl, &exchange->saved) &&
+			    !run_line(clear);
+	if (exchange->cleared) {
+		rmmod = unload_begin(MODULE);
+		saved_convert(nl, &exchange->saved);
+	}
+	nl_close(nl);
+	return exchange->cleared && module_unload_end(rmmod);
+}
+
+static int give_conns(struct exchange *exchange)
+{
+	struct nl *nl = NULL;
+	int status;
+
+	status = nl_open(&nl, NULL);
+	if (!status)
+		status = saved_give(nl, &exchange->saved);
+	nl_close(nl);
+	return status;
 }
 
 /* Writes the sysctls of the other module as lines NAME VALUE. */
@@ -422,25 +467,21 @@ static void remove_folder(const struct exchange *exchange)
 /* Steps 2 to 4; true if the modules are gone. */
 static bool take_away(struct exchange *exchange, bool force)
 {
-	const char *const clear[] = {
-		program, "clear", force ? "--all-namespaces" : NULL, NULL
-	};
 	sigset_t all;
 
 	/* Of the programs that run, too: Ctrl-C is for all of them. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	if (run_verb("set-entry", "prerouting") ||
+	exchange_rcu_begin(&exchange->rcu);
+	if (run_verb("set-entry", "prerouting") || stop_sync(exchange) ||
+	    run_verb("save-conns", exchange->conns) || block_loading(true) ||
 	    exchange_rule_begin(&exchange->rule, &exchange->shot))
 		return false;
 	exchange->began = seconds_now();
-	if (block_loading(true) || stop_sync(exchange) ||
-	    (exchange->ipvs && (save_sysctls(exchange) || !unload(IPVS_MODULE))) ||
-	    run_verb("save", exchange->rules) || run_verb("save-conns", exchange->conns) ||
-	    run_line(clear))
+	if ((exchange->ipvs && (save_sysctls(exchange) || !unload(IPVS_MODULE))) ||
+	    run_verb("save", exchange->rules))
 		return false;
-	exchange->cleared = true;
-	return unload(MODULE);
+	return take_conns(exchange, force);
 }
 
 /* @file: of the module that is loaded, NULL if that is the old one */
@@ -469,7 +510,7 @@ static int bring_back(struct exchange *exchange, const char *file)
 		restore_sysctls(exchange);
 	}
 	if (exchange->cleared && !status)
-		conns = run_verb("restore-conns", exchange->conns);
+		conns = give_conns(exchange);
 	if (restore_entry(exchange) || start_sync(exchange))
 		status = EXIT_REFUSED;
 	return status ? status : conns;
@@ -491,8 +532,7 @@ static int take_in(struct exchange *exchange, const char *file)
 	if (status && status != EXIT_PARTLY)
 		return status;
 	exchange->restored = true;
-	printf("'%s' loaded; packets of the services were dropped for %.0f ms\n", file,
-	       (seconds_now() - exchange->began) * 1000);
+	exchange->loaded = file;
 	return status;
 }
 
@@ -524,6 +564,10 @@ static int exchange_modules(struct exchange *exchange, bool force)
 	}
 	block_loading(false);
 	exchange_rule_end(&exchange->rule);
+	if (exchange->loaded)
+		printf("'%s' loaded; packets of the services were dropped for %.0f ms\n",
+		       exchange->loaded, (seconds_now() - exchange->began) * 1000);
+	exchange_rcu_end(&exchange->rcu);
 	return status;
 }
 
@@ -556,6 +600,7 @@ int exchange_run(struct nl *nl, const struct request *req)
 		complain("hint: %s has the files for restore and restore-conns",
 			 exchange.folder);
 	snapshot_drop(&exchange.shot);
+	saved_drop(&exchange.saved);
 	free(exchange.file);
 	free(exchange.fallback);
 	return status;

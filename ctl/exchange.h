@@ -18,7 +18,19 @@ struct exchange_rule {
 	FILE *answers;
 };
 
+#define RCU_SETTINGS 3
+#define RCU_VALUE 32
+
+/* The process that restores the settings of RCU. */
+struct exchange_rcu {
+	pid_t watcher;
+	int end;		/* of its input */
+	char before[RCU_SETTINGS][RCU_VALUE];
+};
+
 int exchange_rule_begin(struct exchange_rule *rule, const struct snapshot *shot);
 void exchange_rule_end(struct exchange_rule *rule);
+void exchange_rcu_begin(struct exchange_rcu *rcu);
+void exchange_rcu_end(struct exchange_rcu *rcu);
 
 #endif

@@ -379,6 +379,18 @@ int info_headline(struct nl *nl, const struct request *req);
 int saved_save(struct nl *nl, const struct request *req);
 int saved_restore(struct nl *nl, const struct request *req);
 
+/* Messages that list or add connections, one behind the other */
+struct saved_conns {
+	char *messages;
+	size_t size;
+	size_t room;
+};
+
+int saved_take(struct nl *nl, struct saved_conns *conns);
+void saved_convert(struct nl *nl, struct saved_conns *conns);
+int saved_give(struct nl *nl, struct saved_conns *conns);
+void saved_drop(struct saved_conns *conns);
+
 /* exchange.c */
 int exchange_run(struct nl *nl, const struct request *req);
 

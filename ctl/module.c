@@ -33,6 +33,20 @@ static pid_t start(const char *const *words, int output)
 	_exit(EXIT_REFUSED);
 }
 
+/* Waits for a program. Returns true if it succeeded. */
+static bool finish(const char *program_name, pid_t pid)
+{
+	int status = -1;
+
+	if (pid < 0) {
+		complain("cannot run %s: %s", program_name, strerror(errno));
+		return false;
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
 /**
  * program_run() - run a program and wait for it
  * @words: name and arguments, then NULL
@@ -41,16 +55,7 @@ static pid_t start(const char *const *words, int output)
  */
 bool program_run(const char *const *words)
 {
-	pid_t pid = start(words, -1);
-	int status = -1;
-
-	if (pid < 0) {
-		complain("cannot run %s: %s", words[0], strerror(errno));
-		return false;
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) && !WEXITSTATUS(status);
+	return finish(words[0], start(words, -1));
 }
 
 /* Returns the first line that a program prints, to be freed; NULL if there is none. */
@@ -249,14 +254,27 @@ bool module_load(const char *file, const struct parameters *parameters)
 }
 
 /**
- * module_unload() - unload a module
+ * module_unload_begin() - begin to unload a module
  * @name: its name
  *
- * Return: true if it was unloaded; otherwise rmmod(8) has said why not.
+ * The kernel waits for several grace periods meanwhile.
+ *
+ * Return: a process for module_unload_end(), which also takes a failure.
  */
-bool module_unload(const char *name)
+pid_t module_unload_begin(const char *name)
 {
 	const char *const words[] = { "rmmod", name, NULL };
 
-	return program_run(words);
+	return start(words, -1);
+}
+
+/**
+ * module_unload_end() - wait until a module is unloaded
+ * @pid: of module_unload_begin()
+ *
+ * Return: true if it was unloaded; otherwise rmmod(8) has said why not.
+ */
+bool module_unload_end(pid_t pid)
+{
+	return finish("rmmod", pid);
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define PARAMETERS 32
 
@@ -24,6 +25,7 @@ char *module_path(const char *name);
 int module_check(const char *file, const char *name);
 void module_parameters(const char *name, struct parameters *parameters);
 bool module_load(const char *file, const struct parameters *parameters);
-bool module_unload(const char *name);
+pid_t module_unload_begin(const char *name);
+bool module_unload_end(pid_t pid);
 
 #endif

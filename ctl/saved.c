@@ -13,14 +13,20 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <linux/genetlink.h>
 
 #include "lbctl.h"
 
 /* Words of a line before those of the service */
 #define FIELDS 7
+
+/* No type of an attribute */
+#define LEFT_OUT 0
 
 /* Bytes of messages that are sent in one go */
 #define MANY_SIZE 32768
@@ -224,7 +230,6 @@ static void put_conn(struct nlmsghdr *nlh, const struct conn *conn)
  * Messages that are sent in one go, and what became of those before.
  */
 struct restoring {
-	const struct file *file;
 	char messages[MANY_SIZE];
 	size_t size;
 	size_t count;
@@ -266,14 +271,13 @@ static int send_all(struct nl *nl, struct restoring *to)
 	return EXIT_DONE;
 }
 
-static int add_conn(struct nl *nl, struct restoring *to, const struct conn *conn)
+/* @line: of the file, for messages */
+static int add_message(struct nl *nl, struct restoring *to, const struct nlmsghdr *nlh,
+		       unsigned int line)
 {
-	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_CONN_ADD);
+	size_t size = NLMSG_ALIGN(nlh->nlmsg_len);
 	int status = EXIT_DONE;
-	size_t size;
 
-	put_conn(nlh, conn);
-	size = NLMSG_ALIGN(nlh->nlmsg_len);
 	if (to->count == NL_MANY || to->size + size > sizeof(to->messages))
 		status = send_all(nl, to);
 	if (status)
@@ -282,8 +286,17 @@ static int add_conn(struct nl *nl, struct restoring *to, const struct conn *conn
 	memset(to->messages + to->size, 0, size);
 	memcpy(to->messages + to->size, nlh, nlh->nlmsg_len);
 	to->size += size;
-	to->lines[to->count++] = to->file->line;
+	to->lines[to->count++] = line;
 	return EXIT_DONE;
+}
+
+static int add_conn(struct nl *nl, struct restoring *to, const struct conn *conn,
+		    unsigned int line)
+{
+	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_CONN_ADD);
+
+	put_conn(nlh, conn);
+	return add_message(nl, to, nlh, line);
 }
 
 static int restore_from(struct nl *nl, struct file *file, struct restoring *to)
@@ -298,11 +311,28 @@ static int restore_from(struct nl *nl, struct file *file, struct restoring *to)
 				break;
 			continue;
 		}
-		status = add_conn(nl, to, &conn);
+		status = add_conn(nl, to, &conn, file->line);
 		if (status)
 			return status;
 	}
 	return send_all(nl, to);
+}
+
+/* Tells what became of the messages. @file: the name of the file, or NULL */
+static int tell_restored(const struct restoring *to, const char *file, int status)
+{
+	char place[PATH_MAX + 16] = "";
+
+	if (!status || to->restored)
+		printf("%zu connection%s restored\n", to->restored,
+		       to->restored == 1 ? "" : "s");
+	if (status || !to->refused)
+		return status;
+	if (file)
+		snprintf(place, sizeof(place), "%s, line %u: ", file, to->line);
+	complain("warning: %zu connection%s not restored; %s%s", to->refused,
+		 to->refused == 1 ? "" : "s", place, to->sentence);
+	return EXIT_PARTLY;
 }
 
 /* The verb restore-conns. */
@@ -316,17 +346,199 @@ int saved_restore(struct nl *nl, const struct request *req)
 	status = file_open(&file, req->word);
 	if (status)
 		return status;
-	to.file = &file;
-	status = restore_from(nl, &file, &to);
-	if (!status || to.restored)
-		printf("%zu connection%s restored\n", to.restored,
-		       to.restored == 1 ? "" : "s");
-	if (!status && to.refused) {
-		complain("warning: %zu connection%s not restored; %s, line %u: %s",
-			 to.refused, to.refused == 1 ? "" : "s", file.name, to.line,
-			 to.sentence);
-		status = EXIT_PARTLY;
-	}
+	status = tell_restored(&to, file.name, restore_from(nl, &file, &to));
 	file_close(&file);
 	return status;
+}
+
+static bool take_conn(const struct nlmsghdr *nlh, void *data)
+{
+	struct saved_conns *conns = data;
+	size_t size = NLMSG_ALIGN(nlh->nlmsg_len);
+
+	if (conns->size + size > conns->room) {
+		conns->room = 2 * conns->room + MANY_SIZE;
+		conns->messages = or_exit(realloc(conns->messages, conns->room));
+	}
+	memcpy(conns->messages + conns->size, nlh, nlh->nlmsg_len);
+	conns->size += size;
+	return true;
+}
+
+/**
+ * saved_take() - get all connections, as the messages of the module
+ * @nl: the socket
+ * @conns: empty; to be freed by saved_drop(), also after an error
+ *
+ * Return: the exit status.
+ */
+int saved_take(struct nl *nl, struct saved_conns *conns)
+{
+	struct nlmsghdr *nlh = nl_dump_request(nl, LBDR_CMD_CONN_GET);
+	struct nl_answer answer;
+	int status;
+
+	mnl_attr_put(nlh, LBDR_A_CONN_WITH_SERVICE, 0, NULL);
+	nl_ask(nl, nlh, take_conn, conns, &answer);
+	status = nl_verdict(&answer, "connection");
+	if (!status && answer.torn)
+		conns_warn();
+	return status;
+}
+
+static bool same_payload(const struct nlattr *a, const struct nlattr *b)
+{
+	return b && a->nla_len == b->nla_len &&
+	       !memcmp(mnl_attr_get_payload(a), mnl_attr_get_payload(b),
+		       mnl_attr_get_payload_len(a));
+}
+
+/*
+ * Returns true if the service is the one of the address and port of the packets, which
+ * the module finds by itself, in less time.
+ */
+static bool is_usual(const struct nlattr *const *attrs)
+{
+	const struct nlattr *attr;
+	bool same = !attrs[LBDR_A_CONN_VRF];
+
+	mnl_attr_for_each_nested(attr, attrs[LBDR_A_CONN_SERVICE]) {
+		switch (mnl_attr_get_type(attr)) {
+		case LBDR_A_SERVICE_FAMILY:
+			break;
+		case LBDR_A_SERVICE_PROTOCOL:
+			same &= same_payload(attr, attrs[LBDR_A_CONN_PROTOCOL]);
+			break;
+		case LBDR_A_SERVICE_ADDRESS:
+			same &= same_payload(attr, attrs[LBDR_A_CONN_VIRTUAL_ADDRESS]);
+			break;
+		case LBDR_A_SERVICE_PORT:
+			same &= same_payload(attr, attrs[LBDR_A_CONN_VIRTUAL_PORT]);
+			break;
+		default:
+			return false;
+		}
+	}
+	return same;
+}
+
+/* Returns true if a message that adds the connection has the attribute. */
+static bool is_added(const struct nlattr *attr, const struct nlattr *const *attrs)
+{
+	const struct nlattr *state = attrs[LBDR_A_CONN_STATE];
+	bool template = state && mnl_attr_get_u8(state) == LBDR_CONN_STATE_TEMPLATE;
+
+	switch (mnl_attr_get_type(attr)) {
+	case LBDR_A_CONN_FAMILY:
+	case LBDR_A_CONN_CLIENT_ADDRESS:
+	case LBDR_A_CONN_SERVER_ADDRESS:
+	case LBDR_A_CONN_STATE:
+	case LBDR_A_CONN_EXPIRES:
+	case LBDR_A_CONN_FLAGS:
+	case LBDR_A_CONN_VRF:
+		return true;
+	case LBDR_A_CONN_PROTOCOL:
+	case LBDR_A_CONN_CLIENT_PORT:
+	case LBDR_A_CONN_VIRTUAL_ADDRESS:
+	case LBDR_A_CONN_VIRTUAL_PORT:
+		return !template;
+	case LBDR_A_CONN_SERVICE:
+		return template || !is_usual(attrs);
+	default:
+		return false;
+	}
+}
+
+/*
+ * Makes a message that adds a connection of one that lists it, of which it has some
+ * attributes. @to is in front of @nlh or the same place. Returns its length; 0 for a
+ * connection without a service: it is of a removed server, and about to end.
+ */
+static size_t convert(char *to, struct nlmsghdr *nlh)
+{
+	const size_t head = MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(struct genlmsghdr));
+	const struct nlattr *attrs[LBDR_A_CONN_MAX + 1] = { NULL };
+	char *end = mnl_nlmsg_get_payload_tail(nlh);
+	struct nlattr *first = (void *)((char *)nlh + head), *attr, *next;
+	size_t length = head, size;
+
+	for (attr = first; mnl_attr_ok(attr, end - (char *)attr); attr = mnl_attr_next(attr))
+		if (mnl_attr_type_valid(attr, LBDR_A_CONN_MAX) > 0)
+			attrs[mnl_attr_get_type(attr)] = attr;
+	if (!attrs[LBDR_A_CONN_SERVICE])
+		return 0;
+	/* Decided before the first one moves. */
+	for (attr = first; mnl_attr_ok(attr, end - (char *)attr); attr = mnl_attr_next(attr))
+		if (!is_added(attr, attrs))
+			attr->nla_type = LEFT_OUT;
+	for (attr = first; mnl_attr_ok(attr, end - (char *)attr); attr = next) {
+		next = mnl_attr_next(attr);
+		if (attr->nla_type == LEFT_OUT)
+			continue;
+		size = (char *)next - (char *)attr;
+		memmove(to + length, attr, size);
+		length += size;
+	}
+	return length;
+}
+
+/**
+ * saved_convert() - make messages that add connections of those that list them
+ * @nl: the socket, to the module that lists them or to another one
+ * @conns: after saved_take()
+ *
+ * Separate from saved_take(), so that it may be done while the module is unloaded. In
+ * place, and attribute by attribute, which costs less than decode_conn().
+ */
+void saved_convert(struct nl *nl, struct saved_conns *conns)
+{
+	size_t from, size, length, to = 0;
+	struct nlmsghdr *nlh;
+
+	for (from = 0; from < conns->size; from += size) {
+		nlh = (void *)(conns->messages + from);
+		size = NLMSG_ALIGN(nlh->nlmsg_len);
+		length = convert(conns->messages + to, nlh);
+		if (!length)
+			continue;
+		nlh = nl_request(nl, LBDR_CMD_CONN_ADD);
+		memcpy(conns->messages + to, nlh, nlh->nlmsg_len);
+		nlh = (void *)(conns->messages + to);
+		nlh->nlmsg_len = length;
+		to += length;
+	}
+	conns->size = to;
+}
+
+/**
+ * saved_give() - restore the connections of saved_convert()
+ * @nl: the socket
+ * @conns: the connections, may be restored again
+ *
+ * Return: the exit status; EXIT_PARTLY if some connections are missing.
+ */
+int saved_give(struct nl *nl, struct saved_conns *conns)
+{
+	__u16 family = nl_request(nl, LBDR_CMD_CONN_ADD)->nlmsg_type;
+	static struct restoring to;
+	struct nlmsghdr *nlh;
+	int status = EXIT_DONE;
+	size_t at;
+
+	memset(&to, 0, sizeof(to));
+	for (at = 0; !status && at < conns->size; at += NLMSG_ALIGN(nlh->nlmsg_len)) {
+		nlh = (void *)(conns->messages + at);
+		/* Another module has another number. */
+		nlh->nlmsg_type = family;
+		status = add_message(nl, &to, nlh, 0);
+	}
+	if (!status)
+		status = send_all(nl, &to);
+	return tell_restored(&to, NULL, status);
+}
+
+void saved_drop(struct saved_conns *conns)
+{
+	free(conns->messages);
+	memset(conns, 0, sizeof(*conns));
 }

@@ -105,8 +105,8 @@ enum lbdr_hook {
  *	under @config
  * @n_tunnels: tunnel servers by the family of their address; WRITE_ONCE() under @config
  *	and @lock
- * @mark_first: fwmark services come before others, as programs of ip_vs expect. Set and
- *	reset by lbdr_ipvs.ko; WRITE_ONCE()
+ * @mark_first: fwmark services come before others, as programs of ip_vs expect: a
+ *	sysctl of lbdr_ipvs.ko, which also sets and resets it; WRITE_ONCE()
  * @entry: LBDR_ENTRY_PREROUTING or LBDR_ENTRY_INPUT, the entry whose hooks are
  *	registered; WRITE_ONCE() under @config
  * @stale: services whose pool does not contain the latest changes of their servers;
@@ -182,7 +182,7 @@ struct lbdr_net {
 	u32			n_marked[LBDR_FAMILIES];
 	u32			n_tunnels[LBDR_FAMILIES];
 	u8			entry;
-	bool			mark_first;
+	int			mark_first;
 	struct list_head	stale;
 	struct delayed_work	pool_work;
 	unsigned long		pool_next;

@@ -64,9 +64,10 @@ static int lbdr_sync_fork(struct notifier_block *nb, unsigned long action, void 
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block lbdr_sync_fork_notifier = {
+struct notifier_block lbdr_sync_fork_notifier = {
 	.notifier_call = lbdr_sync_fork,
 };
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_fork_notifier);
 
 /**
  * lbdr_sync_peers_init() - Register the notifier for copies of a virtual machine
@@ -573,6 +574,7 @@ out:
 	mutex_unlock(&sync->lock);
 	return err;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_peers_set_key);
 
 static void lbdr_sync_peer_info(const struct lbdr_sync_peers *peers,
 				const struct lbdr_sync_link *link,

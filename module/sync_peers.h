@@ -98,6 +98,9 @@ struct lbdr_sync_peers_info {
 	struct lbdr_sync_peer_info	peer[LBDR_SYNC_PEERS_MAX];
 };
 
+/* Called by the kernel when it notices that this virtual machine is a copy */
+extern struct notifier_block lbdr_sync_fork_notifier;
+
 int lbdr_sync_peers_init(void);
 void lbdr_sync_peers_exit(void);
 u32 lbdr_sync_peers_room(const struct lbdr_sync_settings *settings);

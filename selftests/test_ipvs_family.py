@@ -54,6 +54,7 @@ SYSCTLS = {
     "sync_version": ("1",) + BOOL,
     "sync_ports": ("1", ("1", "64"), ("0", "65")),
     "sync_persist_mode": ("0",) + BOOL,
+    "mark_first": ("0",) + BOOL,
     "sync_qlen_max": ("4096", ("0", "2147483647"), ("-1",)),
     "sync_sock_size": ("0", ("0", "65536"), ("-1",)),
     "sync_refresh_period": ("0", ("0", "9"), ("-1",)),

@@ -13,12 +13,20 @@ import tempfile
 import genl
 import net
 from ipvs import Ipvs, Loaded
-from net import VIP, lbctl, ok, until
-from servers import Transfer, configure, exchange
+from net import VIP, lbctl, ok, only, until
+from servers import Transfer, configure, exchange, which
+from test_entry import nft
 
 MODULE = os.environ["LBDR_KO"]
 PARAMETERS = "/sys/module/lbdr/parameters/"
 SYSCTL = "/proc/sys/net/ipv4/vs/expire_quiescent_template"
+MARKS = """
+table ip marks {
+	chain pre {
+		type filter hook prerouting priority mangle
+		tcp dport 80 meta mark set 7
+	}
+}"""
 CONNECTIONS = 100 if net.LABEL == "uml" else 500
 
 
@@ -126,11 +134,88 @@ def test_traffic():
     lbctl("set-timeout", "established=900")
 
 
+@only("trixie")
+def test_gap():
+    """How long the packets of services are dropped with 10,000 connections. The guest's
+    clock says it where it counts instructions: `guest trixie -i -c 2 -e GAP=200`."""
+    both()
+    with tempfile.NamedTemporaryFile("w", suffix=".conns") as file:
+        for number in range(10000):
+            service = "%s:80" % VIP[4]
+            file.write("203.0.113.%d:%d %s tcp %s established %d - -t %s\n" % (
+                number % 200 + 1, 10000 + number, service, net.addr("ab"[number % 2]),
+                800000 + number, service))
+        file.flush()
+        lbctl("restore-conns", file.name)
+    held = sorted(lbctl("save-conns").stdout.splitlines())
+    ok(len(held) == 10000, "there are 10,000 connections", len(held))
+    done = reload(MODULE)
+    said = re.search(r"\n.* were dropped for (\d+) ms\n", done.stdout)
+    ok(done.returncode == 0 and said, "the module is exchanged", done)
+    print("# packets were dropped for %s ms" % (said and said[1]))
+    if "GAP" in os.environ:
+        ok(said and int(said[1]) < int(os.environ["GAP"]), "less than GAP")
+    now = sorted(lbctl("save-conns").stdout.splitlines())
+    ok([line.split()[:5] for line in now] == [line.split()[:5] for line in held],
+       "all are there again", len(now))
+    lbctl("clear")
+
+
+def fields(text):
+    """Lines of save-conns without the time that is left."""
+    return sorted(line.split()[:5] + line.split()[6:] for line in text.splitlines())
+
+
+def test_kinds():
+    """Templates, and connections of all kinds of services."""
+    lbctl("clear")
+    kinds = []
+    for version in (4, 6):
+        server = net.addr("a", version)
+        client, vip, at = (text % word for text, word in zip(
+            ("%s", "%s", "%s") if version == 4 else ("[%s]", "[%s]", "[%s]"),
+            ("203.0.113.9" if version == 4 else "2001:db8:9::9", VIP[version], server)))
+        marked = " -6" if version == 6 else ""
+        for what, service in (("%s:4001 %s:80 tcp %s established 500000 -", "-t %s:80"),
+                              ("%s:4002 %s:80 tcp %s fin_wait 90000 renewed", "-t %s:80"),
+                              ("%s:4003 %s:9005 tcp %s established 500000 -",
+                               "-t %s:9000-9010"),
+                              ("%s:4004 %s:53 udp %s udp 200000 half_open", "-u %s:0"),
+                              ("%s:4005 %s:8080 tcp %s established 500000 -",
+                               "-f 7" + marked)):
+            kinds.append((what % (client, vip, at),
+                          service % vip if "%" in service else service, at))
+        kinds.append(("%s - - %s template 50000 -" % (client, at), "-f 7" + marked, at))
+        kinds.append(("%s - - %s template 50000 half_open" % (client, at),
+                      "-t %s:9000-9010" % vip, at))
+    for service, at in sorted({(service, at) for _, service, at in kinds}):
+        lbctl("add-service", *service.split(), "-p", "60")
+        lbctl("add-server", *service.split(), "-r", at)
+    with tempfile.NamedTemporaryFile("w", suffix=".conns") as file:
+        for what, service, _ in kinds:
+            file.write("%s %s\n" % (what, service))
+        file.flush()
+        lbctl("restore-conns", file.name)
+    before = lbctl("save-conns").stdout
+    ok(len(before.splitlines()) == len(kinds), "connections of all kinds are there", before)
+    done = reload(MODULE)
+    after = lbctl("save-conns").stdout
+    ok(done.returncode == 0 and fields(after) == fields(before), "all are restored",
+       (done, before, after))
+    lbctl("clear")
+
+
 def test_ipvs():
-    """lbdr_ipvs.ko is exchanged, too, with its sysctls."""
+    """lbdr_ipvs.ko is exchanged, too, with its sysctls. One says that fwmark services come
+    before others, since a program has added one."""
     with Loaded():
         both()
         write(SYSCTL, "1")
+        nft(MARKS)
+        with net.within("director"):
+            net.run("ipvsadm", "-A", "-f", "7", "-s", "rr")
+            net.run("ipvsadm", "-a", "-f", "7", "-r", net.addr("b"), "-g")
+        ok({which() for _ in range(4)} == {"b"}, "the fwmark service comes first")
         run = Transfer(4, 2)
         done = reload(MODULE)
         ok(done.returncode == 2 and "lbdr_ipvs is loaded" in done.stderr,
@@ -139,9 +224,11 @@ def test_ipvs():
         ok(done.returncode == 0, "with it, both modules are exchanged", done)
         ok(os.path.isdir("/sys/module/lbdr_ipvs"), "lbdr_ipvs is loaded again")
         ok(os.path.exists(SYSCTL) and read(SYSCTL) == "1", "its sysctls are kept")
+        ok({which() for _ in range(4)} == {"b"}, "and the fwmark service still comes first")
         run.goes_on("goes on")
         run.end()
         ok(left() == ([], [], []), "nothing is left behind", left())
+        nft("delete table ip marks")
         write(SYSCTL, "0")
         lbctl("clear")
 

@@ -131,6 +131,9 @@ def test_join():
         ok(until(lambda: peers("director")["peers"][0]["differs"] and
                  peers("backup")["peers"][0]["differs"]), name + "another one is told",
            peers("director"))
+        done = tool("director", "doctor", "-j", check=False)
+        ok([row["level"] for row in json.loads(done.stdout) if row["check"] == "sync"] ==
+           ["warning"], name + "by the doctor, too", done)
         sender.close()
         end(("director", "backup"), master, joiner)
     done = tool("backup", "sync", "--wait", "0", check=False)

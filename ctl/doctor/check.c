@@ -324,6 +324,7 @@ static const struct world healthy = {
 	.list = "[{'family':'ipv4','fwmark':null,'protocol':'tcp','address':'192.0.2.63','port':80,'last_port':null,'vrf':null,'servers':["
 		"{'address':'192.0.2.61','weight':1,'forward':'dr','draining':false,'ifindex':2},"
 		"{'address':'192.0.2.62','weight':1,'forward':'dr','draining':false,'ifindex':2}]}]",
+	.sync = "[{'role':'peers','running':false,'peers':[]}]",
 	.nft = "{'nftables':[]}",
 	.answers = "192.0.2.61 02:00:00:00:00:61,192.0.2.62 02:00:00:00:00:62",
 	.files = "/sys/module/lbdr/parameters/conn_max_all=2000",
@@ -356,13 +357,15 @@ static char *fake_run(const char *const *command, const char *input,
 		text = OF(info);
 	else if (!strncmp(line, "lbctl list -n", 13))
 		text = OF(list);
+	else if (!strcmp(line, "lbctl sync -j"))
+		text = OF(sync);
 	else if (!strncmp(line, "nft -", 5) && strncmp(line, "nft -f", 6))
 		text = OF(nft);
 	else if (!strstr(line, " -j "))
 		snprintf(world_log + strlen(world_log),
 			 sizeof(world_log) - strlen(world_log), "%s\n%s", line,
 			 input ? input : "");
-	if (text == world->nft && text && !*text)
+	if (text && !*text && (text == world->nft || text == world->sync))
 		*status = RUN_NOT_FOUND;
 	return quoted(text ? text : "");
 }

@@ -18,6 +18,7 @@ struct world {
 	const char *routes;	/* ip -j -batch */
 	const char *info;	/* lbctl list --info -j */
 	const char *list;	/* lbctl list -n -j */
+	const char *sync;	/* lbctl sync -j; "": it fails */
 	const char *nft;	/* nft -j list ruleset; "" : nft not found */
 	/* Answers: "ADDRESS MAC", separated by commas, all on device 2. */
 	const char *answers;

@@ -54,6 +54,11 @@
 #define A "192.0.2.61 02:00:00:00:00:61"
 #define B "192.0.2.62 02:00:00:00:00:62"
 
+#define PEERS(running, peers) \
+	"[{'role':'master','running':true},{'role':'peers','running':" running ",'peers':[" peers "]}]"
+#define PEER(address, state, differs) \
+	"{'address':'" address "','state':'" state "','differs':" differs "}"
+
 #define NOTHING "No problems found.\n"
 
 static const struct world_row rows[] = {
@@ -132,6 +137,17 @@ static const struct world_row rows[] = {
 	{ "many connections, of the limit for all namespaces",
 	  { .files = "/sys/module/lbdr/parameters/conn_max_all=10", .info = "[{'version':'" LBDR_VERSION "','connections':10,'connections_max':1000,'entry':'prerouting'}]" }, 4, "",
 	  { "10 connections, limit 10 (conn_max_all): new connections are dropped" } },
+	{ "peers of synchronisation with the same configuration",
+	  { .sync = PEERS("true", PEER("192.0.2.2", "synced", "false") "," PEER("192.0.2.3", "hello", "false")) }, 0, "--verbose",
+	  { "  ok        sync         peer 192.0.2.2 has the same services and servers\n", "peer 192.0.2.3 has the same", NOTHING } },
+	{ "a peer with another configuration, and one that is silent",
+	  { .sync = PEERS("true", PEER("192.0.2.2", "silent", "null") "," PEER("2001:db8::3", "synced", "true")) }, 0, "",
+	  { "  warning   sync         peer 2001:db8::3 has other services or servers", "'lbctl save' on both directors\n",
+	    "  unchecked sync         services and servers of peer 192.0.2.2 not compared", "0 problems, 1 warning, 1 check not possible.\n", "!fix:" } },
+	{ "peers of a role that does not run", { .sync = PEERS("false", PEER("192.0.2.2", "silent", "null")) }, 0, "--verbose",
+	  { NOTHING, "!peer" } },
+	{ "a module that does not tell its peers", { .sync = "" }, 0, "",
+	  { "  unchecked sync         peers of synchronisation not known", "No problems found, 1 check not possible.\n" } },
 	{ "rp_filter with the entry input",
 	  { .info = "[{'version':'" LBDR_VERSION "','connections_max':1000,'entry':'input'}]", .exits = "[{'dst':'default','dev':'lo'}]",
 	    .files = LOADED CONF "eth0/rp_filter=1" }, 4, "",

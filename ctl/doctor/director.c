@@ -96,6 +96,44 @@ static void check_conns(struct doctor *doctor)
 		     (long long)max, limit);
 }
 
+static void check_peer(const json_t *peer)
+{
+	const char *address = word_of(peer, "address");
+
+	if (!strcmp(word_of(peer, "state"), "silent"))
+		hint(find(LEVEL_UNCHECKED, "sync", NULL, NULL,
+			  "services and servers of peer %s not compared: no answer",
+			  address),
+		     "check that the role peers runs there, with the same key, and that UDP passes");
+	else if (json_is_true(json_object_get(peer, "differs")))
+		hint(find(LEVEL_WARNING, "sync", NULL, NULL,
+			  "peer %s has other services or servers: their connections end when this director takes over from the other, or the other from this one",
+			  address),
+		     "compare the output of 'lbctl save' on both directors");
+	else
+		find(LEVEL_OK, "sync", NULL, NULL,
+		     "peer %s has the same services and servers", address);
+}
+
+/* Peers compare digests of their configuration. */
+static void check_peers(void)
+{
+	static const char *const words[] = { "lbctl", "sync", "-j", NULL };
+	const json_t *role, *peer;
+	json_t *roles;
+	size_t i, j;
+
+	if (run_json(words, &roles))
+		find(LEVEL_UNCHECKED, "sync", NULL, NULL,
+		     "peers of synchronisation not known: 'lbctl sync -j' failed");
+	json_array_foreach(roles, i, role) {
+		if (json_is_true(json_object_get(role, "running")))
+			json_array_foreach(json_object_get(role, "peers"), j, peer)
+				check_peer(peer);
+	}
+	json_decref(roles);
+}
+
 static bool has_lro(int fd, const struct link *link)
 {
 	struct ethtool_value value = { .cmd = ETHTOOL_GFLAGS };
@@ -211,6 +249,7 @@ int director_check(struct doctor *doctor)
 	check_version(doctor);
 	check_ipvs();
 	check_conns(doctor);
+	check_peers();
 	check_lro(doctor);
 	check_links(doctor);
 	check_source_filters(doctor);

@@ -52,7 +52,7 @@ static int __net_init lbdr_ipvs_net_init(struct net *net)
 static void __net_exit lbdr_ipvs_net_exit(struct net *net)
 {
 	lbdr_ipvs_rates_net_exit(lbdr_ipvs_net(net));
-	WRITE_ONCE(lbdr_net(net)->mark_first, false);
+	WRITE_ONCE(lbdr_net(net)->mark_first, 0);
 	WRITE_ONCE(lbdr_net(net)->sync.persist_mode, 0);
 }
 

@@ -191,7 +191,7 @@ int lbdr_ipvs_new_service(struct sk_buff *skb, struct genl_info *info)
 	err = lbdr_ipvs_end(config, lbdr_ipvs_stage_new(config, info, &key, attrs));
 	/* Read by packets */
 	if (!err)
-		WRITE_ONCE(lbdr_net(genl_info_net(info))->mark_first, true);
+		WRITE_ONCE(lbdr_net(genl_info_net(info))->mark_first, 1);
 	return err;
 }
 

@@ -30,6 +30,8 @@ static const struct lbdr_ipvs_value lbdr_ipvs_values[LBDR_IPVS_SYSCTLS] = {
 	[LBDR_IPVS_SLOPPY_TCP] = { "sloppy_tcp", 0, 0, 1 },
 	[LBDR_IPVS_RUN_ESTIMATION] = { "run_estimation", 1, 0, 1 },
 	[LBDR_IPVS_SYNC_PERSIST_MODE] = { "sync_persist_mode", 0, 0, 1 },
+	/* ip_vs has no such file: it always does so. */
+	[LBDR_IPVS_MARK_FIRST] = { "mark_first", 0, 0, 1 },
 
 	/* sloppy_tcp is for SCTP, too. */
 	{ "sloppy_sctp", 0, 0, 0 },
@@ -135,6 +137,8 @@ int lbdr_ipvs_sysctl_net_init(struct lbdr_ipvs_net *in)
 	};
 	/* The master reads it. */
 	table[LBDR_IPVS_SYNC_PERSIST_MODE].data = &lbdr_net(in->net)->sync.persist_mode;
+	/* Packets read it; lbctl reload-module saves and restores it with the other files. */
+	table[LBDR_IPVS_MARK_FIRST].data = &lbdr_net(in->net)->mark_first;
 	in->table = table;
 	in->header = lbdr_register_net_sysctl(in->net, "net/ipv4/vs", table,
 					      LBDR_IPVS_SYSCTLS + 1);

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The role peers of connection synchronisation as a whole: a new epoch after a copy of the
+ * virtual machine, and keys that do not stay in memory. What peers say to each other is in
+ * sync_link_kunit.c.
+ *
+ * The role runs on lo of the initial namespace, with a peer that does not answer.
+ */
+#include <kunit/test.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "conns.h"
+#include "lbdr.h"
+#include "lbdr_kunit.h"
+#include "sync.h"
+#include "sync_crypt.h"
+#include "sync_peers.h"
+
+/**
+ * struct role - the fixture
+ * @ln: the initial namespace
+ * @keys: of the role
+ */
+struct role {
+	struct lbdr_net		*ln;
+	struct lbdr_sync_keys	keys;
+};
+
+static struct lbdr_sync_peers *peers_of(struct kunit *test)
+{
+	struct role *role = test->priv;
+
+	return role->ln->sync.peers;
+}
+
+/* Copies the epoch that the role seals its datagrams with. */
+static void get_epoch(struct lbdr_sync_peers *peers, u8 epoch[LBDR_SYNC_EPOCH])
+{
+	mutex_lock(&peers->lock);
+	memcpy(epoch, peers->peer[0].link.epoch, LBDR_SYNC_EPOCH);
+	mutex_unlock(&peers->lock);
+}
+
+static bool is_other(struct lbdr_sync_peers *peers, const u8 epoch[LBDR_SYNC_EPOCH])
+{
+	u8 now[LBDR_SYNC_EPOCH];
+
+	get_epoch(peers, now);
+	return memcmp(now, epoch, LBDR_SYNC_EPOCH);
+}
+
+/*
+ * A copy of the machine has the epoch and the numbers of its datagrams: it would seal
+ * other contents with the same nonces.
+ */
+static void fork_test(struct kunit *test)
+{
+	struct lbdr_sync_peers *peers = peers_of(test);
+	u8 first[LBDR_SYNC_EPOCH], second[LBDR_SYNC_EPOCH];
+
+	get_epoch(peers, first);
+	lbdr_sync_fork_notifier.notifier_call(&lbdr_sync_fork_notifier, 0, NULL);
+	KUNIT_EXPECT_TRUE(test, conns_wait_for(is_other(peers, first)));
+	get_epoch(peers, second);
+	lbdr_sync_fork_notifier.notifier_call(&lbdr_sync_fork_notifier, 0, NULL);
+	KUNIT_EXPECT_TRUE(test, conns_wait_for(is_other(peers, second)));
+	KUNIT_EXPECT_TRUE(test, is_other(peers, first));
+}
+
+/*
+ * Looks for a key in memory that may have been freed, which KASAN would report. The memory
+ * is one of the kernel's linear mapping, so it can be read.
+ */
+static __no_sanitize_address bool has_key(const u8 *memory, size_t size, const u8 *key)
+{
+	size_t at, i;
+
+	for (at = 0; at + LBDR_SYNC_KEY <= size; at++) {
+		for (i = 0; i < LBDR_SYNC_KEY; i++)
+			if (READ_ONCE(memory[at + i]) != READ_ONCE(key[i]))
+				break;
+		if (i == LBDR_SYNC_KEY)
+			return true;
+	}
+	return false;
+}
+
+/* The memory of a role that was stopped has none of its keys. */
+static void wipe_test(struct kunit *test)
+{
+	struct lbdr_sync_peers *peers = peers_of(test);
+	size_t size = struct_size(peers, peer, 1);
+	struct role *role = test->priv;
+	u8 other[LBDR_SYNC_KEY];
+
+	if (is_vmalloc_addr(peers))
+		kunit_skip(test, "the memory is unmapped when it is freed");
+	get_random_bytes(other, sizeof(other));
+	KUNIT_ASSERT_EQ(test, lbdr_sync_peers_set_key(role->ln, 1, other), 0);
+	KUNIT_EXPECT_TRUE(test, has_key((u8 *)peers, size, role->keys.key[0]));
+	KUNIT_EXPECT_TRUE(test, has_key((u8 *)peers, size, other));
+	lbdr_sync_stop(role->ln, LBDR_SYNC_ROLE_PEERS);
+	KUNIT_EXPECT_FALSE(test, has_key((u8 *)peers, size, role->keys.key[0]));
+	KUNIT_EXPECT_FALSE(test, has_key((u8 *)peers, size, other));
+}
+
+static int role_init(struct kunit *test)
+{
+	const struct lbdr_sync_settings settings = {
+		.device = "lo",
+		.addrs[0].ip = htonl(0x7f000002),
+		.n_addrs = 1,
+		.family = AF_INET,
+		.port = LBDR_SYNC_PEERS_PORT,
+		.maxlen = 1472,
+		.ttl = 1,
+	};
+	struct role *role = kunit_kzalloc(test, sizeof(*role), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, role);
+	if (lbdr_sync_crypt_check()) {
+		kunit_skip(test, "no XChaCha20-Poly1305");
+		return 0;
+	}
+	role->ln = lbdr_net(&init_net);
+	get_random_bytes(role->keys.key[0], LBDR_SYNC_KEY);
+	role->keys.set[0] = true;
+	KUNIT_ASSERT_EQ(test, lbdr_sync_start(role->ln, LBDR_SYNC_ROLE_PEERS, &settings,
+					      &role->keys), 0);
+	test->priv = role;
+	return 0;
+}
+
+static void role_exit(struct kunit *test)
+{
+	struct role *role = test->priv;
+
+	if (role)
+		lbdr_sync_stop(role->ln, LBDR_SYNC_ROLE_PEERS);
+}
+
+static struct kunit_case role_cases[] = {
+	KUNIT_CASE(fork_test),
+	KUNIT_CASE(wipe_test),
+	{}
+};
+
+static struct kunit_suite role_suite = {
+	.name		= "lbdr_sync_peers",
+	.init		= role_init,
+	.exit		= role_exit,
+	.test_cases	= role_cases,
+};
+
+kunit_test_suites(&role_suite);
