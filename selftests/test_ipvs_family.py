@@ -59,6 +59,9 @@ SYSCTLS = {
     "sync_refresh_period": ("0", ("0", "9"), ("-1",)),
     "sync_retries": ("0", ("0", "3"), ("-1", "4")),
     "est_nice": ("0", ("-20", "19"), ("-21", "20")),
+    "conn_max": ("1073741824", ("0", "1073741824"), ("-1", "1073741825", "x")),
+    "conn_lfactor": ("-4", ("-8", "8"), ("-9", "9")),
+    "svc_lfactor": ("-3", ("-8", "8"), ("-9", "9")),
     "sync_threshold": ("3\t50", ("0\t0", "3\t0", "9\t10"),
                        ("10\t10", "11\t10", "-1\t10", "1\t-1", "7\tx")),
 }
@@ -117,6 +120,16 @@ def in_the_users():
     return wrong
 
 
+def below_the_host():
+    """In a user's namespace, where conn_max is 1000 on the host: a number with a bit for
+    each thing that is wrong."""
+    wrong = value("conn_max") != "1000"
+    wrong |= (put("conn_max", "1001") != errno.EINVAL) << 1
+    wrong |= bool(put("conn_max", "7")) << 2
+    wrong |= bool(put("conn_max", "1000")) << 3
+    return wrong
+
+
 def test_sysctls():
     """Each file: what it begins with, its bounds, and what a refused write leaves."""
     with Loaded():
@@ -138,6 +151,14 @@ def test_sysctls():
         ok({name: value(name) for name in SYSCTLS} == before == there,
            "the files of other namespaces are as before", there)
         user.end()
+        if answer == users.NOT_ALLOWED:
+            return
+        put("conn_max", "1000")
+        user = users.User(below_the_host)
+        ok(user.answer == 0, "a user's namespace begins with the host's conn_max, and "
+           "cannot exceed it", user.answer)
+        user.end()
+        put("conn_max", before["conn_max"])
 
 
 def persistent(wire, port, number):
@@ -183,6 +204,16 @@ def test_sysctl_effects():
             switch("expire_quiescent_template", "1")
             ok(not persistent(wire, 85, 4), "expire_quiescent_template=1: it does not")
             switch("expire_quiescent_template", "0")
+            ok(wire.send(each, 0) == 0, "a client has a connection")
+            switch("conn_max", "0")
+            other = Flow(about, client(about, 2), 4000)
+            wire.prepare(other, 0)
+            ok(until(lambda: wire.tap.send(wire.frames[other, 0]) or
+                     net.drops_of("conn-max")),
+               "conn_max=0: a new client gets none", net.drops())
+            ok(wire.send(each, 0) == 0, "the one that has a connection goes on")
+            switch("conn_max", "1073741824")
+            ok(wire.send(other, 0) == 0, "conn_max is large: the new client gets one")
             # Two samples would have been taken.
             end = time.monotonic() + 4.5
             until(lambda: wire.send(each, 0) and time.monotonic() > end or

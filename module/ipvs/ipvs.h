@@ -32,7 +32,8 @@ enum lbdr_ipvs_sysctl {
 	LBDR_IPVS_SLOPPY_TCP,
 	LBDR_IPVS_RUN_ESTIMATION,
 	LBDR_IPVS_SYNC_PERSIST_MODE,
-	LBDR_IPVS_SYSCTLS = 26
+	LBDR_IPVS_CONN_MAX,
+	LBDR_IPVS_SYSCTLS = 29
 };
 
 /**
@@ -42,6 +43,8 @@ enum lbdr_ipvs_sysctl {
  * @walk: the next servers that @rates samples; used by @rates only
  * @cycle: jiffies when the walk over all servers began; used by @rates only
  * @sync_threshold: sysctl of two values, without effect
+ * @conn_max_hard: what the sysctl conn_max is at most for those who are not privileged on
+ *	the host; lbdr_net.config
  * @sysctl: values by the place in the table of sysctl.c; READ_ONCE()
  * @table: the registered copy of the table
  * @header: of the registered table
@@ -52,6 +55,7 @@ struct lbdr_ipvs_net {
 	struct lbdr_service_walk	walk;
 	unsigned long			cycle;
 	int				sync_threshold[2];
+	int				conn_max_hard;
 	int				sysctl[LBDR_IPVS_SYSCTLS];
 	struct ctl_table		*table;
 	struct ctl_table_header		*header;
