@@ -548,6 +548,7 @@ bool decode_info(const struct nlmsghdr *nlh, struct info *info,
 	const struct nlattr *attr;
 	struct drop drop;
 
+	memset(info, 0, sizeof(*info));
 	if (!sort_message(nlh, LEVEL(info, attrs)) ||
 	    !READ(info, attrs, info, info) || !read_choices(attrs, nlh, info))
 		return false;

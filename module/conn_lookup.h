@@ -12,13 +12,14 @@
  * the last word of the message by multiplications with secret odd numbers, which cost less
  * than a round each. So flows to different VIPs may have the same message, if their clients
  * differ as the products do. The products of two numbers that differ by an odd multiple of
- * 2^T differ by one of 2^(63 - T) values, which a sender does not know; VIPs are taken in
- * the order of the host, so that T is small for those of one network. And a sender who
- * guesses it adds one connection to a chain for each such VIP, no more.
+ * 2^T differ by one of 2^(63 - T) values, which a sender does not know. VIPs are taken in
+ * the order of the host, so T is small for those of one network; it is 32 for TCP and UDP of
+ * one VIP. And a sender who guesses the value adds one connection to a chain for each such
+ * pair of VIP and protocol, no more.
  *
  * The seed of the rhashtable is a part of the key. An insertion that finds a chain of more
- * than 16 entries, which chance does not make in a table that is at most three quarters
- * full, has the rhashtable draw another seed and rehash.
+ * than 16 entries, which chance makes rarely, has the rhashtable draw another seed and
+ * rehash.
  */
 #ifndef _LBDR_CONN_LOOKUP_H
 #define _LBDR_CONN_LOOKUP_H
@@ -81,7 +82,7 @@ static __always_inline u32 lbdr_sip_end(struct lbdr_sip *sip)
 	return sip->a ^ sip->b ^ sip->c ^ sip->d;
 }
 
-/* Two words of an IPv6 address, of which the second one has the interface's number. */
+/* Word 0 or 1 of an IPv6 address in the order of the host; word 1 has the host's number. */
 static __always_inline u64 lbdr_addr6_word(const struct in6_addr *addr, int word)
 {
 	__be64 value;

@@ -2,22 +2,24 @@
 /*
  * The fast path: plain packets of established connections.
  *
- * A packet is plain if it is a TCP segment without SYN, FIN and RST or a UDP datagram,
- * with a header of the least length, not a fragment, and its headers are linear, writable
- * and have room for a link header. Its connection is ESTABLISHED, or UDP, and goes on: no
- * packet of these changes the state. The route and the neighbour of the server are known.
+ * A packet is plain if it is a TCP segment without SYN, FIN and RST or a UDP datagram, has
+ * no IP options or extension headers, is no fragment, and its headers are linear, writable
+ * and have room for a link header. Its connection is ESTABLISHED, or UDP after the second
+ * datagram: no such packet changes the state. The route is valid, the neighbour reachable.
  *
- * All of that is checked before anything is written, so a packet that is not plain is left
- * as it was, and goes the way of all others (hook.c), which has a step for each case. The
- * result of both is the same, which a test compares; the parameter fast_path=0 switches the
- * fast path off. Packets of tunnel servers share the checks as far as the server and
- * are handed to the tunnel then.
+ * All of that is checked before anything is written. So every other packet is left as it
+ * was and takes the walk of hook.c, which has a step for each case: packets of a VRF, packets
+ * whose headers tcpdump shares, packets to a neighbour that is being confirmed. Both give the
+ * same result; the parameter fast_path=0 switches the fast path off, so that a test can
+ * compare them. Packets of tunnel servers share the checks up to the server, and are handed
+ * to the tunnel then.
  *
- * What a packet takes on its way: no lock, atomic operation, reference count, timer, route
- * lookup or allocation. A GSO packet goes through whole.
+ * A packet takes no lock, timer, route lookup or allocation, and unless its reception has
+ * left something to release, no atomic operation or reference count. A GSO packet goes
+ * through whole.
  *
- * Context: rcu_read_lock() held. The packet is at PREROUTING or ingress, it is for this
- * host, and its destination may be a VIP.
+ * Context: rcu_read_lock() held. The packet is at PREROUTING, LOCAL_IN or ingress, it is
+ * for this host, and its destination may be a VIP.
  */
 #include <linux/moduleparam.h>
 #include <linux/tcp.h>
@@ -72,7 +74,7 @@ static const struct kernel_param_ops lbdr_fast_ops = {
 module_param_cb(fast_path, &lbdr_fast_ops, NULL, 0644);
 MODULE_PARM_DESC(fast_path, "Forward plain packets of connections on the fast path; 0 is for tests (default: 1)");
 
-/* Conditions that no packet from a network device breaks, but one of NFQUEUE or a VRF. */
+/* BH is enabled for packets of NFQUEUE. The packets of a VRF need its id. */
 static __always_inline bool lbdr_fast_context(const struct sk_buff *skb)
 {
 	return static_branch_likely(&lbdr_fast_on) && likely(in_softirq()) &&
@@ -127,7 +129,7 @@ static __always_inline u32 lbdr_fast_hdr_len(const struct sk_buff *skb, u32 thof
 								sizeof(struct udphdr));
 }
 
-/* lbdr_send_count(), whose arguments nearly all packets do without. */
+/* lbdr_send_count(), with the arguments of GSO packets only where they are needed. */
 static __always_inline void lbdr_fast_count(const struct lbdr_server *server,
 					    const struct sk_buff *skb,
 					    enum lbdr_family family, u32 thoff, u32 wanted)
@@ -169,8 +171,8 @@ static __always_inline bool lbdr_fast_stamp(struct lbdr_net *ln, struct lbdr_con
 }
 
 /*
- * Returns true if nothing stands between the packet and the device: the kernel has not
- * forwarded it in hardware, it fits the MTU, and its headers are its own and have room.
+ * Returns true if a packet can be handed to the device as it is: no switch has forwarded it
+ * in hardware, it fits the MTU, and its headers are its own and have room.
  * @frag_max: size of the largest fragment of a reassembled packet, else 0
  */
 static __always_inline bool lbdr_fast_fits(const struct sk_buff *skb,
@@ -208,8 +210,7 @@ static __always_inline void lbdr_fast_output(struct sk_buff *skb,
 }
 
 /*
- * Returns true if the packet has nothing that its reception has left, but its time stamp and
- * its checksum. The entry input leaves a route.
+ * Returns true if reception has left nothing to release. At LOCAL_IN a packet has a route.
  */
 static __always_inline bool lbdr_fast_is_clear(const struct sk_buff *skb)
 {
@@ -242,7 +243,7 @@ static __always_inline void lbdr_fast_send(struct sk_buff *skb, struct net_devic
 	lbdr_fast_output(skb, &neigh->hh);
 }
 
-/* Of ingress everything else goes on to PREROUTING. */
+/* Packets of ingress continue to PREROUTING. */
 static noinline unsigned int lbdr_fast_not(struct lbdr_net *ln, struct sk_buff *skb,
 					   const struct nf_hook_state *state)
 {
@@ -288,7 +289,7 @@ lbdr_fast_no_conn(struct lbdr_net *ln, struct sk_buff *skb,
 	return lbdr_hook_schedule(ln, skb, &flow, NULL);
 }
 
-/* Tunnels need the flow, but for its event, which matters to new connections only. */
+/* A tunnel reads the flow, except its event, which only new connections need. */
 static noinline unsigned int
 lbdr_fast_tunnel(struct lbdr_net *ln, struct sk_buff *skb,
 		 const struct nf_hook_state *state, struct lbdr_conn *conn,

@@ -4,21 +4,22 @@
  *
  * Only the first fragment of a datagram has ports, so a service is known for the whole
  * datagram only. lbdr has the kernel reassemble those whose destination may be a VIP, and
- * leaves all other fragments alone. The hook of nf_defrag would reassemble all of them,
- * and costs each packet of the namespace some 40 instructions, 100 by IPv6. It is enabled
- * while the namespace has fwmark services: rules that set marks by ports must see whole
- * datagrams, whatever their destination is. Conntrack enables it as well.
+ * leaves all other fragments alone. The hook of nf_defrag would reassemble all of them, and
+ * costs each packet of the namespace some 40 instructions, 100 by IPv6. It is enabled only
+ * where rules in front of lbdr must see whole datagrams (lbdr_hook_needs_defrag()), and by
+ * conntrack.
  *
- * Rules that come before lbdr (raw) have seen the fragments, of which the later ones have
- * no ports. A datagram would go around them, so it passes the hook point once more, from
- * the beginning and as a whole. Such a rule sees the fragments and the datagram. A
- * datagram that is whole passes no second time.
+ * Rules in the raw table come before lbdr. They have seen the fragments, and only the first
+ * one has ports. So the datagram passes the hook point once more, from the beginning and as
+ * a whole: such rules see the fragments and the datagram, and none can be evaded. A rule that
+ * accepts by ports and drops the rest must accept fragments.
  *
- * The queues and their limits are those of the kernel (net.ipv4.ipfrag_*,
- * net.netfilter.nf_conntrack_frag6_*), and the same that conntrack uses: a datagram of
- * which one half came before conntrack was enabled is reassembled as well.
+ * Queues and limits are the kernel's (net.ipv4.ipfrag_*,
+ * net.netfilter.nf_conntrack_frag6_*). The queues are those of conntrack's default zone: a
+ * datagram whose first half came before conntrack was enabled is reassembled as well.
  */
 #include <linux/netfilter.h>
+#include <linux/netfilter_bridge.h>
 #include <net/ip.h>
 #include <net/ipv6_frag.h>
 
@@ -31,10 +32,15 @@
 /* Returns 0 if the datagram is whole, -EINPROGRESS if its fragments wait, or an error. */
 static int lbdr_frag_gather4(struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	u32 user = state->hook == NF_INET_LOCAL_OUT ? IP_DEFRAG_CONNTRACK_OUT :
-						      IP_DEFRAG_CONNTRACK_IN;
-	int err = ip_defrag(state->net, skb, user);
+	u32 user = IP_DEFRAG_CONNTRACK_IN;
+	int err;
 
+	/* Of a bridge and of the host they do not make one datagram. */
+	if (nf_bridge_in_prerouting(skb))
+		user = IP_DEFRAG_CONNTRACK_BRIDGE_IN;
+	else if (state->hook == NF_INET_LOCAL_OUT)
+		user = IP_DEFRAG_CONNTRACK_OUT;
+	err = ip_defrag(state->net, skb, user);
 	/* As nf_defrag does: it may be fragmented again although DF is set. */
 	if (!err)
 		skb->ignore_df = 1;
@@ -42,14 +48,20 @@ static int lbdr_frag_gather4(struct sk_buff *skb, const struct nf_hook_state *st
 }
 
 /*
- * As above; but 0 is returned, too, for what cannot be put together: a fragment whose length
- * is no multiple of 8, for example. That is still a fragment.
+ * As lbdr_frag_gather4(). But it also returns 0 for a fragment that cannot be put together,
+ * for example one whose length is no multiple of 8, and leaves it as it is.
  */
 static int lbdr_frag_gather6(struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	u32 user = state->hook == NF_INET_LOCAL_OUT ? IP6_DEFRAG_CONNTRACK_OUT :
-						      IP6_DEFRAG_CONNTRACK_IN;
+	u32 user = IP6_DEFRAG_CONNTRACK_IN;
 
+	if (nf_bridge_in_prerouting(skb))
+		user = IP6_DEFRAG_CONNTRACK_BRIDGE_IN;
+	else if (state->hook == NF_INET_LOCAL_OUT)
+		user = IP6_DEFRAG_CONNTRACK_OUT;
+	/* A fragment within a fragment: the stack drops it. */
+	if (IP6CB(skb)->flags & IP6SKB_FRAGMENTED)
+		return 0;
 	return lbdr_defrag_gather6(state->net, skb, user);
 }
 
@@ -60,7 +72,8 @@ static int lbdr_frag_gather6(struct sk_buff *skb, const struct nf_hook_state *st
  * @family: its family
  * @state: state of the hook
  *
- * A fragment that the kernel cannot put together is counted and accepted.
+ * The kernel frees fragments that overlap or exceed its limits. An IPv6 fragment that it
+ * leaves as it is is counted and accepted.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: a verdict.

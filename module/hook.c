@@ -8,7 +8,7 @@
  *	    |
  *	  parse ------ not TCP, UDP or SCTP, or malformed ----> the stack
  *	    |    |---- ICMP error of a connection ------------> its server
- *	    |    `---- fragment, frag.c ---- whole datagram --> PREROUTING again
+ *	    |    `---- fragment, frag.c ---- whole datagram --> the hook point again
  *	    |
  *	L3 domain of the packet's device. A packet of a VRF passes PREROUTING twice and
  *	    |	   is forwarded in the first pass
@@ -126,7 +126,9 @@ static unsigned int lbdr_hook_conn(struct lbdr_net *ln, struct sk_buff *skb,
 	u32 state = READ_ONCE(conn->state);
 	u32 next = lbdr_state_next[flow->event][state];
 
-	this_cpu_inc(ln->counters[LBDR_COUNTER_SLOW]);
+	/* A packet to this host as a server passes several hooks. */
+	if (conn->place == flow->place)
+		this_cpu_inc(ln->counters[LBDR_COUNTER_SLOW]);
 	if (next != state && !lbdr_hook_move(ln, skb, flow, conn, state, next))
 		return lbdr_peers_verdict(ln, skb, flow, conn->server->service);
 	return lbdr_send(ln, skb, flow, conn->server, conn);

@@ -13,16 +13,35 @@
 #include "lbdr.h"
 #include "symbols.h"
 
+/*
+ * Returns true if nf_defrag must reassemble all fragments of the namespace in front of a
+ * hook, see frag.c: rules that set marks must see whole datagrams, and so must the filter
+ * table in front of LOCAL_IN, where IPv6 fragments have not been reassembled yet.
+ */
+static bool lbdr_hook_needs_defrag(int hook, enum lbdr_family family)
+{
+	return hook == LBDR_HOOK_MARKED ||
+	       (hook == LBDR_ENTRY_INPUT && family == LBDR_V6);
+}
+
 static int lbdr_hook_on(struct lbdr_net *ln, int hook, enum lbdr_family family)
 {
+	bool defrag = lbdr_hook_needs_defrag(hook, family);
 	int err = 0;
 
 	lockdep_assert_held(&ln->config);
 
-	if (!ln->hooked[hook][family])
-		err = nf_register_net_hook(ln->net, &ln->hooks[hook][family]);
+	if (ln->hooked[hook][family])
+		return 0;
+	if (defrag)
+		err = lbdr_defrag_enable(ln->net, family);
+	if (err)
+		return err;
+	err = nf_register_net_hook(ln->net, &ln->hooks[hook][family]);
 	if (!err)
 		ln->hooked[hook][family] = true;
+	else if (defrag)
+		lbdr_defrag_disable(ln->net, family);
 	return err;
 }
 
@@ -30,8 +49,11 @@ static void lbdr_hook_off(struct lbdr_net *ln, int hook, enum lbdr_family family
 {
 	lockdep_assert_held(&ln->config);
 
-	if (ln->hooked[hook][family])
-		nf_unregister_net_hook(ln->net, &ln->hooks[hook][family]);
+	if (!ln->hooked[hook][family])
+		return;
+	nf_unregister_net_hook(ln->net, &ln->hooks[hook][family]);
+	if (lbdr_hook_needs_defrag(hook, family))
+		lbdr_defrag_disable(ln->net, family);
 	ln->hooked[hook][family] = false;
 }
 
@@ -87,21 +109,12 @@ void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family)
  * @ln: the namespace
  * @family: the family
  *
- * Also enables the kernel's reassembly of all fragments of the namespace, see frag.c.
- *
  * Context: process, may sleep; lbdr_net.config held.
  * Return: 0 or a negative error.
  */
 int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
 {
-	int err = lbdr_defrag_enable(ln->net, family);
-
-	if (err)
-		return err;
-	err = lbdr_hook_on(ln, LBDR_HOOK_MARKED, family);
-	if (err)
-		lbdr_defrag_disable(ln->net, family);
-	return err;
+	return lbdr_hook_on(ln, LBDR_HOOK_MARKED, family);
 }
 
 /**
@@ -114,7 +127,6 @@ int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family)
 void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family)
 {
 	lbdr_hook_off(ln, LBDR_HOOK_MARKED, family);
-	lbdr_defrag_disable(ln->net, family);
 }
 
 /* Returns true if errors about tunnelled packets do not pass a hook at PREROUTING. */

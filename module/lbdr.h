@@ -70,6 +70,8 @@ enum lbdr_hook {
  * @domains: VRFs, see domain.h
  * @stopped: its tables are freed; exit of the namespace only
  * @user: not owned by the initial user namespace, see limit.c; immutable
+ * @conns_max: connections that a front end lets the namespace hold, U32_MAX for any
+ *	number; WRITE_ONCE() under @config
  * @memcg: the cgroup that memory is charged to if @user, or NULL; set once under
  *	@config
  * @n_conns: allocated connections, including those that wait to be freed; atomic
@@ -153,6 +155,7 @@ struct lbdr_net {
 	struct lbdr_domains	domains;
 	bool			user;
 	bool			stopped;
+	u32			conns_max;
 	struct mem_cgroup	*memcg;
 
 	atomic_t		n_conns ____cacheline_aligned_in_smp;

@@ -2,7 +2,8 @@
 /*
  * Limits: what a network namespace may hold.
  *
- * Connections are limited by conn_max for each namespace and by conn_max_all for all. A
+ * Connections are limited by conn_max for each namespace and by conn_max_all for all, and
+ * a front end may set a lower limit of one namespace (lbdr_net.conns_max). A
  * connection counts until its memory is freed. If there is no memory for a connection
  * (the memory cgroup is at its limit, or the host has none for packets), the table is full
  * as it is: for STARVED_TIME, the namespace may hold no more connections than it does now.
@@ -89,15 +90,28 @@ u32 lbdr_limit_conn_max(void)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_limit_conn_max);
 
 /**
+ * lbdr_limit_conns_most() - Get the number of connections that the host allows a namespace
+ * @ln: the namespace
+ *
+ * Context: any.
+ * Return: the number by the parameters of the module.
+ */
+u32 lbdr_limit_conns_most(const struct lbdr_net *ln)
+{
+	return min(lbdr_limit_conn_max(),
+		   ln->user ? READ_ONCE(conn_max_user) : U32_MAX);
+}
+
+/**
  * lbdr_limit_conns() - Get the number of connections that a namespace may hold
  * @ln: the namespace
  *
  * Context: any.
+ * Return: lbdr_limit_conns_most(), or less if a front end has set less.
  */
 u32 lbdr_limit_conns(const struct lbdr_net *ln)
 {
-	return min(lbdr_limit_conn_max(),
-		   ln->user ? READ_ONCE(conn_max_user) : U32_MAX);
+	return min(lbdr_limit_conns_most(ln), READ_ONCE(ln->conns_max));
 }
 EXPORT_SYMBOL_LBDR(lbdr_limit_conns);
 
@@ -234,7 +248,7 @@ bool lbdr_limit_conn_add(struct lbdr_net *ln)
 	/* Users must not use up the one line. */
 	if (!ln->user)
 		pr_notice_once("a connection table is full (conn_max: %u, conn_max_all: %u): new connections are dropped and counted as conn-max (logged once)\n",
-			       lbdr_limit_conn_max(), READ_ONCE(conn_max_all));
+			       lbdr_limit_conns(ln), READ_ONCE(conn_max_all));
 	return false;
 }
 
@@ -343,6 +357,7 @@ bool lbdr_limit_nexthops(const struct lbdr_net *ln)
 void lbdr_limit_net_init(struct lbdr_net *ln)
 {
 	ln->user = ln->net->user_ns != &init_user_ns;
+	ln->conns_max = U32_MAX;
 }
 
 /**

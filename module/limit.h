@@ -12,6 +12,7 @@
 int lbdr_limit_init(void);
 void lbdr_limit_exit(void);
 u32 lbdr_limit_conn_max(void);
+u32 lbdr_limit_conns_most(const struct lbdr_net *ln);
 u32 lbdr_limit_conns(const struct lbdr_net *ln);
 u32 lbdr_limit_conns_now(const struct lbdr_net *ln);
 bool lbdr_limit_starved(const struct lbdr_net *ln);

@@ -107,7 +107,7 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 	lbdr_reach_net_init(ln);
 	lbdr_sync_net_init(ln);
 	ln->counters = __alloc_percpu_gfp(LBDR_COUNTERS * sizeof(u64), sizeof(u64),
-				       GFP_KERNEL_ACCOUNT);
+					  GFP_KERNEL_ACCOUNT);
 	if (!ln->counters)
 		return err;
 	err = lbdr_nexthop_net_init(ln);

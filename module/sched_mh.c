@@ -123,14 +123,15 @@ static u32 lbdr_mh_servers_init(const struct lbdr_pool *pool,
 static u32 lbdr_mh_next_free(struct lbdr_mh_server *server, const u16 *slots,
 			     u32 size)
 {
-	u32 slot;
+	u32 next = server->next, skip = server->skip, slot;
 
 	do {
-		slot = server->next;
-		server->next += server->skip;
-		if (server->next >= size)
-			server->next -= size;
+		slot = next;
+		next += skip;
+		if (next >= size)
+			next -= size;
 	} while (slots[slot] != U16_MAX);
+	server->next = next;
 	return slot;
 }
 

@@ -99,7 +99,7 @@ static void lbdr_wrr_fill(struct lbdr_wrr *wrr, struct lbdr_wrr_task *tasks,
 		lbdr_heap_push(waiting, 0, i);
 
 	for (slot = 0; slot < wrr->len; slot++) {
-		while (waiting->n && waiting->nodes[0].key <= slot) {
+		while (waiting->n && lbdr_heap_key(waiting) <= slot) {
 			i = lbdr_heap_pop(waiting);
 			task = &tasks[i];
 			lbdr_heap_push(ready,

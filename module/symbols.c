@@ -187,5 +187,7 @@ void lbdr_send_reset(struct net *net, struct sk_buff *skb, enum lbdr_family fami
  */
 int lbdr_defrag_gather6(struct net *net, struct sk_buff *skb, u32 user)
 {
-	return LBDR_SYMBOL(gather6)(net, skb, user);
+	typeof(nf_ct_frag6_gather) *gather = LBDR_SYMBOL(gather6);
+
+	return likely(gather) ? gather(net, skb, user) : 0;
 }

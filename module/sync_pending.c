@@ -110,8 +110,12 @@ int lbdr_sync_pending_init(struct lbdr_net *ln)
 	struct hlist_head *table;
 	u32 bits;
 
-	/* Four to eight records a bucket when there are as many as there may be. */
-	bits = clamp_t(u32, ilog2(lbdr_limit_conns(ln) / SHARE | 1) - 2, BITS_MIN, BITS_MAX);
+	/*
+	 * Four to eight records a bucket when there are as many as there may be: a front
+	 * end may raise lbdr_net.conns_max later.
+	 */
+	bits = clamp_t(int, ilog2(lbdr_limit_conns_most(ln) / SHARE | 1) - 2, BITS_MIN,
+		       BITS_MAX);
 	table = kvcalloc(BIT(bits), sizeof(*table), GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return -ENOMEM;

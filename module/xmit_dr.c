@@ -64,6 +64,7 @@ unsigned int lbdr_xmit_drop(const struct lbdr_server *server, enum lbdr_drop why
  * @mtu: the MTU
  *
  * Context: any.
+ * Return: true if the segments of the packet fit.
  */
 bool lbdr_xmit_jumbo_fits(const struct sk_buff *skb, u32 mtu)
 {

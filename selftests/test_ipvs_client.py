@@ -166,10 +166,8 @@ def sysctls():
     return out
 
 
-# Those of lblc and lblcr are files of other modules. The last three are of Linux 7.3: ip_vs
-# sizes its tables by them, and lbdr has parameters of its own.
-NO_SYSCTLS = {"conntrack", "est_cpulist", "lblc_expiration", "lblcr_expiration",
-              "conn_lfactor", "svc_lfactor", "conn_max"}
+# Those of lblc and lblcr are files of other modules.
+NO_SYSCTLS = {"conntrack", "est_cpulist", "lblc_expiration", "lblcr_expiration"}
 # ip_vs computes the length of a queue from the memory, and Ipvs() sets the mode.
 OTHER_SYSCTLS = {"sync_qlen_max", "conn_reuse_mode"}
 

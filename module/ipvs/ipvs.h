@@ -33,7 +33,8 @@ enum lbdr_ipvs_sysctl {
 	LBDR_IPVS_RUN_ESTIMATION,
 	LBDR_IPVS_SYNC_PERSIST_MODE,
 	LBDR_IPVS_MARK_FIRST,
-	LBDR_IPVS_SYSCTLS = 27
+	LBDR_IPVS_CONN_MAX,
+	LBDR_IPVS_SYSCTLS = 30
 };
 
 /**
@@ -43,6 +44,8 @@ enum lbdr_ipvs_sysctl {
  * @walk: the next servers that @rates samples; used by @rates only
  * @cycle: jiffies when the walk over all servers began; used by @rates only
  * @sync_threshold: sysctl of two values, without effect
+ * @conn_max_hard: what the sysctl conn_max is at most for those who are not privileged on
+ *	the host; lbdr_net.config
  * @sysctl: values by the place in the table of sysctl.c; READ_ONCE()
  * @table: the registered copy of the table
  * @header: of the registered table
@@ -53,6 +56,7 @@ struct lbdr_ipvs_net {
 	struct lbdr_service_walk	walk;
 	unsigned long			cycle;
 	int				sync_threshold[2];
+	int				conn_max_hard;
 	int				sysctl[LBDR_IPVS_SYSCTLS];
 	struct ctl_table		*table;
 	struct ctl_table_header		*header;

@@ -54,6 +54,7 @@ static void __net_exit lbdr_ipvs_net_exit(struct net *net)
 	lbdr_ipvs_rates_net_exit(lbdr_ipvs_net(net));
 	WRITE_ONCE(lbdr_net(net)->mark_first, 0);
 	WRITE_ONCE(lbdr_net(net)->sync.persist_mode, 0);
+	WRITE_ONCE(lbdr_net(net)->conns_max, U32_MAX);
 }
 
 static struct pernet_operations lbdr_ipvs_net_ops = {
