@@ -73,7 +73,7 @@ static int lbdr_frag_gather6(struct sk_buff *skb, const struct nf_hook_state *st
  * @state: state of the hook
  *
  * The kernel frees fragments that overlap or exceed its limits. An IPv6 fragment that it
- * leaves as it is is counted and accepted.
+ * does not take is counted and accepted.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: a verdict.

@@ -4,8 +4,8 @@
  *
  * A few have an effect. Others are accepted since they concern what lbdr does not do, or
  * does by rules of its own: when and how synchronisation sends, NAT, the reuse of a
- * connection, the size of tables. Those that switch on a behaviour of ip_vs which lbdr lacks have one value,
- * and the others are invalid.
+ * connection, the size of tables. Those that switch on a behaviour of ip_vs which lbdr
+ * lacks have one value, and the others are invalid.
  *
  * conntrack is missing, as in a kernel without CONFIG_IP_VS_NFCT: kube-router writes 1, and
  * exits if it cannot, but goes on without the file.
