@@ -143,7 +143,8 @@ def slow_packets():
 def outcome(on, frames):
     """All that is to be equal, and packets that were forwarded, those not by the fast
     path among them."""
-    with fast_path(on), contextlib.ExitStack() as stack:
+    with fast_path(on), net.known_neighbours(*PORTS.values()), \
+            contextlib.ExitStack() as stack:
         setup()
         client = Tap("client")
         taps = {host: Tap(host) for host in PORTS.values()}

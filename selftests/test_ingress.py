@@ -12,7 +12,7 @@ import threading
 
 import genl
 import net
-from net import VIP, Tap, addr, lbctl, ok, only, until
+from net import VIP, Tap, addr, known_neighbours, lbctl, ok, only, until
 from servers import configure
 from transactions import there
 from test_entry import (again, deaf_client, errors, fragments, nft, one_cpu,
@@ -70,6 +70,47 @@ def seen_by_raw():
             if "counter" in row][0]
 
 
+def taken(version, client, at_a):
+    """Of one family."""
+    name = "IPv%d: " % version
+    configure(version, [("a", 1)], protocol=17)
+    size = 20 if version == 4 else 40
+
+    def send(what, raw, whole=True, **more):
+        """One packet; whether raw has seen it, and the server."""
+        before = seen_by_raw()
+        at_a.flush()
+        frame = net.raw(version, net.udp(6000, 80, b"x"), 17, **more)
+        kind = more.get("ttl", 64) - 1
+        if not whole:
+            # A bit of the header that only its checksum, or its length, guards
+            at = 14 + (4 if version == 4 else 5)
+            frame = frame[:at] + b"\xff" + frame[at + 1:]
+        client.send(frame + b"\0" * max(0, 60 - len(frame)))
+        there = at_a.wait(lambda f: PORTS in f.ip and not f.outgoing, 1,
+                          5 if whole else 0.3)
+        good = not whole or (there and len(there[0].ip) >= size + 9 and
+                             there[0].ttl == kind and
+                             (not there[0].ip[size + 9:] or "options" in more))
+        ok(good and bool(there) == whole and (seen_by_raw() > before) == raw,
+           name + what, (there and there[0].ip.hex(), seen_by_raw(), before))
+
+    send("with the usual entry raw sees every packet", True)
+    send("also the one that confirms the connection", True)
+    lbctl("set-entry", "ingress", "eth0")
+    send("a packet of a connection is taken before raw, its padding cut off",
+         False)
+    send("and so is one with another TTL", False, ttl=9)
+    extra = NOP if version == 4 else bytes([60, 17, 0, 1, 4, 0, 0, 0, 0])
+    send("one with options goes on to raw, and to its server", True,
+         options=extra)
+    if version == 4:
+        send("one whose header's checksum is wrong goes nowhere", False, False)
+    lbctl("set-entry", "prerouting")
+    send("and with the usual entry again raw sees it", True)
+    lbctl("clear")
+
+
 def test_taken():
     """Packets of a connection do not come as far as raw, all others do."""
     nft("""
@@ -82,44 +123,9 @@ table inet watch {
 	}
 }""" % (VIP[4], VIP[6]))
     client, at_a = Tap("client"), Tap("a")
-    for version in (4, 6):
-        name = "IPv%d: " % version
-        configure(version, [("a", 1)], protocol=17)
-        size = 20 if version == 4 else 40
-
-        def send(what, raw, whole=True, **more):
-            """One packet; whether raw has seen it, and the server."""
-            before = seen_by_raw()
-            at_a.flush()
-            frame = net.raw(version, net.udp(6000, 80, b"x"), 17, **more)
-            kind = more.get("ttl", 64) - 1
-            if not whole:
-                # A bit of the header that only its checksum, or its length, guards
-                at = 14 + (4 if version == 4 else 5)
-                frame = frame[:at] + b"\xff" + frame[at + 1:]
-            client.send(frame + b"\0" * max(0, 60 - len(frame)))
-            there = at_a.wait(lambda f: PORTS in f.ip and not f.outgoing, 1,
-                              5 if whole else 0.3)
-            good = not whole or (there and len(there[0].ip) >= size + 9 and
-                                 there[0].ttl == kind and
-                                 (not there[0].ip[size + 9:] or "options" in more))
-            ok(good and bool(there) == whole and (seen_by_raw() > before) == raw,
-               name + what, (there and there[0].ip.hex(), seen_by_raw(), before))
-
-        send("with the usual entry raw sees every packet", True)
-        send("also the one that confirms the connection", True)
-        lbctl("set-entry", "ingress", "eth0")
-        send("a packet of a connection is taken before raw, its padding cut off",
-             False)
-        send("and so is one with another TTL", False, ttl=9)
-        extra = NOP if version == 4 else bytes([60, 17, 0, 1, 4, 0, 0, 0, 0])
-        send("one with options goes on to raw, and to its server", True,
-             options=extra)
-        if version == 4:
-            send("one whose header's checksum is wrong goes nowhere", False, False)
-        lbctl("set-entry", "prerouting")
-        send("and with the usual entry again raw sees it", True)
-        lbctl("clear")
+    with known_neighbours("a"):
+        for version in (4, 6):
+            taken(version, client, at_a)
     net.run("ip", "netns", "exec", "director", "nft", "delete", "table", "inet",
             "watch")
     client.close()

@@ -61,8 +61,8 @@ static const struct lbdr_ipvs_value lbdr_ipvs_values[LBDR_IPVS_SYSCTLS] = {
 	{ "sync_refresh_period", 0, 0, INT_MAX },
 	{ "sync_retries", 0, 0, 3 },
 	{ "est_nice", 0, -20, 19 },
-	{ "conn_lfactor", -4, -8, 8 },
-	{ "svc_lfactor", -3, -8, 8 },
+	{ "conn_lfactor", -2, -8, 8 },
+	{ "svc_lfactor", -2, -8, 8 },
 };
 
 /* The conn_max that a namespace begins with: that of the initial one. */
