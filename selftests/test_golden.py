@@ -44,6 +44,8 @@ VARIES = (
      r"\1<n>"),
     ("what is left of a hold time", r"held \d+", "held <n>"),
     ("number of a device", r'("ifindex": ?)\d+', r"\1<n>"),
+    ("packets not on the fast path, those to a neighbour that is being asked among them",
+     r'("slow_packets": ?|lbdr_slow_packets_total )\d+', r"\1<n>"),
     ("what the kernel knows of a neighbour",
      r"(?:REACHABLE|STALE|DELAY|PROBE), confirmed \d+ s ago",
      "<state>, confirmed <n> s ago"),
