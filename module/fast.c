@@ -305,11 +305,11 @@ lbdr_fast_tunnel(struct lbdr_net *ln, struct sk_buff *skb,
 	if (conn->family == LBDR_V4) {
 		flow.v4 = *lbdr_conn_key4(conn);
 		flow.hdr_len = lbdr_fast_hdr_len(skb, sizeof(struct iphdr), wanted);
-		return lbdr_xmit_tunnel4(skb, &flow, conn->server, tunnel, conn);
+	} else {
+		flow.v6 = *lbdr_conn_key6(conn);
+		flow.hdr_len = lbdr_fast_hdr_len(skb, sizeof(struct ipv6hdr), wanted);
 	}
-	flow.v6 = *lbdr_conn_key6(conn);
-	flow.hdr_len = lbdr_fast_hdr_len(skb, sizeof(struct ipv6hdr), wanted);
-	return lbdr_xmit_tunnel6(skb, &flow, conn->server, tunnel, conn);
+	return lbdr_xmit_tunnel(skb, &flow, conn->server, tunnel, conn);
 }
 
 /**

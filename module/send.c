@@ -60,9 +60,7 @@ unsigned int lbdr_send(struct lbdr_net *ln, struct sk_buff *skb,
 
 	/* Before the route: the server's address may be of the other family. */
 	if (unlikely(tunnel))
-		return flow->family == LBDR_V4 ?
-		       lbdr_xmit_tunnel4(skb, flow, server, tunnel, conn) :
-		       lbdr_xmit_tunnel6(skb, flow, server, tunnel, conn);
+		return lbdr_xmit_tunnel(skb, flow, server, tunnel, conn);
 	if (unlikely(domain)) {
 		nexthop = lbdr_nexthop_in_domain(nexthop, domain);
 		if (!nexthop) {

@@ -30,14 +30,10 @@ unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 			   struct lbdr_server *server, const struct lbdr_route *route,
 			   bool local);
-unsigned int lbdr_xmit_tunnel4(struct sk_buff *skb, const struct lbdr_flow *flow,
-			       struct lbdr_server *server,
-			       const struct lbdr_server_tunnel *tunnel,
-			       const struct lbdr_conn *conn);
-unsigned int lbdr_xmit_tunnel6(struct sk_buff *skb, const struct lbdr_flow *flow,
-			       struct lbdr_server *server,
-			       const struct lbdr_server_tunnel *tunnel,
-			       const struct lbdr_conn *conn);
+unsigned int lbdr_xmit_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
+			      struct lbdr_server *server,
+			      const struct lbdr_server_tunnel *tunnel,
+			      const struct lbdr_conn *conn);
 
 /*
  * Returns true if the packet, or each segment of a GSO packet, fits the MTU. @frag_max

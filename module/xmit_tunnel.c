@@ -380,7 +380,7 @@ lbdr_tunnel_send_policy(struct sk_buff *skb, const struct lbdr_flow *flow,
 
 /*
  * Packets that do not take the fast path. Context and return value as of
- * lbdr_xmit_tunnel().
+ * lbdr_tunnel_xmit().
  */
 static noinline unsigned int
 lbdr_xmit_tunnel_other(struct sk_buff *skb, const struct lbdr_flow *flow,
@@ -435,7 +435,7 @@ lbdr_tunnel_is_plain(const struct sk_buff *skb, const struct lbdr_flow *flow,
  * error, after counting the drop reason.
  */
 static __always_inline unsigned int
-lbdr_xmit_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
+lbdr_tunnel_xmit(struct sk_buff *skb, const struct lbdr_flow *flow,
 		 struct lbdr_server *server, const struct lbdr_server_tunnel *tunnel,
 		 struct lbdr_nexthop *nexthop, const struct lbdr_route *route,
 		 enum lbdr_family inner, enum lbdr_family outer)
@@ -470,7 +470,7 @@ lbdr_tunnel_route(struct sk_buff *skb, const struct lbdr_flow *flow,
 	if (unlikely(!route->plain) && unlikely(route->local || !route->dst))
 		return lbdr_send_local(skb, flow, server, conn, route);
 	lbdr_send_count(server, skb, inner, flow->hdr_len);
-	return lbdr_xmit_tunnel(skb, flow, server, tunnel, nexthop, route, inner, outer);
+	return lbdr_tunnel_xmit(skb, flow, server, tunnel, nexthop, route, inner, outer);
 }
 
 /* @inner, @outer: families of the packet and of the server, constants */
@@ -492,43 +492,32 @@ lbdr_tunnel_nexthop(struct sk_buff *skb, const struct lbdr_flow *flow,
 }
 
 /**
- * lbdr_xmit_tunnel4() - Send an IPv4 packet to a server through its tunnel
+ * lbdr_xmit_tunnel() - Send a packet to a server through its tunnel
  * @skb: the packet
  * @flow: its flow; the event is not read
  * @server: the server
  * @tunnel: its tunnel
  * @conn: the connection, or NULL
  *
+ * The four pairs of families are compiled by themselves.
+ *
  * Context: rcu_read_lock() held, BH off.
  * Return: a verdict.
  */
-unsigned int lbdr_xmit_tunnel4(struct sk_buff *skb, const struct lbdr_flow *flow,
-			       struct lbdr_server *server,
-			       const struct lbdr_server_tunnel *tunnel,
-			       const struct lbdr_conn *conn)
+unsigned int lbdr_xmit_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
+			      struct lbdr_server *server,
+			      const struct lbdr_server_tunnel *tunnel,
+			      const struct lbdr_conn *conn)
 {
-	return server->family == LBDR_V4 ?
-	       lbdr_tunnel_nexthop(skb, flow, server, tunnel, conn, LBDR_V4, LBDR_V4) :
-	       lbdr_tunnel_nexthop(skb, flow, server, tunnel, conn, LBDR_V4, LBDR_V6);
-}
+	bool outer4 = server->family == LBDR_V4;
 
-/**
- * lbdr_xmit_tunnel6() - Send an IPv6 packet to a server through its tunnel
- * @skb: the packet
- * @flow: its flow; the event is not read
- * @server: the server
- * @tunnel: its tunnel
- * @conn: the connection, or NULL
- *
- * Context: rcu_read_lock() held, BH off.
- * Return: a verdict.
- */
-unsigned int lbdr_xmit_tunnel6(struct sk_buff *skb, const struct lbdr_flow *flow,
-			       struct lbdr_server *server,
-			       const struct lbdr_server_tunnel *tunnel,
-			       const struct lbdr_conn *conn)
-{
-	return server->family == LBDR_V6 ?
-	       lbdr_tunnel_nexthop(skb, flow, server, tunnel, conn, LBDR_V6, LBDR_V6) :
-	       lbdr_tunnel_nexthop(skb, flow, server, tunnel, conn, LBDR_V6, LBDR_V4);
+	if (flow->family == LBDR_V4)
+		return outer4 ? lbdr_tunnel_nexthop(skb, flow, server, tunnel, conn,
+						    LBDR_V4, LBDR_V4) :
+				lbdr_tunnel_nexthop(skb, flow, server, tunnel, conn,
+						    LBDR_V4, LBDR_V6);
+	return outer4 ? lbdr_tunnel_nexthop(skb, flow, server, tunnel, conn,
+					    LBDR_V6, LBDR_V4) :
+			lbdr_tunnel_nexthop(skb, flow, server, tunnel, conn,
+					    LBDR_V6, LBDR_V6);
 }
