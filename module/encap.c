@@ -30,7 +30,8 @@
 DEFINE_PER_CPU(u16, lbdr_encap_ids);
 
 /* Chosen when the module is loaded */
-u64 lbdr_encap_secrets[4] __read_mostly;
+u64 lbdr_encap_secrets[5] __read_mostly;
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_encap_secrets);
 
 /**
  * lbdr_encap_init() - Choose the secrets of the hash of flows

@@ -20,7 +20,7 @@
 #include "encap.h"
 
 DECLARE_PER_CPU(u16, lbdr_encap_ids);
-extern u64 lbdr_encap_secrets[4];
+extern u64 lbdr_encap_secrets[5];
 
 /* The product of two words in 128 bits, folded: each bit depends on all of both words. */
 static __always_inline u64 lbdr_encap_mix(u64 a, u64 b)
@@ -40,6 +40,8 @@ static __always_inline u64 lbdr_encap_word(const void *key, size_t i)
 /*
  * See lbdr_encap_hash(). @family: that of @flow, a constant. The
  * operator chooses the VIP, so its two halves may be combined without a secret.
+ * One product alone would not do: ports that follow each other make an arithmetic
+ * progression of products, which falls on few values of a field for some secrets.
  */
 static __always_inline u32 lbdr_encap_hash_of(const struct lbdr_flow *flow,
 					      enum lbdr_family family)
@@ -57,7 +59,7 @@ static __always_inline u32 lbdr_encap_hash_of(const struct lbdr_flow *flow,
 		sum += lbdr_encap_mix(lbdr_encap_word(key, 2) ^ lbdr_encap_word(key, 3) ^
 				      secrets[2],
 				      lbdr_encap_word(key, 4) ^ secrets[3]);
-	return sum >> 32;
+	return lbdr_encap_mix(sum, secrets[4]) >> 32;
 }
 
 /* Returns true if the outer IPv4 header has the bit DF. @hdr: the inner header */
