@@ -48,6 +48,8 @@
 #define EXPIRE_MAX		(20 * 24 * 3600)
 #define BUCKETS_MIN		256
 #define BUCKETS_MAX		65536
+/* Buckets visited between two calls of cond_resched() */
+#define BUCKETS_BATCH		256
 
 static unsigned int lblc_max = 16384;
 module_param(lblc_max, uint, 0644);
@@ -426,6 +428,10 @@ void lbdr_locality_gc(struct lbdr_locality *table, u32 now)
 		limit = min_t(u32, limit, EXPIRE_NEARLY_FULL);
 
 	for (i = 0; i <= table->mask; i++) {
+		if (i % BUCKETS_BATCH == 0)
+			cond_resched();
+		if (!rcu_access_pointer(table->buckets[i]))
+			continue;
 		rcu_read_lock();
 		entry = rcu_dereference(table->buckets[i]);
 		for (; entry; entry = next) {
@@ -438,7 +444,6 @@ void lbdr_locality_gc(struct lbdr_locality *table, u32 now)
 			call_rcu(&entry->rcu, lbdr_locality_entry_free_rcu);
 		}
 		rcu_read_unlock();
-		cond_resched();
 	}
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_locality_gc);
@@ -487,12 +492,13 @@ static void lbdr_locality_reclaim(struct lbdr_reclaim *reclaim)
 	u32 i;
 
 	for (i = 0; i <= table->mask; i++) {
+		if (i % BUCKETS_BATCH == 0)
+			cond_resched();
 		entry = rcu_dereference_protected(table->buckets[i], true);
 		for (; entry; entry = next) {
 			next = rcu_dereference_protected(entry->next, true);
 			lbdr_locality_entry_free(entry);
 		}
-		cond_resched();
 	}
 	lbdr_locality_put(table);
 }
