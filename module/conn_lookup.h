@@ -120,32 +120,18 @@ static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)
 	return lbdr_sip_end(&sip);
 }
 
-/* Keys are whole words of 8 bytes. A call of memcmp() would cost more than this. */
-static __always_inline bool lbdr_conn_key_equal(const void *a, const void *b, size_t len)
-{
-	u64 differences = 0, x, y;
-	size_t i;
-
-	for (i = 0; i < len; i += sizeof(u64)) {
-		memcpy(&x, a + i, sizeof(x));
-		memcpy(&y, b + i, sizeof(y));
-		differences |= x ^ y;
-	}
-	return !differences;
-}
-
 static __always_inline int lbdr_conn_cmp4(struct rhashtable_compare_arg *arg,
 					  const void *obj)
 {
-	return !lbdr_conn_key_equal(arg->key, lbdr_conn_key4(obj),
-				    sizeof(struct lbdr_key4));
+	return !lbdr_key_equal(arg->key, lbdr_conn_key4(obj),
+			       sizeof(struct lbdr_key4));
 }
 
 static __always_inline int lbdr_conn_cmp6(struct rhashtable_compare_arg *arg,
 					  const void *obj)
 {
-	return !lbdr_conn_key_equal(arg->key, lbdr_conn_key6(obj),
-				    sizeof(struct lbdr_key6));
+	return !lbdr_key_equal(arg->key, lbdr_conn_key6(obj),
+			       sizeof(struct lbdr_key6));
 }
 
 /*
@@ -200,7 +186,7 @@ lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family, const void *key)
 				struct lbdr_conn *conn =
 					container_of(pos, struct lbdr_conn, node);
 
-				if (lbdr_conn_key_equal(key, family == LBDR_V4 ?
+				if (lbdr_key_equal(key, family == LBDR_V4 ?
 							(const void *)lbdr_conn_key4(conn) :
 							lbdr_conn_key6(conn), len))
 					return conn;

@@ -14,9 +14,12 @@
  * compare them. Packets of tunnel servers share the checks up to the server, and are handed
  * to the tunnel then.
  *
- * A packet takes no lock, timer, route lookup or allocation, and unless its reception has
- * left something to release, no atomic operation or reference count. A GSO packet goes
- * through whole.
+ * A plain packet, or a SYN, that has no connection gets a server here as in the walk, and is
+ * sent as the packets of connections are.
+ *
+ * A packet of a connection takes no lock, timer, route lookup or allocation, and unless
+ * its reception has left something to release, no atomic operation or reference count. A
+ * GSO packet goes through whole.
  *
  * Context: rcu_read_lock() held. The packet is at PREROUTING, LOCAL_IN or ingress, it is
  * for this host, and its destination may be a VIP.
@@ -81,10 +84,13 @@ static __always_inline bool lbdr_fast_context(const struct sk_buff *skb)
 	       likely(!lbdr_domain_has_vrf(skb->dev));
 }
 
+/* Instead of a state: a SYN belongs here only if it has no connection. */
+#define LBDR_FAST_SYN	LBDR_CONN_STATES
+
 /*
  * Reads the ports of a plain packet. @skb: data begins at the network header, whose length
- * @thoff is. Returns the only state in which the packet belongs here, or LBDR_CONN_STATE_NONE.
- * What is malformed is not plain: lbdr_parse_transport() says why.
+ * @thoff is. Returns the only state in which the packet belongs here, LBDR_FAST_SYN, or
+ * LBDR_CONN_STATE_NONE. What is malformed is not plain: lbdr_parse_transport() says why.
  */
 static __always_inline u32 lbdr_fast_ports(const struct sk_buff *skb, u32 thoff,
 					   u8 protocol, union lbdr_ports *ports)
@@ -94,15 +100,21 @@ static __always_inline u32 lbdr_fast_ports(const struct sk_buff *skb, u32 thoff,
 
 	if (protocol == IPPROTO_TCP) {
 		const struct tcphdr *th = header;
+		u32 wanted = LBDR_CONN_STATE_ESTABLISHED;
 
-		if (unlikely(skb_headlen(skb) < thoff + sizeof(*th)) ||
-		    tcp_flag_word(th) & (TCP_FLAG_RST | TCP_FLAG_SYN | TCP_FLAG_FIN))
+		if (unlikely(skb_headlen(skb) < thoff + sizeof(*th)))
 			return LBDR_CONN_STATE_NONE;
+		if (unlikely(tcp_flag_word(th) &
+			     (TCP_FLAG_RST | TCP_FLAG_SYN | TCP_FLAG_FIN))) {
+			if (th->rst || th->fin || th->ack)
+				return LBDR_CONN_STATE_NONE;
+			wanted = LBDR_FAST_SYN;
+		}
 		len = th->doff * 4;
 		if (unlikely(len < sizeof(*th) || thoff + len > skb->len))
 			return LBDR_CONN_STATE_NONE;
 		memcpy(ports, th, sizeof(*ports));
-		return LBDR_CONN_STATE_ESTABLISHED;
+		return wanted;
 	}
 	if (protocol == IPPROTO_UDP) {
 		const struct udphdr *uh = header;
@@ -125,8 +137,8 @@ static __always_inline u32 lbdr_fast_hdr_len(const struct sk_buff *skb, u32 thof
 {
 	const struct tcphdr *th = (const void *)(skb->data + thoff);
 
-	return thoff + (wanted == LBDR_CONN_STATE_ESTABLISHED ? th->doff * 4 :
-								sizeof(struct udphdr));
+	return thoff + (wanted == LBDR_CONN_STATE_UDP ? sizeof(struct udphdr) :
+							th->doff * 4);
 }
 
 /* lbdr_send_count(), with the arguments of GSO packets only where they are needed. */
@@ -252,41 +264,142 @@ static noinline unsigned int lbdr_fast_not(struct lbdr_net *ln, struct sk_buff *
 }
 
 /*
- * Makes the flow of a plain packet without a connection, and has a server chosen. The key
- * is read again: its address must not be taken, or it would not be kept in registers.
+ * Sets what both families have in common in the flow of a plain packet. Returns false if it
+ * does not begin here: ingress has passed it on to PREROUTING, or a port is reserved.
+ */
+static __always_inline bool
+lbdr_fast_new_flow(const struct sk_buff *skb, const struct nf_hook_state *state, u32 thoff,
+		   u32 wanted, struct lbdr_flow *flow, union lbdr_ports *ports)
+{
+	memcpy(ports, skb->data + thoff, sizeof(*ports));
+	if (state->pf == NFPROTO_NETDEV || !ports->cport || !ports->vport)
+		return false;
+	switch (wanted) {
+	case LBDR_CONN_STATE_UDP:
+		flow->event = LBDR_EVENT_UDP;
+		break;
+	case LBDR_FAST_SYN:
+		flow->event = LBDR_EVENT_SYN;
+		break;
+	default:
+		flow->event = LBDR_EVENT_DATA;
+	}
+	flow->local = false;
+	flow->place = LBDR_PLACE_ENTRY;
+	flow->hdr_len = lbdr_fast_hdr_len(skb, thoff, wanted);
+	return true;
+}
+
+/*
+ * Sends a plain packet. @conn: its connection, or NULL if it is new. Returns false if
+ * something stands against it, before anything was written.
+ */
+static __always_inline bool
+lbdr_fast_forward4(struct lbdr_net *ln, struct sk_buff *skb, struct lbdr_server *server,
+		   struct lbdr_conn *conn, u32 wanted)
+{
+	const struct lbdr_route *route = rcu_dereference(server->nexthop->route);
+	struct iphdr *iph = (struct iphdr *)skb->data;
+	struct neighbour *neigh;
+	struct net_device *dev;
+
+	if (unlikely(!route || !route->link ||
+		     !lbdr_route_valid(ln->net, route, LBDR_V4)))
+		return false;
+	dev = route->link;
+	if (!lbdr_fast_fits(skb, dev, route->mtu, IPCB(skb)->frag_max_size))
+		return false;
+	neigh = __ipv4_neigh_lookup_noref(dev, (__force u32)server->addr.ip);
+	if (!lbdr_fast_neigh(neigh) || (conn && !lbdr_fast_stamp(ln, conn)))
+		return false;
+
+	lbdr_fast_count(server, skb, LBDR_V4, sizeof(*iph), wanted);
+	ip_decrease_ttl(iph);
+	skb->priority = rt_tos2priority(iph->tos);
+	lbdr_fast_send(skb, dev, neigh);
+	return true;
+}
+
+/* The same for IPv6 */
+static __always_inline bool
+lbdr_fast_forward6(struct lbdr_net *ln, struct sk_buff *skb, struct lbdr_server *server,
+		   struct lbdr_conn *conn, u32 wanted)
+{
+	const struct lbdr_route *route = rcu_dereference(server->nexthop->route);
+	struct ipv6hdr *hdr = (struct ipv6hdr *)skb->data;
+	struct neighbour *neigh;
+	struct net_device *dev;
+
+	if (unlikely(!route || !route->link ||
+		     !lbdr_route_valid(ln->net, route, LBDR_V6)))
+		return false;
+	dev = route->link;
+	if (!lbdr_fast_fits(skb, dev, lbdr_route_mtu6_now(route, dev),
+			    IP6CB(skb)->frag_max_size))
+		return false;
+	neigh = __ipv6_neigh_lookup_noref(dev, &server->addr.in6);
+	if (!lbdr_fast_neigh(neigh) || (conn && !lbdr_fast_stamp(ln, conn)))
+		return false;
+
+	lbdr_fast_count(server, skb, LBDR_V6, sizeof(*hdr), wanted);
+	hdr->hop_limit--;
+	lbdr_fast_send(skb, dev, neigh);
+	return true;
+}
+
+/*
+ * Makes the flow of a plain packet without a connection, has a server chosen, and sends the
+ * packet. The key is read again: its address must not be taken, or it would not be kept in
+ * registers.
  */
 static noinline unsigned int
-lbdr_fast_no_conn(struct lbdr_net *ln, struct sk_buff *skb,
-		  const struct nf_hook_state *state, enum lbdr_family family, u32 wanted)
+lbdr_fast_no_conn4(struct lbdr_net *ln, struct sk_buff *skb,
+		   const struct nf_hook_state *state, u32 wanted)
 {
-	u32 thoff = family == LBDR_V4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	const struct iphdr *iph = (const void *)skb->data;
 	struct lbdr_flow flow __uninitialized;
-	union lbdr_ports ports;
+	struct lbdr_server *server;
+	unsigned int verdict;
 
-	memcpy(&ports, skb->data + thoff, sizeof(ports));
-	if (state->pf == NFPROTO_NETDEV || !ports.cport || !ports.vport)
+	if (!lbdr_fast_new_flow(skb, state, sizeof(*iph), wanted, &flow,
+				&flow.v4.ports))
 		return lbdr_fast_not(ln, skb, state);
-	if (family == LBDR_V4) {
-		const struct iphdr *iph = (const void *)skb->data;
+	flow.family = LBDR_V4;
+	flow.v4.client = iph->saddr;
+	flow.v4.vip = iph->daddr;
+	flow.v4.protocol = iph->protocol;
+	server = lbdr_hook_schedule(ln, skb, &flow, NULL, &verdict);
+	if (!server)
+		return verdict;
+	if (!rcu_access_pointer(server->tunnel) && likely(iph->ttl > 1) &&
+	    lbdr_fast_forward4(ln, skb, server, NULL, wanted))
+		return NF_STOLEN;
+	return lbdr_send(ln, skb, &flow, server, NULL);
+}
 
-		flow.v4.client = iph->saddr;
-		flow.v4.vip = iph->daddr;
-		flow.v4.ports = ports;
-		flow.v4.protocol = iph->protocol;
-	} else {
-		const struct ipv6hdr *hdr = (const void *)skb->data;
+static noinline unsigned int
+lbdr_fast_no_conn6(struct lbdr_net *ln, struct sk_buff *skb,
+		   const struct nf_hook_state *state, u32 wanted)
+{
+	const struct ipv6hdr *hdr = (const void *)skb->data;
+	struct lbdr_flow flow __uninitialized;
+	struct lbdr_server *server;
+	unsigned int verdict;
 
-		flow.v6.client = hdr->saddr;
-		flow.v6.vip = hdr->daddr;
-		flow.v6.ports = ports;
-		flow.v6.protocol = hdr->nexthdr;
-	}
-	flow.family = family;
-	flow.event = wanted == LBDR_CONN_STATE_UDP ? LBDR_EVENT_UDP : LBDR_EVENT_DATA;
-	flow.local = false;
-	flow.place = LBDR_PLACE_ENTRY;
-	flow.hdr_len = lbdr_fast_hdr_len(skb, thoff, wanted);
-	return lbdr_hook_schedule(ln, skb, &flow, NULL);
+	if (!lbdr_fast_new_flow(skb, state, sizeof(*hdr), wanted, &flow,
+				&flow.v6.ports))
+		return lbdr_fast_not(ln, skb, state);
+	flow.family = LBDR_V6;
+	flow.v6.client = hdr->saddr;
+	flow.v6.vip = hdr->daddr;
+	flow.v6.protocol = hdr->nexthdr;
+	server = lbdr_hook_schedule(ln, skb, &flow, NULL, &verdict);
+	if (!server)
+		return verdict;
+	if (!rcu_access_pointer(server->tunnel) && likely(hdr->hop_limit > 1) &&
+	    lbdr_fast_forward6(ln, skb, server, NULL, wanted))
+		return NF_STOLEN;
+	return lbdr_send(ln, skb, &flow, server, NULL);
 }
 
 /* A tunnel reads the flow, except its event, which only new connections need. */
@@ -326,12 +439,9 @@ lbdr_fast_tunnel(struct lbdr_net *ln, struct sk_buff *skb,
 unsigned int lbdr_fast4(struct lbdr_net *ln, struct sk_buff *skb,
 			const struct nf_hook_state *state)
 {
-	struct iphdr *iph = (struct iphdr *)skb->data;
+	const struct iphdr *iph = (const void *)skb->data;
 	const struct lbdr_server_tunnel *tunnel;
-	const struct lbdr_route *route;
 	struct lbdr_server *server;
-	struct net_device *dev;
-	struct neighbour *neigh;
 	struct lbdr_conn *conn;
 	struct lbdr_key4 key;
 	u32 wanted;
@@ -347,28 +457,15 @@ unsigned int lbdr_fast4(struct lbdr_net *ln, struct sk_buff *skb,
 	key.protocol = iph->protocol;
 	conn = lbdr_conn_lookup(ln, LBDR_V4, &key);
 	if (unlikely(!conn))
-		return lbdr_fast_no_conn(ln, skb, state, LBDR_V4, wanted);
+		return lbdr_fast_no_conn4(ln, skb, state, wanted);
 	if (!lbdr_fast_conn(conn, wanted) || unlikely(iph->ttl <= 1))
 		return lbdr_fast_not(ln, skb, state);
 	server = conn->server;
 	tunnel = rcu_dereference(server->tunnel);
 	if (unlikely(tunnel))
 		return lbdr_fast_tunnel(ln, skb, state, conn, tunnel, wanted);
-	route = rcu_dereference(server->nexthop->route);
-	if (unlikely(!route || !route->link ||
-		     !lbdr_route_valid(ln->net, route, LBDR_V4)))
+	if (!lbdr_fast_forward4(ln, skb, server, conn, wanted))
 		return lbdr_fast_not(ln, skb, state);
-	dev = route->link;
-	if (!lbdr_fast_fits(skb, dev, route->mtu, IPCB(skb)->frag_max_size))
-		return lbdr_fast_not(ln, skb, state);
-	neigh = __ipv4_neigh_lookup_noref(dev, (__force u32)server->addr.ip);
-	if (!lbdr_fast_neigh(neigh) || !lbdr_fast_stamp(ln, conn))
-		return lbdr_fast_not(ln, skb, state);
-
-	lbdr_fast_count(server, skb, LBDR_V4, sizeof(*iph), wanted);
-	ip_decrease_ttl(iph);
-	skb->priority = rt_tos2priority(iph->tos);
-	lbdr_fast_send(skb, dev, neigh);
 	return NF_STOLEN;
 }
 
@@ -384,12 +481,9 @@ unsigned int lbdr_fast4(struct lbdr_net *ln, struct sk_buff *skb,
 unsigned int lbdr_fast6(struct lbdr_net *ln, struct sk_buff *skb,
 			const struct nf_hook_state *state)
 {
-	struct ipv6hdr *hdr = (struct ipv6hdr *)skb->data;
+	const struct ipv6hdr *hdr = (const void *)skb->data;
 	const struct lbdr_server_tunnel *tunnel;
-	const struct lbdr_route *route;
 	struct lbdr_server *server;
-	struct net_device *dev;
-	struct neighbour *neigh;
 	struct lbdr_conn *conn;
 	struct lbdr_key6 key;
 	u32 wanted;
@@ -404,27 +498,14 @@ unsigned int lbdr_fast6(struct lbdr_net *ln, struct sk_buff *skb,
 	key.protocol = hdr->nexthdr;
 	conn = lbdr_conn_lookup(ln, LBDR_V6, &key);
 	if (unlikely(!conn))
-		return lbdr_fast_no_conn(ln, skb, state, LBDR_V6, wanted);
+		return lbdr_fast_no_conn6(ln, skb, state, wanted);
 	if (!lbdr_fast_conn(conn, wanted) || unlikely(hdr->hop_limit <= 1))
 		return lbdr_fast_not(ln, skb, state);
 	server = conn->server;
 	tunnel = rcu_dereference(server->tunnel);
 	if (unlikely(tunnel))
 		return lbdr_fast_tunnel(ln, skb, state, conn, tunnel, wanted);
-	route = rcu_dereference(server->nexthop->route);
-	if (unlikely(!route || !route->link ||
-		     !lbdr_route_valid(ln->net, route, LBDR_V6)))
+	if (!lbdr_fast_forward6(ln, skb, server, conn, wanted))
 		return lbdr_fast_not(ln, skb, state);
-	dev = route->link;
-	if (!lbdr_fast_fits(skb, dev, lbdr_route_mtu6_now(route, dev),
-			    IP6CB(skb)->frag_max_size))
-		return lbdr_fast_not(ln, skb, state);
-	neigh = __ipv6_neigh_lookup_noref(dev, &server->addr.in6);
-	if (!lbdr_fast_neigh(neigh) || !lbdr_fast_stamp(ln, conn))
-		return lbdr_fast_not(ln, skb, state);
-
-	lbdr_fast_count(server, skb, LBDR_V6, sizeof(*hdr), wanted);
-	hdr->hop_limit--;
-	lbdr_fast_send(skb, dev, neigh);
 	return NF_STOLEN;
 }

@@ -87,6 +87,20 @@ struct lbdr_key6 {
 	u32			protocol;
 };
 
+/* Keys are whole words of 8 bytes. A call of memcmp() would cost more than this. */
+static __always_inline bool lbdr_key_equal(const void *a, const void *b, size_t len)
+{
+	u64 differences = 0, x, y;
+	size_t i;
+
+	for (i = 0; i < len; i += sizeof(u64)) {
+		memcpy(&x, a + i, sizeof(x));
+		memcpy(&y, b + i, sizeof(y));
+		differences |= x ^ y;
+	}
+	return !differences;
+}
+
 /**
  * struct lbdr_flow - parsed fields of a packet
  * @v4: connection key when @family is LBDR_V4

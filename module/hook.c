@@ -176,45 +176,47 @@ static unsigned int lbdr_hook_drop_held(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_hook_schedule() - Handle a packet without a connection
+ * lbdr_hook_schedule() - Find a server for a packet without a connection
  * @ln: the namespace
  * @skb: the packet
  * @flow: its flow
  * @marked: the fwmark service, or NULL to look the service up by address and port
+ * @verdict: set to the verdict when NULL is returned
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: a verdict.
+ * Return: the server to send the packet to, or NULL.
  */
-unsigned int lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
-				const struct lbdr_flow *flow, struct lbdr_service *marked)
+struct lbdr_server *lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
+				       const struct lbdr_flow *flow,
+				       struct lbdr_service *marked, unsigned int *verdict)
 {
 	struct lbdr_service *service;
-	struct lbdr_server *server;
-	unsigned int verdict;
 
+	*verdict = NF_ACCEPT;
 	if (lbdr_hook_leaves_to_marked(ln, flow))
-		return NF_ACCEPT;
+		return NULL;
 	service = marked ?: lbdr_service_of_flow(ln, flow);
 	if (service && lbdr_hook_decided(ln, skb, flow, marked))
-		return NF_ACCEPT;
+		return NULL;
 	if (unlikely(READ_ONCE(ln->n_held))) {
 		service = lbdr_hold_unheld(ln, service, flow);
 		if (lbdr_hold_defers(ln, service, flow))
-			return NF_ACCEPT;
-		if (lbdr_hold_applies(ln, service, flow))
-			return lbdr_hook_drop_held(ln, service);
+			return NULL;
+		if (lbdr_hold_applies(ln, service, flow)) {
+			*verdict = lbdr_hook_drop_held(ln, service);
+			return NULL;
+		}
 	}
 	if (!service)
-		return NF_ACCEPT;
+		return NULL;
 	/* On the loopback device the datagrams of a local client would lose their route. */
 	if (unlikely(skb_is_gso(skb)) &&
 	    lbdr_service_one_packet(service, flow) &&
-	    (flow->local || !(skb->dev->flags & IFF_LOOPBACK)))
-		return lbdr_aggregate_split(ln, skb, flow, service);
-	server = lbdr_schedule(ln, skb, service, flow, &verdict);
-	if (!server)
-		return verdict;
-	return lbdr_send(ln, skb, flow, server, NULL);
+	    (flow->local || !(skb->dev->flags & IFF_LOOPBACK))) {
+		*verdict = lbdr_aggregate_split(ln, skb, flow, service);
+		return NULL;
+	}
+	return lbdr_schedule(ln, skb, service, flow, verdict);
 }
 
 /* Forwards a parsed packet. @marked: see lbdr_hook_schedule() */
@@ -223,7 +225,9 @@ static unsigned int lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 				      struct lbdr_service *marked)
 {
 	struct lbdr_conn_miss miss;
+	struct lbdr_server *server;
 	struct lbdr_conn *conn;
+	unsigned int verdict;
 
 	conn = lbdr_conn_find_of(ln, flow, flow->local ? NULL : skb, &miss);
 	if (conn)
@@ -232,7 +236,8 @@ static unsigned int lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 		return lbdr_peers_verdict(ln, skb, flow, miss.service);
 	if (miss.why == LBDR_CONN_HELD)
 		return lbdr_hook_drop_held(ln, miss.service);
-	return lbdr_hook_schedule(ln, skb, flow, marked);
+	server = lbdr_hook_schedule(ln, skb, flow, marked, &verdict);
+	return server ? lbdr_send(ln, skb, flow, server, NULL) : verdict;
 }
 
 /* Sets the L3 domain of the flow. Returns false if the VRF has no id. */

@@ -13,8 +13,9 @@ struct nf_hook_state;
 
 unsigned int lbdr_hook_slow(struct lbdr_net *ln, struct sk_buff *skb,
 			    const struct nf_hook_state *state);
-unsigned int lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
-				const struct lbdr_flow *flow, struct lbdr_service *marked);
+struct lbdr_server *lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
+				       const struct lbdr_flow *flow,
+				       struct lbdr_service *marked, unsigned int *verdict);
 void lbdr_hook_net_init(struct lbdr_net *ln);
 int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family);
 void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family);

@@ -11,6 +11,7 @@
 #include "hook.h"
 #include "ingress.h"
 #include "lbdr.h"
+#include "source.h"
 #include "symbols.h"
 
 /*
@@ -33,6 +34,8 @@ static int lbdr_hook_on(struct lbdr_net *ln, int hook, enum lbdr_family family)
 
 	if (ln->hooked[hook][family])
 		return 0;
+	if (family == LBDR_V4)
+		lbdr_source_watch(ln);
 	if (defrag)
 		err = lbdr_defrag_enable(ln->net, family);
 	if (err)

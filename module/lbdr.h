@@ -126,6 +126,9 @@ enum lbdr_hook {
  *	long enough
  * @lro: disables LRO on the devices of the namespace
  * @peers_work: resolves next hops whose MAC is unknown
+ * @sources: filter of source addresses, NULL until it is complete, see source.c; RCU
+ * @sources_mem: its memory; @config until @source_work is queued
+ * @source_work: registers the notifier that fills it
  * @reach_work: looks for servers whose neighbour has failed, see reach.c
  * @reach: there may be services with the flag skip-unreachable; WRITE_ONCE() under
  *	@config
@@ -202,6 +205,9 @@ struct lbdr_net {
 	unsigned long		peers_rest;
 	struct delayed_work	reach_work;
 	bool			reach;
+	struct lbdr_sources __rcu	*sources;
+	struct lbdr_sources	*sources_mem;
+	struct delayed_work	source_work;
 	u32			generation;
 	u64			n_changes;
 	bool			publishing;

@@ -34,6 +34,7 @@
 #include "reach.h"
 #include "reclaim.h"
 #include "service.h"
+#include "source.h"
 #include "stats.h"
 #include "sync.h"
 #include "vip.h"
@@ -106,6 +107,7 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 	lbdr_peers_net_init(ln);
 	lbdr_reach_net_init(ln);
 	lbdr_sync_net_init(ln);
+	lbdr_source_net_init(ln);
 	ln->counters = __alloc_percpu_gfp(LBDR_COUNTERS * sizeof(u64), sizeof(u64),
 					  GFP_KERNEL_ACCOUNT);
 	if (!ln->counters)
@@ -174,6 +176,7 @@ static void __net_exit lbdr_net_stop_exit_batch(struct list_head *nets)
 		lbdr_ingress_net_exit(lbdr_net(net));
 		lbdr_peers_net_exit(lbdr_net(net));
 		lbdr_reach_net_exit(lbdr_net(net));
+		lbdr_source_net_exit(lbdr_net(net));
 		lbdr_drain_net_exit(lbdr_net(net));
 		lbdr_pool_net_exit(lbdr_net(net));
 		lbdr_service_table_exit(lbdr_net(net));

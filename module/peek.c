@@ -25,6 +25,7 @@
 #include "schedule.h"
 #include "server.h"
 #include "service.h"
+#include "source.h"
 #include "state.h"
 #include "stats.h"
 #include "vip.h"
@@ -163,7 +164,7 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 	if (!lbdr_event_opens(flow->event) && flow->event != LBDR_EVENT_UDP &&
 	    !lbdr_peek_stray(ln, packet, result))
 		return;
-	if (lbdr_schedule_bad_source(ln->net, NULL, flow)) {
+	if (lbdr_source_is_bad(ln, NULL, flow)) {
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_BAD_SOURCE);
 		return;

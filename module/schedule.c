@@ -5,9 +5,6 @@
  * a stray packet, as its service is configured.
  */
 #include <linux/etherdevice.h>
-#include <linux/inetdevice.h>
-#include <net/addrconf.h>
-#include <net/route.h>
 
 #include "conn.h"
 #include "flood.h"
@@ -22,39 +19,10 @@
 #include "schedule.h"
 #include "server.h"
 #include "service.h"
+#include "source.h"
 #include "state.h"
 #include "stats.h"
 #include "tunnel.h"
-
-/**
- * lbdr_schedule_bad_source() - Check for a source address that no client can have
- * @net: the namespace
- * @dev: input device of the packet, or NULL for any
- * @flow: flow of the packet
- *
- * A server's answer to a multicast, broadcast, loopback or zero address would go
- * nowhere, and an answer to an address of the director would come here. The packets of
- * an existing connection need no check: its first packet was checked.
- *
- * Context: rcu_read_lock() held.
- * Return: true for such an address; false if the client is on this host.
- */
-__always_inline bool lbdr_schedule_bad_source(struct net *net,
-					      const struct net_device *dev,
-					      const struct lbdr_flow *flow)
-{
-	if (flow->local)
-		return false;
-	if (flow->family == LBDR_V4) {
-		__be32 addr = flow->v4.client;
-
-		return ipv4_is_loopback(addr) || ipv4_is_zeronet(addr) ||
-		       inet_addr_type_dev_table(net, dev, addr) != RTN_UNICAST;
-	}
-	return !(ipv6_addr_type(&flow->v6.client) & IPV6_ADDR_UNICAST) ||
-	       ipv6_addr_loopback(&flow->v6.client) ||
-	       ipv6_chk_addr(net, &flow->v6.client, dev, 0);
-}
 
 /*
  * Chooses a server. A server may be removed after it was chosen: it is then only in the
@@ -267,7 +235,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		return NULL;
 
 	*verdict = NF_DROP;
-	if (lbdr_schedule_bad_source(ln->net, skb->dev, flow)) {
+	if (lbdr_source_is_bad(ln, skb->dev, flow)) {
 		lbdr_drop(ln, service, LBDR_DROP_BAD_SOURCE);
 		return NULL;
 	}

@@ -18,8 +18,6 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 				  struct lbdr_service *service,
 				  const struct lbdr_flow *flow,
 				  unsigned int *verdict);
-bool lbdr_schedule_bad_source(struct net *net, const struct net_device *dev,
-			      const struct lbdr_flow *flow);
 u8 lbdr_schedule_stray_action(const struct lbdr_net *ln,
 			      const struct lbdr_service *service,
 			      const struct lbdr_flow *flow);

@@ -19,7 +19,7 @@
  * on. Before that it is linked: it is in the tables and its hooks are registered,
  * so that nothing can fail any more, and nobody finds it.
  */
-#include <linux/jhash.h>
+#include <linux/hash.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 
@@ -39,20 +39,26 @@
 #include "vip.h"
 
 /*
- * Members that are 0 in every key of this table are left out. All words of the address
- * are hashed with the seed: addresses that differ in two words in the same way must not
- * collide under every seed.
+ * The operator chooses the keys, so a hash that spreads them will do. A bit of a product
+ * depends on the bits below it only, so the upper half of each is brought into the lower
+ * one, and multiplied again. The seed comes first: which keys collide depends on it.
  */
+static __always_inline u64 lbdr_service_mix(u64 hash, u64 word)
+{
+	return (hash ^ hash >> 32 ^ word) * GOLDEN_RATIO_64;
+}
+
 static __always_inline u32 lbdr_service_hash(const void *key, u32 len, u32 seed)
 {
-	const struct lbdr_service_key *k = key;
+	u64 words[3], hash;
 
-	if (k->family == LBDR_V6)
-		seed = jhash_3words(k->addr.all[1], k->addr.all[2],
-				    k->addr.all[3], seed);
-	return jhash_3words(k->addr.all[0], 0,
-			    (__force u32)k->port << 16 | k->family << 8 |
-			    k->protocol, seed ^ k->domain);
+	/* See lbdr_key_equal(). */
+	BUILD_BUG_ON(sizeof(words) != sizeof(struct lbdr_service_key));
+	memcpy(words, key, sizeof(words));
+	hash = lbdr_service_mix(seed, words[2]);
+	hash = lbdr_service_mix(hash, words[0]);
+	hash = lbdr_service_mix(hash, words[1]);
+	return lbdr_service_mix(hash, 0) >> 32;
 }
 
 static __always_inline int lbdr_service_cmp(struct rhashtable_compare_arg *arg,
@@ -60,7 +66,7 @@ static __always_inline int lbdr_service_cmp(struct rhashtable_compare_arg *arg,
 {
 	const struct lbdr_service *service = obj;
 
-	return !!memcmp(&service->key, arg->key, sizeof(service->key));
+	return !lbdr_key_equal(&service->key, arg->key, sizeof(service->key));
 }
 
 static const struct rhashtable_params lbdr_service_params = {
@@ -82,8 +88,6 @@ static const struct rhashtable_params lbdr_service_params = {
 int lbdr_service_table_init(struct lbdr_net *ln)
 {
 	int err;
-
-	BUILD_BUG_ON(sizeof(struct lbdr_service_key) != 24);
 
 	INIT_LIST_HEAD(&ln->service_list);
 	err = rhashtable_init(&ln->services, &lbdr_service_params);

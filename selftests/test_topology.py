@@ -482,6 +482,35 @@ def test_sources():
     director.close()
 
 
+def test_sources_change():
+    """Addresses and prefixes that become the director's own, and do not stay so, while
+    there is a service: each is seen at once. They come again and again, for the filter
+    that knows them is made by a work item."""
+    director, wire = open_director(), Wire()
+    director.add(genl.key(ipvs.VIPS[4][0]), rips(4, 0))
+    wrong = []
+    for n in range(10):
+        for add, remove, source in (
+                ("addr add 198.51.100.%d/32 dev lo" % n,
+                 "addr del 198.51.100.%d/32 dev lo" % n, "198.51.100.%d" % n),
+                ("route add local 198.18.%d.0/24 dev lo" % n,
+                 "route del local 198.18.%d.0/24 dev lo" % n, "198.18.%d.77" % n),
+                ("route add local 198.0.0.0/%d dev lo" % (8 + n % 4),
+                 "route del local 198.0.0.0/%d dev lo" % (8 + n % 4), "198.3.%d.1" % n)):
+            for command, want in ((add, {"bad-source": 1}), (remove, {})):
+                batch("director", [command])
+                counting = Counting()
+                got = wire.send(flow()._replace(client=source).tcp(SYN))
+                grown = counting.grown()
+                if got != (None if want else 0) or grown != want:
+                    wrong.append((command, source, got, grown))
+    ok(not wrong, "IPv4: 30 sources are bad from when they are the director's own, and "
+       "as long", "\n".join(map(str, wrong)))
+    director.clear()
+    wire.close()
+    director.close()
+
+
 def test_frames_for_all():
     """Frames that were sent to everybody, or to a group, are nobody's to forward."""
     director, wire = open_director(), Wire()

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Source addresses that no client can have.
+ *
+ * A server's answer to a multicast, broadcast, loopback or zero address would go nowhere,
+ * and an answer to an address of the director would come here. Only packets without a
+ * connection are checked: the packets of a connection have passed the check of its first
+ * one.
+ *
+ * For IPv4 the kernel's answer is a lookup in the table of local routes, which costs more
+ * than the choice of a server. So a filter of two bitmaps is asked first: one has a bit for
+ * the hash of each address that is local or a broadcast address, the other one for the
+ * first bits of each prefix of such addresses (`ip route add local PREFIX dev lo`). If
+ * neither bit is set, the address is a unicast address of another host. If one is set, the
+ * lookup decides: hashes collide, and bits stay set when addresses are removed.
+ *
+ * The notifier of routes sets the bits. It cannot be registered by the transaction that
+ * makes the first service, since registration takes RTNL on some kernels, and dumps all
+ * routes. A work item does this; until it has, and in VRFs, whose tables are others, each
+ * source is looked up.
+ */
+#include <linux/hash.h>
+#include <linux/inetdevice.h>
+#include <net/addrconf.h>
+#include <net/fib_notifier.h>
+#include <net/ip_fib.h>
+#include <net/route.h>
+
+#include "domain.h"
+#include "flow.h"
+#include "lbdr.h"
+#include "source.h"
+
+/* 10,000 local addresses set 14 % of the bits. */
+#define HOST_BITS	16
+#define PREFIX_BITS	12
+
+/**
+ * struct lbdr_sources - filter of IPv4 addresses that may not be those of clients
+ * @nb: notifier of routes
+ * @hosts: by hash of the address
+ * @prefixes: by first bits of the address
+ */
+struct lbdr_sources {
+	struct notifier_block	nb;
+	unsigned long		hosts[BITS_TO_LONGS(1 << HOST_BITS)];
+	unsigned long		prefixes[BITS_TO_LONGS(1 << PREFIX_BITS)];
+};
+
+static void lbdr_source_mark(struct lbdr_sources *sources, u32 addr, int len)
+{
+	u32 first = addr >> (32 - PREFIX_BITS), i;
+
+	if (len == 32) {
+		set_bit(hash_32(addr, HOST_BITS), sources->hosts);
+		return;
+	}
+	for (i = 0; i < 1 << max(PREFIX_BITS - len, 0); i++)
+		set_bit(first + i, sources->prefixes);
+}
+
+/* inet_addr_type() reads the local table; without rules it holds the main one, too. */
+static int lbdr_source_event(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	struct lbdr_sources *sources = container_of(nb, struct lbdr_sources, nb);
+	const struct fib_notifier_info *info = ptr;
+	const struct fib_entry_notifier_info *entry;
+
+	if (info->family != AF_INET || (event != FIB_EVENT_ENTRY_REPLACE &&
+					event != FIB_EVENT_ENTRY_APPEND &&
+					event != FIB_EVENT_ENTRY_ADD))
+		return NOTIFY_DONE;
+	entry = container_of(info, struct fib_entry_notifier_info, info);
+	if (entry->tb_id != RT_TABLE_LOCAL && entry->tb_id != RT_TABLE_MAIN)
+		return NOTIFY_DONE;
+	switch (entry->type) {
+	case RTN_LOCAL:
+	case RTN_BROADCAST:
+	case RTN_ANYCAST:
+	case RTN_MULTICAST:
+		lbdr_source_mark(sources, entry->dst, entry->dst_len);
+	}
+	return NOTIFY_DONE;
+}
+
+static void lbdr_source_work(struct work_struct *work)
+{
+	struct lbdr_net *ln = container_of(to_delayed_work(work), struct lbdr_net,
+					   source_work);
+	struct lbdr_sources *sources = ln->sources_mem;
+
+	if (rcu_access_pointer(ln->sources))
+		return;
+	/* It fails if routes change all the time while they are dumped. */
+	if (register_fib_notifier(ln->net, &sources->nb, NULL, NULL))
+		queue_delayed_work(lbdr_wq, &ln->source_work, HZ);
+	else
+		rcu_assign_pointer(ln->sources, sources);
+}
+
+/**
+ * lbdr_source_watch() - Have local addresses watched from now on
+ * @ln: the namespace, which gets an IPv4 service
+ *
+ * Without memory for the filter, sources are looked up.
+ *
+ * Context: process, lbdr_net.config held.
+ */
+void lbdr_source_watch(struct lbdr_net *ln)
+{
+	lockdep_assert_held(&ln->config);
+
+	if (ln->sources_mem)
+		return;
+	ln->sources_mem = kvzalloc(sizeof(*ln->sources_mem), GFP_KERNEL_ACCOUNT);
+	if (!ln->sources_mem)
+		return;
+	ln->sources_mem->nb.notifier_call = lbdr_source_event;
+	queue_delayed_work(lbdr_wq, &ln->source_work, 0);
+}
+
+static bool lbdr_source_is_bad4(const struct lbdr_net *ln,
+				const struct net_device *dev, __be32 addr)
+{
+	const struct lbdr_sources *sources = rcu_dereference(ln->sources);
+	u32 host = ntohl(addr);
+
+	if (ipv4_is_loopback(addr) || ipv4_is_zeronet(addr) ||
+	    ipv4_is_multicast(addr) || ipv4_is_lbcast(addr))
+		return true;
+	if (likely(sources && dev && !lbdr_domain_has_vrf(dev) &&
+		   !test_bit(hash_32(host, HOST_BITS), sources->hosts) &&
+		   !test_bit(host >> (32 - PREFIX_BITS), sources->prefixes)))
+		return false;
+	return inet_addr_type_dev_table(ln->net, dev, addr) != RTN_UNICAST;
+}
+
+/**
+ * lbdr_source_is_bad() - Check for a source address that no client can have
+ * @ln: the namespace
+ * @dev: input device of the packet, or NULL for any
+ * @flow: flow of the packet
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true for such an address; false if the client is on this host.
+ */
+bool lbdr_source_is_bad(const struct lbdr_net *ln, const struct net_device *dev,
+			const struct lbdr_flow *flow)
+{
+	if (unlikely(flow->local))
+		return false;
+	if (flow->family == LBDR_V4)
+		return lbdr_source_is_bad4(ln, dev, flow->v4.client);
+	return !(ipv6_addr_type(&flow->v6.client) & IPV6_ADDR_UNICAST) ||
+	       ipv6_addr_loopback(&flow->v6.client) ||
+	       ipv6_chk_addr(ln->net, &flow->v6.client, dev, 0);
+}
+
+/**
+ * lbdr_source_net_init() - Prepare a namespace
+ * @ln: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_source_net_init(struct lbdr_net *ln)
+{
+	INIT_DELAYED_WORK(&ln->source_work, lbdr_source_work);
+}
+
+/**
+ * lbdr_source_net_exit() - Stop watching, and free the filter
+ * @ln: the namespace, which no packet reaches any more
+ *
+ * Context: process, may sleep; neither lbdr_net.config nor RTNL is held.
+ */
+void lbdr_source_net_exit(struct lbdr_net *ln)
+{
+	cancel_delayed_work_sync(&ln->source_work);
+	if (rcu_access_pointer(ln->sources))
+		unregister_fib_notifier(ln->net, &ln->sources_mem->nb);
+	RCU_INIT_POINTER(ln->sources, NULL);
+	kvfree(ln->sources_mem);
+	ln->sources_mem = NULL;
+}
