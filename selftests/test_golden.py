@@ -285,4 +285,6 @@ def test_keepalived():
 
 
 os.environ["PATH"] = os.path.dirname(net.LBCTL) + ":" + os.environ["PATH"]
+# lbdr.ko finds the cipher of peers only if it is there before it.
+net.run("modprobe", "libchacha20poly1305")
 net.main(globals(), servers=False, parameters=("conn_max=100000",))

@@ -204,6 +204,45 @@ def test_loss():
         end(("director", "backup"), master, backup)
 
 
+def carrier(host, has):
+    """The other end of the device's cable."""
+    net.ip("", "link", "set", "v" + host, "up" if has else "down")
+    ok(until(lambda: ("NO-CARRIER" in net.ip(host, "link", "show", "dev", "eth0").stdout)
+             != has), "the %s has %s carrier" % (host, "a" if has else "no"))
+
+
+def test_carrier():
+    """A director's link loses its carrier and gets it back; a role is started without."""
+    master, backup = sides("director", "backup")
+    for host, other in (("director", "backup"), ("backup", "director")):
+        start(host, other)
+    ok(synced("director", "backup") == [0, 0], "both are synced")
+    sender, client = Sender(), CLIENT[4] % 58
+    sports = establish(sender, client, 20)
+    ok(until(lambda: backup.count() == 20), "the other director has 20 connections")
+    before = peers("backup")["peers"][0]["bulks"]
+    carrier("director", False)
+    ok(until(lambda: state("director") == state("backup") == "silent"),
+       "each is silent for the other", (peers("director"), peers("backup")))
+    for sport in sports[:5]:
+        backup.kill(cport=sport)
+    carrier("director", True)
+    ok(until(lambda: state("director") == state("backup") == "synced"),
+       "both are synced again", (peers("director"), peers("backup")))
+    ok(peers("backup")["peers"][0]["bulks"] > before and backup.count() == 20,
+       "what was missing came by a bulk transfer", (backup.count(), peers("backup")))
+    tool("director", "sync", "stop", "peers")
+    carrier("director", False)
+    start("director", "backup")
+    ok(synced("director", seconds=5) == [1], "without a carrier a director that has started "
+       "does not take itself for synced", peers("director"))
+    carrier("director", True)
+    ok(synced("director") == [0] and state("director") == "synced",
+       "with it, it is, by its peer", peers("director"))
+    sender.close()
+    end(("director", "backup"), master, backup)
+
+
 class Wire:
     """What the directors say to each other, and a stranger who says it again."""
 
