@@ -26,6 +26,7 @@ struct wanted {
 	struct timeouts timeouts;
 	bool begun;		/* there was a command */
 	char entry[ENTRY_TEXT];	/* empty: as it is */
+	bool force;		/* of it */
 };
 
 static void want_service(struct wanted *wanted, const struct request *req,
@@ -100,6 +101,7 @@ static int want(struct wanted *wanted, const struct request *req, size_t line)
 	case VERB_SET_ENTRY:
 		entry_text(req->director.entry, req->director.devices,
 			   req->director.n_devices, wanted->entry);
+		wanted->force = req->force;
 		return 0;
 	default:
 		return fault("%s not supported in a file for apply",
@@ -337,7 +339,7 @@ static bool read_director(const struct nlmsghdr *nlh, void *data)
 	struct info info;
 	__u8 state;
 
-	if (!decode_info(nlh, &info, NULL, NULL))
+	if (!director_decode(nlh, &info, NULL, NULL))
 		return false;
 	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
 		if (timeouts.seconds[state] == info.timeouts.seconds[state])
@@ -347,7 +349,8 @@ static bool read_director(const struct nlmsghdr *nlh, void *data)
 		fprintf(change->out, "set-timeout %s\n", text);
 	entry_text(info.entry, info.devices, info.n_devices, entry);
 	if (*wanted->entry && strcmp(wanted->entry, entry))
-		fprintf(change->out, "set-entry %s\n", wanted->entry);
+		fprintf(change->out, "set-entry %s%s\n", wanted->entry,
+			wanted->force ? " --force" : "");
 	return true;
 }
 
@@ -359,7 +362,7 @@ static int write_script(struct nl *nl, const struct request *req,
 	struct snapshot now;
 	int status;
 
-	status = info_run(nl, read_director, &change);
+	status = director_run(nl, read_director, &change);
 	if (status)
 		return status;
 	status = snapshot_take(nl, req, true, &now);
@@ -406,6 +409,8 @@ static int run_script(struct nl *nl, char *script, size_t size,
 				nl_verdict(answer, "transaction");
 			status = EXIT_REFUSED;
 		}
+		if (!answer->error)
+			status = xdp_run(nl, &batch.entry);
 	}
 	batch_drop(&batch);
 	file_close(&file);

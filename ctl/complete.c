@@ -99,7 +99,8 @@ static void offer_arguments(const struct offer *offer)
 	else if (takes_file(offer->verb) && !first)
 		puts(":files");
 	else if (offer->verb == &verbs[VERB_SET_ENTRY] && first &&
-		 !strcmp(first, choice_word(&entry_choice, LBDR_ENTRY_INGRESS)))
+		 (!strcmp(first, choice_word(&entry_choice, LBDR_ENTRY_INGRESS)) ||
+		  !strcmp(first, choice_word(&entry_choice, ENTRY_XDP))))
 		offer_devices();
 	else if (!takes_file(offer->verb) && !first)
 		offer_alternatives(offer->verb->words);

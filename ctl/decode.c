@@ -497,6 +497,9 @@ static bool read_choices(const struct nlattr **attrs,
 	    !all_given(&info->timeouts))
 		return false;
 	info->entry = mnl_attr_get_u8(attrs[LBDR_A_INFO_ENTRY]);
+	/* That of a newer module is unknown. */
+	if (info->entry >= ENTRY_XDP)
+		info->entry = UINT8_MAX;
 	info->n_devices = 0;
 	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
 		if (mnl_attr_get_type(attr) == LBDR_A_INFO_DEVICE &&

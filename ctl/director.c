@@ -19,6 +19,23 @@ int info_run(struct nl *nl, nl_reader reader, void *data)
 	return nl_run(nl, nl_request(nl, LBDR_CMD_INFO_GET), reader, data, "director");
 }
 
+/* info_run() for readers that want the entry, and call director_decode(). */
+int director_run(struct nl *nl, nl_reader reader, void *data)
+{
+	xdp_find(nl);
+	return info_run(nl, reader, data);
+}
+
+/* decode_info() with the entry xdp, which is none of the module's. */
+bool director_decode(const struct nlmsghdr *nlh, struct info *info,
+		     void (*each)(const struct drop *drop, void *data), void *data)
+{
+	if (!decode_info(nlh, info, each, data))
+		return false;
+	xdp_fill(info);
+	return true;
+}
+
 static bool read_headline(const struct nlmsghdr *nlh, void *data)
 {
 	const struct request *req = data;
@@ -190,10 +207,31 @@ struct nlmsghdr *entry_message(struct nl *nl, const struct request *req)
 	struct nlmsghdr *nlh = nl_request(nl, LBDR_CMD_INFO_SET);
 	int i;
 
+	/* What an XDP program passes enters at prerouting. */
+	if (req->director.entry == ENTRY_XDP) {
+		mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, LBDR_ENTRY_PREROUTING);
+		return nlh;
+	}
 	mnl_attr_put_u8(nlh, LBDR_A_INFO_ENTRY, req->director.entry);
 	for (i = 0; i < req->director.n_devices; i++)
 		mnl_attr_put_strz(nlh, LBDR_A_INFO_DEVICE, req->director.devices[i]);
 	return nlh;
+}
+
+/* The verb set-entry. If xdp cannot be had, the entry stays as it is. */
+int entry_run(struct nl *nl, const struct request *req)
+{
+	int status = EXIT_DONE;
+
+	if (req->director.entry == ENTRY_XDP)
+		status = xdp_attach(nl, &req->director, req->force);
+	if (status)
+		return status;
+	status = message_run(nl, req);
+	if (!status)
+		return xdp_detach(nl, &req->director);
+	xdp_undo(nl);
+	return status;
 }
 
 /*
@@ -228,7 +266,7 @@ static bool read_saved(const struct nlmsghdr *nlh, void *data)
 	struct info info;
 	__u8 state;
 
-	if (!decode_info(nlh, &info, NULL, NULL))
+	if (!director_decode(nlh, &info, NULL, NULL))
 		return false;
 	for (state = 1; state <= LBDR_A_TIMEOUT_MAX; state++) {
 		if (info.timeouts.seconds[state] == usual_timeouts[state])
@@ -238,9 +276,9 @@ static bool read_saved(const struct nlmsghdr *nlh, void *data)
 	if (*timeouts_text(&info.timeouts, text))
 		fprintf(out, "set-timeout %s\n", text);
 	if (info.entry != LBDR_ENTRY_PREROUTING)
-		fprintf(out, "set-entry %s\n",
+		fprintf(out, "set-entry %s%s\n",
 			entry_text(info.entry, info.devices, info.n_devices,
-				   entry));
+				   entry), info.forced ? " --force" : "");
 	return true;
 }
 
@@ -249,6 +287,7 @@ int director_save(FILE *out, struct nl *nl)
 {
 	struct nl_answer answer;
 
+	xdp_find(nl);
 	nl_ask(nl, nl_request(nl, LBDR_CMD_INFO_GET), read_saved, out,
 	       &answer);
 	if (answer.error == EPERM) {
@@ -287,7 +326,7 @@ static bool print_info(const struct nlmsghdr *nlh, void *data)
 	char entry[ENTRY_TEXT];
 	struct info info;
 
-	if (!decode_info(nlh, &info, NULL, NULL))
+	if (!director_decode(nlh, &info, NULL, NULL))
 		return false;
 	if (req->json) {
 		json_print(info_json(&info), req->pretty);
@@ -304,7 +343,7 @@ static bool print_info(const struct nlmsghdr *nlh, void *data)
 
 int info_list(struct nl *nl, const struct request *req)
 {
-	return info_run(nl, print_info, (void *)req);
+	return director_run(nl, print_info, (void *)req);
 }
 
 struct schedulers {

@@ -75,6 +75,8 @@ struct exchange {
 	__u8 entry;
 	char devices[INGRESS_MAX][IFNAMSIZ];
 	int n_devices;
+	bool forced;
+	int programs;		/* XDP programs, which hold references, too */
 	bool ipvs;		/* its module was loaded */
 	bool cleared;		/* the configuration was removed */
 	bool restored;		/* it is there again */
@@ -113,7 +115,7 @@ static int run_verb(const char *verb, const char *word)
 /* A namespace with services has a reference to the module, and so has lbdr_ipvs. */
 static int check_users(const struct exchange *exchange, bool force)
 {
-	int others = module_users(MODULE) - exchange->ipvs -
+	int others = module_users(MODULE) - exchange->ipvs - exchange->programs -
 		     (exchange->shot.nr_services > 0);
 
 	if (force)
@@ -409,9 +411,10 @@ static bool read_entry(const struct nlmsghdr *nlh, void *data)
 	struct info info;
 	int i;
 
-	if (!decode_info(nlh, &info, NULL, NULL))
+	if (!director_decode(nlh, &info, NULL, NULL))
 		return false;
 	exchange->entry = info.entry;
+	exchange->forced = info.forced;
 	exchange->n_devices = info.n_devices;
 	for (i = 0; i < info.n_devices; i++)
 		snprintf(exchange->devices[i], IFNAMSIZ, "%s", info.devices[i]);
@@ -420,13 +423,15 @@ static bool read_entry(const struct nlmsghdr *nlh, void *data)
 
 static int restore_entry(const struct exchange *exchange)
 {
-	const char *words[INGRESS_MAX + 4] = {
+	const char *words[INGRESS_MAX + 5] = {
 		program, "set-entry", choice_word(&entry_choice, exchange->entry)
 	};
 	int i;
 
 	for (i = 0; i < exchange->n_devices; i++)
 		words[3 + i] = exchange->devices[i];
+	if (exchange->forced)
+		words[3 + i] = "--force";
 	return run_line(words);
 }
 
@@ -439,6 +444,7 @@ static int look(struct exchange *exchange, struct nl *nl)
 	exchange->ipvs = module_is_loaded(IPVS_MODULE);
 	module_parameters(MODULE, &exchange->parameters);
 	status = snapshot_take(nl, &all, false, &exchange->shot);
+	exchange->programs = xdp_find(nl);
 	return status ? status : info_run(nl, read_entry, exchange);
 }
 

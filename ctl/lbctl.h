@@ -146,6 +146,7 @@ int netns_addresses(const char *netns, struct ifaddrs **list);
 int nl_open(struct nl **nl, const char *netns);
 int nl_open_ipvs(struct nl **nl, const char *netns);
 void nl_close(struct nl *nl);
+struct mnl_socket *nl_route(struct nl *nl);
 struct nlmsghdr *nl_request(struct nl *nl, __u8 command);
 struct nlmsghdr *nl_dump_request(struct nl *nl, __u8 command);
 void nl_put_service(struct nlmsghdr *nlh, const struct service_key *key);
@@ -287,6 +288,14 @@ void file_complain(const struct file *file, unsigned int line,
 		   const char *sentence);
 
 /* batch.c: many changes, to be done together. */
+/* The entry that a file sets, for after its transaction. */
+struct xdp_plan {
+	bool given;
+	bool force;
+	struct director_args args;
+	char names[INGRESS_MAX][IFNAMSIZ];
+};
+
 struct batch {
 	char *messages;
 	size_t size;
@@ -294,6 +303,7 @@ struct batch {
 	unsigned int *lines;	/* that the messages come from */
 	size_t count;
 	size_t room_lines;
+	struct xdp_plan entry;
 };
 
 void batch_add(struct batch *batch, const struct nlmsghdr *nlh,
@@ -336,6 +346,19 @@ int service_key_compare(const struct service_key *a,
 			const struct service_key *b);
 void list_print(const struct snapshot *shot, const struct request *req);
 
+/* xdp.c */
+int xdp_find(struct nl *nl);
+void xdp_fill(struct info *info);
+int xdp_attach(struct nl *nl, const struct director_args *args, bool force);
+void xdp_undo(struct nl *nl);
+int xdp_detach(struct nl *nl, const struct director_args *keep);
+void xdp_plan(struct xdp_plan *plan, const struct request *req);
+int xdp_run(struct nl *nl, const struct xdp_plan *plan);
+
+/* xdp_program.c */
+int xdp_program_load(void);
+int xdp_program_open(__u32 id);
+
 /* save.c */
 #define SAVE_KEY_TEXT (ENDPOINT_TEXT + 56)
 void save_print(FILE *out, const struct snapshot *shot,
@@ -368,6 +391,10 @@ const char *state_name(__u8 state, bool ipvsadm, char *text);
 int drops_list(struct nl *nl, const struct request *req);
 int timeouts_list(struct nl *nl, const struct request *req);
 struct nlmsghdr *timeouts_message(struct nl *nl, const struct request *req);
+int entry_run(struct nl *nl, const struct request *req);
+int director_run(struct nl *nl, nl_reader reader, void *data);
+bool director_decode(const struct nlmsghdr *nlh, struct info *info,
+		     void (*each)(const struct drop *drop, void *data), void *data);
 struct nlmsghdr *entry_message(struct nl *nl, const struct request *req);
 int info_run(struct nl *nl, nl_reader reader, void *data);
 int info_list(struct nl *nl, const struct request *req);

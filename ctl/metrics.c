@@ -255,7 +255,7 @@ static void print_director(const struct info *info, const struct drop *drops,
 		printf(" %llu\n", number_of(info, metric));
 	}
 	print_head(&entry_state, textfile);
-	for (i = LBDR_ENTRY_PREROUTING; i <= LBDR_ENTRY_INGRESS; i++)
+	for (i = LBDR_ENTRY_PREROUTING; i <= ENTRY_XDP; i++)
 		print_state(&entry_state, "entry", choice_word(&entry_choice, i),
 			    i == info->entry);
 	print_head(&timeout_seconds, textfile);
@@ -455,7 +455,7 @@ static bool print_all(const struct nlmsghdr *nlh, void *data)
 	struct gathering *gathering = data;
 	struct info info;
 
-	if (!decode_info(nlh, &info, add_drop, gathering))
+	if (!director_decode(nlh, &info, add_drop, gathering))
 		return false;
 	metrics_print(&info, gathering->drops, gathering->nr_drops,
 		      &gathering->shot, &gathering->sync,
@@ -472,7 +472,7 @@ int metrics_run(struct nl *nl, const struct request *req)
 	if (!status)
 		status = sync_fetch(nl, &gathering.sync);
 	if (!status)
-		status = info_run(nl, print_all, &gathering);
+		status = director_run(nl, print_all, &gathering);
 	free(gathering.drops);
 	snapshot_drop(&gathering.shot);
 	return status;

@@ -26,11 +26,13 @@ struct nl {
 	__u64 request[REQUEST_ROOM / 8];
 	__u64 answer[ANSWER_ROOM / 8];
 	struct mnl_socket *socket;
+	struct mnl_socket *route;	/* of rtnetlink; NULL until it is needed */
+	const char *netns;
 	unsigned int seq;
 	__u16 family;
 };
 
-static struct mnl_socket *socket_here(void)
+static struct mnl_socket *socket_here(int bus)
 {
 	static const int options[] = {
 		NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK,
@@ -39,7 +41,7 @@ static struct mnl_socket *socket_here(void)
 	int one = 1;
 	size_t i;
 
-	sock = mnl_socket_open(NETLINK_GENERIC);
+	sock = mnl_socket_open(bus);
 	if (!sock || mnl_socket_bind(sock, 0, MNL_SOCKET_AUTOPID) < 0)
 		goto err_errno;
 	for (i = 0; i < ARRAY_SIZE(options); i++) {
@@ -89,7 +91,15 @@ static int call_socket(void *data)
 {
 	struct mnl_socket **sock = data;
 
-	*sock = socket_here();
+	*sock = socket_here(NETLINK_GENERIC);
+	return *sock ? 0 : -1;
+}
+
+static int call_route(void *data)
+{
+	struct mnl_socket **sock = data;
+
+	*sock = socket_here(NETLINK_ROUTE);
 	return *sock ? 0 : -1;
 }
 
@@ -337,6 +347,7 @@ static int open_family(struct nl **nl, const char *netns, const char *name,
 	int status = EXIT_REFUSED;
 
 	*nl = or_exit(calloc(1, sizeof(**nl)));
+	(*nl)->netns = netns;
 	if (!call_in(netns, call_socket, &(*nl)->socket))
 		status = find_family(*nl, name, missing);
 	if (status) {
@@ -359,12 +370,27 @@ int nl_open_ipvs(struct nl **nl, const char *netns)
 			   "ip_vs is not loaded: nothing to import");
 }
 
+/**
+ * nl_route() - get the socket of rtnetlink in the namespace
+ * @nl: the connection with the kernel
+ *
+ * Return: the socket, or NULL after a message.
+ */
+struct mnl_socket *nl_route(struct nl *nl)
+{
+	if (!nl->route)
+		call_in(nl->netns, call_route, &nl->route);
+	return nl->route;
+}
+
 void nl_close(struct nl *nl)
 {
 	if (!nl)
 		return;
 	if (nl->socket)
 		mnl_socket_close(nl->socket);
+	if (nl->route)
+		mnl_socket_close(nl->route);
 	free(nl);
 }
 

@@ -220,7 +220,11 @@ struct info {
 	__u8 entry;
 	const char *devices[INGRESS_MAX];
 	int n_devices;
+	bool forced;		/* --force of set-entry */
 	struct timeouts timeouts;
 };
+
+/* The entry xdp is none of the module's, see xdp.c. */
+#define ENTRY_XDP (LBDR_ENTRY_INGRESS + 1)
 
 #endif

@@ -310,17 +310,19 @@ static int read_entry(struct request *req, const char *const *words,
 	size_t i;
 
 	if (!count)
-		return fault("an entry is required with %s: prerouting, input or ingress",
+		return fault("an entry is required with %s: prerouting, input, ingress or xdp",
 			     req->verb->name);
 	if (choice_parse(&entry_choice, words[0], &args->entry))
 		return -1;
-	if (args->entry != LBDR_ENTRY_INGRESS)
+	if (req->force && args->entry != ENTRY_XDP)
+		return fault("--force not supported with the entry %s", words[0]);
+	if (args->entry != LBDR_ENTRY_INGRESS && args->entry != ENTRY_XDP)
 		return count > 1 ? fault("unexpected argument '%s'", words[1]) :
 				   0;
 	if (count == 1)
-		return fault("devices are required with the entry ingress");
+		return fault("devices are required with the entry %s", words[0]);
 	if (count - 1 > INGRESS_MAX)
-		return fault("the entry ingress supports %d devices at most",
+		return fault("the entry %s supports %d devices at most", words[0],
 			     INGRESS_MAX);
 	for (i = 1; i < count; i++) {
 		if (!*words[i] || strlen(words[i]) >= IFNAMSIZ)

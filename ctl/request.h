@@ -156,7 +156,7 @@ struct sync_args {
 struct director_args {
 	struct timeouts timeouts;
 	__u8 entry;
-	const char *devices[INGRESS_MAX];	/* of the entry ingress */
+	const char *devices[INGRESS_MAX];	/* of the entries ingress and xdp */
 	int n_devices;
 };
 

@@ -25,6 +25,8 @@ int restore_read(struct nl *nl, struct file *file, const struct request *how,
 
 	while (file_command(file, how, &req)) {
 		batch_add(batch, req.verb->message(nl, &req), file->line);
+		if (req.verb == &verbs[VERB_SET_ENTRY])
+			xdp_plan(&batch->entry, &req);
 		if (req.verb == &verbs[VERB_ADD_SERVICE])
 			service_warn(how, &req.service);
 	}
@@ -75,6 +77,8 @@ int restore_file(struct nl *nl, struct file *file, const struct request *how)
 		status = EXIT_USAGE;
 	if (!status)
 		status = send_batch(nl, file, &batch, !check);
+	if (!status && !check)
+		status = xdp_run(nl, &batch.entry);
 	if (!status && file->skipped)
 		status = EXIT_PARTLY;
 	batch_drop(&batch);

@@ -191,8 +191,8 @@ const struct verb verbs[VERBS] = {
 	[VERB_SET_ENTRY] = {
 		.name = "set-entry",
 		.needs = TAKES_ENTRY,
-		.words = "prerouting|input|ingress DEV...",
-		.run = message_run,
+		.words = "prerouting|input|ingress|xdp [DEV...]",
+		.run = entry_run,
 		.message = entry_message,
 		.object = "entry",
 		.summary = "set the hook at which packets enter the director",
@@ -200,7 +200,8 @@ const struct verb verbs[VERBS] = {
 		"prerouting, the default, bypasses conntrack, routing and later hooks. input is\n"
 		"behind the INPUT chain of the filter table. ingress is, for packets of\n"
 		"connections received on these devices, before the raw table; other packets\n"
-		"enter at prerouting. Connections are kept.",
+		"enter at prerouting. xdp is the same in the driver, before there is a packet\n"
+		"for the stack, and needs Linux 6.12 or later. Connections are kept.",
 		.example = "set-entry input",
 	},
 	[VERB_ZERO] = {

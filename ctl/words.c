@@ -173,9 +173,16 @@ int parse_mh_size(const char *text, const char *scheduler, __u32 *size)
 	return 0;
 }
 
+static const char *const all_entry_names[] = {
+	[LBDR_ENTRY_PREROUTING] = "prerouting",
+	[LBDR_ENTRY_INPUT] = "input",
+	[LBDR_ENTRY_INGRESS] = "ingress",
+	[ENTRY_XDP] = "xdp",
+};
+
 const struct choice refuse_choice = CHOICE("refusal", refuse);
 const struct choice stray_choice = CHOICE("action", stray);
-const struct choice entry_choice = CHOICE("entry", entry);
+const struct choice entry_choice = CHOICE("entry", all_entry);
 const struct choice forward_choice = CHOICE("method", forward);
 const struct choice tunnel_choice = CHOICE("tunnel", tunnel);
 const struct choice tunnel_df_choice = CHOICE("--tun-df", tunnel_df);
@@ -219,7 +226,7 @@ const char *choice_word(const struct choice *choice, __u8 value)
 		       choice->words[value] : "unknown";
 }
 
-/* As set-entry reads it: the entry, and for ingress its devices. */
+/* As set-entry reads it: the entry, and its devices. */
 const char *entry_text(__u8 entry, const char *const *devices, int count,
 		       char *text)
 {

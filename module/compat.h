@@ -40,6 +40,17 @@
 #define local_unlock_nested_bh(lock)	((void)(lock))
 #endif
 
+/*
+ * The entry at XDP (xdp.c) is a function that BPF programs call. Modules of 6.1 are built
+ * without the type information (BTF) that this needs, and 6.12 is the next kernel. Headers
+ * in a frame are not aligned to four bytes.
+ */
+#if KERNEL_VERSION(6, 12, 0) <= LINUX_VERSION_CODE && \
+	IS_ENABLED(CONFIG_BPF_SYSCALL) && IS_ENABLED(CONFIG_DEBUG_INFO_BTF_MODULES) && \
+	IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS)
+#define LBDR_HAS_XDP
+#endif
+
 /* Since 6.6 the attributes of a dump are in a struct genl_info. */
 static inline struct nlattr **lbdr_dump_attrs(struct netlink_callback *cb)
 {

@@ -37,6 +37,7 @@
 #include "conn_lookup.h"
 #include "domain.h"
 #include "fast.h"
+#include "fast_check.h"
 #include "flow.h"
 #include "hook.h"
 #include "lbdr.h"
@@ -47,7 +48,7 @@
 #include "stats.h"
 #include "xmit.h"
 
-static DEFINE_STATIC_KEY_TRUE(lbdr_fast_on);
+DEFINE_STATIC_KEY_TRUE(lbdr_fast_on);
 
 static int lbdr_fast_set(const char *value, const struct kernel_param *param)
 {
@@ -84,51 +85,11 @@ static __always_inline bool lbdr_fast_context(const struct sk_buff *skb)
 	       likely(!lbdr_domain_has_vrf(skb->dev));
 }
 
-/* Instead of a state: a SYN belongs here only if it has no connection. */
-#define LBDR_FAST_SYN	LBDR_CONN_STATES
-
-/*
- * Reads the ports of a plain packet. @skb: data begins at the network header, whose length
- * @thoff is. Returns the only state in which the packet belongs here, LBDR_FAST_SYN, or
- * LBDR_CONN_STATE_NONE. What is malformed is not plain: lbdr_parse_transport() says why.
- */
-static __always_inline u32 lbdr_fast_ports(const struct sk_buff *skb, u32 thoff,
-					   u8 protocol, union lbdr_ports *ports)
+static __always_inline u32 lbdr_fast_skb_ports(const struct sk_buff *skb, u32 thoff,
+					       u8 protocol, union lbdr_ports *ports)
 {
-	const void *header = skb->data + thoff;
-	u32 len;
-
-	if (protocol == IPPROTO_TCP) {
-		const struct tcphdr *th = header;
-		u32 wanted = LBDR_CONN_STATE_ESTABLISHED;
-
-		if (unlikely(skb_headlen(skb) < thoff + sizeof(*th)))
-			return LBDR_CONN_STATE_NONE;
-		if (unlikely(tcp_flag_word(th) &
-			     (TCP_FLAG_RST | TCP_FLAG_SYN | TCP_FLAG_FIN))) {
-			if (th->rst || th->fin || th->ack)
-				return LBDR_CONN_STATE_NONE;
-			wanted = LBDR_FAST_SYN;
-		}
-		len = th->doff * 4;
-		if (unlikely(len < sizeof(*th) || thoff + len > skb->len))
-			return LBDR_CONN_STATE_NONE;
-		memcpy(ports, th, sizeof(*ports));
-		return wanted;
-	}
-	if (protocol == IPPROTO_UDP) {
-		const struct udphdr *uh = header;
-
-		if (unlikely(skb_headlen(skb) < thoff + sizeof(*uh)))
-			return LBDR_CONN_STATE_NONE;
-		len = ntohs(uh->len);
-		if (unlikely(len < sizeof(*uh) || thoff + len > skb->len) &&
-		    !skb_is_gso(skb))
-			return LBDR_CONN_STATE_NONE;
-		memcpy(ports, uh, sizeof(*ports));
-		return LBDR_CONN_STATE_UDP;
-	}
-	return LBDR_CONN_STATE_NONE;
+	return lbdr_fast_ports(skb->data, skb_headlen(skb), skb->len, skb_is_gso(skb),
+			       thoff, protocol, ports);
 }
 
 /* The length of the headers that each segment of a GSO packet repeats. */
@@ -153,33 +114,21 @@ static __always_inline void lbdr_fast_count(const struct lbdr_server *server,
 		lbdr_stats_add(server->stats, 0, 1, skb->len);
 }
 
-/*
- * Returns true if packets in @state change nothing in the connection, and no packet of
- * its server needs a look (removed, held, sends packets back).
+/**
+ * lbdr_fast_renew() - Renew the stamp of a connection, for lbdr_fast_stamp()
+ * @ln: the namespace
+ * @conn: the connection
+ *
+ * Context: rcu_read_lock() held.
+ * Return: false if it has expired, or a template is to be renewed as well.
  */
-static __always_inline bool lbdr_fast_conn(const struct lbdr_conn *conn, u32 state)
-{
-	return likely(READ_ONCE(conn->state) == state) &&
-	       likely(!READ_ONCE(conn->server->checked));
-}
-
-/*
- * Renews the stamp of a connection, four times a second at most. Returns false if it has
- * expired, or a template is to be renewed as well.
- */
-static noinline bool lbdr_fast_renew(struct lbdr_net *ln, struct lbdr_conn *conn)
+noinline bool lbdr_fast_renew(struct lbdr_net *ln, struct lbdr_conn *conn)
 {
 	if (READ_ONCE(conn->server->service->settings.persist) ||
 	    lbdr_conn_left(ln, conn) < 0)
 		return false;
 	lbdr_conn_renew(conn);
 	return true;
-}
-
-static __always_inline bool lbdr_fast_stamp(struct lbdr_net *ln, struct lbdr_conn *conn)
-{
-	return likely(lbdr_conn_age(conn) <= LBDR_CONN_STAMP_GRAIN) ||
-	       lbdr_fast_renew(ln, conn);
 }
 
 /*
@@ -194,16 +143,6 @@ static __always_inline bool lbdr_fast_fits(const struct sk_buff *skb,
 	return likely(!lbdr_xmit_offloaded(skb)) && lbdr_xmit_fits(skb, mtu, frag_max) &&
 	       likely(!skb_header_cloned(skb)) &&
 	       likely(skb_headroom(skb) >= LL_RESERVED_SPACE(dev));
-}
-
-/*
- * Returns true if the link header is known. It is of HH_DATA_MOD bytes at most, as on
- * Ethernet: lbdr_fast_fits() has found room for as many.
- */
-static __always_inline bool lbdr_fast_neigh(const struct neighbour *neigh)
-{
-	return likely(neigh) && likely(READ_ONCE(neigh->nud_state) & NUD_CONNECTED) &&
-	       likely(READ_ONCE(neigh->hh.hh_len) - 1 < HH_DATA_MOD);
 }
 
 /* neigh_hh_output() for a packet that lbdr_fast_fits() and lbdr_fast_neigh() have passed. */
@@ -449,7 +388,7 @@ unsigned int lbdr_fast4(struct lbdr_net *ln, struct sk_buff *skb,
 	if (!lbdr_fast_context(skb) || unlikely(iph->ihl != 5) ||
 	    unlikely(ip_is_fragment(iph)))
 		return lbdr_fast_not(ln, skb, state);
-	wanted = lbdr_fast_ports(skb, sizeof(*iph), iph->protocol, &key.ports);
+	wanted = lbdr_fast_skb_ports(skb, sizeof(*iph), iph->protocol, &key.ports);
 	if (wanted == LBDR_CONN_STATE_NONE)
 		return lbdr_fast_not(ln, skb, state);
 	key.client = iph->saddr;
@@ -490,7 +429,7 @@ unsigned int lbdr_fast6(struct lbdr_net *ln, struct sk_buff *skb,
 
 	if (!lbdr_fast_context(skb))
 		return lbdr_fast_not(ln, skb, state);
-	wanted = lbdr_fast_ports(skb, sizeof(*hdr), hdr->nexthdr, &key.ports);
+	wanted = lbdr_fast_skb_ports(skb, sizeof(*hdr), hdr->nexthdr, &key.ports);
 	if (wanted == LBDR_CONN_STATE_NONE)
 		return lbdr_fast_not(ln, skb, state);
 	key.client = hdr->saddr;

@@ -26,6 +26,7 @@
 #include "conn.h"
 #include "domain.h"
 #include "fast.h"
+#include "fast_check.h"
 #include "flow.h"
 #include "ingress.h"
 #include "lbdr.h"
@@ -45,7 +46,7 @@ struct lbdr_ingress {
 };
 
 /*
- * Validates and prepares a packet as ip_rcv_core() (net/ipv4/ip_input.c) does. Returns
+ * Prepares a valid packet as ip_rcv_core() (net/ipv4/ip_input.c) does. Returns
  * false for packets that continue to PREROUTING. No data is pulled into the linear part:
  * drivers put the headers there.
  */
@@ -57,12 +58,8 @@ static __always_inline bool lbdr_ingress_plain4(struct lbdr_net *ln,
 
 	if (skb_headlen(skb) < sizeof(*iph) || !lbdr_vips_has_skb(ln, skb, LBDR_V4))
 		return false;
-	if (iph->version != 4 || iph->ihl != 5 || ip_is_fragment(iph) ||
-	    (iph->protocol != IPPROTO_TCP && iph->protocol != IPPROTO_UDP))
-		return false;
-	len = ntohs(iph->tot_len);
-	if (len < sizeof(*iph) || len > skb->len ||
-	    ip_fast_csum((const u8 *)iph, 5))
+	len = lbdr_fast_len4(iph, skb->len);
+	if (!len)
 		return false;
 	/* Remove the padding of a short Ethernet frame. */
 	if (len < skb->len && pskb_trim_rcsum(skb, len))
@@ -82,12 +79,8 @@ static __always_inline bool lbdr_ingress_plain6(struct lbdr_net *ln,
 
 	if (skb_headlen(skb) < sizeof(*hdr) || !lbdr_vips_has_skb(ln, skb, LBDR_V6))
 		return false;
-	if (hdr->version != 6 || (hdr->nexthdr != IPPROTO_TCP &&
-				  hdr->nexthdr != IPPROTO_UDP))
-		return false;
-	/* Payload length 0: a jumbogram, or a GSO packet above 64 KiB. */
-	len = ntohs(hdr->payload_len) + sizeof(*hdr);
-	if (len == sizeof(*hdr) || len > skb->len)
+	len = lbdr_fast_len6(hdr, skb->len);
+	if (!len)
 		return false;
 	if (len < skb->len && pskb_trim_rcsum(skb, len))
 		return false;

@@ -17,6 +17,7 @@
 #include "peers.h"
 #include "symbols.h"
 #include "sync.h"
+#include "xdp.h"
 
 /*
  * Unbound: these work items may take long, and a queue of one CPU would run them in place
@@ -51,10 +52,11 @@ static int __init lbdr_init(void)
 	err = lbdr_net_start();
 	if (err)
 		goto err_start;
-	/* Last: user space can change the configuration from here on. */
+	/* User space can change the configuration from here on. */
 	err = lbdr_netlink_init();
 	if (err)
 		goto err_netlink;
+	lbdr_xdp_init();
 	return 0;
 
 err_netlink:

@@ -152,6 +152,8 @@ static const struct world_row rows[] = {
 	  { .info = "[{'version':'" LBDR_VERSION "','connections_max':1000,'entry':'input'}]", .exits = "[{'dst':'default','dev':'lo'}]",
 	    .files = LOADED CONF "eth0/rp_filter=1" }, 4, "",
 	  { "rp_filter is 1 on eth0", "fix: sysctl -w net.ipv4.conf.eth0.rp_filter=2\n" } },
+	{ "the entry xdp", { .info = "[{'version':'" LBDR_VERSION "','connections_max':1000,'entry':'xdp','devices':['eth0','eth1']}]" }, 0, "--verbose",
+	  { "taken at XDP of eth0 eth1: no rule applies to them" } },
 	{ "the entry ingress without devices", { .info = "[{'version':'" LBDR_VERSION "','connections_max':1000,'entry':'ingress','devices':[]}]" }, 0, "",
 	  { "fix: lbctl set-entry prerouting\n" } },
 	{ "no nft", { .nft = "" }, 0, "", { "rules not checked: nft not found", "No problems found, 1 check not possible.\n" } },

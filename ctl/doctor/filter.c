@@ -224,6 +224,10 @@ static bool has_services(const struct config *config, bool marked)
 
 static void check_ingress(struct doctor *doctor)
 {
+	if (!strcmp(doctor->config.entry, "xdp"))
+		find(LEVEL_OK, "rules", NULL, NULL,
+		     "packets of connections are taken at XDP of%s: no rule applies to them, and tcpdump does not show them",
+		     doctor->config.devices);
 	if (strcmp(doctor->config.entry, "ingress"))
 		return;
 	if (*doctor->config.devices)

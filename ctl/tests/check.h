@@ -63,6 +63,7 @@ int ipvs_ask(const struct nlmsghdr *nlh, nl_reader reader, void *data);
 /* What the linker puts in place of functions, see --wrap. */
 struct ifaddrs;
 
+struct mnl_socket *__wrap_nl_route(struct nl *nl);
 void __wrap_nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader,
 		   void *data, struct nl_answer *answer);
 size_t __wrap_nl_ask_many(struct nl *nl, struct nlmsghdr *messages, size_t size,

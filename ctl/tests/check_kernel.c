@@ -427,6 +427,13 @@ static bool tell_batch(nl_reader reader, void *data)
 	return reader(nlh, data);
 }
 
+/* No device has an XDP program. */
+struct mnl_socket *__wrap_nl_route(struct nl *nl)
+{
+	(void)nl;
+	return NULL;
+}
+
 void __wrap_nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader,
 		   void *data, struct nl_answer *answer)
 {

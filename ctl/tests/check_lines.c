@@ -291,6 +291,12 @@ static bool enters_ingress(const struct request *req)
 	       !strcmp(req->director.devices[1], "eth1");
 }
 
+static bool enters_xdp(const struct request *req)
+{
+	return req->director.entry == ENTRY_XDP && req->director.n_devices == 1 &&
+	       !strcmp(req->director.devices[0], "eth0") && req->force;
+}
+
 static bool lists_persistent(const struct request *req)
 {
 	return req->list.persistent && !req->settings.persist_text;
@@ -468,6 +474,7 @@ static const struct command_row command_rows[] = {
 	{ "set-timeout ESTABLISHED=7200,fin_wait=0", false, VERB_SET_TIMEOUT, has_timeouts },
 	{ "set-entry input", false, VERB_SET_ENTRY, enters_input },
 	{ "set-entry ingress eth0 eth1", false, VERB_SET_ENTRY, enters_ingress },
+	{ "set-entry xdp eth0 --force", false, VERB_SET_ENTRY, enters_xdp },
 	{ "-Ln --persistent-conn", true, VERB_LIST, lists_persistent },
 	{ "-L --timeout", true, VERB_LIST, lists_timeout },
 	{ "list --timeout -jp", false, VERB_LIST, is_pretty },
@@ -586,6 +593,8 @@ static const struct command_row command_rows[] = {
 	{ "set-entry output", false, -1, NULL },
 	{ "set-entry input input", false, -1, NULL },
 	{ "set-entry ingress", false, -1, NULL },
+	{ "set-entry ingress eth0 --force", false, -1, NULL },
+	{ "set-entry xdp", false, -1, NULL },
 	{ "set-entry ingress a-name-that-is-too-long", false, -1, NULL },
 	{ "set-entry ingress 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", false, -1, NULL },
 	{ "list --timeout -t 192.0.2.63:80", false, -1, NULL },

@@ -257,7 +257,7 @@ void check_words(void)
 {
 	check_choice(&refuse_choice, LBDR_REFUSE_DROP);
 	check_choice(&stray_choice, LBDR_STRAY_SCHEDULE);
-	check_choice(&entry_choice, LBDR_ENTRY_INGRESS);
+	check_choice(&entry_choice, ENTRY_XDP);
 	check_choice(&tunnel_choice, LBDR_TUNNEL_GUE);
 	check_choice(&tunnel_df_choice, LBDR_TUNNEL_DF_CLEAR);
 	check_choice(&count_choice, COUNT_BY_STATE);
