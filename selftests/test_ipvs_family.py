@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Family IPVS below its programs: the files in /proc/sys/net/ipv4/vs, messages as
-programs form them that are not at hand, random messages, frames through tunnels, and
-many services and servers. test_ipvs_client.py has the programs.
+programs form them that are not at hand, frames through tunnels, and many services and
+servers. test_ipvs_client.py has the programs, test_fuzz_netlink.py random messages.
 """
 # Also on: bookworm
 import errno
@@ -18,13 +18,10 @@ import users
 from ipvs import VIPS, Flow, Ipvs, Loaded, Service, client, rip
 from net import ACK, ok, only, until
 from test_ipvs_client import (
-    ADDR, AF, D_ADDR, D_AF, D_PORT, DAEMON, DEL_DAEMON, DEL_DEST, DEL_SERVICE, DEST,
-    FIN_TIMEOUT, FLAGS, FLUSH, FWD, FWMARK, GET_CONFIG, GET_DAEMON, GET_DEST,
-    GET_INFO, GET_SERVICE, GRE, GUE, IPIP, NETMASK, NEW_DAEMON, NEW_DEST,
-    NEW_SERVICE, PORT, PROTOCOL, R4, R6, SCHED, SERVICE, SET_CONFIG, SET_DEST,
-    SET_INFO, SET_SERVICE, T4, T6, TCP_TIMEOUT, TIMEOUT, UDP_TIMEOUT, V4, V6,
-    WEIGHT, ZERO, asked, call, dest, key, packed, read, server, service,
-    totals, tunnel, u16, whole)
+    ADDR, AF, D_ADDR, D_AF, D_PORT, DEL_DEST, DEL_SERVICE, DEST, FLAGS, FLUSH, FWD,
+    FWMARK, GET_DEST, GET_SERVICE, NETMASK, NEW_DEST, NEW_SERVICE, PORT, PROTOCOL, R4,
+    R6, SCHED, SERVICE, SET_DEST, SET_SERVICE, TIMEOUT, V4, V6, WEIGHT, ZERO, asked,
+    call, dest, key, packed, read, server, service, totals, u16, whole)
 from transactions import Staged
 from tunnels import SUMMED, TWELVE
 
@@ -351,187 +348,6 @@ def test_forms():
         ok(asked(sock, GET_SERVICE, service(key(long=True))) == 0 and
            len(sock.ask(sock.family, GET_DEST, service(key(long=True)),
                         genl.F_DUMP)) == 1, "an IPv4 address may have 16 bytes")
-        sock.close()
-
-
-def whole_state(sock):
-    """All that clients can read."""
-    ask = sock.ask
-    services = ask(sock.family, GET_SERVICE, b"", genl.F_DUMP)
-    out = list(services)
-    for each in services:
-        nest = dict(genl.parse(each))[SERVICE]
-        out += ask(sock.family, GET_DEST, genl.attr(SERVICE, nest), genl.F_DUMP)
-    return out + ask(sock.family, GET_DAEMON, b"", genl.F_DUMP) + \
-        ask(sock.family, GET_CONFIG)
-
-
-def damaged(rng, body):
-    """A request with some bytes changed, removed or repeated."""
-    body = bytearray(body)
-    for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(body) + 1)
-        kind = rng.randrange(3)
-        if kind == 0 and at < len(body):
-            body[at] = rng.choice((0, 1, 2, 4, 0x7f, 0x80, 0xff, rng.randrange(256)))
-        elif kind == 1:
-            del body[at:at + rng.choice((1, 4, 8))]
-        else:
-            body[at:at] = body[at:at + rng.choice((1, 4, 16))]
-    return bytes(body)
-
-
-class Draw:
-    """Draws valid messages about few objects, so that many exist already. Half of
-    them are about one service and one server of it."""
-
-    def __init__(self, rng):
-        self.rng = rng
-
-    def service(self):
-        rng = self.rng
-        if rng.random() < 0.5:
-            return key(long=rng.random() < 0.5)
-        if rng.random() < 0.2:
-            return u16(AF, rng.choice((2, 10))) + genl.u32(FWMARK, 7)
-        return key(rng.choice((V4, V4, V4, V6)), rng.choice((80, 80, 80, 0)),
-                   rng.choice((6, 6, 6, 17, 132)), rng.random() < 0.5)
-
-    def settings(self, body_is_v4):
-        rng = self.rng
-        mask = 0xffffffff if body_is_v4 else rng.choice((64, 128, 129))
-        if rng.random() < 0.5:
-            return whole(rng.choice((b"rr", b"mh")), netmask=mask)
-        return whole(rng.choice((b"rr", b"wrr", b"sh", b"lblc", b"nosuch")),
-                     (rng.choice((0, 1, 4, 8, 0x18, 0x20, rng.getrandbits(32))),
-                      rng.choice((0, 0xffffffff))),
-                     rng.choice((0, 9, 9, 9, 1 << 31)),
-                     rng.choice((mask, mask, mask, 0, 0x00ff00ff)))
-
-    def server(self):
-        rng = self.rng
-        if rng.random() < 0.5:
-            return server(weight=rng.randrange(9), af=rng.choice((2, None)))
-        address, family = rng.choice(((R4, 2), (R4, 2), (R4, None), (R6, 10), (T4, 2),
-                                      (T6, 10), ("127.0.0.1", 2), (V4, 2),
-                                      ("224.0.0.9", 2)))
-        body = server(address, rng.choice((80, 80, 80, 0, 81)),
-                      rng.choice((3, 3, 3, 3, 2, 2, 1, 0, 5)),
-                      rng.choice((0, 1, 2, 65535, 65535, 65536, 0xffffffff)),
-                      *rng.choice(((0, 0), (0, 0), (9, 3), (3, 9))), family)
-        if rng.random() < 0.3:
-            body += tunnel(rng.choice((IPIP, GUE, GRE, 3)), rng.choice((None, 0, 6080)),
-                           rng.randrange(4))
-        return body
-
-    def daemon(self):
-        rng = self.rng
-        body = genl.u32(1, rng.choice((1, 2, 2, 3))) + \
-            genl.attr(2, rng.choice((b"eth0\0", b"lo\0", b"nosuch\0"))) + genl.u32(3, 9)
-        for attr in (u16(4, rng.choice((0, 1, 1000, 65535))),
-                     genl.attr(5, rng.choice((b"\xe0\0\0\x63", b"\x0a\0\0\1"))),
-                     genl.attr(6, packed(rng.choice(("ff02::9", "2001:db8::1")))),
-                     u16(7, 9999), genl.u8(8, 7)):
-            if rng.random() < 0.2:
-                body += attr
-        return genl.attr(DAEMON, body)
-
-    def message(self, command):
-        rng = self.rng
-        if command in (NEW_DAEMON, DEL_DAEMON):
-            return self.daemon()
-        if command == SET_CONFIG:
-            return b"".join(genl.u32(kind, rng.choice((0, 100, 2000000, 2000001)))
-                            for kind in (TCP_TIMEOUT, FIN_TIMEOUT, UDP_TIMEOUT)
-                            if rng.random() < 0.7)
-        if command in (GET_DAEMON, GET_CONFIG, GET_INFO, SET_INFO, FLUSH) or \
-                (command == ZERO and rng.random() < 0.5):
-            return b""
-        body = self.service()
-        if command in (NEW_SERVICE, SET_SERVICE):
-            body += self.settings(body[4:6] == b"\2\0")
-        out = nested(SERVICE, body, rng.random() < 0.5)
-        if command in (NEW_DEST, SET_DEST, DEL_DEST):
-            out += nested(DEST, self.server(), rng.random() < 0.5)
-        return out
-
-
-# The errors of each command. A service that does not exist is noticed before what is
-# wrong with its server.
-KEY = {errno.EINVAL, errno.EAFNOSUPPORT}
-SETTINGS = KEY | {errno.ENOENT}
-SERVERS = KEY | {errno.ESRCH, errno.ERANGE, errno.EOPNOTSUPP}
-ERRORS = {
-    NEW_SERVICE: SETTINGS | {errno.EEXIST}, SET_SERVICE: SETTINGS | {errno.ESRCH},
-    DEL_SERVICE: KEY | {errno.ESRCH}, GET_SERVICE: KEY | {errno.ESRCH},
-    NEW_DEST: SERVERS | {errno.EEXIST}, SET_DEST: SERVERS | {errno.ENOENT},
-    DEL_DEST: KEY | {errno.ESRCH, errno.ENOENT}, GET_DEST: {errno.EOPNOTSUPP},
-    NEW_DAEMON: {errno.EINVAL, errno.ENODEV, errno.EEXIST},
-    DEL_DAEMON: {errno.EINVAL, errno.ESRCH}, GET_DAEMON: {errno.EOPNOTSUPP},
-    SET_CONFIG: {errno.EINVAL}, GET_CONFIG: set(), SET_INFO: {errno.EOPNOTSUPP},
-    GET_INFO: set(), ZERO: KEY | {errno.ESRCH}, FLUSH: set(),
-}
-# A damaged attribute of the message itself is invalid whatever the command is.
-BROKEN = {errno.EINVAL, errno.ERANGE}
-# So many messages, and more until each command was taken once.
-MANY = 5000 if net.EVERYTHING else 700
-
-
-def not_taken(codes):
-    return [command for command in range(1, 18) if command not in codes or
-            (0 not in codes[command] and command not in (GET_DEST, GET_DAEMON, SET_INFO))]
-
-
-def test_random():
-    """Valid and damaged messages of all 17 commands: refused ones change nothing, and
-    the family works on."""
-    rng = net.seeded()
-    draw, wrong, codes = Draw(rng), [], {}
-    with Loaded():
-        with net.within("director"):
-            sock = genl.Genl(name=b"IPVS")
-        state = whole_state(sock)
-        for number in range(20 * MANY):
-            if number >= MANY and not not_taken(codes):
-                break
-            command = rng.choice((NEW_SERVICE, NEW_DEST, NEW_DEST, SET_DEST, DEL_DEST) +
-                                 tuple(range(1, 17)) if number % 100 else (FLUSH,))
-            body = draw.message(command)
-            broken = rng.random() < 0.5
-            if broken:
-                body = damaged(rng, body)
-            got = asked(sock, command, body)
-            codes.setdefault(command, set()).add(got)
-            allowed = ERRORS[command] | {0} | (BROKEN if broken else set())
-            if got not in allowed:
-                wrong.append((command, body.hex(), errno.errorcode.get(got, got)))
-            after = whole_state(sock)
-            if got and after != state:
-                wrong.append((command, body.hex(), "refused, and has changed something"))
-            state = after
-            if broken and command in (GET_SERVICE, GET_DEST, GET_DAEMON):
-                try:
-                    sock.ask(sock.family, command, body, genl.F_DUMP)
-                except genl.Refused as refused:
-                    wrong.append(("dump", body.hex(), str(refused)))
-        ok(not wrong, "%d random messages and more: errors of the table, and what is "
-           "refused changes nothing" % MANY, wrong[:5])
-        ok(not not_taken(codes), "each of 17 commands was sent, and taken at times",
-           not_taken(codes))
-        unseen = [(command, errno.errorcode[code]) for command, known in ERRORS.items()
-                  for code in known - codes.get(command, set())
-                  if code != errno.EAFNOSUPPORT]
-        print("# errors that were not met: %s" % unseen, flush=True)
-        works = [asked(sock, FLUSH, b""),
-                 asked(sock, NEW_SERVICE, service(key(), whole())),
-                 asked(sock, NEW_DEST, service(key()) + dest(server())),
-                 asked(sock, FLUSH, b"")]
-        ok(works == [0] * 4 and not sock.ask(sock.family, GET_SERVICE, b"", genl.F_DUMP),
-           "and the family works on", works)
-        for state in (1, 2):
-            asked(sock, DEL_DAEMON, genl.attr(DAEMON, genl.u32(1, state)))
-        asked(sock, SET_CONFIG, b"".join(map(genl.u32, (TCP_TIMEOUT, FIN_TIMEOUT,
-                                                        UDP_TIMEOUT), (900, 120, 300))))
         sock.close()
 
 

@@ -501,37 +501,4 @@ def test_dumps():
     sock.close()
 
 
-def test_noise():
-    """Mutated messages: whatever comes of them, the kernel must not complain,
-    which the runner sees."""
-    dice = net.seeded()
-    sock = socket_there()
-    good = [(command, body) for command in range(1, 15) for body in
-            (key(), key() + attr(SCHEDULER, b"rr\0"), server("192.168.1.64"),
-             server("192.168.1.64", None, u32(SERVER_WEIGHT, 3)), b"")]
-    taken = 0
-    rounds = 3000
-    for _ in range(rounds):
-        command, body = dice.choice(good)
-        body = bytearray(body)
-        for _ in range(dice.randrange(4)):
-            if body:
-                body[dice.randrange(len(body))] = dice.choice(
-                    (0, 1, 2, 255, dice.randrange(256)))
-        if dice.random() < 0.2:
-            body = body[:dice.randrange(len(body) + 1)]
-        try:
-            if dice.random() < 0.2:
-                sock.dump(command, bytes(body))
-            else:
-                sock.do(command, bytes(body))
-            taken += 1
-        except Refused:
-            pass
-    sock.do(FLUSH)
-    ok(everything(sock) == ([], []), "%d mutated messages, %s of them taken, and "
-       "the interface works on" % (rounds, "some" if taken else "none"))
-    sock.close()
-
-
 net.main(globals(), servers=False)
