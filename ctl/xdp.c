@@ -339,14 +339,12 @@ int xdp_attach(struct nl *nl, const struct director_args *args, bool force)
 	int status = EXIT_DONE;
 	int i;
 
-	xdp_find(nl);
-	for (i = 0; i < args->n_devices && !status; i++)
-		status = check_link(nl, args->devices[i], force);
-	if (status)
-		return status;
 	links.program = xdp_program_load();
 	if (links.program < 0)
 		return EXIT_REFUSED;
+	xdp_find(nl);
+	for (i = 0; i < args->n_devices && !status; i++)
+		status = check_link(nl, args->devices[i], force);
 	for (i = 0; i < args->n_devices && !status; i++)
 		status = add_program(nl, find_link(args->devices[i]), links.program);
 	if (status)
