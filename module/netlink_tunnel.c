@@ -2,6 +2,9 @@
 /*
  * Netlink: the tunnel to a real server.
  */
+#include <linux/inetdevice.h>
+#include <net/ipv6.h>
+
 #include "netlink.h"
 #include "tunnel.h"
 
@@ -58,6 +61,18 @@ static bool lbdr_nl_is_any(const struct nlattr *attr)
 	return !memchr_inv(nla_data(attr), 0, nla_len(attr));
 }
 
+/* @prefix: 1 to the number of bits of the family's addresses */
+static bool lbdr_nl_has_host_bits(const union nf_inet_addr *addr, enum lbdr_family family,
+				  u8 prefix)
+{
+	struct in6_addr network;
+
+	if (family == LBDR_V4)
+		return !!(addr->ip & ~inet_make_mask(prefix));
+	ipv6_addr_prefix(&network, &addr->in6, prefix);
+	return !ipv6_addr_equal(&network, &addr->in6);
+}
+
 static int lbdr_nl_parse_tunnel_source(const struct genl_info *info,
 				       enum lbdr_family family,
 				       struct lbdr_tunnel_settings *tunnel)
@@ -96,6 +111,11 @@ static int lbdr_nl_parse_tunnel_source(const struct genl_info *info,
 		return -ERANGE;
 	}
 	tunnel->prefix = nla_get_u8(prefix);
+	if (lbdr_nl_has_host_bits(&tunnel->source, family, tunnel->prefix)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, prefix,
+				    "invalid tunnel-source-prefix: host bits of tunnel-source must be 0");
+		return -EINVAL;
+	}
 	return 0;
 }
 

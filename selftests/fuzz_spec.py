@@ -187,8 +187,9 @@ VALUES = {
     "server.tunnel-flags": lambda s: 1 if s.tunnel > 1 and s.rng.random() < 0.5 else 0,
     "server.tunnel-flags-mask": lambda s: 1,
     "server.tunnel-source": lambda s: packed(RIPS[s.outer][0] % 70),
-    "server.tunnel-source-prefix": lambda s: s.rng.randrange(
-        24, 33 if s.outer == 4 else 129),
+    # The source has no bits behind these.
+    "server.tunnel-source-prefix": lambda s: s.rng.choice(
+        (31, 32) if s.outer == 4 else (124, 127, 128)),
     "conn.family": lambda s: s.family, "conn.protocol": lambda s: s.protocol,
     "conn.client-address": Sense.client, "conn.virtual-address": lambda s: s.vip,
     "conn.client-port": lambda s: 1000 + s.rng.randrange(4),

@@ -677,6 +677,9 @@ def test_refused():
             ("a multicast source", addr("b"), attributes(ipip, source="224.0.0.1"), ""),
             ("a prefix of 33 bits", addr("b"), attributes(
                 ipip, source="10.0.0.0", source_prefix=33), ""),
+            ("a prefix of a source that has more bits", addr("b"), attributes(
+                ipip, source="10.0.0.70", source_prefix=30),
+             "invalid tunnel-source-prefix: host bits of tunnel-source must be 0"),
             ("a prefix without a source", addr("b"), attributes(ipip, source_prefix=8),
              ""),
             ("another family without a tunnel", addr("b", 6), b"", ""),
