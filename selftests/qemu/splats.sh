@@ -39,7 +39,8 @@ splats()
 	pattern+='|suspicious RCU usage|sleeping function called'
 	pattern+='|blocked for more than|self-detected stall|detected stalls'
 	pattern+='|soft lockup|hard LOCKUP|unregister_netdevice: waiting'
-	pattern+='|ref_tracker|refcount_t|leaked reference|still has references'
+	# The tracker also says that it has no memory, where a test injects faults.
+	pattern+='|ref_tracker: .*(released|users at|leaked)|refcount_t|leaked reference|still has references'
 	pattern+='|new suspected memory leaks|ODEBUG|list_(add|del) corruption'
 	pattern+='|Bad page|nobody cared|scheduling while atomic'
 	pattern+='|Objects remaining|slab .*still has objects|DEBUG_LOCKS_WARN'
