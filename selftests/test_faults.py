@@ -11,10 +11,8 @@ a list with an entry that was freed.
 
 /proc/thread-self/fail-nth counts the allocations of one thread that failslab knows, so
 those of slabs: what is larger than two pages, and what is per CPU, does not fail here.
-Without FAULTS=all (or ALL=1) some of the allocations fail only, others with each SEED.
 """
 import collections
-import ctypes
 import errno
 import os
 import time
@@ -28,7 +26,6 @@ from genl import F_DUMP, NESTED, NLMSG_DONE, NLMSG_ERROR, attr, be16, key, u8, u
 from net import ok
 from transactions import IDS
 
-ALL = os.environ.get("FAULTS") == "all" or net.EVERYTHING
 # Only the rows with this text.
 CASES = os.environ.get("CASES", "")
 FAILSLAB = "/sys/kernel/debug/failslab/"
@@ -42,6 +39,7 @@ class Nth:
 
     def __init__(self):
         self.file = os.open("/proc/thread-self/fail-nth", os.O_RDWR)
+
     def arm(self, number):
         os.pwrite(self.file, b"%d" % number, 0)
 
@@ -93,10 +91,12 @@ BASE = [(genl.SERVICE_NEW, ONE + genl.settings(sched="rr", persist=300)),
 
 class Case:
     """`command` with `body` fails; `before` is done first, and `after` removes what a
-    success has changed. With `staged` it is a command of a transaction."""
+    success has changed. With `staged` it is a command of a transaction; a transaction that
+    is committed has the commands `parts`."""
 
     def __init__(self, what, command, body=b"", before=(), after=(), family="lbdr",
-                 dump=False, staged=False):
+                 dump=False, staged=False, parts=()):
+        self.parts = list(parts)
         self.what, self.command, self.body = what, command, body
         self.before, self.after = list(before), list(after)
         self.family, self.dump, self.staged = family, dump, staged
@@ -157,7 +157,15 @@ def lbdr_cases(schedulers):
         Case("flush", genl.FLUSH, after=BASE),
         Case("trace", genl.TRACE, genl.question("192.168.1.101", net.VIP[4], 80)),
         Case("batch-begin", genl.BATCH_BEGIN),
-        Case("batch-commit", genl.BATCH_COMMIT, after=[(delete, OTHER)]),
+        Case("batch-commit", genl.BATCH_COMMIT, after=[(delete, OTHER)],
+             parts=[(new, OTHER)]),
+        Case("batch-commit, of many objects", genl.BATCH_COMMIT,
+             after=[(delete, OTHER), (delete, ONE)] + BASE[:3],
+             parts=[(genl.SERVER_SET, server(0, tunnel)),
+                    (genl.SERVER_SET, server(1, tunnel)),
+                    (genl.SERVER_NEW, server(2, tunnel)),
+                    (new, OTHER + genl.settings(sched="lblc")),
+                    (genl.SERVER_NEW, server(0, service=OTHER))]),
         Case("batch-abort", genl.BATCH_ABORT)]
     rows += [Case("dump %d" % command, command, dump=True) for command in (
         genl.SCHED_GET, genl.SERVICE_GET, genl.SERVER_GET, genl.SYNC_GET)]
@@ -214,8 +222,7 @@ def ipvs_cases():
 class Bench:
     """Sockets, and what has become of the rows."""
 
-    def __init__(self, rng, family):
-        self.rng = rng
+    def __init__(self, family):
         with net.within("director"):
             self.sock = {family: genl.Director(name=family.encode())}
             self.observer, self.ear = genl.Director(), genl.Genl()
@@ -301,9 +308,10 @@ class Bench:
         sock = self.sock["lbdr"]
         reply = dict(genl.parse(sock.do(genl.BATCH_BEGIN)[0]))
         number = genl.number(reply[genl.BATCH_ID])
+        for command, body in case.parts:
+            sock.do(command, body + u32(IDS.get(command, genl.SERVICE_BATCH), number))
         if case.command == genl.BATCH_COMMIT:
-            sock.do(genl.SERVICE_NEW, OTHER + u32(genl.SERVICE_BATCH, number))
-            return u32(genl.BATCH_COMMANDS, 1) + u32(genl.BATCH_ID, number)
+            return u32(genl.BATCH_COMMANDS, len(case.parts)) + u32(genl.BATCH_ID, number)
         return case.body + u32(IDS.get(case.command, genl.SERVICE_BATCH), number)
 
     def end(self, case, body, staged):
@@ -367,7 +375,7 @@ class Bench:
                     self.quietly(case.family, *each)
             if not failed:
                 break
-            number += 1 if ALL else self.rng.choice((1, 1, 2, 3))
+            number += 1
         if code:
             self.wrong.append((case.what, "is refused without a fault",
                                errno.errorcode.get(code, code)))
@@ -393,8 +401,8 @@ def covered(spec, cases):
 
 def test_lbdr():
     prepare()
-    rng, begun = net.seeded(), time.monotonic()
-    bench = Bench(rng, "lbdr")
+    begun = time.monotonic()
+    bench = Bench("lbdr")
     cases = lbdr_cases(genl.schedulers())
     missing = covered("lbdr", cases)
     ok(not missing, "each operation of family lbdr has a row", missing)
@@ -410,9 +418,9 @@ def test_lbdr():
 
 def test_ipvs():
     prepare()
-    rng, begun = net.seeded(), time.monotonic()
+    begun = time.monotonic()
     with ipvs.Loaded():
-        bench = Bench(rng, "IPVS")
+        bench = Bench("IPVS")
         base, cases = ipvs_cases()
         missing = covered("ipvs", cases)
         ok(not missing, "each command of family IPVS has a row", missing)
@@ -424,98 +432,6 @@ def test_ipvs():
         conclude(bench, "family IPVS", begun)
         bench.observer.clear()
         bench.close()
-
-
-SYS_DELETE_MODULE, SYS_UNSHARE, SYS_FINIT_MODULE, NEWNET = 176, 272, 313, 0x40000000
-# More than any of them takes.
-NEVER = 1 << 30
-
-
-class Calls:
-    """System calls whose nth allocation fails."""
-
-    def __init__(self):
-        self.nth, self.call = Nth(), net.LIBC.syscall
-        self.call.restype = ctypes.c_long
-        self.wrong, self.in_spite, self.faults = [], 0, 0
-
-    def do(self, number, *arguments):
-        """(error or 0, how many more allocations it would have taken to fail)."""
-        self.nth.arm(number)
-        result = self.call(*arguments)
-        code = ctypes.get_errno() if result < 0 else 0
-        return code, self.nth.left()
-
-    def each(self, rng, most, undo, begin, *arguments):
-        """Each allocation of the call after the first `begin`, or a sample of `most`,
-        fails once. undo() is called after each success."""
-        code, left = self.do(NEVER, *arguments)
-        if code:
-            raise OSError(code, "without a fault")
-        undo()
-        total = NEVER - left
-        numbers = range(begin + 1, total + 1)
-        if not ALL:
-            numbers = sorted(rng.sample(numbers, min(most, total)))
-        for number in numbers:
-            code, left = self.do(number, *arguments)
-            self.faults += left == 0
-            if not code:
-                self.in_spite += left == 0
-                undo()
-            elif code != errno.ENOMEM:
-                self.wrong.append((number, errno.errorcode[code]))
-        print("# %d of %d allocations failed, without the first %d; %d of them without "
-              "effect" % (self.faults, total, begin, self.in_spite), flush=True)
-
-
-def test_namespaces():
-    """A namespace is created with both modules, or not at all."""
-    prepare()
-    rng, begun = net.seeded(), time.monotonic()
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    with ipvs.Loaded():
-        calls = Calls()
-        calls.each(rng, 6, lambda: net.LIBC.setns(home, NEWNET), 0,
-                   SYS_UNSHARE, NEWNET)
-        ok(not calls.wrong and calls.faults > 3, "a namespace: each allocation that fails "
-           "is ENOMEM, or does not matter", calls.wrong)
-        net.LIBC.unshare(NEWNET)
-        sock = genl.Director()
-        sock.add(key(), FAR)
-        ok(len(sock.servers(key())) == 3, "the next namespace works")
-        sock.clear()
-        sock.close()
-        net.LIBC.setns(home, NEWNET)
-    os.close(home)
-    print("# %.0f s" % (time.monotonic() - begun), flush=True)
-
-
-def test_loading():
-    """A module is loaded, or there is nothing of it. The allocations of the kernel before
-    it reads the module's parameters are left out: it warns where a tracepoint has none."""
-    prepare()
-    rng, begun = net.seeded(), time.monotonic()
-    while net.INFO:
-        net.INFO.pop().close()
-    core = os.environ["LBDR_KO"]
-    ipvs.Ipvs.unload()
-    gone = net.until(lambda: net.run("rmmod", "lbdr", check=False).returncode == 0)
-    for path, name in ((core, b"lbdr"), (core.replace("lbdr.ko", "lbdr_ipvs.ko"),
-                                         b"lbdr_ipvs")):
-        calls, file = Calls(), os.open(path, os.O_RDONLY)
-        begin = NEVER - calls.do(NEVER, SYS_FINIT_MODULE, file, b"conn_max=x", 0)[1] \
-            if name == b"lbdr" else 0
-        calls.each(rng, 6, lambda name=name: net.until(
-            lambda: net.LIBC.syscall(SYS_DELETE_MODULE, name, 0) == 0), begin,
-                   SYS_FINIT_MODULE, file, b"", 0)
-        os.close(file)
-        ok(gone and not calls.wrong and calls.faults > 3 and
-           not ipvs.loaded(name.decode()), "%s: each allocation that fails is ENOMEM, or "
-           "does not matter" % name.decode(), calls.wrong)
-        net.run("insmod", path)
-    net.run("rmmod", "lbdr_ipvs")
-    print("# %.0f s" % (time.monotonic() - begun), flush=True)
 
 
 if __name__ == "__main__":
