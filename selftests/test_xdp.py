@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: trixie
+# Also on: trixie backports
 # CPUs: 2
 """`set-entry xdp eth0`: frames that the program takes are never seen by a socket of
 eth0, so such a socket tells what is passed to PREROUTING. UML's kernel has no BTF."""
