@@ -89,6 +89,15 @@ class Watch:
         return not seen, came[0] if came else None
 
 
+@contextlib.contextmanager
+def watching():
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(at_xdp())
+        stack.enter_context(deaf_client())
+        stack.enter_context(known_neighbours("a"))
+        yield Watch(stack)
+
+
 def open_tcp(watch, version, sport):
     """Until the connection is established; what opens it is passed."""
     for flags, text in ((SYN, b"opens %d" % sport), (ACK, b"confirms %d" % sport)):
@@ -143,11 +152,7 @@ def frames(watch, version, proto):
 @only(*KERNELS)
 def test_frames():
     """Frames that are taken, byte by byte."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(at_xdp())
-        stack.enter_context(deaf_client())
-        stack.enter_context(known_neighbours("a"))
-        watch = Watch(stack)
+    with watching() as watch:
         for version in (4, 6):
             for proto in (6, 17):
                 frames(watch, version, proto)
@@ -214,11 +219,7 @@ def passed(watch, version):
 @only(*KERNELS)
 def test_passed():
     """A table of frames that must go on to PREROUTING, or to the stack."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(at_xdp())
-        stack.enter_context(deaf_client())
-        stack.enter_context(known_neighbours("a"))
-        watch = Watch(stack)
+    with watching() as watch:
         for version in (4, 6):
             passed(watch, version)
 
