@@ -212,7 +212,7 @@ release:2) release_of "$2" ;;
 kdir:2) kdir_of "$2" ;;
 kernel:2) kernel_of "$2" ;;
 image:2) image_of "$2" ;;
-refresh:1) rm -rf --one-file-system "${CACHE:?}"/{roots,images,uml,kcsan,native} ;;
+refresh:1) rm -rf --one-file-system "${CACHE:?}"/{roots,images,uml,kcsan,native,objects} ;;
 *)
 	sed -n '3,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2
 	exit 2
