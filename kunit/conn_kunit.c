@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 
 #include "conn.h"
+#include "conn_lookup.h"
 #include "conns.h"
 #include "flow.h"
 #include "limit.h"
@@ -574,6 +575,43 @@ static void conn_renewals_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, conn->renewals, U8_MAX);
 }
 
+/*
+ * What the lookup of a first packet has hashed is right for the table as it is. Of a table
+ * with another seed it is not used. The connections are enough for the table to grow.
+ */
+static void conn_hash_test(struct kunit *test)
+{
+	const struct conn_kind *kind = test->param_value;
+	struct conns *conns = test->priv;
+	u32 i, none = 0, lost = 0;
+	struct lbdr_conn *conn;
+	struct lbdr_flow flow;
+
+	for (i = 0; i < 500; i++) {
+		flow = conn_flow_of(kind, i);
+		conns_lock();
+		conn = kind->family == LBDR_V4 ?
+		       lbdr_conn_lookup(conns->ln, LBDR_V4, &flow.v4, &flow.hash) :
+		       lbdr_conn_lookup(conns->ln, LBDR_V6, &flow.v6, &flow.hash);
+		conns_unlock();
+		none += conn || !flow.hash;
+		if (i % 2)
+			flow.hash = ~flow.hash;
+		conn = conns_add(conns, &flow, 0);
+		lost += !conn || conns_find(conns, &flow) != conn;
+	}
+	KUNIT_EXPECT_EQ(test, none, 0);
+	KUNIT_EXPECT_EQ(test, lost, 0);
+
+	for (i = 0; i < 500; i++) {
+		flow = conn_flow_of(kind, i);
+		conn = conns_find(conns, &flow);
+		lost += !conn || !conn_kill(conns, conn);
+	}
+	KUNIT_EXPECT_EQ(test, lost, 0);
+	conns_expect_none(test);
+}
+
 /* An eviction fails if the state has changed since the connection was selected. */
 static void conn_evict_changed_test(struct kunit *test)
 {
@@ -609,6 +647,7 @@ static struct kunit_case conn_cases[] = {
 	KUNIT_CASE_PARAM(conn_left_test, conn_path_gen_params),
 	KUNIT_CASE_PARAM(conn_later_test, conn_path_gen_params),
 	KUNIT_CASE_PARAM(conn_renewals_test, conn_kind_gen_params),
+	KUNIT_CASE_PARAM(conn_hash_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_evict_changed_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_reuse_test, conn_path_gen_params),
 	KUNIT_CASE_PARAM(conn_collect_test, conn_kind_gen_params),

@@ -65,6 +65,7 @@ static DEFINE_PER_CPU(struct lbdr_conn_stock, lbdr_conn_stocks[LBDR_FAMILIES]);
 
 /* See conn_lookup.h. */
 struct lbdr_conn_secret lbdr_conn_secret __ro_after_init;
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_secret);
 
 /**
  * lbdr_conn_timeout() - Get the timeout of a connection
@@ -181,6 +182,71 @@ noinline void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_move);
 
+static __always_inline int lbdr_conn_cmp4(struct rhashtable_compare_arg *arg,
+					  const void *obj)
+{
+	return !lbdr_key_equal(arg->key, lbdr_conn_key4(obj),
+			       sizeof(struct lbdr_key4));
+}
+
+static __always_inline int lbdr_conn_cmp6(struct rhashtable_compare_arg *arg,
+					  const void *obj)
+{
+	return !lbdr_key_equal(arg->key, lbdr_conn_key6(obj),
+			       sizeof(struct lbdr_key6));
+}
+
+/*
+ * The lookup of a new connection's first packet has hashed the key already, in most cases
+ * with the seed of the table that the connection goes to. Another seed than the table's
+ * stands for no hash, and 0, whatever the seed.
+ */
+static __always_inline bool lbdr_conn_has_hash(const struct lbdr_conn *conn, u32 seed)
+{
+	return likely(conn->hash) && likely(conn->hash >> 32 == seed);
+}
+
+static __always_inline u32 lbdr_conn_hash_once4(const void *obj, u32 len, u32 seed)
+{
+	const struct lbdr_conn4 *conn = obj;
+
+	return lbdr_conn_has_hash(&conn->conn, seed) ?
+	       lower_32_bits(conn->conn.hash) :
+	       lbdr_conn_hash4(&conn->key, len, seed);
+}
+
+static __always_inline u32 lbdr_conn_hash_once6(const void *obj, u32 len, u32 seed)
+{
+	const struct lbdr_conn6 *conn = obj;
+
+	return lbdr_conn_has_hash(&conn->conn, seed) ?
+	       lower_32_bits(conn->conn.hash) :
+	       lbdr_conn_hash6(&conn->key, len, seed);
+}
+
+/*
+ * The functions are inlined into the rhashtable code, which would otherwise call the
+ * comparison for each entry of a chain.
+ */
+#define LBDR_CONN_PARAMS(version, hash_of_object) {				\
+	.head_offset		= offsetof(struct lbdr_conn##version, conn.node),	\
+	.key_offset		= offsetof(struct lbdr_conn##version, key),		\
+	.key_len		= sizeof(struct lbdr_key##version),			\
+	.hashfn			= lbdr_conn_hash##version,				\
+	.obj_hashfn		= (hash_of_object),					\
+	.obj_cmpfn		= lbdr_conn_cmp##version,				\
+	.automatic_shrinking	= true,							\
+}
+
+static const struct rhashtable_params lbdr_conn_params4 = LBDR_CONN_PARAMS(4, NULL);
+static const struct rhashtable_params lbdr_conn_params6 = LBDR_CONN_PARAMS(6, NULL);
+
+/* For insertions alone: what moves a connection to another table later hashes its key. */
+static const struct rhashtable_params lbdr_conn_insert_params4 =
+	LBDR_CONN_PARAMS(4, lbdr_conn_hash_once4);
+static const struct rhashtable_params lbdr_conn_insert_params6 =
+	LBDR_CONN_PARAMS(6, lbdr_conn_hash_once6);
+
 /*
  * rhashtable uses a bit of the bucket word as the bucket lock, sets it by an atomic
  * operation, and reads the word by plain loads under the lock and while it moves a table.
@@ -215,10 +281,10 @@ lbdr_conn_insert(struct lbdr_net *ln, struct lbdr_conn *conn)
 	kcsan_nestable_atomic_begin();
 	if (conn->family == LBDR_V4)
 		old = rhashtable_lookup_get_insert_fast(table, &conn->node,
-							lbdr_conn_params4);
+							lbdr_conn_insert_params4);
 	else
 		old = rhashtable_lookup_get_insert_fast(table, &conn->node,
-							lbdr_conn_params6);
+							lbdr_conn_insert_params6);
 	kcsan_nestable_atomic_end();
 	return old;
 }
@@ -343,8 +409,8 @@ void lbdr_conn_free_reaped(struct lbdr_net *ln)
  */
 struct lbdr_conn *lbdr_conn_of_flow(struct lbdr_net *ln, const struct lbdr_flow *flow)
 {
-	return flow->family == LBDR_V4 ? lbdr_conn_lookup(ln, LBDR_V4, &flow->v4) :
-					 lbdr_conn_lookup(ln, LBDR_V6, &flow->v6);
+	return flow->family == LBDR_V4 ? lbdr_conn_lookup(ln, LBDR_V4, &flow->v4, NULL) :
+					 lbdr_conn_lookup(ln, LBDR_V6, &flow->v6, NULL);
 }
 
 /**
@@ -525,6 +591,7 @@ struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln, const struct lbdr_flow *f
 	conn->mac = 0;
 	conn->synced = 0;
 	conn->sent = 0;
+	conn->hash = flow->hash;
 	if (flow->family == LBDR_V4)
 		container_of(conn, struct lbdr_conn4, conn)->key = flow->v4;
 	else

@@ -33,6 +33,7 @@ struct lbdr_server;
  *	WRITE_ONCE(), see lbdr_conn_own()
  * @sent: when it was sent to another director, 0 for never; WRITE_ONCE(), see
  *	sync_send.c
+ * @hash: &lbdr_flow.hash, until the connection is inserted
  * @rcu: frees the connection after a grace period
  * @reaped: in lbdr_net.reaped; used instead of @rcu
  */
@@ -49,6 +50,7 @@ struct lbdr_conn {
 	u8			synced;
 	u8			sent;
 	union {
+		u64			hash;
 		struct rcu_head		rcu;
 		struct llist_node	reaped;
 	};

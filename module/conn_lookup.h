@@ -120,52 +120,18 @@ static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)
 	return lbdr_sip_end(&sip);
 }
 
-static __always_inline int lbdr_conn_cmp4(struct rhashtable_compare_arg *arg,
-					  const void *obj)
-{
-	return !lbdr_key_equal(arg->key, lbdr_conn_key4(obj),
-			       sizeof(struct lbdr_key4));
-}
-
-static __always_inline int lbdr_conn_cmp6(struct rhashtable_compare_arg *arg,
-					  const void *obj)
-{
-	return !lbdr_key_equal(arg->key, lbdr_conn_key6(obj),
-			       sizeof(struct lbdr_key6));
-}
-
-/*
- * The functions are inlined into the rhashtable code, which would otherwise call the
- * comparison for each entry of a chain.
- */
-static const struct rhashtable_params lbdr_conn_params4 = {
-	.head_offset		= offsetof(struct lbdr_conn4, conn.node),
-	.key_offset		= offsetof(struct lbdr_conn4, key),
-	.key_len		= sizeof(struct lbdr_key4),
-	.hashfn			= lbdr_conn_hash4,
-	.obj_cmpfn		= lbdr_conn_cmp4,
-	.automatic_shrinking	= true,
-};
-
-static const struct rhashtable_params lbdr_conn_params6 = {
-	.head_offset		= offsetof(struct lbdr_conn6, conn.node),
-	.key_offset		= offsetof(struct lbdr_conn6, key),
-	.key_len		= sizeof(struct lbdr_key6),
-	.hashfn			= lbdr_conn_hash6,
-	.obj_cmpfn		= lbdr_conn_cmp6,
-	.automatic_shrinking	= true,
-};
-
 /*
  * What rhashtable_lookup() does, without the argument of its comparison function, which
  * would be on the stack and cost a packet of a connection some 30 instructions. A chain
  * that does not end in the mark of its bucket was left for another one, as its
  * connection was moved to a new table, and is read again. The barrier orders the last
  * bucket before the pointer to a new table: what was moved out of the one is in the
- * other. @family is a constant. Context: rcu_read_lock() held.
+ * other. @family is a constant. @hashed: set to &lbdr_flow.hash of the key if NULL is
+ * returned, or NULL. Context: rcu_read_lock() held.
  */
 static __always_inline struct lbdr_conn *
-lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family, const void *key)
+lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family, const void *key,
+		 u64 *hashed)
 {
 	size_t len = family == LBDR_V4 ? sizeof(struct lbdr_key4) :
 					 sizeof(struct lbdr_key6);
@@ -173,14 +139,14 @@ lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family, const void *key)
 	struct rhash_lock_head __rcu *const *bucket;
 	struct bucket_table *buckets;
 	struct rhash_head *pos;
-	u32 hash;
+	u32 hash, seed;
 
 	buckets = rht_dereference_rcu(table->tbl, table);
 	do {
-		hash = family == LBDR_V4 ?
-		       rht_key_hashfn(table, buckets, key, lbdr_conn_params4) :
-		       rht_key_hashfn(table, buckets, key, lbdr_conn_params6);
-		bucket = rht_bucket(buckets, hash);
+		seed = buckets->hash_rnd;
+		hash = family == LBDR_V4 ? lbdr_conn_hash4(key, len, seed) :
+					   lbdr_conn_hash6(key, len, seed);
+		bucket = rht_bucket(buckets, rht_bucket_index(buckets, hash));
 		do {
 			rht_for_each_rcu_from(pos, rht_ptr_rcu(bucket), buckets, hash) {
 				struct lbdr_conn *conn =
@@ -196,6 +162,8 @@ lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family, const void *key)
 		smp_rmb();
 		buckets = rht_dereference_rcu(buckets->future_tbl, table);
 	} while (unlikely(buckets));
+	if (hashed)
+		*hashed = (u64)seed << 32 | hash;
 	return NULL;
 }
 

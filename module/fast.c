@@ -293,7 +293,7 @@ lbdr_fast_forward6(struct lbdr_net *ln, struct sk_buff *skb, struct lbdr_server 
  */
 static noinline unsigned int
 lbdr_fast_no_conn4(struct lbdr_net *ln, struct sk_buff *skb,
-		   const struct nf_hook_state *state, u32 wanted)
+		   const struct nf_hook_state *state, u32 wanted, u64 hash)
 {
 	const struct iphdr *iph = (const void *)skb->data;
 	struct lbdr_flow flow __uninitialized;
@@ -304,6 +304,7 @@ lbdr_fast_no_conn4(struct lbdr_net *ln, struct sk_buff *skb,
 				&flow.v4.ports))
 		return lbdr_fast_not(ln, skb, state);
 	flow.family = LBDR_V4;
+	flow.hash = hash;
 	flow.v4.client = iph->saddr;
 	flow.v4.vip = iph->daddr;
 	flow.v4.protocol = iph->protocol;
@@ -318,7 +319,7 @@ lbdr_fast_no_conn4(struct lbdr_net *ln, struct sk_buff *skb,
 
 static noinline unsigned int
 lbdr_fast_no_conn6(struct lbdr_net *ln, struct sk_buff *skb,
-		   const struct nf_hook_state *state, u32 wanted)
+		   const struct nf_hook_state *state, u32 wanted, u64 hash)
 {
 	const struct ipv6hdr *hdr = (const void *)skb->data;
 	struct lbdr_flow flow __uninitialized;
@@ -329,6 +330,7 @@ lbdr_fast_no_conn6(struct lbdr_net *ln, struct sk_buff *skb,
 				&flow.v6.ports))
 		return lbdr_fast_not(ln, skb, state);
 	flow.family = LBDR_V6;
+	flow.hash = hash;
 	flow.v6.client = hdr->saddr;
 	flow.v6.vip = hdr->daddr;
 	flow.v6.protocol = hdr->nexthdr;
@@ -352,6 +354,7 @@ lbdr_fast_tunnel(struct lbdr_net *ln, struct sk_buff *skb,
 	if (!lbdr_fast_stamp(ln, conn))
 		return lbdr_fast_not(ln, skb, state);
 	flow.family = conn->family;
+	flow.hash = 0;
 	flow.local = false;
 	flow.place = state->pf == NFPROTO_NETDEV ? LBDR_PLACE_INGRESS : LBDR_PLACE_ENTRY;
 	if (conn->family == LBDR_V4) {
@@ -384,6 +387,7 @@ unsigned int lbdr_fast4(struct lbdr_net *ln, struct sk_buff *skb,
 	struct lbdr_conn *conn;
 	struct lbdr_key4 key;
 	u32 wanted;
+	u64 hash;
 
 	if (!lbdr_fast_context(skb) || unlikely(iph->ihl != 5) ||
 	    unlikely(ip_is_fragment(iph)))
@@ -394,9 +398,9 @@ unsigned int lbdr_fast4(struct lbdr_net *ln, struct sk_buff *skb,
 	key.client = iph->saddr;
 	key.vip = iph->daddr;
 	key.protocol = iph->protocol;
-	conn = lbdr_conn_lookup(ln, LBDR_V4, &key);
+	conn = lbdr_conn_lookup(ln, LBDR_V4, &key, &hash);
 	if (unlikely(!conn))
-		return lbdr_fast_no_conn4(ln, skb, state, wanted);
+		return lbdr_fast_no_conn4(ln, skb, state, wanted, hash);
 	if (!lbdr_fast_conn(conn, wanted) || unlikely(iph->ttl <= 1))
 		return lbdr_fast_not(ln, skb, state);
 	server = conn->server;
@@ -426,6 +430,7 @@ unsigned int lbdr_fast6(struct lbdr_net *ln, struct sk_buff *skb,
 	struct lbdr_conn *conn;
 	struct lbdr_key6 key;
 	u32 wanted;
+	u64 hash;
 
 	if (!lbdr_fast_context(skb))
 		return lbdr_fast_not(ln, skb, state);
@@ -435,9 +440,9 @@ unsigned int lbdr_fast6(struct lbdr_net *ln, struct sk_buff *skb,
 	key.client = hdr->saddr;
 	key.vip = hdr->daddr;
 	key.protocol = hdr->nexthdr;
-	conn = lbdr_conn_lookup(ln, LBDR_V6, &key);
+	conn = lbdr_conn_lookup(ln, LBDR_V6, &key, &hash);
 	if (unlikely(!conn))
-		return lbdr_fast_no_conn6(ln, skb, state, wanted);
+		return lbdr_fast_no_conn6(ln, skb, state, wanted, hash);
 	if (!lbdr_fast_conn(conn, wanted) || unlikely(hdr->hop_limit <= 1))
 		return lbdr_fast_not(ln, skb, state);
 	server = conn->server;

@@ -111,6 +111,8 @@ static __always_inline bool lbdr_key_equal(const void *a, const void *b, size_t 
  * @place: enum lbdr_place of the hook; set by the hook, not by the parser
  * @hdr_len: length of the network and transport headers, which each segment of a GSO
  *	packet repeats
+ * @hash: what a lookup of the key has hashed, see lbdr_conn_lookup(), for the insertion of
+ *	its connection; or 0
  */
 struct lbdr_flow {
 	union {
@@ -122,6 +124,7 @@ struct lbdr_flow {
 	bool			local;
 	u8			place;
 	u32			hdr_len;
+	u64			hash;
 };
 
 /* Length of the hop-by-hop header of an IPv6 packet above 64 KiB (RFC 2675, 2) */

@@ -68,6 +68,7 @@ enum lbdr_parsed lbdr_icmp_inner4(const struct sk_buff *skb, u32 offset,
 		return LBDR_PARSED_OTHER;
 
 	flow->family = LBDR_V4;
+	flow->hash = 0;
 	flow->event = LBDR_EVENT_DATA;
 	flow->hdr_len = offset;
 	flow->v4.client = iph->daddr;
@@ -113,6 +114,7 @@ enum lbdr_parsed lbdr_icmp_inner6(const struct sk_buff *skb, u32 offset,
 		return LBDR_PARSED_OTHER;
 	protocol = hdr->nexthdr;
 	flow->family = LBDR_V6;
+	flow->hash = 0;
 	flow->event = LBDR_EVENT_DATA;
 	flow->hdr_len = offset;
 	flow->v6.client = hdr->daddr;

@@ -159,6 +159,7 @@ enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb, struct lbdr_flow *flow)
 		return lbdr_icmp_inner4(skb, thoff, flow);
 
 	flow->family = LBDR_V4;
+	flow->hash = 0;
 	flow->v4.client = iph->saddr;
 	flow->v4.vip = iph->daddr;
 	flow->v4.protocol = iph->protocol;
@@ -197,6 +198,7 @@ enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow)
 	}
 
 	flow->family = LBDR_V6;
+	flow->hash = 0;
 	flow->v6.client = hdr->saddr;
 	flow->v6.vip = hdr->daddr;
 	flow->v6.protocol = protocol;

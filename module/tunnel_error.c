@@ -156,6 +156,7 @@ static bool lbdr_tunnel_error_flow4(const struct sk_buff *skb, u32 offset,
 				     &flow->v4.ports))
 		return false;
 	flow->family = LBDR_V4;
+	flow->hash = 0;
 	flow->v4.client = iph->saddr;
 	flow->v4.vip = iph->daddr;
 	flow->v4.protocol = iph->protocol;
@@ -175,6 +176,7 @@ static bool lbdr_tunnel_error_flow6(const struct sk_buff *skb, u32 offset,
 	if (!hdr || hdr->version != 6)
 		return false;
 	flow->family = LBDR_V6;
+	flow->hash = 0;
 	flow->v6.client = hdr->saddr;
 	flow->v6.vip = hdr->daddr;
 	protocol = hdr->nexthdr;

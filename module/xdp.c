@@ -125,7 +125,7 @@ static __always_inline int lbdr_xdp4(struct lbdr_net *ln, struct xdp_buff *xdp)
 	key.client = iph->saddr;
 	key.vip = iph->daddr;
 	key.protocol = iph->protocol;
-	conn = lbdr_conn_lookup(ln, LBDR_V4, &key);
+	conn = lbdr_conn_lookup(ln, LBDR_V4, &key, NULL);
 	if (unlikely(!conn) || !lbdr_fast_conn(conn, wanted))
 		return LBDR_XDP_PASS;
 	server = conn->server;
@@ -167,7 +167,7 @@ static __always_inline int lbdr_xdp6(struct lbdr_net *ln, struct xdp_buff *xdp)
 	key.client = hdr->saddr;
 	key.vip = hdr->daddr;
 	key.protocol = hdr->nexthdr;
-	conn = lbdr_conn_lookup(ln, LBDR_V6, &key);
+	conn = lbdr_conn_lookup(ln, LBDR_V6, &key, NULL);
 	if (unlikely(!conn) || !lbdr_fast_conn(conn, wanted))
 		return LBDR_XDP_PASS;
 	server = conn->server;
