@@ -139,13 +139,13 @@ lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family, const void *key,
 	struct rhash_lock_head __rcu *const *bucket;
 	struct bucket_table *buckets;
 	struct rhash_head *pos;
-	u32 hash, seed;
+	u32 hash;
 
 	buckets = rht_dereference_rcu(table->tbl, table);
 	do {
-		seed = buckets->hash_rnd;
-		hash = family == LBDR_V4 ? lbdr_conn_hash4(key, len, seed) :
-					   lbdr_conn_hash6(key, len, seed);
+		hash = family == LBDR_V4 ?
+		       lbdr_conn_hash4(key, len, buckets->hash_rnd) :
+		       lbdr_conn_hash6(key, len, buckets->hash_rnd);
 		bucket = rht_bucket(buckets, rht_bucket_index(buckets, hash));
 		do {
 			rht_for_each_rcu_from(pos, rht_ptr_rcu(bucket), buckets, hash) {
@@ -158,12 +158,12 @@ lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family, const void *key,
 					return conn;
 			}
 		} while (pos != RHT_NULLS_MARKER(bucket));
+		if (hashed)
+			*hashed = (u64)buckets->hash_rnd << 32 | hash;
 		/* Pairs with the release stores that move an entry to a new table. */
 		smp_rmb();
 		buckets = rht_dereference_rcu(buckets->future_tbl, table);
 	} while (unlikely(buckets));
-	if (hashed)
-		*hashed = (u64)seed << 32 | hash;
 	return NULL;
 }
 

@@ -2,10 +2,11 @@
 /*
  * The fast path: plain packets of established connections.
  *
- * A packet is plain if it is a TCP segment without SYN, FIN and RST or a UDP datagram, has
- * no IP options or extension headers, is no fragment, and its headers are linear, writable
- * and have room for a link header. Its connection is ESTABLISHED, or UDP after the second
- * datagram: no such packet changes the state. The route is valid, the neighbour reachable.
+ * A packet is plain if it is a TCP segment or a UDP datagram, has no IP options or extension
+ * headers, is no fragment, and its headers are linear, writable and have room for a link
+ * header. The route is valid, the neighbour reachable. Most of them belong to a connection
+ * whose state they do not change; those that change it do so once they are sent. A SYN is
+ * plain only if it has no connection.
  *
  * All of that is checked before anything is written. So every other packet is left as it
  * was and takes the walk of hook.c, which has a step for each case: packets of a VRF, packets
@@ -14,8 +15,8 @@
  * compare them. Packets of tunnel servers share the checks up to the server, and are handed
  * to the tunnel then.
  *
- * A plain packet, or a SYN, that has no connection gets a server here as in the walk, and is
- * sent as the packets of connections are.
+ * A plain packet that has no connection gets a server here as in the walk, and is sent as the
+ * packets of connections are.
  *
  * A packet of a connection takes no lock, timer, route lookup or allocation, and unless
  * its reception has left something to release, no atomic operation or reference count. A
@@ -45,7 +46,9 @@
 #include "send.h"
 #include "server.h"
 #include "service.h"
+#include "state.h"
 #include "stats.h"
+#include "tunnel.h"
 #include "xmit.h"
 
 DEFINE_STATIC_KEY_TRUE(lbdr_fast_on);
@@ -204,7 +207,8 @@ static noinline unsigned int lbdr_fast_not(struct lbdr_net *ln, struct sk_buff *
 
 /*
  * Sets what both families have in common in the flow of a plain packet. Returns false if it
- * does not begin here: ingress has passed it on to PREROUTING, or a port is reserved.
+ * does not begin here: ingress has passed it on to PREROUTING, a port is reserved, or it is
+ * the end of another one.
  */
 static __always_inline bool
 lbdr_fast_new_flow(const struct sk_buff *skb, const struct nf_hook_state *state, u32 thoff,
@@ -220,6 +224,9 @@ lbdr_fast_new_flow(const struct sk_buff *skb, const struct nf_hook_state *state,
 	case LBDR_FAST_SYN:
 		flow->event = LBDR_EVENT_SYN;
 		break;
+	case LBDR_FAST_FIN:
+	case LBDR_FAST_RST:
+		return false;
 	default:
 		flow->event = LBDR_EVENT_DATA;
 	}
@@ -284,6 +291,45 @@ lbdr_fast_forward6(struct lbdr_net *ln, struct sk_buff *skb, struct lbdr_server 
 	hdr->hop_limit--;
 	lbdr_fast_send(skb, dev, neigh);
 	return true;
+}
+
+/*
+ * Sends a packet of a connection that is in another state than @wanted. What may be a packet that a
+ * server has sent back is left to the walk, which knows how to tell. So is everything that
+ * changes a state at ingress, where rules at PREROUTING would not see it.
+ */
+static noinline unsigned int
+lbdr_fast_change(struct lbdr_net *ln, struct sk_buff *skb,
+		 const struct nf_hook_state *state, struct lbdr_conn *conn, u32 wanted)
+{
+	static const u8 events[] = {
+		[LBDR_CONN_STATE_ESTABLISHED]	= LBDR_EVENT_DATA,
+		[LBDR_CONN_STATE_UDP]		= LBDR_EVENT_UDP,
+		[LBDR_FAST_FIN]			= LBDR_EVENT_FIN,
+		[LBDR_FAST_RST]			= LBDR_EVENT_RST,
+	};
+	struct lbdr_server *server = conn->server;
+	u32 from = READ_ONCE(conn->state), to;
+	bool sent;
+	u8 ttl;
+
+	if (wanted == LBDR_FAST_SYN || from == LBDR_CONN_STATE_DEAD ||
+	    READ_ONCE(server->checked) || rcu_access_pointer(server->tunnel) ||
+	    state->pf == NFPROTO_NETDEV)
+		return lbdr_fast_not(ln, skb, state);
+	to = lbdr_state_next[events[wanted]][from];
+	ttl = conn->family == LBDR_V4 ? ip_hdr(skb)->ttl : ipv6_hdr(skb)->hop_limit;
+	if (ttl <= 1 || (to != from && (ttl != READ_ONCE(conn->ttl) ||
+					lbdr_tunnel_loops(ln, skb, server->service))))
+		return lbdr_fast_not(ln, skb, state);
+	sent = conn->family == LBDR_V4 ?
+	       lbdr_fast_forward4(ln, skb, server, conn, wanted) :
+	       lbdr_fast_forward6(ln, skb, server, conn, wanted);
+	if (!sent)
+		return lbdr_fast_not(ln, skb, state);
+	if (to != from)
+		lbdr_conn_move(conn, from, to);
+	return NF_STOLEN;
 }
 
 /*
@@ -386,8 +432,8 @@ unsigned int lbdr_fast4(struct lbdr_net *ln, struct sk_buff *skb,
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
 	struct lbdr_key4 key;
+	u64 hash = 0;
 	u32 wanted;
-	u64 hash;
 
 	if (!lbdr_fast_context(skb) || unlikely(iph->ihl != 5) ||
 	    unlikely(ip_is_fragment(iph)))
@@ -401,7 +447,9 @@ unsigned int lbdr_fast4(struct lbdr_net *ln, struct sk_buff *skb,
 	conn = lbdr_conn_lookup(ln, LBDR_V4, &key, &hash);
 	if (unlikely(!conn))
 		return lbdr_fast_no_conn4(ln, skb, state, wanted, hash);
-	if (!lbdr_fast_conn(conn, wanted) || unlikely(iph->ttl <= 1))
+	if (!lbdr_fast_conn(conn, wanted))
+		return lbdr_fast_change(ln, skb, state, conn, wanted);
+	if (unlikely(iph->ttl <= 1))
 		return lbdr_fast_not(ln, skb, state);
 	server = conn->server;
 	tunnel = rcu_dereference(server->tunnel);
@@ -429,8 +477,8 @@ unsigned int lbdr_fast6(struct lbdr_net *ln, struct sk_buff *skb,
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
 	struct lbdr_key6 key;
+	u64 hash = 0;
 	u32 wanted;
-	u64 hash;
 
 	if (!lbdr_fast_context(skb))
 		return lbdr_fast_not(ln, skb, state);
@@ -443,7 +491,9 @@ unsigned int lbdr_fast6(struct lbdr_net *ln, struct sk_buff *skb,
 	conn = lbdr_conn_lookup(ln, LBDR_V6, &key, &hash);
 	if (unlikely(!conn))
 		return lbdr_fast_no_conn6(ln, skb, state, wanted, hash);
-	if (!lbdr_fast_conn(conn, wanted) || unlikely(hdr->hop_limit <= 1))
+	if (!lbdr_fast_conn(conn, wanted))
+		return lbdr_fast_change(ln, skb, state, conn, wanted);
+	if (unlikely(hdr->hop_limit <= 1))
 		return lbdr_fast_not(ln, skb, state);
 	server = conn->server;
 	tunnel = rcu_dereference(server->tunnel);

@@ -54,14 +54,20 @@ static __always_inline u32 lbdr_fast_len6(const struct ipv6hdr *hdr, u32 room)
 	return len == sizeof(*hdr) || len > room ? 0 : len;
 }
 
-/* Instead of a state: a SYN belongs to the fast path only if it has no connection. */
+/*
+ * Instead of a state: a SYN belongs to the fast path only if it has no connection, a FIN or
+ * RST only to a connection, which it changes.
+ */
 #define LBDR_FAST_SYN	LBDR_CONN_STATES
+#define LBDR_FAST_FIN	(LBDR_CONN_STATES + 1)
+#define LBDR_FAST_RST	(LBDR_CONN_STATES + 2)
 
 /*
  * Reads the ports of a plain packet. @data: begins at the network header, whose length
  * @thoff is; @linear of its @len bytes are readable. Returns the only state in which the
- * packet belongs here, LBDR_FAST_SYN, or LBDR_CONN_STATE_NONE. What is malformed is not
- * plain: lbdr_parse_transport() says why.
+ * packet changes nothing, LBDR_FAST_SYN, LBDR_FAST_FIN, LBDR_FAST_RST, or
+ * LBDR_CONN_STATE_NONE for what does not belong here. What is malformed is not plain:
+ * lbdr_parse_transport() says why.
  */
 static __always_inline u32 lbdr_fast_ports(const void *data, u32 linear, u32 len, bool gso,
 					   u32 thoff, u8 protocol, union lbdr_ports *ports)
@@ -77,9 +83,14 @@ static __always_inline u32 lbdr_fast_ports(const void *data, u32 linear, u32 len
 			return LBDR_CONN_STATE_NONE;
 		if (unlikely(tcp_flag_word(th) &
 			     (TCP_FLAG_RST | TCP_FLAG_SYN | TCP_FLAG_FIN))) {
-			if (th->rst || th->fin || th->ack)
+			if (th->rst)
+				wanted = LBDR_FAST_RST;
+			else if (!th->syn)
+				wanted = LBDR_FAST_FIN;
+			else if (!th->fin && !th->ack)
+				wanted = LBDR_FAST_SYN;
+			else
 				return LBDR_CONN_STATE_NONE;
-			wanted = LBDR_FAST_SYN;
 		}
 		need = th->doff * 4;
 		if (unlikely(need < sizeof(*th) || thoff + need > len))
