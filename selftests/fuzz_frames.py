@@ -488,16 +488,16 @@ def is_twice_fragment(frame):
 
 
 class Link:
-    """The devices, and a socket that sends frames at fuzz0."""
+    """The devices of a director, and a socket that sends frames at fuzz0."""
 
-    def __init__(self):
+    def __init__(self, host="director"):
         net.ip("", "link", "add", "fuzz0", "type", "veth", "peer", "name", "fz0", "address",
-               MAC.hex(":"), "netns", "director")
+               MAC.hex(":"), "netns", host)
         net.write("/proc/sys/net/ipv6/conf/fuzz0/disable_ipv6", "1")
         net.batch("", ["link set fuzz0 arp off", "link set fuzz0 up"])
         # The first service of IPv6 would load it.
         net.run("modprobe", "nf_defrag_ipv6")
-        with net.within("director"):
+        with net.within(host):
             for name, value in (("ipv6/conf/fz0/accept_ra", 0),
                                 ("ipv6/conf/fz0/accept_redirects", 0),
                                 ("ipv4/conf/fz0/accept_redirects", 0),
@@ -507,8 +507,8 @@ class Link:
                                 ("netfilter/nf_conntrack_frag6_timeout", 1)):
                 net.write("/proc/sys/net/" + name, str(value))
         for name in ("icmp_msgs_per_sec", "icmp_msgs_burst"):
-            for host in ("director", None):
-                ipvs.set_limit(host, "/proc/sys/net/ipv4/" + name)
+            for where in (host, None):
+                ipvs.set_limit(where, "/proc/sys/net/ipv4/" + name)
         lines = ["link set fz0 addrgenmode none", "link set fz0 up"]
         gateway = GATEWAY.hex(":")
         for version, net_of in ((4, "198.51.100.0/24"), (6, "2001:db8:c::/64")):
@@ -519,7 +519,7 @@ class Link:
             lines += ["neigh add %s lladdr %s dev fz0 nud permanent" %
                       (ROUTER[version], gateway),
                       "route add %s via %s" % (net_of, ROUTER[version])]
-        net.batch("director", lines)
+        net.batch(host, lines)
         self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.sock.bind(("fuzz0", 0))
         self.sock.setsockopt(263, 15, 1)    # PACKET_VNET_HDR
@@ -553,8 +553,9 @@ class Link:
             done += sent
 
     def close(self):
+        """The devices may have gone with the namespace."""
         self.sock.close()
-        net.ip("", "link", "del", "fuzz0")
+        net.run("ip", "link", "del", "fuzz0", check=False)
 
 
 def key(version, port, protocol, vip=0):

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# Also on: trixie
 """Fuzzing of the packet path: frames that fuzz_frames.py draws, at every entry of a director
 with services of all kinds and connection synchronisation. After each batch every packet
 that a hook took was forwarded or dropped for a reason, counters agree with the tables, and a
@@ -24,10 +25,13 @@ from test_fuzz_netlink import disagreement
 
 # A twelfth of a millisecond each on UML, KASAN and lockdep included. Ten million in
 # `make soak`.
-FRAMES = int(os.environ.get("FRAMES") or (200000 if net.LABEL == "uml" else 20000))
+FRAMES = int(os.environ.get("FRAMES") or (200000 if net.LABEL == "uml" else 32000))
 FIRST = int(os.environ.get("FIRST") or 0)
 SHOW = os.environ.get("SHOW")
-ENTRIES = ("prerouting", "ingress", "input")
+# The UML kernel has no type information, which XDP needs.
+ENTRIES = ("prerouting", "ingress", "input") + (("xdp",) if net.SHORT else ())
+# Entries that take packets before the rules see them.
+EARLY = ("ingress", "xdp")
 MARK = 7
 CONN_MAX = "/sys/module/lbdr/parameters/conn_max"
 # Reasons of packets that a hook drops without counting them for a server. Packets that are
@@ -165,7 +169,13 @@ class Run:
         """Batch's entry, with services for marks or not, with a small table or not."""
         entry, marks = ENTRIES[batch % len(ENTRIES)], batch // len(ENTRIES) % 2 == 1
         if entry != self.entry:
-            net.lbctl("set-entry", entry, *(["fz0", "eth0"] if entry == "ingress" else []))
+            if "xdp" in (entry, self.entry):
+                how = "off" if entry == "xdp" else "on"
+                net.run("ethtool", "-K", "fuzz0", "tx", how, "txvlan", how, "gro", "on")
+                net.run("ip", "netns", "exec", "director", "ethtool", "-K", "fz0", "rxvlan",
+                        how)
+            net.lbctl("set-entry", entry, *(["fz0"] if entry in EARLY else []),
+                      *(["--force"] if entry == "xdp" else []))
             self.entry = entry
         if marks != self.has_marks:
             marked(self.director, marks)
@@ -205,7 +215,7 @@ class Run:
             missing = max(0, missing - sum(map(fuzz_frames.is_twice_fragment,
                                                self.frames.batch(batch))))
         if missing > 0 or missing < 0 and not (
-                self.entry == "ingress" or fuzz_frames.offloads(batch)):
+                self.entry in EARLY or fuzz_frames.offloads(batch)):
             return "hooks took %d packets, %d were forwarded, drop reasons: %s" % (
                 taken, packets, grown)
         self.taken += taken
