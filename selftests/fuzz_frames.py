@@ -27,6 +27,7 @@ import genl
 import ipvs
 import net
 import test_sctp
+import tunnels
 from net import ACK, FIN, PSH, RST, SYN
 
 BLOCK, BATCH = 8, 8000
@@ -45,6 +46,11 @@ KIND = ipvs.KIND
 # Ports that services may be for. Most packets go to the first ones.
 PORTS = list(range(80, 130))
 ODD_PORTS = [1, 22, 79, 200, 250, 300, 443, 8848, 8849, 65535]
+# (IP version, port) -> the kind of tunnel that servers of this port have, and the number of
+# the server.
+TUNNELS = {(version, port): (kind, 10 + port % 5) for version in (4, 6) for port, kind in
+           enumerate([kind for kind in tunnels.TWELVE + tunnels.SUMMED
+                      if kind.inner == version], 83)}
 # Destination ports of what a rule may mark.
 MARKED = range(400, 403)
 SYNC_PORT, PEERS_PORT, GUE_PORT, PEERS_MAGIC = 8848, 8849, 6080, 255
@@ -206,13 +212,16 @@ class Frames:
             version, kind, code, word, quoted[:dice.choice((8, 28, 48, 68, 200))], flow[2],
             dice.choice((None, flow[0])))
 
-    def encapsulated(self, version, inner, src, dst):
+    def encapsulated(self, version, inner, src, dst, how=None):
+        """A packet in a tunnel's headers. `how` is its type, else there is any, with options
+        that lbdr has not."""
         dice = self.dice
-        how = dice.randrange(3)
-        if how == 0:
+        flags = (0,) if how else (0, 0, 0x8000, 0x2000, 0xb000, 0x4000)
+        how = how or dice.choice(tunnels.TYPES)
+        if how == "ipip":
             body, proto = inner, 4 if inner[0] >> 4 == 4 else 41
-        elif how == 1:
-            body, proto = gre(inner, dice.choice((0, 0, 0x8000, 0x2000, 0xb000, 0x4000))), 47
+        elif how == "gre":
+            body, proto = gre(inner, dice.choice(flags)), 47
         else:
             body, proto = gue(inner, dice.choice((0, 0, 1, 3)), dice.choice((0, 1))), 17
         return net.packet(src, dst, proto, body)
@@ -226,11 +235,18 @@ class Frames:
             version, packet, dice.choice((ROUTER[version], SERVER[version] % 10)), dst)
 
     def tunnel_error(self, version):
-        """A router's error about a tunnel's packet of this director."""
+        """A router's error about a tunnel's packet of this director, for most one of which
+        there may be a connection."""
         dice, inner = self.dice, self.dice.choice((4, 6))
-        packet = self.segment(inner, self.flow(inner), size=64)
-        outer = self.encapsulated(version, packet, OWN[version],
-                                  SERVER[version] % (10 + dice.randrange(SERVERS)))
+        flow, how, number = self.flow(inner), None, 10 + dice.randrange(SERVERS)
+        if dice.random() < 0.7:
+            port = dice.choice([port for (family, port), (kind, _) in TUNNELS.items()
+                                if family == inner and kind.outer == version])
+            flow, how = flow[:2] + (VIPS[inner][0], port), TUNNELS[inner, port][0].type
+            number = TUNNELS[inner, port][1]
+        packet = self.segment(inner, flow, size=64)
+        outer = self.encapsulated(version, packet, OWN[version], SERVER[version] % number,
+                                  how)
         kind, code, word = dice.choice(((3, 4, 1400), (3, 4, 600), (3, 1, 0), (11, 0, 0))
                                        if version == 4 else
                                        ((2, 0, 1400), (2, 0, 1280), (1, 3, 0), (3, 0, 0)))

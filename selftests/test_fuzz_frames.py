@@ -38,13 +38,16 @@ CONN_MAX = "/sys/module/lbdr/parameters/conn_max"
 # too large, that are at their last hop, or whose neighbour fails, were counted before.
 TAKEN = ("bad-source", "no-server", "server-held", "stray", "loop", "conn-max",
          "conn-memory", "no-route", "not-onlink")
-# What hooks take is missing in the second counter of a pair. Fragments are taken until they
-# are whole, and the whole comes again: they are no packets by themselves.
+# What hooks take is missing in the second counter of a pair. Not packets by themselves are
+# fragments, which are taken until they are whole, and the whole comes again; and errors about
+# tunnels, which are taken if a client is told of them.
 PIECES = """
 		meta nfproto ipv4 ip frag-off & 0x3fff != 0 counter name piece%s accept
 		meta nfproto ipv6 exthdr frag exists frag frag-off != 0 counter name piece%s accept
 		meta nfproto ipv6 exthdr frag exists frag more-fragments 1 counter name piece%s accept
-"""
+		ip daddr OWN4 ip protocol icmp counter name piece%s accept
+		ip6 daddr OWN6 meta l4proto ipv6-icmp counter name piece%s accept
+""".replace("OWN4", OWN[4]).replace("OWN6", OWN[6])
 PAIRS = ("pre", "in", "out", "piece")
 AUDIT = "table inet audit {" + "".join(
     "\tcounter %s { }\n\tcounter %s-end { }\n" % (name, name) for name in PAIRS) + """
@@ -57,7 +60,7 @@ AUDIT = "table inet audit {" + "".join(
 	chain pre-end { type filter hook prerouting priority -140
 		counter name pre-end%s
 	}
-""" % ((MARK,) + tuple(PIECES % ((end,) * 3) for end in ("", "-end"))) + "".join(
+""" % ((MARK,) + tuple(PIECES % ((end,) * 5) for end in ("", "-end"))) + "".join(
     "\tchain %s { type filter hook %s priority %d; counter name %s; }\n" % each for each in (
         ("in", "input", 50, "in"), ("in-end", "input", 150, "in-end"),
         ("out", "output", -250, "out"), ("out-end", "output", -150, "out-end"))) + "}\n"
@@ -70,7 +73,8 @@ def configure(director):
         def rip(number, version=version):
             return SERVER[version] % (10 + number)
 
-        kinds = [kind for kind in tunnels.TWELVE + tunnels.SUMMED if kind.inner == version]
+        kinds = {port: row for (family, port), row in fuzz_frames.TUNNELS.items()
+                 if family == version}
         for proto in (6, 17, 132):
             def add(port, rips=(0, 1, 2), version=version, proto=proto, words=b"", **more):
                 key = fuzz_frames.key(version, port, proto)
@@ -83,10 +87,10 @@ def configure(director):
 
             for port in (80, 81, 82):
                 add(port)
-            for port, kind in enumerate(kinds, 83):
+            for port, (kind, number) in kinds.items():
                 key = add(port, ())
                 director.do(genl.SERVER_NEW, genl.server(
-                    SERVER[kind.outer] % (10 + port % 5), key, tunnels.attributes(kind)))
+                    SERVER[kind.outer] % number, key, tunnels.attributes(kind)))
             key = add(94)
             director.do(genl.SERVER_NEW, genl.server(rip(4), key, tunnels.attributes(
                 tunnels.Kind(version, version, "gue", True))))
