@@ -151,8 +151,8 @@ class Transfer:
     """Exchanges with the servers until told to stop. Bytes that come back are
     always the ones that were sent; `errors` are connections that broke."""
 
-    def __init__(self, version=4, flows=4):
-        self.stop = threading.Event()
+    def __init__(self, version=4, flows=4, timeout=30):
+        self.stop, self.timeout = threading.Event(), timeout
         self.rounds = [0] * flows
         self.errors = []
         self.version = version
@@ -167,7 +167,7 @@ class Transfer:
         while not self.stop.is_set():
             try:
                 if not sock:
-                    sock = net.connect(self.version, timeout=30)
+                    sock = net.connect(self.version, timeout=self.timeout)
                     sock.recv(1)
                 if exchange(sock, 20000):
                     self.rounds[index] += 1

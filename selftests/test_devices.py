@@ -9,7 +9,7 @@ import subprocess
 
 import genl
 import net
-from net import VIP, addr, batch, ip, mac, ok, until, within
+from net import VIP, addr, batch, ip, mac, ok, only, until, within
 from servers import exchange, udp_socket
 from test_tcp import open_director
 
@@ -59,6 +59,23 @@ def vrf():
     batch("director", ["link add red type vrf table 77", "link set red up",
                        "link set di master red", "link set do master red"])
     return "di", "do", "ci", "ai"
+
+
+def filtering():
+    """Bridges with VLANs: tagged at the port, and the director is in VLAN 5 only."""
+    for dev in ("di", "do"):
+        batch("director", [
+            "link add r%s type bridge mcast_snooping 0 vlan_filtering 1 vlan_default_pvid 0" %
+            dev, "link set %s master r%s" % (dev, dev), "link set r%s up" % dev,
+            "link add link r%s name r%s.5 type vlan id 5" % (dev, dev),
+            "link set r%s.5 up" % dev])
+        net.run("bridge", "-n", "director", "vlan", "add", "dev", dev, "vid", "5")
+        net.run("bridge", "-n", "director", "vlan", "add", "dev", "r" + dev, "vid", "5",
+                "self")
+    for host, dev in (("client", "ci"), ("a", "ai")):
+        batch(host, ["link add link %s name %s.5 type vlan id 5" % (dev, dev),
+                     "link set %s.5 up" % dev])
+    return "rdi.5", "rdo.5", "ci.5", "ai.5"
 
 
 class Lines:
@@ -146,6 +163,66 @@ def test_kinds():
     some, more = (vlan, bond, vrf), (plain, bridge, macvlan)
     for build in some if net.LABEL in ("bookworm", "backports") else some + more:
         on_lines({plain: "two NICs"}.get(build, build.__name__), build)
+
+
+@only("bookworm")
+def test_vlan_filtering():
+    """The UML kernel has no VLANs in bridges."""
+    on_lines("bridges with vlan_filtering", filtering)
+
+
+def esp(command, host, version, here, there):
+    """Transport mode between this host and another one, TCP only."""
+    ends, spis = [net.addr(here, version), net.addr(there, version)], ("0x100", "0x200")
+    for (src, dst), spi, way in ((ends, spis[0], "out"), (ends[::-1], spis[1], "in")):
+        if host != here:
+            way = {"out": "in", "in": "out"}[way]
+        if command == "add":
+            net.run("ip", "-n", host, "xfrm", "state", "add", "src", src, "dst", dst, "proto",
+                    "esp", "spi", spi, "mode", "transport", "enc", "cbc(aes)",
+                    "0x" + "11" * 16, "auth", "hmac(sha1)", "0x" + "22" * 20)
+        net.run("ip", "-n", host, "xfrm", "policy", command, "src", src, "dst", dst, "proto",
+                "tcp", "dir", way, *(["tmpl", "proto", "esp", "mode", "transport"]
+                                     if command == "add" else []))
+
+
+@only("bookworm")
+def test_ipsec():
+    """Client and director speak ESP with each other, in transport mode; what the client sends
+    to the VIP has no policy, and is forwarded as it is. The UML kernel has no xfrm."""
+    director = open_director()
+    for version in (4, 6):
+        for host in ("client", "director"):
+            esp("add", host, version, "client", "director")
+        director.add(genl.key(VIP[version]), [addr("a", version), addr("b", version)],
+                     sched="rr")
+        tap = net.Tap("director")
+        with within("director"):
+            listener = socket.create_server((addr("director", version), 8000),
+                                            family=net.AF[version])
+        with within("client"):
+            own = socket.create_connection((addr("director", version), 8000), net.WAIT)
+        other = listener.accept()[0]
+        sock = net.connect(version)
+        good = sock.recv(1) in (b"a", b"b") and exchange(sock, 60000)
+        other.sendall(b"x" * 5000)
+        said = 0
+        while said < 5000:
+            piece = own.recv(5000)
+            if not piece:
+                break
+            said += len(piece)
+        sealed = [frame for frame in tap.frames() if frame.l4 == 50]
+        ok(good and said == 5000 and len(sealed) > 5, "IPv%d: ESP to the director, and the "
+           "service beside it" % version, (good, said, len(sealed)))
+        for each in (sock, own, other, listener):
+            each.close()
+        tap.close()
+        for host in ("client", "director"):
+            esp("delete", host, version, "client", "director")
+            ip(host, "xfrm", "state", "flush")
+        director.clear()
+    director.close()
 
 
 def test_jumbo():

@@ -1,26 +1,35 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 # Also on: trixie
-"""The fast path against the walk: the same random frames, plain and odd, once with the
-fast path and once without it. Frames to the servers, counters, drop reasons and
-connections are equal. FRAMES=NUMBER sends another number of them."""
+"""The fast path against the walk: the same random frames of fuzz_frames.py, once with the
+fast path and once without it, at PREROUTING and at ingress, to servers by direct routing and
+by every kind of tunnel. What leaves the director, counters, drop reasons and connections are
+equal.
+
+SEED=N repeats the frames of a run, COMPARED=N is their number at each entry.
+"""
+import collections
 import contextlib
-import json
 import os
+import socket
 
+import fuzz_frames
+import genl
 import net
-from net import ACK, FIN, PSH, RST, SYN, VIP, Tap, lbctl, ok, raw, tcp, udp
+import tunnels
+from fuzz_frames import GATEWAY, MAC, PLAIN, ROUTER, SERVER
+from net import ok, until
 
-FRAMES = int(os.environ.get("FRAMES", 2000))
+# At each of two entries. Half a million in `make soak`.
+COMPARED = int(os.environ.get("COMPARED") or (16000 if net.LABEL == "uml" else 4000))
 PARAMETER = "/sys/module/lbdr/parameters/fast_path"
 # Frames between two marks, which say that all before them have come.
-BATCH = 100
-# Direct routing to a, and a tunnel to b.
-PORTS = {80: "a", 81: "b"}
+CHUNK = 1000
+INFO_SLOW = 11
+SCHEDULERS = ("rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "dh", "mh", "fo", "ovf")
 ROUTE_MTU = 1400
-FLAGS = [ACK] * 12 + [ACK | PSH] * 4 + [SYN] * 3 + [FIN | ACK, RST, RST | ACK, SYN | ACK,
-                                                    0, FIN, SYN | FIN, 63]
-SIZES = [0, 1, 10, 100, 1000, 1340, 1352, 1360, 1372, 1400, 1432, 1440]
+OWN = {net.pack(each) for version in (4, 6)
+       for each in fuzz_frames.VIPS[version] + [fuzz_frames.OWN[version]]}
 
 
 @contextlib.contextmanager
@@ -32,165 +41,200 @@ def fast_path(on):
         net.write(PARAMETER, "1")
 
 
-def setup():
-    lbctl("clear")
+def configure(director):
+    """Services for the ports that most frames are sent to. What their schedulers choose
+    depends on the packets only."""
+    director.clear()
     for version in (4, 6):
-        for proto in ("-t", "-u"):
-            for port, host in PORTS.items():
-                where = ("%s:%d" if version == 4 else "[%s]:%d") % (VIP[version], port)
-                address = net.addr(host, version)
-                lbctl("add-service", proto, where, "-s", "rr")
-                lbctl("add-server", proto, where, "-r",
-                      address if version == 4 else "[%s]" % address,
-                      *(["--tun", "ipip"] if host == "b" else []))
-
-
-def damaged(dice, frame):
-    """With some other bytes, but no fragment, of which the rest would be waited for."""
-    frame = bytearray(frame)
-    four = frame[14] >> 4 == 4
-    for _ in range(dice.randrange(1, 4)):
-        at = dice.randrange(14, min(len(frame), 14 + 64))
-        if at not in ((14, 20, 21) if four else (14, 20)):
-            frame[at] = dice.randrange(256)
-    if four and dice.random() < 0.7:
-        frame[24:26] = b"\0\0"
-        frame[24:26] = net.checksum(bytes(frame[14:34])).to_bytes(2, "big")
-    return bytes(frame)
-
-
-def frames_of(dice):
-    """One frame, or the fragments of one datagram."""
-    version = dice.choice((4, 6))
-    proto = dice.choice((6, 17))
-    # Few flows, so that most packets have a connection.
-    sport, dport = 30000 + dice.randrange(8), dice.choice(list(PORTS))
-    payload = dice.randbytes(dice.choice(SIZES))
-    more = {}
-    if dice.random() < 0.05:
-        more["ttl"] = dice.choice((0, 1, 2, 255))
-    if proto == 6:
-        doff = 5
-        if dice.random() < 0.1:
-            doff = dice.choice((0, 4, 6, 8, 15))
-            payload = b"\1" * 40 + payload[:1000]
-        body = tcp(sport, dport, dice.choice(FLAGS), payload, doff=doff)
-    else:
-        length = dice.choice((0, 7, 8, 9, 20, 65535)) if dice.random() < 0.05 else None
-        body = udp(sport, dport, payload, length)
-    if dice.random() < 0.05:
-        more["options"] = b"\1\1\1\0" if version == 4 else \
-            bytes([dice.choice((0, 60))]) + bytes([proto]) + b"\0\1\4\0\0\0\0"
-        body = body[:1300]
-    if version == 4 and dice.random() < 0.3:
-        more["frag"] = 0x4000
-    frame = raw(version, body, proto, **more)
-    if len(body) > 100 and "frag" not in more and dice.random() < 0.06:
-        ident = dice.randrange(1 << 16)
-        return [frame[:14] + part for part
-                in net.fragments(frame[14:], dice.choice((64, 512)), ident)]
-    if dice.random() < 0.1:
-        frame = damaged(dice, frame)
-    if dice.random() < 0.05:
-        frame = frame[:dice.randrange(14 + (20 if version == 4 else 40), len(frame) + 1)]
-    if dice.random() < 0.02:
-        frame = b"\2\0\0\0\0\x77" + frame[6:]
-    return [frame.ljust(60, b"\0")]
+        kinds = [kind for kind in tunnels.TWELVE + tunnels.SUMMED if kind.inner == version]
+        for proto in (6, 17, 132):
+            # Those of SCTP never take the fast path.
+            for place, port in enumerate(fuzz_frames.PORTS[:10 if proto == 132 else None]):
+                key = fuzz_frames.key(version, port, proto)
+                director.add(key, sched=SCHEDULERS[place % len(SCHEDULERS)],
+                             stray="schedule" if port % 10 == 9 else "pass",
+                             persist=300 if port % 10 == 8 else None)
+                for number in (0, 1, 2):
+                    kind = kinds[(place // 2 + number) % len(kinds)]
+                    tunnel = place % 2 and number
+                    director.do(genl.SERVER_NEW, genl.server(
+                        SERVER[kind.outer if tunnel else version] % (10 + number), key,
+                        tunnels.attributes(kind) if tunnel else b""))
 
 
 def plain(frame):
-    """A frame to a server without what the director chooses: the id of a tunnel's header,
-    and that of IPv6 fragments."""
-    packet = frame.ip
-    if frame.l4 == 4 and frame.proto == 0x0800:
-        packet = packet[:4] + packet[6:10] + packet[12:]
-    if frame.l4 == 44 and frame.proto == 0x86dd:
-        packet = packet[:44] + packet[48:]
-    return packet
+    """A frame without what the director chooses each time: the id of a tunnel's header, that
+    of IPv6 fragments, and of what it says itself the flow label, and for IPv4 all behind the
+    first bytes, since options that it answers or quotes may have the time."""
+    at = len(PLAIN) + 14
+    four = frame[at - 2:at] == b"\x08\0"
+    own = frame[len(PLAIN):][:6] == GATEWAY or \
+        (frame[at + 9] == 1 and frame[at + 12:at + 16] in OWN if four else
+         frame[at + 6] == 58 and frame[at + 8:at + 24] in OWN)
+    out = bytearray(frame)
+    if four and (own or frame[at + 9] in (4, 41, 47, 17)):
+        out[at + 4:at + 6] = out[at + 10:at + 12] = b"\0\0"
+        if own:
+            behind = at + (frame[at] & 15) * 4
+            del out[behind + 2:], out[at + 20:behind]
+    elif not four:
+        if frame[at + 6] == 44:
+            out[at + 44:at + 48] = bytes(4)
+        if own:
+            out[at + 1:at + 4] = bytes(3)
+    return bytes(out)
 
 
-def send(frames, taps, client):
-    """What comes out at each server, but for what the director says of itself."""
-    came = {host: [] for host in taps}
-    director = net.mac("director")
-    wanted = {net.pack(VIP[version]) for version in (4, 6)}
-    tunnels = {net.pack(net.addr("b", version)) for version in (4, 6)}
-
-    def forwarded(frame):
-        return frame.src == director and \
-            (frame.daddr in wanted or frame.l4 in (4, 41) and frame.daddr in tunnels)
-
-    for at in range(0, len(frames), BATCH):
-        for frame in frames[at:at + BATCH]:
-            client.send(frame)
-        for port, host in PORTS.items():
-            text = b"mark %d of %d" % (at, port)
-            client.send(raw(4, udp(29999, port, text), 17))
-            while True:
-                more = taps[host].wait(forwarded)
-                came[host] += map(plain, more)
-                if any(f.ip.endswith(text) for f in more):
-                    break
-                if not more:
-                    raise TimeoutError("mark %d did not reach %s" % (at, host))
-    return came
+def half():
+    """A first fragment, without the others."""
+    packet = net.packet(ROUTER[6], fuzz_frames.VIPS[6][2], 17, net.udp(999, 80, bytes(64)))
+    return net.fragments(packet, 32, 1 << 31)[0]
 
 
-def slow_packets():
-    return json.loads(lbctl("list", "--info", "-j").stdout)[0]["slow_packets"]
+def is_timed(frame):
+    """An ICMP error about a datagram whose rest has not come in time."""
+    at = len(PLAIN) + 14
+    return frame[at - 2:at] == b"\x08\0" and frame[at + 9] == 1 and \
+        frame[at + 20:at + 22] == b"\x0b\1" or \
+        frame[at - 2:at] == b"\x86\xdd" and frame[at + 6] == 58 and \
+        frame[at + 40:at + 42] == b"\3\1"
 
 
-def outcome(on, frames):
-    """All that is to be equal, and packets that were forwarded, those not by the fast
-    path among them."""
-    with fast_path(on), net.known_neighbours(*PORTS.values()), \
-            contextlib.ExitStack() as stack:
-        setup()
-        client = Tap("client")
-        taps = {host: Tap(host) for host in PORTS.values()}
-        for tap in (client, *taps.values()):
-            stack.callback(tap.close)
-        before, slow = net.drops(), slow_packets()
-        came = send(frames, taps, client)
-        after, slow = net.drops(), slow_packets() - slow
-        services = json.loads(lbctl("list", "-j").stdout)
-        conns = json.loads(lbctl("conns", "-j").stdout)
-    counters = [(one["protocol"], one["address"], one["port"], one["stats"],
-                 [(server["address"], server["stats"]) for server in one["servers"]])
-                for one in services]
-    table = sorted(json.dumps({name: value for name, value in one.items()
-                               if not name.endswith("_ms")}, sort_keys=True)
-                   for one in conns)
-    packets = sum(one["stats"]["in_packets"] for one in services)
-    return {"frames at a": came["a"], "frames at b": came["b"], "counters": counters,
-            "drop reasons": {reason: after[reason] - before[reason] for reason in after},
-            "connections": table}, packets, slow
+def expire(link, capture):
+    """Returns when no fragment waits any more: the last one is reported after the others."""
+    link.send([PLAIN + MAC + GATEWAY + fuzz_frames.KIND[6] + half()])
+    quoted = half()[8:48]
+    capture.find(lambda frame: is_timed(frame) and quoted in frame)
+    if not until(lambda: "inuse 0 " in fuzz_frames.fragments()):
+        raise TimeoutError(fuzz_frames.fragments())
 
 
-def test_same():
-    dice = net.seeded()
-    frames = []
-    while len(frames) < FRAMES:
-        frames += frames_of(dice)
-    for version in (4, 6):
-        net.ip("director", "-%d" % version, "route", "add", net.addr("a", version),
-               "dev", "eth0", "mtu", str(ROUTE_MTU))
-    fast, packets, slow = outcome("1", frames)
-    walk, same, all_slow = outcome("0", frames)
-    for version in (4, 6):
-        net.ip("director", "-%d" % version, "route", "del", net.addr("a", version),
-               "dev", "eth0", "mtu", str(ROUTE_MTU))
-    print("# of %d frames %d were forwarded, %d and %d of them not by the fast path" %
-          (len(frames), packets, slow, all_slow))
-    ok(packets > FRAMES / 4 and packets == same,
-       "of the frames more than a quarter is forwarded", (packets, same))
-    ok(0 < slow < packets / 2 and all_slow > slow + packets / 4,
-       "most of them by the fast path, none without it", (slow, all_slow))
-    for what, value in fast.items():
-        differ = value if value == walk[what] else \
-            [pair for pair in zip(value, walk[what]) if pair[0] != pair[1]][:3] \
-            if isinstance(value, list) else (value, walk[what])
-        ok(value and value == walk[what], what + " are the same", differ)
+class Capture:
+    """Sees what the director sends by fz0, with what a device is asked to do with it."""
+
+    def __init__(self):
+        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self.sock.setsockopt(263, 15, 1)    # PACKET_VNET_HDR
+        self.sock.setsockopt(263, 23, 1)    # PACKET_IGNORE_OUTGOING
+        self.sock.setsockopt(socket.SOL_SOCKET, 33, 1 << 27)
+        self.sock.bind(("fuzz0", 3))
+        self.sock.settimeout(3 * net.WAIT)
+
+    def find(self, match):
+        while not match(self.sock.recv(1 << 17)):
+            pass
+
+    def until(self, text):
+        """What has come before a mark."""
+        out = []
+        while True:
+            frame = self.sock.recv(1 << 17)
+            if frame.endswith(text):
+                return out
+            # ARP, neighbour discovery and multicast are not about the frames.
+            mac = frame[len(PLAIN):len(PLAIN) + 6]
+            if not mac[0] & 1 and frame[len(PLAIN) + 12:][:2] in (b"\x08\0", b"\x86\xdd") \
+                    and not is_timed(frame):
+                out.append(plain(frame))
+
+    def close(self):
+        self.sock.close()
 
 
-net.main(globals(), servers=False)
+def slow_packets(director):
+    return genl.number(director.info()[INFO_SLOW])
+
+
+def outcome(director, frames, entry, on):
+    """All that is to be equal, and how many packets did not take the fast path. The devices
+    are new, so that the kernel has forgotten what ICMP errors have told it."""
+    with fast_path(on), contextlib.closing(fuzz_frames.Link()) as link:
+        net.batch("director", ["route add %s dev fz0 mtu %d" % (
+            SERVER[version] % 11, ROUTE_MTU) for version in (4, 6)])
+        configure(director)
+        if entry != "prerouting":
+            net.lbctl("set-entry", entry, "fz0")
+        until(lambda: director.held() == 0)
+        before, slow = net.drops(), slow_packets(director)
+        capture, came = Capture(), []
+        for at in range(0, len(frames), CHUNK):
+            mark = b"mark at %d" % at
+            link.send(frames[at:at + CHUNK] + [
+                PLAIN + MAC + GATEWAY + fuzz_frames.KIND[4] + net.packet(
+                    ROUTER[4], fuzz_frames.VIPS[4][0], 17, net.udp(999, 80, mark))])
+            came.append(capture.until(mark))
+        expire(link, capture)
+        capture.close()
+        after, slow = net.drops(), slow_packets(director) - slow
+        counters = []
+        for row in director.dump(genl.SERVER_GET):
+            row = dict(genl.parse(row))
+            counters.append((row[genl.SERVER_SERVICE], row[genl.SERVER_ADDRESS],
+                             row[genl.SERVER_STATS], row[genl.SERVER_ACTIVE],
+                             row[genl.SERVER_INACTIVE], row[genl.SERVER_PERSISTENT]))
+        table = sorted(conn[:-1] for conn in director.conns())
+        if entry != "prerouting":
+            net.lbctl("set-entry", "prerouting")
+        director.clear()
+    return {"frames": came, "counters": counters, "connections": table,
+            "drop reasons": {reason: after[reason] - before[reason] for reason in after}}, slow
+
+
+def shown(value):
+    """The beginning of a frame, with its length."""
+    return "%d bytes %s" % (len(value), value[:96].hex()) if isinstance(value, bytes) \
+        else value
+
+
+def differing(one, other):
+    """The first place where two lists differ, and what is there, with the next ones."""
+    for place, (mine, its) in enumerate(zip(one, other)):
+        if mine != its:
+            if isinstance(mine, list):
+                return place, differing(mine, its)
+            return place, [[shown(each) for each in side[place:place + 2]]
+                           for side in (one, other)]
+    return len(one), len(other)
+
+
+def compare(entry):
+    """Rounds with a table that is empty at the beginning."""
+    with net.within("director"):
+        director = genl.Director()
+    source = fuzz_frames.Frames(net.SEED)
+    done, batch, total = 0, 0, collections.Counter()
+    wrong = {}
+    while done < COMPARED:
+        frames = source.batch(batch)[:COMPARED - done]
+        fast, slow = outcome(director, frames, entry, "1")
+        walk, all_slow = outcome(director, frames, entry, "0")
+        done, batch = done + len(frames), batch + 1
+        total.update(forwarded=sum(map(len, fast["frames"])), slow=slow, all=all_slow,
+                     connections=len(fast["connections"]))
+        for what, value in fast.items():
+            if value != walk[what]:
+                wrong.setdefault(what, (batch - 1, differing(value, walk[what])
+                                        if isinstance(value, list) else (value, walk[what])))
+        print("# %d frames" % done, dict(total), flush=True)
+    for what in ("frames", "counters", "connections", "drop reasons"):
+        ok(what not in wrong, "%s: %s of %d frames with SEED=%d are the same" % (
+            entry, what, done, net.SEED), wrong.get(what))
+    ok(total["forwarded"] > done / 8 and total["connections"] > done / 100,
+       entry + ": many are forwarded", total)
+    ok(0 < total["slow"] < 0.8 * total["all"],
+       entry + ": many of them by the fast path, none without it", total)
+    director.close()
+
+
+def test_prerouting():
+    net.seeded()
+    compare("prerouting")
+
+
+def test_ingress():
+    net.seeded()
+    compare("ingress")
+
+
+if __name__ == "__main__":
+    net.main(globals(), servers=False)

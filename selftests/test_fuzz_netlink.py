@@ -59,6 +59,48 @@ IPVS = {"new-service": SETTINGS | {errno.EEXIST}, "set-service": SETTINGS | {err
         "set-info": KEY | {errno.EOPNOTSUPP}, "zero": KEY | {errno.ESRCH}}
 
 
+def disagreement(director):
+    """What counters and tables of a namespace do not agree about, or None."""
+    services = {}
+    for row in director.dump(genl.SERVICE_GET):
+        row = genl.parse(row)
+        key = tuple(each for each in row if each[0] in (
+            genl.FAMILY, genl.PROTOCOL, genl.ADDRESS, genl.PORT, genl.LAST_PORT,
+            genl.FWMARK, genl.VRF))
+        services[key] = genl.number(dict(row)[genl.SERVERS])
+    told = genl.number(director.info()[genl.INFO_SERVICES])
+    if told != len(services):
+        return "info-get has %d services, the dump %d" % (told, len(services))
+    servers, counts = collections.Counter(), {}
+    for row in director.dump(genl.SERVER_GET, genl.attr(genl.SERVER_WITH_HELD, b"")):
+        row = dict(genl.parse(row))
+        key = tuple(genl.parse(row[genl.SERVER_SERVICE]))
+        servers[key] += genl.SERVER_HOLD not in row
+        counts[key, row[genl.SERVER_ADDRESS]] = [genl.number(row[kind]) for kind in (
+            genl.SERVER_ACTIVE, genl.SERVER_INACTIVE, genl.SERVER_PERSISTENT)]
+    if any(servers[key] != number for key, number in services.items()):
+        return "services count %s, there are %s" % (services, servers)
+    table, rows = {}, director.dump(genl.CONN_GET,
+                                    genl.attr(genl.CONN_WITH_SERVICE, b""))
+    for row in rows:
+        row = dict(genl.parse(row))
+        where = tuple(genl.parse(row[genl.CONN_SERVICE])), \
+            row[genl.CONN_SERVER_ADDRESS]
+        state = genl.STATES[genl.number(row[genl.CONN_STATE])]
+        # As the server counts them: active, inactive, templates.
+        table.setdefault(where, [0, 0, 0])[
+            2 if state == "template" else 0 if state in (
+                "syn-recv", "established", "sctp-established") else 1] += 1
+    for where in set(table) | set(counts):
+        if table.get(where, [0, 0, 0]) != counts.get(where, [0, 0, 0]):
+            return "a server counts %s, the table has %s: %s" % (
+                counts.get(where), table.get(where), where)
+    counted = director.count()
+    if counted != len(rows):
+        return "conn-count has %d, the dump %d" % (counted, len(rows))
+    return None
+
+
 class Socket(genl.Genl):
     """A socket of a family, its transaction, and the messages that it has not answered."""
 
@@ -268,53 +310,11 @@ class Fuzz:
         return out, [each for each in row if each[0] in (
             genl.INFO_TIMEOUT, genl.INFO_ENTRY, genl.INFO_DEVICE)]
 
-    def disagreement(self, host):
-        """What does not agree in a namespace, or None."""
-        director = self.asking(host)
-        services = {}
-        for row in director.dump(genl.SERVICE_GET):
-            row = genl.parse(row)
-            key = tuple(each for each in row if each[0] in (
-                genl.FAMILY, genl.PROTOCOL, genl.ADDRESS, genl.PORT, genl.LAST_PORT,
-                genl.FWMARK, genl.VRF))
-            services[key] = genl.number(dict(row)[genl.SERVERS])
-        told = genl.number(director.info()[genl.INFO_SERVICES])
-        if told != len(services):
-            return "info-get has %d services, the dump %d" % (told, len(services))
-        servers, counts = collections.Counter(), {}
-        for row in director.dump(genl.SERVER_GET, genl.attr(genl.SERVER_WITH_HELD, b"")):
-            row = dict(genl.parse(row))
-            key = tuple(genl.parse(row[genl.SERVER_SERVICE]))
-            servers[key] += genl.SERVER_HOLD not in row
-            counts[key, row[genl.SERVER_ADDRESS]] = [genl.number(row[kind]) for kind in (
-                genl.SERVER_ACTIVE, genl.SERVER_INACTIVE, genl.SERVER_PERSISTENT)]
-        if any(servers[key] != number for key, number in services.items()):
-            return "services count %s, there are %s" % (services, servers)
-        table, rows = {}, director.dump(genl.CONN_GET,
-                                        genl.attr(genl.CONN_WITH_SERVICE, b""))
-        for row in rows:
-            row = dict(genl.parse(row))
-            where = tuple(genl.parse(row[genl.CONN_SERVICE])), \
-                row[genl.CONN_SERVER_ADDRESS]
-            state = genl.STATES[genl.number(row[genl.CONN_STATE])]
-            # As the server counts them: active, inactive, templates.
-            table.setdefault(where, [0, 0, 0])[
-                2 if state == "template" else 0 if state in (
-                    "syn-recv", "established", "sctp-established") else 1] += 1
-        for where in set(table) | set(counts):
-            if table.get(where, [0, 0, 0]) != counts.get(where, [0, 0, 0]):
-                return "a server counts %s, the table has %s: %s" % (
-                    counts.get(where), table.get(where), where)
-        counted = director.count()
-        if counted != len(rows):
-            return "conn-count has %d, the dump %d" % (counted, len(rows))
-        return None
-
     def check(self):
         for host in HOSTS:
             said = []
             # Some connections end in between.
-            if not until(lambda: not said.append(self.disagreement(host)) and
+            if not until(lambda: not said.append(disagreement(self.asking(host))) and
                          not said[-1]):
                 self.fault(host, said[-1])
 
