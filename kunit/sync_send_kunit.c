@@ -351,6 +351,8 @@ static void refresh_test(struct kunit *test)
 	theirs = add(test, 3);
 	finish(test, &got);
 	KUNIT_ASSERT_EQ(test, got.records, 3);
+	KUNIT_EXPECT_FALSE(test, got.record[0].flags & LBDR_SYNC_FLAG_RENEWED);
+	WRITE_ONCE(busy->renewals, LBDR_CONN_SYNC_RENEWALS);
 	WRITE_ONCE(theirs->synced, READ_ONCE(theirs->renewals) + 1);
 	/* As if they were sent 100 units of 2 s ago, of which @idle had no packet. */
 	WRITE_ONCE(busy->sent, (busy->sent + 154) % 255 + 1);
@@ -373,6 +375,7 @@ static void refresh_test(struct kunit *test)
 	finish(test, &got);
 	KUNIT_ASSERT_EQ(test, got.records, 1);
 	KUNIT_EXPECT_EQ(test, ntohl(got.record[0].client.ip), 0xc6336401);
+	KUNIT_EXPECT_TRUE(test, got.record[0].flags & LBDR_SYNC_FLAG_RENEWED);
 }
 
 /* sync_persist_mode: the template of a persistent service is sent, its connections not. */
