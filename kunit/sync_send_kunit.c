@@ -442,6 +442,21 @@ static void walk_peer_test(struct kunit *test)
 	KUNIT_EXPECT_GE(test, n, 2U);
 	KUNIT_EXPECT_EQ(test, 2 * copies, n);
 	KUNIT_EXPECT_EQ(test, mine->sent, 0);
+
+	/* A director that needs no copies */
+	lbdr_sync_walk_begin(conns->ln, &walk);
+	walk.own = true;
+	do {
+		page = lbdr_sync_walk_next(conns->ln, &walk, BIT(LBDR_SYNC_ROLE_PEERS));
+	} while (page == ERR_PTR(-EAGAIN));
+	KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(page));
+	lbdr_sync_wire_end(page->data, page->used);
+	KUNIT_EXPECT_EQ(test, lbdr_sync_parse_begin(&parser, page->data, page->used, 0), 0);
+	for (n = 0; lbdr_sync_parse_next(&parser, &record) == 1; n++)
+		KUNIT_EXPECT_EQ(test, record.client.ip, lbdr_conn_key4(mine)->client);
+	KUNIT_EXPECT_GE(test, n, 1U);
+	lbdr_sync_page_put(page);
+	lbdr_sync_walk_end(&walk);
 }
 
 static struct kunit_case send_cases[] = {

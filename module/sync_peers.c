@@ -248,6 +248,7 @@ static void lbdr_sync_bulk_begin(struct lbdr_sync_peer *peer, unsigned long now)
 		return;
 	lbdr_sync_bulk_end(peer);
 	lbdr_sync_walk_begin(peer->peers->ln, &peer->walk);
+	peer->walk.own = link->peer_own;
 	peer->walking = true;
 	peer->walked_at = now;
 	link->serving = link->peer_wanted;
