@@ -41,14 +41,22 @@
 #include "sync_peers.h"
 #include "sync_wire.h"
 
-/* Datagrams handled before others may use the work queue */
-#define BATCH		64
+/*
+ * Datagrams handled before acknowledgments are sent. On a slow machine 64 took a second, and
+ * three times that long without a datagram makes a director silent for the other one.
+ */
+#define BATCH		16
 
 /* Pages that are sent to a peer before others have their turn */
 #define FLUSH_PAGES	64
 
 /* Pages of a bulk transfer that may wait for their acknowledgment */
 #define BULK_WINDOW	64
+/*
+ * Pages of all kinds that may, while more pages of a bulk transfer are sent. In a full ring
+ * each further page would replace one of the transfer, which would make room for another.
+ */
+#define BULK_RING	(LBDR_SYNC_RING / 2)
 #define BULK_TIME	(5 * HZ)
 
 /* Silent peers are waited for, and at most, if nothing could be heard of them */
@@ -266,7 +274,8 @@ static unsigned long lbdr_sync_bulk(struct lbdr_sync_peer *peer, unsigned long n
 		return delay;
 	}
 	lbdr_sync_bulk_begin(peer, now);
-	while (peer->walking && link->out.bulk < BULK_WINDOW) {
+	while (peer->walking && link->out.bulk < BULK_WINDOW &&
+	       link->out.next - link->out.first < BULK_RING) {
 		page = lbdr_sync_walk_next(peer->peers->ln, &peer->walk,
 					   BIT(LBDR_SYNC_ROLE_PEERS));
 		/* Others may take the lock before more connections are visited. */
