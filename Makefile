@@ -56,6 +56,9 @@ demo:
 demo-pair:
 	selftests/demo pair
 
+demo-fleet:
+	selftests/demo fleet
+
 bench:
 	selftests/bench/bench
 
@@ -64,6 +67,7 @@ help:
 	@echo 'make install    both, with the man pages'
 	@echo 'make demo       the reference deployment in a virtual machine, as root'
 	@echo 'make demo-pair  two directors under keepalived, one of which dies, likewise'
+	@echo 'make demo-fleet  three directors behind a router, one of which dies, likewise'
 	@echo 'make check      all the tests, each where it can find something, as root'
 	@echo '                (SEED=... for other random numbers)'
 	@echo 'make check-all  all the tests on all kernels, as root'
@@ -77,4 +81,4 @@ help:
 	@echo 'make clean      remove what was built'
 
 .PHONY: all module ctl install clean check check-all check-races soak deb check-deb \
-	fuzz valgrind demo demo-pair bench help
+	fuzz valgrind demo demo-pair demo-fleet bench help

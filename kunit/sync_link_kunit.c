@@ -35,6 +35,7 @@ struct datagram {
  * @n: number of these
  * @own: its address
  * @busy: its device takes no more datagrams
+ * @copies: the latest bulk transfer was of copies, too
  * @applied: how often each page was applied, by its serial number
  */
 struct end {
@@ -47,6 +48,7 @@ struct end {
 	u32				n;
 	u32				own;
 	bool				busy;
+	bool				copies;
 	u8				applied[PAGES];
 };
 
@@ -177,6 +179,7 @@ static void serve(struct end *end)
 	if (!lbdr_sync_link_ready(link) || link->serving == link->peer_wanted)
 		return;
 	link->serving = link->peer_wanted;
+	end->copies = !link->peer_own;
 	link->done = link->serving;
 	link->end = link->out.next;
 	link->hello_due = true;
@@ -351,6 +354,8 @@ static void handshake_test(struct kunit *test)
 	synced(test);
 	KUNIT_EXPECT_EQ(test, b->link.peer.digest, 77ULL);
 	KUNIT_EXPECT_EQ(test, b->link.peer.conns, 5U);
+	/* Each has just begun. */
+	KUNIT_EXPECT_TRUE(test, a->copies && b->copies);
 	push(test, a, 1);
 	run(test, 5);
 	KUNIT_EXPECT_EQ(test, b->applied[1], 1);
@@ -359,6 +364,9 @@ static void handshake_test(struct kunit *test)
 	end_init(test, b, 1);
 	begin(test, b);
 	synced(test);
+	/* Whoever has begun needs copies, too; the other one does not. */
+	KUNIT_EXPECT_TRUE(test, a->copies);
+	KUNIT_EXPECT_FALSE(test, b->copies);
 	push(test, a, 2);
 	push(test, b, 3);
 	run(test, 5);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The role peers of connection synchronisation as a whole: a new epoch after a copy of the
- * virtual machine, and keys that do not stay in memory. What peers say to each other is in
- * sync_link_kunit.c.
+ * virtual machine, keys that do not stay in memory, and the digest of the configuration.
+ * What peers say to each other is in sync_link_kunit.c.
  *
  * The role runs on lo of the initial namespace, with a peer that does not answer.
  */
@@ -12,8 +12,11 @@
 #include <linux/string.h>
 
 #include "conns.h"
+#include "domain.h"
 #include "lbdr.h"
 #include "lbdr_kunit.h"
+#include "sched.h"
+#include "service.h"
 #include "sync.h"
 #include "sync_crypt.h"
 #include "sync_peers.h"
@@ -106,6 +109,48 @@ static void wipe_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, has_key((u8 *)peers, size, other));
 }
 
+/* Returns the digest of a service without servers; with a VRF unless its name is NULL. */
+static u64 digest(struct kunit *test, u16 port, const char *vrf)
+{
+	struct lbdr_service *service = kunit_kzalloc(test, sizeof(*service), GFP_KERNEL);
+	struct role *role = test->priv;
+	int domain = 0;
+	u64 sum;
+
+	KUNIT_ASSERT_NOT_NULL(test, service);
+	if (vrf)
+		domain = lbdr_domain_get_by_name(role->ln, vrf);
+	KUNIT_ASSERT_GE(test, domain, 0);
+	INIT_LIST_HEAD(&service->servers);
+	service->ln = role->ln;
+	service->key.port = htons(port);
+	service->key.domain = domain;
+	service->sched.ops = lbdr_sched_find("rr");
+	KUNIT_ASSERT_NOT_NULL(test, service->sched.ops);
+	lbdr_lock(role->ln);
+	sum = lbdr_sync_digest_service(service);
+	lbdr_unlock(role->ln);
+	lbdr_domain_put(role->ln, domain);
+	return sum;
+}
+
+/* A VRF counts by its name: the id of its domain is another one at the other director. */
+static void digest_vrf_test(struct kunit *test)
+{
+	struct role *role = test->priv;
+	u64 red = digest(test, 80, "red");
+	int other;
+
+	/* Another id for the same name */
+	other = lbdr_domain_get_by_name(role->ln, "blue");
+	KUNIT_ASSERT_GT(test, other, 0);
+	KUNIT_EXPECT_EQ(test, digest(test, 80, "red"), red);
+	lbdr_domain_put(role->ln, other);
+	KUNIT_EXPECT_NE(test, digest(test, 80, "blue"), red);
+	KUNIT_EXPECT_NE(test, digest(test, 80, NULL), red);
+	KUNIT_EXPECT_NE(test, digest(test, 81, "red"), red);
+}
+
 static int role_init(struct kunit *test)
 {
 	const struct lbdr_sync_settings settings = {
@@ -144,6 +189,7 @@ static void role_exit(struct kunit *test)
 static struct kunit_case role_cases[] = {
 	KUNIT_CASE(fork_test),
 	KUNIT_CASE(wipe_test),
+	KUNIT_CASE(digest_vrf_test),
 	{}
 };
 

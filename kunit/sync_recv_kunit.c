@@ -387,6 +387,28 @@ static void copy_test(struct kunit *test)
 	expect(test, 100, 1, LBDR_CONN_STATE_FIN_WAIT);
 }
 
+/* A record tells that its connection was in use for some time, and none takes that back. */
+static void renewed_test(struct kunit *test)
+{
+	struct lbdr_sync_record renewed = tcp(100, 80, 1, 1);
+	struct lbdr_conn *conn;
+
+	renewed.flags |= LBDR_SYNC_FLAG_RENEWED;
+	receive_one(test, tcp(100, 80, 1, 1));
+	conn = expect(test, 100, 1, LBDR_CONN_STATE_ESTABLISHED);
+	KUNIT_EXPECT_EQ(test, conn->renewals, 0);
+	receive_one(test, renewed);
+	KUNIT_EXPECT_EQ(test, conn->renewals, LBDR_CONN_SYNC_RENEWALS);
+	KUNIT_EXPECT_FALSE(test, lbdr_conn_own(conn));
+	receive_one(test, tcp(100, 80, 1, 1));
+	KUNIT_EXPECT_EQ(test, conn->renewals, LBDR_CONN_SYNC_RENEWALS);
+	renewed.cport = htons(101);
+	receive_one(test, renewed);
+	conn = expect(test, 101, 1, LBDR_CONN_STATE_ESTABLISHED);
+	KUNIT_EXPECT_EQ(test, conn->renewals, LBDR_CONN_SYNC_RENEWALS);
+	KUNIT_EXPECT_FALSE(test, lbdr_conn_own(conn));
+}
+
 /* A record lengthens the time left, and shortens it with another state only. */
 static void left_test(struct kunit *test)
 {
@@ -638,6 +660,7 @@ static struct kunit_case recv_cases[] = {
 	KUNIT_CASE(replace_test),
 	KUNIT_CASE(stale_test),
 	KUNIT_CASE(copy_test),
+	KUNIT_CASE(renewed_test),
 	KUNIT_CASE(left_test),
 	KUNIT_CASE(wait_test),
 	KUNIT_CASE(wait_exists_test),

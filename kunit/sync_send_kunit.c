@@ -351,6 +351,8 @@ static void refresh_test(struct kunit *test)
 	theirs = add(test, 3);
 	finish(test, &got);
 	KUNIT_ASSERT_EQ(test, got.records, 3);
+	KUNIT_EXPECT_FALSE(test, got.record[0].flags & LBDR_SYNC_FLAG_RENEWED);
+	WRITE_ONCE(busy->renewals, LBDR_CONN_SYNC_RENEWALS);
 	WRITE_ONCE(theirs->synced, READ_ONCE(theirs->renewals) + 1);
 	/* As if they were sent 100 units of 2 s ago, of which @idle had no packet. */
 	WRITE_ONCE(busy->sent, (busy->sent + 154) % 255 + 1);
@@ -373,6 +375,7 @@ static void refresh_test(struct kunit *test)
 	finish(test, &got);
 	KUNIT_ASSERT_EQ(test, got.records, 1);
 	KUNIT_EXPECT_EQ(test, ntohl(got.record[0].client.ip), 0xc6336401);
+	KUNIT_EXPECT_TRUE(test, got.record[0].flags & LBDR_SYNC_FLAG_RENEWED);
 }
 
 /* sync_persist_mode: the template of a persistent service is sent, its connections not. */
@@ -439,6 +442,21 @@ static void walk_peer_test(struct kunit *test)
 	KUNIT_EXPECT_GE(test, n, 2U);
 	KUNIT_EXPECT_EQ(test, 2 * copies, n);
 	KUNIT_EXPECT_EQ(test, mine->sent, 0);
+
+	/* A director that needs no copies */
+	lbdr_sync_walk_begin(conns->ln, &walk);
+	walk.own = true;
+	do {
+		page = lbdr_sync_walk_next(conns->ln, &walk, BIT(LBDR_SYNC_ROLE_PEERS));
+	} while (page == ERR_PTR(-EAGAIN));
+	KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(page));
+	lbdr_sync_wire_end(page->data, page->used);
+	KUNIT_EXPECT_EQ(test, lbdr_sync_parse_begin(&parser, page->data, page->used, 0), 0);
+	for (n = 0; lbdr_sync_parse_next(&parser, &record) == 1; n++)
+		KUNIT_EXPECT_EQ(test, record.client.ip, lbdr_conn_key4(mine)->client);
+	KUNIT_EXPECT_GE(test, n, 1U);
+	lbdr_sync_page_put(page);
+	lbdr_sync_walk_end(&walk);
 }
 
 static struct kunit_case send_cases[] = {

@@ -162,7 +162,10 @@ static inline u32 lbdr_conn_stamp_of(u32 timeout, u32 left, bool synced)
 	return (u32)jiffies - max(age, synced ? LBDR_CONN_STAMP_GRAIN + 1U : 0U);
 }
 
-/* Renewals that are remembered of a connection that another director forwards */
+/*
+ * Renewals that are remembered of a connection that another director forwards, and from
+ * which on it is told that it was in use for some time: not less than LBDR_FLOOD_RENEWALS
+ */
 #define LBDR_CONN_SYNC_RENEWALS	8
 
 /**

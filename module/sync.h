@@ -117,11 +117,13 @@ struct lbdr_sync_page {
  * struct lbdr_sync_walk - a walk over all connections, see sync_walk.c
  * @iter: position in the table of @family
  * @family: enum lbdr_family
+ * @own: leave out connections that another director forwards
  * @page: the next page, or NULL
  */
 struct lbdr_sync_walk {
 	struct rhashtable_iter	iter;
 	u8			family;
+	bool			own;
 	struct lbdr_sync_page	*page;
 };
 

@@ -7,8 +7,9 @@
  * All datagrams are sealed, see sync_crypt.c. Their content, in network byte order:
  *
  *	HELLO	 0 version, 1			DATA	 0 number of the page
- *		 4 connections				 8 the page, a datagram of version 1
- *		 8 challenge				   of ip_vs's format (sync_wire.c)
+ *		 1 flags				 8 the page, a datagram of version 1
+ *		 4 connections				   of ip_vs's format (sync_wire.c)
+ *		 8 challenge
  *		16 echo of the receiver's challenge
  *		24 address of the receiver	ACK	 0 number of the first page that
  *		40 epoch that is known of it		   was not received
@@ -35,6 +36,11 @@
  *   again as others. Each wanted transfer has a number; it is complete when the sender has
  *   completed this number, and all pages before its end were received or given up, of
  *   which the latter makes the receiver want another one.
+ * - The connections of a director are those that it forwards itself, and copies of those
+ *   that others forward. A director that has begun wants copies, too: they may be its own
+ *   of an earlier life. But if it has only one peer, and has had all of that one once, the
+ *   copies there are copies of its own. It does without them (FLAG_OWN). So when the peer
+ *   begins with an empty table, it lacks nothing while the peer fills its table.
  * - A director that was not heard of for SILENT_TIME is silent: nothing is kept for it,
  *   and a number is left out, so that it notices.
  *
@@ -49,6 +55,8 @@
 #include "sync_link.h"
 
 #define VERSION		1
+/* Flag of a HELLO: the bulk transfer that is wanted is of the sender's own connections */
+#define FLAG_OWN	BIT(0)
 #define HELLO_LEN	104
 #define ACK_LEN		8
 #define RANGE_LEN	4
@@ -84,6 +92,7 @@ struct lbdr_sync_hello {
 	u64			next;
 	u64			expected;
 	u32			wanted;
+	bool			own;
 	u32			done;
 	u64			end;
 };
@@ -157,6 +166,8 @@ static int lbdr_sync_link_send_hello(struct lbdr_sync_link *link, u64 echo)
 	}
 	memset(at, 0, HELLO_LEN);
 	at[0] = VERSION;
+	if (link->complete && link->settings->n_addrs == 1)
+		at[1] = FLAG_OWN;
 	put_unaligned_be32(link->self->conns, at + 4);
 	put_unaligned_be64(link->challenge, at + 8);
 	put_unaligned_be64(echo, at + 16);
@@ -209,6 +220,7 @@ static bool lbdr_sync_link_parse(const u8 *at, u32 len, struct lbdr_sync_hello *
 	/* A later version may append something. */
 	if (len < HELLO_LEN || at[0] < VERSION)
 		return false;
+	hello->own = at[1] & FLAG_OWN;
 	hello->self.conns = get_unaligned_be32(at + 4);
 	hello->challenge = get_unaligned_be64(at + 8);
 	hello->echo = get_unaligned_be64(at + 16);
@@ -242,6 +254,13 @@ static void lbdr_sync_link_look(struct lbdr_sync_link *link, unsigned long now)
 	if (missing && !link->asking)
 		link->ask_at = now + ACK_TIME;
 	link->asking = missing;
+}
+
+/* Returns true if pages of the other director are missing. */
+static bool lbdr_sync_link_lacks(const struct lbdr_sync_link *link)
+{
+	return link->gap || link->peer_done != link->wanted ||
+	       link->in.expected < link->peer_end;
 }
 
 /* Nothing is kept for the other director any more. */
@@ -324,6 +343,7 @@ static void lbdr_sync_link_hello(struct lbdr_sync_link *link,
 	if (!up)
 		return;
 	link->peer_wanted = hello->wanted;
+	link->peer_own = hello->own;
 	link->peer_done = hello->done;
 	link->peer_end = hello->end;
 	lbdr_sync_link_acked(link, hello->expected, now);
@@ -336,6 +356,7 @@ static void lbdr_sync_link_hello(struct lbdr_sync_link *link,
 	if (hello->first < link->in.expected && !link->unacked++)
 		link->ack_at = now + ACK_TIME;
 	lbdr_sync_link_look(link, now);
+	link->complete |= !lbdr_sync_link_lacks(link);
 }
 
 /* Takes one of the answers to HELLOs of an unknown epoch, if there is one left. */
@@ -624,13 +645,6 @@ unsigned long lbdr_sync_link_run(struct lbdr_sync_link *link, unsigned long now)
 		   1UL);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_run);
-
-/* Returns true if pages of the other director are missing. */
-static bool lbdr_sync_link_lacks(const struct lbdr_sync_link *link)
-{
-	return link->gap || link->peer_done != link->wanted ||
-	       link->in.expected < link->peer_end;
-}
 
 /**
  * lbdr_sync_link_state() - Get the state of a link

@@ -73,6 +73,7 @@ struct lbdr_sync_self {
  * @alive: it was heard of within SILENT_TIME
  * @fresh: @in has not begun in this epoch
  * @gap: another bulk transfer is wanted from the next HELLO on
+ * @complete: all connections of the other director were received once
  * @peer_epoch: of what is received
  * @window: numbers of the datagrams that were received in it
  * @newest: number of the last HELLO in it whose content was taken
@@ -84,6 +85,7 @@ struct lbdr_sync_self {
  * @peer_done: number of the latest one that it has completed
  * @peer_end: number of the first page behind that
  * @peer_wanted: number of the bulk transfer that it wants, 0 for none
+ * @peer_own: this one needs no copies of connections that others forward
  * @serving: number of the one that was begun for it; set by the owner
  * @done: number of the latest one that was completed; set by the owner
  * @end: number of the first page behind that; set by the owner
@@ -118,6 +120,7 @@ struct lbdr_sync_link {
 	bool					alive;
 	bool					fresh;
 	bool					gap;
+	bool					complete;
 	u8					peer_epoch[LBDR_SYNC_EPOCH];
 	struct lbdr_sync_window			window;
 	u64					newest;
@@ -129,6 +132,7 @@ struct lbdr_sync_link {
 	u32					peer_done;
 	u64					peer_end;
 	u32					peer_wanted;
+	bool					peer_own;
 	u32					serving;
 	u32					done;
 	u64					end;

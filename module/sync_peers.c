@@ -32,6 +32,7 @@
 #include <linux/string.h>
 
 #include "addr.h"
+#include "domain.h"
 #include "lbdr.h"
 #include "limit.h"
 #include "sched.h"
@@ -40,14 +41,22 @@
 #include "sync_peers.h"
 #include "sync_wire.h"
 
-/* Datagrams handled before others may use the work queue */
-#define BATCH		64
+/*
+ * Datagrams handled before acknowledgments are sent. On a slow machine 64 took a second, and
+ * three times that long without a datagram makes a director silent for the other one.
+ */
+#define BATCH		16
 
 /* Pages that are sent to a peer before others have their turn */
 #define FLUSH_PAGES	64
 
 /* Pages of a bulk transfer that may wait for their acknowledgment */
 #define BULK_WINDOW	64
+/*
+ * Pages of all kinds that may, while more pages of a bulk transfer are sent. In a full ring
+ * each further page would replace one of the transfer, which would make room for another.
+ */
+#define BULK_RING	(LBDR_SYNC_RING / 2)
 #define BULK_TIME	(5 * HZ)
 
 /* Silent peers are waited for, and at most, if nothing could be heard of them */
@@ -155,8 +164,17 @@ static u64 lbdr_sync_digest_server(const struct lbdr_server *server, u64 service
 	return lbdr_sync_digest_of(&key, sizeof(key), service);
 }
 
-/* The sum of the hashes: the order does not matter. Weights may differ for a while. */
-static u64 lbdr_sync_digest_service(const struct lbdr_service *service)
+/**
+ * lbdr_sync_digest_service() - Get the digest of a service and its servers
+ * @service: the service
+ *
+ * It is the sum of hashes, so the order of the servers does not matter. Weights do not
+ * matter either: they may differ for a while. A VRF counts by its name.
+ *
+ * Context: process; lbdr_net.lock is held.
+ * Return: the digest, the same on every director.
+ */
+u64 lbdr_sync_digest_service(const struct lbdr_service *service)
 {
 	const struct lbdr_service_settings *settings = &service->settings;
 	const struct {
@@ -172,17 +190,21 @@ static u64 lbdr_sync_digest_service(const struct lbdr_service *service)
 		.prefix		= cpu_to_be32(settings->persist ? settings->prefix : 0),
 	};
 	const struct lbdr_server *server;
+	char vrf[IFNAMSIZ];
 	u64 hash, sum;
 
 	hash = lbdr_sync_digest_of(&key, sizeof(key), 0);
 	hash ^= lbdr_sync_digest_of(service->sched.ops->name,
 				    strlen(service->sched.ops->name), 1);
+	if (!lbdr_domain_name(service->ln, service->key.domain, vrf))
+		hash ^= lbdr_sync_digest_of(vrf, strnlen(vrf, sizeof(vrf)), 2);
 	sum = hash;
 	list_for_each_entry(server, &service->servers, list)
 		if (!READ_ONCE(server->held))
 			sum += lbdr_sync_digest_server(server, hash);
 	return sum;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_digest_service);
 
 /* Computes what is told about this director. A change meanwhile makes it do so again. */
 static void lbdr_sync_digest(struct lbdr_sync_peers *peers, unsigned long now)
@@ -201,8 +223,7 @@ static void lbdr_sync_digest(struct lbdr_sync_peers *peers, unsigned long now)
 	if (n_changes == peers->digested || ln->publishing)
 		goto out;
 	while ((service = lbdr_service_walk(ln, &walk))) {
-		/* Connections of a VRF are not sent. */
-		if (!service->held && !service->key.domain)
+		if (!service->held)
 			sum += lbdr_sync_digest_service(service);
 		lbdr_service_walk_next(ln, &walk);
 		/* Waiters proceed. Services may go meanwhile, which the walk notices. */
@@ -235,6 +256,7 @@ static void lbdr_sync_bulk_begin(struct lbdr_sync_peer *peer, unsigned long now)
 		return;
 	lbdr_sync_bulk_end(peer);
 	lbdr_sync_walk_begin(peer->peers->ln, &peer->walk);
+	peer->walk.own = link->peer_own;
 	peer->walking = true;
 	peer->walked_at = now;
 	link->serving = link->peer_wanted;
@@ -252,7 +274,8 @@ static unsigned long lbdr_sync_bulk(struct lbdr_sync_peer *peer, unsigned long n
 		return delay;
 	}
 	lbdr_sync_bulk_begin(peer, now);
-	while (peer->walking && link->out.bulk < BULK_WINDOW) {
+	while (peer->walking && link->out.bulk < BULK_WINDOW &&
+	       link->out.next - link->out.first < BULK_RING) {
 		page = lbdr_sync_walk_next(peer->peers->ln, &peer->walk,
 					   BIT(LBDR_SYNC_ROLE_PEERS));
 		/* Others may take the lock before more connections are visited. */

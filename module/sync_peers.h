@@ -104,6 +104,7 @@ extern struct notifier_block lbdr_sync_fork_notifier;
 int lbdr_sync_peers_init(void);
 void lbdr_sync_peers_exit(void);
 u32 lbdr_sync_peers_room(const struct lbdr_sync_settings *settings);
+u64 lbdr_sync_digest_service(const struct lbdr_service *service);
 int lbdr_sync_peers_start(struct lbdr_net *ln, const struct lbdr_sync_keys *keys);
 void lbdr_sync_peers_stop(struct lbdr_net *ln);
 void lbdr_sync_peers_push(struct lbdr_net *ln, struct lbdr_sync_page *page);

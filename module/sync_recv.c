@@ -4,9 +4,11 @@
  *
  * Datagrams queue a work item, which parses them (sync_wire.c) and applies each record:
  *
- * - The service is that of the mark, if there is one: ip_vs sends the mark of a packet
- *   even if no service has it. Else it is the one that a packet of the connection would
- *   match; of a template, the one with its address and port. The server must be one of
+ * - The service is that of the mark, if there is one, whatever a packet here would match
+ *   first: lbdr sends a mark only if it chose the service of the mark, and ip_vs looks for
+ *   this service first. But ip_vs sends the mark of a packet even if no service has it. So
+ *   without such a service it is the one that a packet of the connection would match; of a
+ *   template, the one with its address and port. The server must be one of
  *   the service, which may be held. The method of forwarding is that of the server here.
  *   A record without service or server waits for it (sync_pending.c).
  * - A connection that this director forwards itself is never changed: packets have
@@ -16,6 +18,9 @@
  *   another server is replaced. Datagrams may overtake each other: a record does not
  *   open a connection again that was closed less than REORDER_TIME ago, nor make one
  *   half-open that was established.
+ * - A record tells whether its connection has been in use for some time. If it has, the
+ *   timeout is not shortened here when the table is more than half full (flood.c), as it is
+ *   not at the sender. For other connections both directors shorten it.
  * - A new connection is added as by conn-add, unless the table is nearly full. A record
  *   that has waited adds a connection, and changes none: what exists is later. Neither
  *   does a record of a peer that forwards the connection as little as this director.
@@ -30,6 +35,7 @@
 #include <net/sock.h>
 
 #include "conn.h"
+#include "flood.h"
 #include "flow.h"
 #include "lbdr.h"
 #include "limit.h"
@@ -53,6 +59,8 @@
 
 /* Records wait for this long after the first new server: more are added with it. */
 #define ADOPT_TIME	(HZ / 50 ?: 1)
+
+static_assert(LBDR_CONN_SYNC_RENEWALS >= LBDR_FLOOD_RENEWALS);
 
 /* The longest datagram of the other director */
 #define BUFFER		(U16_MAX + 1)
@@ -166,7 +174,8 @@ static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
 			     const struct lbdr_conn_saved *saved)
 {
 	u32 from = READ_ONCE(conn->state), to = saved->state;
-	u8 renewals = min_t(u8, READ_ONCE(conn->renewals), LBDR_CONN_SYNC_RENEWALS);
+	u8 renewals = max(min_t(u8, READ_ONCE(conn->renewals), LBDR_CONN_SYNC_RENEWALS),
+			  saved->renewals);
 
 	/* The collector may have removed it since it was looked up. */
 	if (from == LBDR_CONN_STATE_DEAD || lbdr_sync_stale(conn, from, to)) {
@@ -229,6 +238,8 @@ static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *
 		.state = lbdr_sync_state_in(record),
 		.left = record->timeout ?
 			min_t(u64, (u64)record->timeout * HZ, U32_MAX) : U32_MAX,
+		.renewals = record->flags & LBDR_SYNC_FLAG_RENEWED ?
+			    LBDR_CONN_SYNC_RENEWALS : 0,
 		.synced = true,
 	};
 	struct lbdr_service *service;

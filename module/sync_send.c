@@ -247,6 +247,9 @@ static bool lbdr_sync_make(struct lbdr_net *ln, const struct lbdr_conn *conn, u3
 		record->flags |= LBDR_SYNC_FLAG_TEMPLATE;
 	if (!lbdr_state_active(state))
 		record->flags |= LBDR_SYNC_FLAG_INACTIVE;
+	/* ip_vs ignores bits that it does not know. */
+	if (READ_ONCE(conn->renewals) >= LBDR_CONN_SYNC_RENEWALS)
+		record->flags |= LBDR_SYNC_FLAG_RENEWED;
 	if (lbdr_service_key_marked(&service->key)) {
 		record->fwmark = service->key.addr.all[0];
 		if (template)

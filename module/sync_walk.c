@@ -24,7 +24,7 @@
 /**
  * lbdr_sync_walk_begin() - Begin a walk
  * @ln: the namespace
- * @walk: set up; lbdr_sync_walk_end() must follow
+ * @walk: set up, with @walk->own false; lbdr_sync_walk_end() must follow
  *
  * Context: process.
  */
@@ -32,6 +32,7 @@ void lbdr_sync_walk_begin(struct lbdr_net *ln, struct lbdr_sync_walk *walk)
 {
 	walk->family = LBDR_V4;
 	walk->page = NULL;
+	walk->own = false;
 	rhashtable_walk_enter(&ln->conns[LBDR_V4], &walk->iter);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_walk_begin);
@@ -56,6 +57,7 @@ static int lbdr_sync_walk_fill(struct lbdr_net *ln, struct lbdr_sync_walk *walk)
 			state = READ_ONCE(conn->state);
 			/* A full page leaves the connection to the next one. */
 			if (lbdr_conn_left(ln, conn) > 0 && !lbdr_state_half_open(state) &&
+			    (!walk->own || lbdr_conn_own(conn)) &&
 			    lbdr_sync_conn_record(ln, conn, state, master, &record)) {
 				/* What its own director knows of it may be later. */
 				if (!master && !lbdr_conn_own(conn))

@@ -28,6 +28,8 @@
 #define LBDR_SYNC_FLAG_NOOUTPUT	0x0080
 #define LBDR_SYNC_FLAG_INACTIVE	0x0100
 #define LBDR_SYNC_FLAG_TEMPLATE	0x1000
+/* From lbdr only: the connection has been in use for some time, see lbdr_conn.renewals. */
+#define LBDR_SYNC_FLAG_RENEWED	0x40000000
 /* Between peers: the sender has received the connection from another director. */
 #define LBDR_SYNC_FLAG_COPY	0x80000000
 

@@ -12,11 +12,13 @@ from net import VIP
 
 class Servers(threading.Thread):
     """Echo on port 80 of both real servers, TCP and UDP, IPv4 and IPv6. A TCP
-    connection begins with the server's letter, a UDP answer too."""
+    connection begins with the server's letter, unless the servers are silent; a UDP
+    answer, too."""
 
-    def __init__(self):
+    def __init__(self, port=80, silent=False):
         super().__init__(daemon=True)
         self.select = selectors.DefaultSelector()
+        self.silent = silent
         for host in "ab":
             for version in (4, 6):
                 with net.within(host):
@@ -27,7 +29,7 @@ class Servers(threading.Thread):
                     if version == 6:
                         sock.setsockopt(socket.IPPROTO_IPV6,
                                         socket.IPV6_V6ONLY, 1)
-                    sock.bind((VIP[version], 80))
+                    sock.bind((VIP[version], port))
                 tcp.listen(200)
                 self.select.register(tcp, selectors.EVENT_READ, ("accept", host))
                 self.select.register(udp, selectors.EVENT_READ, ("udp", host))
@@ -46,7 +48,7 @@ class Servers(threading.Thread):
         new.setblocking(False)
         # What waits to be sent: a client that is gone does not hold up the others.
         self.select.register(new, selectors.EVENT_READ | selectors.EVENT_WRITE,
-                             ("echo", bytearray(host.encode())))
+                             ("echo", bytearray(b"" if self.silent else host.encode())))
 
     def echo(self, sock, waiting, events):
         if events & selectors.EVENT_READ:

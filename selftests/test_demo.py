@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 # Also on: trixie
-"""What `make demo` and `make demo-pair` show: each of their expectations is a result
-here."""
+"""What `make demo`, `make demo-pair` and `make demo-fleet` show: each of their expectations
+is a result here."""
 import re
 import subprocess
 import sys
@@ -43,8 +43,14 @@ def test_pair():
     show("demo_pair.sh", "the demo of a pair")
 
 
+@net.only("uml")
+def test_fleet():
+    show("demo_fleet.py", "the demo of a fleet")
+
+
 if __name__ == "__main__":
-    for name, test in (("test_demo", test_demo), ("test_pair", test_pair)):
+    for name, test in (("test_demo", test_demo), ("test_pair", test_pair),
+                       ("test_fleet", test_fleet)):
         if name in (sys.argv[1:] or [name]) and (
                 sys.argv[1:] or net.EVERYTHING or
                 net.LABEL in getattr(test, "labels", (net.LABEL,))):

@@ -12,6 +12,7 @@ import fleet
 import genl
 import net
 from fleet import DIRECTORS, PORT, SERVERS, VIP, announce, cut, next_hops
+from flows import Flows
 from net import ok, until
 from test_tcp import open_director
 
@@ -80,7 +81,7 @@ def survive(daemon):
        digests)
     servers = fleet.Echo()
     with fleet.fleet(daemon) as running:
-        flows = fleet.Flows()
+        flows = Flows((VIP, PORT), "s%s")
         flows.add(FLOWS)
         spread = shares(sides)
         ok(min(spread.values()) > 0 and sum(spread.values()) == FLOWS and
@@ -115,7 +116,7 @@ def test_without_hash():
     sides = directors("rr")
     servers = fleet.Echo()
     with fleet.fleet(fleet.BirdDirector) as running:
-        flows = fleet.Flows()
+        flows = Flows((VIP, PORT), "s%s")
         flows.add(FLOWS)
         counts = three_changes(running, sides, flows)
         ok(0 < counts[0] < counts[-1], "with rr, of %d transfers %d broke when a director "
@@ -171,7 +172,7 @@ def test_quiesced():
         with fleet.fleet(fleet.BirdDirector), tempfile.TemporaryDirectory() as folder:
             if synced:
                 start_sync(folder)
-            flows = fleet.Flows()
+            flows = Flows((VIP, PORT), "s%s")
             flows.add(2 * FLOWS)
             if synced:
                 ok(until(lambda: all(side.count(vip=VIP) == 2 * FLOWS

@@ -46,6 +46,13 @@ def left():
             glob.glob("/run/lbdr-exchange.*"), glob.glob("/run/modprobe.d/*"))
 
 
+def grace():
+    """The kernel's settings of grace periods, which an exchange shortens."""
+    tree = "/sys/module/rcutree/parameters/jiffies_till_%s_fqs"
+    return [read(path) for path in ("/sys/kernel/rcu_expedited", tree % "first",
+                                    tree % "next") if os.path.exists(path)]
+
+
 def clean():
     for folder in glob.glob("/run/lbdr-exchange.*"):
         shutil.rmtree(folder)
@@ -105,6 +112,7 @@ def test_traffic():
             sock.recv(1)
     runs = [Transfer(4, 2), Transfer(6, 2)]
     before, roles = lbctl("save").stdout, lbctl("sync").stdout.splitlines()[:2]
+    settings = grace()
     held = len(lbctl("save-conns").stdout.splitlines())
     done = reload(MODULE)
     ok(done.returncode == 0 and not done.stderr, "the module is exchanged", done)
@@ -129,6 +137,8 @@ def test_traffic():
     ok(lbctl("sync").stdout.splitlines()[:2] == roles, "and the roles of sync",
        lbctl("sync").stdout)
     ok(left() == ([], [], []), "nothing is left behind", left())
+    ok(until(lambda: grace() == settings), "the kernel's grace periods are as they were",
+       (settings, grace()))
     lbctl("sync", "stop", "master")
     lbctl("set-entry", "prerouting")
     lbctl("set-timeout", "established=900")
@@ -319,17 +329,22 @@ def test_killed():
     both()
     before = lbctl("save").stdout
     ok(Ipvs.unload(), "ip_vs is not loaded")
+    settings = grace()
     with tempfile.TemporaryDirectory() as folder:
         write(folder + "/insmod", "#!/bin/sh\nnft list tables >%s/tables\n"
+              "cat /sys/kernel/rcu_expedited >%s/expedited\n"
               "modprobe ip_vs; echo $? >%s/modprobe\nkill -9 $PPID\n" %
-              (folder, folder))
+              (folder, folder, folder))
         os.chmod(folder + "/insmod", 0o755)
         done = reload(MODULE, path=folder)
         ok(done.returncode == -9 and "lbctl_exchange" in read(folder + "/tables"),
            "the tool is killed while the rule drops packets", done)
         ok(read(folder + "/modprobe") != "0" and not os.path.isdir("/sys/module/ip_vs"),
            "and modprobe does not load ip_vs", read(folder + "/modprobe"))
+        ok(read(folder + "/expedited") == "1", "grace periods are expedited")
     ok(until(lambda: not left()[0]), "the rule is gone then", left())
+    ok(until(lambda: grace() == settings), "and grace periods are as they were",
+       (settings, grace()))
     done = net.run("modprobe", "ip_vs", check=False)
     ok(done.returncode == 0 and os.path.isdir("/sys/module/ip_vs"),
        "and modprobe loads modules again", done)

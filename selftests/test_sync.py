@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: trixie
 """Connection synchronisation: what a master sends, and what a backup does with it.
 
     client 101 ---+--- director 70 (VIP 63, master)

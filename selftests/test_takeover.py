@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
+# Also on: trixie
 """Connection synchronisation: a director takes over from another one, of which either may
-be ip_vs. The hosts are those of test_sync.py. What depends on the kernel is there, too;
-here, ip_vs is that of the newest one.
+be ip_vs of the running kernel. The hosts are those of test_sync.py.
 """
 import socket
 import struct

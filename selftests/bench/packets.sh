@@ -6,9 +6,11 @@
 # every measured run; `bench`, on the host, makes the table of them and says what the
 # figures mean.
 #
-#	packets.sh [tunnels|sync]	tunnels: only lbdr and ip_vs by each method, and the
-#				drop line; sync: only lbdr, without and with the roles of
-#				`lbctl sync`; not enough for the table
+#	packets.sh [tunnels|sync|records]
+#		tunnels: only lbdr and ip_vs by each method, and the drop line
+#		sync: only lbdr, without and with the roles of `lbctl sync`
+#		records: what a record of synchronisation costs, see with_records()
+#		None of these is enough for the table.
 set -u
 
 # shellcheck source=selftests/bench/lib.sh
@@ -159,6 +161,119 @@ with_sync()
 	without_lbdr
 }
 
+# ran NAME...: nanoseconds that kernel threads whose names begin so have run.
+ran()
+{
+	local task comm name time total=0
+
+	for task in /proc/[0-9]*; do
+		read -r comm <"$task/comm" || continue
+		read -r time _ <"$task/schedstat" || continue
+		for name; do
+			[[ $comm != "$name"* ]] || total=$((total + time))
+		done
+	done 2>/dev/null
+	echo "$total"
+}
+
+# address_of NUMBER: of a client.
+address_of()
+{
+	echo "10.$(($1 >> 16)).$(($1 >> 8 & 255)).$(($1 & 255))"
+}
+
+# counter NAMESPACE NAME: of all roles.
+counter()
+{
+	"$LBCTL" ${1:+-N "$1"} sync -j | tr ',' '\n' |
+		awk -v name="\"$2\":" 'index($0, name) { sub(/.*:/, ""); n += $0 } END { print n + 0 }'
+}
+
+# counted_to NAMESPACE COUNTER NUMBER
+counted_to()
+{
+	local deadline=$((SECONDS + 60))
+
+	until [ "$(counter "$1" "$2")" -ge "$3" ]; do
+		[ "$SECONDS" -lt "$deadline" ] || die "$2 is $(counter "$1" "$2"), not $3"
+		sleep 0.2
+	done
+}
+
+# records NAME NAMESPACE COUNTER: new connections, each with its second packet, which is
+# sent as a record. COUNTER of NAMESPACE grows by their number; empty: there are no records.
+# What packets cost includes the record, what the work queue does is beside it.
+records()
+{
+	local i before packet work
+
+	for ((i = 0; i < runs; i++)); do
+		pktgen in0 "src_min $(address_of "$next")"
+		next=$((next + packets))
+		pktgen in0 "src_max $(address_of $((next - 1)))"
+		as_tcp "$SYN"
+		send sink
+		as_tcp "$ACK"
+		[ -z "$3" ] || before=$(counter "$2" "$3")
+		packet=$(ran kpktgend) work=$(ran kworker/u)
+		send sink
+		[ -z "$3" ] || counted_to "$2" "$3" $((before + packets))
+		sleep 0.5
+		echo "cost $1-packet $((($(ran kpktgend) - packet) / packets))"
+		echo "cost $1-work $((($(ran kworker/u) - work) / packets))"
+		must "$LBCTL" conns --all --kill
+		must "$LBCTL" -N other conns --all --kill
+	done
+}
+
+# What a record of synchronisation costs: to the packet that makes it, and to the work
+# items that send and receive it. Both directors are namespaces of this kernel, so `to` and
+# `peers` have the work of both sides; what is sent to a device without a director behind it
+# is the work of the sender.
+with_records()
+{
+	local packets=10000 next=1 key=/run/sync.key namespace
+
+	nobody
+	must modprobe libchacha20poly1305
+	must ip netns add other
+	must ip link add sync0 type dummy
+	must ip address add 203.0.113.129/26 dev sync0
+	must ip link set sync0 up
+	must ip link add sync1 type veth peer name sync2 netns other
+	must ip address add 203.0.113.193/26 dev sync1
+	must ip -n other address add 203.0.113.194/26 dev sync2
+	must ip link set sync1 up
+	must ip -n other link set sync2 up
+	must insmod "$LBDR_KO"
+	for namespace in '' other; do
+		must "$LBCTL" ${namespace:+-N other} add-service -t "$vip:$port" -s rr
+		must "$LBCTL" ${namespace:+-N other} add-server -t "$vip:$port" -r "$server" -g
+	done
+	towards "$vip"
+	pktgen in0 "dst_mac $mac"
+	records records-off '' ''
+	must "$LBCTL" sync master sync0
+	records records-sent '' sent_records
+	must "$LBCTL" sync stop master
+	must "$LBCTL" -N other sync backup sync2 --address 203.0.113.193
+	must "$LBCTL" sync master sync1 --address 203.0.113.194
+	records records-to other added
+	must "$LBCTL" sync stop master
+	must "$LBCTL" -N other sync stop backup
+	(umask 077 && head -c 32 /dev/urandom >"$key")
+	must "$LBCTL" sync peers sync1 --address 203.0.113.194 --key-file "$key"
+	must "$LBCTL" -N other sync peers sync2 --address 203.0.113.193 --key-file "$key"
+	must "$LBCTL" sync --wait 60
+	must "$LBCTL" -N other sync --wait 60
+	records records-peers other added
+	must "$LBCTL" sync stop peers
+	must "$LBCTL" -N other sync stop peers
+	records records-off-again '' ''
+	must ip netns del other
+	without_lbdr
+}
+
 # ip_vs_method NAME WORD...: a connection keeps the method that it began with, so each
 # method has the module for itself.
 ip_vs_method()
@@ -222,8 +337,8 @@ done
 echo "kernel $(uname -r)"
 echo "packets $packets"
 flows drop otherhost "$vip" "$vip6" "$other_mac"
-if [ "$only" = sync ]; then
-	with_sync
+if [ "$only" = sync ] || [ "$only" = records ]; then
+	"with_$only"
 	kill "$holder"
 	exit
 fi
