@@ -71,7 +71,7 @@ help:
 	@echo 'make check      all the tests, each where it can find something, as root'
 	@echo '                (SEED=... for other random numbers)'
 	@echo 'make check-all  all the tests on all kernels, as root'
-	@echo 'make soak       the random tests with new seeds (SOAK_MINUTES=60), as root'
+	@echo 'make soak       the random tests with new seeds, for hours (none begins after SOAK_MINUTES=60), as root'
 	@echo 'make check-races  selftests on a kernel that looks for data races, as root'
 	@echo 'make bench      what a packet costs, beside ip_vs and others, as root'
 	@echo 'make deb        Debian packages of the module, by DKMS, and of the tools'

@@ -402,6 +402,13 @@ static void renewed_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, lbdr_conn_own(conn));
 	receive_one(test, tcp(100, 80, 1, 1));
 	KUNIT_EXPECT_EQ(test, conn->renewals, LBDR_CONN_SYNC_RENEWALS);
+	/* Closed, and opened again with the same ports */
+	receive_one(test, tcp(100, 80, 1, 4));
+	KUNIT_EXPECT_EQ(test, conn->renewals, LBDR_CONN_SYNC_RENEWALS);
+	conns_idle(conn, 2 * HZ);
+	receive_one(test, tcp(100, 80, 1, 1));
+	conn = expect(test, 100, 1, LBDR_CONN_STATE_ESTABLISHED);
+	KUNIT_EXPECT_EQ(test, conn->renewals, 0);
 	renewed.cport = htons(101);
 	receive_one(test, renewed);
 	conn = expect(test, 101, 1, LBDR_CONN_STATE_ESTABLISHED);

@@ -424,7 +424,7 @@ static void walk_peer_test(struct kunit *test)
 		flow = conns_flow(LBDR_V4, IPPROTO_TCP, i);
 		KUNIT_ASSERT_NOT_NULL(test, conns_add(conns, &flow, 0));
 	}
-	lbdr_sync_walk_begin(conns->ln, &walk);
+	lbdr_sync_walk_begin(conns->ln, &walk, false);
 	do {
 		page = lbdr_sync_walk_next(conns->ln, &walk, BIT(LBDR_SYNC_ROLE_PEERS));
 	} while (page == ERR_PTR(-EAGAIN) && ++calls < 100);
@@ -444,8 +444,7 @@ static void walk_peer_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mine->sent, 0);
 
 	/* A director that needs no copies */
-	lbdr_sync_walk_begin(conns->ln, &walk);
-	walk.own = true;
+	lbdr_sync_walk_begin(conns->ln, &walk, true);
 	do {
 		page = lbdr_sync_walk_next(conns->ln, &walk, BIT(LBDR_SYNC_ROLE_PEERS));
 	} while (page == ERR_PTR(-EAGAIN));

@@ -197,16 +197,15 @@ static __always_inline int lbdr_conn_cmp6(struct rhashtable_compare_arg *arg,
 }
 
 /*
- * The lookup of a new connection's first packet has hashed the key already, in most cases
- * with the seed of the table that the connection goes to. Another seed than the table's
- * stands for no hash, and 0, whatever the seed.
+ * The lookup of a new connection's first packet has hashed the key. The hash is used only if
+ * its seed is that of the table. 0 means no hash.
  */
 static __always_inline bool lbdr_conn_has_hash(const struct lbdr_conn *conn, u32 seed)
 {
 	return likely(conn->hash) && likely(conn->hash >> 32 == seed);
 }
 
-static __always_inline u32 lbdr_conn_hash_once4(const void *obj, u32 len, u32 seed)
+static __always_inline u32 lbdr_conn_obj_hash4(const void *obj, u32 len, u32 seed)
 {
 	const struct lbdr_conn4 *conn = obj;
 
@@ -215,7 +214,7 @@ static __always_inline u32 lbdr_conn_hash_once4(const void *obj, u32 len, u32 se
 	       lbdr_conn_hash4(&conn->key, len, seed);
 }
 
-static __always_inline u32 lbdr_conn_hash_once6(const void *obj, u32 len, u32 seed)
+static __always_inline u32 lbdr_conn_obj_hash6(const void *obj, u32 len, u32 seed)
 {
 	const struct lbdr_conn6 *conn = obj;
 
@@ -241,11 +240,11 @@ static __always_inline u32 lbdr_conn_hash_once6(const void *obj, u32 len, u32 se
 static const struct rhashtable_params lbdr_conn_params4 = LBDR_CONN_PARAMS(4, NULL);
 static const struct rhashtable_params lbdr_conn_params6 = LBDR_CONN_PARAMS(6, NULL);
 
-/* For insertions alone: what moves a connection to another table later hashes its key. */
+/* Only for insertions: a resize hashes the key. */
 static const struct rhashtable_params lbdr_conn_insert_params4 =
-	LBDR_CONN_PARAMS(4, lbdr_conn_hash_once4);
+	LBDR_CONN_PARAMS(4, lbdr_conn_obj_hash4);
 static const struct rhashtable_params lbdr_conn_insert_params6 =
-	LBDR_CONN_PARAMS(6, lbdr_conn_hash_once6);
+	LBDR_CONN_PARAMS(6, lbdr_conn_obj_hash6);
 
 /*
  * rhashtable uses a bit of the bucket word as the bucket lock, sets it by an atomic

@@ -163,8 +163,8 @@ static inline u32 lbdr_conn_stamp_of(u32 timeout, u32 left, bool synced)
 }
 
 /*
- * Renewals that are remembered of a connection that another director forwards, and from
- * which on it is told that it was in use for some time: not less than LBDR_FLOOD_RENEWALS
+ * The most renewals that are kept for a received connection. From as many on, a record
+ * has LBDR_SYNC_FLAG_RENEWED. Not less than LBDR_FLOOD_RENEWALS
  */
 #define LBDR_CONN_SYNC_RENEWALS	8
 

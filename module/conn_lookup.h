@@ -126,8 +126,8 @@ static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)
  * that does not end in the mark of its bucket was left for another one, as its
  * connection was moved to a new table, and is read again. The barrier orders the last
  * bucket before the pointer to a new table: what was moved out of the one is in the
- * other. @family is a constant. @hashed: set to &lbdr_flow.hash of the key if NULL is
- * returned, or NULL. Context: rcu_read_lock() held.
+ * other. @family is a constant. @hashed: may be NULL; on a miss, set to the value for
+ * &lbdr_flow.hash. Context: rcu_read_lock() held.
  */
 static __always_inline struct lbdr_conn *
 lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family, const void *key,

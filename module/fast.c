@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The fast path: plain packets of established connections.
+ * The fast path: plain packets.
  *
  * A packet is plain if it is a TCP segment or a UDP datagram, has no IP options or extension
  * headers, is no fragment, and its headers are linear, writable and have room for a link
@@ -18,9 +18,9 @@
  * A plain packet that has no connection gets a server here as in the walk, and is sent as the
  * packets of connections are.
  *
- * A packet of a connection takes no lock, timer, route lookup or allocation, and unless
- * its reception has left something to release, no atomic operation or reference count. A
- * GSO packet goes through whole.
+ * A packet that changes nothing in its connection takes no lock, timer, route lookup or
+ * allocation, and unless its reception has left something to release, no atomic operation or
+ * reference count. A GSO packet goes through whole.
  *
  * Context: rcu_read_lock() held. The packet is at PREROUTING, LOCAL_IN or ingress, it is
  * for this host, and its destination may be a VIP.
@@ -207,8 +207,7 @@ static noinline unsigned int lbdr_fast_not(struct lbdr_net *ln, struct sk_buff *
 
 /*
  * Sets what both families have in common in the flow of a plain packet. Returns false if it
- * does not begin here: ingress has passed it on to PREROUTING, a port is reserved, or it is
- * the end of another one.
+ * does not begin here: ingress has passed it on to PREROUTING, or a port is reserved.
  */
 static __always_inline bool
 lbdr_fast_new_flow(const struct sk_buff *skb, const struct nf_hook_state *state, u32 thoff,
@@ -225,8 +224,11 @@ lbdr_fast_new_flow(const struct sk_buff *skb, const struct nf_hook_state *state,
 		flow->event = LBDR_EVENT_SYN;
 		break;
 	case LBDR_FAST_FIN:
+		flow->event = LBDR_EVENT_FIN;
+		break;
 	case LBDR_FAST_RST:
-		return false;
+		flow->event = LBDR_EVENT_RST;
+		break;
 	default:
 		flow->event = LBDR_EVENT_DATA;
 	}
@@ -294,9 +296,9 @@ lbdr_fast_forward6(struct lbdr_net *ln, struct sk_buff *skb, struct lbdr_server 
 }
 
 /*
- * Sends a packet of a connection that is in another state than @wanted. What may be a packet that a
- * server has sent back is left to the walk, which knows how to tell. So is everything that
- * changes a state at ingress, where rules at PREROUTING would not see it.
+ * Sends a packet that may change the state of its connection. A packet that a server may
+ * have sent back takes the walk. At ingress all of these packets continue to PREROUTING,
+ * whose rules see what changes a state.
  */
 static noinline unsigned int
 lbdr_fast_change(struct lbdr_net *ln, struct sk_buff *skb,
@@ -414,7 +416,7 @@ lbdr_fast_tunnel(struct lbdr_net *ln, struct sk_buff *skb,
 }
 
 /**
- * lbdr_fast4() - Forward a plain IPv4 packet of an established connection
+ * lbdr_fast4() - Forward a plain IPv4 packet
  * @ln: the namespace
  * @skb: data begins at the IPv4 header, of which 20 bytes are linear
  * @state: state of the hook, at PREROUTING, LOCAL_IN or ingress
@@ -439,7 +441,8 @@ unsigned int lbdr_fast4(struct lbdr_net *ln, struct sk_buff *skb,
 	    unlikely(ip_is_fragment(iph)))
 		return lbdr_fast_not(ln, skb, state);
 	wanted = lbdr_fast_skb_ports(skb, sizeof(*iph), iph->protocol, &key.ports);
-	if (wanted == LBDR_CONN_STATE_NONE)
+	if (!lbdr_fast_steady(wanted) &&
+	    (wanted == LBDR_CONN_STATE_NONE || state->pf == NFPROTO_NETDEV))
 		return lbdr_fast_not(ln, skb, state);
 	key.client = iph->saddr;
 	key.vip = iph->daddr;
@@ -461,7 +464,7 @@ unsigned int lbdr_fast4(struct lbdr_net *ln, struct sk_buff *skb,
 }
 
 /**
- * lbdr_fast6() - Forward a plain IPv6 packet of an established connection
+ * lbdr_fast6() - Forward a plain IPv6 packet
  * @ln: the namespace
  * @skb: data begins at the IPv6 header, of which 40 bytes are linear
  * @state: state of the hook, at PREROUTING, LOCAL_IN or ingress
@@ -483,7 +486,8 @@ unsigned int lbdr_fast6(struct lbdr_net *ln, struct sk_buff *skb,
 	if (!lbdr_fast_context(skb))
 		return lbdr_fast_not(ln, skb, state);
 	wanted = lbdr_fast_skb_ports(skb, sizeof(*hdr), hdr->nexthdr, &key.ports);
-	if (wanted == LBDR_CONN_STATE_NONE)
+	if (!lbdr_fast_steady(wanted) &&
+	    (wanted == LBDR_CONN_STATE_NONE || state->pf == NFPROTO_NETDEV))
 		return lbdr_fast_not(ln, skb, state);
 	key.client = hdr->saddr;
 	key.vip = hdr->daddr;

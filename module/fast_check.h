@@ -55,12 +55,18 @@ static __always_inline u32 lbdr_fast_len6(const struct ipv6hdr *hdr, u32 room)
 }
 
 /*
- * Instead of a state: a SYN belongs to the fast path only if it has no connection, a FIN or
- * RST only to a connection, which it changes.
+ * Instead of a state, for packets that open or end a connection: a SYN is plain only if it
+ * has no connection. At ingress and in XDP none of them is.
  */
 #define LBDR_FAST_SYN	LBDR_CONN_STATES
 #define LBDR_FAST_FIN	(LBDR_CONN_STATES + 1)
 #define LBDR_FAST_RST	(LBDR_CONN_STATES + 2)
+
+/* @wanted: from lbdr_fast_ports(). Returns true if the packet may change nothing. */
+static __always_inline bool lbdr_fast_steady(u32 wanted)
+{
+	return wanted != LBDR_CONN_STATE_NONE && likely(wanted < LBDR_FAST_SYN);
+}
 
 /*
  * Reads the ports of a plain packet. @data: begins at the network header, whose length

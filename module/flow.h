@@ -111,8 +111,7 @@ static __always_inline bool lbdr_key_equal(const void *a, const void *b, size_t 
  * @place: enum lbdr_place of the hook; set by the hook, not by the parser
  * @hdr_len: length of the network and transport headers, which each segment of a GSO
  *	packet repeats
- * @hash: what a lookup of the key has hashed, see lbdr_conn_lookup(), for the insertion of
- *	its connection; or 0
+ * @hash: hash and seed of the last lookup of the key, see lbdr_conn_lookup(); or 0
  */
 struct lbdr_flow {
 	union {

@@ -276,7 +276,7 @@ void lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state,
 		       u32 timeout);
 
 /* sync_walk.c */
-void lbdr_sync_walk_begin(struct lbdr_net *ln, struct lbdr_sync_walk *walk);
+void lbdr_sync_walk_begin(struct lbdr_net *ln, struct lbdr_sync_walk *walk, bool own);
 struct lbdr_sync_page *lbdr_sync_walk_next(struct lbdr_net *ln, struct lbdr_sync_walk *walk,
 					   u8 roles);
 void lbdr_sync_walk_end(struct lbdr_sync_walk *walk);

@@ -32,15 +32,17 @@
  *   acknowledges them after ACK_TIME, or ACK_PAGES of them, and asks for missing ones every
  *   ASK_TIME. A HELLO tells the receiver about pages at the end that were lost.
  * - A director that has begun to hear of another one, or has lost pages, wants a bulk
- *   transfer: all connections of the other one. They are pages as others, so they are sent
+ *   transfer of the other one's connections. They are pages as others, so they are sent
  *   again as others. Each wanted transfer has a number; it is complete when the sender has
  *   completed this number, and all pages before its end were received or given up, of
  *   which the latter makes the receiver want another one.
  * - The connections of a director are those that it forwards itself, and copies of those
- *   that others forward. A director that has begun wants copies, too: they may be its own
- *   of an earlier life. But if it has only one peer, and has had all of that one once, the
- *   copies there are copies of its own. It does without them (FLAG_OWN). So when the peer
- *   begins with an empty table, it lacks nothing while the peer fills its table.
+ *   that others forward. A director that has started requests copies, too: they may be of
+ *   its own connections, from before the start. But if it has only one peer, and has
+ *   received a whole transfer from that one, the copies there are copies of its own. It
+ *   does not request them (FLAG_OWN). So when the peer starts with an empty table, it lacks
+ *   nothing while the peer fills its table. The peer sends copies all the same if it has
+ *   connections of third directors.
  * - A director that was not heard of for SILENT_TIME is silent: nothing is kept for it,
  *   and a number is left out, so that it notices.
  *
@@ -286,6 +288,8 @@ void lbdr_sync_link_restart(struct lbdr_sync_link *link)
 	link->sequence = 0;
 	link->challenge = lbdr_sync_link_challenge();
 	link->known = false;
+	/* What the peer has had from us since the copy was made is not here. */
+	link->complete = false;
 	link->hello_due = true;
 	lbdr_sync_link_down(link);
 }

@@ -73,7 +73,7 @@ struct lbdr_sync_self {
  * @alive: it was heard of within SILENT_TIME
  * @fresh: @in has not begun in this epoch
  * @gap: another bulk transfer is wanted from the next HELLO on
- * @complete: all connections of the other director were received once
+ * @complete: a whole bulk transfer was received since this epoch began
  * @peer_epoch: of what is received
  * @window: numbers of the datagrams that were received in it
  * @newest: number of the last HELLO in it whose content was taken

@@ -43,18 +43,23 @@
 
 /*
  * Datagrams handled before acknowledgments are sent. On a slow machine 64 took a second, and
- * three times that long without a datagram makes a director silent for the other one.
+ * three seconds without a datagram make a director silent for the other one.
  */
 #define BATCH		16
 
-/* Pages that are sent to a peer before others have their turn */
+/*
+ * Pages that are sent to all peers before datagrams are handled again. They cause an
+ * acknowledgment for each ACK_PAGES of them, so fewer than are handled.
+ */
 #define FLUSH_PAGES	64
 
 /* Pages of a bulk transfer that may wait for their acknowledgment */
 #define BULK_WINDOW	64
+/* As many of them are sent however many other pages wait */
+#define BULK_MIN	4
 /*
- * Pages of all kinds that may, while more pages of a bulk transfer are sent. In a full ring
- * each further page would replace one of the transfer, which would make room for another.
+ * Pages of all kinds that may wait while further pages of a bulk transfer are sent. In a
+ * full ring each page would replace one of the transfer, which would make room for another.
  */
 #define BULK_RING	(LBDR_SYNC_RING / 2)
 #define BULK_TIME	(5 * HZ)
@@ -249,17 +254,29 @@ static void lbdr_sync_bulk_end(struct lbdr_sync_peer *peer)
 /* Begins a bulk transfer if the peer wants another one than it gets, or has got. */
 static void lbdr_sync_bulk_begin(struct lbdr_sync_peer *peer, unsigned long now)
 {
+	const struct lbdr_sync *sync = &peer->peers->ln->sync;
 	struct lbdr_sync_link *link = &peer->link;
 
 	if (link->serving == link->peer_wanted ||
 	    (link->serving && time_before(now, peer->walked_at + BULK_TIME)))
 		return;
 	lbdr_sync_bulk_end(peer);
-	lbdr_sync_walk_begin(peer->peers->ln, &peer->walk);
-	peer->walk.own = link->peer_own;
+	/* Copies of connections of third directors are sent all the same. */
+	lbdr_sync_walk_begin(peer->peers->ln, &peer->walk,
+			     link->peer_own && peer->peers->n == 1 &&
+			     !(READ_ONCE(sync->receiving) & BIT(LBDR_SYNC_ROLE_BACKUP)));
 	peer->walking = true;
 	peer->walked_at = now;
 	link->serving = link->peer_wanted;
+}
+
+static bool lbdr_sync_bulk_room(const struct lbdr_sync_link *link)
+{
+	u64 waiting = link->out.next - link->out.first;
+
+	if (link->out.bulk < BULK_MIN)
+		return waiting < LBDR_SYNC_RING - BULK_MIN;
+	return link->out.bulk < BULK_WINDOW && waiting < BULK_RING;
 }
 
 /* Appends pages of a bulk transfer. Returns jiffies until there may be more, at most @delay. */
@@ -274,8 +291,7 @@ static unsigned long lbdr_sync_bulk(struct lbdr_sync_peer *peer, unsigned long n
 		return delay;
 	}
 	lbdr_sync_bulk_begin(peer, now);
-	while (peer->walking && link->out.bulk < BULK_WINDOW &&
-	       link->out.next - link->out.first < BULK_RING) {
+	while (peer->walking && lbdr_sync_bulk_room(link)) {
 		page = lbdr_sync_walk_next(peer->peers->ln, &peer->walk,
 					   BIT(LBDR_SYNC_ROLE_PEERS));
 		/* Others may take the lock before more connections are visited. */
@@ -334,12 +350,13 @@ static bool lbdr_sync_peers_receive(struct lbdr_sync_peers *peers)
 static unsigned long lbdr_sync_peers_flush(struct lbdr_sync_peers *peers, unsigned long now,
 					   unsigned long delay)
 {
+	u32 pages = FLUSH_PAGES / peers->n;
 	struct lbdr_sync_link *link;
 	u8 i;
 
 	for (i = 0; i < peers->n; i++) {
 		link = &peers->peer[(peers->turn + i) % peers->n].link;
-		delay = min(delay, lbdr_sync_link_flush(link, now, FLUSH_PAGES));
+		delay = min(delay, lbdr_sync_link_flush(link, now, pages));
 	}
 	/* If the device takes few pages, each peer gets some. */
 	peers->turn = (peers->turn + 1) % peers->n;
@@ -553,7 +570,7 @@ void lbdr_sync_peers_stop(struct lbdr_net *ln)
 	lbdr_sync_send_stop(ln, LBDR_SYNC_ROLE_PEERS);
 	lbdr_sync_sock_listen(sync->socks[LBDR_SYNC_ROLE_PEERS], ln, NULL);
 	/* These runs send the last pages. */
-	for (i = 0; i < LBDR_SYNC_RING / FLUSH_PAGES; i++) {
+	for (i = 0; i < LBDR_SYNC_RING / FLUSH_PAGES * peers->n; i++) {
 		mod_delayed_work(lbdr_sync_wq, &peers->work, 0);
 		flush_delayed_work(&peers->work);
 	}

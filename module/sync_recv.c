@@ -174,8 +174,7 @@ static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
 			     const struct lbdr_conn_saved *saved)
 {
 	u32 from = READ_ONCE(conn->state), to = saved->state;
-	u8 renewals = max(min_t(u8, READ_ONCE(conn->renewals), LBDR_CONN_SYNC_RENEWALS),
-			  saved->renewals);
+	u8 renewals = saved->renewals;
 
 	/* The collector may have removed it since it was looked up. */
 	if (from == LBDR_CONN_STATE_DEAD || lbdr_sync_stale(conn, from, to)) {
@@ -184,6 +183,10 @@ static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
 	}
 	if (from != to)
 		lbdr_conn_move(conn, from, to);
+	/* Unless the client has opened another connection with the same ports */
+	if (!lbdr_state_closing(from) || lbdr_state_closing(to))
+		renewals = max(min_t(u8, READ_ONCE(conn->renewals), LBDR_CONN_SYNC_RENEWALS),
+			       renewals);
 	lbdr_sync_set_left(ln, conn, to, saved->left, from != to);
 	WRITE_ONCE(conn->renewals, renewals);
 	WRITE_ONCE(conn->synced, renewals + 1);

@@ -18,7 +18,7 @@
  *
  * A connection that another director has sent, and for which this one has forwarded no
  * packet since, is that director's: it is not sent again. Only a master that starts sends
- * it, since the one that forwarded it may be gone, and a peer that is asked for all.
+ * it, since the one that forwarded it may be gone, and a peer that is asked for copies, too.
  *
  * Each CPU appends records to a page of its own under a lock of its own, which only the
  * work item takes too. The first record of a page starts the work item within FLUSH_TIME,
@@ -386,7 +386,7 @@ static void lbdr_sync_walk(struct work_struct *work)
 	u32 batch = 0, records;
 	bool going = true;
 
-	lbdr_sync_walk_begin(ln, &walk);
+	lbdr_sync_walk_begin(ln, &walk, false);
 	while (going && (page = lbdr_sync_walk_next(ln, &walk, BIT(LBDR_SYNC_ROLE_MASTER)))) {
 		if (page == ERR_PTR(-EAGAIN)) {
 			going = lbdr_sync_sends(ln, LBDR_SYNC_ROLE_MASTER);

@@ -24,15 +24,16 @@
 /**
  * lbdr_sync_walk_begin() - Begin a walk
  * @ln: the namespace
- * @walk: set up, with @walk->own false; lbdr_sync_walk_end() must follow
+ * @walk: set up; lbdr_sync_walk_end() must follow
+ * @own: without the connections that other directors forward
  *
  * Context: process.
  */
-void lbdr_sync_walk_begin(struct lbdr_net *ln, struct lbdr_sync_walk *walk)
+void lbdr_sync_walk_begin(struct lbdr_net *ln, struct lbdr_sync_walk *walk, bool own)
 {
 	walk->family = LBDR_V4;
 	walk->page = NULL;
-	walk->own = false;
+	walk->own = own;
 	rhashtable_walk_enter(&ln->conns[LBDR_V4], &walk->iter);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_walk_begin);

@@ -120,7 +120,7 @@ static __always_inline int lbdr_xdp4(struct lbdr_net *ln, struct xdp_buff *xdp)
 		return LBDR_XDP_PASS;
 	wanted = lbdr_fast_ports(iph, len, len, false, sizeof(*iph), iph->protocol,
 				 &key.ports);
-	if (wanted == LBDR_CONN_STATE_NONE)
+	if (!lbdr_fast_steady(wanted))
 		return LBDR_XDP_PASS;
 	key.client = iph->saddr;
 	key.vip = iph->daddr;
@@ -162,7 +162,7 @@ static __always_inline int lbdr_xdp6(struct lbdr_net *ln, struct xdp_buff *xdp)
 		return LBDR_XDP_PASS;
 	wanted = lbdr_fast_ports(hdr, len, len, false, sizeof(*hdr), hdr->nexthdr,
 				 &key.ports);
-	if (wanted == LBDR_CONN_STATE_NONE)
+	if (!lbdr_fast_steady(wanted))
 		return LBDR_XDP_PASS;
 	key.client = hdr->saddr;
 	key.vip = hdr->daddr;

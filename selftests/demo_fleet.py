@@ -73,8 +73,8 @@ http {
 
 
 class Downloads(threading.Thread):
-    """curl, many times. What it prints is read slowly at first, so that the downloads last
-    for as long as they have to."""
+    """curl, many times. At first only the beginning of what it prints is read, so that the
+    downloads last for as long as they have to."""
 
     def __init__(self, number):
         super().__init__(daemon=True)
@@ -92,6 +92,8 @@ class Downloads(threading.Thread):
         going = list(range(len(self.children)))
         while going:
             for number in list(going):
+                if self.slow and self.data[number]:
+                    continue
                 piece = self.children[number].stdout.read(1000 if self.slow else 1 << 16)
                 if piece == b"":
                     going.remove(number)
@@ -99,7 +101,7 @@ class Downloads(threading.Thread):
             time.sleep(0.2 if self.slow else 0.02)
 
     def begun(self):
-        return net.until(lambda: all(self.data), fleet.WAIT)
+        return net.until(lambda: all(self.data), 5 * fleet.WAIT)
 
     def going_on(self):
         return sum(child.poll() is None for child in self.children)

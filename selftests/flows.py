@@ -24,6 +24,11 @@ class Flow:
         self.left, self.rounds, self.error = 0, 0, None
 
 
+def reached(goals):
+    """How many transfers have come to their goals, or broke."""
+    return sum(bool(flow.error) or flow.rounds >= goal for flow, goal in goals)
+
+
 class Flows(threading.Thread):
     """Transfers of the client that go on until they break, or all are ended. The thread
     computes half of the time at most: daemons need the CPU, too. `server` is a pattern of
@@ -126,7 +131,10 @@ class Flows(threading.Thread):
             goals = [(flow, flow.rounds + (2 if flow.left else 1)) for flow in self.flows]
             for flow in self.flows:
                 flow.due = 0.0
-        until(lambda: all(flow.error or flow.rounds >= goal for flow, goal in goals), HANGS)
+        done = -1
+        while done != (now := reached(goals)) and now < len(goals):
+            done = now
+            until(lambda done=done: reached(goals) > done, HANGS)
         for flow, goal in goals:
             if not flow.error and flow.rounds < goal:
                 flow.error = "hangs"

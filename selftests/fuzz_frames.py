@@ -311,11 +311,14 @@ class Frames:
         rand = self.dice.random
         corpus = self.corpus
         frame = bytearray(corpus[int(rand() * len(corpus))])
-        # To another connection of the same service, for most.
         self.ident += 1
+        if frame[12:14] == b"\x08\0" and len(frame) > 38:
+            frame[18:20] = struct.pack("!H", self.ident & 0xffff)
+        elif frame[12:14] == b"\x86\xdd" and frame[20] == 44 and len(frame) > 62:
+            frame[58:62] = struct.pack("!I", self.ident)
+        # To another connection of the same service, for most.
         if rand() < 0.5:
             if frame[12:14] == b"\x08\0" and len(frame) > 38:
-                frame[18:20] = struct.pack("!H", self.ident & 0xffff)
                 frame[29] = 1 + int(rand() * 16)
                 frame[35] = int(rand() * 16)
             elif frame[12:14] == b"\x86\xdd" and len(frame) > 58:

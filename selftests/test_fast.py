@@ -201,6 +201,10 @@ def compare(entry):
     """Rounds with a table that is empty at the beginning."""
     with net.within("director"):
         director = genl.Director()
+    # No connection ends by its timeout meanwhile, which would be another one each time.
+    director.set_timeouts({state: 900 for state in (
+        "syn-recv", "fin-wait", "time-wait", "close", "sctp-init", "sctp-shutdown",
+        "sctp-closed")})
     source = fuzz_frames.Frames(net.SEED)
     done, batch, total = 0, 0, collections.Counter()
     wrong = {}

@@ -3,9 +3,10 @@
 # Also on: trixie
 """Fuzzing of the packet path: frames that fuzz_frames.py draws, at every entry of a director
 with services of all kinds and connection synchronisation. After each batch every packet
-that a hook took was forwarded or dropped for a reason, counters agree with the tables, and a
-client that is beside it is served. Whatever else is wrong the kernel tells: KASAN, lockdep,
-kmemleak.
+that a hook took was forwarded or dropped for a reason, except fragments and translated errors
+about tunnels; at ingress and XDP, and of GSO packets, more may be forwarded than were seen.
+Counters agree with the tables, and a client that is beside it is served. Whatever else is
+wrong the kernel tells: KASAN, lockdep, kmemleak.
 
 SEED=N repeats the frames of a run, FRAMES=N is their number, FIRST=N is in the batch that
 the run begins with, and SHOW=N prints frame N.

@@ -110,7 +110,7 @@ def test_module():
             if not good or not gone:
                 break
             done += 1
-            if done % 100 == 0:
+            if done % 10 == 0:
                 print("# %d cycles" % done, flush=True)
     ok(done == CYCLES, "%d times the module forwards, is unloaded and loaded under traffic" %
        CYCLES, (done, good, gone))
@@ -135,7 +135,7 @@ def test_namespaces():
                                3 * net.WAIT))
         link.close()
         done += good
-        if done % 100 == 0:
+        if done % 10 == 0:
             print("# %d cycles" % done, flush=True)
     ok(done == CYCLES, "%d times a namespace forwards, and ends under traffic" % CYCLES, done)
 
@@ -154,7 +154,9 @@ def test_cpu():
         flows = Transfer(version)
         counted, rising = packets(director), True
         try:
-            for _ in range(CYCLES):
+            for done in range(CYCLES):
+                if done % 10 == 0:
+                    print("# %d cycles" % done, flush=True)
                 for state in "01":
                     net.write(CPU1, state)
                     now = packets(director)

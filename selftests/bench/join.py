@@ -3,8 +3,7 @@
 """How long a director that joins takes to get all connections of another one, while new
 ones are made. Both are namespaces of this guest, so it has the work of both:
 
-    selftests/qemu/build native
-    selftests/qemu/guest native -m 3072 -- bench/join.py [CONNECTIONS]
+    selftests/qemu/guest uml -m 5120 -- bench/join.py [CONNECTIONS]
 """
 import os
 import sys

@@ -10,11 +10,13 @@ function above(name) {
 	return cost[name] - base(name)
 }
 
-function contestant(who, words,    i) {
+# Of what there is with the queue and without: the ratio is to lbdr in the same way.
+function contestant(who, words,    i, to) {
+	to = who ~ /_fq$/ ? "lbdr_fq-" : "lbdr-"
 	printf "%-28s", words
 	for (i = 1; i <= n_kinds; i++)
 		printf "%9d  %5.2f   ", above(who "-" kinds[i]),
-			above(who "-" kinds[i]) / above("lbdr-" kinds[i])
+			above(who "-" kinds[i]) / above(to kinds[i])
 	printf "\n"
 }
 
@@ -33,7 +35,7 @@ END {
 		exit 1
 	n_kinds = split("udp tcp udp6", kinds, " ")
 	split("received forwarded", ways, " ")
-	n_who = split("drop lbdr ingress ip_vs forward nft ipip gre gue ip_vs_ipip ip_vs_gre ip_vs_gue", who_all, " ")
+	n_who = split("drop lbdr ingress ip_vs forward nft ipip gre gue ip_vs_ipip ip_vs_gre ip_vs_gue lbdr_fq ingress_fq ip_vs_fq forward_fq", who_all, " ")
 	for (i = 1; i <= n_who; i++)
 		for (j = 1; j <= n_kinds; j++)
 			cost[who_all[i] "-" kinds[j]] = median(who_all[i] "-" kinds[j], 0.001)
@@ -64,6 +66,11 @@ END {
 	contestant("ip_vs_ipip", "ip_vs, ipip")
 	contestant("ip_vs_gre", "ip_vs, gre")
 	contestant("ip_vs_gue", "ip_vs, gue")
+	printf "with fq_codel at the sink, and to lbdr with it\n"
+	contestant("lbdr_fq", "lbdr, rr")
+	contestant("ingress_fq", "lbdr, rr, at ingress")
+	contestant("ip_vs_fq", "ip_vs, direct routing, rr")
+	contestant("forward_fq", "ip_forward")
 	printf "\n%-28s%9s  %5s   %9s  %5s\n", "For others, whole", "received", "added",
 		"forwarded", "added"
 	bystander("nobody", "no balancer")

@@ -65,6 +65,14 @@ flows()
 	measure "$1-udp6" "$2" "$4" "$5"
 }
 
+# queued NAME PLACE IPV4 IPV6 MAC: the same, with fq_codel at the sink.
+queued()
+{
+	must tc qdisc replace dev out0 root fq_codel
+	flows "$1_fq" "${@:2}"
+	must tc qdisc delete dev out0 root
+}
+
 # for_others NAME: a packet that is not for the service, to a socket of this
 # host and to be forwarded.
 for_others()
@@ -132,8 +140,10 @@ with_lbdr()
 	must "$LBCTL" restore /run/vips
 	for_others lbdr-10000
 	lbdr_methods
+	queued lbdr sink "$vip" "$vip6" "$mac"
 	must "$LBCTL" set-entry ingress in0
 	flows ingress sink "$vip" "$vip6" "$mac"
+	queued ingress sink "$vip" "$vip6" "$mac"
 	for_others ingress
 	without_lbdr
 }
@@ -287,6 +297,7 @@ ip_vs_method()
 	must ipvsadm -A -u "[$vip6]:$port" -s rr
 	must ipvsadm -a -u "[$vip6]:$port" -r "[$server6]:$port" "${@:2}"
 	flows "$1" sink "$vip" "$vip6" "$mac"
+	[ "$1 $only" != "ip_vs " ] || queued ip_vs sink "$vip" "$vip6" "$mac"
 	must ipvsadm -C
 	must modprobe -r ip_vs_rr ip_vs nf_conntrack
 }
@@ -351,6 +362,7 @@ fi
 for_others nobody
 must sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 flows forward sink "$server" "$server6" "$mac"
+queued forward sink "$server" "$server6" "$mac"
 must sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 with_lbdr
 with_nft
