@@ -15,6 +15,8 @@ class Servers(threading.Thread):
     connection begins with the server's letter, unless the servers are silent; a UDP
     answer, too."""
 
+    silent = False
+
     def __init__(self, port=80, silent=False):
         super().__init__(daemon=True)
         self.select = selectors.DefaultSelector()
