@@ -243,6 +243,46 @@ static void flood_order_test(struct kunit *test)
 	flood_fill(conns, &conns->service, -NEARLY);
 }
 
+/*
+ * A resize waits for its turn of a CPU, which a flood occupies. Half-open connections are in
+ * the next table meanwhile, and are replaced before those in the present one.
+ */
+static void flood_resize_test(struct kunit *test)
+{
+	static const struct flood_conn old = { false, 0, 5 }, new = { true, 0, 1 };
+	struct conns *conns = test->priv;
+	struct rhashtable *table = &conns->ln->conns[LBDR_V4];
+	struct lbdr_flow flow;
+	u32 i, size, lost = 0;
+	bool resize;
+
+	for (i = 0; i < 40; i++) {
+		flow = conns_flow(LBDR_V4, IPPROTO_TCP, i);
+		flood_add(test, &flow, 0, &old);
+	}
+	flood_settle(test);
+	/* Whoever moves the connections needs it. */
+	mutex_lock(&table->mutex);
+	size = rht_dereference(table->tbl, table)->size;
+	for (; i < 2 * size; i++) {
+		flow = conns_flow(LBDR_V4, IPPROTO_TCP, i);
+		flood_add(test, &flow, 0, i < size ? &old : &new);
+	}
+	resize = rcu_access_pointer(rht_dereference(table->tbl, table)->future_tbl);
+	flood_fill(conns, &conns->service, NEARLY);
+	for (i = 0; i < size / 2; i++)
+		flood_make_room(conns, &conns->service, LBDR_V4);
+	flood_fill(conns, &conns->service, -NEARLY);
+	for (i = 0; i < size; i++) {
+		flow = conns_flow(LBDR_V4, IPPROTO_TCP, i);
+		lost += !conns_exists(conns, &flow);
+	}
+	mutex_unlock(&table->mutex);
+	KUNIT_EXPECT_TRUE(test, resize);
+	KUNIT_EXPECT_EQ(test, lost, 0);
+	KUNIT_EXPECT_LT(test, atomic_read(&table->nelems), 2 * size - size / 4);
+}
+
 /* A connection that another CPU has just renewed is the youngest, not the oldest. */
 static void flood_later_test(struct kunit *test)
 {
@@ -684,6 +724,7 @@ static void flood_sweep_test(struct kunit *test)
 
 static struct kunit_case flood_cases[] = {
 	KUNIT_CASE_PARAM(flood_order_test, flood_kind_gen_params),
+	KUNIT_CASE(flood_resize_test),
 	KUNIT_CASE(flood_later_test),
 	KUNIT_CASE(flood_rare_test),
 	KUNIT_CASE(flood_few_test),

@@ -34,7 +34,9 @@
  * 3. Within a rank, the connection that has been idle for longest comes first.
  *
  * Sorting the table would cost every packet, so a sample is sorted: the connections of
- * SAMPLE_BUCKETS hash buckets from a random one on. The buckets of the idler half of
+ * SAMPLE_BUCKETS hash buckets from a random one on. A resize may last, since a flood occupies
+ * the CPU that it needs. New connections are in the next table meanwhile, so the sample is of
+ * both. The buckets of the idler half of
  * those of the first rank become the candidates, which are kept for the next new
  * connections on this CPU, so that a new connection costs a lookup or two on average.
  * Half-open connections that are rare in the sample are passed over if there are others
@@ -103,11 +105,13 @@ enum lbdr_flood_rank {
  * @bucket: its hash bucket
  * @idle: jiffies since its last packet, when it was sampled
  * @rank: enum lbdr_flood_rank
+ * @next: the bucket is one of the table that a resize moves connections to
  */
 struct lbdr_candidate {
 	u32	bucket;
 	u32	idle;
 	u8	rank;
+	bool	next;
 };
 
 /**
@@ -358,24 +362,31 @@ static void lbdr_flood_choose(struct lbdr_sample *sample,
 	sample->n = first + DIV_ROUND_UP(end - first, 2);
 }
 
-/* Takes one sample of a table. Of a table in resize, only the old part is searched. */
-static void lbdr_flood_search_once(struct lbdr_net *ln,
-				   struct lbdr_sample *sample,
-				   const struct lbdr_flood_claim *claim,
-				   enum lbdr_family family)
+/*
+ * Returns the table of a family; with @next, the one that new connections are in. Both are
+ * the same unless a resize is going on.
+ */
+static struct bucket_table *lbdr_flood_table(struct lbdr_net *ln,
+					     enum lbdr_family family, bool next)
 {
-	struct bucket_table *table =
-		rht_dereference_rcu(ln->conns[family].tbl, &ln->conns[family]);
+	struct rhashtable *ht = &ln->conns[family];
+	struct bucket_table *table = rht_dereference_rcu(ht->tbl, ht), *future;
+
+	while (next && (future = rht_dereference_rcu(table->future_tbl, ht)))
+		table = future;
+	return table;
+}
+
+/* Adds connections of a table to a sample, up to @max in all. */
+static void lbdr_flood_search_table(struct lbdr_sample *sample,
+				    const struct lbdr_flood_claim *claim,
+				    struct bucket_table *table, bool next, u32 max)
+{
+	struct lbdr_candidate candidate = { .next = next };
 	u32 first = get_random_u32(), i;
-	struct lbdr_candidate candidate;
 	struct rhash_head *node;
 	struct lbdr_conn *conn;
 
-	sample->ln = ln;
-	sample->family = family;
-	sample->taken = jiffies;
-	sample->next = 0;
-	sample->n = 0;
 	for (i = 0; i < min(table->size, SAMPLE_BUCKETS); i++) {
 		candidate.bucket = rht_bucket_index(table, first + i);
 		rht_for_each_rcu(node, table, candidate.bucket) {
@@ -387,11 +398,29 @@ static void lbdr_flood_search_once(struct lbdr_net *ln,
 			if (candidate.rank == FLOOD_RANKS)
 				continue;
 			lbdr_flood_insert(sample, &candidate);
-			if (sample->n >= SAMPLE_MAX)
-				goto out;
+			if (sample->n >= max)
+				return;
 		}
 	}
-out:
+}
+
+/* Takes one sample of the connections of a family, of both tables in a resize. */
+static void lbdr_flood_search_once(struct lbdr_net *ln,
+				   struct lbdr_sample *sample,
+				   const struct lbdr_flood_claim *claim,
+				   enum lbdr_family family)
+{
+	struct bucket_table *table = lbdr_flood_table(ln, family, false);
+	struct bucket_table *next = lbdr_flood_table(ln, family, true);
+
+	sample->ln = ln;
+	sample->family = family;
+	sample->taken = jiffies;
+	sample->next = 0;
+	sample->n = 0;
+	if (next != table)
+		lbdr_flood_search_table(sample, claim, next, true, SAMPLE_MAX / 2);
+	lbdr_flood_search_table(sample, claim, table, false, SAMPLE_MAX);
 	lbdr_flood_choose(sample, claim);
 }
 
@@ -418,8 +447,7 @@ static bool lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family,
 			     const struct lbdr_flood_claim *claim,
 			     const struct lbdr_candidate *candidate)
 {
-	struct bucket_table *table =
-		rht_dereference_rcu(ln->conns[family].tbl, &ln->conns[family]);
+	struct bucket_table *table = lbdr_flood_table(ln, family, candidate->next);
 	struct rhash_head *node;
 	struct lbdr_conn *conn;
 	u32 state, idle;
