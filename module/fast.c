@@ -205,6 +205,15 @@ static noinline unsigned int lbdr_fast_not(struct lbdr_net *ln, struct sk_buff *
 					     lbdr_hook_slow(ln, skb, state);
 }
 
+/* The event of a packet for which lbdr_fast_ports() has returned the index */
+static const u8 lbdr_fast_events[] = {
+	[LBDR_CONN_STATE_ESTABLISHED]	= LBDR_EVENT_DATA,
+	[LBDR_CONN_STATE_UDP]		= LBDR_EVENT_UDP,
+	[LBDR_FAST_SYN]			= LBDR_EVENT_SYN,
+	[LBDR_FAST_FIN]			= LBDR_EVENT_FIN,
+	[LBDR_FAST_RST]			= LBDR_EVENT_RST,
+};
+
 /*
  * Sets what both families have in common in the flow of a plain packet. Returns false if it
  * does not begin here: ingress has passed it on to PREROUTING, or a port is reserved.
@@ -216,22 +225,7 @@ lbdr_fast_new_flow(const struct sk_buff *skb, const struct nf_hook_state *state,
 	memcpy(ports, skb->data + thoff, sizeof(*ports));
 	if (state->pf == NFPROTO_NETDEV || !ports->cport || !ports->vport)
 		return false;
-	switch (wanted) {
-	case LBDR_CONN_STATE_UDP:
-		flow->event = LBDR_EVENT_UDP;
-		break;
-	case LBDR_FAST_SYN:
-		flow->event = LBDR_EVENT_SYN;
-		break;
-	case LBDR_FAST_FIN:
-		flow->event = LBDR_EVENT_FIN;
-		break;
-	case LBDR_FAST_RST:
-		flow->event = LBDR_EVENT_RST;
-		break;
-	default:
-		flow->event = LBDR_EVENT_DATA;
-	}
+	flow->event = lbdr_fast_events[wanted];
 	flow->local = false;
 	flow->place = LBDR_PLACE_ENTRY;
 	flow->hdr_len = lbdr_fast_hdr_len(skb, thoff, wanted);
@@ -304,12 +298,6 @@ static noinline unsigned int
 lbdr_fast_change(struct lbdr_net *ln, struct sk_buff *skb,
 		 const struct nf_hook_state *state, struct lbdr_conn *conn, u32 wanted)
 {
-	static const u8 events[] = {
-		[LBDR_CONN_STATE_ESTABLISHED]	= LBDR_EVENT_DATA,
-		[LBDR_CONN_STATE_UDP]		= LBDR_EVENT_UDP,
-		[LBDR_FAST_FIN]			= LBDR_EVENT_FIN,
-		[LBDR_FAST_RST]			= LBDR_EVENT_RST,
-	};
 	struct lbdr_server *server = conn->server;
 	u32 from = READ_ONCE(conn->state), to;
 	bool sent;
@@ -319,7 +307,7 @@ lbdr_fast_change(struct lbdr_net *ln, struct sk_buff *skb,
 	    READ_ONCE(server->checked) || rcu_access_pointer(server->tunnel) ||
 	    state->pf == NFPROTO_NETDEV)
 		return lbdr_fast_not(ln, skb, state);
-	to = lbdr_state_next[events[wanted]][from];
+	to = lbdr_state_next[lbdr_fast_events[wanted]][from];
 	ttl = conn->family == LBDR_V4 ? ip_hdr(skb)->ttl : ipv6_hdr(skb)->hop_limit;
 	if (ttl <= 1 || (to != from && (ttl != READ_ONCE(conn->ttl) ||
 					lbdr_tunnel_loops(ln, skb, server->service))))

@@ -327,7 +327,7 @@ class Frames:
         for _ in range(int(rand() * rand() * 5.5)):
             FAULTS[int(rand() * len(FAULTS))](self, frame)
         if rand() < 0.9:
-            mended(frame)
+            corrected(frame)
         return self.with_vnet(frame)
 
     def fragments_of_one(self):
@@ -349,7 +349,7 @@ class Frames:
         elif roll < 0.6:
             FAULTS[dice.randrange(len(FAULTS))](self, dice.choice(parts))
         for part in parts:
-            mended(part)
+            corrected(part)
         out = [PLAIN + part for part in parts]
         while len(out) < BLOCK:
             out.append(dice.choice(out) if out else self.mutated())
@@ -387,7 +387,7 @@ class Frames:
         if rand() < 0.3:
             frame += bytes(int(rand() * 9000))
             whole = bytearray(frame)
-            mended(whole)
+            corrected(whole)
             frame = bytes(whole)
         kind = 0 if rand() < 0.3 else (GSO_TCP4 if four else GSO_TCP6) if tcp else GSO_UDP
         if rand() < 0.1:
@@ -472,7 +472,7 @@ FAULTS = (fault_bit, fault_bit, fault_byte, fault_byte, fault_word, fault_word,
           fault_splice, fault_source, fault_mac)
 
 
-def mended(frame):
+def corrected(frame):
     """Lengths and checksum of the IP header agree with the frame, so that the IP layer takes
     it."""
     size = len(frame) - 14
