@@ -21,7 +21,7 @@ from servers import Servers, Transfer, configure
 from test_fuzz_netlink import disagreement
 
 CYCLES = int(os.environ.get("CYCLES") or (
-    100 if net.EVERYTHING else 20 if net.LABEL == "uml" else 8))
+    100 if net.EVERYTHING else 10 if net.LABEL == "uml" else 3))
 CPU1 = "/sys/devices/system/cpu/cpu1/online"
 SCHEDULERS = ("rr", "wlc", "mh", "lblc", "sed")
 

@@ -1,6 +1,5 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0
-# Also on: trixie
 """Connection synchronisation: a director takes over from another one, of which either may
 be ip_vs of the running kernel. The hosts are those of test_sync.py.
 """
