@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-# Also on: trixie
 """What `make demo`, `make demo-pair` and `make demo-fleet` show: each of their expectations
 is a result here."""
 import re
@@ -29,7 +28,7 @@ def show(script, what):
         ok(demo.wait() == 0, what + " comes to a good end", demo.returncode)
 
 
-@net.only("trixie")
+@net.only("uml")
 def test_demo():
     try:
         show("demo.sh", "the demo")

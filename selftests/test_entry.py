@@ -196,6 +196,7 @@ table inet guard {
         nft("delete table inet guard")
 
 
+@only("uml", "bookworm")
 def test_firewall():
     client, at_a, director = Tap("client"), Tap("a"), open_director()
 
@@ -310,6 +311,7 @@ table inet silent {
     director.close()
 
 
+@only("uml")
 def test_switching():
     director = open_director()
     lbctl("clear")

@@ -183,6 +183,7 @@ def finish(director, socks, attack):
     director.close()
 
 
+@only("uml")
 def test_evict():
     for version in (4, 6):
         name = "IPv%d, rr: " % version
@@ -204,6 +205,7 @@ def test_evict():
         finish(director, socks + honest, attack)
 
 
+@only("uml")
 def test_stateless():
     for version in (4, 6):
         name = "IPv%d, mh: " % version

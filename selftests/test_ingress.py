@@ -166,6 +166,7 @@ def test_devices():
     lbctl("set-entry", "prerouting")
 
 
+@only("uml", "bookworm")
 def test_removal():
     """A device is removed, or moves to another namespace, while commands of their own
     and transactions make it one of the entry: it is taken or not found, and what the

@@ -254,6 +254,7 @@ def test_restore():
            "-S | -R: a fixed point", "%s\n%s\n%s" % (done.stderr, saved, again))
 
 
+@only("uml")
 def test_loading():
     """One of the two modules holds the family."""
     path = os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko")

@@ -215,6 +215,7 @@ def test_kinds():
     lbctl("clear")
 
 
+@only("uml")
 def test_ipvs():
     """lbdr_ipvs.ko is exchanged, too, with its sysctls. One says that fwmark services come
     before others, since a program has added one."""
@@ -243,6 +244,7 @@ def test_ipvs():
         lbctl("clear")
 
 
+@only("uml")
 def test_refused():
     """Nothing changes then."""
     both()
@@ -297,6 +299,7 @@ def test_refused():
     other.close()
 
 
+@only("uml")
 def test_failure():
     """The new module cannot be loaded."""
     both()

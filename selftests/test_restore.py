@@ -388,6 +388,7 @@ def in_order(text):
     return sorted(text.splitlines())
 
 
+@net.only("uml")
 def test_apply():
     dice = seeded()
     wrong, changes = [], 0
