@@ -47,7 +47,8 @@ client() { show 'client$' "$@"; }
 # must COMMAND...: on the director, and without it the rest makes no sense.
 must() { director "$@" || fatal "$* works"; }
 
-# nginx_up HOST RIP: whose page is its own address.
+# nginx_up HOST RIP: whose page is its own address. A connection that is kept open stays
+# so however long a busy machine takes; by default nginx ends it after 75 s.
 nginx_up()
 {
 	mkdir "$dir/$1" && echo "$2" >"$dir/$1/index.html" &&
@@ -59,6 +60,7 @@ nginx_up()
 			events { }
 			http {
 				access_log off;
+				keepalive_timeout 1h;
 				server { listen 80; root $dir/$1; }
 			}
 		END
