@@ -339,11 +339,8 @@ lbdr_fast_no_conn4(struct lbdr_net *ln, struct sk_buff *skb,
 	if (!lbdr_fast_new_flow(skb, state, sizeof(*iph), wanted, &flow,
 				&flow.v4.ports))
 		return lbdr_fast_not(ln, skb, state);
-	flow.family = LBDR_V4;
+	lbdr_flow_set4(&flow, iph->saddr, iph->daddr, iph->protocol);
 	flow.hash = hash;
-	flow.v4.client = iph->saddr;
-	flow.v4.vip = iph->daddr;
-	flow.v4.protocol = iph->protocol;
 	server = lbdr_hook_schedule(ln, skb, &flow, NULL, &verdict);
 	if (!server)
 		return verdict;
@@ -365,11 +362,8 @@ lbdr_fast_no_conn6(struct lbdr_net *ln, struct sk_buff *skb,
 	if (!lbdr_fast_new_flow(skb, state, sizeof(*hdr), wanted, &flow,
 				&flow.v6.ports))
 		return lbdr_fast_not(ln, skb, state);
-	flow.family = LBDR_V6;
+	lbdr_flow_set6(&flow, &hdr->saddr, &hdr->daddr, hdr->nexthdr);
 	flow.hash = hash;
-	flow.v6.client = hdr->saddr;
-	flow.v6.vip = hdr->daddr;
-	flow.v6.protocol = hdr->nexthdr;
 	server = lbdr_hook_schedule(ln, skb, &flow, NULL, &verdict);
 	if (!server)
 		return verdict;

@@ -126,6 +126,28 @@ struct lbdr_flow {
 	u64			hash;
 };
 
+/* Sets the family and the key, except the ports. The key has not been looked up. */
+static __always_inline void lbdr_flow_set4(struct lbdr_flow *flow, __be32 client,
+					   __be32 vip, u32 protocol)
+{
+	flow->family = LBDR_V4;
+	flow->hash = 0;
+	flow->v4.client = client;
+	flow->v4.vip = vip;
+	flow->v4.protocol = protocol;
+}
+
+static __always_inline void lbdr_flow_set6(struct lbdr_flow *flow,
+					   const struct in6_addr *client,
+					   const struct in6_addr *vip, u32 protocol)
+{
+	flow->family = LBDR_V6;
+	flow->hash = 0;
+	flow->v6.client = *client;
+	flow->v6.vip = *vip;
+	flow->v6.protocol = protocol;
+}
+
 /* Length of the hop-by-hop header of an IPv6 packet above 64 KiB (RFC 2675, 2) */
 #define LBDR_JUMBO_LEN	8
 

@@ -67,15 +67,11 @@ enum lbdr_parsed lbdr_icmp_inner4(const struct sk_buff *skb, u32 offset,
 	if (!ports)
 		return LBDR_PARSED_OTHER;
 
-	flow->family = LBDR_V4;
-	flow->hash = 0;
+	lbdr_flow_set4(flow, iph->daddr, iph->saddr, iph->protocol);
 	flow->event = LBDR_EVENT_DATA;
 	flow->hdr_len = offset;
-	flow->v4.client = iph->daddr;
-	flow->v4.vip = iph->saddr;
 	flow->v4.ports.vport = ports[0];
 	flow->v4.ports.cport = ports[1];
-	flow->v4.protocol = iph->protocol;
 	return LBDR_PARSED_ERROR;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_icmp_inner4);
@@ -113,13 +109,6 @@ enum lbdr_parsed lbdr_icmp_inner6(const struct sk_buff *skb, u32 offset,
 	    !ipv6_addr_equal(&hdr->saddr, &ipv6_hdr(skb)->daddr))
 		return LBDR_PARSED_OTHER;
 	protocol = hdr->nexthdr;
-	flow->family = LBDR_V6;
-	flow->hash = 0;
-	flow->event = LBDR_EVENT_DATA;
-	flow->hdr_len = offset;
-	flow->v6.client = hdr->daddr;
-	flow->v6.vip = hdr->saddr;
-
 	thoff = ipv6_skip_exthdr(skb, offset + sizeof(_hdr), &protocol,
 				 &frag_off);
 	if (thoff < 0 || !lbdr_icmp_inner_has_ports(protocol) ||
@@ -128,9 +117,11 @@ enum lbdr_parsed lbdr_icmp_inner6(const struct sk_buff *skb, u32 offset,
 	ports = skb_header_pointer(skb, thoff, sizeof(_ports), _ports);
 	if (!ports)
 		return LBDR_PARSED_OTHER;
+	lbdr_flow_set6(flow, &hdr->daddr, &hdr->saddr, protocol);
+	flow->event = LBDR_EVENT_DATA;
+	flow->hdr_len = offset;
 	flow->v6.ports.vport = ports[0];
 	flow->v6.ports.cport = ports[1];
-	flow->v6.protocol = protocol;
 	return LBDR_PARSED_ERROR;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_icmp_inner6);

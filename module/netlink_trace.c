@@ -80,17 +80,12 @@ static int lbdr_nl_parse_packet(struct genl_info *info,
 	if (attrs[LBDR_A_TRACE_CLIENT_PORT])
 		ports.cport = nla_get_be16(attrs[LBDR_A_TRACE_CLIENT_PORT]);
 	ports.vport = nla_get_be16(attrs[LBDR_A_TRACE_VIRTUAL_PORT]);
-	flow->family = family;
 	if (family == LBDR_V4) {
-		flow->v4.client = client.ip;
-		flow->v4.vip = vip.ip;
+		lbdr_flow_set4(flow, client.ip, vip.ip, protocol);
 		flow->v4.ports = ports;
-		flow->v4.protocol = protocol;
 	} else {
-		flow->v6.client = client.in6;
-		flow->v6.vip = vip.in6;
+		lbdr_flow_set6(flow, &client.in6, &vip.in6, protocol);
 		flow->v6.ports = ports;
-		flow->v6.protocol = protocol;
 	}
 	domain = lbdr_nl_parse_vrf(lbdr_net(genl_info_net(info)),
 				   attrs[LBDR_A_TRACE_VRF]);

@@ -158,11 +158,7 @@ enum lbdr_parsed lbdr_parse4(const struct sk_buff *skb, struct lbdr_flow *flow)
 	if (unlikely(iph->protocol == IPPROTO_ICMP))
 		return lbdr_icmp_inner4(skb, thoff, flow);
 
-	flow->family = LBDR_V4;
-	flow->hash = 0;
-	flow->v4.client = iph->saddr;
-	flow->v4.vip = iph->daddr;
-	flow->v4.protocol = iph->protocol;
+	lbdr_flow_set4(flow, iph->saddr, iph->daddr, iph->protocol);
 	return lbdr_parse_transport(skb, thoff, iph->protocol, flow,
 				    &flow->v4.ports);
 }
@@ -197,11 +193,7 @@ enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow)
 			return lbdr_icmp_inner6(skb, thoff, flow);
 	}
 
-	flow->family = LBDR_V6;
-	flow->hash = 0;
-	flow->v6.client = hdr->saddr;
-	flow->v6.vip = hdr->daddr;
-	flow->v6.protocol = protocol;
+	lbdr_flow_set6(flow, &hdr->saddr, &hdr->daddr, protocol);
 	return lbdr_parse_transport(skb, thoff, protocol, flow,
 				    &flow->v6.ports);
 }

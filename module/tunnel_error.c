@@ -155,11 +155,7 @@ static bool lbdr_tunnel_error_flow4(const struct sk_buff *skb, u32 offset,
 	    !lbdr_tunnel_error_ports(skb, offset + iph->ihl * 4, iph->protocol,
 				     &flow->v4.ports))
 		return false;
-	flow->family = LBDR_V4;
-	flow->hash = 0;
-	flow->v4.client = iph->saddr;
-	flow->v4.vip = iph->daddr;
-	flow->v4.protocol = iph->protocol;
+	lbdr_flow_set4(flow, iph->saddr, iph->daddr, iph->protocol);
 	return true;
 }
 
@@ -175,16 +171,12 @@ static bool lbdr_tunnel_error_flow6(const struct sk_buff *skb, u32 offset,
 	hdr = skb_header_pointer(skb, offset, sizeof(_hdr), &_hdr);
 	if (!hdr || hdr->version != 6)
 		return false;
-	flow->family = LBDR_V6;
-	flow->hash = 0;
-	flow->v6.client = hdr->saddr;
-	flow->v6.vip = hdr->daddr;
 	protocol = hdr->nexthdr;
 	thoff = ipv6_skip_exthdr(skb, offset + sizeof(_hdr), &protocol, &frag_off);
 	if (thoff < 0 || (frag_off & htons(IP6_OFFSET)) ||
 	    !lbdr_tunnel_error_ports(skb, thoff, protocol, &flow->v6.ports))
 		return false;
-	flow->v6.protocol = protocol;
+	lbdr_flow_set6(flow, &hdr->saddr, &hdr->daddr, protocol);
 	return true;
 }
 
