@@ -35,6 +35,10 @@ soak:
 check-races:
 	T='path packets change services persist fragments races churn' selftests/check kcsan
 
+# Which lines of module/ the tests execute.
+coverage:
+	selftests/coverage/run
+
 # lbdr-dkms, lbdr-ipvs, lbctl and lbdr-doctor for Debian, in build/deb, and whether they install.
 deb:
 	packaging/deb
@@ -73,6 +77,7 @@ help:
 	@echo 'make check-all  all the tests on all kernels, as root'
 	@echo 'make soak       the random tests with new seeds, for hours (none begins after SOAK_MINUTES=60), as root'
 	@echo 'make check-races  selftests on a kernel that looks for data races, as root'
+	@echo 'make coverage   which lines of module/ the tests execute, as root'
 	@echo 'make bench      what a packet costs, beside ip_vs and others, as root'
 	@echo 'make deb        Debian packages of the module, by DKMS, and of the tools'
 	@echo 'make check-deb  whether they install and remove, as root'
@@ -80,5 +85,5 @@ help:
 	@echo 'make valgrind   the tests of the tool under valgrind'
 	@echo 'make clean      remove what was built'
 
-.PHONY: all module ctl install clean check check-all check-races soak deb check-deb \
+.PHONY: all module ctl install clean check check-all check-races coverage soak deb check-deb \
 	fuzz valgrind demo demo-pair demo-fleet bench help

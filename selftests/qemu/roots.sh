@@ -11,7 +11,7 @@
 #   roots.sh refresh        forget roots and images: the next use takes the
 #                           newest kernels
 #
-# LABEL is bookworm, trixie, backports, uml, kcsan or native. Two roots serve them
+# LABEL is bookworm, trixie, backports, uml, kcsan, native or coverage. Two roots serve them
 # all: the one of trixie has the kernel of trixie-backports beside its own.
 set -u
 
@@ -39,8 +39,8 @@ suite_of()
 {
 	case $1 in
 	bookworm) echo bookworm ;;
-	trixie | backports | uml | kcsan | native) echo trixie ;;
-	*) die "no such kernel: $1 (bookworm, trixie, backports, uml, kcsan, native)" ;;
+	trixie | backports | uml | kcsan | native | coverage) echo trixie ;;
+	*) die "no such kernel: $1 (bookworm, trixie, backports, uml, kcsan, native, coverage)" ;;
 	esac
 }
 
@@ -96,7 +96,7 @@ release_of()
 
 	root=$(path_of "$1") || exit 1
 	case $1 in
-	uml | kcsan | native) "$TOP/selftests/$1/build" release ;;
+	uml | kcsan | native | coverage) "$TOP/selftests/$1/build" release ;;
 	backports) releases "$root" | tail -n 1 ;;
 	*) releases "$root" | head -n 1 ;;
 	esac
@@ -178,7 +178,7 @@ kdir_of()
 	local root release
 
 	case $1 in
-	uml | kcsan | native) "$TOP/selftests/$1/build" kdir ;;
+	uml | kcsan | native | coverage) "$TOP/selftests/$1/build" kdir ;;
 	*)
 		root=$(path_of "$1") && release=$(release_of "$1") || exit 1
 		echo "$root/lib/modules/$release/build"
@@ -191,7 +191,7 @@ kernel_of()
 	local root release kdir
 
 	case $1 in
-	uml | native)
+	uml | native | coverage)
 		kdir=$(kdir_of "$1") || exit 1
 		echo "$kdir/linux"
 		;;
@@ -212,7 +212,7 @@ release:2) release_of "$2" ;;
 kdir:2) kdir_of "$2" ;;
 kernel:2) kernel_of "$2" ;;
 image:2) image_of "$2" ;;
-refresh:1) rm -rf --one-file-system "${CACHE:?}"/{roots,images,uml,kcsan,native,objects} ;;
+refresh:1) rm -rf --one-file-system "${CACHE:?}"/{roots,images,uml,kcsan,native,coverage,objects} ;;
 *)
 	sed -n '3,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2
 	exit 2
