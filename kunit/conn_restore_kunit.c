@@ -45,10 +45,11 @@ static int restore(struct conns *conns, const struct lbdr_flow *flow, u32 server
 		.left = left,
 		.renewals = LBDR_FLOOD_RENEWALS,
 	};
+	struct lbdr_flow copy = *flow;
 	int err;
 
 	conns_lock();
-	err = lbdr_conn_restore(conns->ln, flow, &conns->servers[server], &saved);
+	err = lbdr_conn_restore(conns->ln, &copy, &conns->servers[server], &saved);
 	conns_unlock();
 	return err;
 }

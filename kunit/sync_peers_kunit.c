@@ -151,6 +151,29 @@ static void digest_vrf_test(struct kunit *test)
 	KUNIT_EXPECT_NE(test, digest(test, 81, "red"), red);
 }
 
+/* A bulk transfer goes on however many other pages wait, but never fills the ring. */
+static void bulk_room_test(struct kunit *test)
+{
+	struct lbdr_sync_link *link = kunit_kzalloc(test, sizeof(*link), GFP_KERNEL);
+	const u32 most = LBDR_SYNC_RING - LBDR_SYNC_BULK_MIN;
+
+	KUNIT_ASSERT_NOT_NULL(test, link);
+	link->out.first = 7;
+	link->out.next = 7 + most - 1;
+	KUNIT_EXPECT_TRUE(test, lbdr_sync_bulk_room(link));
+	link->out.bulk = LBDR_SYNC_BULK_MIN - 1;
+	KUNIT_EXPECT_TRUE(test, lbdr_sync_bulk_room(link));
+	link->out.bulk = LBDR_SYNC_BULK_MIN;
+	KUNIT_EXPECT_FALSE(test, lbdr_sync_bulk_room(link));
+	link->out.bulk = 0;
+	link->out.next = 7 + most;
+	KUNIT_EXPECT_FALSE(test, lbdr_sync_bulk_room(link));
+	/* With few other pages, more of them wait for their acknowledgment. */
+	link->out.bulk = LBDR_SYNC_BULK_MIN;
+	link->out.next = 7 + LBDR_SYNC_BULK_MIN;
+	KUNIT_EXPECT_TRUE(test, lbdr_sync_bulk_room(link));
+}
+
 static int role_init(struct kunit *test)
 {
 	const struct lbdr_sync_settings settings = {
@@ -190,6 +213,7 @@ static struct kunit_case role_cases[] = {
 	KUNIT_CASE(fork_test),
 	KUNIT_CASE(wipe_test),
 	KUNIT_CASE(digest_vrf_test),
+	KUNIT_CASE(bulk_room_test),
 	{}
 };
 

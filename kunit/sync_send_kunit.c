@@ -17,6 +17,7 @@
 #include "conns.h"
 #include "flow.h"
 #include "sync.h"
+#include "sync_crypt.h"
 #include "sync_wire.h"
 
 #define PORT		8849
@@ -251,6 +252,31 @@ static void full_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&conns->ln->sync.queued), 0);
 }
 
+/* Full pages wait for the timer as others do, until there are 16 of them. */
+static void many_test(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	struct delayed_work *send = &conns->ln->sync.send;
+	bool waits, waited = true;
+	struct got got;
+	u32 i;
+
+	KUNIT_ASSERT_EQ(test, start(conns, THREE, 1), 0);
+	/* One CPU, whose timers do not expire. */
+	local_bh_disable();
+	for (i = 0; i < 16 * 3; i++) {
+		add(test, i);
+		waited &= timer_pending(&send->timer);
+	}
+	add(test, i);
+	waits = timer_pending(&send->timer);
+	local_bh_enable();
+	KUNIT_EXPECT_TRUE(test, waited);
+	KUNIT_EXPECT_FALSE(test, waits);
+	finish(test, &got);
+	KUNIT_EXPECT_EQ(test, grown(conns, LBDR_SYNC_SENT_RECORDS), 16 * 3 + 1);
+}
+
 /* Beyond the bound of the queue, records are dropped and counted. */
 static void bound_test(struct kunit *test)
 {
@@ -378,6 +404,46 @@ static void refresh_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, got.record[0].flags & LBDR_SYNC_FLAG_RENEWED);
 }
 
+/* The role peers sends what is older than itself in bulk transfers, and not once more. */
+static void refresh_peers_test(struct kunit *test)
+{
+	const struct lbdr_sync_settings settings = {
+		.device = "lo",
+		.addrs[0].ip = htonl(0x7f000002),
+		.n_addrs = 1,
+		.family = AF_INET,
+		.port = PORT + 1,
+		.maxlen = 1472,
+		.ttl = 1,
+	};
+	struct lbdr_sync_keys keys = { .set[0] = true };
+	struct conns *conns = test->priv;
+	struct lbdr_conn *ours, *taken;
+	struct lbdr_sync_cpu *cpu;
+	bool first, second;
+
+	if (lbdr_sync_crypt_check())
+		kunit_skip(test, "no XChaCha20-Poly1305");
+	ours = add(test, 1);
+	taken = add(test, 2);
+	/* Received from another director, and renewed since */
+	WRITE_ONCE(taken->synced, READ_ONCE(taken->renewals) + 2);
+	KUNIT_ASSERT_EQ(test, lbdr_sync_start(conns->ln, LBDR_SYNC_ROLE_PEERS, &settings,
+					      &keys), 0);
+	conns_lock();
+	cpu = this_cpu_ptr(conns->ln->sync.cpus);
+	lbdr_sync_refresh(conns->ln, ours, LBDR_CONN_STATE_ESTABLISHED, 900);
+	first = cpu->page;
+	lbdr_sync_refresh(conns->ln, taken, LBDR_CONN_STATE_ESTABLISHED, 900);
+	second = cpu->page;
+	conns_unlock();
+	KUNIT_EXPECT_FALSE(test, first);
+	KUNIT_EXPECT_TRUE(test, second);
+	KUNIT_EXPECT_NE(test, ours->sent, 0);
+	KUNIT_EXPECT_NE(test, taken->sent, 0);
+	lbdr_sync_stop(conns->ln, LBDR_SYNC_ROLE_PEERS);
+}
+
 /* sync_persist_mode: the template of a persistent service is sent, its connections not. */
 static void persist_mode_test(struct kunit *test)
 {
@@ -462,11 +528,13 @@ static struct kunit_case send_cases[] = {
 	KUNIT_CASE(events_test),
 	KUNIT_CASE(flush_test),
 	KUNIT_CASE(full_test),
+	KUNIT_CASE(many_test),
 	KUNIT_CASE(bound_test),
 	KUNIT_CASE(error_test),
 	KUNIT_CASE(walk_test),
 	KUNIT_CASE(walk_peer_test),
 	KUNIT_CASE(refresh_test),
+	KUNIT_CASE(refresh_peers_test),
 	KUNIT_CASE(persist_mode_test),
 	{}
 };

@@ -116,7 +116,11 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 				const struct lbdr_flow *flow,
 				struct lbdr_server *server,
 				enum lbdr_drop *why);
-int lbdr_conn_restore(struct lbdr_net *ln, const struct lbdr_flow *flow,
+struct lbdr_conn *lbdr_conn_vacate(struct lbdr_net *ln, struct lbdr_flow *flow);
+int lbdr_conn_restore_vacated(struct lbdr_net *ln, const struct lbdr_flow *flow,
+			      struct lbdr_server *server,
+			      const struct lbdr_conn_saved *saved);
+int lbdr_conn_restore(struct lbdr_net *ln, struct lbdr_flow *flow,
 		      struct lbdr_server *server,
 		      const struct lbdr_conn_saved *saved);
 void lbdr_conn_move(struct lbdr_conn *conn, u32 from, u32 to);

@@ -13,26 +13,36 @@
  * limits, and removed by packets and the collector.
  */
 #include "conn.h"
+#include "conn_lookup.h"
 #include "flow.h"
 #include "lbdr.h"
 #include "server.h"
 #include "service.h"
 #include "stats.h"
 
-/*
- * Returns true if the table has no connection of the flow any more. A connection that
- * packets would not find is removed: it has expired, or its server was removed.
+/**
+ * lbdr_conn_vacate() - Look up a connection, before another one is added in its place
+ * @ln: the namespace
+ * @flow: key of the connection, or of a template. Its hash is set
+ *
+ * A connection that packets would not find is removed: it has expired, or its server was
+ * removed.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the connection, or NULL if there is none that packets find.
  */
-static bool lbdr_conn_vacate(struct lbdr_net *ln, const struct lbdr_flow *flow)
+struct lbdr_conn *lbdr_conn_vacate(struct lbdr_net *ln, struct lbdr_flow *flow)
 {
-	struct lbdr_conn *old = lbdr_conn_of_flow(ln, flow);
+	struct lbdr_conn *old;
 
-	if (!old)
-		return true;
-	if (lbdr_conn_left(ln, old) > 0)
-		return false;
-	/* If another CPU is removing it, it may still be in the table. */
-	return lbdr_conn_kill(ln, old);
+	old = flow->family == LBDR_V4 ?
+	      lbdr_conn_lookup(ln, LBDR_V4, &flow->v4, &flow->hash) :
+	      lbdr_conn_lookup(ln, LBDR_V6, &flow->v6, &flow->hash);
+	if (!old || lbdr_conn_left(ln, old) > 0)
+		return old;
+	/* If another CPU is removing it, it may still be in the table, and stays there. */
+	lbdr_conn_kill(ln, old);
+	return NULL;
 }
 
 /**
@@ -57,13 +67,13 @@ static u8 lbdr_conn_place(const struct lbdr_net *ln, const struct lbdr_service *
 }
 
 /**
- * lbdr_conn_restore() - Add a connection that is known from elsewhere
+ * lbdr_conn_restore_vacated() - Add a connection where lbdr_conn_vacate() has found none
  * @ln: the namespace
  * @flow: key of the connection, or of a template
  * @server: its server, which is not dead
  * @saved: its state and age
  *
- * An existing connection of the flow is never changed, and none is evicted. The
+ * A packet may have added one meanwhile, which is never changed, and none is evicted. The
  * connection counts towards the limits, and for its server and service, but not as a
  * connection that was scheduled.
  *
@@ -71,17 +81,15 @@ static u8 lbdr_conn_place(const struct lbdr_net *ln, const struct lbdr_service *
  * Return: 0; -EEXIST if the flow has a connection; -ENOSPC if the namespace may hold no
  * more; -ENOMEM.
  */
-int lbdr_conn_restore(struct lbdr_net *ln, const struct lbdr_flow *flow,
-		      struct lbdr_server *server,
-		      const struct lbdr_conn_saved *saved)
+int lbdr_conn_restore_vacated(struct lbdr_net *ln, const struct lbdr_flow *flow,
+			      struct lbdr_server *server,
+			      const struct lbdr_conn_saved *saved)
 {
 	struct lbdr_conn *conn, *linked;
 	u32 state = saved->state;
 	enum lbdr_drop why;
 	u32 timeout;
 
-	if (!lbdr_conn_vacate(ln, flow))
-		return -EEXIST;
 	conn = lbdr_conn_alloc(ln, flow, server, &why);
 	if (!conn)
 		return why == LBDR_DROP_CONN_MAX ? -ENOSPC : -ENOMEM;
@@ -95,5 +103,23 @@ int lbdr_conn_restore(struct lbdr_net *ln, const struct lbdr_flow *flow,
 	if (!linked)
 		return -ENOMEM;
 	return linked == conn ? 0 : -EEXIST;
+}
+
+/**
+ * lbdr_conn_restore() - Add a connection that is known from elsewhere
+ * @ln: the namespace
+ * @flow: key of the connection, or of a template. Its hash is set
+ * @server: its server, which is not dead
+ * @saved: its state and age
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: as lbdr_conn_restore_vacated().
+ */
+int lbdr_conn_restore(struct lbdr_net *ln, struct lbdr_flow *flow,
+		      struct lbdr_server *server,
+		      const struct lbdr_conn_saved *saved)
+{
+	return lbdr_conn_vacate(ln, flow) ? -EEXIST :
+	       lbdr_conn_restore_vacated(ln, flow, server, saved);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_restore);

@@ -56,6 +56,18 @@ enum lbdr_hook {
 };
 
 /**
+ * struct lbdr_nl_batches - the open transactions of a namespace
+ * @list: struct lbdr_nl_batch; lbdr_net.lock
+ * @n: their number; WRITE_ONCE() under lbdr_net.lock
+ * @last_id: id of the one that was opened last; lbdr_net.lock
+ */
+struct lbdr_nl_batches {
+	struct list_head	list;
+	u32			n;
+	u32			last_id;
+};
+
+/**
  * struct lbdr_net - the director of one network namespace
  * @vips: filters of destination addresses, see vip.h; RCU, replaced under @config
  * @conns: connection tables; RCU
@@ -143,6 +155,7 @@ enum lbdr_hook {
  * @list_generation: value of @n_changes when a service was last added or removed;
  *	@config and @lock
  * @sync: connection synchronisation, see sync.h
+ * @batches: open transactions, see netlink_batch.c; @lock
  * @n_staged: services and servers that all open transactions have staged; @lock
  */
 struct lbdr_net {
@@ -213,6 +226,7 @@ struct lbdr_net {
 	bool			publishing;
 	struct lbdr_counts	folded;
 	u64			list_generation;
+	struct lbdr_nl_batches	batches;
 	u32			n_staged;
 	struct lbdr_sync	sync;
 };

@@ -166,9 +166,12 @@ static u32 lbdr_limit_conns_all(const struct lbdr_net *ln)
 	return READ_ONCE(conn_max_all) / (unlikely(ln->user) ? 2 : 1);
 }
 
-static bool lbdr_limit_above(u32 n, u32 max)
+/* Connections that make a table of n nearly full: 0 if it is. */
+static u32 lbdr_limit_left(u32 n, u32 max)
 {
-	return n > max - max / NEAR_LIMIT;
+	u32 most = max - max / NEAR_LIMIT;
+
+	return n > most ? 0 : most - n + 1;
 }
 
 /**
@@ -180,9 +183,23 @@ static bool lbdr_limit_above(u32 n, u32 max)
  */
 bool lbdr_limit_near(struct lbdr_net *ln)
 {
-	return lbdr_limit_above(atomic_read(&ln->n_conns), lbdr_limit_conns_now(ln)) ||
-	       lbdr_limit_above(percpu_counter_read_positive(&lbdr_limit_conn_total),
+	return !lbdr_limit_left(atomic_read(&ln->n_conns), lbdr_limit_conns_now(ln)) ||
+	       !lbdr_limit_left(percpu_counter_read_positive(&lbdr_limit_conn_total),
 				lbdr_limit_conns_all(ln));
+}
+
+/**
+ * lbdr_limit_room() - Get the number of connections until the table is nearly full
+ * @ln: the namespace
+ *
+ * Context: any.
+ * Return: connections after which lbdr_limit_near() is true, if no others are added.
+ */
+u32 lbdr_limit_room(struct lbdr_net *ln)
+{
+	return min(lbdr_limit_left(atomic_read(&ln->n_conns), lbdr_limit_conns_now(ln)),
+		   lbdr_limit_left(percpu_counter_read_positive(&lbdr_limit_conn_total),
+				   lbdr_limit_conns_all(ln)));
 }
 
 /**

@@ -18,6 +18,7 @@ u32 lbdr_limit_conns_now(const struct lbdr_net *ln);
 bool lbdr_limit_starved(const struct lbdr_net *ln);
 void lbdr_limit_starve(struct lbdr_net *ln);
 bool lbdr_limit_near(struct lbdr_net *ln);
+u32 lbdr_limit_room(struct lbdr_net *ln);
 bool lbdr_limit_full(const struct lbdr_net *ln);
 u32 lbdr_limit_linked(const struct lbdr_net *ln);
 u32 lbdr_limit_pending(const struct lbdr_net *ln);

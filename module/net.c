@@ -28,6 +28,7 @@
 #include "lbdr.h"
 #include "lbdr_trace.h"
 #include "limit.h"
+#include "netlink.h"
 #include "nexthop.h"
 #include "peers.h"
 #include "pool.h"
@@ -107,6 +108,7 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 	lbdr_peers_net_init(ln);
 	lbdr_reach_net_init(ln);
 	lbdr_sync_net_init(ln);
+	lbdr_nl_batch_net_init(ln);
 	lbdr_source_net_init(ln);
 	ln->counters = __alloc_percpu_gfp(LBDR_COUNTERS * sizeof(u64), sizeof(u64),
 					  GFP_KERNEL_ACCOUNT);
@@ -160,6 +162,7 @@ static void __net_exit lbdr_net_stop_pre_exit(struct net *net)
 {
 	struct lbdr_net *ln = lbdr_net(net);
 
+	lbdr_nl_batch_net_exit(ln);
 	lbdr_sync_net_exit(ln);
 	mutex_lock(&ln->config);
 	lbdr_config_clear(ln);

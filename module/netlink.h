@@ -97,6 +97,8 @@ struct lbdr_nl_batch *lbdr_nl_batch_find(struct lbdr_net *ln,
 					 const struct nlattr *id);
 struct lbdr_config *lbdr_nl_batch_config(struct lbdr_nl_batch *batch);
 void lbdr_nl_batch_count(struct lbdr_nl_batch *batch);
+void lbdr_nl_batch_net_init(struct lbdr_net *ln);
+void lbdr_nl_batch_net_exit(struct lbdr_net *ln);
 int lbdr_nl_batch_init(void);
 void lbdr_nl_batch_exit(void);
 

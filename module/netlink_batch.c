@@ -23,7 +23,6 @@
  */
 #include <net/net_namespace.h>
 #include <net/netlink.h>
-#include <net/netns/generic.h>
 
 #include "netlink.h"
 
@@ -32,7 +31,7 @@
 
 /**
  * struct lbdr_nl_batch - an open transaction
- * @list: in lbdr_nl_net.batches
+ * @list: in lbdr_nl_batches.list
  * @portid: of the socket that opened it
  * @id: its id
  * @commands: number of commands that were staged
@@ -49,34 +48,13 @@ struct lbdr_nl_batch {
 	struct lbdr_config	config;
 };
 
-/**
- * struct lbdr_nl_net - the open transactions of a namespace
- * @batches: struct lbdr_nl_batch; lbdr_net.lock
- * @n: their number; WRITE_ONCE() under lbdr_net.lock
- * @last_id: id of the one that was opened last; lbdr_net.lock
- */
-struct lbdr_nl_net {
-	struct list_head	batches;
-	u32			n;
-	u32			last_id;
-};
-
-static unsigned int lbdr_nl_net_id __read_mostly;
-
-static struct lbdr_nl_net *lbdr_nl_net(const struct lbdr_net *ln)
-{
-	return net_generic(ln->net, lbdr_nl_net_id);
-}
-
 /* From now on the transaction is the caller's. */
 static void lbdr_nl_batch_take(struct lbdr_net *ln, struct lbdr_nl_batch *batch)
 {
-	struct lbdr_nl_net *nn = lbdr_nl_net(ln);
-
 	lockdep_assert_held(&ln->lock);
 
 	list_del(&batch->list);
-	WRITE_ONCE(nn->n, nn->n - 1);
+	WRITE_ONCE(ln->batches.n, ln->batches.n - 1);
 }
 
 /* What it has staged counts until here. */
@@ -92,36 +70,36 @@ static void lbdr_nl_batch_free(struct lbdr_nl_batch *batch)
 }
 
 /* Ids run upwards and begin again after a long time; 0 is none. */
-static u32 lbdr_nl_batch_new_id(struct lbdr_nl_net *nn)
+static u32 lbdr_nl_batch_new_id(struct lbdr_nl_batches *batches)
 {
 	const struct lbdr_nl_batch *batch;
 
 again:
-	if (!++nn->last_id)
-		nn->last_id = 1;
-	list_for_each_entry(batch, &nn->batches, list)
-		if (batch->id == nn->last_id)
+	if (!++batches->last_id)
+		batches->last_id = 1;
+	list_for_each_entry(batch, &batches->list, list)
+		if (batch->id == batches->last_id)
 			goto again;
-	return nn->last_id;
+	return batches->last_id;
 }
 
 /* Returns the new transaction's id in @id. */
 static int lbdr_nl_batch_open(struct lbdr_net *ln, struct lbdr_nl_batch *batch,
 			      struct genl_info *info, u32 *id)
 {
-	struct lbdr_nl_net *nn = lbdr_nl_net(ln);
+	struct lbdr_nl_batches *batches = &ln->batches;
 
-	if (nn->n == BATCHES_MAX) {
+	if (batches->n == BATCHES_MAX) {
 		GENL_SET_ERR_MSG(info,
 				 "16 transactions are open in this network namespace, which is the maximum");
 		return -EUSERS;
 	}
 	lbdr_config_begin(&batch->config, ln, false, NULL);
 	batch->portid = info->snd_portid;
-	batch->id = lbdr_nl_batch_new_id(nn);
+	batch->id = lbdr_nl_batch_new_id(batches);
 	*id = batch->id;
-	list_add_tail(&batch->list, &nn->batches);
-	WRITE_ONCE(nn->n, nn->n + 1);
+	list_add_tail(&batch->list, &batches->list);
+	WRITE_ONCE(batches->n, batches->n + 1);
 	return 0;
 }
 
@@ -184,7 +162,7 @@ struct lbdr_nl_batch *lbdr_nl_batch_find(struct lbdr_net *ln,
 
 	lockdep_assert_held(&ln->lock);
 
-	list_for_each_entry(batch, &lbdr_nl_net(ln)->batches, list)
+	list_for_each_entry(batch, &ln->batches.list, list)
 		if (batch->id == nla_get_u32(id) &&
 		    batch->portid == info->snd_portid)
 			return batch;
@@ -313,7 +291,7 @@ static void lbdr_nl_batch_abort_all(struct lbdr_net *ln, u32 portid, bool any)
 	LIST_HEAD(taken);
 
 	lbdr_lock(ln);
-	list_for_each_entry_safe(batch, next, &lbdr_nl_net(ln)->batches, list) {
+	list_for_each_entry_safe(batch, next, &ln->batches.list, list) {
 		if (!any && batch->portid != portid)
 			continue;
 		lbdr_nl_batch_take(ln, batch);
@@ -337,7 +315,7 @@ static int lbdr_nl_batch_event(struct notifier_block *nb, unsigned long event,
 	if (event != NETLINK_URELEASE || notify->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
 	ln = lbdr_net(notify->net);
-	if (READ_ONCE(lbdr_nl_net(ln)->n))
+	if (READ_ONCE(ln->batches.n))
 		lbdr_nl_batch_abort_all(ln, notify->portid, false);
 	return NOTIFY_DONE;
 }
@@ -346,51 +324,47 @@ static struct notifier_block lbdr_nl_batch_notifier = {
 	.notifier_call = lbdr_nl_batch_event,
 };
 
-static int __net_init lbdr_nl_net_init(struct net *net)
+/**
+ * lbdr_nl_batch_net_init() - Prepare a namespace
+ * @ln: the namespace
+ *
+ * Context: process.
+ */
+void lbdr_nl_batch_net_init(struct lbdr_net *ln)
 {
-	INIT_LIST_HEAD(&lbdr_nl_net(lbdr_net(net))->batches);
-	return 0;
+	INIT_LIST_HEAD(&ln->batches.list);
 }
-
-/* Of a namespace, whose sockets are closed, or of the module under open ones. */
-static void __net_exit lbdr_nl_net_pre_exit(struct net *net)
-{
-	lbdr_nl_batch_abort_all(lbdr_net(net), 0, true);
-}
-
-static struct pernet_operations lbdr_nl_net_ops = {
-	.init		= lbdr_nl_net_init,
-	.pre_exit	= lbdr_nl_net_pre_exit,
-	.id		= &lbdr_nl_net_id,
-	.size		= sizeof(struct lbdr_nl_net),
-};
 
 /**
- * lbdr_nl_batch_init() - Register for namespaces and socket events
+ * lbdr_nl_batch_net_exit() - Abort all transactions of a namespace
+ * @ln: the namespace, whose sockets are closed; or the module goes, under open ones
+ *
+ * Context: process; no command runs.
+ */
+void lbdr_nl_batch_net_exit(struct lbdr_net *ln)
+{
+	lbdr_nl_batch_abort_all(ln, 0, true);
+}
+
+/**
+ * lbdr_nl_batch_init() - Register for socket events
  *
  * Context: process, every namespace has its director.
  * Return: 0 or a negative error.
  */
 int __init lbdr_nl_batch_init(void)
 {
-	int err;
-
-	err = register_pernet_subsys(&lbdr_nl_net_ops);
-	if (err)
-		return err;
-	err = netlink_register_notifier(&lbdr_nl_batch_notifier);
-	if (err)
-		unregister_pernet_subsys(&lbdr_nl_net_ops);
-	return err;
+	return netlink_register_notifier(&lbdr_nl_batch_notifier);
 }
 
 /**
- * lbdr_nl_batch_exit() - Unregister, and abort all transactions
+ * lbdr_nl_batch_exit() - Unregister
+ *
+ * Transactions may be open. lbdr_net_stop() aborts them.
  *
  * Context: process, the family is unregistered.
  */
 void lbdr_nl_batch_exit(void)
 {
 	netlink_unregister_notifier(&lbdr_nl_batch_notifier);
-	unregister_pernet_subsys(&lbdr_nl_net_ops);
 }

@@ -127,10 +127,16 @@ struct lbdr_sync_walk {
 	struct lbdr_sync_page	*page;
 };
 
-/* Records of one CPU that are not sent yet. */
+/**
+ * struct lbdr_sync_cpu - records of one CPU that are not sent yet
+ * @lock: of the other members; with BH off
+ * @page: the page that records are appended to, or NULL
+ * @filled: pages that were filled since they have started the work item last
+ */
 struct lbdr_sync_cpu {
-	spinlock_t		lock;		/* @page; with BH off */
+	spinlock_t		lock;		/* the other members; with BH off */
 	struct lbdr_sync_page	*page;
+	u32			filled;
 };
 
 /**

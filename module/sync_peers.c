@@ -55,8 +55,6 @@
 
 /* Pages of a bulk transfer that may wait for their acknowledgment */
 #define BULK_WINDOW	64
-/* As many of them are sent however many other pages wait */
-#define BULK_MIN	4
 /*
  * Pages of all kinds that may wait while further pages of a bulk transfer are sent. In a
  * full ring each page would replace one of the transfer, which would make room for another.
@@ -270,14 +268,21 @@ static void lbdr_sync_bulk_begin(struct lbdr_sync_peer *peer, unsigned long now)
 	link->serving = link->peer_wanted;
 }
 
-static bool lbdr_sync_bulk_room(const struct lbdr_sync_link *link)
+/**
+ * lbdr_sync_bulk_room() - Check whether a page of a bulk transfer may be appended
+ * @link: the link
+ *
+ * Context: as the link.
+ */
+bool lbdr_sync_bulk_room(const struct lbdr_sync_link *link)
 {
 	u64 waiting = link->out.next - link->out.first;
 
-	if (link->out.bulk < BULK_MIN)
-		return waiting < LBDR_SYNC_RING - BULK_MIN;
+	if (link->out.bulk < LBDR_SYNC_BULK_MIN)
+		return waiting < LBDR_SYNC_RING - LBDR_SYNC_BULK_MIN;
 	return link->out.bulk < BULK_WINDOW && waiting < BULK_RING;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_bulk_room);
 
 /* Appends pages of a bulk transfer. Returns jiffies until there may be more, at most @delay. */
 static unsigned long lbdr_sync_bulk(struct lbdr_sync_peer *peer, unsigned long now,

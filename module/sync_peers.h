@@ -98,12 +98,16 @@ struct lbdr_sync_peers_info {
 	struct lbdr_sync_peer_info	peer[LBDR_SYNC_PEERS_MAX];
 };
 
+/* So many pages of a bulk transfer may wait however many other pages do. */
+#define LBDR_SYNC_BULK_MIN	4
+
 /* Called by the kernel when it notices that this virtual machine is a copy */
 extern struct notifier_block lbdr_sync_fork_notifier;
 
 int lbdr_sync_peers_init(void);
 void lbdr_sync_peers_exit(void);
 u32 lbdr_sync_peers_room(const struct lbdr_sync_settings *settings);
+bool lbdr_sync_bulk_room(const struct lbdr_sync_link *link);
 u64 lbdr_sync_digest_service(const struct lbdr_service *service);
 int lbdr_sync_peers_start(struct lbdr_net *ln, const struct lbdr_sync_keys *keys);
 void lbdr_sync_peers_stop(struct lbdr_net *ln);

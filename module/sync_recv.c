@@ -26,7 +26,7 @@
  *   does a record of a peer that forwards the connection as little as this director.
  *
  * Context: records are applied in process context under lbdr_net.lock, which is taken
- * for one datagram at a time, and under rcu_read_lock() with BH off for one record. The
+ * for one datagram at a time, and under rcu_read_lock() with BH off for a few records. The
  * format has no authentication: whoever can send to the socket can add connections, so a
  * role is bound to a device, and may be bound to the address of the other director.
  */
@@ -54,6 +54,12 @@
 /* Datagrams handled before others may use the work queue */
 #define BATCH		64
 
+/* Records that are applied without a packet of this CPU in between */
+#define RECORDS		16
+
+/* Servers of a service that are remembered from one record to the next; a power of two */
+#define SERVERS		8
+
 /* Jiffies after which records that have waited too long are freed */
 #define PRUNE_TIME	(60 * HZ)
 
@@ -64,6 +70,23 @@ static_assert(LBDR_CONN_SYNC_RENEWALS >= LBDR_FLOOD_RENEWALS);
 
 /* The longest datagram of the other director */
 #define BUFFER		(U16_MAX + 1)
+
+/**
+ * struct lbdr_sync_found - what was found for the records before, and is used again
+ * @record: one of them, of @service; NULL if there is none
+ * @service: what lbdr_sync_service() has returned for it
+ * @servers: servers of @service, by their addresses
+ * @room: connections that may be added before lbdr_sync_apply_end(), see limit.c
+ *
+ * Successive records are often of one service and few servers. Valid as long as
+ * lbdr_net.lock is held.
+ */
+struct lbdr_sync_found {
+	const struct lbdr_sync_record	*record;
+	struct lbdr_service		*service;
+	struct lbdr_server		*servers[SERVERS];
+	u32				room;
+};
 
 /**
  * lbdr_sync_applying() - Check whether a connection event comes from a received record
@@ -133,6 +156,43 @@ static struct lbdr_service *lbdr_sync_service(struct lbdr_net *ln,
 	return service;
 }
 
+/* Returns true if all that lbdr_sync_service() looks at is the same. */
+static bool lbdr_sync_same_service(const struct lbdr_sync_record *a,
+				   const struct lbdr_sync_record *b)
+{
+	return a->vport == b->vport && a->protocol == b->protocol && a->family == b->family &&
+	       a->fwmark == b->fwmark &&
+	       !((a->flags ^ b->flags) & LBDR_SYNC_FLAG_TEMPLATE) &&
+	       nf_inet_addr_cmp(&a->vip, &b->vip);
+}
+
+/* Returns the server of a record, or NULL. */
+static struct lbdr_server *lbdr_sync_find(struct lbdr_net *ln,
+					  const struct lbdr_sync_record *record,
+					  const struct lbdr_flow *flow,
+					  struct lbdr_sync_found *found)
+{
+	const union nf_inet_addr *addr = &record->server;
+	struct lbdr_server **server;
+	u32 place;
+
+	if (!found->record || !lbdr_sync_same_service(found->record, record)) {
+		found->service = lbdr_sync_service(ln, record, flow);
+		memset(found->servers, 0, sizeof(found->servers));
+	}
+	found->record = record;
+	if (!found->service)
+		return NULL;
+	place = addr->all[0] ^ addr->all[3];
+	place ^= place >> 16;
+	place ^= place >> 8;
+	server = &found->servers[place % SERVERS];
+	if (!*server || (*server)->family != record->family ||
+	    !nf_inet_addr_cmp(&(*server)->addr, addr))
+		*server = lbdr_server_find(found->service, record->family, addr);
+	return *server;
+}
+
 /* Returns false if the service has no such template, as its persistence is another one. */
 static bool lbdr_sync_template(const struct lbdr_service *service, struct lbdr_flow *flow)
 {
@@ -194,11 +254,12 @@ static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
 }
 
 /* Adds a connection, or changes the one that exists. @waited: only adds one */
-static void lbdr_sync_apply_conn(struct lbdr_net *ln, const struct lbdr_flow *flow,
+static void lbdr_sync_apply_conn(struct lbdr_net *ln, struct lbdr_flow *flow,
 				 struct lbdr_server *server,
-				 const struct lbdr_conn_saved *saved, bool waited)
+				 const struct lbdr_conn_saved *saved, u32 *room,
+				 bool waited)
 {
-	struct lbdr_conn *conn = lbdr_conn_peek(ln, flow);
+	struct lbdr_conn *conn = lbdr_conn_vacate(ln, flow);
 
 	if (conn && waited) {
 		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
@@ -217,13 +278,14 @@ static void lbdr_sync_apply_conn(struct lbdr_net *ln, const struct lbdr_flow *fl
 		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
 		return;
 	}
-	if (lbdr_limit_near(ln)) {
+	if (!*room) {
 		lbdr_sync_count(ln, LBDR_SYNC_REFUSED, 1);
 		return;
 	}
+	(*room)--;
 	if (conn)
 		lbdr_conn_kill(ln, conn);
-	if (lbdr_conn_restore(ln, flow, server, saved))
+	if (lbdr_conn_restore_vacated(ln, flow, server, saved))
 		lbdr_sync_count(ln, LBDR_SYNC_REFUSED, 1);
 	else
 		lbdr_sync_count(ln, LBDR_SYNC_ADDED, 1);
@@ -232,10 +294,10 @@ static void lbdr_sync_apply_conn(struct lbdr_net *ln, const struct lbdr_flow *fl
 /*
  * Applies a record. Returns false if its service or server does not exist. A record that
  * cannot be a connection here is counted as refused. @waited: the record may be late, since
- * it has waited or is a copy
+ * it has waited or is a copy. @found: keeps a pointer to the record
  */
 static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *record,
-			    bool waited)
+			    struct lbdr_sync_found *found, bool waited)
 {
 	struct lbdr_conn_saved saved = {
 		.state = lbdr_sync_state_in(record),
@@ -245,30 +307,39 @@ static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *
 			    LBDR_CONN_SYNC_RENEWALS : 0,
 		.synced = true,
 	};
-	struct lbdr_service *service;
 	struct lbdr_server *server;
 	struct lbdr_flow flow;
 
 	lbdr_sync_set_flow(record, &flow);
-	service = lbdr_sync_service(ln, record, &flow);
-	server = service ? lbdr_server_find(service, record->family, &record->server) :
-			   NULL;
+	server = lbdr_sync_find(ln, record, &flow, found);
 	if (!server)
 		return false;
-	if (lbdr_service_one_packet(service, &flow) ||
+	if (lbdr_service_one_packet(found->service, &flow) ||
 	    (saved.state == LBDR_CONN_STATE_TEMPLATE &&
-	     !lbdr_sync_template(service, &flow))) {
+	     !lbdr_sync_template(found->service, &flow))) {
 		lbdr_sync_count(ln, LBDR_SYNC_REFUSED, 1);
 		return true;
 	}
+	lbdr_sync_apply_conn(ln, &flow, server, &saved, &found->room, waited);
+	return true;
+}
+
+/* The context in which RECORDS records are applied at most; lbdr_net.lock is held. */
+static void lbdr_sync_apply_begin(struct lbdr_net *ln, struct lbdr_sync_found *found)
+	__acquires(RCU)
+{
+	found->room = lbdr_limit_room(ln);
 	local_bh_disable();
 	rcu_read_lock();
 	WRITE_ONCE(ln->sync.applier, current);
-	lbdr_sync_apply_conn(ln, &flow, server, &saved, waited);
+}
+
+static void lbdr_sync_apply_end(struct lbdr_net *ln)
+	__releases(RCU)
+{
 	WRITE_ONCE(ln->sync.applier, NULL);
 	rcu_read_unlock();
 	local_bh_enable();
-	return true;
 }
 
 /**
@@ -281,7 +352,13 @@ static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *
  */
 bool lbdr_sync_recv_retry(struct lbdr_net *ln, const struct lbdr_sync_record *record)
 {
-	if (!lbdr_sync_apply(ln, record, true))
+	struct lbdr_sync_found found = {};
+	bool applied;
+
+	lbdr_sync_apply_begin(ln, &found);
+	applied = lbdr_sync_apply(ln, record, &found, true);
+	lbdr_sync_apply_end(ln);
+	if (!applied)
 		return false;
 	lbdr_sync_count(ln, LBDR_SYNC_ADOPTED, 1);
 	return true;
@@ -289,9 +366,10 @@ bool lbdr_sync_recv_retry(struct lbdr_net *ln, const struct lbdr_sync_record *re
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_recv_retry);
 
 /* Applies a record that was received, or lets it wait. */
-static void lbdr_sync_record(struct lbdr_net *ln, const struct lbdr_sync_record *record)
+static void lbdr_sync_record(struct lbdr_net *ln, const struct lbdr_sync_record *record,
+			     struct lbdr_sync_found *found)
 {
-	if (lbdr_sync_apply(ln, record, record->flags & LBDR_SYNC_FLAG_COPY))
+	if (lbdr_sync_apply(ln, record, found, record->flags & LBDR_SYNC_FLAG_COPY))
 		lbdr_sync_pending_drop(ln, record);
 	else if (lbdr_sync_pending_add(ln, record))
 		queue_delayed_work(lbdr_sync_wq, &ln->sync.adopter, PRUNE_TIME);
@@ -310,9 +388,12 @@ static void lbdr_sync_record(struct lbdr_net *ln, const struct lbdr_sync_record 
  */
 void lbdr_sync_recv_datagram(struct lbdr_net *ln, const u8 *data, u32 len, u8 syncid)
 {
-	struct lbdr_sync_record record;
+	struct lbdr_sync_found found = {};
+	/* In turn: @found points to the other one. */
+	struct lbdr_sync_record records[2], *record = records;
 	struct lbdr_sync_parser parser;
 	int got;
+	u32 n;
 
 	lbdr_sync_count(ln, LBDR_SYNC_RECEIVED_DATAGRAMS, 1);
 	got = lbdr_sync_parse_begin(&parser, data, len, syncid);
@@ -322,18 +403,25 @@ void lbdr_sync_recv_datagram(struct lbdr_net *ln, const u8 *data, u32 len, u8 sy
 		return;
 	}
 	lbdr_lock(ln);
-	while ((got = lbdr_sync_parse_next(&parser, &record))) {
-		if (got == LBDR_SYNC_MALFORMED) {
-			lbdr_sync_count(ln, LBDR_SYNC_BAD, 1);
-			break;
+	do {
+		lbdr_sync_apply_begin(ln, &found);
+		for (n = 0; n < RECORDS; n++) {
+			got = lbdr_sync_parse_next(&parser, record);
+			if (!got || got == LBDR_SYNC_MALFORMED)
+				break;
+			if (got == LBDR_SYNC_UNUSABLE) {
+				lbdr_sync_count(ln, LBDR_SYNC_SKIPPED, 1);
+				continue;
+			}
+			lbdr_sync_record(ln, record, &found);
+			record = &records[record == records];
 		}
-		lbdr_sync_count(ln, LBDR_SYNC_RECEIVED_RECORDS, 1);
-		if (got == LBDR_SYNC_UNUSABLE)
-			lbdr_sync_count(ln, LBDR_SYNC_SKIPPED, 1);
-		else
-			lbdr_sync_record(ln, &record);
+		lbdr_sync_apply_end(ln);
+		if (got == LBDR_SYNC_MALFORMED)
+			lbdr_sync_count(ln, LBDR_SYNC_BAD, 1);
+		lbdr_sync_count(ln, LBDR_SYNC_RECEIVED_RECORDS, n);
 		cond_resched();
-	}
+	} while (n == RECORDS);
 	lbdr_unlock(ln);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_recv_datagram);
@@ -394,8 +482,9 @@ static void lbdr_sync_ready(struct sock *sk)
 
 	read_lock_bh(&sk->sk_callback_lock);
 	ln = sk->sk_user_data;
+	/* If the work item is queued, then for the next jiffy at the latest. */
 	if (ln)
-		mod_delayed_work(lbdr_sync_wq, &ln->sync.receive, 0);
+		queue_delayed_work(lbdr_sync_wq, &ln->sync.receive, 0);
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 

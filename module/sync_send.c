@@ -10,7 +10,9 @@
  * - at each later change of its state. Both come from connection events (conn_event.c),
  *   so a packet that changes no state pays nothing;
  * - again when a third of its timeout has passed since, or REFRESH_MAX, and packets have
- *   renewed its time stamp meanwhile. The collector looks for these;
+ *   renewed its time stamp meanwhile. The collector looks for these. One that was never
+ *   sent is older than the role: the master sends it at once, but the bulk transfer to a
+ *   peer has it in any case;
  * - all connections, once, when the master has started (lbdr_sync_walk()). A work item
  *   of its own sends them, WALK_RATE in a second, so that neither the command nor the
  *   link nor the other director's socket has them all at once. sync_walk.c makes the
@@ -22,7 +24,8 @@
  *
  * Each CPU appends records to a page of its own under a lock of its own, which only the
  * work item takes too. The first record of a page starts the work item within FLUSH_TIME,
- * a full page at once. The work item never waits for the device: it tries again a jiffy
+ * FULL_PAGES full pages at once: a run of it costs as much as sending a datagram, here and
+ * where they are received. The work item never waits for the device: it tries again a jiffy
  * later, and takes no page that is not full before all others are sent. If pages are
  * filled faster than they are sent, those beyond QUEUE_MAX are dropped and counted, for
  * the master and the peers separately: a slow device of the master costs peers nothing.
@@ -44,6 +47,8 @@
 #include "sync_wire.h"
 
 #define FLUSH_TIME	(HZ / 100 ?: 1)
+/* A few such bursts fit in a socket with the default buffer, as that of ip_vs. */
+#define FULL_PAGES	16
 /* Bytes of the memory of queued pages, at most */
 #define QUEUE_MAX	(6 << 20)
 
@@ -157,36 +162,39 @@ static bool lbdr_sync_page_queue(struct lbdr_net *ln, struct lbdr_sync_page *pag
 	return false;
 }
 
-/* Appends a record to the page of this CPU. */
+/* Appends a record to the page of this CPU. Context: rcu_read_lock() held, BH off. */
 static void lbdr_sync_append(struct lbdr_net *ln, const struct lbdr_sync_record *record)
 {
 	struct lbdr_sync_cpu *cpu;
 	u8 roles;
 
-	local_bh_disable();
+	lockdep_assert_in_softirq();
 	cpu = this_cpu_ptr(ln->sync.cpus);
 	spin_lock(&cpu->lock);
-	if (cpu->page && !lbdr_sync_page_append(cpu->page, record)) {
-		if (lbdr_sync_page_queue(ln, cpu->page))
-			mod_delayed_work(lbdr_sync_wq, &ln->sync.send, 0);
-		cpu->page = NULL;
-	} else if (cpu->page) {
-		goto out;
+	if (likely(cpu->page)) {
+		if (likely(lbdr_sync_page_append(cpu->page, record)))
+			goto out;
+		lbdr_sync_page_queue(ln, cpu->page);
+		cpu->filled++;
 	}
 	/* Pairs with smp_store_release() in lbdr_sync_send_start(). */
 	roles = smp_load_acquire(&ln->sync.sending);
 	cpu->page = lbdr_sync_page_alloc(ln, roles);
-	if (cpu->page) {
-		/* A page has room for one record at least. */
+	/* A page has room for one record at least. */
+	if (cpu->page)
 		lbdr_sync_page_append(cpu->page, record);
-		queue_delayed_work(lbdr_sync_wq, &ln->sync.send, FLUSH_TIME);
-	} else {
+	else
 		lbdr_sync_drop(ln, roles & BIT(LBDR_SYNC_ROLE_PEERS) ?
 				   LBDR_SYNC_ROLE_PEERS : LBDR_SYNC_ROLE_MASTER, 1);
+	/* For the new page, and the full one: the work item may not have seen it. */
+	if (cpu->filled < FULL_PAGES) {
+		queue_delayed_work(lbdr_sync_wq, &ln->sync.send, FLUSH_TIME);
+	} else {
+		cpu->filled = 0;
+		mod_delayed_work(lbdr_sync_wq, &ln->sync.send, 0);
 	}
 out:
 	spin_unlock(&cpu->lock);
-	local_bh_enable();
 }
 
 static void lbdr_sync_set_key4(struct lbdr_sync_record *record, const struct lbdr_key4 *key)
@@ -323,6 +331,7 @@ static int lbdr_sync_event(struct notifier_block *nb, unsigned long event, void 
 	if (!smp_load_acquire(&ln->sync.sending) || lbdr_sync_applying(ln) ||
 	    !lbdr_sync_tells(change->from, change->to))
 		return NOTIFY_DONE;
+	/* BH is off: only the end of a connection, which is not told, comes with BH on. */
 	lbdr_sync_conn(ln, (struct lbdr_conn *)change->conn, change->to);
 	return NOTIFY_OK;
 }
@@ -338,26 +347,36 @@ static struct notifier_block lbdr_sync_event_notifier = {
  * @state: its state
  * @timeout: the timeout of the state in seconds
  *
- * Context: rcu_read_lock() held, BH on.
+ * Context: rcu_read_lock() held, BH on or off.
  */
 void lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state, u32 timeout)
 {
 	u32 wait = min(timeout / 3, (u32)REFRESH_MAX) / SENT_UNIT;
 	u8 now = lbdr_sync_now(), sent = READ_ONCE(conn->sent);
-	u32 passed = (now + U8_MAX - sent) % U8_MAX;
-
+	u32 passed = now - sent + (now < sent ? U8_MAX : 0);
 	/* Pairs with smp_store_release() in lbdr_sync_send_start(). */
-	if (!smp_load_acquire(&ln->sync.sending) || lbdr_state_half_open(state) ||
-	    !lbdr_conn_own(conn))
+	u8 roles = smp_load_acquire(&ln->sync.sending);
+
+	if (!roles || lbdr_state_half_open(state) || !lbdr_conn_own(conn))
 		return;
 	/* It was half-open when it was closed, see lbdr_sync_tells(). */
 	if (!sent && lbdr_state_closing(state))
 		return;
+	/*
+	 * A link begins with a bulk transfer, which has it. But one that another director has
+	 * sent may be known to a third one, which hears here that it still exists.
+	 */
+	if (!sent && roles == BIT(LBDR_SYNC_ROLE_PEERS) && !READ_ONCE(conn->synced)) {
+		WRITE_ONCE(conn->sent, now);
+		return;
+	}
 	/* Both times are rounded down: a packet of the unit of @sent is not noticed. */
 	if (sent && (passed <= wait ||
 		     lbdr_conn_idle(conn) / HZ / SENT_UNIT + 1 >= passed))
 		return;
+	local_bh_disable();
 	lbdr_sync_conn(ln, conn, state);
+	local_bh_enable();
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_refresh);
 

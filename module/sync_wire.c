@@ -186,20 +186,10 @@ void lbdr_sync_wire_begin(u8 *page, u8 syncid)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_wire_begin);
 
-/**
- * lbdr_sync_wire_put() - Append a record to a datagram
- * @page: the datagram
- * @used: bytes that are used
- * @room: bytes that the datagram may have
- * @record: the record
- *
- * Context: any.
- * Return: bytes that are used now, or 0 if there was no room.
- */
-u32 lbdr_sync_wire_put(u8 *page, u32 used, u32 room,
-		       const struct lbdr_sync_record *record)
+/* @v4 is a constant, so that addresses are copied without a loop. */
+static __always_inline u32 lbdr_sync_put(u8 *page, u32 used, u32 room,
+					 const struct lbdr_sync_record *record, bool v4)
 {
-	bool v4 = record->family == LBDR_V4;
 	u32 size = v4 ? LBDR_SYNC_RECORD4 : LBDR_SYNC_RECORD6;
 	u32 len = v4 ? sizeof(struct in_addr) : sizeof(struct in6_addr);
 	u8 *at = page + used;
@@ -221,6 +211,23 @@ u32 lbdr_sync_wire_put(u8 *page, u32 used, u32 room,
 	memcpy(at + 24 + len, &record->vip, len);
 	memcpy(at + 24 + 2 * len, &record->server, len);
 	return used + size;
+}
+
+/**
+ * lbdr_sync_wire_put() - Append a record to a datagram
+ * @page: the datagram
+ * @used: bytes that are used
+ * @room: bytes that the datagram may have
+ * @record: the record
+ *
+ * Context: any.
+ * Return: bytes that are used now, or 0 if there was no room.
+ */
+u32 lbdr_sync_wire_put(u8 *page, u32 used, u32 room,
+		       const struct lbdr_sync_record *record)
+{
+	return record->family == LBDR_V4 ? lbdr_sync_put(page, used, room, record, true) :
+					   lbdr_sync_put(page, used, room, record, false);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_wire_put);
 
@@ -291,36 +298,31 @@ static bool lbdr_sync_options_valid(const u8 *at, const u8 *end)
 /* Returns true for a connection or a template that lbdr could have. */
 static bool lbdr_sync_record_usable(const struct lbdr_sync_record *record)
 {
-	bool template = record->flags & LBDR_SYNC_FLAG_TEMPLATE;
-
+	if (!(record->flags & LBDR_SYNC_FLAG_TEMPLATE))
+		return lbdr_sync_state_in(record) != LBDR_CONN_STATE_NONE;
+	if (record->cport)
+		return false;
 	switch (record->protocol) {
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 	case IPPROTO_SCTP:
-		break;
+		return true;
 	case 0:
-		if (!template || !record->fwmark)
-			return false;
-		break;
-	default:
-		return false;
+		return record->fwmark;
 	}
-	return lbdr_sync_state_in(record) != LBDR_CONN_STATE_NONE &&
-	       (!template || !record->cport);
+	return false;
 }
 
-static int lbdr_sync_parse_v1(struct lbdr_sync_parser *parser,
-			      struct lbdr_sync_record *record)
+/* Parses a record of which LBDR_SYNC_RECORD4 bytes are there. @v4: a constant */
+static __always_inline int lbdr_sync_parse_record(struct lbdr_sync_parser *parser,
+						  struct lbdr_sync_record *record, bool v4)
 {
-	u32 left = parser->end - parser->at, size, fixed, len;
+	u32 fixed = v4 ? LBDR_SYNC_RECORD4 : LBDR_SYNC_RECORD6;
+	u32 len = v4 ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+	u32 left = parser->end - parser->at, size;
 	const u8 *at = parser->at;
 
-	if (left < LBDR_SYNC_RECORD4 || at[0] & ~TYPE_IPV6)
-		return LBDR_SYNC_MALFORMED;
-	record->family = at[0] & TYPE_IPV6 ? LBDR_V6 : LBDR_V4;
-	fixed = record->family == LBDR_V4 ? LBDR_SYNC_RECORD4 : LBDR_SYNC_RECORD6;
-	len = record->family == LBDR_V4 ? sizeof(struct in_addr) :
-					  sizeof(struct in6_addr);
+	record->family = v4 ? LBDR_V4 : LBDR_V6;
 	size = get_unaligned_be16(at + 2);
 	if (size >> SIZE_BITS)
 		return LBDR_SYNC_MALFORMED;
@@ -343,6 +345,20 @@ static int lbdr_sync_parse_v1(struct lbdr_sync_parser *parser,
 	/* The padding of the last record may be missing. */
 	parser->at = at + min(round_up(size, 4), left);
 	return 1;
+}
+
+static int lbdr_sync_parse_v1(struct lbdr_sync_parser *parser,
+			      struct lbdr_sync_record *record)
+{
+	u8 type;
+
+	if (parser->end - parser->at < LBDR_SYNC_RECORD4)
+		return LBDR_SYNC_MALFORMED;
+	type = parser->at[0];
+	if (type & ~TYPE_IPV6)
+		return LBDR_SYNC_MALFORMED;
+	return type & TYPE_IPV6 ? lbdr_sync_parse_record(parser, record, false) :
+				  lbdr_sync_parse_record(parser, record, true);
 }
 
 static int lbdr_sync_parse_v0(struct lbdr_sync_parser *parser,

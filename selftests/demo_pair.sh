@@ -62,6 +62,7 @@ keepalived_up()
 	} >"$dir/$1.keepalived.conf"
 	ip netns exec "$1" keepalived -n -l -f "$dir/$1.keepalived.conf" \
 		-p "$dir/$1.pid" -c "$dir/$1.checkers.pid" -r "$dir/$1.vrrp.pid" \
+		-b "$dir/$1.bfd.pid" \
 		>"$dir/$1.keepalived" 2>&1 &
 	disown # it is killed with its host
 }

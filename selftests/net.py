@@ -22,6 +22,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 import genl
@@ -112,6 +113,18 @@ def lbctl(*args, check=True):
 
 
 INFO = []
+
+
+def fill(host, number, port=80):
+    """Connections of clients that do not exist, half of them of each server."""
+    for first in range(0, number, 100000):
+        with tempfile.NamedTemporaryFile("w", suffix=".conns") as file:
+            for n in range(first, min(first + 100000, number)):
+                file.write("203.0.113.%d:%d %s:%d tcp %s established 800000 - -t %s:%d\n" % (
+                    n % 200 + 1, 10000 + n // 200, VIP[4], port, addr("ab"[n % 2]), VIP[4],
+                    port))
+            file.flush()
+            run(LBCTL, "-N", host, "restore-conns", file.name)
 
 
 def drops():

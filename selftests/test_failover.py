@@ -10,14 +10,13 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 
 import genl
 import net
 from flows import HANGS, Flows
 from ipvs import Loaded
-from net import LBCTL, VIP, addr, ok, until, within
+from net import LBCTL, VIP, addr, fill, ok, until, within
 from servers import Servers
 from test_ipvs_keepalived import PATIENCE, Check, real, virtual
 from test_sync_peers import carrier, end, peers, start, state, synced, tool
@@ -28,6 +27,8 @@ from test_tcp import open_director
 PORT = 81
 SERVICE = genl.key(VIP[4], PORT)
 PRIORITY = {"director": 100, "backup": 90}
+# A cable between the directors, see sync_link().
+LINK = "sync0"
 
 
 def go_on(flows, what):
@@ -174,26 +175,51 @@ def transfers():
         flows.end()
 
 
-def start_peers():
+def linked(host, _=4):
+    return "10.9.0.%d" % net.HOSTS[host]
+
+
+def start_peer(host, other, dev):
+    start(host, other, dev=dev, address=linked if dev == LINK else addr)
+
+
+def start_peers(dev="eth0"):
     for host, other in (("director", "backup"), ("backup", "director")):
-        start(host, other)
+        start_peer(host, other, dev)
     ok(synced(*PRIORITY) == [0, 0], "both directors are synced")
 
 
-def directors():
+def directors(dev="eth0"):
     """Both directors with the service, and synchronised."""
     sides = [open_director(host) for host in PRIORITY]
     for side in sides:
         side.add(SERVICE, [addr("a"), addr("b")], sched="rr")
-    start_peers()
+    start_peers(dev)
     return sides
 
 
-def start_anew(side, host, other):
+def start_anew(side, host, other, dev="eth0"):
     """As after a restart: no connections, and a role that has just been started."""
     tool(host, "sync", "stop", "peers")
     side.kill()
-    start(host, other)
+    start_peer(host, other, dev)
+
+
+@contextlib.contextmanager
+def sync_link(loss):
+    """A cable for synchronisation, which loses some percent of the datagrams each way.
+    Gives a function that plugs it in and out at the director."""
+    net.ip("director", "link", "add", LINK, "type", "veth", "peer", "name", LINK, "netns",
+           "backup")
+    for host in PRIORITY:
+        net.ip(host, "addr", "add", linked(host) + "/24", "dev", LINK)
+        net.ip(host, "link", "set", LINK, "up")
+        net.run("ip", "netns", "exec", host, "tc", "qdisc", "add", "dev", LINK, "root",
+                "netem", "loss", "%d%%" % loss)
+    try:
+        yield lambda on: net.ip("director", "link", "set", LINK, "up" if on else "down")
+    finally:
+        net.ip("director", "link", "del", LINK)
 
 
 def same(sides, number):
@@ -205,10 +231,7 @@ def same(sides, number):
     return good and rows(sides[0]) == rows(sides[1])
 
 
-def test_thousand():
-    """1,000 transfers under keepalived. The master's link is cut, and it comes back with an
-    empty table and takes over again: it waits until it is synced."""
-    sides = directors()
+def thousand(sides, plug):
     with keepalived(("-P",), tracks=True) as nodes, transfers() as flows:
         begun = []
         open_all(flows, newest=lambda: begun.append(time.monotonic()))
@@ -216,12 +239,14 @@ def test_thousand():
            [side.count() for side in sides])
         print("# the link is cut %.1f s after the last 100 began to be opened" %
               (time.monotonic() - begun[0]), flush=True)
+        plug(False)
         net.ip("", "link", "set", "vdirector", "down")
         need(until(lambda: holders() == ["backup"], PATIENCE), "the backup takes over",
              nodes["backup"].log())
         go_on(flows, "the master's link is cut")
-        start_anew(sides[0], "director", "backup")
+        start_anew(sides[0], "director", "backup", LINK)
         flows.add(20, None, False)
+        plug(True)
         net.ip("", "link", "set", "vdirector", "up")
         need(until(lambda: has_vip("director"), PATIENCE), "the director takes over again",
              nodes["director"].log())
@@ -230,7 +255,18 @@ def test_thousand():
         need(until(lambda: holders() == ["director"], PATIENCE), "it is alone",
              nodes["backup"].log())
         go_on(flows, "it is back")
-    end(PRIORITY, *sides)
+    again = peers("backup")["peers"][0]["resent"]
+    ok(again, "%d pages were lost and sent again" % again)
+
+
+def test_thousand():
+    """1,000 transfers under keepalived, and 5 % of the datagrams of synchronisation are lost.
+    The master's links are cut, and it comes back with an empty table and takes over again:
+    it waits until it is synced."""
+    with sync_link(5) as plug:
+        sides = directors(LINK)
+        thousand(sides, plug)
+        end(PRIORITY, *sides)
 
 
 def toward(host):
@@ -284,17 +320,6 @@ def test_split_brain():
 FILLED = 10000
 
 
-def fill(host, number=FILLED):
-    """Connections of clients that do not exist."""
-    with tempfile.NamedTemporaryFile("w", suffix=".conns") as file:
-        for n in range(number):
-            file.write("203.0.113.%d:%d %s:%d tcp %s established 800000 - -t %s:%d\n" % (
-                n % 200 + 1, 10000 + n // 200, VIP[4], PORT, addr("ab"[n % 2]), VIP[4],
-                PORT))
-        file.flush()
-        tool(host, "restore-conns", file.name)
-
-
 def slow(host):
     """A bulk transfer of FILLED connections from this host takes seconds."""
     net.run("ip", "netns", "exec", host, "tc", "qdisc", "add", "dev", "eth0", "root",
@@ -317,7 +342,7 @@ def test_preempt():
         need(until(lambda: holders() == ["backup"], PATIENCE), "the backup takes over",
              nodes["backup"].log())
         start_anew(sides[0], "director", "backup")
-        fill("backup", 2 * FILLED)
+        fill("backup", 2 * FILLED, PORT)
         slow("backup")
         net.ip("", "link", "set", "vdirector", "up")
         need(until(lambda: has_vip("director"), PATIENCE), "the director takes over again",
@@ -336,7 +361,7 @@ def test_kill_in_bulk():
     sides = [open_director(host) for host in PRIORITY]
     for side in sides:
         side.add(SERVICE, [addr("a"), addr("b")], sched="rr")
-    fill("director")
+    fill("director", FILLED, PORT)
     start("director", "backup")
     ok(sides[0].count() == FILLED and synced("director") == [0],
        "a director has %d connections" % FILLED, peers("director"))

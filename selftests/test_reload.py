@@ -149,14 +149,7 @@ def test_gap():
     """How long the packets of services are dropped with 10,000 connections. The guest's
     clock says it where it counts instructions: `guest trixie -i -c 2 -e GAP=200`."""
     both()
-    with tempfile.NamedTemporaryFile("w", suffix=".conns") as file:
-        for number in range(10000):
-            service = "%s:80" % VIP[4]
-            file.write("203.0.113.%d:%d %s tcp %s established %d - -t %s\n" % (
-                number % 200 + 1, 10000 + number, service, net.addr("ab"[number % 2]),
-                800000 + number, service))
-        file.flush()
-        lbctl("restore-conns", file.name)
+    net.fill("director", 10000)
     held = sorted(lbctl("save-conns").stdout.splitlines())
     ok(len(held) == 10000, "there are 10,000 connections", len(held))
     done = reload(MODULE)
