@@ -25,7 +25,7 @@ from net import VIP, addr, ok, until
 from test_failover import PRIORITY
 from test_flood import CONN_MAX, Flood
 from test_ipvs_keepalived import FLAG, PATIENCE, Keepalived, config, misc, virtual
-from test_sync_peers import start, synced
+from test_sync_peers import peers, start, synced
 from test_tcp import open_director
 from transactions import Staged
 
@@ -198,7 +198,9 @@ class Churn(threading.Thread):
             net.ip("", "link", "set", "v" + host, "down")
             net.ip("", "link", "set", "v" + host, "up")
         elif what == 1:
-            net.ip(host, "link", "set", "eth0", "mtu", self.some("1400", "1500"))
+            # Not for long: the other director's datagrams are of 1500 bytes.
+            for mtu in ("1400", "1500"):
+                net.ip(host, "link", "set", "eth0", "mtu", mtu)
         else:
             net.batch(host, ["link add extra type dummy", "link set extra up",
                              "addr add 192.0.2.1/24 dev extra", "link del extra"])
@@ -289,7 +291,8 @@ def take_over(churn, flows, dice):
         old = churn.active
         new = next(host for host in PRIORITY if host != old)
         cut = dice.random() < 0.5
-        if not ok(synced(*PRIORITY) == [0, 0], "both directors are synced"):
+        if not ok(synced(*PRIORITY) == [0, 0], "both directors are synced",
+                  [peers(host) for host in PRIORITY]):
             return
         if cut:
             net.ip("", "link", "set", "v" + old, "down")
