@@ -5,13 +5,16 @@
  * Works on the initial namespace, which has no services of others, on a VIP that no
  * packet is sent to. Each test leaves the namespace without services.
  */
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/mm.h>
 
 #include "config.h"
 #include "notify.h"
+#include "reclaim.h"
 #include "sched.h"
+#include "stats.h"
 #include "symbols.h"
 
 #define MAX_CHANGES	64
@@ -708,6 +711,50 @@ static void config_many_test(struct kunit *test)
 	c->n_changes = 0;
 }
 
+/* Allocations of counters until one fails */
+static u32 stats_left;
+
+static struct lbdr_stats __percpu *failing_stats(void)
+{
+	if (!stats_left)
+		return NULL;
+	stats_left--;
+	return alloc_percpu(struct lbdr_stats);
+}
+
+/*
+ * The fault injection of the selftests does not reach memory per CPU. A commit that cannot
+ * allocate the counters of one of its servers changes nothing.
+ */
+static void config_stats_test(struct kunit *test)
+{
+	struct configs *c = test->priv;
+	struct lbdr_config config;
+	u32 n, i, err = 0;
+
+	for (n = 0; n <= 3; n++) {
+		begin(test, &config);
+		KUNIT_ASSERT_EQ(test, add_service(&config, 80, "mh"), 0);
+		for (i = 0; i < 3; i++)
+			err |= change_server(&config, 80, i, OP_ADD, 1);
+		KUNIT_EXPECT_EQ(test, err, 0);
+		stats_left = n;
+		kunit_activate_static_stub(test, lbdr_stats_alloc, failing_stats);
+		KUNIT_EXPECT_EQ(test, commit(&config), n < 3 ? -ENOMEM : 0);
+		kunit_deactivate_static_stub(test, lbdr_stats_alloc);
+		KUNIT_EXPECT_EQ(test, !!live(test, 80), n == 3);
+		if (n < 3) {
+			KUNIT_EXPECT_EQ(test, c->n_changes, 0);
+			lbdr_reclaim_flush();
+			KUNIT_EXPECT_EQ(test, atomic_read(&c->ln->n_servers), 0);
+		}
+	}
+	begin(test, &config);
+	flush(&config);
+	KUNIT_EXPECT_EQ(test, commit(&config), 0);
+	c->n_changes = 0;
+}
+
 static struct kunit_case config_cases[] = {
 	KUNIT_CASE(config_stage_test),
 	KUNIT_CASE(config_abort_test),
@@ -722,6 +769,7 @@ static struct kunit_case config_cases[] = {
 	KUNIT_CASE(config_pool_test),
 	KUNIT_CASE(config_age_test),
 	KUNIT_CASE(config_many_test),
+	KUNIT_CASE(config_stats_test),
 	{}
 };
 

@@ -15,6 +15,8 @@
 
 /* More connections than the collector visits in one period */
 #define BULK		12000
+/* Flows of one bucket: more than an insertion accepts, too few for the table to grow */
+#define CHAIN		40
 
 static bool conn_kill(struct conns *conns, struct lbdr_conn *conn)
 {
@@ -612,6 +614,75 @@ static void conn_hash_test(struct kunit *test)
 	conns_expect_none(test);
 }
 
+/* Gets seed and size of a table. Returns false while it is resized. */
+static bool conn_table_settled(struct rhashtable *ht, u32 *seed, u32 *size)
+{
+	const struct bucket_table *table;
+	bool settled;
+
+	rcu_read_lock();
+	table = rcu_dereference(ht->tbl);
+	*seed = table->hash_rnd;
+	*size = table->size;
+	settled = !rcu_access_pointer(table->future_tbl);
+	rcu_read_unlock();
+	return settled;
+}
+
+static u32 conn_bucket(const struct conn_kind *kind, u32 n, u32 seed, u32 size)
+{
+	struct lbdr_flow flow = conn_flow_of(kind, n);
+
+	return (kind->family == LBDR_V4 ?
+		lbdr_conn_hash4(&flow.v4, sizeof(flow.v4), seed) :
+		lbdr_conn_hash6(&flow.v6, sizeof(flow.v6), seed)) & (size - 1);
+}
+
+/*
+ * Somebody knows the secret and the seed, and sends flows that have the same bucket. The
+ * table draws another seed, which spreads them.
+ */
+static void conn_rekey_test(struct kunit *test)
+{
+	const struct conn_kind *kind = test->param_value;
+	u32 i, j, n = 0, seed, size, again, lost = 0, longest = 0;
+	struct conns *conns = test->priv;
+	struct rhashtable *ht = &conns->ln->conns[kind->family];
+	u32 attack[CHAIN], chain;
+	struct lbdr_conn *conn;
+	struct lbdr_flow flow;
+
+	KUNIT_ASSERT_TRUE(test, conns_wait_for(conn_table_settled(ht, &seed, &size)));
+	for (i = 0; n < CHAIN; i++) {
+		if (!(i % 1024))
+			cond_resched();
+		if (conn_bucket(kind, i, seed, size))
+			continue;
+		attack[n++] = i;
+		flow = conn_flow_of(kind, i);
+		lost += !conns_add(conns, &flow, 0);
+	}
+	KUNIT_EXPECT_EQ(test, lost, 0);
+	KUNIT_EXPECT_TRUE(test, conns_wait_for(conn_table_settled(ht, &again, &size) &&
+					       again != seed));
+	for (i = 0; i < CHAIN; i++) {
+		for (j = chain = 0; j < CHAIN; j++)
+			chain += conn_bucket(kind, attack[i], again, size) ==
+				 conn_bucket(kind, attack[j], again, size);
+		longest = max(longest, chain);
+	}
+	/* 12 of 40 in one of 64 buckets: one of 10^12 seeds */
+	KUNIT_EXPECT_LT(test, longest, 12);
+
+	for (i = 0; i < CHAIN; i++) {
+		flow = conn_flow_of(kind, attack[i]);
+		conn = conns_find(conns, &flow);
+		lost += !conn || !conn_kill(conns, conn);
+	}
+	KUNIT_EXPECT_EQ(test, lost, 0);
+	conns_expect_none(test);
+}
+
 /* An eviction fails if the state has changed since the connection was selected. */
 static void conn_evict_changed_test(struct kunit *test)
 {
@@ -648,6 +719,7 @@ static struct kunit_case conn_cases[] = {
 	KUNIT_CASE_PARAM(conn_later_test, conn_path_gen_params),
 	KUNIT_CASE_PARAM(conn_renewals_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_hash_test, conn_kind_gen_params),
+	KUNIT_CASE_PARAM(conn_rekey_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_evict_changed_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_reuse_test, conn_path_gen_params),
 	KUNIT_CASE_PARAM(conn_collect_test, conn_kind_gen_params),

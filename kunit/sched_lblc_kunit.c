@@ -352,6 +352,32 @@ static void lblc_full_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lblc_known(s, LBLC_MAX), 1);
 }
 
+/* Namespaces of other user namespaces have half of lblc_max_all, the others all of it. */
+static void lblc_user_test(struct kunit *test)
+{
+	static const u32 weights[] = { 1 };
+	const struct lblc *lblc = test->param_value;
+	const struct lbdr_sched_ops *ops = scheds_get(test, lblc->name);
+	u32 all = lbdr_locality_max_all, of_user, of_host, i;
+	struct scheds *s = test->priv;
+	bool user = s->ln->user;
+
+	scheds_add_all(test, weights, ARRAY_SIZE(weights));
+	scheds_build(test, ops, 0, 0);
+	WRITE_ONCE(lbdr_locality_max_all, 100);
+	s->ln->user = true;
+	for (i = 0; i < 200; i++)
+		lblc_pick(s, i);
+	of_user = lblc_count(s, 200);
+	s->ln->user = user;
+	for (i = 0; i < 200; i++)
+		lblc_pick(s, i);
+	of_host = lblc_count(s, 200);
+	WRITE_ONCE(lbdr_locality_max_all, all);
+	KUNIT_EXPECT_EQ(test, of_user, 50);
+	KUNIT_EXPECT_EQ(test, of_host, 100);
+}
+
 /* Only expired entries are removed, at any position of a hash bucket. */
 static void lblc_gc_test(struct kunit *test)
 {
@@ -471,6 +497,7 @@ static struct kunit_case lblc_cases[] = {
 	KUNIT_CASE_PARAM(lblc_random_test, lblc_gen_params),
 	KUNIT_CASE_PARAM(lblc_state_test, lblc_gen_params),
 	KUNIT_CASE_PARAM(lblc_full_test, lblc_gen_params),
+	KUNIT_CASE_PARAM(lblc_user_test, lblc_gen_params),
 	KUNIT_CASE_PARAM(lblc_gc_test, lblc_gen_params),
 	KUNIT_CASE_PARAM(lblc_flap_test, lblc_gen_params),
 	KUNIT_CASE_PARAM(lblc_removed_test, lblc_gen_params),

@@ -103,6 +103,15 @@ lbdr_register_net_sysctl(struct net *net, const char *path,
 #define EXPORT_SYMBOL_FOR_KUNIT(symbol)
 #endif
 
+/* In a function that a KUnit test may replace */
+#if IS_ENABLED(CONFIG_KUNIT)
+#include <kunit/static_stub.h>
+#define LBDR_KUNIT_STUB(function, ...)				\
+	KUNIT_STATIC_STUB_REDIRECT(function, ##__VA_ARGS__)
+#else
+#define LBDR_KUNIT_STUB(function, ...)
+#endif
+
 /*
  * Starts or continues a walk. A resize of the table that was completed since the walk was
  * stopped restarts it, but older kernels keep the last entry in iter->p then, which

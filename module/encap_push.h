@@ -146,12 +146,14 @@ lbdr_encap_push_gue(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel
 		udp6_set_csum(false, skb, &saddr->in6, &encap->daddr->in6, skb->len);
 }
 
-/* A CPU's counter wraps after 65,536 / nr_cpu_ids packets. */
+/*
+ * A CPU's counter wraps after 65,536 / nr_cpu_ids packets. One operation, since on
+ * PREEMPT_RT another packet of this CPU may come between two.
+ */
 static inline __be16 lbdr_encap_id(void)
 {
-	u16 id = __this_cpu_read(lbdr_encap_ids) + nr_cpu_ids;
+	u16 id = this_cpu_add_return(lbdr_encap_ids, nr_cpu_ids);
 
-	__this_cpu_write(lbdr_encap_ids, id);
 	return htons(id + smp_processor_id());
 }
 

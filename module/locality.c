@@ -56,8 +56,9 @@ module_param(lblc_max, uint, 0644);
 MODULE_PARM_DESC(lblc_max,
 		 "maximum number of destinations in the tables of a network namespace's services with lblc or lblcr (default: 16384)");
 
-static unsigned int lblc_max_all = 1 << 19;
-module_param(lblc_max_all, uint, 0644);
+unsigned int lbdr_locality_max_all = 1 << 19;
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_locality_max_all);
+module_param_named(lblc_max_all, lbdr_locality_max_all, uint, 0644);
 MODULE_PARM_DESC(lblc_max_all,
 		 "maximum number of destinations in the tables of all network namespaces (default: 524288)");
 
@@ -132,7 +133,7 @@ static void lbdr_locality_uncharge(struct lbdr_net *ln)
 /* Counts an entry. Returns false if the namespace may not have another one. */
 static bool lbdr_locality_charge(struct lbdr_net *ln)
 {
-	u32 max = READ_ONCE(lblc_max), max_all = READ_ONCE(lblc_max_all);
+	u32 max = READ_ONCE(lblc_max), max_all = READ_ONCE(lbdr_locality_max_all);
 	u32 n = atomic_inc_return(&ln->n_destinations);
 	u32 n_all = atomic_inc_return(&lbdr_locality_total);
 

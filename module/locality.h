@@ -45,6 +45,8 @@ struct lbdr_locality_entry {
 	struct rcu_head				rcu;
 };
 
+extern unsigned int lbdr_locality_max_all;
+
 u32 lbdr_locality_expire(void);
 struct lbdr_locality_entry *lbdr_locality_find(struct lbdr_locality *table,
 					       const struct lbdr_flow *flow);

@@ -114,6 +114,7 @@ bool lbdr_nl_has_key(struct nlattr **attrs)
 	       attrs[LBDR_A_SERVICE_LAST_PORT] ||
 	       attrs[LBDR_A_SERVICE_FWMARK] || attrs[LBDR_A_SERVICE_VRF];
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_has_key);
 
 static int lbdr_nl_parse_mark(struct nlattr **attrs,
 			      struct lbdr_service_key *key,
@@ -236,6 +237,7 @@ int lbdr_nl_parse_key(struct lbdr_net *ln, struct nlattr **attrs,
 	return lbdr_nl_parse_unicast(attrs[LBDR_A_SERVICE_ADDRESS], key->family,
 				     &key->addr, extack);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_parse_key);
 
 /**
  * lbdr_nl_parse_nested_key() - Parse the key of a service in a nest
@@ -354,6 +356,7 @@ int lbdr_nl_put_key(struct sk_buff *msg, const struct lbdr_service *service)
 	       (key->last_port &&
 		nla_put_be16(msg, LBDR_A_SERVICE_LAST_PORT, key->last_port));
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_put_key);
 
 /**
  * lbdr_nl_nest_key() - Put the key of a service into a nest

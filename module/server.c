@@ -144,18 +144,13 @@ lbdr_server_alloc(struct lbdr_net *ln, struct lbdr_service *service,
 {
 	struct lbdr_server_tunnel *tunnel = NULL;
 	struct lbdr_server *server;
-	int cpu;
 
 	server = kzalloc(sizeof(*server), GFP_KERNEL_ACCOUNT);
 	if (!server)
 		return NULL;
-	server->stats = alloc_percpu_gfp(struct lbdr_stats,
-					 GFP_KERNEL_ACCOUNT);
+	server->stats = lbdr_stats_alloc();
 	if (!server->stats)
 		goto err_stats;
-	for_each_possible_cpu(cpu)
-		u64_stats_init(&per_cpu_ptr(server->stats, cpu)->sync);
-
 	if (settings->tunnel.type != LBDR_TUNNEL_NONE) {
 		tunnel = lbdr_tunnel_alloc(&settings->tunnel, family);
 		if (!tunnel)

@@ -98,6 +98,27 @@ u64 lbdr_counter(const struct lbdr_net *ln, u32 counter)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_counter);
 
 /**
+ * lbdr_stats_alloc() - Allocate the counters of a server
+ *
+ * Context: process, may sleep.
+ * Return: the counters, 0 each, or NULL. free_percpu() frees them.
+ */
+struct lbdr_stats __percpu *lbdr_stats_alloc(void)
+{
+	struct lbdr_stats __percpu *stats;
+	int cpu;
+
+	LBDR_KUNIT_STUB(lbdr_stats_alloc);
+	stats = alloc_percpu_gfp(struct lbdr_stats, GFP_KERNEL_ACCOUNT);
+	if (!stats)
+		return NULL;
+	for_each_possible_cpu(cpu)
+		u64_stats_init(&per_cpu_ptr(stats, cpu)->sync);
+	return stats;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_stats_alloc);
+
+/**
  * lbdr_stats_read() - Get a server's counters of one CPU
  * @stats: counters of the server
  * @cpu: the CPU

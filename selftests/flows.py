@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 
+import net
 from net import until, within
 
 # The silence after which a transfer hangs: TCP waits twice as long each time before it
@@ -60,7 +61,7 @@ class Flows(threading.Thread):
 
     def begin(self):
         with within("client"):
-            sock = socket.socket()
+            sock = socket.socket(net.AF[6 if ":" in self.address[0] else 4])
         sock.setblocking(False)
         error = sock.connect_ex(self.address)
         if error not in (0, errno.EINPROGRESS):
@@ -121,15 +122,17 @@ class Flows(threading.Thread):
                 self.step(events)
             time.sleep(max(0.05, time.monotonic() - begun))
 
-    def broken(self):
-        return [flow for flow in self.flows if flow.error]
+    def broken(self, server=None):
+        """The transfers that broke, of one server or of all."""
+        return [flow for flow in self.flows if flow.error and server in (None, flow.server)]
 
-    def go_on(self):
-        """Waits until every transfer has exchanged a message that begins now, or broke;
-        those that hang are broken, too. Returns how many are broken."""
+    def go_on(self, server=None):
+        """Waits until every transfer, of one server or of all, has exchanged a message that
+        begins now, or broke; those that hang are broken, too. Returns how many are broken."""
         with self.lock:
-            goals = [(flow, flow.rounds + (2 if flow.left else 1)) for flow in self.flows]
-            for flow in self.flows:
+            flows = [flow for flow in self.flows if server in (None, flow.server)]
+            goals = [(flow, flow.rounds + (2 if flow.left else 1)) for flow in flows]
+            for flow in flows:
                 flow.due = 0.0
         done = -1
         while done != (now := reached(goals)) and now < len(goals):
@@ -138,7 +141,17 @@ class Flows(threading.Thread):
         for flow, goal in goals:
             if not flow.error and flow.rounds < goal:
                 flow.error = "hangs"
-        return len(self.broken())
+        return len(self.broken(server))
+
+    def finish(self, flows):
+        """Closes those of these transfers that are not in the middle of a message, and
+        forgets them."""
+        with self.lock:
+            for flow in flows:
+                if not flow.error and not flow.left:
+                    self.poll.unregister(flow.sock)
+                    flow.sock.close()
+                    self.flows.remove(flow)
 
     def end(self):
         self.ending = True

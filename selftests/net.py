@@ -29,6 +29,7 @@ import genl
 import shell
 
 LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
 HOSTS = {"client": 101, "director": 70, "a": 62, "b": 64}
 VIP = {4: "192.168.1.63", 6: "2001:db8:1::63"}
 AF = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -158,11 +159,11 @@ def within(host):
     home = os.open("/proc/self/ns/net", os.O_RDONLY)
     there = os.open("/run/netns/" + host, os.O_RDONLY)
     try:
-        if LIBC.setns(there, 0x40000000):
+        if LIBC.setns(there, CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), "setns " + host)
         yield
     finally:
-        LIBC.setns(home, 0x40000000)
+        LIBC.setns(home, CLONE_NEWNET)
         os.close(home)
         os.close(there)
 

@@ -4,11 +4,14 @@
 """The director on devices of all kinds: clients come by one, the servers are
 behind another. What leaves is looked at on the server's side, and real
 connections are made."""
+import contextlib
 import socket
+import struct
 import subprocess
 
 import genl
 import net
+from genl import attr, be16, u32
 from net import VIP, addr, batch, ip, mac, ok, only, until, within
 from servers import exchange, udp_socket
 from test_tcp import open_director
@@ -76,6 +79,47 @@ def filtering():
         batch(host, ["link add link %s name %s.5 type vlan id 5" % (dev, dev),
                      "link set %s.5 up" % dev])
     return "rdi.5", "rdo.5", "ci.5", "ai.5"
+
+
+# Of <linux/openvswitch.h>: commands that are numbered alike in each family, and flows of
+# any addresses by their type of Ethernet, the number and the size of its key
+OVS_NEW, OVS_DEL = 1, 2
+OVS_NETDEV = 1
+OVS_FLOWS = ((0x0800, 7, 12), (0x86dd, 8, 40), (0x0806, 13, 24))
+
+
+def ovs(family, command, body, datapath=0):
+    """A command of the kernel's part of Open vSwitch."""
+    with within("director"):
+        sock = genl.Genl(name=b"ovs_" + family)
+    try:
+        sock.do(command, struct.pack("=i", datapath) + body)
+    finally:
+        sock.close()
+
+
+def ovs_datapath(name, dev):
+    """A switch whose ports are a device and, as port 0, the host."""
+    ovs(b"datapath", OVS_NEW, attr(1, name.encode() + b"\0") + u32(2, 0))
+    with within("director"):
+        number = socket.if_nametoindex(name)
+    ovs(b"vport", OVS_NEW, u32(1, 1) + u32(2, OVS_NETDEV) +
+        attr(3, dev.encode() + b"\0") + u32(5, 0), number)
+    for port in (0, 1):
+        for kind, key, size in OVS_FLOWS:
+            flow, mask = (u32(3, port) + attr(4, bytes(12)) + be16(6, kind) +
+                          attr(key, bytes(size)),
+                          u32(3, 0xffffffff) + attr(4, bytes(12)) + be16(6, 0xffff) +
+                          attr(key, bytes(size)))
+            ovs(b"flow", OVS_NEW, attr(1, flow) + attr(2, u32(1, 1 - port)) +
+                attr(7, mask), number)
+
+
+def openvswitch():
+    for dev in ("di", "do"):
+        ovs_datapath("o" + dev, dev)
+        batch("director", ["link set o%s up" % dev])
+    return "odi", "odo", "ci", "ai"
 
 
 class Lines:
@@ -169,6 +213,21 @@ def test_kinds():
 def test_vlan_filtering():
     """The UML kernel has no VLANs in bridges."""
     on_lines("bridges with vlan_filtering", filtering)
+
+
+@only("bookworm")
+def test_openvswitch():
+    """The director's addresses are those of a switch of Open vSwitch, and the devices are its
+    ports."""
+    if net.run("modprobe", "openvswitch", check=False).returncode:
+        raise net.Skip("this kernel has no Open vSwitch")
+    try:
+        on_lines("Open vSwitch", openvswitch)
+    finally:
+        for name in ("odi", "odo"):
+            # What was not made, when that failed
+            with contextlib.suppress(genl.Refused):
+                ovs(b"datapath", OVS_DEL, attr(1, name.encode() + b"\0"))
 
 
 def esp(command, host, version, here, there):

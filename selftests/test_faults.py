@@ -11,8 +11,11 @@ a list with an entry that was freed.
 
 /proc/thread-self/fail-nth counts the allocations of one thread that failslab knows, so
 those of slabs: what is larger than two pages, and what is per CPU, does not fail here.
+
+Loading the module and creating a namespace are no commands, but have allocations, too.
 """
 import collections
+import ctypes
 import errno
 import os
 import time
@@ -23,7 +26,7 @@ import ipvs
 import net
 import test_ipvs_client as client
 from genl import F_DUMP, NESTED, NLMSG_DONE, NLMSG_ERROR, attr, be16, key, u8, u32
-from net import ok
+from net import ok, until
 from transactions import IDS
 
 # Only the rows with this text.
@@ -32,6 +35,10 @@ FAILSLAB = "/sys/kernel/debug/failslab/"
 # ENOBUFS: of a message that is sent, or of the answer. ENFILE: of a socket in the kernel.
 MEMORY = {errno.ENOMEM, errno.ENOBUFS, errno.ENFILE}
 ENOUGH = 400
+# System calls of x86-64, and more allocations than any of them makes. The last ones of
+# loading are those of lbdr_init() behind its slab caches, or with everything all of it.
+FINIT_MODULE, UNSHARE = 313, 272
+MANY, LAST = 100000, 290 if net.EVERYTHING else 165
 
 
 class Nth:
@@ -428,6 +435,83 @@ def test_ipvs():
         for command, body in base:
             bench.sock["IPVS"].ask(bench.sock["IPVS"].family, command, body)
         run_all(bench, cases, "family IPVS")
+
+
+def syscall(nth, number, *arguments):
+    """A system call whose nth allocation fails: (whether it came and failed, error or 0)."""
+    nth.arm(number)
+    status = net.LIBC.syscall(*arguments)
+    code = ctypes.get_errno() if status else 0
+    return nth.left(), code
+
+
+def some(numbers, most):
+    """So many of these at random, or with everything all of them."""
+    return numbers if net.EVERYTHING else sorted(net.seeded().sample(numbers, most))
+
+
+def unload():
+    return until(lambda: net.run("rmmod", "lbdr", check=False).returncode == 0)
+
+
+def test_loading():
+    """The module is not loaded when an allocation fails, or does without it. Of the last
+    allocations, since the kernel's part comes before them, and complains. The kernel also
+    reports a slab cache that it cannot create: splats.sh knows that."""
+    prepare()
+    nth, wrong, errors = Nth(), [], collections.Counter()
+    with open(os.environ["LBDR_KO"], "rb") as file:
+        def load(number):
+            return syscall(nth, number, FINIT_MODULE, file.fileno(), b"", 0)
+
+        unload()
+        left, code = load(MANY)
+        unload()
+        used = MANY - left
+        numbers = some(range(used - LAST, used + 1), 40)
+        for number in numbers:
+            left, code = load(number)
+            there = os.path.exists("/sys/module/lbdr")
+            errors[errno.errorcode.get(code, code)] += 1
+            if code not in MEMORY | {0} or there == bool(code) or there and not unload():
+                wrong.append((number, code, there))
+    print("# %d of %d allocations fail: %s" % (len(numbers), used, dict(errors)), flush=True)
+    ok(not wrong and errors["ENOMEM"] > 0, "the module is loaded, or is not when an "
+       "allocation fails, and nothing of it is left", (wrong[:20], errors))
+    nth.close()
+    net.run("insmod", os.environ["LBDR_KO"])
+    with net.within("director"):
+        director = genl.Director()
+    director.add(ONE, FAR)
+    ok(len(director.servers(ONE)) == 3, "it works when it is loaded again")
+    director.clear()
+    director.close()
+
+
+def test_namespace():
+    """The same for a new network namespace, which the module has a part in. The errors of
+    other parts are their own."""
+    prepare()
+    nth, errors = Nth(), collections.Counter()
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+
+    def create(number):
+        left, code = syscall(nth, number, UNSHARE, net.CLONE_NEWNET)
+        if not code:
+            net.LIBC.setns(home, net.CLONE_NEWNET)
+        return left, code
+
+    left, _ = create(MANY)
+    numbers = some(range(1, MANY - left + 1), 100)
+    for number in numbers:
+        errors[errno.errorcode.get(create(number)[1], "none")] += 1
+    ok(errors["ENOMEM"] > 10 and create(0) == (0, 0), "%d of %d allocations of a new "
+       "namespace fail, and then one is created: %s" %
+       (len(numbers), MANY - left, dict(errors)))
+    os.close(home)
+    nth.close()
+    ok(unload(), "nothing of them is left in the module")
+    net.run("insmod", os.environ["LBDR_KO"])
 
 
 if __name__ == "__main__":

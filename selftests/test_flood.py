@@ -563,4 +563,5 @@ def test_drops():
     director.close()
 
 
-net.main(globals(), parameters=["conn_max=%d" % LIMIT])
+if __name__ == "__main__":
+    net.main(globals(), parameters=["conn_max=%d" % LIMIT])

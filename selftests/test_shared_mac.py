@@ -106,6 +106,10 @@ def test_returned():
             ok(got == [0] * 3 and not counting.grown(), name + "a lower TTL alone is "
                "a longer path, the MAC of a stranger or the TTL of before is no "
                "loop", got)
+            other = flow(version, client=11)
+            got = {wire.send(make(other, protocol)) for make in (first, later, later)}
+            ok(got in ({0}, {1}) and not counting.grown(), name + "and another connection "
+               "is not affected", got)
             director.clear()
     wire.close()
     director.close()

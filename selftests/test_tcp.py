@@ -11,6 +11,7 @@ when the answer comes.
 import itertools
 import os
 import struct
+import time
 from collections import namedtuple
 
 import genl
@@ -375,6 +376,32 @@ def test_reuse():
         ok(fate == ("icmp 3.3" if version == 4 else "icmp 1.4") and
            counting.grown() == {"no-server": 1},
            "IPv%d: with all servers quiesced, the client is told" % version, fate)
+        director.clear()
+    wire.close()
+    director.close()
+
+
+def test_answers_limited():
+    """A flood that is refused is answered as seldom as the kernel's limits for ICMP errors
+    say, which are off in the other tests."""
+    director, wire = open_director(), Wire()
+    limits = {4: ("ipv4/icmp_ratemask", "6168", "0"), 6: ("ipv6/icmp/ratelimit", "1000", "0")}
+    for version, (path, on, off) in limits.items():
+        director.add(genl.key(ipvs.VIPS[version][0], 80, 17))
+        flood = [flow(version).udp() for _ in range(100)]
+        answered = {}
+        for limit in (on, off):
+            with net.within("director"):
+                net.write("/proc/sys/net/" + path, limit)
+            begun = time.monotonic()
+            fates = wire.send(*flood) or []
+            answered[limit] = sum(str(fate).startswith("icmp") for fate in fates)
+            if limit == on:
+                # Six at once, and one after each quarter of a second at most
+                most = 7 + 4 * (time.monotonic() - begun)
+        ok(0 < answered[on] <= most and answered[off] == 100, "IPv%d: %d of 100 packets "
+           "without a server are answered by an ICMP error, and all without the kernel's "
+           "limit" % (version, answered[on]), (answered, most))
         director.clear()
     wire.close()
     director.close()

@@ -148,6 +148,49 @@ def test_exit_races():
                              check=False).returncode), "no device is kept")
 
 
+AUTOLOAD = "/etc/modprobe.d/lbdr-test.conf"
+
+
+def found_by_nobody():
+    """The error when a user without privilege asks for the family, or 0."""
+    status = genl.nobody()
+    if status is not None:
+        return status
+    try:
+        genl.Genl()
+        os._exit(0)
+    except genl.Refused as error:
+        os._exit(error.code)
+
+
+def test_autoload():
+    """The kernel loads the module for whoever asks for its family, unless modprobe.d says
+    otherwise. Without services it has no hook."""
+    lbctl("clear")
+    alias = "alias net-pf-16-proto-16-family-lbdr lbdr\ninstall lbdr %s\n"
+    try:
+        ok(unloads() and found_by_nobody() == errno.ENOENT, "the module is not loaded")
+        net.write(AUTOLOAD, alias % "/bin/false")
+        ok(found_by_nobody() == errno.ENOENT and not loaded(),
+           "modprobe.d keeps a user without privilege from loading it")
+        net.write(AUTOLOAD, alias % ("/sbin/insmod " + os.environ["LBDR_KO"]))
+        ok(found_by_nobody() == 0 and loaded(), "else such a user has it loaded")
+        listed = net.run("ip", "netns", "exec", "director", "nft", "list", "hooks",
+                         check=False)
+        if listed.returncode:
+            print("skip - the hooks (this nft does not list them)", flush=True)
+        else:
+            ok("lbdr" not in listed.stdout, "and it has no hook", listed.stdout)
+            configure(4, [("a", 1)])
+            listed = net.run("ip", "netns", "exec", "director", "nft", "list", "hooks")
+            ok("lbdr" in listed.stdout, "until there is a service", listed.stdout)
+            lbctl("clear")
+    finally:
+        os.unlink(AUTOLOAD)
+        if not loaded():
+            load()
+
+
 def test_in_use():
     """The last one: threads and fork() do not go together."""
     Servers().start()

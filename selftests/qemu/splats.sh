@@ -24,13 +24,28 @@ without_races()
 	'
 }
 
+# without_refused_caches <LOG: without what the kernel says, with a stack trace, when it has no
+# memory for a slab cache of lbdr: test_faults.py:test_loading has it fail.
+without_refused_caches()
+{
+	awk '
+	/__kmem_cache_create_args\(lbdr_conn[46]\) failed with error -(12|22)$/ {
+		inside = 1
+		next
+	}
+	inside && /CPU: |Tainted: |Stack:|Call Trace:|\[<[0-9a-f]+>\]/ { next }
+	inside && /^(\[[ .0-9]+\])? +[0-9a-f]+( [0-9a-f]+)+ *$/ { next }
+	{ inside = 0; print }
+	'
+}
+
 # splats <LOG: print the lines that tell of a fault, and what follows the first;
 # false where there are none.
 splats()
 {
 	local log pattern
 
-	log=$(without_races)
+	log=$(without_races | without_refused_caches)
 	pattern='BUG: |\bBUG:? at |WARNING: |\bOops\b|Kernel panic|KASAN|UBSAN'
 	pattern+='|KCSAN|general protection fault|Unable to handle kernel'
 	pattern+='|Call Trace|cut here|possible circular locking'
