@@ -33,7 +33,7 @@ soak:
 
 # The packets' walk and what changes under it, under KCSAN.
 check-races:
-	T='path packets change services persist fragments races churn' selftests/check kcsan
+	T='path packets change services persist fragments races at_scale' selftests/check kcsan
 
 # Which lines of module/ the tests execute.
 coverage:
