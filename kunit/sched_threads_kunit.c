@@ -27,6 +27,7 @@
  * @refused: number of times no server was selected
  * @errors: invalid selections and other errors
  * @swaps: the thread replaces the pool instead of selecting servers
+ * @picked: selections of all threads
  */
 struct picker {
 	struct scheds		*s;
@@ -35,6 +36,7 @@ struct picker {
 	u32			refused;
 	u32			errors;
 	bool			swaps;
+	atomic_t		*picked;
 };
 
 /* Select servers from the service's current pool and read them. */
@@ -60,8 +62,20 @@ static void picker_pick(struct picker *picker)
 			picker->errors++;
 		rcu_read_unlock();
 		local_bh_enable();
+		atomic_inc(picker->picked);
 		cond_resched();
 	}
+}
+
+/* Wait until a server was selected from the new pool, or all selections were made. */
+static void picker_wait(const struct picker *picker, int before)
+{
+	int now;
+
+	do {
+		cond_resched();
+		now = atomic_read(picker->picked);
+	} while (now == before && now < THREADS * PICKS);
 }
 
 /* Change to the next scheduler, and change a server each time. */
@@ -93,7 +107,7 @@ static void picker_swap(struct picker *picker)
 			picker->errors++;
 		lbdr_unlock(s->ln);
 		mutex_unlock(&s->ln->config);
-		cond_resched();
+		picker_wait(picker, atomic_read(picker->picked));
 	}
 }
 
@@ -110,6 +124,7 @@ static void picker_run(void *arg)
 /* Run THREADS threads that select servers, and with @swaps one that swaps pools. */
 static void pickers_run(struct kunit *test, struct picker *sum, bool swaps)
 {
+	atomic_t picked = ATOMIC_INIT(0);
 	struct picker *pickers;
 	struct rnd_state rnd;
 	u32 i, j;
@@ -119,6 +134,7 @@ static void pickers_run(struct kunit *test, struct picker *sum, bool swaps)
 	lbdr_kunit_seed(test, &rnd);
 	for (i = 0; i <= THREADS; i++) {
 		pickers[i].s = test->priv;
+		pickers[i].picked = &picked;
 		prandom_seed_state(&pickers[i].rnd, prandom_u32_state(&rnd));
 	}
 	pickers[THREADS].swaps = true;
@@ -178,18 +194,23 @@ static void threads_each_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, served, THREADS * PICKS);
 }
 
-/* A pool can be replaced at any time; readers finish with the old one. */
+/*
+ * A pool can be replaced at any time; readers finish with the old one. Which servers they get
+ * depends on the pools that there are meanwhile.
+ */
 static void threads_swap_test(struct kunit *test)
 {
 	static const u32 weights[SERVERS] = { 1, 1, 1, 1, 1 };
 	struct picker sum;
-	u32 i;
+	u32 i, served = 0;
 
 	scheds_add_all(test, weights, SERVERS);
 	scheds_build(test, scheds_get(test, "rr"), 0, 0);
 	pickers_run(test, &sum, true);
 	for (i = 0; i < SERVERS; i++)
-		KUNIT_EXPECT_GT(test, sum.counts[i], 0);
+		served += sum.counts[i];
+	KUNIT_EXPECT_EQ(test, served + sum.refused, THREADS * PICKS);
+	KUNIT_EXPECT_GT(test, served, 0);
 }
 
 static struct kunit_case threads_cases[] = {
