@@ -75,8 +75,11 @@ def test_both():
     master.sync_stop("master")
     more = [{key: now[key] - then[key] for key in ("sent-records", "received-records")}
             for now, then in zip((side.sync()[1] for side in (master, backup)), before)]
-    ok(more == [{"sent-records": 2, "received-records": 0},
-                {"sent-records": 0, "received-records": 2}], "two records go one way", more)
+    # The master that has just started sends all connections once, perhaps this one, too.
+    sent = more[0]["sent-records"]
+    ok(sent in (2, 3) and more == [{"sent-records": sent, "received-records": 0},
+                                   {"sent-records": 0, "received-records": sent}],
+       "its records go one way", more)
     sender.close()
     end(master, backup)
 
