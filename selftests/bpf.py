@@ -5,13 +5,14 @@ import ctypes
 import os
 import struct
 
+from net import LIBC
+
 MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, PROG_LOAD, OBJ_PIN, PROG_RUN = 0, 1, 2, 5, 6, 10
 MAP_ARRAY, PROG_XDP = 2, 6
 XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX = range(4)
 LIVE_FRAMES = 1 << 1
 SYS_BPF = 321
 
-libc = ctypes.CDLL(None, use_errno=True)
 # Register 0 has a program's result, 1 its context.
 R0, R1, R2, R3, R4, R5, R6, R7, R8, R9 = range(10)
 
@@ -19,10 +20,10 @@ R0, R1, R2, R3, R4, R5, R6, R7, R8, R9 = range(10)
 def bpf(command, layout, *values):
     """The system call, with attributes in this layout."""
     room = ctypes.create_string_buffer(struct.pack(layout, *values), 144)
-    result = libc.syscall(SYS_BPF, command, room, len(room))
+    result = LIBC.syscall(SYS_BPF, command, room, len(room))
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return result, room.raw
+    return result
 
 
 def address(buffer):
@@ -98,18 +99,15 @@ class Counters:
 
     def __init__(self, count):
         self.count = count
-        self.fd = bpf(MAP_CREATE, "IIII", MAP_ARRAY, 4, 8 * count, 1)[0]
-
-    def key(self):
-        return ctypes.create_string_buffer(4)
+        self.fd = bpf(MAP_CREATE, "IIII", MAP_ARRAY, 4, 8 * count, 1)
 
     def get(self):
-        key, value = self.key(), ctypes.create_string_buffer(8 * self.count)
+        key, value = ctypes.create_string_buffer(4), ctypes.create_string_buffer(8 * self.count)
         bpf(MAP_LOOKUP, "IxxxxQQQ", self.fd, address(key), address(value), 0)
         return struct.unpack("<%dQ" % self.count, value.raw)
 
     def set(self, *numbers):
-        key, value = self.key(), ctypes.create_string_buffer(
+        key, value = ctypes.create_string_buffer(4), ctypes.create_string_buffer(
             struct.pack("<%dQ" % self.count, *numbers), 8 * self.count)
         bpf(MAP_UPDATE, "IxxxxQQQ", self.fd, address(key), address(value), 0)
 
@@ -120,7 +118,7 @@ def program(code):
     log = ctypes.create_string_buffer(1 << 16)
     try:
         return bpf(PROG_LOAD, "IIQQIIQ", PROG_XDP, len(code) // 8, address(text),
-                   address(licence), 1, len(log), address(log))[0]
+                   address(licence), 1, len(log), address(log))
     except OSError:
         print(log.value.decode(), flush=True)
         raise

@@ -54,20 +54,10 @@ def mac(dev):
 
 def frame(version, destination):
     """64 bytes to the VIP."""
-    udp = struct.pack("!HHHH", 1000, PORT, 0, 0)
-    if version == 4:
-        length = 50
-        udp = udp[:4] + struct.pack("!HH", length - 20, 0)
-        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, 0, 0, 64, 17, 0,
-                             socket.inet_aton(CLIENT), socket.inet_aton(VIP))
-        header = header[:10] + struct.pack("!H", net.checksum(header)) + header[12:]
-    else:
-        udp = udp[:4] + struct.pack("!HH", 10, 1)
-        header = struct.pack("!IHBB", 6 << 28, 10, 17, 64) + socket.inet_pton(
-            socket.AF_INET6, CLIENT6) + socket.inet_pton(socket.AF_INET6, VIP6)
+    client, vip, payload = (CLIENT, VIP, 22) if version == 4 else (CLIENT6, VIP6, 2)
     ether = bytes.fromhex((destination + mac("gen0")).replace(":", "")) + (
         b"\x08\0" if version == 4 else b"\x86\xdd")
-    return (ether + header + udp).ljust(64, b"\0")
+    return ether + net.packet(client, vip, 17, net.udp(1000, PORT, bytes(payload)))
 
 
 def bounds(size):
