@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 
+#include "compat.h"
 #include "conn.h"
 #include "conn_lookup.h"
 #include "conns.h"
@@ -17,6 +18,8 @@
 #define BULK		12000
 /* Flows of one bucket: more than an insertion accepts, too few for the table to grow */
 #define CHAIN		40
+/* Enough for buckets of several connections */
+#define WALKED		1000
 
 static bool conn_kill(struct conns *conns, struct lbdr_conn *conn)
 {
@@ -683,6 +686,39 @@ static void conn_rekey_test(struct kunit *test)
 	conns_expect_none(test);
 }
 
+/*
+ * A walk that is stopped at each connection, and each is removed before it continues: it
+ * visits all of them, though some share a bucket.
+ */
+static void conn_walk_removed_test(struct kunit *test)
+{
+	const struct conn_kind *kind = test->param_value;
+	struct conns *conns = test->priv;
+	struct rhashtable_iter iter;
+	struct lbdr_conn *conn;
+	struct lbdr_flow flow;
+	u32 i, seed, size;
+
+	for (i = 0; i < WALKED; i++) {
+		flow = conn_flow_of(kind, i);
+		KUNIT_ASSERT_NOT_NULL(test, conns_add(conns, &flow, 0));
+	}
+	KUNIT_ASSERT_TRUE(test, conns_wait_for(conn_table_settled(&conns->ln->conns[kind->family],
+								  &seed, &size)));
+	rhashtable_walk_enter(&conns->ln->conns[kind->family], &iter);
+	do {
+		local_bh_disable();
+		lbdr_walk_start(&iter);
+		conn = rhashtable_walk_next(&iter);
+		if (!IS_ERR_OR_NULL(conn))
+			lbdr_conn_kill(conns->ln, conn);
+		rhashtable_walk_stop(&iter);
+		local_bh_enable();
+	} while (conn);
+	rhashtable_walk_exit(&iter);
+	conns_expect_none(test);
+}
+
 /* An eviction fails if the state has changed since the connection was selected. */
 static void conn_evict_changed_test(struct kunit *test)
 {
@@ -720,6 +756,7 @@ static struct kunit_case conn_cases[] = {
 	KUNIT_CASE_PARAM(conn_renewals_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_hash_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_rekey_test, conn_kind_gen_params),
+	KUNIT_CASE_PARAM(conn_walk_removed_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_evict_changed_test, conn_kind_gen_params),
 	KUNIT_CASE_PARAM(conn_reuse_test, conn_path_gen_params),
 	KUNIT_CASE_PARAM(conn_collect_test, conn_kind_gen_params),

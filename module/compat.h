@@ -115,16 +115,22 @@ lbdr_register_net_sysctl(struct net *net, const char *path,
 /*
  * Starts or continues a walk. A resize of the table that was completed since the walk was
  * stopped restarts it, but older kernels keep the last entry in iter->p then, which
- * rhashtable_walk_next() and rhashtable_walk_peek() read and which may be freed. Returns
- * -EAGAIN if the walk restarts, else 0.
+ * rhashtable_walk_next() and rhashtable_walk_peek() read and which may be freed.
+ *
+ * If the last entry was removed, the kernel continues behind as many entries of the bucket
+ * as were visited, and so passes over one entry for each of these that was removed. The
+ * walk visits the bucket again instead. Returns -EAGAIN if the whole walk restarts, else 0.
  */
 static inline int lbdr_walk_start(struct rhashtable_iter *iter)
 	__acquires(RCU)
 {
+	const struct rhash_head *last = iter->p;
 	int err = rhashtable_walk_start_check(iter);
 
 	if (err)
 		iter->p = NULL;
+	else if (last && !iter->p)
+		iter->skip = 0;
 	return err;
 }
 

@@ -3,8 +3,9 @@
  * Netlink commands on connections: dump, filter, count, and end.
  *
  * Each command iterates over the tables under rcu_read_lock(). A resize restarts
- * the iterator at the beginning of the table, so connections may be visited twice.
- * Connections that are added or removed during the walk may be missed.
+ * the iterator at the beginning of the table, and the removal of the connection at
+ * which it was stopped restarts the bucket, so connections may be visited twice.
+ * Connections that are added during the walk may be missed.
  */
 #include <net/ipv6.h>
 

@@ -210,14 +210,6 @@ counted_to()
 	done
 }
 
-# kill_all NAMESPACE: a walk may miss a connection while the table shrinks.
-kill_all()
-{
-	until [ "$("$LBCTL" ${1:+-N "$1"} conns --all --kill)" = '0 connections ended' ]; do
-		:
-	done
-}
-
 # fill_other: as many connections in the other namespace, by no packet and no record.
 fill_other()
 {
@@ -252,8 +244,8 @@ records()
 		[ -z "$3" ] || counted_to "$2" "$3" $((before + packets))
 		echo "cost $1-packet $((($(ran kpktgend) - packet) / packets))"
 		echo "cost $1-work $((($(ran kworker/u) - work) / packets))"
-		kill_all ''
-		kill_all other
+		"$LBCTL" conns --all --kill
+		"$LBCTL" -N other conns --all --kill
 	done
 }
 
