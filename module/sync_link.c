@@ -43,6 +43,9 @@
  *   does not request them (FLAG_OWN). So when the peer starts with an empty table, it lacks
  *   nothing while the peer fills its table. The peer sends copies all the same if it has
  *   connections of third directors.
+ * - If no page was acknowledged for SILENT_TIME though HELLOs are, pages are lost for what
+ *   they are, as those that are longer than a device on the way takes. They are sent again
+ *   rarely then (STALLED_TIME), until one was acknowledged.
  * - A director that was not heard of for SILENT_TIME is silent: nothing is kept for it,
  *   and a number is left out, so that it notices.
  *
@@ -80,6 +83,8 @@
 #define RESEND_TIME	(HZ / 100 ?: 1)
 /* Pages that are sent again for one acknowledgment, at most */
 #define RESEND_MAX	128
+/* The same while no page arrives; one for each acknowledgment */
+#define STALLED_TIME	HZ
 /* Without an acknowledgment for this long, a HELLO is sent */
 #define TAIL_TIME	(HZ / 20)
 
@@ -320,6 +325,7 @@ static void lbdr_sync_link_acked(struct lbdr_sync_link *link, u64 expected,
 	if (!lbdr_sync_out_ack(&link->out, expected))
 		return;
 	link->acked_at = now;
+	link->moved_at = now;
 	/* A number was left out behind them, which only a HELLO tells. */
 	if (link->out.first > expected)
 		link->hello_due = true;
@@ -438,8 +444,9 @@ static void lbdr_sync_link_ack(struct lbdr_sync_link *link, const u8 *content, u
 			       unsigned long now)
 {
 	struct lbdr_sync_slot *slot;
+	unsigned long wait = RESEND_TIME;
 	u64 expected, number, end;
-	u32 at, n = 0;
+	u32 at, n = RESEND_MAX;
 
 	if (len < ACK_LEN || (len - ACK_LEN) % RANGE_LEN ||
 	    len > ACK_LEN + RANGES_MAX * RANGE_LEN) {
@@ -448,6 +455,10 @@ static void lbdr_sync_link_ack(struct lbdr_sync_link *link, const u8 *content, u
 	}
 	expected = get_unaligned_be64(content);
 	lbdr_sync_link_acked(link, expected, now);
+	if (lbdr_sync_link_stalled(link, now)) {
+		wait = STALLED_TIME;
+		n = 1;
+	}
 	for (at = ACK_LEN; at < len; at += RANGE_LEN) {
 		number = max(expected + get_unaligned_be16(content + at), link->out.first);
 		end = expected + get_unaligned_be16(content + at) +
@@ -455,10 +466,9 @@ static void lbdr_sync_link_ack(struct lbdr_sync_link *link, const u8 *content, u
 		/* Ranges may be anything, but a page is sent again at most once. */
 		for (end = min(end, link->out.unsent); number < end; number++) {
 			slot = lbdr_sync_out_find(&link->out, number);
-			if (!slot || time_before(now, slot->sent + RESEND_TIME))
+			if (!slot || time_before(now, slot->sent + wait))
 				continue;
-			if (n++ == RESEND_MAX ||
-			    lbdr_sync_link_send_page(link, number, slot->page))
+			if (!n-- || lbdr_sync_link_send_page(link, number, slot->page))
 				return;
 			slot->sent = now;
 			lbdr_sync_link_count(link, LBDR_SYNC_LINK_RESENT, 1);
@@ -571,6 +581,9 @@ unsigned long lbdr_sync_link_flush(struct lbdr_sync_link *link, unsigned long no
 			continue;
 		slot->sent = now;
 		link->acked_at = now;
+		/* Nothing else waits for an acknowledgment. */
+		if (out->unsent == out->first + 1)
+			link->moved_at = now;
 		lbdr_sync_link_count(link, LBDR_SYNC_LINK_SENT, 1);
 	}
 	return ULONG_MAX;
@@ -698,3 +711,19 @@ bool lbdr_sync_link_broken(const struct lbdr_sync_link *link, unsigned long now)
 	       time_before(now, link->heard + BROKEN_TIME);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_broken);
+
+/**
+ * lbdr_sync_link_stalled() - Check whether no page arrives at the other director
+ * @link: the link
+ * @now: jiffies
+ *
+ * Context: as the link.
+ * Return: true if pages were sent and none was acknowledged for SILENT_TIME, though other
+ * datagrams arrive.
+ */
+bool lbdr_sync_link_stalled(const struct lbdr_sync_link *link, unsigned long now)
+{
+	return link->up && link->out.first < link->out.unsent &&
+	       time_after_eq(now, link->moved_at + SILENT_TIME);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_stalled);

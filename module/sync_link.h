@@ -98,6 +98,8 @@ struct lbdr_sync_self {
  * @ask_at: jiffies when missing pages are asked for
  * @hello_at: jiffies of the last HELLO
  * @acked_at: jiffies when @out was last sent to, or acknowledged
+ * @moved_at: jiffies when a page was last acknowledged, or sent while none was to be
+ * @stalled: the owner has said that no page arrives
  * @answers: HELLOs of an unknown epoch that may be answered
  * @answered: jiffies when @answers grew last
  * @asked: jiffies when another datagram of an unknown epoch was last answered
@@ -145,6 +147,8 @@ struct lbdr_sync_link {
 	unsigned long				ask_at;
 	unsigned long				hello_at;
 	unsigned long				acked_at;
+	unsigned long				moved_at;
+	bool					stalled;
 	u32					answers;
 	unsigned long				answered;
 	unsigned long				asked;
@@ -164,6 +168,7 @@ unsigned long lbdr_sync_link_run(struct lbdr_sync_link *link, unsigned long now)
 u8 lbdr_sync_link_state(const struct lbdr_sync_link *link);
 bool lbdr_sync_link_suspect(const struct lbdr_sync_link *link, unsigned long now);
 bool lbdr_sync_link_broken(const struct lbdr_sync_link *link, unsigned long now);
+bool lbdr_sync_link_stalled(const struct lbdr_sync_link *link, unsigned long now);
 
 /**
  * lbdr_sync_link_ready() - Check whether pages are sent on a link

@@ -399,6 +399,22 @@ static void lbdr_sync_peers_restart(struct lbdr_sync_peers *peers)
 		lbdr_sync_link_restart(&peers->peer[i].link);
 }
 
+/* Says once that pages do not arrive at a peer, until they do again. */
+static void lbdr_sync_peers_tell(struct lbdr_sync_link *link, unsigned long now)
+{
+	bool stalled = lbdr_sync_link_stalled(link, now);
+	u32 room = lbdr_sync_peers_room(link->settings) + LBDR_SYNC_LINK_HEAD;
+	const union nf_inet_addr *addr = &link->settings->addrs[link->place];
+
+	if (stalled && !link->stalled && link->settings->family == AF_INET)
+		pr_warn_ratelimited("sync: no datagram with connections arrives at %pI4, though others do: does the path take %u bytes?\n",
+				    &addr->ip, room);
+	else if (stalled && !link->stalled)
+		pr_warn_ratelimited("sync: no datagram with connections arrives at %pI6c, though others do: does the path take %u bytes?\n",
+				    &addr->in6, room);
+	link->stalled = stalled;
+}
+
 static void lbdr_sync_peers_work(struct work_struct *work)
 {
 	struct lbdr_sync_peers *peers = container_of(work, struct lbdr_sync_peers, work.work);
@@ -420,6 +436,7 @@ static void lbdr_sync_peers_work(struct work_struct *work)
 	for (i = 0; i < peers->n; i++) {
 		if (missed)
 			lbdr_sync_link_miss(&peers->peer[i].link);
+		lbdr_sync_peers_tell(&peers->peer[i].link, now);
 		delay = lbdr_sync_bulk(&peers->peer[i], now, delay);
 		delay = min(delay, lbdr_sync_link_run(&peers->peer[i].link, now));
 		delay = lbdr_sync_bulk_delay(&peers->peer[i], now, delay);

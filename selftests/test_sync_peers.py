@@ -254,6 +254,28 @@ def carrier(host, has):
              != has), "the %s has %s carrier" % (host, "a" if has else "no"))
 
 
+def test_short_path():
+    """What has connections is longer than the way to the joiner takes, the rest is not."""
+    text = "no datagram with connections arrives at " + addr("backup")
+    master, joiner = sides("director", "backup")
+    sender = Sender()
+    establish(sender, CLIENT[4] % 42, 100)
+    net.ip("backup", "link", "set", "eth0", "mtu", "600")
+    said = net.run("dmesg").stdout.count(text)
+    start("director", "backup")
+    start("backup", "director")
+    ok(until(lambda: net.run("dmesg").stdout.count(text) == said + 1),
+       "the kernel's log says so", peers("director"))
+    ok(state("backup") == "bulk" and state("director") == "synced",
+       "the joiner waits for connections", (peers("backup"), peers("director")))
+    net.ip("backup", "link", "set", "eth0", "mtu", "1500")
+    ok(synced("backup") == [0] and joiner.count() == 100, "then the way takes them",
+       (peers("backup"), joiner.count()))
+    ok(net.run("dmesg").stdout.count(text) == said + 1, "it was said once")
+    sender.close()
+    end(("director", "backup"), master, joiner)
+
+
 def test_carrier():
     """A director's link loses its carrier and gets it back; a role is started without."""
     master, backup = sides("director", "backup")
