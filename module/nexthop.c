@@ -66,6 +66,7 @@
 #include "limit.h"
 #include "nexthop.h"
 #include "peers.h"
+#include "reclaim.h"
 #include "stats.h"
 
 /* How long a negative answer is valid while the FIB does not change */
@@ -414,6 +415,8 @@ static int lbdr_nexthop_insert(struct lbdr_nexthop *nexthop)
 	return err;
 }
 
+LBDR_DEFINE_FREE_RCU(nexthop)
+
 static void lbdr_nexthop_unlink(struct lbdr_nexthop *nexthop)
 {
 	struct lbdr_nexthops *nexthops = &nexthop->ln->nexthops;
@@ -428,7 +431,7 @@ static void lbdr_nexthop_unlink(struct lbdr_nexthop *nexthop)
 	list_del(&nexthop->domain_list);
 	lbdr_nexthop_set_mac(nexthop, 0);
 	lbdr_nexthop_replace(nexthop, NULL);
-	kfree_rcu(nexthop, rcu);
+	call_rcu(&nexthop->rcu, lbdr_nexthop_free_rcu);
 }
 
 static struct lbdr_nexthop *

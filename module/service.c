@@ -32,6 +32,7 @@
 #include "pool.h"
 #include "range.h"
 #include "reach.h"
+#include "reclaim.h"
 #include "sched.h"
 #include "server.h"
 #include "service.h"
@@ -389,6 +390,8 @@ struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
 	return service;
 }
 
+LBDR_DEFINE_FREE_RCU(service)
+
 /**
  * lbdr_service_put() - Drop a reference
  * @service: the service; freed a grace period after its last reference
@@ -398,7 +401,7 @@ struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
 void lbdr_service_put(struct lbdr_service *service)
 {
 	if (refcount_dec_and_test(&service->refs))
-		kfree_rcu(service, rcu);
+		call_rcu(&service->rcu, lbdr_service_free_rcu);
 }
 
 /**

@@ -21,6 +21,7 @@
 #include <net/l3mdev.h>
 
 #include "lbdr.h"
+#include "reclaim.h"
 #include "service.h"
 #include "tunnel.h"
 
@@ -118,6 +119,8 @@ lbdr_tunnel_alloc(const struct lbdr_tunnel_settings *settings,
 	return tunnel;
 }
 
+LBDR_DEFINE_FREE_RCU(server_tunnel)
+
 /**
  * lbdr_tunnel_free() - Free a tunnel after a grace period
  * @tunnel: the tunnel, or NULL; new packets do not find it
@@ -127,7 +130,7 @@ lbdr_tunnel_alloc(const struct lbdr_tunnel_settings *settings,
 void lbdr_tunnel_free(struct lbdr_server_tunnel *tunnel)
 {
 	if (tunnel)
-		kfree_rcu(tunnel, rcu);
+		call_rcu(&tunnel->rcu, lbdr_server_tunnel_free_rcu);
 }
 
 /**
