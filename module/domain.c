@@ -20,7 +20,6 @@
 #include "domain.h"
 #include "lbdr.h"
 #include "nexthop.h"
-#include "reclaim.h"
 
 static struct lbdr_domain *lbdr_domain_find_name(struct lbdr_domains *domains,
 						 const char *name)
@@ -64,8 +63,6 @@ static struct lbdr_domain *lbdr_domain_make(struct lbdr_domains *domains,
 	return domain;
 }
 
-LBDR_DEFINE_FREE_RCU(domain)
-
 static void lbdr_domain_free_unused(struct lbdr_domains *domains,
 				    struct lbdr_domain *domain)
 {
@@ -73,7 +70,7 @@ static void lbdr_domain_free_unused(struct lbdr_domains *domains,
 		return;
 	list_del(&domain->list);
 	xa_erase(&domains->ids, domain->id);
-	call_rcu(&domain->rcu, lbdr_domain_free_rcu);
+	kfree_rcu(domain, rcu);
 }
 
 /* Counts @by references more to a domain, in it and in the sum of all. */

@@ -66,7 +66,6 @@
 #include "limit.h"
 #include "nexthop.h"
 #include "peers.h"
-#include "reclaim.h"
 #include "stats.h"
 
 /* How long a negative answer is valid while the FIB does not change */
@@ -415,8 +414,6 @@ static int lbdr_nexthop_insert(struct lbdr_nexthop *nexthop)
 	return err;
 }
 
-LBDR_DEFINE_FREE_RCU(nexthop)
-
 static void lbdr_nexthop_unlink(struct lbdr_nexthop *nexthop)
 {
 	struct lbdr_nexthops *nexthops = &nexthop->ln->nexthops;
@@ -431,7 +428,7 @@ static void lbdr_nexthop_unlink(struct lbdr_nexthop *nexthop)
 	list_del(&nexthop->domain_list);
 	lbdr_nexthop_set_mac(nexthop, 0);
 	lbdr_nexthop_replace(nexthop, NULL);
-	call_rcu(&nexthop->rcu, lbdr_nexthop_free_rcu);
+	kfree_rcu(nexthop, rcu);
 }
 
 static struct lbdr_nexthop *

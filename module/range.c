@@ -27,7 +27,6 @@
 #include <linux/sort.h>
 
 #include "range.h"
-#include "reclaim.h"
 #include "service.h"
 
 /**
@@ -180,8 +179,6 @@ int lbdr_range_link(struct lbdr_net *ln, struct lbdr_service *service)
 	return 0;
 }
 
-LBDR_DEFINE_FREE_RCU(range_vip)
-
 /**
  * lbdr_range_unlink() - Remove a service from its VIP
  * @ln: the namespace
@@ -203,7 +200,7 @@ void lbdr_range_unlink(struct lbdr_net *ln, struct lbdr_service *service)
 	kvfree(vip->next);
 	lbdr_range_set(ln, vip, NULL);
 	rhashtable_remove_fast(&ln->wide, &vip->node, lbdr_range_params);
-	call_rcu(&vip->rcu, lbdr_range_vip_free_rcu);
+	kfree_rcu(vip, rcu);
 }
 
 /**

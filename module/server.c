@@ -17,7 +17,6 @@
 #include "hold.h"
 #include "lbdr.h"
 #include "nexthop.h"
-#include "reclaim.h"
 #include "server.h"
 #include "service.h"
 #include "stats.h"
@@ -186,8 +185,6 @@ err_stats:
 	return NULL;
 }
 
-LBDR_DEFINE_FREE_RCU(server)
-
 /**
  * lbdr_server_put() - Drop a reference
  * @server: the server
@@ -203,7 +200,7 @@ void lbdr_server_put(struct lbdr_server *server)
 	lbdr_nexthop_put(server->nexthop);
 	free_percpu(server->stats);
 	lbdr_service_put(server->service);
-	call_rcu(&server->rcu, lbdr_server_free_rcu);
+	kfree_rcu(server, rcu);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_put);
 

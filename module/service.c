@@ -32,7 +32,6 @@
 #include "pool.h"
 #include "range.h"
 #include "reach.h"
-#include "reclaim.h"
 #include "sched.h"
 #include "server.h"
 #include "service.h"
@@ -390,8 +389,6 @@ struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
 	return service;
 }
 
-LBDR_DEFINE_FREE_RCU(service)
-
 /**
  * lbdr_service_put() - Drop a reference
  * @service: the service; freed a grace period after its last reference
@@ -401,7 +398,7 @@ LBDR_DEFINE_FREE_RCU(service)
 void lbdr_service_put(struct lbdr_service *service)
 {
 	if (refcount_dec_and_test(&service->refs))
-		call_rcu(&service->rcu, lbdr_service_free_rcu);
+		kfree_rcu(service, rcu);
 }
 
 /**

@@ -21,7 +21,6 @@
 #include <net/l3mdev.h>
 
 #include "lbdr.h"
-#include "reclaim.h"
 #include "service.h"
 #include "tunnel.h"
 
@@ -119,8 +118,6 @@ lbdr_tunnel_alloc(const struct lbdr_tunnel_settings *settings,
 	return tunnel;
 }
 
-LBDR_DEFINE_FREE_RCU(server_tunnel)
-
 /**
  * lbdr_tunnel_free() - Free a tunnel after a grace period
  * @tunnel: the tunnel, or NULL; new packets do not find it
@@ -130,7 +127,7 @@ LBDR_DEFINE_FREE_RCU(server_tunnel)
 void lbdr_tunnel_free(struct lbdr_server_tunnel *tunnel)
 {
 	if (tunnel)
-		call_rcu(&tunnel->rcu, lbdr_server_tunnel_free_rcu);
+		kfree_rcu(tunnel, rcu);
 }
 
 /**
