@@ -43,9 +43,9 @@
  *   does not request them (FLAG_OWN). So when the peer starts with an empty table, it lacks
  *   nothing while the peer fills its table. The peer sends copies all the same if it has
  *   connections of third directors.
- * - If no page was acknowledged for SILENT_TIME though HELLOs are, pages are lost for what
- *   they are, as those that are longer than a device on the way takes. They are sent again
- *   rarely then (STALLED_TIME), until one was acknowledged.
+ * - If a page was not acknowledged for SILENT_TIME though HELLOs arrive, it is lost for what
+ *   it is, as one that is longer than a device on the way takes. Pages are sent again rarely
+ *   then (STALLED_TIME), until this one was acknowledged.
  * - A director that was not heard of for SILENT_TIME is silent: nothing is kept for it,
  *   and a number is left out, so that it notices.
  *
@@ -83,7 +83,7 @@
 #define RESEND_TIME	(HZ / 100 ?: 1)
 /* Pages that are sent again for one acknowledgment, at most */
 #define RESEND_MAX	128
-/* The same while no page arrives; one for each acknowledgment */
+/* The same while the first of them does not arrive; one for each acknowledgment */
 #define STALLED_TIME	HZ
 /* Without an acknowledgment for this long, a HELLO is sent */
 #define TAIL_TIME	(HZ / 20)
@@ -713,13 +713,13 @@ bool lbdr_sync_link_broken(const struct lbdr_sync_link *link, unsigned long now)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_link_broken);
 
 /**
- * lbdr_sync_link_stalled() - Check whether no page arrives at the other director
+ * lbdr_sync_link_stalled() - Check whether pages do not arrive at the other director
  * @link: the link
  * @now: jiffies
  *
  * Context: as the link.
- * Return: true if pages were sent and none was acknowledged for SILENT_TIME, though other
- * datagrams arrive.
+ * Return: true if pages wait for an acknowledgment and the first of them has got none for
+ * SILENT_TIME, though other datagrams arrive.
  */
 bool lbdr_sync_link_stalled(const struct lbdr_sync_link *link, unsigned long now)
 {

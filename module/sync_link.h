@@ -99,7 +99,7 @@ struct lbdr_sync_self {
  * @hello_at: jiffies of the last HELLO
  * @acked_at: jiffies when @out was last sent to, or acknowledged
  * @moved_at: jiffies when a page was last acknowledged, or sent while none was to be
- * @stalled: the owner has said that no page arrives
+ * @stalled: the owner has said that a page does not arrive
  * @answers: HELLOs of an unknown epoch that may be answered
  * @answered: jiffies when @answers grew last
  * @asked: jiffies when another datagram of an unknown epoch was last answered

@@ -399,7 +399,7 @@ static void lbdr_sync_peers_restart(struct lbdr_sync_peers *peers)
 		lbdr_sync_link_restart(&peers->peer[i].link);
 }
 
-/* Says once that pages do not arrive at a peer, until they do again. */
+/* Says once that a page does not arrive at a peer, until one does again. */
 static void lbdr_sync_peers_tell(struct lbdr_sync_link *link, unsigned long now)
 {
 	bool stalled = lbdr_sync_link_stalled(link, now);
@@ -407,10 +407,10 @@ static void lbdr_sync_peers_tell(struct lbdr_sync_link *link, unsigned long now)
 	const union nf_inet_addr *addr = &link->settings->addrs[link->place];
 
 	if (stalled && !link->stalled && link->settings->family == AF_INET)
-		pr_warn_ratelimited("sync: no datagram with connections arrives at %pI4, though others do: does the path take %u bytes?\n",
+		pr_warn_ratelimited("sync: a datagram with connections does not arrive at %pI4, however often it is sent: does the path take %u bytes?\n",
 				    &addr->ip, room);
 	else if (stalled && !link->stalled)
-		pr_warn_ratelimited("sync: no datagram with connections arrives at %pI6c, though others do: does the path take %u bytes?\n",
+		pr_warn_ratelimited("sync: a datagram with connections does not arrive at %pI6c, however often it is sent: does the path take %u bytes?\n",
 				    &addr->in6, room);
 	link->stalled = stalled;
 }
