@@ -131,13 +131,21 @@ int lbdr_nl_batch_begin_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	lbdr_lock(ln);
 	err = lbdr_nl_batch_open(ln, batch, info, &id);
-	lbdr_unlock(ln);
-	if (err)
+	if (err) {
+		lbdr_unlock(ln);
 		goto err_free;
+	}
 	/* The buffer has room for more than this. */
 	nla_put_u32(msg, LBDR_A_BATCH_ID, id);
 	genlmsg_end(msg, hdr);
-	return genlmsg_reply(msg, info);
+	/* Fails if the socket is full. Nobody knows the id then. */
+	err = genlmsg_reply(msg, info);
+	if (err)
+		lbdr_nl_batch_take(ln, batch);
+	lbdr_unlock(ln);
+	if (err)
+		lbdr_nl_batch_free(batch);
+	return err;
 
 err_free:
 	kfree(batch);

@@ -4,6 +4,7 @@
 """Transactions: commands that are staged, and done together or not at all."""
 import errno
 import os
+import socket
 import subprocess
 import threading
 
@@ -177,6 +178,7 @@ def test_refusals():
     ok(one.begin().commit() is None, "and takes another one when one is closed")
     for sock in many:
         sock.close()
+    ok(answers_lost(), "one whose id could not be told is not open")
     status = None
     with net.within("director"):
         status = genl.nobody()
@@ -189,6 +191,26 @@ def test_refusals():
     other.do(FLUSH)
     one.close()
     other.close()
+
+
+def answers_lost():
+    """A socket that does not read its answers, until no further one has room; then whether
+    all transactions that a namespace may have can be opened."""
+    mute = there()
+    mute.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    for _ in range(100):
+        mute.send(mute.family, genl.INFO_GET, b"", 0)
+    for _ in range(16):
+        mute.send(mute.family, BATCH_BEGIN, b"", 0)
+    try:
+        many = [there().begin() for _ in range(16)]
+    except genl.Refused:
+        return False
+    finally:
+        mute.close()
+    for sock in many:
+        sock.close()
+    return True
 
 
 def test_close():
