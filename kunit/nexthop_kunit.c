@@ -16,6 +16,8 @@
 #include "stats.h"
 
 #define VRF_IFINDEX	0x7ffffff0
+/* More than nexthop.c visits in one hold of the lock */
+#define CROWD		200
 #define THREADS		4
 #define THREAD_TURNS	1000
 
@@ -208,6 +210,43 @@ static void nexthop_device_test(struct kunit *test)
 	nexthop_route(nexthop, &local, &why);
 	KUNIT_EXPECT_TRUE(test, local);
 	lbdr_nexthop_put(nexthop);
+}
+
+/*
+ * Among more routes than are visited in one hold of the lock, those of the device are
+ * dropped, and those of another device in the same chain stay.
+ */
+static void nexthop_devices_test(struct kunit *test)
+{
+	struct lbdr_nexthops *nexthops = &nexthop_net()->nexthops;
+	union nf_inet_addr addr = nexthop_cases[0].local;
+	struct lbdr_nexthop **all;
+	struct net_device *other;
+	bool local;
+	u32 i;
+	u8 why;
+
+	all = kunit_kcalloc(test, CROWD, sizeof(*all), GFP_KERNEL);
+	other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, all);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	other->ifindex = VRF_IFINDEX;
+	while (hash_32(other->ifindex, LBDR_NEXTHOP_DEV_BITS) !=
+	       hash_32(init_net.loopback_dev->ifindex, LBDR_NEXTHOP_DEV_BITS))
+		other->ifindex--;
+	for (i = 0; i < CROWD; i++) {
+		addr.ip = htonl(0x7f000001 + i);
+		all[i] = lbdr_nexthop_get(nexthop_net(), LBDR_V4, &addr);
+		KUNIT_ASSERT_NOT_NULL(test, all[i]);
+		nexthop_route(all[i], &local, &why);
+	}
+	KUNIT_EXPECT_EQ(test, nexthops->n_routes, CROWD);
+	lbdr_nexthop_drop_dev(nexthop_net(), other);
+	KUNIT_EXPECT_EQ(test, nexthops->n_routes, CROWD);
+	lbdr_nexthop_drop_dev(nexthop_net(), init_net.loopback_dev);
+	KUNIT_EXPECT_EQ(test, nexthops->n_routes, 0);
+	for (i = 0; i < CROWD; i++)
+		lbdr_nexthop_put(all[i]);
 }
 
 static u32 nexthop_mtu(struct lbdr_nexthop *nexthop)
@@ -451,6 +490,7 @@ static struct kunit_case nexthop_test_cases[] = {
 	KUNIT_CASE_PARAM(nexthop_positive_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_negative_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_device_test, nexthop_gen_params),
+	KUNIT_CASE(nexthop_devices_test),
 	KUNIT_CASE_PARAM(nexthop_pmtu_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_source_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_domain_test, nexthop_gen_params),

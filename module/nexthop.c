@@ -424,7 +424,7 @@ static void lbdr_nexthop_unlink(struct lbdr_nexthop *nexthop)
 	rhashtable_remove_fast(&nexthops->table, &nexthop->node,
 			       lbdr_nexthop_params);
 	WRITE_ONCE(nexthops->n, nexthops->n - 1);
-	list_del(&nexthop->siblings);
+	list_del_rcu(&nexthop->siblings);
 	list_del(&nexthop->domain_list);
 	lbdr_nexthop_set_mac(nexthop, 0);
 	lbdr_nexthop_replace(nexthop, NULL);
@@ -553,7 +553,7 @@ lbdr_nexthop_add_sibling(struct lbdr_nexthop *first,
 	domain = lbdr_domain_find(ln, key->domain);
 	if (!nexthop && domain && READ_ONCE(domain->ifindex) &&
 	    !lbdr_nexthop_insert(new)) {
-		list_add(&new->siblings, &first->siblings);
+		list_add_rcu(&new->siblings, &first->siblings);
 		list_add(&new->domain_list, &domain->nexthops);
 		nexthop = new;
 		new = NULL;
@@ -587,30 +587,18 @@ struct lbdr_nexthop *lbdr_nexthop_in_domain(struct lbdr_nexthop *first,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_in_domain);
 
-/* Drops up to BATCH routes of a device. Returns true if there may be more. */
-static bool lbdr_nexthop_drop_batch(struct lbdr_net *ln,
+/* Drops the route of a next hop if it is one of a device. */
+static void lbdr_nexthop_drop_route(struct lbdr_nexthop *nexthop,
 				    const struct net_device *dev)
 {
-	struct lbdr_nexthop *nexthop;
-	struct lbdr_route *route;
-	struct hlist_node *next;
-	u32 n = 0;
+	const struct lbdr_route *route =
+		rcu_dereference_protected(nexthop->route,
+					  lockdep_is_held(&nexthop->ln->nexthops.lock));
 
-	spin_lock_bh(&ln->nexthops.lock);
-	hlist_for_each_entry_safe(nexthop, next,
-				  lbdr_nexthop_dev_chain(&ln->nexthops, dev),
-				  dev_node) {
-		route = rcu_dereference_protected(nexthop->route,
-						  lockdep_is_held(&ln->nexthops.lock));
-		if (route->dev != dev)
-			continue;
-		lbdr_nexthop_set_mac(nexthop, 0);
-		lbdr_nexthop_replace(nexthop, NULL);
-		if (++n == BATCH)
-			break;
-	}
-	spin_unlock_bh(&ln->nexthops.lock);
-	return n == BATCH;
+	if (route->dev != dev)
+		return;
+	lbdr_nexthop_set_mac(nexthop, 0);
+	lbdr_nexthop_replace(nexthop, NULL);
 }
 
 /**
@@ -622,8 +610,25 @@ static bool lbdr_nexthop_drop_batch(struct lbdr_net *ln,
  */
 void lbdr_nexthop_drop_dev(struct lbdr_net *ln, const struct net_device *dev)
 {
-	while (lbdr_nexthop_drop_batch(ln, dev))
+	struct lbdr_nexthops *nexthops = &ln->nexthops;
+	struct hlist_node at, *node;
+	u32 n = 0;
+
+	spin_lock_bh(&nexthops->lock);
+	hlist_add_head(&at, lbdr_nexthop_dev_chain(nexthops, dev));
+	while ((node = at.next)) {
+		hlist_del(&at);
+		hlist_add_behind(&at, node);
+		lbdr_nexthop_drop_route(hlist_entry(node, struct lbdr_nexthop, dev_node),
+					dev);
+		if (++n % BATCH)
+			continue;
+		spin_unlock_bh(&nexthops->lock);
 		cond_resched();
+		spin_lock_bh(&nexthops->lock);
+	}
+	hlist_del(&at);
+	spin_unlock_bh(&nexthops->lock);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_drop_dev);
 

@@ -44,7 +44,8 @@ struct lbdr_nexthop_key {
  *	lbdr_nexthops.lock
  * @dev_node: in lbdr_nexthops.devs by the device of @route; lbdr_nexthops.lock
  * @siblings: in the default domain, head of the list of next hops of the same address
- *	in other domains; in other domains, entry of that list; lbdr_nexthops.lock
+ *	in other domains; in other domains, entry of that list; RCU, changed under
+ *	lbdr_nexthops.lock
  * @domain_list: in lbdr_domain.nexthops, unused in the default domain;
  *	lbdr_nexthops.lock
  * @node: in lbdr_nexthops.table; RCU
