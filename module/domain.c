@@ -19,6 +19,7 @@
 
 #include "domain.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "nexthop.h"
 
 static struct lbdr_domain *lbdr_domain_find_name(struct lbdr_domains *domains,
@@ -60,6 +61,7 @@ static struct lbdr_domain *lbdr_domain_make(struct lbdr_domains *domains,
 	/* Packets read the id from by_ifindex, which is set later. */
 	domain->id = id;
 	list_add_tail(&domain->list, &domains->list);
+	domains->n++;
 	return domain;
 }
 
@@ -69,6 +71,7 @@ static void lbdr_domain_free_unused(struct lbdr_domains *domains,
 	if (domain->ifindex || domain->services)
 		return;
 	list_del(&domain->list);
+	domains->n--;
 	xa_erase(&domains->ids, domain->id);
 	kfree_rcu(domain, rcu);
 }
@@ -89,8 +92,8 @@ static void lbdr_domain_count(struct lbdr_domains *domains,
  * @name: name of the VRF device, which need not exist; shorter than IFNAMSIZ
  *
  * Context: process, may sleep.
- * Return: the id, with a reference for the caller; -ENOMEM; or -EBUSY if all ids are in
- * use.
+ * Return: the id, with a reference for the caller; -ENOMEM; -EBUSY if all ids are in use; or
+ * -EDQUOT if a user's namespace has as many as it may have services.
  */
 int lbdr_domain_get_by_name(struct lbdr_net *ln, const char *name)
 {
@@ -98,7 +101,10 @@ int lbdr_domain_get_by_name(struct lbdr_net *ln, const char *name)
 	struct lbdr_domain *domain;
 
 	mutex_lock(&domains->lock);
-	domain = lbdr_domain_make(domains, name);
+	domain = lbdr_domain_find_name(domains, name);
+	if (!domain)
+		domain = lbdr_limit_services(ln, domains->n + 1) ?
+			 ERR_PTR(-EDQUOT) : lbdr_domain_make(domains, name);
 	if (!IS_ERR(domain))
 		lbdr_domain_count(domains, domain, 1);
 	mutex_unlock(&domains->lock);

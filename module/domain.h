@@ -42,6 +42,7 @@ struct lbdr_domain {
  * @ids: domains by id; RCU, changed under @lock
  * @next_id: position of xa_alloc_cyclic(); @lock
  * @list: all domains; @lock
+ * @n: their number; @lock
  * @lock: taken inside lbdr_net.config, lbdr_net.lock or RTNL; none of these is taken
  *	inside it
  */
@@ -51,6 +52,7 @@ struct lbdr_domains {
 	struct xarray		ids;
 	u32			next_id;
 	struct list_head	list;
+	u32			n;
 	struct mutex		lock;		/* see the comment above */
 };
 

@@ -220,11 +220,14 @@ static int lbdr_nl_get_domain(struct genl_info *info, struct lbdr_net *ln,
 		return -EINVAL;
 	}
 	id = lbdr_domain_get_by_name(ln, nla_data(vrf));
-	if (id < 0) {
+	if (id == -EDQUOT)
+		NL_SET_ERR_MSG_ATTR(info->extack, vrf,
+				    "this user's network namespace has as many VRFs as it may have services: see user_services_max");
+	else if (id < 0)
 		NL_SET_ERR_MSG_ATTR(info->extack, vrf,
 				    "no memory for the VRF, or too many VRFs");
+	if (id < 0)
 		return id;
-	}
 	*domain = id;
 	return 0;
 }
@@ -473,7 +476,9 @@ int lbdr_nl_zero_doit(struct sk_buff *skb, struct genl_info *info)
 		if (err)
 			return err;
 	}
-	mutex_lock(&ln->config);
+	err = mutex_lock_killable(&ln->config);
+	if (err)
+		return err;
 	if (lbdr_nl_has_key(info->attrs))
 		service = lbdr_nl_find_service(ln, &key, info->extack);
 	if (IS_ERR(service))
@@ -660,7 +665,7 @@ int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
 	bool with_held = lbdr_dump_attrs(cb)[LBDR_A_SERVICE_WITH_HELD];
 	struct lbdr_service_walk *next = (void *)cb->ctx;
-	const struct lbdr_service *service;
+	struct lbdr_service *service;
 
 	/* Linux 6.1 has one policy for do and dump, so other versions have too. */
 	if (lbdr_nl_has_key(lbdr_dump_attrs(cb))) {

@@ -125,6 +125,12 @@ def configure():
         except genl.Refused as error:
             codes.append(error.code)
     good &= codes == [0] * SERVERS_MAX + [errno.EDQUOT]
+    # Names of VRFs, which need no device, count although nothing is committed.
+    sock = Staged().begin()
+    answers = [sock.stage(genl.SERVICE_NEW, genl.key(users.VIP, 1, vrf="vrf%d" % last) +
+                          genl.settings()) for last in range(SERVICES_MAX + 2)]
+    good &= answers == [None] * SERVICES_MAX + ["EDQUOT"] * 2
+    sock.close()
     # What is held counts, and adding it again takes no more.
     hold, one = genl.u32(genl.SERVICE_HOLD, 500), genl.key(users.VIP, 1)
     director.do(genl.SERVICE_DEL, one + hold)
