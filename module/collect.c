@@ -166,7 +166,7 @@ static void lbdr_collect_work(struct work_struct *work)
  */
 void lbdr_collect_queue(struct lbdr_net *ln)
 {
-	queue_delayed_work(lbdr_wq, &ln->collector, COLLECT_PERIOD);
+	queue_delayed_work(lbdr_wq_of(ln), &ln->collector, COLLECT_PERIOD);
 }
 
 /**

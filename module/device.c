@@ -43,7 +43,7 @@ static void lbdr_device_lro_work(struct work_struct *work)
  */
 void lbdr_device_disable_lro(struct lbdr_net *ln)
 {
-	queue_work(lbdr_wq, &ln->lro);
+	queue_work(lbdr_wq_of(ln), &ln->lro);
 }
 
 static void lbdr_device_unregister(struct lbdr_net *ln, const struct net_device *dev)

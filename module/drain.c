@@ -34,7 +34,7 @@ void lbdr_drain_queue(struct lbdr_net *ln)
 
 	if (list_empty(&ln->draining) && !lbdr_hold_delay(ln, &delay))
 		return;
-	mod_delayed_work(lbdr_wq, &ln->drain, max_t(long, delay, DRAIN_PERIOD));
+	mod_delayed_work(lbdr_wq_of(ln), &ln->drain, max_t(long, delay, DRAIN_PERIOD));
 }
 
 /**

@@ -326,7 +326,7 @@ static void lbdr_ingress_ntf_work(struct work_struct *work)
 void lbdr_ingress_dev_gone(struct lbdr_net *ln, const struct net_device *dev)
 {
 	if (lbdr_ingress_del(ln, dev))
-		queue_work(lbdr_wq, &ln->ingress_ntf);
+		queue_work(lbdr_wq_of(ln), &ln->ingress_ntf);
 }
 
 /**

@@ -144,6 +144,7 @@ struct lbdr_nl_batches {
  * @reach_work: looks for servers whose neighbour has failed, see reach.c
  * @reach: there may be services with the flag skip-unreachable; WRITE_ONCE() under
  *	@config
+ * @reach_rested: jiffies before which @reach_work does not run again; WRITE_ONCE() by it
  * @peers_delay: jiffies until the next attempt of @peers_work
  * @peers_rest: jiffies that @peers_work waits at least, for its share of a CPU;
  *	WRITE_ONCE() by @peers_work
@@ -218,6 +219,7 @@ struct lbdr_net {
 	unsigned long		peers_rest;
 	struct delayed_work	reach_work;
 	bool			reach;
+	unsigned long		reach_rested;
 	struct lbdr_sources __rcu	*sources;
 	struct lbdr_sources	*sources_mem;
 	struct delayed_work	source_work;
@@ -233,6 +235,13 @@ struct lbdr_net {
 
 /* main.c */
 extern struct workqueue_struct *lbdr_wq;
+extern struct workqueue_struct *lbdr_user_wq;
+
+/* The queue for work items of a namespace. */
+static inline struct workqueue_struct *lbdr_wq_of(const struct lbdr_net *ln)
+{
+	return ln->user ? lbdr_user_wq : lbdr_wq;
+}
 
 /* net.c */
 extern unsigned int lbdr_net_id;
@@ -247,6 +256,17 @@ static inline void lbdr_assert_stable(const struct lbdr_net *ln)
 {
 	lockdep_assert(lockdep_is_held(&ln->lock) ||
 		       lockdep_is_held(&ln->config));
+}
+
+/*
+ * Returns the jiffies until @at, which is never more than @max ahead: a greater distance
+ * means that it has passed, however long ago.
+ */
+static inline unsigned long lbdr_left(unsigned long at, unsigned long max)
+{
+	unsigned long left = at - jiffies;
+
+	return left <= max ? left : 0;
 }
 
 /* Counts a change of the configuration. Returns its number, which is unique. */

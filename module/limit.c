@@ -126,7 +126,7 @@ bool lbdr_limit_starved(const struct lbdr_net *ln)
 {
 	unsigned long at = READ_ONCE(ln->starved_at);
 
-	return unlikely(at) && time_before(jiffies, at + STARVED_TIME);
+	return unlikely(at) && lbdr_left(at + STARVED_TIME, STARVED_TIME);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_limit_starved);
 
@@ -302,6 +302,32 @@ noinline void *lbdr_limit_alloc_charged(const struct lbdr_net *ln,
 	object = cache ? kmem_cache_alloc(cache, flags) : kmalloc(size, flags);
 	set_active_memcg(old);
 	return object;
+}
+
+/**
+ * lbdr_limit_charge_begin() - Charge what a work item allocates to its namespace
+ * @ln: the namespace
+ *
+ * Kernel threads have no cgroup, so that __GFP_ACCOUNT alone charges nobody there.
+ *
+ * Context: process; lbdr_limit_charge_end() must follow in the same function.
+ * Return: for lbdr_limit_charge_end().
+ */
+struct mem_cgroup *lbdr_limit_charge_begin(const struct lbdr_net *ln)
+{
+	/* Pairs with smp_store_release() in lbdr_limit_find_memcg(). */
+	return set_active_memcg(smp_load_acquire(&ln->memcg));
+}
+
+/**
+ * lbdr_limit_charge_end() - End lbdr_limit_charge_begin()
+ * @old: what that has returned
+ *
+ * Context: process.
+ */
+void lbdr_limit_charge_end(struct mem_cgroup *old)
+{
+	set_active_memcg(old);
 }
 
 /**

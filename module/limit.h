@@ -28,6 +28,8 @@ void *lbdr_limit_alloc_charged(const struct lbdr_net *ln, struct kmem_cache *cac
 			       size_t size);
 void lbdr_limit_net_init(struct lbdr_net *ln);
 void lbdr_limit_net_exit(struct lbdr_net *ln);
+struct mem_cgroup *lbdr_limit_charge_begin(const struct lbdr_net *ln);
+void lbdr_limit_charge_end(struct mem_cgroup *old);
 void lbdr_limit_find_memcg(struct lbdr_net *ln);
 bool lbdr_limit_services(const struct lbdr_net *ln, u32 n);
 bool lbdr_limit_servers(const struct lbdr_net *ln, u32 n);

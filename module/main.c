@@ -19,21 +19,31 @@
 #include "sync.h"
 #include "xdp.h"
 
+/* Work items of users' namespaces that run at a time */
+#define USER_ACTIVE	16
+
 /*
  * Unbound: these work items may take long, and a queue of one CPU would run them in place
- * of the process that changes the configuration on that CPU.
+ * of the process that changes the configuration on that CPU. A queue runs a bounded number
+ * of work items at a time, so users' namespaces have one of their own: however many of
+ * theirs take long, those of the host do not wait.
  */
 struct workqueue_struct *lbdr_wq;
 EXPORT_SYMBOL_LBDR(lbdr_wq);
+struct workqueue_struct *lbdr_user_wq;
+EXPORT_SYMBOL_LBDR(lbdr_user_wq);
 
 static int __init lbdr_init(void)
 {
-	int err;
+	int err = -ENOMEM;
 
 	lbdr_encap_init();
 	lbdr_wq = alloc_workqueue("lbdr", WQ_UNBOUND, 0);
 	if (!lbdr_wq)
-		return -ENOMEM;
+		return err;
+	lbdr_user_wq = alloc_workqueue("lbdr-user", WQ_UNBOUND, USER_ACTIVE);
+	if (!lbdr_user_wq)
+		goto err_user_wq;
 	err = lbdr_conn_init();
 	if (err)
 		goto err_conn;
@@ -72,6 +82,8 @@ err_net:
 err_sync:
 	lbdr_conn_exit();
 err_conn:
+	destroy_workqueue(lbdr_user_wq);
+err_user_wq:
 	destroy_workqueue(lbdr_wq);
 	return err;
 }
@@ -94,6 +106,7 @@ static void __exit lbdr_exit(void)
 	lbdr_sync_exit();
 	rcu_barrier();
 	lbdr_conn_exit();
+	destroy_workqueue(lbdr_user_wq);
 	destroy_workqueue(lbdr_wq);
 	lbdr_symbols_put_all();
 }

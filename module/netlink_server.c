@@ -457,7 +457,7 @@ static void lbdr_nl_dump_all_servers(struct sk_buff *msg,
 				     const struct lbdr_net *ln)
 {
 	struct lbdr_service_walk *next = (void *)cb->ctx;
-	const struct lbdr_service *service = lbdr_service_walk(ln, next);
+	struct lbdr_service *service = lbdr_service_walk(ln, next);
 
 	if (!service)
 		return;

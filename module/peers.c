@@ -249,7 +249,7 @@ static void lbdr_peers_update_work(struct work_struct *work)
 		return;
 	delay = READ_ONCE(ln->peers_delay);
 	WRITE_ONCE(ln->peers_delay, min_t(unsigned long, 2 * delay, RESOLVE_MAX));
-	queue_delayed_work(lbdr_wq, &ln->peers_work, delay);
+	queue_delayed_work(lbdr_wq_of(ln), &ln->peers_work, delay);
 }
 
 /**
@@ -267,9 +267,9 @@ void lbdr_peers_schedule_update(struct lbdr_net *ln)
 	/* An attempt that is pending for more than HZ is moved forward. */
 	WRITE_ONCE(ln->peers_delay, HZ);
 	if (delay <= HZ)
-		queue_delayed_work(lbdr_wq, &ln->peers_work, first);
+		queue_delayed_work(lbdr_wq_of(ln), &ln->peers_work, first);
 	else
-		mod_delayed_work(lbdr_wq, &ln->peers_work, first);
+		mod_delayed_work(lbdr_wq_of(ln), &ln->peers_work, first);
 }
 
 /* Returns the next hop of a server in a domain, or NULL if no packet has used it. */

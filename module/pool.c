@@ -18,8 +18,9 @@
  *
  * POOL_AGE is little for a scheduler whose table takes tens of milliseconds to build, as
  * mh's of thousands of servers. So the age also is POOL_SHARE times what the present pool
- * took: whatever the scheduler, the number of servers and the machine, commands have most
- * of the CPU, and the lock lbdr_net.config, for themselves.
+ * took: building the pools of a service takes a small share of a CPU, whatever the
+ * scheduler, the number of servers and the machine. The work item releases lbdr_net.config
+ * after each pool, so that a command waits for one at most.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -27,6 +28,7 @@
 
 #include "flow.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "pool.h"
 #include "reach.h"
 #include "sched.h"
@@ -186,21 +188,20 @@ bool lbdr_pool_may_wait(const struct lbdr_service *service)
 		rcu_dereference_protected(service->pool, true);
 
 	return pool->n && service->n_servers > POOL_SMALL &&
-	       time_before(jiffies, service->pool_due);
+	       lbdr_left(service->pool_due, POOL_AGE_MAX);
 }
 
 /* The time when the work item may build the pool of a service. */
 static unsigned long lbdr_pool_due(const struct lbdr_service *service)
 {
-	return time_before(jiffies, service->pool_due) ? service->pool_due :
-							 jiffies + POOL_AGE;
+	return jiffies + (lbdr_left(service->pool_due, POOL_AGE_MAX) ?: POOL_AGE);
 }
 
 /* Queues the work item for a time that is not in the past. */
 static void lbdr_pool_queue(struct lbdr_net *ln, unsigned long due)
 {
 	ln->pool_next = due;
-	mod_delayed_work(lbdr_wq, &ln->pool_work, max_t(long, due - jiffies, 0));
+	mod_delayed_work(lbdr_wq_of(ln), &ln->pool_work, max_t(long, due - jiffies, 0));
 }
 
 /**
@@ -295,36 +296,53 @@ void lbdr_pool_update(struct lbdr_net *ln, struct lbdr_service *service)
 	lbdr_unlock(ln);
 }
 
+/* Finds a pool that the work item may build now, or sets @wait to the jiffies until one. */
+static struct lbdr_service *lbdr_pool_find_due(struct lbdr_net *ln, unsigned long *wait)
+{
+	struct lbdr_service *service;
+	unsigned long left;
+
+	*wait = POOL_AGE_MAX;
+	list_for_each_entry(service, &ln->stale, stale) {
+		left = lbdr_left(service->pool_due, POOL_AGE_MAX);
+		if (!left)
+			return service;
+		*wait = min(*wait, left);
+	}
+	return NULL;
+}
+
 static void lbdr_pool_work(struct work_struct *work)
 {
 	struct lbdr_net *ln = container_of(to_delayed_work(work),
 					   struct lbdr_net, pool_work);
-	struct lbdr_service *service, *next;
+	struct mem_cgroup *old = lbdr_limit_charge_begin(ln);
+	struct lbdr_service *service;
 	struct lbdr_pool *pool;
-	unsigned long due;
+	unsigned long wait;
 
 	mutex_lock(&ln->config);
-	due = jiffies + POOL_AGE_MAX;
-	list_for_each_entry_safe(service, next, &ln->stale, stale) {
-		if (time_before(jiffies, service->pool_due)) {
-			if (time_before(service->pool_due, due))
-				due = service->pool_due;
-			continue;
-		}
+	while ((service = lbdr_pool_find_due(ln, &wait))) {
 		pool = lbdr_pool_rebuild(service);
 		if (IS_ERR(pool)) {
-			pr_warn_ratelimited("no memory for a scheduler's table: new servers and weights take effect later\n");
-			due = jiffies + HZ;
+			/* Users must not fill the log. */
+			if (!ln->user)
+				pr_warn_ratelimited("no memory for a scheduler's table: new servers and weights take effect later\n");
+			wait = HZ;
 			break;
 		}
 		lbdr_lock(ln);
 		lbdr_pool_publish(ln, service, pool);
 		lbdr_unlock(ln);
+		/* Commands proceed. */
+		mutex_unlock(&ln->config);
 		cond_resched();
+		mutex_lock(&ln->config);
 	}
 	if (!list_empty(&ln->stale))
-		lbdr_pool_queue(ln, due);
+		lbdr_pool_queue(ln, jiffies + wait);
 	mutex_unlock(&ln->config);
+	lbdr_limit_charge_end(old);
 }
 
 /**

@@ -32,7 +32,8 @@
  * The work item runs in process context: when a neighbour fails or is valid again, when a
  * service that skips servers changes, and every HOLD while a next hop of a service with the
  * flag has failed. It does not run if no service has the flag. A run takes time in
- * proportion to the servers of these services. Packets of connections never come here.
+ * proportion to the servers of these services; it holds lbdr_net.config for one service at a
+ * time, and rests after it. Packets of connections never come here.
  *
  * The decision (lbdr_server.failed, lbdr_service.skipping) is made under lbdr_net.config and
  * takes effect, with the pool, under lbdr_net.lock as well (lbdr_server.skipped and
@@ -44,6 +45,7 @@
 
 #include "domain.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "nexthop.h"
 #include "peers.h"
 #include "pool.h"
@@ -53,6 +55,8 @@
 
 /* How long a next hop has failed when its servers become unreachable; period of probes */
 #define HOLD	HZ
+/* After a run the work item rests so many times as long, but at most HOLD */
+#define REST	8
 
 /* In the order of precedence, for a server that has several next hops */
 enum lbdr_reach {
@@ -61,10 +65,11 @@ enum lbdr_reach {
 	LBDR_REACH_VALID,
 };
 
-/* Runs the work item now, also if it is queued for later. */
+/* Runs the work item when it has rested, also if it is queued for later. */
 static void lbdr_reach_wake(struct lbdr_net *ln)
 {
-	mod_delayed_work(lbdr_wq, &ln->reach_work, 0);
+	mod_delayed_work(lbdr_wq_of(ln), &ln->reach_work,
+			 lbdr_left(READ_ONCE(ln->reach_rested), HOLD));
 }
 
 /* Returns true if the next hop had not failed before. */
@@ -148,33 +153,22 @@ static enum lbdr_reach lbdr_reach_nexthop(struct lbdr_nexthop *nexthop, bool was
 						 LBDR_REACH_FAILED;
 }
 
-/* A domain that no packet to the server has used has no next hop. */
-static enum lbdr_reach lbdr_reach_in_domain(struct lbdr_net *ln,
-					    const struct lbdr_server *server,
-					    u16 domain, bool *failed)
-{
-	struct lbdr_nexthop *nexthop;
-
-	nexthop = lbdr_nexthop_lookup(ln, server->family, &server->addr, domain);
-	return nexthop ? lbdr_reach_nexthop(nexthop, server->failed, failed) :
-			 LBDR_REACH_UNKNOWN;
-}
-
-static bool lbdr_reach_has_failed(struct lbdr_net *ln,
-				  const struct lbdr_service *service,
+/* A domain in which no packet was sent to the server has no next hop. */
+static bool lbdr_reach_has_failed(const struct lbdr_service *service,
 				  const struct lbdr_server *server, bool *failed)
 {
-	struct lbdr_domain *domain;
-	enum lbdr_reach reach;
-	unsigned long id;
+	struct lbdr_nexthop *first = server->nexthop, *nexthop;
+	enum lbdr_reach reach = LBDR_REACH_UNKNOWN;
+	u16 domain = service->key.domain;
 
 	local_bh_disable();
 	rcu_read_lock();
-	reach = lbdr_reach_in_domain(ln, server, service->key.domain, failed);
-	if (!service->key.domain)
-		xa_for_each(&ln->domains.ids, id, domain)
-			reach = max(reach, lbdr_reach_in_domain(ln, server, id,
-								failed));
+	if (!domain)
+		reach = lbdr_reach_nexthop(first, server->failed, failed);
+	list_for_each_entry_rcu(nexthop, &first->siblings, siblings)
+		if (!domain || nexthop->key.domain == domain)
+			reach = max(reach, lbdr_reach_nexthop(nexthop, server->failed,
+							      failed));
 	rcu_read_unlock();
 	local_bh_enable();
 	return reach == LBDR_REACH_FAILED;
@@ -203,8 +197,8 @@ static void lbdr_reach_service(struct lbdr_net *ln, struct lbdr_service *service
 	struct lbdr_server *server;
 
 	list_for_each_entry(server, &service->servers, list) {
-		server->failed = skip && lbdr_reach_has_failed(ln, service,
-							       server, failed);
+		server->failed = skip && lbdr_reach_has_failed(service, server,
+							       failed);
 		changed |= server->failed != server->unreachable;
 		usable |= !server->failed && server->weight &&
 			  !server->draining && !server->held;
@@ -227,23 +221,36 @@ static void lbdr_reach_work(struct work_struct *work)
 {
 	struct lbdr_net *ln = container_of(to_delayed_work(work),
 					   struct lbdr_net, reach_work);
+	struct mem_cgroup *old = lbdr_limit_charge_begin(ln);
 	bool failed = false, used = false, skip;
+	struct lbdr_service_walk walk = {};
+	unsigned long began = jiffies;
 	struct lbdr_service *service;
 
 	mutex_lock(&ln->config);
-	list_for_each_entry(service, &ln->service_list, list) {
+	while ((service = lbdr_service_walk(ln, &walk))) {
 		skip = service->settings.flags &
 		       LBDR_SERVICE_FLAG_SKIP_UNREACHABLE;
 		used |= skip;
 		if (skip || service->watched)
 			lbdr_reach_service(ln, service, skip, &failed);
+		lbdr_service_walk_next(ln, &walk);
+		/*
+		 * Commands and the namespace's exit proceed. A service that they add has
+		 * queued the work item again.
+		 */
+		mutex_unlock(&ln->config);
 		cond_resched();
+		mutex_lock(&ln->config);
 	}
 	WRITE_ONCE(ln->reach, used);
 	mutex_unlock(&ln->config);
+	lbdr_limit_charge_end(old);
+	WRITE_ONCE(ln->reach_rested,
+		   jiffies + min(REST * (jiffies - began), (unsigned long)HOLD));
 	/* Does nothing if an event has queued the work item for now. */
 	if (failed)
-		queue_delayed_work(lbdr_wq, &ln->reach_work, HOLD);
+		queue_delayed_work(lbdr_wq_of(ln), &ln->reach_work, HOLD);
 }
 
 /**

@@ -646,16 +646,16 @@ void lbdr_service_set(struct lbdr_service *service,
  * counting from the front each time would take long with many services. After a change
  * a walk may miss a service or meet one twice.
  *
- * Context: process, lbdr_net.lock held.
+ * Context: process, lbdr_net.config or lbdr_net.lock held.
  * Return: the service, or NULL if the walk is complete.
  */
-const struct lbdr_service *lbdr_service_walk(const struct lbdr_net *ln,
-					     struct lbdr_service_walk *walk)
+struct lbdr_service *lbdr_service_walk(const struct lbdr_net *ln,
+				       struct lbdr_service_walk *walk)
 {
-	const struct lbdr_service *service;
+	struct lbdr_service *service;
 	u32 at = 0;
 
-	lockdep_assert_held(&ln->lock);
+	lbdr_assert_stable(ln);
 
 	if (walk->service && walk->n_changes == ln->n_changes)
 		return walk->service;
@@ -676,11 +676,11 @@ EXPORT_SYMBOL_LBDR(lbdr_service_walk);
  * @ln: the namespace
  * @walk: the walk, at a service that lbdr_service_walk() has just returned
  *
- * Context: process, lbdr_net.lock held since.
+ * Context: process, the lock of lbdr_service_walk() held since.
  */
 void lbdr_service_walk_next(const struct lbdr_net *ln, struct lbdr_service_walk *walk)
 {
-	lockdep_assert_held(&ln->lock);
+	lbdr_assert_stable(ln);
 	walk->index++;
 	walk->server = 0;
 	walk->service = list_is_last(&walk->service->list, &ln->service_list) ?

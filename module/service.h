@@ -195,7 +195,7 @@ static inline bool lbdr_service_marks_first(const struct lbdr_net *ln,
  */
 struct lbdr_service_walk {
 	u64				n_changes;
-	const struct lbdr_service	*service;
+	struct lbdr_service		*service;
 	u32				index;
 	u32				server;
 };
@@ -230,8 +230,8 @@ void lbdr_service_release_hooks(struct lbdr_net *ln,
 void lbdr_service_free(struct lbdr_service *service);
 void lbdr_service_set(struct lbdr_service *service,
 		      const struct lbdr_service_settings *settings);
-const struct lbdr_service *lbdr_service_walk(const struct lbdr_net *ln,
-					     struct lbdr_service_walk *walk);
+struct lbdr_service *lbdr_service_walk(const struct lbdr_net *ln,
+				       struct lbdr_service_walk *walk);
 void lbdr_service_walk_next(const struct lbdr_net *ln, struct lbdr_service_walk *walk);
 void lbdr_service_counts(const struct lbdr_service *service,
 			 struct lbdr_counts *counts);

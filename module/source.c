@@ -93,7 +93,7 @@ static void lbdr_source_work(struct work_struct *work)
 		return;
 	/* It fails if routes change all the time while they are dumped. */
 	if (register_fib_notifier(ln->net, &sources->nb, NULL, NULL))
-		queue_delayed_work(lbdr_wq, &ln->source_work, HZ);
+		queue_delayed_work(lbdr_wq_of(ln), &ln->source_work, HZ);
 	else
 		rcu_assign_pointer(ln->sources, sources);
 }
@@ -116,7 +116,7 @@ void lbdr_source_watch(struct lbdr_net *ln)
 	if (!ln->sources_mem)
 		return;
 	ln->sources_mem->nb.notifier_call = lbdr_source_event;
-	queue_delayed_work(lbdr_wq, &ln->source_work, 0);
+	queue_delayed_work(lbdr_wq_of(ln), &ln->source_work, 0);
 }
 
 static bool lbdr_source_is_bad4(const struct lbdr_net *ln,

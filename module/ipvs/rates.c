@@ -119,7 +119,7 @@ static void lbdr_ipvs_rates_work(struct work_struct *work)
 		in->cycle = jiffies + delay;
 	}
 	if (n_services)
-		queue_delayed_work(lbdr_wq, &in->rates, delay);
+		queue_delayed_work(lbdr_wq_of(ln), &in->rates, delay);
 }
 
 /* The first service of a namespace begins the sampling. */
@@ -129,7 +129,8 @@ static int lbdr_ipvs_rates_event(struct notifier_block *nb, unsigned long change
 	const struct lbdr_notify *notify = data;
 
 	if (change == LBDR_CHANGE_SERVICE_ADD)
-		queue_delayed_work(lbdr_wq, &lbdr_ipvs_net(notify->ln->net)->rates,
+		queue_delayed_work(lbdr_wq_of(notify->ln),
+				   &lbdr_ipvs_net(notify->ln->net)->rates,
 				   LBDR_IPVS_CYCLE / LBDR_IPVS_STEPS);
 	return NOTIFY_DONE;
 }
@@ -169,7 +170,7 @@ void lbdr_ipvs_rates_net_init(struct lbdr_ipvs_net *in)
 {
 	INIT_DELAYED_WORK(&in->rates, lbdr_ipvs_rates_work);
 	in->cycle = jiffies;
-	queue_delayed_work(lbdr_wq, &in->rates, LBDR_IPVS_CYCLE);
+	queue_delayed_work(lbdr_wq_of(lbdr_net(in->net)), &in->rates, LBDR_IPVS_CYCLE);
 }
 
 /**
