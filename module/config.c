@@ -16,7 +16,8 @@
  * staging relied: that the service did not exist, or the generation of the live
  * service, which every change of the service and its servers renews. If that no
  * longer holds, staging and commit return -EAGAIN, and the front end begins again.
- * Changes of other services do not matter, and a removal relies on nothing.
+ * Changes of other services do not matter, and a removal relies on nothing, unless it is
+ * one with a hold time: that changes the service.
  *
  * An object that exists before and after a transaction keeps its connections and
  * counters, even if the transaction removes and adds it: services are matched by
@@ -69,8 +70,10 @@ void *lbdr_config_alloc(struct lbdr_config *config, size_t size)
 	void *object;
 
 	if (!config->single && ln->n_staged >= max) {
-		pr_notice_once("the open transactions of a network namespace hold batch_max services and servers, %u: further commands are refused (logged once)\n",
-			       max);
+		/* Users must not use up the one line. */
+		if (!ln->user)
+			pr_notice_once("the open transactions of a network namespace hold batch_max services and servers, %u: further commands are refused (logged once)\n",
+				       max);
 		return ERR_PTR(-EDQUOT);
 	}
 	object = kzalloc(size, GFP_KERNEL_ACCOUNT);

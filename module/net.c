@@ -138,7 +138,9 @@ static void __net_exit lbdr_net_ops_exit(struct net *net)
 {
 	struct lbdr_net *ln = lbdr_net(net);
 
-	/* Until now a device's event could queue it again. */
+	/* Until now a device's event could queue these again. */
+	lbdr_device_net_exit(ln);
+	lbdr_ingress_net_exit(ln);
 	lbdr_peers_net_exit(ln);
 	lbdr_reach_net_exit(ln);
 	if (!ln->stopped) {

@@ -5,9 +5,10 @@
  * A server belongs to one service. Transactions add, change and remove it
  * (config_commit.c). Packets reach it through a pool, a connection or an entry of
  * a lblc table, each of which holds a reference until a grace period after the
- * last packet that could see it. A reader that has found a server by one of these,
- * or in its service's list, under rcu_read_lock() may use it: the last reference
- * is put after that, and the memory is freed a grace period later.
+ * last packet that could see it. A reader that has found a server by one of these
+ * under rcu_read_lock() may use it: the last reference is put after that, and the
+ * memory is freed a grace period later. One that has found it in its service's list may
+ * read it only: its counters may be freed at once.
  *
  * A removed server is dead: its counters are added to its service's, no pool
  * offers it, and its connections are not found any more. The collector frees
