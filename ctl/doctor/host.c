@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The host as ip(8) lists it in JSON: devices with their addresses, neighbours,
- * default routes, and the routes to servers; and net.ipv4.conf. Each list is read
- * once, so that all checks see one state.
+ * default routes, and the routes to servers; settings of drivers; and net.ipv4.conf. Each
+ * list is read once, so that all checks see one state.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 
 #include "doctor.h"
 
@@ -105,6 +110,7 @@ static void parse_link(struct host *host, const json_t *object)
 			 parse_mac(word_of(object, "address"), link->mac);
 	snprintf(link->name, IFNAMSIZ, "%s", word_of(object, "ifname"));
 	snprintf(link->master, IFNAMSIZ, "%s", word_of(object, "master"));
+	snprintf(link->lower, IFNAMSIZ, "%s", word_of(object, "link"));
 	snprintf(link->kind, IFNAMSIZ, "%s", word_of(info, "info_kind"));
 	link->nf_call[0] = number_of(data, "nf_call_iptables");
 	link->nf_call[1] = number_of(data, "nf_call_ip6tables");
@@ -461,6 +467,23 @@ const struct link *host_down(const struct host *host, const struct addr *at)
 	}
 	return link && !(link->up && link->carrier) ? link : NULL;
 }
+
+static long ethtool_number(const char *device, __u32 command)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ethtool_value value = { .cmd = command };
+	struct ifreq request = { .ifr_data = (void *)&value };
+	long number = -1;
+
+	snprintf(request.ifr_name, IFNAMSIZ, "%s", device);
+	if (fd >= 0 && !ioctl(fd, SIOCETHTOOL, &request))
+		number = value.data;
+	if (fd >= 0)
+		close(fd);
+	return number;
+}
+
+long (*ethtool_ask)(const char *device, __u32 command) = ethtool_number;
 
 /* As sysctl(8) takes it: with slashes if the name of the device has a dot. */
 const char *conf_name(const char *dev, const char *name, char *text)
