@@ -10,14 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 
+#include "ethtool.h"
 #include "lbctl.h"
 
 #define ANSWER_ROOM 65536
@@ -265,20 +263,15 @@ static const struct link *owner_of(const struct link *link)
 /* Returns true if the hardware of a device strips the tags of VLANs, which hides them. */
 static bool strips_tags(struct nl *nl, const struct link *link)
 {
-	struct ethtool_value value = { .cmd = ETHTOOL_GFLAGS };
 	struct mnl_socket *sock = nl_route(nl);
-	struct ifreq request = { .ifr_data = (void *)&value };
 	bool vlans = !access("/sys/module/8021q", F_OK);
 	size_t i;
 
 	for (i = 0; i < links.count; i++)
 		vlans |= links.link[i].lower == link->index &&
 			 !strcmp(links.link[i].kind, "vlan");
-	if (!vlans || !sock)
-		return false;
-	strcpy(request.ifr_name, link->name);
-	return !ioctl(mnl_socket_get_fd(sock), SIOCETHTOOL, &request) &&
-	       value.data & ETH_FLAG_RXVLAN;
+	return vlans && sock &&
+	       ethtool_strips_tags(mnl_socket_get_fd(sock), link->name);
 }
 
 /* XDP sees no checksum that is not there yet, and no tag that is not in the frame. */
@@ -301,14 +294,13 @@ static int check_link(struct nl *nl, const char *name, bool force)
 	else if (!strcmp(link->kind, "bond"))
 		complain("bond '%s' not supported with the entry xdp; hint: ingress",
 			 name);
-	else if (owner && link->master && strcmp(owner->kind, "vrf"))
-		complain("'%s' not supported with the entry xdp: %s '%s' gets its packets; hint: ingress with '%s'",
-			 name, owner->kind, owner->name, owner->name);
 	else if (owner)
-		complain("'%s' not supported with the entry xdp: %s '%s' gets its packets",
-			 name, owner->kind, owner->name);
+		complain("'%s' not supported with the entry xdp: %s '%s' gets its packets%s",
+			 name, owner->kind, owner->name,
+			 link->master && strcmp(owner->kind, "vrf") ?
+			 "; hint: the entry ingress there" : "");
 	else if (strips_tags(nl, link))
-		complain("'%s' strips the tags of VLANs; fix: ethtool -K %s rxvlan off",
+		complain("'%s' strips the tags of VLANs; fix: " ETHTOOL_KEEP_TAGS,
 			 name, name);
 	else
 		return EXIT_DONE;

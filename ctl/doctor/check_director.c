@@ -172,7 +172,7 @@ static const struct world_row rows[] = {
 	{ "the entry xdp below a macvlan", { .info = AT_XDP("'eth0'"), .addr = WITH(PORT("1", ",'link':'eth0','linkinfo':{'info_kind':'macvlan'}")) }, 0, "",
 	  { "macvlan eth1 gets the packets of eth0: ", "0 problems, 1 warning.\n" } },
 	{ "the entry xdp, and tags in hardware", { .info = AT_XDP("'eth0'"), .addr = WITH(PORT("1", ",'link':'eth0','linkinfo':{'info_kind':'vlan'}")), .features = "eth0 lro,eth0 rxvlan" }, 0, "",
-	  { "eth0 strips the tags of VLANs: packets of its connections are taken at prerouting\n             fix: ethtool -K eth0 rxvlan off\n", "eth0 merges packets (LRO)" } },
+	  { "eth0 strips the tags of VLANs: packets of its connections are taken at prerouting\n             fix: ethtool -K eth0 rxvlan off rx-vlan-stag-hw-parse off\n", "eth0 merges packets (LRO)" } },
 	{ "the entry xdp, and tags in hardware for nobody", { .info = AT_XDP("'eth0'"), .features = "eth0 rxvlan" }, 0, "", { NOTHING } },
 	{ "the entry xdp, and VLANs in software", { .info = AT_XDP("'eth0'"), .addr = WITH(PORT("1", ",'link':'eth0','linkinfo':{'info_kind':'vlan'}")), .features = "eth0 gro" }, 0, "",
 	  { NOTHING } },

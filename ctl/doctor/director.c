@@ -139,7 +139,7 @@ static void check_lro(struct doctor *doctor)
 
 	for (i = 0; i < host->nr_links; i++) {
 		flags = host->links[i].up ?
-			ethtool_ask(host->links[i].name, ETHTOOL_GFLAGS) : 0;
+			link_setting(host->links[i].name, ETHTOOL_GFLAGS) : 0;
 		if (flags > 0 && flags & ETH_FLAG_LRO)
 			fix(find(LEVEL_WARNING, "lro", NULL, NULL,
 				 "%s merges packets (LRO), which cannot be forwarded; the module disables LRO with the first service",

@@ -6,12 +6,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
-
+#include "../ethtool.h"
 #include "doctor.h"
 
 bool addr_parse(const char *text, struct addr *at)
@@ -468,22 +465,27 @@ const struct link *host_down(const struct host *host, const struct addr *at)
 	return link && !(link->up && link->carrier) ? link : NULL;
 }
 
-static long ethtool_number(const char *device, __u32 command)
+struct ethtool_calls ethtool_calls = { ethtool_number, ethtool_strips_tags };
+
+long link_setting(const char *device, __u32 command)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ethtool_value value = { .cmd = command };
-	struct ifreq request = { .ifr_data = (void *)&value };
-	long number = -1;
+	long number = fd >= 0 ? ethtool_calls.number(fd, device, command) : -1;
 
-	snprintf(request.ifr_name, IFNAMSIZ, "%s", device);
-	if (fd >= 0 && !ioctl(fd, SIOCETHTOOL, &request))
-		number = value.data;
 	if (fd >= 0)
 		close(fd);
 	return number;
 }
 
-long (*ethtool_ask)(const char *device, __u32 command) = ethtool_number;
+bool link_strips_tags(const char *device)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool strips = fd >= 0 && ethtool_calls.strips_tags(fd, device);
+
+	if (fd >= 0)
+		close(fd);
+	return strips;
+}
 
 /* As sysctl(8) takes it: with slashes if the name of the device has a dot. */
 const char *conf_name(const char *dev, const char *name, char *text)

@@ -119,8 +119,16 @@ __u8 addr_bits(const struct addr *at);
 bool addr_is_link_local(const struct addr *at);
 const char *mac_text(const __u8 *mac, char *text);
 
-/* Settings of drivers: the value of a command of ethtool, -1 if it is not known. */
-extern long (*ethtool_ask)(const char *device, __u32 command);	/* replaced by unit tests */
+/* Settings of drivers, see ethtool_number() and ethtool_strips_tags(). */
+long link_setting(const char *device, __u32 command);
+bool link_strips_tags(const char *device);
+
+struct ethtool_calls {
+	long (*number)(int fd, const char *device, __u32 command);
+	bool (*strips_tags)(int fd, const char *device);
+};
+
+extern struct ethtool_calls ethtool_calls;	/* replaced by unit tests */
 
 /* net.ipv4.conf */
 #define CONF_NAME 80

@@ -8,6 +8,7 @@
 
 #include <linux/ethtool.h>
 
+#include "../ethtool.h"
 #include "doctor.h"
 
 #define PREROUTING "packets of its connections are taken at prerouting"
@@ -46,21 +47,20 @@ static bool check_owner(const struct host *host, const struct link *link)
 static bool check_tags(const struct host *host, const struct link *link)
 {
 	static const char *const vlan = "vlan";
-	long flags = ethtool_ask(link->name, ETHTOOL_GFLAGS);
 
-	if (flags < 0 || !(flags & ETH_FLAG_RXVLAN) || !above(host, link, &vlan, 1))
+	if (!above(host, link, &vlan, 1) || !link_strips_tags(link->name))
 		return false;
 	fix(find(LEVEL_WARNING, "xdp", NULL, NULL, "%s strips the tags of VLANs: " PREROUTING,
 		 link->name),
-	    "ethtool -K %s rxvlan off", link->name);
+	    ETHTOOL_KEEP_TAGS, link->name);
 	return true;
 }
 
 /* The other end of a veth is the hardware, whose settings only its namespace tells. */
 static bool check_peer_of(const struct link *link)
 {
-	long checksums = *link->lower ? ethtool_ask(link->lower, ETHTOOL_GTXCSUM) : -1;
-	long polls = *link->lower ? ethtool_ask(link->lower, ETHTOOL_GGRO) : -1;
+	long checksums = *link->lower ? link_setting(link->lower, ETHTOOL_GTXCSUM) : -1;
+	long polls = *link->lower ? link_setting(link->lower, ETHTOOL_GGRO) : -1;
 
 	if (strcmp(link->kind, "veth"))
 		return false;
