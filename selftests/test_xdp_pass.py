@@ -481,6 +481,7 @@ def devices_out(xdp, flow):
        (verdict, out.hex()))
     xdp.takes(flow.name + "a frame of 3000 bytes", flow.long(3000))
     xdp.passes(flow.name + "a frame in several buffers", flow.long(6000))
+    xdp.passes(flow.name + "whose packet is in the first one", flow.frame().ljust(6000, b"\0"))
     ethtool("director", "xp1", SET_GRO, 0)
     xdp.passes(flow.name + "by a veth whose peer does not poll", flow.frame())
     ethtool("director", "xp1", SET_GRO, 1)
