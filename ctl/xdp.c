@@ -10,14 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 
+#include "ethtool.h"
 #include "lbctl.h"
 
 #define ANSWER_ROOM 65536
@@ -25,7 +23,8 @@
 /* A device of the namespace. */
 struct link {
 	int index;
-	int lower;		/* index of the device below, 0: none */
+	int lower;		/* index of the device below, 0: none here */
+	int master;		/* index of the device that it is a port of, 0: none */
 	char name[IFNAMSIZ];
 	char kind[16];
 	__u32 program;		/* 0: none */
@@ -71,6 +70,7 @@ static void read_link(const struct nlmsghdr *nlh)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *attr;
+	bool elsewhere = false;
 	struct link *link;
 	int fd;
 
@@ -87,6 +87,12 @@ static void read_link(const struct nlmsghdr *nlh)
 		case IFLA_LINK:
 			link->lower = mnl_attr_get_u32(attr);
 			break;
+		case IFLA_LINK_NETNSID:
+			elsewhere = true;
+			break;
+		case IFLA_MASTER:
+			link->master = mnl_attr_get_u32(attr);
+			break;
 		case IFLA_LINKINFO:
 			read_kind(attr, link);
 			break;
@@ -95,6 +101,9 @@ static void read_link(const struct nlmsghdr *nlh)
 			break;
 		}
 	}
+	/* An index of another namespace may be that of a device here. */
+	if (elsewhere)
+		link->lower = 0;
 	if (!link->program)
 		return;
 	fd = xdp_program_open(link->program);
@@ -230,23 +239,39 @@ static void set_program(struct nl *nl, const struct link *link, int program, int
 	route_ask(nl, nlh, answer);
 }
 
+/*
+ * Returns the device that gets the packets of another one: the bridge, bond, VRF and so on
+ * that it is a port of, or what splits it by MACs. NULL if there is none.
+ */
+static const struct link *owner_of(const struct link *link)
+{
+	static const char *const split[] = { "macvlan", "macvtap", "ipvlan", "ipvtap" };
+	const struct link *other;
+	size_t i, j;
+
+	for (i = 0; i < links.count; i++) {
+		other = &links.link[i];
+		if (other->index == link->master)
+			return other;
+		for (j = 0; other->lower == link->index && j < ARRAY_SIZE(split); j++)
+			if (!strcmp(other->kind, split[j]))
+				return other;
+	}
+	return NULL;
+}
+
 /* Returns true if the hardware of a device strips the tags of VLANs, which hides them. */
 static bool strips_tags(struct nl *nl, const struct link *link)
 {
-	struct ethtool_value value = { .cmd = ETHTOOL_GFLAGS };
 	struct mnl_socket *sock = nl_route(nl);
-	struct ifreq request = { .ifr_data = (void *)&value };
 	bool vlans = !access("/sys/module/8021q", F_OK);
 	size_t i;
 
 	for (i = 0; i < links.count; i++)
 		vlans |= links.link[i].lower == link->index &&
 			 !strcmp(links.link[i].kind, "vlan");
-	if (!vlans || !sock)
-		return false;
-	strcpy(request.ifr_name, link->name);
-	return !ioctl(mnl_socket_get_fd(sock), SIOCETHTOOL, &request) &&
-	       value.data & ETH_FLAG_RXVLAN;
+	return vlans && sock &&
+	       ethtool_strips_tags(mnl_socket_get_fd(sock), link->name);
 }
 
 /* XDP sees no checksum that is not there yet, and no tag that is not in the frame. */
@@ -257,6 +282,7 @@ static const char veth_hint[] =
 static int check_link(struct nl *nl, const char *name, bool force)
 {
 	const struct link *link = find_link(name);
+	const struct link *owner = link ? owner_of(link) : NULL;
 
 	if (!link)
 		complain("device '%s' not found", name);
@@ -268,8 +294,13 @@ static int check_link(struct nl *nl, const char *name, bool force)
 	else if (!strcmp(link->kind, "bond"))
 		complain("bond '%s' not supported with the entry xdp; hint: ingress",
 			 name);
+	else if (owner)
+		complain("'%s' not supported with the entry xdp: %s '%s' gets its packets%s",
+			 name, owner->kind, owner->name,
+			 link->master && strcmp(owner->kind, "vrf") ?
+			 "; hint: the entry ingress there" : "");
 	else if (strips_tags(nl, link))
-		complain("'%s' strips the tags of VLANs; fix: ethtool -K %s rxvlan off",
+		complain("'%s' strips the tags of VLANs; fix: " ETHTOOL_KEEP_TAGS,
 			 name, name);
 	else
 		return EXIT_DONE;

@@ -133,6 +133,7 @@ noinline bool lbdr_fast_renew(struct lbdr_net *ln, struct lbdr_conn *conn)
 	lbdr_conn_renew(conn);
 	return true;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_fast_renew);
 
 /*
  * Returns true if a packet can be handed to the device as it is: no switch has forwarded it

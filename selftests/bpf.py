@@ -8,8 +8,9 @@ import struct
 from net import LIBC
 
 MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, PROG_LOAD, OBJ_PIN, PROG_RUN = 0, 1, 2, 5, 6, 10
+PROG_NEXT, PROG_OPEN, OBJ_INFO = 11, 13, 15
 MAP_ARRAY, PROG_XDP = 2, 6
-XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX = range(4)
+XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT = range(5)
 LIVE_FRAMES = 1 << 1
 SYS_BPF = 321
 
@@ -17,13 +18,17 @@ SYS_BPF = 321
 R0, R1, R2, R3, R4, R5, R6, R7, R8, R9 = range(10)
 
 
-def bpf(command, layout, *values):
-    """The system call, with attributes in this layout."""
+def call_kernel(command, layout, *values):
+    """The system call, with attributes in this layout; its result, and the attributes."""
     room = ctypes.create_string_buffer(struct.pack(layout, *values), 144)
     result = LIBC.syscall(SYS_BPF, command, room, len(room))
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return result
+    return result, room
+
+
+def bpf(command, layout, *values):
+    return call_kernel(command, layout, *values)[0]
 
 
 def address(buffer):
@@ -127,6 +132,34 @@ def program(code):
 def pin(fd, path):
     name = ctypes.create_string_buffer(path.encode())
     bpf(OBJ_PIN, "QI", address(name), fd)
+
+
+def opened(name):
+    """The file descriptor of a program that somebody has loaded under this name."""
+    last = 0
+    while True:
+        _, room = call_kernel(PROG_NEXT, "II", last, 0)
+        last = struct.unpack_from("I", room, 4)[0]
+        fd = bpf(PROG_OPEN, "I", last)
+        info = ctypes.create_string_buffer(232)
+        bpf(OBJ_INFO, "IIQ", fd, len(info), address(info))
+        if info.raw[64:80].rstrip(b"\0").decode() == name:
+            return fd
+        os.close(fd)
+
+
+def run_frame(fd, frame, ifindex):
+    """What the program returns for a frame of this device, and the frame afterwards. The
+    verdict is not carried out."""
+    data = ctypes.create_string_buffer(frame, len(frame))
+    out = ctypes.create_string_buffer(len(frame) + 64)
+    context = ctypes.create_string_buffer(struct.pack("IIIIII", 0, len(frame), 0, ifindex, 0,
+                                                      0), 24)
+    _, room = call_kernel(PROG_RUN, "IIIIQQIIIIQQIII", fd, 0, len(frame), len(out),
+                          address(data), address(out), 1, 0, 24, 0, address(context), 0, 0, 0,
+                          0)
+    verdict, _, size = struct.unpack_from("III", room, 4)
+    return verdict, out.raw[:size]
 
 
 def run_frames(fd, frame, ifindex, repeat, batch=64):

@@ -178,7 +178,7 @@ class Run:
                 how = "off" if entry == "xdp" else "on"
                 net.run("ethtool", "-K", "fuzz0", "tx", how, "txvlan", how, "gro", "on")
                 net.run("ip", "netns", "exec", "director", "ethtool", "-K", "fz0", "rxvlan",
-                        how)
+                        how, "rx-vlan-stag-hw-parse", how)
             net.lbctl("set-entry", entry, *(["fz0"] if entry in EARLY else []),
                       *(["--force"] if entry == "xdp" else []))
             self.entry = entry

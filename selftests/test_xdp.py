@@ -7,10 +7,11 @@ eth0, so such a socket tells what is passed to PREROUTING. UML's kernel has no B
 import contextlib
 import fcntl
 import json
+import os
 import socket
 import struct
 
-import genl
+import bpf
 import net
 from net import (ACK, FIN, PSH, RST, SYN, Tap, addr, known_neighbours, lbctl, ok,
                  only, raw, tcp, udp, until)
@@ -19,7 +20,6 @@ from test_entry import again, deaf_client, path
 from test_reload import MODULE, reload
 
 KERNELS = ("trixie", "backports")
-INPUT = 1
 # Of ethtool
 SET_TX, SET_GRO, SET_FLAGS = 0x17, 0x2c, 0x26
 
@@ -33,6 +33,16 @@ def ethtool(host, dev, command, value):
     with sock:
         fcntl.ioctl(sock, 0x8946, struct.pack("16sP16x", dev.encode(),
                                               net.ctypes.addressof(where)))
+
+
+def offload(dev, feature, value, host="director"):
+    net.run("ip", "netns", "exec", host, "ethtool", "-K", dev, feature, value)
+
+
+def keep_tags(dev):
+    """A driver leaves the tags of VLANs in the frames."""
+    for name in ("rxvlan", "rx-vlan-stag-hw-parse"):
+        offload(dev, name, "off")
 
 
 def told():
@@ -52,12 +62,17 @@ def users():
         return int(file.read())
 
 
+def ready(peer):
+    """A peer of a veth leaves no checksum and no VLAN tag to it, and polls for frames."""
+    ethtool("", peer, SET_TX, 0)
+    ethtool("", peer, SET_FLAGS, 0)
+    ethtool("", peer, SET_GRO, 1)
+
+
 @contextlib.contextmanager
 def at_xdp(*options):
-    """The peer of eth0 leaves no checksum and no VLAN tag to it, and polls for frames."""
-    ethtool("", "vdirector", SET_TX, 0)
-    ethtool("", "vdirector", SET_FLAGS, 0)
-    ethtool("", "vdirector", SET_GRO, 1)
+    ready("vdirector")
+    keep_tags("eth0")
     lbctl("set-entry", "xdp", "eth0", "--force", *options)
     try:
         yield
@@ -159,66 +174,35 @@ def test_frames():
 
 
 def passed_frames(version, sport):
-    """What, frame, whether it reaches the server, of one established connection. Each
-    has a text of its own."""
-    def one(what, text, frame, arrives=True):
-        return what, text, frame, arrives
-
+    """What, its text, and the frame, of one established connection. All of them reach the
+    server; test_xdp_pass.py has those that do not."""
     def plain(text, flags=ACK, **more):
-        return raw(version, tcp(sport, 80, flags, text), **more)
+        return text, raw(version, tcp(sport, 80, flags, text), **more)
 
     nop = b"\x01\x01\x01\x01" if version == 4 else bytes([60, 6, 0, 1, 4, 0, 0, 0, 0])
-    rows = [
-        one("options or an extension header", b"options", plain(b"options", options=nop)),
-        one("TTL 1", b"ttl one", plain(b"ttl one", ttl=1), False),
-        one("another destination MAC", b"other mac",
-            b"\2\0\0\0\0\x77" + plain(b"other mac")[6:], False),
-        one("a VLAN tag", b"tagged", (lambda f: f[:12] + b"\x81\0\0\7" + f[12:])(
-            plain(b"tagged")), False),
-        one("another client", b"no conn", raw(version, tcp(
-            sport + 1, 80, ACK, b"no conn")), False),
-        one("another port", b"other port", raw(version, tcp(
-            sport, 81, ACK, b"other port")), False),
-        one("an odd TCP header", b"odd doff", raw(version, tcp(
-            sport, 80, ACK, b"odd doff", doff=4)), False),
-        one("a TCP header longer than the packet", b"long doff", raw(version, tcp(
-            sport, 80, ACK, b"long doff", doff=15)), False),
-    ]
-    if version == 4:
-        bad = bytearray(plain(b"bad checksum"))
-        bad[24] ^= 1
-        rows += [one("a wrong checksum of the header", b"bad checksum", bytes(bad), False),
-                 one("a total length beyond the frame", b"long total",
-                     plain(b"long total", total=1000), False)]
-    else:
-        bad = bytearray(plain(b"bad length"))
-        bad[18:20] = b"\x03\xff"
-        rows.append(one("a payload length beyond the frame", b"bad length", bytes(bad),
-                        False))
     # The last ones close the connection.
-    return rows + [
-        one("PSH is plain", b"push", plain(b"push", ACK | PSH)),
-        one("FIN", b"fin", plain(b"fin", FIN | ACK)),
-        one("data behind FIN", b"late", plain(b"late")),
-        one("RST", b"reset", plain(b"reset", RST)),
-    ]
+    return [("options or an extension header", *plain(b"options", options=nop)),
+            ("PSH is plain", *plain(b"push", ACK | PSH)),
+            ("FIN", *plain(b"fin", FIN | ACK)),
+            ("data behind FIN", *plain(b"late")),
+            ("RST", *plain(b"reset", RST))]
 
 
 def passed(watch, version):
     name, sport = "IPv%d: " % version, 7100 + version
     configure(version, [("a", 1)])
     open_tcp(watch, version, sport)
-    for what, text, frame, arrives in passed_frames(version, sport):
+    for what, text, frame in passed_frames(version, sport):
         plain = "plain" in what
-        taken, came = watch.send(frame, text, arrives)
-        ok(taken == plain and (came or not arrives), name + what +
+        taken, came = watch.send(frame, text)
+        ok(taken == plain and came, name + what +
            (" is taken" if plain else " is passed"), (taken, came and came.data.hex()))
     lbctl("clear")
 
 
 @only(*KERNELS)
 def test_passed():
-    """A table of frames that must go on to PREROUTING, or to the stack."""
+    """Frames that must go on to PREROUTING, which forwards them."""
     with watching() as watch:
         for version in (4, 6):
             passed(watch, version)
@@ -237,25 +221,17 @@ judge.number = 0
 
 
 def states(watch, version):
-    """What is around the connection decides, too."""
+    """What is around the connection decides, too. What is passed is forwarded, and the next
+    frame is taken."""
     configure(version, [("a", 1)], protocol=17)
     open_udp(watch, version, 7200)
     judge(watch, version, True, "as it is usually")
-
-    net.write("/sys/module/lbdr/parameters/fast_path", "0")
-    judge(watch, version, False, "without the fast path")
-    net.write("/sys/module/lbdr/parameters/fast_path", "1")
-    judge(watch, version, True, "with it again")
 
     # Of an IPv6 route that is not locked, forwarding does not ask the MTU.
     route = [addr("a", version), "dev", "eth0", "mtu", "lock", "1300"]
     net.ip("director", "-%d" % version, "route", "add", *route)
     judge(watch, version, False, "a route that has changed")
     judge(watch, version, True, "once PREROUTING has looked it up again")
-    text = b"longer than the MTU"
-    body = udp(7200, 80, text.ljust(1300, b"."))
-    was, _ = watch.send(raw(version, body, 17), text, False)
-    ok(not was, "IPv%d: longer than the route's MTU: passed" % version)
     net.ip("director", "-%d" % version, "route", "del", *route)
     judge(watch, version, False, "a route that has gone")
     judge(watch, version, True, "once it was looked up again")
@@ -274,21 +250,7 @@ def states(watch, version):
     judge(watch, version, False, "a veth whose peer does not poll")
     ethtool("", "vdirector", SET_GRO, 1)
     judge(watch, version, True, "whose peer polls again")
-
-    with net.within("director"):
-        director = genl.Director()
-    director.do(genl.INFO_SET, genl.u8(genl.INFO_ENTRY, INPUT))
-    judge(watch, version, False, "the module's entry is input")
-    director.do(genl.INFO_SET, genl.u8(genl.INFO_ENTRY, 0))
-    director.close()
-    judge(watch, version, True, "and prerouting again")
-
-    lbctl("edit-server", *service(version, "-u"), "-r", server("a", version), "-w", "0")
-    judge(watch, version, True, "a server without weight keeps its connections")
     lbctl("clear")
-    text = b"cleared"
-    was, _ = watch.send(raw(version, udp(7200, 80, text), 17), text, False)
-    ok(not was, "IPv%d: no service: passed" % version)
 
 
 @only(*KERNELS)
@@ -340,13 +302,57 @@ def refused(what, sentence, *words):
 def test_refusals():
     lbctl("set-entry", "ingress", "eth0")
     net.batch("director", ["link add plain0 type dummy", "link set plain0 up",
+                           "link add bond7 type bond",
                            "link add odd0 type veth peer name odd1",
                            "link set odd0 up mtu 9000", "link set odd1 up mtu 9000"])
+    # The module of VLANs may be there, of an earlier test.
+    keep_tags("odd0")
+    keep_tags("eth0")
     refused("a veth without --force", "not supported without --force", "xdp", "eth0")
     refused("a device that is not there", "device 'nowhere' not found", "xdp", "nowhere",
             "--force")
     refused("a device without native XDP", "does not support", "xdp", "plain0")
     refused("a device whose MTU is too large", "MTU", "xdp", "odd0", "--force")
+    net.batch("director", ["link set odd1 mtu 1500"])
+    refused("a bond", "bond 'bond7' not supported", "xdp", "bond7")
+    for kind, hint in (("bridge", "; hint: the entry ingress there"), ("vrf table 99", ""),
+                       ("bond mode active-backup", "; hint: the entry ingress there")):
+        net.batch("director", ["link add own0 type " + kind, "link set odd0 down",
+                               "link set odd0 master own0"])
+        refused("a device in a " + kind.split()[0],
+                "'odd0' not supported with the entry xdp: %s 'own0' gets its packets%s\n" % (
+                    kind.split()[0], hint), "xdp", "odd0", "--force")
+        net.batch("director", ["link del own0"])
+    net.batch("director", ["link add link odd0 name own0 type macvlan"])
+    refused("a device below a macvlan", "macvlan 'own0' gets its packets\n", "xdp", "odd0",
+            "--force")
+    net.batch("director", ["link del own0", "link add link odd0 name own0 type vlan id 7"])
+    for name in ("rx-vlan-stag-hw-parse", "rxvlan"):
+        offload("odd0", name, "on")
+        refused("a device that strips tags", "'odd0' strips the tags of VLANs; fix: ethtool -K "
+                "odd0 rxvlan off rx-vlan-stag-hw-parse off\n", "xdp", "odd0", "--force")
+        offload("odd0", name, "off")
+    lbctl("set-entry", "xdp", "odd0", "--force")
+    ok(told() == ("xdp", ["odd0"]), "a device that leaves them is not refused", told())
+    lbctl("set-entry", "ingress", "eth0")
+    net.batch("director", ["link del own0", "link del bond7"])
+    # ip has another /sys in a namespace.
+    os.makedirs("/tmp/bpf", exist_ok=True)
+    net.run("mount", "-t", "bpf", "bpf", "/tmp/bpf")
+    fd = bpf.program(bpf.returns(bpf.XDP_PASS))
+    bpf.pin(fd, "/tmp/bpf/other")
+    net.run("ip", "-n", "director", "link", "set", "odd0", "xdpdrv", "pinned",
+            "/tmp/bpf/other")
+    refused("a device with another program", "has another XDP program; fix: ip link set dev "
+            "odd0 xdp off", "xdp", "odd0", "--force")
+    net.run("ip", "-n", "director", "link", "set", "odd0", "xdp", "off")
+    net.run("umount", "/tmp/bpf")
+    os.close(fd)
+    jit = "/proc/sys/net/core/bpf_jit_enable"
+    net.write(jit, "0")
+    refused("the entry without the JIT", "the BPF JIT is off; fix: sysctl", "xdp", "eth0",
+            "--force")
+    net.write(jit, "1")
     ethtool("", "vdirector", SET_GRO, 1)
     refused("the second of two devices", "plain0", "xdp", "eth0", "plain0", "--force")
     ok(users() == 0, "no program is left", users())
@@ -357,6 +363,56 @@ def test_refusals():
        done.stderr)
     net.batch("director", ["link del plain0", "link del odd0"])
     lbctl("set-entry", "prerouting")
+    net.run("modprobe", "-r", "bonding")
+
+
+def diagnosed():
+    """What the doctor says of the entry."""
+    done = lbctl("doctor", "--verbose", "-j", check=False)
+    return [(row["level"], row["finding"]) for row in json.loads(done.stdout)
+            if row["check"] == "xdp"]
+
+
+def found(what, level, *texts):
+    rows = diagnosed()
+    ok(len(rows) == len(texts) and all(row[0] == level and text in row[1] for row, text in
+                                       zip(rows, texts)), "doctor: " + what, rows)
+
+
+@only(*KERNELS)
+def test_doctor():
+    """What has changed since the entry was set."""
+    configure(4, [("a", 1)])
+    ok(not diagnosed(), "doctor: nothing of another entry", diagnosed())
+    with at_xdp():
+        found("the peer in another namespace", "unchecked", "the peer of eth0 not checked")
+    configure(4, [("a", 1)])
+    net.batch("director", ["link add odd0 type veth peer name odd1",
+                           "link set odd0 up", "link set odd1 up"])
+    keep_tags("odd0")
+    lbctl("set-entry", "xdp", "odd0", "--force")
+    found("a peer that leaves checksums", "problem", "odd1, the peer of odd0, leaves checksums")
+    ethtool("director", "odd1", SET_TX, 0)
+    ethtool("director", "odd1", SET_GRO, 0)
+    found("a peer that does not poll", "warning", "odd1, the peer of odd0, takes no frames")
+    ethtool("director", "odd1", SET_GRO, 1)
+    found("as it should be", "ok", "taken at XDP of odd0")
+    net.batch("director", ["link add own0 type bridge", "link set odd0 master own0"])
+    found("a bridge", "warning", "bridge own0 gets the packets of odd0")
+    net.batch("director", ["link del own0", "link add link odd0 name own0 type macvlan"])
+    found("a macvlan", "warning", "macvlan own0 gets the packets of odd0")
+    net.batch("director", ["link del own0", "link add link odd0 name own0 type vlan id 7",
+                           "link set own0 up", "addr add 10.7.0.1/24 dev own0"])
+    offload("odd0", "rx-vlan-stag-hw-parse", "on")
+    found("tags in hardware", "warning", "odd0 strips the tags of VLANs")
+    lbctl("add-server", *service(4), "-r", "10.7.0.2")
+    keep_tags("odd0")
+    rows = diagnosed()
+    ok(("warning", "own0, a vlan to servers, sends no frames of others: packets to them are "
+        "taken at prerouting") in rows, "doctor: a server behind a VLAN", rows)
+    lbctl("set-entry", "prerouting")
+    lbctl("clear")
+    net.batch("director", ["link del odd0"])
 
 
 @only("uml", "kcsan")

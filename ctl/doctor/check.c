@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/ethtool.h>
+
 #include "check.h"
 #include "read_all.h"
 
@@ -422,6 +424,45 @@ static int fake_tunnels(struct tunnel_probe *probe)
 	return 0;
 }
 
+/* A device that has a feature has all others, too, which are off. */
+static long fake_ethtool(int fd, const char *device, __u32 command)
+{
+	static const struct {
+		const char *name;
+		__u32 command;
+		long value;
+	} all[] = {
+		{ "rxvlan", ETHTOOL_GFLAGS, ETH_FLAG_RXVLAN },
+		{ "lro", ETHTOOL_GFLAGS, ETH_FLAG_LRO },
+		{ "tx", ETHTOOL_GTXCSUM, 1 },
+		{ "gro", ETHTOOL_GGRO, 1 },
+	};
+	char text[256], *part, *space;
+	long value = -1;
+	size_t i;
+
+	(void)fd;
+	snprintf(text, sizeof(text), "%s", world->features ?: "");
+	for (part = strtok(text, ","); part; part = strtok(NULL, ",")) {
+		space = strchr(part, ' ');
+		*space = '\0';
+		if (strcmp(part, device))
+			continue;
+		value = value < 0 ? 0 : value;
+		for (i = 0; i < ARRAY_SIZE(all); i++) {
+			if (!strcmp(space + 1, all[i].name) &&
+			    command == all[i].command)
+				value |= all[i].value;
+		}
+	}
+	return value;
+}
+
+static bool fake_strips_tags(int fd, const char *device)
+{
+	return fake_ethtool(fd, device, ETHTOOL_GFLAGS) & ETH_FLAG_RXVLAN;
+}
+
 int world_doctor(const struct options *options)
 {
 	return doctor_run(options, fake_probe);
@@ -441,6 +482,8 @@ void world_begin(const struct world *of)
 	root = world_root;
 	run_command = fake_run;
 	tunnel_ask = fake_tunnels;
+	ethtool_calls.number = fake_ethtool;
+	ethtool_calls.strips_tags = fake_strips_tags;
 	snprintf(text, sizeof(text), "/run/x=,%s", OF(files));
 	for (part = strtok(text, ","); part; part = strtok(NULL, ",")) {
 		value = strchr(part, '=');

@@ -23,6 +23,8 @@ struct world {
 	/* Answers: "ADDRESS MAC", separated by commas, all on device 2. */
 	const char *answers;
 	const char *files;	/* "PATH=CONTENT", separated by commas */
+	/* What is on of drivers: "DEVICE rxvlan|lro|tx|gro", separated by commas. */
+	const char *features;
 	int probe_error;
 	/* "SERVER MSS", separated by commas, 0 for a RST; "!": no permission. */
 	const char *tunnels;

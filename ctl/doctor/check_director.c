@@ -59,6 +59,17 @@
 #define PEER(address, state, differs) \
 	"{'address':'" address "','state':'" state "','differs':" differs "}"
 
+/* A second device without addresses, and the entry xdp */
+#define PORT(number, more) \
+	"{'ifindex':1" number ",'ifname':'eth" number "','flags':['UP','LOWER_UP'],'mtu':1500,'link_type':'ether','address':'02:00:00:00:00:1" number "'" \
+	more ",'addr_info':[]}"
+#define VETH \
+	PORT("1", ",'link':'eth2','linkinfo':{'info_kind':'veth'}") "," \
+	PORT("2", ",'link':'eth1','linkinfo':{'info_kind':'veth'}")
+#define WITH(more) HOST("", NIC_OF("eth0", UP, "1500", "", OWN HELD) "," more)
+#define AT_XDP(devices) \
+	"[{'version':'" LBDR_VERSION "','connections_max':1000,'entry':'xdp','devices':[" devices "]}]"
+
 #define NOTHING "No problems found.\n"
 
 static const struct world_row rows[] = {
@@ -152,8 +163,27 @@ static const struct world_row rows[] = {
 	  { .info = "[{'version':'" LBDR_VERSION "','connections_max':1000,'entry':'input'}]", .exits = "[{'dst':'default','dev':'lo'}]",
 	    .files = LOADED CONF "eth0/rp_filter=1" }, 4, "",
 	  { "rp_filter is 1 on eth0", "fix: sysctl -w net.ipv4.conf.eth0.rp_filter=2\n" } },
-	{ "the entry xdp", { .info = "[{'version':'" LBDR_VERSION "','connections_max':1000,'entry':'xdp','devices':['eth0','eth1']}]" }, 0, "--verbose",
-	  { "taken at XDP of eth0 eth1: no rule applies to them" } },
+	{ "the entry xdp", { .info = AT_XDP("'eth0','eth1'") }, 0, "--verbose",
+	  { "taken at XDP of eth0 eth1: no rule applies to them", "  ok        xdp          packets of connections are taken at XDP of eth0\n",
+	    "!of eth1\n", NOTHING } },
+	{ "the entry xdp of a bridge's port", { .info = AT_XDP("'eth1'"), .addr = HOST("", BRIDGE "," PORT("1", ",'master':'br0'")), .features = "eth1 rxvlan", .routes = "[{'type':'local','dst':'192.0.2.63','dev':'lo'}]", .neigh = "[]" }, 0, "",
+	  { "  warning   xdp          bridge br0 gets the packets of eth1: packets of its connections are taken at prerouting\n", "hint: the entry xdp has no effect there",
+	    "br0, a bridge to servers, sends no frames of others" } },
+	{ "the entry xdp below a macvlan", { .info = AT_XDP("'eth0'"), .addr = WITH(PORT("1", ",'link':'eth0','linkinfo':{'info_kind':'macvlan'}")) }, 0, "",
+	  { "macvlan eth1 gets the packets of eth0: ", "0 problems, 1 warning.\n" } },
+	{ "the entry xdp, and tags in hardware", { .info = AT_XDP("'eth0'"), .addr = WITH(PORT("1", ",'link':'eth0','linkinfo':{'info_kind':'vlan'}")), .features = "eth0 lro,eth0 rxvlan" }, 0, "",
+	  { "eth0 strips the tags of VLANs: packets of its connections are taken at prerouting\n             fix: ethtool -K eth0 rxvlan off rx-vlan-stag-hw-parse off\n", "eth0 merges packets (LRO)" } },
+	{ "the entry xdp, and tags in hardware for nobody", { .info = AT_XDP("'eth0'"), .features = "eth0 rxvlan" }, 0, "", { NOTHING } },
+	{ "the entry xdp, and VLANs in software", { .info = AT_XDP("'eth0'"), .addr = WITH(PORT("1", ",'link':'eth0','linkinfo':{'info_kind':'vlan'}")), .features = "eth0 gro" }, 0, "",
+	  { NOTHING } },
+	{ "the entry xdp at a veth of another namespace", { .info = AT_XDP("'eth1'"), .addr = WITH(PORT("1", ",'link_index':9,'linkinfo':{'info_kind':'veth'}")), .features = "eth1 tx" }, 0, "",
+	  { "  unchecked xdp          the peer of eth1 not checked", "hint: packets are damaged unless there: ethtool -K PEER tx off txvlan off gro on\n" } },
+	{ "the entry xdp at a veth that gets no checksums", { .info = AT_XDP("'eth1'"), .addr = WITH(VETH), .features = "eth2 gro,eth2 tx" }, 4, "",
+	  { "  problem   xdp          eth2, the peer of eth1, leaves checksums to the hardware", "fix: ethtool -K eth2 tx off txvlan off gro on\n" } },
+	{ "the entry xdp at a veth whose peer does not poll", { .info = AT_XDP("'eth1'"), .addr = WITH(VETH), .features = "eth2 lro" }, 0, "",
+	  { "eth2, the peer of eth1, takes no frames", "fix: ethtool -K eth2 gro on\n" } },
+	{ "the entry xdp at a veth as it should be", { .info = AT_XDP("'eth1'"), .addr = WITH(VETH), .features = "eth2 gro" }, 0, "", { NOTHING } },
+	{ "the entry ingress on such devices", { .info = "[{'version':'" LBDR_VERSION "','connections_max':1000,'entry':'ingress','devices':['eth1']}]", .addr = WITH(VETH), .features = "eth2 tx" }, 0, "", { NOTHING } },
 	{ "the entry ingress without devices", { .info = "[{'version':'" LBDR_VERSION "','connections_max':1000,'entry':'ingress','devices':[]}]" }, 0, "",
 	  { "fix: lbctl set-entry prerouting\n" } },
 	{ "no nft", { .nft = "" }, 0, "", { "rules not checked: nft not found", "No problems found, 1 check not possible.\n" } },

@@ -4,11 +4,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <linux/ethtool.h>
-#include <linux/sockios.h>
 
 #include "doctor.h"
 
@@ -134,30 +131,21 @@ static void check_peers(void)
 	json_decref(roles);
 }
 
-static bool has_lro(int fd, const struct link *link)
-{
-	struct ethtool_value value = { .cmd = ETHTOOL_GFLAGS };
-	struct ifreq ifr = { .ifr_data = (void *)&value };
-
-	memcpy(ifr.ifr_name, link->name, IFNAMSIZ);
-	return !ioctl(fd, SIOCETHTOOL, &ifr) && value.data & ETH_FLAG_LRO;
-}
-
 static void check_lro(struct doctor *doctor)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	const struct host *host = &doctor->host;
+	long flags;
 	size_t i;
 
-	for (i = 0; fd >= 0 && i < host->nr_links; i++) {
-		if (host->links[i].up && has_lro(fd, &host->links[i]))
+	for (i = 0; i < host->nr_links; i++) {
+		flags = host->links[i].up ?
+			link_setting(host->links[i].name, ETHTOOL_GFLAGS) : 0;
+		if (flags > 0 && flags & ETH_FLAG_LRO)
 			fix(find(LEVEL_WARNING, "lro", NULL, NULL,
 				 "%s merges packets (LRO), which cannot be forwarded; the module disables LRO with the first service",
 				 host->links[i].name),
 			    "ethtool -K %s lro off", host->links[i].name);
 	}
-	if (fd >= 0)
-		close(fd);
 }
 
 /* Without a carrier nothing behind the device can be checked. */
@@ -253,6 +241,7 @@ int director_check(struct doctor *doctor)
 	check_lro(doctor);
 	check_links(doctor);
 	check_source_filters(doctor);
+	xdp_check(doctor);
 	filter_check(doctor);
 	services_check(doctor);
 	return EXIT_DONE;

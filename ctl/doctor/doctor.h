@@ -2,7 +2,7 @@
 /*
  * lbdr-doctor: diagnoses a deployment by direct routing. main.c reads the
  * command line; host.c, config.c and rules.c read the state of the host from
- * the JSON of ip, lbctl and nft; probe.c asks the segments; director.c,
+ * the JSON of ip, lbctl and nft; probe.c asks the segments; director.c, xdp.c,
  * service.c, filter.c and realserver.c compare, and add findings; finding.c
  * prints them. setup.c configures a real server.
  */
@@ -88,7 +88,7 @@ struct config {
 	char entry[16];
 	json_int_t conns;
 	json_int_t conn_max;
-	char devices[16 * IFNAMSIZ];	/* of the entry ingress */
+	char devices[16 * IFNAMSIZ];	/* of the entry ingress or xdp */
 	struct service *services;
 	size_t nr_services;
 	size_t room_services;
@@ -234,9 +234,10 @@ void tunnel_question_add(struct doctor *doctor, const struct server *const *serv
 void tunnel_check(struct doctor *doctor, const struct server *const *servers,
 		  size_t count);
 
-/* director.c, filter.c, service.c and realserver.c */
+/* director.c, xdp.c, filter.c, service.c and realserver.c */
 int director_check(struct doctor *doctor);
 void source_filter_check(struct doctor *doctor, const struct link *link);
+void xdp_check(struct doctor *doctor);
 void filter_check(struct doctor *doctor);
 void services_check(struct doctor *doctor);
 int realserver_check(struct doctor *doctor);

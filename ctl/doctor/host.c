@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The host as ip(8) lists it in JSON: devices with their addresses, neighbours,
- * default routes, and the routes to servers; and net.ipv4.conf. Each list is read
- * once, so that all checks see one state.
+ * default routes, and the routes to servers; settings of drivers; and net.ipv4.conf. Each
+ * list is read once, so that all checks see one state.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "../ethtool.h"
 #include "doctor.h"
 
 bool addr_parse(const char *text, struct addr *at)
@@ -105,6 +107,7 @@ static void parse_link(struct host *host, const json_t *object)
 			 parse_mac(word_of(object, "address"), link->mac);
 	snprintf(link->name, IFNAMSIZ, "%s", word_of(object, "ifname"));
 	snprintf(link->master, IFNAMSIZ, "%s", word_of(object, "master"));
+	snprintf(link->lower, IFNAMSIZ, "%s", word_of(object, "link"));
 	snprintf(link->kind, IFNAMSIZ, "%s", word_of(info, "info_kind"));
 	link->nf_call[0] = number_of(data, "nf_call_iptables");
 	link->nf_call[1] = number_of(data, "nf_call_ip6tables");
@@ -460,6 +463,28 @@ const struct link *host_down(const struct host *host, const struct addr *at)
 			link = NULL;
 	}
 	return link && !(link->up && link->carrier) ? link : NULL;
+}
+
+struct ethtool_calls ethtool_calls = { ethtool_number, ethtool_strips_tags };
+
+long link_setting(const char *device, __u32 command)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	long number = fd >= 0 ? ethtool_calls.number(fd, device, command) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	return number;
+}
+
+bool link_strips_tags(const char *device)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool strips = fd >= 0 && ethtool_calls.strips_tags(fd, device);
+
+	if (fd >= 0)
+		close(fd);
+	return strips;
 }
 
 /* As sysctl(8) takes it: with slashes if the name of the device has a dot. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The host: devices, addresses, neighbours and routes as ip(8) lists them, and
- * net.ipv4.conf (host.c), and answers from its segments (probe.c).
+ * The host: devices, addresses, neighbours and routes as ip(8) lists them, settings of
+ * drivers, and net.ipv4.conf (host.c), and answers from its segments (probe.c).
  */
 #ifndef LBDR_HOST_H
 #define LBDR_HOST_H
@@ -37,6 +37,7 @@ struct link {
 	__u8 mac[ETH_ALEN];
 	char name[IFNAMSIZ];
 	char master[IFNAMSIZ];
+	char lower[IFNAMSIZ];	/* the device below, or a veth's peer, if here */
 	char kind[IFNAMSIZ];	/* "dummy", "bridge"; empty for hardware */
 };
 
@@ -117,6 +118,17 @@ bool addr_in(const struct addr *at, const struct addr *net, unsigned int prefix)
 __u8 addr_bits(const struct addr *at);
 bool addr_is_link_local(const struct addr *at);
 const char *mac_text(const __u8 *mac, char *text);
+
+/* Settings of drivers, see ethtool_number() and ethtool_strips_tags(). */
+long link_setting(const char *device, __u32 command);
+bool link_strips_tags(const char *device);
+
+struct ethtool_calls {
+	long (*number)(int fd, const char *device, __u32 command);
+	bool (*strips_tags)(int fd, const char *device);
+};
+
+extern struct ethtool_calls ethtool_calls;	/* replaced by unit tests */
 
 /* net.ipv4.conf */
 #define CONF_NAME 80
