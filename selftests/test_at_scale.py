@@ -289,6 +289,13 @@ def toward(host):
                net.mac(host).hex(":"), "dev", "eth0", "nud", "permanent")
 
 
+def broken_of(flows):
+    """Of each broken transfer with the server that stays, what became of it: its number, its
+    messages and its error."""
+    return [(each.flows.index(flow), flow.rounds, flow.error) for each in flows
+            for flow in each.broken("a")]
+
+
 def tables(churn):
     """Of each director, the connections in its table, and what it has dropped."""
     return [(side.held(), {why: number for why, number in side.drops().items() if number})
@@ -311,8 +318,7 @@ def take_over(churn, flows, dice):
         broken = sum(flow.go_on("a") for flow in flows)
         ok(not broken, "the %s takes over from one that is %s: no transfer breaks" %
            (new, "cut off" if cut else "there"),
-           (sorted({each.error for flow in flows for each in flow.broken("a")}),
-            tables(churn)))
+           (broken_of(flows), tables(churn)))
         net.ip("", "link", "set", "v" + old, "up")
 
 
@@ -360,8 +366,7 @@ def episode(seconds, transfers, takeovers):
     on_a = sum(flow.server == "a" for each in flows for flow in each.flows)
     print("# tables: %s" % tables(churn), flush=True)
     ok(not broken and on_a >= 2 * transfers, "of %d transfers with the server that stays "
-       "none broke" % on_a, collections.Counter(
-           flow.error for each in flows for flow in each.broken("a")))
+       "none broke" % on_a, broken_of(flows))
     for each in flows:
         each.end()
     churn.remove()
