@@ -188,7 +188,7 @@ static void service_order_test(struct kunit *test)
 		bool	in_vrf;
 		/* The services that match, the first one first; -1 ends them. */
 		int	want[N + 1];
-	} cases[] = {
+	} rows[] = {
 		{ IPPROTO_TCP, 80, false, { ONE, RANGE, ALL, -1 } },
 		{ IPPROTO_TCP, 85, false, { RANGE, ALL, -1 } },
 		{ IPPROTO_TCP, 90, false, { ALL, -1 } },
@@ -197,7 +197,7 @@ static void service_order_test(struct kunit *test)
 		{ IPPROTO_UDP, 80, false, { -1 } },
 		{ IPPROTO_SCTP, 80, true, { -1 } },
 	};
-	u16 domain = vrf_domain(test);
+	u16 vrf, domain = vrf_domain(test);
 	struct lbdr_service_key keys[N];
 	struct lbdr_service *want;
 	const int *at;
@@ -210,15 +210,15 @@ static void service_order_test(struct kunit *test)
 	keys[BOUND].domain = domain;
 	keys[BOUND_ALL].domain = domain;
 	keys[BOUND_ALL].port = 0;
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		for (n = 0; n < N; n++)
 			KUNIT_EXPECT_EQ(test, live_service_add(&keys[n], "rr"), 0);
-		at = cases[i].want;
+		vrf = rows[i].in_vrf ? domain : 0;
+		at = rows[i].want;
 		do {
 			want = *at < 0 ? NULL : live_service(&keys[*at]);
-			KUNIT_EXPECT_PTR_EQ_MSG(test, found(cases[i].protocol, cases[i].port,
-							    cases[i].in_vrf ? domain : 0),
-						want, "case %u, service %d", i, *at);
+			KUNIT_EXPECT_PTR_EQ_MSG(test, found(rows[i].protocol, rows[i].port, vrf),
+						want, "row %u, service %d", i, *at);
 			if (want)
 				KUNIT_EXPECT_EQ(test, live_service_del(&keys[*at]), 0);
 		} while (*at++ >= 0);
