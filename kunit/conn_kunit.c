@@ -16,10 +16,12 @@
 
 /* More connections than the collector visits in one period */
 #define BULK		12000
-/* Flows of one bucket: more than an insertion accepts, too few for the table to grow */
+/* Flows of one bucket: more than an insertion accepts */
 #define CHAIN		40
 /* Enough for buckets of several connections */
 #define WALKED		1000
+/* As many others make a table of 128 buckets, in which there is room for these, too. */
+#define OTHERS		52
 
 static bool conn_kill(struct conns *conns, struct lbdr_conn *conn)
 {
@@ -643,19 +645,27 @@ static u32 conn_bucket(const struct conn_kind *kind, u32 n, u32 seed, u32 size)
 
 /*
  * Somebody knows the secret and the seed, and sends flows that have the same bucket. The
- * table draws another seed, which spreads them.
+ * table draws another seed, which spreads them. It does so when it grows as well, so there
+ * are as many others before that it need not grow.
  */
 static void conn_rekey_test(struct kunit *test)
 {
 	const struct conn_kind *kind = test->param_value;
-	u32 i, j, n = 0, seed, size, again, lost = 0, longest = 0;
+	u32 i, j, n = 0, seed, size, again, now, lost = 0, longest = 0;
 	struct conns *conns = test->priv;
 	struct rhashtable *ht = &conns->ln->conns[kind->family];
-	u32 attack[CHAIN], chain;
+	u32 attack[CHAIN + OTHERS], chain;
 	struct lbdr_conn *conn;
 	struct lbdr_flow flow;
 
-	KUNIT_ASSERT_TRUE(test, conns_wait_for(conn_table_settled(ht, &seed, &size)));
+	for (i = CHAIN; i < CHAIN + OTHERS; i++) {
+		attack[i] = 0x800000 + i;
+		flow = conn_flow_of(kind, attack[i]);
+		lost += !conns_add(conns, &flow, 0) ||
+			!conns_wait_for(conn_table_settled(ht, &seed, &size));
+	}
+	KUNIT_EXPECT_TRUE(test, conns_wait_for(conn_table_settled(ht, &seed, &size) &&
+					       size == 128));
 	for (i = 0; n < CHAIN; i++) {
 		if (!(i % 1024))
 			cond_resched();
@@ -666,18 +676,19 @@ static void conn_rekey_test(struct kunit *test)
 		lost += !conns_add(conns, &flow, 0);
 	}
 	KUNIT_EXPECT_EQ(test, lost, 0);
-	KUNIT_EXPECT_TRUE(test, conns_wait_for(conn_table_settled(ht, &again, &size) &&
+	KUNIT_EXPECT_TRUE(test, conns_wait_for(conn_table_settled(ht, &again, &now) &&
 					       again != seed));
+	KUNIT_EXPECT_EQ(test, now, size);
 	for (i = 0; i < CHAIN; i++) {
 		for (j = chain = 0; j < CHAIN; j++)
 			chain += conn_bucket(kind, attack[i], again, size) ==
 				 conn_bucket(kind, attack[j], again, size);
 		longest = max(longest, chain);
 	}
-	/* 12 of 40 in one of 64 buckets: one of 10^12 seeds */
+	/* 12 of 40 in one of 128 buckets: one of 10^12 seeds */
 	KUNIT_EXPECT_LT(test, longest, 12);
 
-	for (i = 0; i < CHAIN; i++) {
+	for (i = 0; i < CHAIN + OTHERS; i++) {
 		flow = conn_flow_of(kind, attack[i]);
 		conn = conns_find(conns, &flow);
 		lost += !conn || !conn_kill(conns, conn);

@@ -6,6 +6,7 @@
  * The fixture of the connection table has the connections. No test waits for a timer to
  * see that nothing was sent: a master that stops sends all that it has.
  */
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/net.h>
 #include <linux/netdevice.h>
@@ -298,6 +299,51 @@ static void bound_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, grown(conns, LBDR_SYNC_SENT_RECORDS), 0);
 }
 
+static struct lbdr_sync_cpu __percpu *no_cpus(void)
+{
+	return NULL;
+}
+
+static struct lbdr_sync_page *no_page(struct lbdr_net *ln, u8 roles)
+{
+	return NULL;
+}
+
+/* Without memory it does not start, or drops and counts records; it goes on later. */
+static void memory_test(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	struct lbdr_conn *conn;
+	struct got got;
+
+	kunit_activate_static_stub(test, lbdr_sync_cpus_alloc, no_cpus);
+	KUNIT_EXPECT_EQ(test, start(conns, THREE, 1), -ENOMEM);
+	kunit_deactivate_static_stub(test, lbdr_sync_cpus_alloc);
+	KUNIT_EXPECT_EQ(test, conns->ln->sync.sending, 0);
+	KUNIT_EXPECT_NULL(test, conns->ln->sync.cpus);
+	add(test, 0);
+
+	KUNIT_ASSERT_EQ(test, start(conns, THREE, 1), 0);
+	receive(test, &got);
+	KUNIT_EXPECT_EQ(test, got.records, 1);
+	kunit_activate_static_stub(test, lbdr_sync_page_alloc, no_page);
+	conn = add(test, 1);
+	add(test, 2);
+	kunit_deactivate_static_stub(test, lbdr_sync_page_alloc);
+	KUNIT_EXPECT_EQ(test, grown(conns, LBDR_SYNC_DROPPED), 2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&conns->ln->sync.queued), 0);
+	conns_step(conn, LBDR_EVENT_FIN);
+	/* The page is full, and there is no other one: it is sent all the same. */
+	add(test, 3);
+	add(test, 4);
+	kunit_activate_static_stub(test, lbdr_sync_page_alloc, no_page);
+	add(test, 5);
+	kunit_deactivate_static_stub(test, lbdr_sync_page_alloc);
+	finish(test, &got);
+	KUNIT_EXPECT_EQ(test, got.records, 3);
+	KUNIT_EXPECT_EQ(test, grown(conns, LBDR_SYNC_DROPPED), 1);
+}
+
 /* A datagram that cannot be sent is counted, for each director. */
 static void error_test(struct kunit *test)
 {
@@ -530,6 +576,7 @@ static struct kunit_case send_cases[] = {
 	KUNIT_CASE(full_test),
 	KUNIT_CASE(many_test),
 	KUNIT_CASE(bound_test),
+	KUNIT_CASE(memory_test),
 	KUNIT_CASE(error_test),
 	KUNIT_CASE(walk_test),
 	KUNIT_CASE(walk_peer_test),

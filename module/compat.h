@@ -101,6 +101,7 @@ lbdr_register_net_sysctl(struct net *net, const char *path,
 #define EXPORT_SYMBOL_FOR_KUNIT(symbol)	EXPORT_SYMBOL_IF_KUNIT(symbol)
 #else
 #define EXPORT_SYMBOL_FOR_KUNIT(symbol)
+#define VISIBLE_IF_KUNIT		static
 #endif
 
 /* In a function that a KUnit test may replace */

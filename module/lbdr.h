@@ -278,6 +278,10 @@ static inline u64 lbdr_changed(struct lbdr_net *ln)
 	return ++ln->n_changes;
 }
 
+#if IS_ENABLED(CONFIG_KUNIT)
+int lbdr_net_ops_init(struct net *net);
+void lbdr_net_ops_exit(struct net *net);
+#endif
 int lbdr_net_init(void);
 void lbdr_net_exit(void);
 int lbdr_net_start(void);

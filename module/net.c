@@ -88,7 +88,7 @@ void lbdr_lock_break(struct lbdr_net *ln)
 	lbdr_lock(ln);
 }
 
-static int __net_init lbdr_net_ops_init(struct net *net)
+VISIBLE_IF_KUNIT int __net_init lbdr_net_ops_init(struct net *net)
 {
 	struct lbdr_net *ln = lbdr_net(net);
 	int err = -ENOMEM;
@@ -110,8 +110,7 @@ static int __net_init lbdr_net_ops_init(struct net *net)
 	lbdr_sync_net_init(ln);
 	lbdr_nl_batch_net_init(ln);
 	lbdr_source_net_init(ln);
-	ln->counters = __alloc_percpu_gfp(LBDR_COUNTERS * sizeof(u64), sizeof(u64),
-					  GFP_KERNEL_ACCOUNT);
+	ln->counters = lbdr_counters_alloc();
 	if (!ln->counters)
 		return err;
 	err = lbdr_nexthop_net_init(ln);
@@ -133,8 +132,9 @@ err_nexthops:
 	free_percpu(ln->counters);
 	return err;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_net_ops_init);
 
-static void __net_exit lbdr_net_ops_exit(struct net *net)
+VISIBLE_IF_KUNIT void __net_exit lbdr_net_ops_exit(struct net *net)
 {
 	struct lbdr_net *ln = lbdr_net(net);
 
@@ -152,6 +152,7 @@ static void __net_exit lbdr_net_ops_exit(struct net *net)
 	lbdr_limit_net_exit(ln);
 	free_percpu(ln->counters);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_net_ops_exit);
 
 static struct pernet_operations lbdr_net_ops = {
 	.init		= lbdr_net_ops_init,

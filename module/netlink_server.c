@@ -287,6 +287,7 @@ int lbdr_nl_server_new_doit(struct sk_buff *skb, struct genl_info *info)
 	return lbdr_nl_parse_forward(info) ?:
 	       lbdr_nl_change_server(info, lbdr_nl_stage_server_new);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_server_new_doit);
 
 /**
  * lbdr_nl_server_set_doit() - Change the settings of a server
@@ -301,6 +302,7 @@ int lbdr_nl_server_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return lbdr_nl_parse_forward(info) ?:
 	       lbdr_nl_change_server(info, lbdr_nl_stage_server_set);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_server_set_doit);
 
 /**
  * lbdr_nl_server_del_doit() - Remove a server, let it drain, or hold it
@@ -314,6 +316,7 @@ int lbdr_nl_server_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	return lbdr_nl_change_server(info, lbdr_nl_stage_server_del);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_server_del_doit);
 
 /* How the server is reached now. */
 static int lbdr_nl_put_route(struct sk_buff *msg, struct lbdr_server *server,

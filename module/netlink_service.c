@@ -46,6 +46,7 @@ int lbdr_nl_stage_error(struct genl_info *info, int err)
 	}
 	return err;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_stage_error);
 
 /**
  * lbdr_nl_staged_service() - Get the staged state of a command's service
@@ -299,6 +300,7 @@ out:
 		lbdr_domain_put(ln, key.domain);
 	return err;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_service_new_doit);
 
 static int lbdr_nl_stage_service_set(struct lbdr_nl_cmd *cmd,
 				     const struct lbdr_service_key *key)
@@ -346,6 +348,7 @@ int lbdr_nl_service_set_doit(struct sk_buff *skb, struct genl_info *info)
 	lbdr_nl_cmd_end(&cmd);
 	return err;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_service_set_doit);
 
 static int lbdr_nl_stage_service_del(struct lbdr_nl_cmd *cmd,
 				     const struct lbdr_service_key *key)
@@ -387,6 +390,7 @@ int lbdr_nl_service_del_doit(struct sk_buff *skb, struct genl_info *info)
 	lbdr_nl_cmd_end(&cmd);
 	return err;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_service_del_doit);
 
 /* Listeners of the namespace are notified as of a change without a command. */
 static int lbdr_nl_flush_net(struct lbdr_net *ln, struct genl_info *info)

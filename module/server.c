@@ -85,6 +85,7 @@ bool lbdr_server_settings_equal(const struct lbdr_server_settings *a,
 	       a->drain == b->drain && a->hold == b->hold &&
 	       lbdr_tunnel_settings_equal(&a->tunnel, &b->tunnel);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_settings_equal);
 
 static int lbdr_server_cmp(const void *key, const struct rb_node *node)
 {
@@ -333,6 +334,7 @@ void lbdr_server_update_overload(struct lbdr_server *server)
 		WRITE_ONCE(server->overloaded, false);
 	spin_unlock_bh(&server->lock);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_update_overload);
 
 static void lbdr_server_set_thresholds(struct lbdr_server *server,
 				       const struct lbdr_server_settings *settings)
@@ -379,6 +381,7 @@ void lbdr_server_apply_opening(struct lbdr_server *server,
 	if (higher)
 		lbdr_server_set_thresholds(server, settings);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_apply_opening);
 
 /**
  * lbdr_server_apply() - Apply new settings
@@ -398,3 +401,4 @@ void lbdr_server_apply(struct lbdr_server *server,
 	lbdr_server_set_drain(server, settings->drain);
 	lbdr_hold_server(server, settings->hold);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_apply);

@@ -301,6 +301,7 @@ bool lbdr_service_overlap(const struct lbdr_service_key *a,
 	       ntohs(a->port) <= lbdr_service_last(b) &&
 	       ntohs(b->port) <= lbdr_service_last(a);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_overlap);
 
 /**
  * lbdr_service_settings_equal() - Compare settings
@@ -317,6 +318,7 @@ bool lbdr_service_settings_equal(const struct lbdr_service_settings *a,
 	       a->opaque == b->opaque && a->persist == b->persist &&
 	       !memcmp(a->timeout, b->timeout, sizeof(a->timeout));
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_settings_equal);
 
 /**
  * lbdr_sched_equal() - Compare schedulers and their options
@@ -329,6 +331,7 @@ bool lbdr_sched_equal(const struct lbdr_sched *a, const struct lbdr_sched *b)
 {
 	return a->ops == b->ops && a->flags == b->flags && a->size == b->size;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_equal);
 
 /**
  * lbdr_sched_state_alloc() - Allocate a scheduler's state for a service
@@ -388,6 +391,7 @@ struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
 	INIT_LIST_HEAD(&service->hold);
 	return service;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_alloc);
 
 /**
  * lbdr_service_put() - Drop a reference
@@ -412,6 +416,7 @@ void lbdr_service_free_unpublished(struct lbdr_service *service)
 	lbdr_domain_put(service->ln, service->key.domain);
 	lbdr_service_put(service);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_free_unpublished);
 
 static int lbdr_service_insert(struct lbdr_net *ln,
 			       struct lbdr_service *service)
@@ -536,6 +541,7 @@ int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service)
 		lbdr_service_remove(ln, service);
 	return err;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_link);
 
 /**
  * lbdr_service_unlink() - Undo lbdr_service_link()
@@ -551,6 +557,7 @@ void lbdr_service_unlink(struct lbdr_net *ln, struct lbdr_service *service)
 	lbdr_service_remove(ln, service);
 	lbdr_service_release_hooks(ln, service);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_unlink);
 
 /**
  * lbdr_service_publish() - Make a service visible to packets and readers
@@ -636,6 +643,7 @@ void lbdr_service_set(struct lbdr_service *service,
 		WRITE_ONCE(to->timeout[state], settings->timeout[state]);
 	lbdr_reach_update(service->ln, service);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_set);
 
 /**
  * lbdr_service_walk() - Get the service with which a walk continues

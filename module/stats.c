@@ -98,6 +98,20 @@ u64 lbdr_counter(const struct lbdr_net *ln, u32 counter)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_counter);
 
 /**
+ * lbdr_counters_alloc() - Allocate the counters of a namespace
+ *
+ * Context: process, may sleep.
+ * Return: the counters, by enum lbdr_counter, 0 each, or NULL. free_percpu() frees them.
+ */
+u64 __percpu *lbdr_counters_alloc(void)
+{
+	LBDR_KUNIT_STUB(lbdr_counters_alloc);
+	return __alloc_percpu_gfp(LBDR_COUNTERS * sizeof(u64), sizeof(u64),
+				  GFP_KERNEL_ACCOUNT);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_counters_alloc);
+
+/**
  * lbdr_stats_alloc() - Allocate the counters of a server
  *
  * Context: process, may sleep.

@@ -87,6 +87,7 @@ struct lbdr_rates {
 extern const char *const lbdr_drop_names[LBDR_DROPS];
 
 u64 lbdr_counter(const struct lbdr_net *ln, u32 counter);
+u64 __percpu *lbdr_counters_alloc(void);
 struct lbdr_stats __percpu *lbdr_stats_alloc(void);
 void lbdr_stats_read(const struct lbdr_stats __percpu *stats, int cpu,
 		     struct lbdr_counts *counts);

@@ -269,6 +269,7 @@ void lbdr_sync_sock_listen(struct socket *sock, struct lbdr_net *ln,
 void lbdr_sync_sock_close(struct socket *sock);
 
 /* sync_send.c */
+struct lbdr_sync_cpu __percpu *lbdr_sync_cpus_alloc(void);
 struct lbdr_sync_page *lbdr_sync_page_alloc(struct lbdr_net *ln, u8 roles);
 void lbdr_sync_page_put(struct lbdr_sync_page *page);
 bool lbdr_sync_page_append(struct lbdr_sync_page *page,

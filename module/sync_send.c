@@ -77,6 +77,7 @@ struct lbdr_sync_page *lbdr_sync_page_alloc(struct lbdr_net *ln, u8 roles)
 	struct lbdr_sync_page *page;
 	u8 syncid = 0;
 
+	LBDR_KUNIT_STUB(lbdr_sync_page_alloc, ln, roles);
 	/* ip_vs allows up to the length of an IP packet, and 255 records do not fill it. */
 	if (roles & BIT(LBDR_SYNC_ROLE_MASTER)) {
 		room = clamp_t(u32, settings[LBDR_SYNC_ROLE_MASTER].maxlen,
@@ -97,6 +98,7 @@ struct lbdr_sync_page *lbdr_sync_page_alloc(struct lbdr_net *ln, u8 roles)
 	lbdr_sync_wire_begin(page->data, syncid);
 	return page;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_page_alloc);
 
 /**
  * lbdr_sync_page_put() - Put a reference to a page
@@ -544,6 +546,27 @@ static void lbdr_sync_send_events(bool start)
 }
 
 /**
+ * lbdr_sync_cpus_alloc() - Allocate what each CPU has of a sender
+ *
+ * Context: process, may sleep.
+ * Return: the memory, without pages, or NULL. free_percpu() frees it.
+ */
+struct lbdr_sync_cpu __percpu *lbdr_sync_cpus_alloc(void)
+{
+	struct lbdr_sync_cpu __percpu *cpus;
+	int cpu;
+
+	LBDR_KUNIT_STUB(lbdr_sync_cpus_alloc);
+	cpus = alloc_percpu_gfp(struct lbdr_sync_cpu, GFP_KERNEL_ACCOUNT);
+	if (!cpus)
+		return NULL;
+	for_each_possible_cpu(cpu)
+		spin_lock_init(&per_cpu_ptr(cpus, cpu)->lock);
+	return cpus;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_cpus_alloc);
+
+/**
  * lbdr_sync_send_start() - Begin to send
  * @ln: the namespace; settings and socket of the role are set
  * @role: the role
@@ -554,15 +577,12 @@ static void lbdr_sync_send_events(bool start)
 int lbdr_sync_send_start(struct lbdr_net *ln, enum lbdr_sync_role role)
 {
 	struct lbdr_sync *sync = &ln->sync;
-	int cpu;
 
 	lockdep_assert_held(&sync->lock);
 	if (!sync->cpus) {
-		sync->cpus = alloc_percpu_gfp(struct lbdr_sync_cpu, GFP_KERNEL_ACCOUNT);
+		sync->cpus = lbdr_sync_cpus_alloc();
 		if (!sync->cpus)
 			return -ENOMEM;
-		for_each_possible_cpu(cpu)
-			spin_lock_init(&per_cpu_ptr(sync->cpus, cpu)->lock);
 		lbdr_sync_send_events(true);
 	}
 	/* Pairs with smp_load_acquire() of those who send: they see the settings. */

@@ -400,10 +400,11 @@ class Director(Genl):
         row = dict(parse(self.do(SERVICE_GET, service)[0]))
         return number(row[TABLE_DIGEST]) if TABLE_DIGEST in row else None
 
-    def drops(self, service):
-        """Drop reason -> count, of the packets of a service."""
-        rows = [dict(parse(value)) for kind, value in
-                parse(self.do(SERVICE_GET, service)[0]) if kind == SERVICE_DROP]
+    def drops(self, service=None):
+        """Drop reason -> count, of the packets of a service, or of the namespace."""
+        command, kind = (SERVICE_GET, SERVICE_DROP) if service else (INFO_GET, INFO_DROP)
+        rows = [dict(parse(value)) for each, value in
+                parse(self.do(command, service or b"")[0]) if each == kind]
         return {row[2][:-1].decode(): number(row[3]) for row in rows}
 
     def add_server(self, service, address, weight):
