@@ -283,6 +283,54 @@ static void own_test(struct kunit *test)
 	}
 }
 
+/* After a partition: what a director forwarded earlier changes nothing that is own here. */
+static void own_later_test(struct kunit *test)
+{
+	const u32 established = lbdr_state_timeout[LBDR_CONN_STATE_ESTABLISHED];
+	struct lbdr_sync_record record = tcp(100, 80, 1, 1);
+	struct lbdr_conn *conn;
+
+	receive_one(test, record);
+	conn = lookup(test, 100, true);
+	KUNIT_ASSERT_NOT_NULL(test, conn);
+	grown(test, LBDR_SYNC_ADDED);
+	conns_idle(conn, 2 * HZ);
+	/* Of another server, and the end of the same one, each from minutes ago */
+	record.server = step_server(2);
+	receive_one(test, record);
+	record = tcp(100, 80, 1, 4);
+	record.timeout = 10;
+	receive_one(test, record);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_STALE), 2);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 0);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 0);
+	KUNIT_EXPECT_PTR_EQ(test, expect(test, 100, 1, LBDR_CONN_STATE_ESTABLISHED), conn);
+	KUNIT_EXPECT_TRUE(test, lbdr_conn_own(conn));
+
+	/* The client has come to the other director later than here. */
+	conns_idle(conn, 20 * HZ);
+	record = tcp(100, 80, 2, 1);
+	record.timeout = established - 10;
+	receive_one(test, record);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_STALE), 0);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
+	expect(test, 100, 2, LBDR_CONN_STATE_ESTABLISHED);
+
+	/* So do the end, and records of ip_vs, which have the whole timeout, or none. */
+	conn = lookup(test, 100, true);
+	conns_idle(conn, 3 * HZ);
+	receive_one(test, tcp(100, 80, 2, 4));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 1);
+	record = tcp(101, 80, 1, 1);
+	receive_one(test, record);
+	for (record.timeout = 0; record.timeout <= established; record.timeout += established) {
+		conn = lookup(test, 101, true);
+		conns_idle(conn, 3 * HZ);
+		receive_one(test, record);
+		KUNIT_EXPECT_FALSE(test, lbdr_conn_own(conn));
+	}
+}
+
 /* Adds a connection as the first packet of a client does, to a server. */
 static struct lbdr_conn *schedule_conn(struct kunit *test, u16 cport,
 				       struct lbdr_server *server)
@@ -303,11 +351,12 @@ static struct lbdr_conn *schedule_conn(struct kunit *test, u16 cport,
 /* The same of a connection that was never received, and with many packets. */
 static void own_scheduled_test(struct kunit *test)
 {
+	struct lbdr_sync_record record = tcp(1, 80, 1, 1);
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
 	u32 i;
 
-	receive_one(test, tcp(1, 80, 1, 1));
+	receive_one(test, record);
 	server = expect(test, 1, 1, LBDR_CONN_STATE_ESTABLISHED)->server;
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
 	conn = schedule_conn(test, 100, server);
@@ -322,7 +371,8 @@ static void own_scheduled_test(struct kunit *test)
 	conn = expect(test, 1, 1, LBDR_CONN_STATE_ESTABLISHED);
 	KUNIT_EXPECT_TRUE(test, lbdr_conn_own(conn));
 	conns_idle(conn, 2 * HZ);
-	receive_one(test, tcp(1, 80, 1, 1));
+	record.timeout = lbdr_state_timeout[LBDR_CONN_STATE_ESTABLISHED];
+	receive_one(test, record);
 	KUNIT_EXPECT_FALSE(test, lbdr_conn_own(conn));
 	lookup(test, 1, true);
 	KUNIT_EXPECT_TRUE(test, lbdr_conn_own(conn));
@@ -663,6 +713,7 @@ static void random_test(struct kunit *test)
 static struct kunit_case recv_cases[] = {
 	KUNIT_CASE(add_test),
 	KUNIT_CASE(own_test),
+	KUNIT_CASE(own_later_test),
 	KUNIT_CASE(own_scheduled_test),
 	KUNIT_CASE(replace_test),
 	KUNIT_CASE(stale_test),

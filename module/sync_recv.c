@@ -13,7 +13,12 @@
  *   A record without service or server waits for it (sync_pending.c).
  * - A connection that this director forwards itself is never changed: packets have
  *   renewed it since it was received last, within OWN_TIME. So two directors that both
- *   have the VIP do each other no harm.
+ *   have the VIP do each other no harm. Nor is it changed later by a record that tells of
+ *   an earlier packet, as after a partition, when each has what it has forwarded. A record
+ *   of lbdr has the time that is left, so it tells when the last packet was, if both have the
+ *   same timeouts. One of ip_vs has the whole timeout: it counts as of now. If the
+ *   sender's timeout is shorter than the one here, its records seem earlier than they are by
+ *   the difference. The connection here keeps more time than the record has, then.
  * - Otherwise state and time left become those of the record, and a connection with
  *   another server is replaced. Datagrams may overtake each other: a record does not
  *   open a connection again that was closed less than REORDER_TIME ago, nor make one
@@ -48,6 +53,11 @@
 
 /* Jiffies without a packet after which a record may change a connection */
 #define OWN_TIME	HZ
+/*
+ * Jiffies by which what is known here must be later than a record: a record has its time in
+ * seconds, and a connection in quarters of a second
+ */
+#define LATER_TIME	(2 * HZ)
 /* Jiffies after which a record opens a closed connection again */
 #define REORDER_TIME	HZ
 
@@ -229,6 +239,19 @@ static bool lbdr_sync_stale(const struct lbdr_conn *conn, u32 from, u32 to)
 	       lbdr_conn_idle(conn) < REORDER_TIME;
 }
 
+/*
+ * Returns true if a record tells of an earlier packet than the last one here. @conn: a
+ * connection that this director has forwarded
+ */
+static bool lbdr_sync_earlier(struct lbdr_net *ln, const struct lbdr_conn *conn,
+			      const struct lbdr_conn_saved *saved)
+{
+	u32 timeout = lbdr_conn_timeout(ln, conn, saved->state) * HZ;
+	u32 stamp = lbdr_conn_stamp_of(timeout, saved->left, saved->synced);
+
+	return (s32)(READ_ONCE(conn->stamp) - stamp) > LATER_TIME;
+}
+
 /* Changes a connection that another director forwards. */
 static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
 			     const struct lbdr_conn_saved *saved)
@@ -267,6 +290,10 @@ static void lbdr_sync_apply_conn(struct lbdr_net *ln, struct lbdr_flow *flow,
 	}
 	if (conn && lbdr_conn_own(conn) && lbdr_conn_idle(conn) < OWN_TIME) {
 		lbdr_sync_count(ln, LBDR_SYNC_OWN, 1);
+		return;
+	}
+	if (conn && lbdr_conn_own(conn) && lbdr_sync_earlier(ln, conn, saved)) {
+		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
 		return;
 	}
 	if (conn && conn->server == server) {
