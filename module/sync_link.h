@@ -79,7 +79,7 @@ struct lbdr_sync_self {
  * @newest: number of the last HELLO in it whose content was taken
  * @peer_challenge: of its latest HELLO
  * @peer: what it has told about itself
- * @in: pages that are received
+ * @in: pages that are received; empty while @fresh
  * @out: pages that are sent
  * @wanted: number of the bulk transfer that is wanted from it
  * @peer_done: number of the latest one that it has completed
