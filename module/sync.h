@@ -183,8 +183,8 @@ struct lbdr_sync_pending {
  * @pending: protected by lbdr_net.lock
  * @applier: the task that applies a record: its events are not sent back; WRITE_ONCE()
  *	under lbdr_net.lock
- * @adopt: a service or server was added since @adopter looked at @pending last;
- *	WRITE_ONCE() under lbdr_net.lock
+ * @adopt: a service or server was added since @adopter looked at @pending last, or is
+ *	being published. @adopter is queued then, or runs; WRITE_ONCE() under lbdr_net.lock
  * @retried: jiffies when @adopter looked at @pending last; used by @adopter only
  * @persist_mode: of persistent services only templates are sent; a sysctl of the IPVS
  *	front end, READ_ONCE()

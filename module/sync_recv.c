@@ -392,16 +392,36 @@ bool lbdr_sync_recv_retry(struct lbdr_net *ln, const struct lbdr_sync_record *re
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_recv_retry);
 
+/*
+ * Lets the records that wait be tried soon. Work that is queued for this is not put off: it
+ * clears @adopt when it begins, and until then it is queued.
+ */
+static void lbdr_sync_adopt_soon(struct lbdr_net *ln)
+{
+	struct lbdr_sync *sync = &ln->sync;
+
+	lockdep_assert_held(&ln->lock);
+
+	if (sync->adopt)
+		return;
+	WRITE_ONCE(sync->adopt, true);
+	mod_delayed_work(lbdr_sync_wq, &sync->adopter, ADOPT_TIME);
+}
+
 /* Applies a record that was received, or lets it wait. */
 static void lbdr_sync_record(struct lbdr_net *ln, const struct lbdr_sync_record *record,
 			     struct lbdr_sync_found *found)
 {
-	if (lbdr_sync_apply(ln, record, found, record->flags & LBDR_SYNC_FLAG_COPY))
+	if (lbdr_sync_apply(ln, record, found, record->flags & LBDR_SYNC_FLAG_COPY)) {
 		lbdr_sync_pending_drop(ln, record);
-	else if (lbdr_sync_pending_add(ln, record))
-		queue_delayed_work(lbdr_sync_wq, &ln->sync.adopter, PRUNE_TIME);
-	else
+	} else if (!lbdr_sync_pending_add(ln, record)) {
 		lbdr_sync_count(ln, LBDR_SYNC_PENDING_FULL, 1);
+	} else {
+		/* Its service may have been reported already, and is found when published. */
+		if (ln->publishing)
+			lbdr_sync_adopt_soon(ln);
+		queue_delayed_work(lbdr_sync_wq, &ln->sync.adopter, PRUNE_TIME);
+	}
 }
 
 /**
@@ -471,9 +491,13 @@ static void lbdr_sync_adopt_work(struct work_struct *work)
 		sync->retried = jiffies;
 		lbdr_sync_pending_retry(ln, lbdr_sync_recv_retry);
 	}
-	if (READ_ONCE(sync->pending.n))
+	lbdr_lock(ln);
+	if (sync->pending.n)
 		queue_delayed_work(lbdr_sync_wq, &sync->adopter,
-				   READ_ONCE(sync->adopt) ? ADOPT_TIME : PRUNE_TIME);
+				   sync->adopt ? ADOPT_TIME : PRUNE_TIME);
+	else
+		WRITE_ONCE(sync->adopt, false);
+	lbdr_unlock(ln);
 }
 
 static void lbdr_sync_receive_work(struct work_struct *work)
@@ -523,13 +547,8 @@ static void lbdr_sync_ready(struct sock *sk)
  */
 void lbdr_sync_recv_adopt(struct lbdr_net *ln)
 {
-	struct lbdr_sync *sync = &ln->sync;
-
-	/* A work item that has not cleared it yet looks after this transaction. */
-	if (!sync->pending.n || sync->adopt)
-		return;
-	WRITE_ONCE(sync->adopt, true);
-	mod_delayed_work(lbdr_sync_wq, &sync->adopter, ADOPT_TIME);
+	if (ln->sync.pending.n)
+		lbdr_sync_adopt_soon(ln);
 }
 
 /**
@@ -548,6 +567,10 @@ int lbdr_sync_recv_get(struct lbdr_net *ln, enum lbdr_sync_role role)
 	lockdep_assert_held(&sync->lock);
 	if (!sync->receiving) {
 		sync->retried = jiffies;
+		/* The work item was cancelled, and nothing waits yet. */
+		lbdr_lock(ln);
+		WRITE_ONCE(sync->adopt, false);
+		lbdr_unlock(ln);
 		err = lbdr_sync_pending_init(ln);
 	}
 	if (!err)
