@@ -545,6 +545,7 @@ static void wait_exists_test(struct kunit *test)
 	run(test, (struct step) { ADD, 80, 3, 1 });
 	KUNIT_ASSERT_TRUE(test, conns_wait_for(!READ_ONCE(b->ln->sync.pending.n)));
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_STALE), 1);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADOPTED), 0);
 	KUNIT_EXPECT_PTR_EQ(test, expect(test, 100, 1, LBDR_CONN_STATE_SYN_RECV), conn);
 }
 

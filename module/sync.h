@@ -55,7 +55,7 @@ enum lbdr_sync_counter {
 	LBDR_SYNC_RECEIVED_DATAGRAMS,
 	LBDR_SYNC_RECEIVED_RECORDS,
 	LBDR_SYNC_ADDED,
-	LBDR_SYNC_UPDATED,
+	LBDR_SYNC_UPDATED,		/* records of connections that exist */
 	LBDR_SYNC_ADOPTED,		/* added after their server was */
 	LBDR_SYNC_PENDING_FULL,		/* no room to wait for a server */
 	LBDR_SYNC_OWN,			/* this director forwards the connection itself */

@@ -64,7 +64,7 @@ struct lbdr_sync_self {
  * @place: of the other director in @settings; immutable
  * @keys: shared by all links
  * @self: shared by all links
- * @buffer: of @settings->maxlen bytes, for a datagram that is sent; shared by all links
+ * @buffer: room for the longest datagram that is sent; shared by all links
  * @epoch: of what is sent; random
  * @sequence: number of the next datagram
  * @challenge: what the HELLO of a new epoch of the other director has to echo; never 0

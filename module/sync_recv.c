@@ -78,6 +78,9 @@
 
 static_assert(LBDR_CONN_SYNC_RENEWALS >= LBDR_FLOOD_RENEWALS);
 
+/* A record is counted when its server exists. */
+#define NO_SERVER	LBDR_SYNC_COUNTERS
+
 /* The longest datagram of the other director */
 #define BUFFER		(U16_MAX + 1)
 
@@ -252,20 +255,23 @@ static bool lbdr_sync_earlier(struct lbdr_net *ln, const struct lbdr_conn *conn,
 	return (s32)(READ_ONCE(conn->stamp) - stamp) > LATER_TIME;
 }
 
-/* Changes a connection that another director forwards. */
-static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
-			     const struct lbdr_conn_saved *saved)
+/* Changes a connection that another director forwards. Returns how the record is counted. */
+static enum lbdr_sync_counter lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
+					       const struct lbdr_conn_saved *saved)
 {
-	u32 from = READ_ONCE(conn->state), to = saved->state;
+	u32 from = READ_ONCE(conn->state), to = saved->state, now;
 	u8 renewals = saved->renewals;
 
 	/* The collector may have removed it since it was looked up. */
-	if (from == LBDR_CONN_STATE_DEAD || lbdr_sync_stale(conn, from, to)) {
-		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
-		return;
-	}
-	if (from != to)
+	if (from == LBDR_CONN_STATE_DEAD || lbdr_sync_stale(conn, from, to))
+		return LBDR_SYNC_STALE;
+	if (from != to) {
 		lbdr_conn_move(conn, from, to);
+		now = READ_ONCE(conn->state);
+		/* A packet has changed it at the same time: it is this director's now. */
+		if (now != to)
+			return now == LBDR_CONN_STATE_DEAD ? LBDR_SYNC_STALE : LBDR_SYNC_OWN;
+	}
 	/* Unless the client has opened another connection with the same ports */
 	if (!lbdr_state_closing(from) || lbdr_state_closing(to))
 		renewals = max(min_t(u8, READ_ONCE(conn->renewals), LBDR_CONN_SYNC_RENEWALS),
@@ -273,58 +279,51 @@ static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
 	lbdr_sync_set_left(ln, conn, to, saved->left, from != to);
 	WRITE_ONCE(conn->renewals, renewals);
 	WRITE_ONCE(conn->synced, renewals + 1);
-	lbdr_sync_count(ln, LBDR_SYNC_UPDATED, 1);
-}
-
-/* Adds a connection, or changes the one that exists. @waited: only adds one */
-static void lbdr_sync_apply_conn(struct lbdr_net *ln, struct lbdr_flow *flow,
-				 struct lbdr_server *server,
-				 const struct lbdr_conn_saved *saved, u32 *room,
-				 bool waited)
-{
-	struct lbdr_conn *conn = lbdr_conn_vacate(ln, flow);
-
-	if (conn && waited) {
-		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
-		return;
-	}
-	if (conn && lbdr_conn_own(conn) && lbdr_conn_idle(conn) < OWN_TIME) {
-		lbdr_sync_count(ln, LBDR_SYNC_OWN, 1);
-		return;
-	}
-	if (conn && lbdr_conn_own(conn) && lbdr_sync_earlier(ln, conn, saved)) {
-		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
-		return;
-	}
-	if (conn && conn->server == server) {
-		lbdr_sync_update(ln, conn, saved);
-		return;
-	}
-	/* The end, or a late first packet, of a connection that another one replaced */
-	if (conn && (lbdr_state_closing(saved->state) || lbdr_state_half_open(saved->state))) {
-		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
-		return;
-	}
-	if (!*room) {
-		lbdr_sync_count(ln, LBDR_SYNC_REFUSED, 1);
-		return;
-	}
-	(*room)--;
-	if (conn)
-		lbdr_conn_kill(ln, conn);
-	if (lbdr_conn_restore_vacated(ln, flow, server, saved))
-		lbdr_sync_count(ln, LBDR_SYNC_REFUSED, 1);
-	else
-		lbdr_sync_count(ln, LBDR_SYNC_ADDED, 1);
+	return LBDR_SYNC_UPDATED;
 }
 
 /*
- * Applies a record. Returns false if its service or server does not exist. A record that
- * cannot be a connection here is counted as refused. @waited: the record may be late, since
- * it has waited or is a copy. @found: keeps a pointer to the record
+ * Adds a connection, or changes the one that exists. Returns how the record is counted.
+ * @waited: only adds one
  */
-static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *record,
-			    struct lbdr_sync_found *found, bool waited)
+static enum lbdr_sync_counter lbdr_sync_apply_conn(struct lbdr_net *ln,
+						   struct lbdr_flow *flow,
+						   struct lbdr_server *server,
+						   const struct lbdr_conn_saved *saved,
+						   u32 *room, bool waited)
+{
+	struct lbdr_conn *conn = lbdr_conn_vacate(ln, flow);
+
+	if (conn && waited)
+		return LBDR_SYNC_STALE;
+	if (conn && lbdr_conn_own(conn)) {
+		if (lbdr_conn_idle(conn) < OWN_TIME)
+			return LBDR_SYNC_OWN;
+		if (lbdr_sync_earlier(ln, conn, saved))
+			return LBDR_SYNC_STALE;
+	}
+	if (conn && conn->server == server)
+		return lbdr_sync_update(ln, conn, saved);
+	/* The end, or a late first packet, of a connection that another one replaced */
+	if (conn && (lbdr_state_closing(saved->state) || lbdr_state_half_open(saved->state)))
+		return LBDR_SYNC_STALE;
+	if (!*room)
+		return LBDR_SYNC_REFUSED;
+	(*room)--;
+	if (conn)
+		lbdr_conn_kill(ln, conn);
+	return lbdr_conn_restore_vacated(ln, flow, server, saved) ? LBDR_SYNC_REFUSED :
+								    LBDR_SYNC_ADDED;
+}
+
+/*
+ * Applies a record. Returns how it is counted, or NO_SERVER if its service or server does
+ * not exist. A record that cannot be a connection here is counted as refused. @waited: the
+ * record may be late, since it has waited or is a copy. @found: keeps a pointer to the record
+ */
+static enum lbdr_sync_counter lbdr_sync_apply(struct lbdr_net *ln,
+					      const struct lbdr_sync_record *record,
+					      struct lbdr_sync_found *found, bool waited)
 {
 	struct lbdr_conn_saved saved = {
 		.state = lbdr_sync_state_in(record),
@@ -340,15 +339,12 @@ static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *
 	lbdr_sync_set_flow(record, &flow);
 	server = lbdr_sync_find(ln, record, &flow, found);
 	if (!server)
-		return false;
+		return NO_SERVER;
 	if (lbdr_service_one_packet(found->service, &flow) ||
 	    (saved.state == LBDR_CONN_STATE_TEMPLATE &&
-	     !lbdr_sync_template(found->service, &flow))) {
-		lbdr_sync_count(ln, LBDR_SYNC_REFUSED, 1);
-		return true;
-	}
-	lbdr_sync_apply_conn(ln, &flow, server, &saved, &found->room, waited);
-	return true;
+	     !lbdr_sync_template(found->service, &flow)))
+		return LBDR_SYNC_REFUSED;
+	return lbdr_sync_apply_conn(ln, &flow, server, &saved, &found->room, waited);
 }
 
 /* The context in which RECORDS records are applied at most; lbdr_net.lock is held. */
@@ -380,14 +376,16 @@ static void lbdr_sync_apply_end(struct lbdr_net *ln)
 bool lbdr_sync_recv_retry(struct lbdr_net *ln, const struct lbdr_sync_record *record)
 {
 	struct lbdr_sync_found found = {};
-	bool applied;
+	enum lbdr_sync_counter how;
 
 	lbdr_sync_apply_begin(ln, &found);
-	applied = lbdr_sync_apply(ln, record, &found, true);
+	how = lbdr_sync_apply(ln, record, &found, true);
 	lbdr_sync_apply_end(ln);
-	if (!applied)
+	if (how == NO_SERVER)
 		return false;
-	lbdr_sync_count(ln, LBDR_SYNC_ADOPTED, 1);
+	lbdr_sync_count(ln, how, 1);
+	if (how == LBDR_SYNC_ADDED)
+		lbdr_sync_count(ln, LBDR_SYNC_ADOPTED, 1);
 	return true;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_recv_retry);
@@ -412,7 +410,11 @@ static void lbdr_sync_adopt_soon(struct lbdr_net *ln)
 static void lbdr_sync_record(struct lbdr_net *ln, const struct lbdr_sync_record *record,
 			     struct lbdr_sync_found *found)
 {
-	if (lbdr_sync_apply(ln, record, found, record->flags & LBDR_SYNC_FLAG_COPY)) {
+	enum lbdr_sync_counter how;
+
+	how = lbdr_sync_apply(ln, record, found, record->flags & LBDR_SYNC_FLAG_COPY);
+	if (how != NO_SERVER) {
+		lbdr_sync_count(ln, how, 1);
 		lbdr_sync_pending_drop(ln, record);
 	} else if (!lbdr_sync_pending_add(ln, record)) {
 		lbdr_sync_count(ln, LBDR_SYNC_PENDING_FULL, 1);
