@@ -56,8 +56,8 @@ static int set_lo(bool up)
 	return err;
 }
 
-/* Starts a master, which has sent what there was when this returns. */
-static int start(struct conns *conns, u16 maxlen, u8 addrs)
+/* Starts a master, which has walked over what there was when this returns. */
+static int start_master(struct conns *conns, u16 maxlen, u8 addrs)
 {
 	struct lbdr_sync_settings settings = {
 		.device = "lo",
@@ -73,11 +73,36 @@ static int start(struct conns *conns, u16 maxlen, u8 addrs)
 	for (i = 0; i < addrs; i++)
 		settings.addrs[i].ip = htonl(LOOPBACK);
 	err = lbdr_sync_start(conns->ln, LBDR_SYNC_ROLE_MASTER, &settings, NULL);
-	if (!err) {
+	if (!err)
 		flush_work(&conns->ln->sync.walk);
-		flush_delayed_work(&conns->ln->sync.send);
-	}
 	return err;
+}
+
+/* Starts a master, which has sent what there was when this returns. */
+static int start(struct conns *conns, u16 maxlen, u8 addrs)
+{
+	int err = start_master(conns, maxlen, addrs);
+
+	if (!err)
+		flush_delayed_work(&conns->ln->sync.send);
+	return err;
+}
+
+/* Starts the role peers, with a peer that does not exist. */
+static int start_peers(struct conns *conns)
+{
+	const struct lbdr_sync_settings settings = {
+		.device = "lo",
+		.addrs[0].ip = htonl(0x7f000002),
+		.n_addrs = 1,
+		.family = AF_INET,
+		.port = PORT + 1,
+		.maxlen = 1472,
+		.ttl = 1,
+	};
+	const struct lbdr_sync_keys keys = { .set[0] = true };
+
+	return lbdr_sync_start(conns->ln, LBDR_SYNC_ROLE_PEERS, &settings, &keys);
 }
 
 static void stop(struct conns *conns)
@@ -150,6 +175,7 @@ static int master_init(struct kunit *test)
 static void master_exit(struct kunit *test)
 {
 	stop(test->priv);
+	lbdr_sync_stop(((struct conns *)test->priv)->ln, LBDR_SYNC_ROLE_PEERS);
 	if (sock)
 		sock_release(sock);
 	sock = NULL;
@@ -407,16 +433,6 @@ static void refresh_test(struct kunit *test)
 /* The role peers sends what is older than itself in bulk transfers, and not once more. */
 static void refresh_peers_test(struct kunit *test)
 {
-	const struct lbdr_sync_settings settings = {
-		.device = "lo",
-		.addrs[0].ip = htonl(0x7f000002),
-		.n_addrs = 1,
-		.family = AF_INET,
-		.port = PORT + 1,
-		.maxlen = 1472,
-		.ttl = 1,
-	};
-	struct lbdr_sync_keys keys = { .set[0] = true };
 	struct conns *conns = test->priv;
 	struct lbdr_conn *ours, *taken;
 	struct lbdr_sync_cpu *cpu;
@@ -428,8 +444,7 @@ static void refresh_peers_test(struct kunit *test)
 	taken = add(test, 2);
 	/* Received from another director, and renewed since */
 	WRITE_ONCE(taken->synced, READ_ONCE(taken->renewals) + 2);
-	KUNIT_ASSERT_EQ(test, lbdr_sync_start(conns->ln, LBDR_SYNC_ROLE_PEERS, &settings,
-					      &keys), 0);
+	KUNIT_ASSERT_EQ(test, start_peers(conns), 0);
 	conns_lock();
 	cpu = this_cpu_ptr(conns->ln->sync.cpus);
 	lbdr_sync_refresh(conns->ln, ours, LBDR_CONN_STATE_ESTABLISHED, 900);
@@ -442,6 +457,30 @@ static void refresh_peers_test(struct kunit *test)
 	KUNIT_EXPECT_NE(test, ours->sent, 0);
 	KUNIT_EXPECT_NE(test, taken->sent, 0);
 	lbdr_sync_stop(conns->ln, LBDR_SYNC_ROLE_PEERS);
+}
+
+/* A page that was begun before a second role has started is not for it. */
+static void second_role_test(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	struct got got;
+	u32 i, late = 0;
+
+	if (lbdr_sync_crypt_check())
+		kunit_skip(test, "no XChaCha20-Poly1305");
+	KUNIT_ASSERT_EQ(test, start_peers(conns), 0);
+	/* The page is taken after 10 ms. This one shall be there when the master starts. */
+	local_bh_disable();
+	add(test, 1);
+	mod_delayed_work(system_long_wq, &conns->ln->sync.send, CONNS_DEADLINE);
+	local_bh_enable();
+	KUNIT_ASSERT_EQ(test, start_master(conns, 1472, 1), 0);
+	add(test, 2);
+	finish(test, &got);
+	for (i = 0; i < got.records; i++)
+		late += ntohl(got.record[i].client.ip) == 0xc6336402;
+	KUNIT_EXPECT_EQ(test, late, 1);
+	KUNIT_EXPECT_EQ(test, got.records, 2);
 }
 
 /* sync_persist_mode: the template of a persistent service is sent, its connections not. */
@@ -535,6 +574,7 @@ static struct kunit_case send_cases[] = {
 	KUNIT_CASE(walk_peer_test),
 	KUNIT_CASE(refresh_test),
 	KUNIT_CASE(refresh_peers_test),
+	KUNIT_CASE(second_role_test),
 	KUNIT_CASE(persist_mode_test),
 	{}
 };

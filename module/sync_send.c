@@ -543,17 +543,30 @@ static void lbdr_sync_send_events(bool start)
 	mutex_unlock(&lock);
 }
 
+/*
+ * Sends the pages that were begun before lbdr_sync.sending has changed, full or not.
+ * Context: process, lbdr_sync.lock held; waits for a grace period.
+ */
+static void lbdr_sync_send_flush(struct lbdr_sync *sync)
+{
+	/* Those who have read the bits before are in an RCU read section. */
+	synchronize_rcu();
+	mod_delayed_work(lbdr_sync_wq, &sync->send, 0);
+	flush_delayed_work(&sync->send);
+}
+
 /**
  * lbdr_sync_send_start() - Begin to send
  * @ln: the namespace; settings and socket of the role are set
  * @role: the role
  *
- * Context: process, lbdr_sync.lock held.
+ * Context: process, lbdr_sync.lock held; waits for a grace period if another role sends.
  * Return: 0 or a negative error.
  */
 int lbdr_sync_send_start(struct lbdr_net *ln, enum lbdr_sync_role role)
 {
 	struct lbdr_sync *sync = &ln->sync;
+	bool first = !sync->sending;
 	int cpu;
 
 	lockdep_assert_held(&sync->lock);
@@ -567,6 +580,12 @@ int lbdr_sync_send_start(struct lbdr_net *ln, enum lbdr_sync_role role)
 	}
 	/* Pairs with smp_load_acquire() of those who send: they see the settings. */
 	smp_store_release(&sync->sending, sync->sending | BIT(role));
+	/*
+	 * Pages that were begun before are not of this role. Their connections are in the
+	 * table when the walk begins, or the bulk transfer to a peer.
+	 */
+	if (!first)
+		lbdr_sync_send_flush(sync);
 	if (role == LBDR_SYNC_ROLE_MASTER)
 		queue_work(lbdr_sync_wq, &sync->walk);
 	return 0;
@@ -587,11 +606,8 @@ void lbdr_sync_send_stop(struct lbdr_net *ln, enum lbdr_sync_role role)
 	WRITE_ONCE(sync->sending, sync->sending & ~BIT(role));
 	if (role == LBDR_SYNC_ROLE_MASTER)
 		cancel_work_sync(&sync->walk);
-	/* Those who have read the bit are in an RCU read section. */
-	synchronize_rcu();
-	/* This run sends all pages of the role: none waits for a device any more. */
-	mod_delayed_work(lbdr_sync_wq, &sync->send, 0);
-	flush_delayed_work(&sync->send);
+	/* All pages of the role: none waits for a device any more. */
+	lbdr_sync_send_flush(sync);
 	if (sync->sending)
 		return;
 	lbdr_sync_send_events(false);
