@@ -483,6 +483,43 @@ static void second_role_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, got.records, 2);
 }
 
+#define FEW	10
+
+/* Peers do not wait for the master's device, whose queue does not fill with small pages. */
+static void stuck_test(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	struct lbdr_sync *sync = &conns->ln->sync;
+	struct got got;
+	struct sock *sk;
+	int queued;
+	u32 i;
+
+	if (lbdr_sync_crypt_check())
+		kunit_skip(test, "no XChaCha20-Poly1305");
+	KUNIT_ASSERT_EQ(test, start(conns, 1472, 1), 0);
+	KUNIT_ASSERT_EQ(test, start_peers(conns), 0);
+	/* As if the device had taken nothing for some time */
+	sk = sync->socks[LBDR_SYNC_ROLE_MASTER]->sk;
+	refcount_add(sk->sk_sndbuf, &sk->sk_wmem_alloc);
+	for (i = 0; i < FEW; i++) {
+		add(test, i);
+		flush_delayed_work(&sync->send);
+	}
+	queued = atomic_read(&sync->queued);
+	KUNIT_EXPECT_EQ(test, atomic_read(&sync->queued_peers), 0);
+	KUNIT_EXPECT_FALSE(test, refcount_sub_and_test(sk->sk_sndbuf, &sk->sk_wmem_alloc));
+	KUNIT_EXPECT_GT(test, queued, 0);
+	KUNIT_EXPECT_LE(test, queued, 1472);
+	finish(test, &got);
+	KUNIT_EXPECT_EQ(test, got.records, FEW);
+	KUNIT_EXPECT_EQ(test, got.datagrams, 1);
+	for (i = 0; i < got.records; i++)
+		KUNIT_EXPECT_EQ(test, ntohl(got.record[i].client.ip), 0xc6336400 + i);
+	KUNIT_EXPECT_EQ(test, atomic_read(&sync->queued), 0);
+	KUNIT_EXPECT_EQ(test, grown(conns, LBDR_SYNC_SENT_RECORDS), FEW);
+}
+
 /* sync_persist_mode: the template of a persistent service is sent, its connections not. */
 static void persist_mode_test(struct kunit *test)
 {
@@ -575,6 +612,7 @@ static struct kunit_case send_cases[] = {
 	KUNIT_CASE(refresh_test),
 	KUNIT_CASE(refresh_peers_test),
 	KUNIT_CASE(second_role_test),
+	KUNIT_CASE(stuck_test),
 	KUNIT_CASE(persist_mode_test),
 	{}
 };

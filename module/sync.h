@@ -93,7 +93,7 @@ struct lbdr_sync_settings {
  * struct lbdr_sync_page - records that are sent together
  * @full: in lbdr_sync.full
  * @unsent: in lbdr_sync.unsent, instead of @full
- * @refs: references; the page is not changed any more when there are several
+ * @refs: references; the page is not changed while there are several
  * @roles: bits of enum lbdr_sync_role: who sends it
  * @bulk: it is of a bulk transfer to a peer
  * @used: bytes of @data that are used
