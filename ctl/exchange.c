@@ -16,7 +16,8 @@
  *     memory, remove everything, and unload the module.
  *  5. Load the new module with the parameters of the old one, and restore configuration,
  *     connections, entry, roles and sysctls. If the module cannot be loaded, or refuses
- *     the configuration, do the same with the fallback.
+ *     the configuration, do the same with the fallback. A role that cannot be started is
+ *     no reason for that: its device may be gone.
  *  6. End the rule.
  *
  * Counters start at 0, and the connections of servers that are removed with --drain or
@@ -321,16 +322,37 @@ static void restore_sysctls(const struct exchange *exchange)
 		fclose(from);
 }
 
+/* Says that a role was stopped and not started again, and how it is started. */
+static int role_failed(const char *const *words)
+{
+	char *line = NULL;
+	size_t size;
+	FILE *out = open_memstream(&line, &size);
+	int i;
+
+	if (!out) {
+		complain("warning: the role %s of sync is stopped", words[2]);
+		return EXIT_REFUSED;
+	}
+	for (i = 1; words[i]; i++)
+		fprintf(out, " %s", words[i]);
+	stream_end(out);
+	complain("warning: the role %s of sync is stopped; fix: lbctl%s", words[2], line);
+	free(line);
+	return EXIT_REFUSED;
+}
+
 static int start_role(const struct exchange *exchange, const struct sync *sync)
 {
 	char id[16], port[16], ttl[16], length[16], key_id[16], text[ENDPOINT_TEXT];
 	char addresses[SYNC_PEERS * ENDPOINT_TEXT] = "";
 	bool peers = sync->role == LBDR_SYNC_ROLE_PEERS;
+	/* Peers have a key in place of an id. */
 	const char *const words[] = {
 		program, "sync", choice_word(&sync_choice, sync->role), sync->device,
-		"--id", id, "--address", addresses, "--port", port, "--ttl", ttl,
-		"--length", length, peers ? "--key-file" : NULL, exchange->key_file,
-		"--key-id", key_id, NULL
+		peers ? "--key-file" : "--id", peers ? exchange->key_file : id,
+		"--address", addresses, "--port", port, "--ttl", ttl, "--length", length,
+		peers ? "--key-id" : NULL, key_id, NULL
 	};
 	unsigned int bytes = sync->length;
 	size_t i;
@@ -350,7 +372,7 @@ static int start_role(const struct exchange *exchange, const struct sync *sync)
 	snprintf(ttl, sizeof(ttl), "%u", sync->ttl);
 	snprintf(length, sizeof(length), "%u", bytes);
 	snprintf(key_id, sizeof(key_id), "%u", sync->key_id);
-	return run_line(words);
+	return run_line(words) ? role_failed(words) : EXIT_DONE;
 }
 
 static int start_sync(const struct exchange *exchange)
@@ -360,11 +382,11 @@ static int start_sync(const struct exchange *exchange)
 
 	for (i = 0; i < exchange->sync.count; i++)
 		if (start_role(exchange, &exchange->sync.role[i]))
-			status = EXIT_REFUSED;
+			status = EXIT_PARTLY;
 	return status;
 }
 
-/* The module does not tell the key of the role peers. */
+/* The module does not tell the key of the role peers, which the new one has to get. */
 static int check_key(struct exchange *exchange, struct nl *nl, const struct request *req)
 {
 	struct sync_roles now;
@@ -375,8 +397,10 @@ static int check_key(struct exchange *exchange, struct nl *nl, const struct requ
 	for (i = 0; !status && i < now.count; i++)
 		runs |= now.role[i].enabled && now.role[i].role == LBDR_SYNC_ROLE_PEERS;
 	exchange->key_file = req->sync.key_file;
-	if (status || !runs || exchange->key_file)
+	if (status || !runs)
 		return status;
+	if (exchange->key_file)
+		return sync_peer_check_key(exchange->key_file) ? EXIT_DONE : EXIT_USAGE;
 	complain("the role peers of sync runs: its key is required, with --key-file");
 	return EXIT_REFUSED;
 }
@@ -502,11 +526,12 @@ static int load_ipvs(const char *file)
 
 /*
  * Restores everything that was taken away. @file: the module that was loaded, NULL if it is
- * the old one still. Returns the exit status; EXIT_PARTLY if some connections are missing.
+ * the old one still. Returns the exit status; EXIT_PARTLY if some connections are
+ * missing, or a role of synchronisation was not started.
  */
 static int bring_back(struct exchange *exchange, const char *file)
 {
-	int status = EXIT_DONE, conns = EXIT_DONE;
+	int status = EXIT_DONE, conns = EXIT_DONE, roles;
 
 	if (exchange->cleared)
 		status = run_verb("restore", exchange->rules);
@@ -517,9 +542,12 @@ static int bring_back(struct exchange *exchange, const char *file)
 	}
 	if (exchange->cleared && !status)
 		conns = give_conns(exchange);
-	if (restore_entry(exchange) || start_sync(exchange))
+	if (restore_entry(exchange))
 		status = EXIT_REFUSED;
-	return status ? status : conns;
+	roles = start_sync(exchange);
+	if (status)
+		return status;
+	return conns ? conns : roles;
 }
 
 /* Step 5 with one of the files. */

@@ -439,6 +439,7 @@ int sync_run(struct nl *nl, const struct request *req);
 /* sync_peer.c */
 int sync_peer_read(struct request *req, const char *const *words, size_t count);
 bool sync_peer_put_key(struct nlmsghdr *nlh, const char *path);
+bool sync_peer_check_key(const char *path);
 int sync_peer_run(struct nl *nl, struct nlmsghdr *nlh, const char *object);
 void sync_peer_json(const struct sync *sync, json_t *object);
 void sync_peer_print(const struct sync *sync);

@@ -18,7 +18,7 @@ const struct sync_counter sync_counters[SYNC_COUNTERS] = {
 	{ "received_datagrams", "datagrams received" },
 	{ "received_records", "records in these datagrams" },
 	{ "added", "connections added" },
-	{ "updated", "connections whose state or time left was changed" },
+	{ "updated", "records applied to connections that exist" },
 	{ "adopted", "records applied when their server was added" },
 	{ "pending_full", "records of unknown servers lost: too many waited" },
 	{ "own", "records ignored: this director forwards the connection" },

@@ -109,6 +109,21 @@ bool sync_peer_put_key(struct nlmsghdr *nlh, const char *path)
 }
 
 /**
+ * sync_peer_check_key() - check whether a file has a key
+ * @path: the file
+ *
+ * Return: false after a message.
+ */
+bool sync_peer_check_key(const char *path)
+{
+	unsigned char key[KEY_BYTES];
+	bool valid = read_key(path, key);
+
+	explicit_bzero(key, sizeof(key));
+	return valid;
+}
+
+/**
  * sync_peer_run() - send a message that may have a key, and overwrite it
  * @nl: the socket
  * @nlh: the message

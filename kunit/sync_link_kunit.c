@@ -676,6 +676,57 @@ static void restart_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, lbdr_sync_link_broken(&b->link, wire->now));
 }
 
+/*
+ * A director that has started anew sends pages before the other one knows where they begin.
+ * What that one had received before acknowledges none of them.
+ */
+static void early_test(struct kunit *test)
+{
+	struct wire *wire = test->priv;
+	struct end *a = &wire->a, *b = &wire->b;
+	u32 i;
+
+	synced(test);
+	for (i = 0; i < 50; i++)
+		push(test, b, i);
+	run(test, 5);
+	KUNIT_ASSERT_EQ(test, applied(a, 50), 50U);
+	lbdr_sync_link_exit(&b->link);
+	memset(&b->link, 0, sizeof(b->link));
+	end_init(test, b, 1);
+	begin(test, b);
+
+	/* A asks B, and accepts it by the answer; then B accepts A, and is up. */
+	wire->now++;
+	a->link.hello_due = true;
+	turn(test, a);
+	pass(test, a, b);
+	pass(test, b, a);
+	KUNIT_ASSERT_TRUE(test, a->link.fresh);
+	turn(test, a);
+	pass(test, a, b);
+	KUNIT_ASSERT_TRUE(test, b->link.up);
+	KUNIT_ASSERT_FALSE(test, a->link.up);
+	/* Its HELLO is lost, but not its pages; the next HELLO of A arrives. */
+	lbdr_sync_link_run(&b->link, wire->now);
+	b->n = 0;
+	for (i = 100; i < 200; i++)
+		push(test, b, i);
+	turn(test, b);
+	pass(test, b, a);
+	KUNIT_ASSERT_TRUE(test, a->link.fresh);
+	wire->now++;
+	a->link.hello_due = true;
+	turn(test, a);
+	pass(test, a, b);
+
+	run(test, HZ / 2);
+	synced(test);
+	for (i = 100; i < 200; i++)
+		KUNIT_EXPECT_EQ(test, a->applied[i], 1);
+	KUNIT_EXPECT_EQ(test, a->link.counters[LBDR_SYNC_LINK_LOST], 0ULL);
+}
+
 /* Noise, and sealed nonsense, do no harm. */
 static void random_test(struct kunit *test)
 {
@@ -728,6 +779,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(key_test),
 	KUNIT_CASE(misled_test),
 	KUNIT_CASE(restart_test),
+	KUNIT_CASE(early_test),
 	KUNIT_CASE(random_test),
 	{}
 };

@@ -177,7 +177,7 @@ static long left(struct kunit *test, u16 cport)
 	return jiffies_left / HZ;
 }
 
-static int backup_init(struct kunit *test)
+static int start(struct lbdr_net *ln)
 {
 	const struct lbdr_sync_settings settings = {
 		.device = "lo",
@@ -189,6 +189,12 @@ static int backup_init(struct kunit *test)
 		.maxlen = 1472,
 		.ttl = 1,
 	};
+
+	return lbdr_sync_start(ln, LBDR_SYNC_ROLE_BACKUP, &settings, NULL);
+}
+
+static int backup_init(struct kunit *test)
+{
 	struct backup *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
 	u32 i;
 
@@ -200,7 +206,7 @@ static int backup_init(struct kunit *test)
 	run(test, (struct step) { ADD_SERVICE, 80 });
 	run(test, (struct step) { ADD, 80, 1, 1 });
 	run(test, (struct step) { ADD, 80, 2, 1 });
-	KUNIT_ASSERT_EQ(test, lbdr_sync_start(b->ln, LBDR_SYNC_ROLE_BACKUP, &settings, NULL), 0);
+	KUNIT_ASSERT_EQ(test, start(b->ln), 0);
 	for (i = 0; i < LBDR_SYNC_COUNTERS; i++)
 		grown(test, i);
 	return 0;
@@ -283,6 +289,54 @@ static void own_test(struct kunit *test)
 	}
 }
 
+/* After a partition: what a director forwarded earlier changes nothing that is own here. */
+static void own_later_test(struct kunit *test)
+{
+	const u32 established = lbdr_state_timeout[LBDR_CONN_STATE_ESTABLISHED];
+	struct lbdr_sync_record record = tcp(100, 80, 1, 1);
+	struct lbdr_conn *conn;
+
+	receive_one(test, record);
+	conn = lookup(test, 100, true);
+	KUNIT_ASSERT_NOT_NULL(test, conn);
+	grown(test, LBDR_SYNC_ADDED);
+	conns_idle(conn, 2 * HZ);
+	/* Of another server, and the end of the same one, each from minutes ago */
+	record.server = step_server(2);
+	receive_one(test, record);
+	record = tcp(100, 80, 1, 4);
+	record.timeout = 10;
+	receive_one(test, record);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_STALE), 2);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 0);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 0);
+	KUNIT_EXPECT_PTR_EQ(test, expect(test, 100, 1, LBDR_CONN_STATE_ESTABLISHED), conn);
+	KUNIT_EXPECT_TRUE(test, lbdr_conn_own(conn));
+
+	/* The client has come to the other director later than here. */
+	conns_idle(conn, 20 * HZ);
+	record = tcp(100, 80, 2, 1);
+	record.timeout = established - 10;
+	receive_one(test, record);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_STALE), 0);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
+	expect(test, 100, 2, LBDR_CONN_STATE_ESTABLISHED);
+
+	/* So do the end, and records of ip_vs, which have the whole timeout, or none. */
+	conn = lookup(test, 100, true);
+	conns_idle(conn, 3 * HZ);
+	receive_one(test, tcp(100, 80, 2, 4));
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_UPDATED), 1);
+	record = tcp(101, 80, 1, 1);
+	receive_one(test, record);
+	for (record.timeout = 0; record.timeout <= established; record.timeout += established) {
+		conn = lookup(test, 101, true);
+		conns_idle(conn, 3 * HZ);
+		receive_one(test, record);
+		KUNIT_EXPECT_FALSE(test, lbdr_conn_own(conn));
+	}
+}
+
 /* Adds a connection as the first packet of a client does, to a server. */
 static struct lbdr_conn *schedule_conn(struct kunit *test, u16 cport,
 				       struct lbdr_server *server)
@@ -303,11 +357,12 @@ static struct lbdr_conn *schedule_conn(struct kunit *test, u16 cport,
 /* The same of a connection that was never received, and with many packets. */
 static void own_scheduled_test(struct kunit *test)
 {
+	struct lbdr_sync_record record = tcp(1, 80, 1, 1);
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
 	u32 i;
 
-	receive_one(test, tcp(1, 80, 1, 1));
+	receive_one(test, record);
 	server = expect(test, 1, 1, LBDR_CONN_STATE_ESTABLISHED)->server;
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADDED), 1);
 	conn = schedule_conn(test, 100, server);
@@ -322,7 +377,8 @@ static void own_scheduled_test(struct kunit *test)
 	conn = expect(test, 1, 1, LBDR_CONN_STATE_ESTABLISHED);
 	KUNIT_EXPECT_TRUE(test, lbdr_conn_own(conn));
 	conns_idle(conn, 2 * HZ);
-	receive_one(test, tcp(1, 80, 1, 1));
+	record.timeout = lbdr_state_timeout[LBDR_CONN_STATE_ESTABLISHED];
+	receive_one(test, record);
 	KUNIT_EXPECT_FALSE(test, lbdr_conn_own(conn));
 	lookup(test, 1, true);
 	KUNIT_EXPECT_TRUE(test, lbdr_conn_own(conn));
@@ -489,7 +545,73 @@ static void wait_exists_test(struct kunit *test)
 	run(test, (struct step) { ADD, 80, 3, 1 });
 	KUNIT_ASSERT_TRUE(test, conns_wait_for(!READ_ONCE(b->ln->sync.pending.n)));
 	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_STALE), 1);
+	KUNIT_EXPECT_EQ(test, grown(test, LBDR_SYNC_ADOPTED), 0);
 	KUNIT_EXPECT_PTR_EQ(test, expect(test, 100, 1, LBDR_CONN_STATE_SYN_RECV), conn);
+}
+
+/* All records that wait are tried once a minute, whatever happens. */
+#define SOON	(20 * HZ)
+
+static void set_publishing(struct lbdr_net *ln, bool publishing)
+{
+	lbdr_lock(ln);
+	ln->publishing = publishing;
+	lbdr_unlock(ln);
+}
+
+/* A record of a server that is added then does not wait for long. */
+static void expect_adopted(struct kunit *test, u32 server)
+{
+	struct backup *b = test->priv;
+	unsigned long begun = jiffies;
+
+	receive_one(test, tcp(100 + server, 80, server, 1));
+	KUNIT_EXPECT_EQ(test, b->ln->sync.pending.n, 1);
+	run(test, (struct step) { ADD, 80, server, 1 });
+	KUNIT_ASSERT_TRUE(test, conns_wait_for(!READ_ONCE(b->ln->sync.pending.n)));
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begun + SOON));
+	expect(test, 100 + server, server, LBDR_CONN_STATE_ESTABLISHED);
+}
+
+/* Whatever ended before the work item had tried what waits: the next one is not forgotten. */
+static void wait_again_test(struct kunit *test)
+{
+	struct backup *b = test->priv;
+	struct lbdr_sync *sync = &b->ln->sync;
+
+	expect_adopted(test, 3);
+	/* The role stops after a server was added, within 20 ms. */
+	lbdr_lock(b->ln);
+	WRITE_ONCE(sync->adopt, true);
+	lbdr_unlock(b->ln);
+	KUNIT_ASSERT_EQ(test, lbdr_sync_stop(b->ln, LBDR_SYNC_ROLE_BACKUP), 0);
+	KUNIT_ASSERT_EQ(test, start(b->ln), 0);
+	expect_adopted(test, 4);
+	/* Nothing waits any more when the transaction has been published. */
+	set_publishing(b->ln, true);
+	lbdr_lock(b->ln);
+	WRITE_ONCE(sync->adopt, true);
+	lbdr_unlock(b->ln);
+	mod_delayed_work(system_long_wq, &sync->adopter, 0);
+	flush_delayed_work(&sync->adopter);
+	set_publishing(b->ln, false);
+	expect_adopted(test, 5);
+}
+
+/* A record that comes when its service was reported, but not published yet */
+static void wait_published_test(struct kunit *test)
+{
+	struct backup *b = test->priv;
+	unsigned long retried, begun = jiffies;
+
+	retried = READ_ONCE(b->ln->sync.retried);
+	set_publishing(b->ln, true);
+	receive_one(test, tcp(100, 80, 3, 1));
+	msleep(100);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(b->ln->sync.retried), retried);
+	set_publishing(b->ln, false);
+	KUNIT_EXPECT_TRUE(test, conns_wait_for(READ_ONCE(b->ln->sync.retried) != retried));
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begun + SOON));
 }
 
 #define CROWD	500
@@ -663,6 +785,7 @@ static void random_test(struct kunit *test)
 static struct kunit_case recv_cases[] = {
 	KUNIT_CASE(add_test),
 	KUNIT_CASE(own_test),
+	KUNIT_CASE(own_later_test),
 	KUNIT_CASE(own_scheduled_test),
 	KUNIT_CASE(replace_test),
 	KUNIT_CASE(stale_test),
@@ -671,6 +794,8 @@ static struct kunit_case recv_cases[] = {
 	KUNIT_CASE(left_test),
 	KUNIT_CASE(wait_test),
 	KUNIT_CASE(wait_exists_test),
+	KUNIT_CASE(wait_again_test),
+	KUNIT_CASE(wait_published_test),
 	KUNIT_CASE(wait_spread_test),
 	KUNIT_CASE(wait_bound_test),
 	KUNIT_CASE(full_test),

@@ -57,8 +57,8 @@ static int set_lo(bool up)
 	return err;
 }
 
-/* Starts a master, which has sent what there was when this returns. */
-static int start(struct conns *conns, u16 maxlen, u8 addrs)
+/* Starts a master, which has walked over what there was when this returns. */
+static int start_master(struct conns *conns, u16 maxlen, u8 addrs)
 {
 	struct lbdr_sync_settings settings = {
 		.device = "lo",
@@ -74,11 +74,36 @@ static int start(struct conns *conns, u16 maxlen, u8 addrs)
 	for (i = 0; i < addrs; i++)
 		settings.addrs[i].ip = htonl(LOOPBACK);
 	err = lbdr_sync_start(conns->ln, LBDR_SYNC_ROLE_MASTER, &settings, NULL);
-	if (!err) {
+	if (!err)
 		flush_work(&conns->ln->sync.walk);
-		flush_delayed_work(&conns->ln->sync.send);
-	}
 	return err;
+}
+
+/* Starts a master, which has sent what there was when this returns. */
+static int start(struct conns *conns, u16 maxlen, u8 addrs)
+{
+	int err = start_master(conns, maxlen, addrs);
+
+	if (!err)
+		flush_delayed_work(&conns->ln->sync.send);
+	return err;
+}
+
+/* Starts the role peers, with a peer that does not exist. */
+static int start_peers(struct conns *conns)
+{
+	const struct lbdr_sync_settings settings = {
+		.device = "lo",
+		.addrs[0].ip = htonl(0x7f000002),
+		.n_addrs = 1,
+		.family = AF_INET,
+		.port = PORT + 1,
+		.maxlen = 1472,
+		.ttl = 1,
+	};
+	const struct lbdr_sync_keys keys = { .set[0] = true };
+
+	return lbdr_sync_start(conns->ln, LBDR_SYNC_ROLE_PEERS, &settings, &keys);
 }
 
 static void stop(struct conns *conns)
@@ -151,6 +176,7 @@ static int master_init(struct kunit *test)
 static void master_exit(struct kunit *test)
 {
 	stop(test->priv);
+	lbdr_sync_stop(((struct conns *)test->priv)->ln, LBDR_SYNC_ROLE_PEERS);
 	if (sock)
 		sock_release(sock);
 	sock = NULL;
@@ -453,16 +479,6 @@ static void refresh_test(struct kunit *test)
 /* The role peers sends what is older than itself in bulk transfers, and not once more. */
 static void refresh_peers_test(struct kunit *test)
 {
-	const struct lbdr_sync_settings settings = {
-		.device = "lo",
-		.addrs[0].ip = htonl(0x7f000002),
-		.n_addrs = 1,
-		.family = AF_INET,
-		.port = PORT + 1,
-		.maxlen = 1472,
-		.ttl = 1,
-	};
-	struct lbdr_sync_keys keys = { .set[0] = true };
 	struct conns *conns = test->priv;
 	struct lbdr_conn *ours, *taken;
 	struct lbdr_sync_cpu *cpu;
@@ -474,8 +490,7 @@ static void refresh_peers_test(struct kunit *test)
 	taken = add(test, 2);
 	/* Received from another director, and renewed since */
 	WRITE_ONCE(taken->synced, READ_ONCE(taken->renewals) + 2);
-	KUNIT_ASSERT_EQ(test, lbdr_sync_start(conns->ln, LBDR_SYNC_ROLE_PEERS, &settings,
-					      &keys), 0);
+	KUNIT_ASSERT_EQ(test, start_peers(conns), 0);
 	conns_lock();
 	cpu = this_cpu_ptr(conns->ln->sync.cpus);
 	lbdr_sync_refresh(conns->ln, ours, LBDR_CONN_STATE_ESTABLISHED, 900);
@@ -488,6 +503,67 @@ static void refresh_peers_test(struct kunit *test)
 	KUNIT_EXPECT_NE(test, ours->sent, 0);
 	KUNIT_EXPECT_NE(test, taken->sent, 0);
 	lbdr_sync_stop(conns->ln, LBDR_SYNC_ROLE_PEERS);
+}
+
+/* A page that was begun before a second role has started is not for it. */
+static void second_role_test(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	struct got got;
+	u32 i, late = 0;
+
+	if (lbdr_sync_crypt_check())
+		kunit_skip(test, "no XChaCha20-Poly1305");
+	KUNIT_ASSERT_EQ(test, start_peers(conns), 0);
+	/* The page is taken after 10 ms. This one shall be there when the master starts. */
+	local_bh_disable();
+	add(test, 1);
+	mod_delayed_work(system_long_wq, &conns->ln->sync.send, CONNS_DEADLINE);
+	local_bh_enable();
+	KUNIT_ASSERT_EQ(test, start_master(conns, 1472, 1), 0);
+	add(test, 2);
+	finish(test, &got);
+	for (i = 0; i < got.records; i++)
+		late += ntohl(got.record[i].client.ip) == 0xc6336402;
+	KUNIT_EXPECT_EQ(test, late, 1);
+	KUNIT_EXPECT_EQ(test, got.records, 2);
+}
+
+#define FEW	10
+
+/* Peers do not wait for the master's device, whose queue does not fill with small pages. */
+static void stuck_test(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	struct lbdr_sync *sync = &conns->ln->sync;
+	struct got got;
+	struct sock *sk;
+	int queued;
+	u32 i;
+
+	if (lbdr_sync_crypt_check())
+		kunit_skip(test, "no XChaCha20-Poly1305");
+	KUNIT_ASSERT_EQ(test, start(conns, 1472, 1), 0);
+	KUNIT_ASSERT_EQ(test, start_peers(conns), 0);
+	/* As if the device had taken nothing for some time */
+	sk = sync->socks[LBDR_SYNC_ROLE_MASTER]->sk;
+	refcount_add(sk->sk_sndbuf, &sk->sk_wmem_alloc);
+	for (i = 0; i < FEW; i++) {
+		add(test, i);
+		flush_delayed_work(&sync->send);
+	}
+	queued = atomic_read(&sync->queued);
+	KUNIT_EXPECT_EQ(test, atomic_read(&sync->queued_peers), 0);
+	KUNIT_EXPECT_FALSE(test, refcount_sub_and_test(sk->sk_sndbuf, &sk->sk_wmem_alloc));
+	KUNIT_EXPECT_GT(test, queued, 0);
+	KUNIT_EXPECT_LE(test, queued, 1472);
+	finish(test, &got);
+	KUNIT_EXPECT_EQ(test, got.records, FEW);
+	KUNIT_EXPECT_EQ(test, got.datagrams, 1);
+	for (i = 0; i < got.records; i++)
+		KUNIT_EXPECT_EQ(test, ntohl(got.record[i].client.ip), 0xc6336400 + i);
+	KUNIT_EXPECT_EQ(test, atomic_read(&sync->queued), 0);
+	KUNIT_EXPECT_EQ(test, grown(conns, LBDR_SYNC_SENT_RECORDS), FEW);
 }
 
 /* sync_persist_mode: the template of a persistent service is sent, its connections not. */
@@ -582,6 +658,8 @@ static struct kunit_case send_cases[] = {
 	KUNIT_CASE(walk_peer_test),
 	KUNIT_CASE(refresh_test),
 	KUNIT_CASE(refresh_peers_test),
+	KUNIT_CASE(second_role_test),
+	KUNIT_CASE(stuck_test),
 	KUNIT_CASE(persist_mode_test),
 	{}
 };

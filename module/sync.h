@@ -55,7 +55,7 @@ enum lbdr_sync_counter {
 	LBDR_SYNC_RECEIVED_DATAGRAMS,
 	LBDR_SYNC_RECEIVED_RECORDS,
 	LBDR_SYNC_ADDED,
-	LBDR_SYNC_UPDATED,
+	LBDR_SYNC_UPDATED,		/* records of connections that exist */
 	LBDR_SYNC_ADOPTED,		/* added after their server was */
 	LBDR_SYNC_PENDING_FULL,		/* no room to wait for a server */
 	LBDR_SYNC_OWN,			/* this director forwards the connection itself */
@@ -93,7 +93,7 @@ struct lbdr_sync_settings {
  * struct lbdr_sync_page - records that are sent together
  * @full: in lbdr_sync.full
  * @unsent: in lbdr_sync.unsent, instead of @full
- * @refs: references; the page is not changed any more when there are several
+ * @refs: references; the page is not changed while there are several
  * @roles: bits of enum lbdr_sync_role: who sends it
  * @bulk: it is of a bulk transfer to a peer
  * @used: bytes of @data that are used
@@ -183,8 +183,8 @@ struct lbdr_sync_pending {
  * @pending: protected by lbdr_net.lock
  * @applier: the task that applies a record: its events are not sent back; WRITE_ONCE()
  *	under lbdr_net.lock
- * @adopt: a service or server was added since @adopter looked at @pending last;
- *	WRITE_ONCE() under lbdr_net.lock
+ * @adopt: a service or server was added since @adopter looked at @pending last, or is
+ *	being published. @adopter is queued then, or runs; WRITE_ONCE() under lbdr_net.lock
  * @retried: jiffies when @adopter looked at @pending last; used by @adopter only
  * @persist_mode: of persistent services only templates are sent; a sysctl of the IPVS
  *	front end, READ_ONCE()

@@ -315,6 +315,8 @@ static void lbdr_sync_link_accept(struct lbdr_sync_link *link,
 	link->asking = false;
 	link->fresh = true;
 	link->gap = true;
+	/* Until it begins, nothing of the new stream is acknowledged. */
+	lbdr_sync_in_begin(&link->in, 0);
 	lbdr_sync_link_down(link);
 }
 

@@ -64,7 +64,7 @@ struct lbdr_sync_self {
  * @place: of the other director in @settings; immutable
  * @keys: shared by all links
  * @self: shared by all links
- * @buffer: of @settings->maxlen bytes, for a datagram that is sent; shared by all links
+ * @buffer: room for the longest datagram that is sent; shared by all links
  * @epoch: of what is sent; random
  * @sequence: number of the next datagram
  * @challenge: what the HELLO of a new epoch of the other director has to echo; never 0
@@ -79,7 +79,7 @@ struct lbdr_sync_self {
  * @newest: number of the last HELLO in it whose content was taken
  * @peer_challenge: of its latest HELLO
  * @peer: what it has told about itself
- * @in: pages that are received
+ * @in: pages that are received; empty while @fresh
  * @out: pages that are sent
  * @wanted: number of the bulk transfer that is wanted from it
  * @peer_done: number of the latest one that it has completed

@@ -13,7 +13,12 @@
  *   A record without service or server waits for it (sync_pending.c).
  * - A connection that this director forwards itself is never changed: packets have
  *   renewed it since it was received last, within OWN_TIME. So two directors that both
- *   have the VIP do each other no harm.
+ *   have the VIP do each other no harm. Nor is it changed later by a record that tells of
+ *   an earlier packet, as after a partition, when each has what it has forwarded. A record
+ *   of lbdr has the time that is left, so it tells when the last packet was, if both have the
+ *   same timeouts. One of ip_vs has the whole timeout: it counts as of now. If the
+ *   sender's timeout is shorter than the one here, its records seem earlier than they are by
+ *   the difference. The connection here keeps more time than the record has, then.
  * - Otherwise state and time left become those of the record, and a connection with
  *   another server is replaced. Datagrams may overtake each other: a record does not
  *   open a connection again that was closed less than REORDER_TIME ago, nor make one
@@ -48,6 +53,11 @@
 
 /* Jiffies without a packet after which a record may change a connection */
 #define OWN_TIME	HZ
+/*
+ * Jiffies by which what is known here must be later than a record: a record has its time in
+ * seconds, and a connection in quarters of a second
+ */
+#define LATER_TIME	(2 * HZ)
 /* Jiffies after which a record opens a closed connection again */
 #define REORDER_TIME	HZ
 
@@ -67,6 +77,9 @@
 #define ADOPT_TIME	(HZ / 50 ?: 1)
 
 static_assert(LBDR_CONN_SYNC_RENEWALS >= LBDR_FLOOD_RENEWALS);
+
+/* A record is counted when its server exists. */
+#define NO_SERVER	LBDR_SYNC_COUNTERS
 
 /* The longest datagram of the other director */
 #define BUFFER		(U16_MAX + 1)
@@ -229,20 +242,36 @@ static bool lbdr_sync_stale(const struct lbdr_conn *conn, u32 from, u32 to)
 	       lbdr_conn_idle(conn) < REORDER_TIME;
 }
 
-/* Changes a connection that another director forwards. */
-static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
-			     const struct lbdr_conn_saved *saved)
+/*
+ * Returns true if a record tells of an earlier packet than the last one here. @conn: a
+ * connection that this director has forwarded
+ */
+static bool lbdr_sync_earlier(struct lbdr_net *ln, const struct lbdr_conn *conn,
+			      const struct lbdr_conn_saved *saved)
 {
-	u32 from = READ_ONCE(conn->state), to = saved->state;
+	u32 timeout = lbdr_conn_timeout(ln, conn, saved->state) * HZ;
+	u32 stamp = lbdr_conn_stamp_of(timeout, saved->left, saved->synced);
+
+	return (s32)(READ_ONCE(conn->stamp) - stamp) > LATER_TIME;
+}
+
+/* Changes a connection that another director forwards. Returns how the record is counted. */
+static enum lbdr_sync_counter lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
+					       const struct lbdr_conn_saved *saved)
+{
+	u32 from = READ_ONCE(conn->state), to = saved->state, now;
 	u8 renewals = saved->renewals;
 
 	/* The collector may have removed it since it was looked up. */
-	if (from == LBDR_CONN_STATE_DEAD || lbdr_sync_stale(conn, from, to)) {
-		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
-		return;
-	}
-	if (from != to)
+	if (from == LBDR_CONN_STATE_DEAD || lbdr_sync_stale(conn, from, to))
+		return LBDR_SYNC_STALE;
+	if (from != to) {
 		lbdr_conn_move(conn, from, to);
+		now = READ_ONCE(conn->state);
+		/* A packet has changed it at the same time: it is this director's now. */
+		if (now != to)
+			return now == LBDR_CONN_STATE_DEAD ? LBDR_SYNC_STALE : LBDR_SYNC_OWN;
+	}
 	/* Unless the client has opened another connection with the same ports */
 	if (!lbdr_state_closing(from) || lbdr_state_closing(to))
 		renewals = max(min_t(u8, READ_ONCE(conn->renewals), LBDR_CONN_SYNC_RENEWALS),
@@ -250,54 +279,51 @@ static void lbdr_sync_update(struct lbdr_net *ln, struct lbdr_conn *conn,
 	lbdr_sync_set_left(ln, conn, to, saved->left, from != to);
 	WRITE_ONCE(conn->renewals, renewals);
 	WRITE_ONCE(conn->synced, renewals + 1);
-	lbdr_sync_count(ln, LBDR_SYNC_UPDATED, 1);
-}
-
-/* Adds a connection, or changes the one that exists. @waited: only adds one */
-static void lbdr_sync_apply_conn(struct lbdr_net *ln, struct lbdr_flow *flow,
-				 struct lbdr_server *server,
-				 const struct lbdr_conn_saved *saved, u32 *room,
-				 bool waited)
-{
-	struct lbdr_conn *conn = lbdr_conn_vacate(ln, flow);
-
-	if (conn && waited) {
-		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
-		return;
-	}
-	if (conn && lbdr_conn_own(conn) && lbdr_conn_idle(conn) < OWN_TIME) {
-		lbdr_sync_count(ln, LBDR_SYNC_OWN, 1);
-		return;
-	}
-	if (conn && conn->server == server) {
-		lbdr_sync_update(ln, conn, saved);
-		return;
-	}
-	/* The end, or a late first packet, of a connection that another one replaced */
-	if (conn && (lbdr_state_closing(saved->state) || lbdr_state_half_open(saved->state))) {
-		lbdr_sync_count(ln, LBDR_SYNC_STALE, 1);
-		return;
-	}
-	if (!*room) {
-		lbdr_sync_count(ln, LBDR_SYNC_REFUSED, 1);
-		return;
-	}
-	(*room)--;
-	if (conn)
-		lbdr_conn_kill(ln, conn);
-	if (lbdr_conn_restore_vacated(ln, flow, server, saved))
-		lbdr_sync_count(ln, LBDR_SYNC_REFUSED, 1);
-	else
-		lbdr_sync_count(ln, LBDR_SYNC_ADDED, 1);
+	return LBDR_SYNC_UPDATED;
 }
 
 /*
- * Applies a record. Returns false if its service or server does not exist. A record that
- * cannot be a connection here is counted as refused. @waited: the record may be late, since
- * it has waited or is a copy. @found: keeps a pointer to the record
+ * Adds a connection, or changes the one that exists. Returns how the record is counted.
+ * @waited: only adds one
  */
-static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *record,
-			    struct lbdr_sync_found *found, bool waited)
+static enum lbdr_sync_counter lbdr_sync_apply_conn(struct lbdr_net *ln,
+						   struct lbdr_flow *flow,
+						   struct lbdr_server *server,
+						   const struct lbdr_conn_saved *saved,
+						   u32 *room, bool waited)
+{
+	struct lbdr_conn *conn = lbdr_conn_vacate(ln, flow);
+
+	if (conn && waited)
+		return LBDR_SYNC_STALE;
+	if (conn && lbdr_conn_own(conn)) {
+		if (lbdr_conn_idle(conn) < OWN_TIME)
+			return LBDR_SYNC_OWN;
+		if (lbdr_sync_earlier(ln, conn, saved))
+			return LBDR_SYNC_STALE;
+	}
+	if (conn && conn->server == server)
+		return lbdr_sync_update(ln, conn, saved);
+	/* The end, or a late first packet, of a connection that another one replaced */
+	if (conn && (lbdr_state_closing(saved->state) || lbdr_state_half_open(saved->state)))
+		return LBDR_SYNC_STALE;
+	if (!*room)
+		return LBDR_SYNC_REFUSED;
+	(*room)--;
+	if (conn)
+		lbdr_conn_kill(ln, conn);
+	return lbdr_conn_restore_vacated(ln, flow, server, saved) ? LBDR_SYNC_REFUSED :
+								    LBDR_SYNC_ADDED;
+}
+
+/*
+ * Applies a record. Returns how it is counted, or NO_SERVER if its service or server does
+ * not exist. A record that cannot be a connection here is counted as refused. @waited: the
+ * record may be late, since it has waited or is a copy. @found: keeps a pointer to the record
+ */
+static enum lbdr_sync_counter lbdr_sync_apply(struct lbdr_net *ln,
+					      const struct lbdr_sync_record *record,
+					      struct lbdr_sync_found *found, bool waited)
 {
 	struct lbdr_conn_saved saved = {
 		.state = lbdr_sync_state_in(record),
@@ -313,15 +339,12 @@ static bool lbdr_sync_apply(struct lbdr_net *ln, const struct lbdr_sync_record *
 	lbdr_sync_set_flow(record, &flow);
 	server = lbdr_sync_find(ln, record, &flow, found);
 	if (!server)
-		return false;
+		return NO_SERVER;
 	if (lbdr_service_one_packet(found->service, &flow) ||
 	    (saved.state == LBDR_CONN_STATE_TEMPLATE &&
-	     !lbdr_sync_template(found->service, &flow))) {
-		lbdr_sync_count(ln, LBDR_SYNC_REFUSED, 1);
-		return true;
-	}
-	lbdr_sync_apply_conn(ln, &flow, server, &saved, &found->room, waited);
-	return true;
+	     !lbdr_sync_template(found->service, &flow)))
+		return LBDR_SYNC_REFUSED;
+	return lbdr_sync_apply_conn(ln, &flow, server, &saved, &found->room, waited);
 }
 
 /* The context in which RECORDS records are applied at most; lbdr_net.lock is held. */
@@ -353,28 +376,54 @@ static void lbdr_sync_apply_end(struct lbdr_net *ln)
 bool lbdr_sync_recv_retry(struct lbdr_net *ln, const struct lbdr_sync_record *record)
 {
 	struct lbdr_sync_found found = {};
-	bool applied;
+	enum lbdr_sync_counter how;
 
 	lbdr_sync_apply_begin(ln, &found);
-	applied = lbdr_sync_apply(ln, record, &found, true);
+	how = lbdr_sync_apply(ln, record, &found, true);
 	lbdr_sync_apply_end(ln);
-	if (!applied)
+	if (how == NO_SERVER)
 		return false;
-	lbdr_sync_count(ln, LBDR_SYNC_ADOPTED, 1);
+	lbdr_sync_count(ln, how, 1);
+	if (how == LBDR_SYNC_ADDED)
+		lbdr_sync_count(ln, LBDR_SYNC_ADOPTED, 1);
 	return true;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_recv_retry);
+
+/*
+ * Lets the records that wait be tried soon. Work that is queued for this is not put off: it
+ * clears @adopt when it begins, and until then it is queued.
+ */
+static void lbdr_sync_adopt_soon(struct lbdr_net *ln)
+{
+	struct lbdr_sync *sync = &ln->sync;
+
+	lockdep_assert_held(&ln->lock);
+
+	if (sync->adopt)
+		return;
+	WRITE_ONCE(sync->adopt, true);
+	mod_delayed_work(lbdr_sync_wq, &sync->adopter, ADOPT_TIME);
+}
 
 /* Applies a record that was received, or lets it wait. */
 static void lbdr_sync_record(struct lbdr_net *ln, const struct lbdr_sync_record *record,
 			     struct lbdr_sync_found *found)
 {
-	if (lbdr_sync_apply(ln, record, found, record->flags & LBDR_SYNC_FLAG_COPY))
+	enum lbdr_sync_counter how;
+
+	how = lbdr_sync_apply(ln, record, found, record->flags & LBDR_SYNC_FLAG_COPY);
+	if (how != NO_SERVER) {
+		lbdr_sync_count(ln, how, 1);
 		lbdr_sync_pending_drop(ln, record);
-	else if (lbdr_sync_pending_add(ln, record))
-		queue_delayed_work(lbdr_sync_wq, &ln->sync.adopter, PRUNE_TIME);
-	else
+	} else if (!lbdr_sync_pending_add(ln, record)) {
 		lbdr_sync_count(ln, LBDR_SYNC_PENDING_FULL, 1);
+	} else {
+		/* Its service may have been reported already, and is found when published. */
+		if (ln->publishing)
+			lbdr_sync_adopt_soon(ln);
+		queue_delayed_work(lbdr_sync_wq, &ln->sync.adopter, PRUNE_TIME);
+	}
 }
 
 /**
@@ -444,9 +493,13 @@ static void lbdr_sync_adopt_work(struct work_struct *work)
 		sync->retried = jiffies;
 		lbdr_sync_pending_retry(ln, lbdr_sync_recv_retry);
 	}
-	if (READ_ONCE(sync->pending.n))
+	lbdr_lock(ln);
+	if (sync->pending.n)
 		queue_delayed_work(lbdr_sync_wq, &sync->adopter,
-				   READ_ONCE(sync->adopt) ? ADOPT_TIME : PRUNE_TIME);
+				   sync->adopt ? ADOPT_TIME : PRUNE_TIME);
+	else
+		WRITE_ONCE(sync->adopt, false);
+	lbdr_unlock(ln);
 }
 
 static void lbdr_sync_receive_work(struct work_struct *work)
@@ -496,13 +549,8 @@ static void lbdr_sync_ready(struct sock *sk)
  */
 void lbdr_sync_recv_adopt(struct lbdr_net *ln)
 {
-	struct lbdr_sync *sync = &ln->sync;
-
-	/* A work item that has not cleared it yet looks after this transaction. */
-	if (!sync->pending.n || sync->adopt)
-		return;
-	WRITE_ONCE(sync->adopt, true);
-	mod_delayed_work(lbdr_sync_wq, &sync->adopter, ADOPT_TIME);
+	if (ln->sync.pending.n)
+		lbdr_sync_adopt_soon(ln);
 }
 
 /**
@@ -521,6 +569,10 @@ int lbdr_sync_recv_get(struct lbdr_net *ln, enum lbdr_sync_role role)
 	lockdep_assert_held(&sync->lock);
 	if (!sync->receiving) {
 		sync->retried = jiffies;
+		/* The work item was cancelled, and nothing waits yet. */
+		lbdr_lock(ln);
+		WRITE_ONCE(sync->adopt, false);
+		lbdr_unlock(ln);
 		err = lbdr_sync_pending_init(ln);
 	}
 	if (!err)

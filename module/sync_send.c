@@ -26,7 +26,9 @@
  * work item takes too. The first record of a page starts the work item within FLUSH_TIME,
  * FULL_PAGES full pages at once: a run of it costs as much as sending a datagram, here and
  * where they are received. The work item never waits for the device: it tries again a jiffy
- * later, and takes no page that is not full before all others are sent. If pages are
+ * later, and takes no page that is not full before all others are sent. But peers do not
+ * wait for the master's device: while their role runs, pages are taken all the same, and
+ * their records are appended to the last page that waits for the device. If pages are
  * filled faster than they are sent, those beyond QUEUE_MAX are dropped and counted, for
  * the master and the peers separately: a slow device of the master costs peers nothing.
  *
@@ -462,6 +464,33 @@ static void lbdr_sync_page_done(struct lbdr_net *ln, struct lbdr_sync_page *page
 	lbdr_sync_page_put(page);
 }
 
+/*
+ * Appends the records of a page to the last one that waits for the master's device, if there
+ * is room. Else many pages with few records would wait. Returns true if so.
+ */
+static bool lbdr_sync_page_join(struct lbdr_net *ln, const struct lbdr_sync_page *page)
+{
+	struct lbdr_sync_page *last;
+	u32 used;
+
+	if (list_empty(&ln->sync.unsent))
+		return false;
+	last = list_last_entry(&ln->sync.unsent, struct lbdr_sync_page, unsent);
+	/* Some directors have got it already. */
+	if (ln->sync.peer && list_is_first(&last->unsent, &ln->sync.unsent))
+		return false;
+	/* A link has it. Links get no reference later. */
+	if (refcount_read(&last->refs) > 1)
+		return false;
+	used = lbdr_sync_wire_join(last->data, last->used, last->room, page->data,
+				   page->used);
+	if (!used)
+		return false;
+	last->used = used;
+	lbdr_sync_wire_end(last->data, used);
+	return true;
+}
+
 /* Takes the full pages, the oldest first. The links of peers have rings of their own. */
 static void lbdr_sync_take_full(struct lbdr_net *ln)
 {
@@ -474,10 +503,12 @@ static void lbdr_sync_take_full(struct lbdr_net *ln)
 			atomic_sub(page->room, &ln->sync.queued_peers);
 			lbdr_sync_peers_push(ln, page);
 		}
-		if (page->roles & BIT(LBDR_SYNC_ROLE_MASTER))
-			list_add_tail(&page->unsent, &ln->sync.unsent);
-		else
+		if (!(page->roles & BIT(LBDR_SYNC_ROLE_MASTER)))
 			lbdr_sync_page_put(page);
+		else if (lbdr_sync_page_join(ln, page))
+			lbdr_sync_page_done(ln, page);
+		else
+			list_add_tail(&page->unsent, &ln->sync.unsent);
 	}
 }
 
@@ -545,6 +576,18 @@ static void lbdr_sync_send_events(bool start)
 	mutex_unlock(&lock);
 }
 
+/*
+ * Sends the pages that were begun before lbdr_sync.sending has changed, full or not.
+ * Context: process, lbdr_sync.lock held; waits for a grace period.
+ */
+static void lbdr_sync_send_flush(struct lbdr_sync *sync)
+{
+	/* Those who have read the bits before are in an RCU read section. */
+	synchronize_rcu();
+	mod_delayed_work(lbdr_sync_wq, &sync->send, 0);
+	flush_delayed_work(&sync->send);
+}
+
 /**
  * lbdr_sync_cpus_alloc() - Allocate what each CPU has of a sender
  *
@@ -571,12 +614,13 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_cpus_alloc);
  * @ln: the namespace; settings and socket of the role are set
  * @role: the role
  *
- * Context: process, lbdr_sync.lock held.
+ * Context: process, lbdr_sync.lock held; waits for a grace period if another role sends.
  * Return: 0 or a negative error.
  */
 int lbdr_sync_send_start(struct lbdr_net *ln, enum lbdr_sync_role role)
 {
 	struct lbdr_sync *sync = &ln->sync;
+	bool first = !sync->sending;
 
 	lockdep_assert_held(&sync->lock);
 	if (!sync->cpus) {
@@ -587,6 +631,12 @@ int lbdr_sync_send_start(struct lbdr_net *ln, enum lbdr_sync_role role)
 	}
 	/* Pairs with smp_load_acquire() of those who send: they see the settings. */
 	smp_store_release(&sync->sending, sync->sending | BIT(role));
+	/*
+	 * Pages that were begun before are not of this role. Their connections are in the
+	 * table when the walk begins, or the bulk transfer to a peer.
+	 */
+	if (!first)
+		lbdr_sync_send_flush(sync);
 	if (role == LBDR_SYNC_ROLE_MASTER)
 		queue_work(lbdr_sync_wq, &sync->walk);
 	return 0;
@@ -607,11 +657,8 @@ void lbdr_sync_send_stop(struct lbdr_net *ln, enum lbdr_sync_role role)
 	WRITE_ONCE(sync->sending, sync->sending & ~BIT(role));
 	if (role == LBDR_SYNC_ROLE_MASTER)
 		cancel_work_sync(&sync->walk);
-	/* Those who have read the bit are in an RCU read section. */
-	synchronize_rcu();
-	/* This run sends all pages of the role: none waits for a device any more. */
-	mod_delayed_work(lbdr_sync_wq, &sync->send, 0);
-	flush_delayed_work(&sync->send);
+	/* All pages of the role: none waits for a device any more. */
+	lbdr_sync_send_flush(sync);
 	if (sync->sending)
 		return;
 	lbdr_sync_send_events(false);

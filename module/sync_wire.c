@@ -245,6 +245,30 @@ void lbdr_sync_wire_end(u8 *page, u32 used)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_wire_end);
 
 /**
+ * lbdr_sync_wire_join() - Append the records of a datagram to another one
+ * @page: the datagram
+ * @used: bytes of it that are used
+ * @room: bytes that it may have
+ * @other: a datagram of the same group
+ * @other_used: bytes of it that are used
+ *
+ * Context: any.
+ * Return: bytes that are used now, or 0 if there was no room.
+ */
+u32 lbdr_sync_wire_join(u8 *page, u32 used, u32 room, const u8 *other, u32 other_used)
+{
+	u32 len = other_used - LBDR_SYNC_HEADER;
+
+	/* Records that lbdr has written are aligned without padding. */
+	if (used + len > room || page[4] + other[4] > LBDR_SYNC_RECORDS_MAX)
+		return 0;
+	memcpy(page + used, other + LBDR_SYNC_HEADER, len);
+	page[4] += other[4];
+	return used + len;
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_wire_join);
+
+/**
  * lbdr_sync_parse_begin() - Begin to parse a datagram
  * @parser: set up
  * @data: the datagram

@@ -88,6 +88,7 @@ void lbdr_sync_wire_begin(u8 *page, u8 syncid);
 u32 lbdr_sync_wire_put(u8 *page, u32 used, u32 room,
 		       const struct lbdr_sync_record *record);
 void lbdr_sync_wire_end(u8 *page, u32 used);
+u32 lbdr_sync_wire_join(u8 *page, u32 used, u32 room, const u8 *other, u32 other_used);
 int lbdr_sync_parse_begin(struct lbdr_sync_parser *parser, const u8 *data, u32 len,
 			  u8 syncid);
 int lbdr_sync_parse_next(struct lbdr_sync_parser *parser,

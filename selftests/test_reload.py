@@ -16,6 +16,7 @@ from ipvs import Ipvs, Loaded
 from net import VIP, lbctl, ok, only, until
 from servers import Transfer, configure, exchange, which
 from test_entry import nft
+from test_sync_peers import key_file, peers, synced, tool
 
 MODULE = os.environ["LBDR_KO"]
 PARAMETERS = "/sys/module/lbdr/parameters/"
@@ -208,6 +209,82 @@ def test_kinds():
     lbctl("clear")
 
 
+SETTINGS = ("running", "device", "addresses", "port", "ttl", "length", "key_id", "keys")
+PAIR = ("director", "backup")
+
+
+def start_peers(key, *hosts):
+    for host in hosts:
+        tool(host, "sync", "peers", "eth0", "--address", net.addr(*{*PAIR} - {host}),
+             "--key-file", key, "--key-id", "1", "--ttl", "3", "--length", "1400")
+
+
+def test_peers():
+    """The role peers runs again with its settings and its key. A key file that cannot be
+    used is refused before anything changes."""
+    both()
+    key = key_file("reload")
+    start_peers(key, *PAIR)
+    ok(synced(*PAIR) == [0, 0], "both directors are synced", peers("director"))
+    before = lbctl("save").stdout
+    for what, words, code, reason in (
+            ("no key", (), 2, "its key is required"),
+            ("a key file that does not exist", ("--key-file", "/nowhere"), 1, "/nowhere"),
+            ("a readable key", ("--key-file", key_file("open", 0o644)), 1, "mode 0600"),
+            ("a short key", ("--key-file", key_file("short", size=31)), 1, "32 bytes")):
+        done = reload(MODULE, *words)
+        ok(done.returncode == code and reason in done.stderr, what + " is refused", done)
+    ok(lbctl("save").stdout == before and left() == ([], [], []) and
+       synced(*PAIR, seconds=0) == [0, 0], "and nothing has changed",
+       (left(), peers("director")))
+    was = peers("director")
+    folder = tempfile.mkdtemp()
+    other = shutil.copy(MODULE, folder)
+    done = reload(MODULE, "--fallback", other, "--key-file", key)
+    ok(done.returncode == 0 and not done.stderr and "'%s' loaded" % MODULE in done.stdout,
+       "the module is exchanged, and the fallback is not needed", done)
+    now = peers("director")
+    ok([now[name] for name in SETTINGS] == [was[name] for name in SETTINGS],
+       "the role runs with the same settings", (was, now))
+    # Both directors have the same module, here.
+    start_peers(key, "backup")
+    ok(synced(*PAIR) == [0, 0], "both are synced again", peers("director"))
+    ok(lbctl("save").stdout == before and left() == ([], [], []),
+       "nothing else has changed", left())
+    for host in PAIR:
+        tool(host, "sync", "stop", "peers")
+    shutil.rmtree(folder)
+    lbctl("clear")
+
+
+@only("uml")
+def test_role():
+    """A role that cannot be started again: no reason to take the fallback."""
+    both()
+    net.ip("director", "link", "add", "dummy0", "type", "dummy")
+    net.ip("director", "addr", "add", "192.0.2.1/24", "dev", "dummy0")
+    net.ip("director", "link", "set", "dummy0", "up")
+    lbctl("sync", "master", "dummy0", "--id", "9", "--address", "192.0.2.2")
+    lbctl("sync", "backup", "eth0", "--id", "9")
+    before = lbctl("save").stdout
+    folder = tempfile.mkdtemp()
+    other = shutil.copy(MODULE, folder)
+    write(folder + "/insmod", "#!/bin/sh\nip link del dummy0 2>/dev/null\n"
+          "exec /sbin/insmod \"$@\"\n")
+    os.chmod(folder + "/insmod", 0o755)
+    done = reload(MODULE, "--fallback", other, path=folder)
+    ok(done.returncode == 3 and "'%s' loaded" % MODULE in done.stdout and
+       "in place of" not in done.stderr, "the new module stays", done)
+    ok("the role master of sync is stopped" in done.stderr and
+       re.search(r"fix: lbctl sync master dummy0 --id 9 --address 192\.0\.2\.2 ",
+                 done.stderr), "the role is named, and how it is started", done.stderr)
+    ok(lbctl("save").stdout == before and left() == ([], [], []) and
+       lbctl("sync").stdout.splitlines()[1].startswith("backup  runs"),
+       "all else is restored", (left(), lbctl("sync").stdout))
+    lbctl("sync", "stop", "backup")
+    shutil.rmtree(folder)
+
+
 @only("uml")
 def test_ipvs():
     """lbdr_ipvs.ko is exchanged, too, with its sysctls. One says that fwmark services come
@@ -358,4 +435,6 @@ def test_killed():
 
 
 if __name__ == "__main__":
+    # lbdr.ko finds the cipher of peers only if it is there before it.
+    net.run("modprobe", "libchacha20poly1305")
     net.main(globals())
