@@ -27,6 +27,10 @@ from tunnels import (DF, FAR, SUMMED, TWELVE, Client, Decapsulation, Kind, Wire,
                      sized, too_big, transfers, unwrap)
 
 MTU = 1500
+# The least PMTU that an error makes the director believe, by the outer family.
+LEAST = {4: 552, 6: 1280}
+# What every sender of IPv6 may send.
+LEAST_OF_IPV6 = 1280
 
 
 def route_source(address):
@@ -126,6 +130,15 @@ def test_options():
     director.close()
 
 
+def in_fragments(wire, kind, packet, most=MTU):
+    """Whether a packet goes in fragments of the outer packet, of at most that size."""
+    wire.through(packet)
+    frames, want = [frame.ip for frame in wire.frames], topology.forwarded(packet)
+    whole = net.join(frames) if len(frames) > 1 else None
+    return bool(whole) and whole.endswith(want) and max(map(len, frames)) <= most and \
+        len(whole) == len(want) + kind.overhead() - tunnels.OUTER[kind.outer]
+
+
 def sizes(kind, wire, director):
     """One byte below the limit, at the limit and one above, with and without DF."""
     limit, wrong = MTU - kind.overhead(), []
@@ -143,11 +156,8 @@ def sizes(kind, wire, director):
             sized(one, limit + 1)[12 if kind.inner == 4 else 8:][:8]:
         wrong.append((True, limit + 1, seen, told[0]))
     if kind.inner == 4:
-        wire.through(sized(one, limit + 1, False))
-        whole = net.join([frame.ip for frame in wire.frames])
-        want = topology.forwarded(sized(one, limit + 1, False))
-        if len(wire.frames) != 2 or not whole or not whole.endswith(want) or \
-                len(whole) != len(want) + kind.overhead() - tunnels.OUTER[kind.outer]:
+        if not in_fragments(wire, kind, sized(one, limit + 1, False)) or \
+                len(wire.frames) != 2:
             wrong.append((False, limit + 1, [frame.ip.hex() for frame in wire.frames]))
     return wrong
 
@@ -158,16 +168,53 @@ def test_sizes():
         wrong = sizes(kind, wire, director)
         ok(not wrong, "%s: %d bytes go, one more is told to the client by that number, "
            "or goes in fragments without DF" % (kind, MTU - kind.overhead()), wrong)
+    small = Kind(4, 4, "gue", False)
+    one, _ = begin(wire, director, small)
+    ip("director", "route", "replace", rip(0, 4), "dev", "eth0", "mtu", "90")
+    before = drops_of("tun-mtu")
+    seen = wire.through(sized(one, 100))
+    ok(seen == [] and drops_of("tun-mtu") == before + 1, "where less than 68 bytes "
+       "are left for IPv4, packets are dropped and counted", seen)
     small = Kind(6, 4, "gue", False)
     one, _ = begin(wire, director, small)
     ip("director", "route", "replace", rip(0, 4), "dev", "eth0", "mtu", "1300")
-    before = drops_of("tun-mtu")
-    seen = wire.through(sized(one, 1290))
-    ok(seen == [] and drops_of("tun-mtu") == before + 1, "where less than 1280 bytes "
-       "are left for IPv6, packets are dropped and counted", seen)
+    least_goes(small, wire, one, 1300)
+    ok(drops_of("tun-mtu") == before + 1, "and none of IPv6 is counted so")
     ip("director", "route", "del", rip(0, 4), "dev", "eth0")
     wire.close()
     director.clear()
+    director.close()
+
+
+def least_goes(kind, wire, one, most):
+    """IPv6 where the tunnel leaves less than 1280 bytes: outer packets of at most `most`
+    bytes pass."""
+    ok(in_fragments(wire, kind, sized(one, LEAST_OF_IPV6), most),
+       "%s: where outer packets of %d bytes pass, 1280 bytes go in fragments" %
+       (kind, most), [frame.ip.hex() for frame in wire.frames])
+    for size in (LEAST_OF_IPV6 + 1, 1400):
+        seen = wire.through(sized(one, size))
+        told = mtu_of(wire.frames[0])[0] if seen == [too_big(6)] else None
+        ok(told == LEAST_OF_IPV6, "%s: and for %d bytes the client is told 1280" %
+           (kind, size), (seen, told))
+
+
+def test_least_mtu():
+    """Whatever an error says, IPv6 packets of 1280 bytes go, for their sender may not
+    go below: the outer packet goes in fragments."""
+    director, wire = open_director(), Wire()
+    kinds = [Kind(6, outer, name, False) for outer in (4, 6) for name in ("ipip", "gue")]
+    for number, kind in enumerate(kinds):
+        one, _ = begin(wire, director, kind, number)
+        wire.through(sized(one, 1300))
+        seen = wire.through(error(kind, wire.frames[0].ip, 100))
+        told = mtu_of(wire.frames[0])[0] if seen == [too_big(6)] else None
+        ok(told == LEAST_OF_IPV6, "%s: an error about 100 bytes is told as one about "
+           "1280" % kind, (seen, told))
+        least_goes(kind, wire, one, LEAST[kind.outer])
+        director.clear()
+        until(lambda: not director.held())
+    wire.close()
     director.close()
 
 
@@ -351,17 +398,80 @@ def test_translation_refused():
         short = tunnels.OUTER[kind.outer] + 8
         seen = wire.through(error(kind, sent, 1380, short))
         ok(seen == [], "%s: nor is one that quotes 8 bytes" % kind, seen)
+        seen = wire.through(sized(one, 1381 - kind.overhead()))
+        told = mtu_of(wire.frames[0])[0] if seen == [too_big(kind.inner)] else None
+        ok(told == 1380 - kind.overhead(), "%s: but it is learned" % kind, (seen, told))
         net.forget_pmtu("director")
         seen = wire.through(error(kind, sent, 100))
         told = mtu_of(wire.frames[0])[0] if seen else None
-        floor = {4: 552, 6: 1280}[kind.outer] - kind.overhead()
-        ok(seen in ([], [too_big(kind.inner)]) and (told is None or told >= floor),
-           "%s: no error makes the MTU less than %d" % (kind, floor), (seen, told))
+        floor = LEAST[kind.outer] - kind.overhead()
+        least = LEAST_OF_IPV6 if kind.inner == 6 else floor
+        ok(seen in ([], [too_big(kind.inner)]) and (told is None or told >= least),
+           "%s: no error makes the MTU less than %d" % (kind, least), (seen, told))
         seen = wire.through(sized(one, floor))
         ok(len(seen) == 1 and isinstance(seen[0], tunnels.Outer),
            "%s: packets of that size go on" % kind, seen)
         net.forget_pmtu("director")
         director.clear()
+    wire.close()
+    director.close()
+
+
+def counted(version, name):
+    """A counter of ICMP of the director's stack."""
+    path = "/proc/net/snmp" + ("6" if version == 6 else "")
+    with net.within("director"), open(path, encoding="ascii") as file:
+        text = file.read()
+    if version == 6:
+        return int(re.search(r"^Icmp6%s\s+(\d+)$" % name, text, re.M).group(1))
+    names, numbers = re.findall(r"^Icmp: (.*)$", text, re.M)
+    return int(numbers.split()[names.split().index(name)])
+
+
+def test_errors_of_others():
+    """An error whose checksum is wrong, or that quotes a source which is not the
+    tunnel's, is none about a tunnel: no client is told, no MTU is learned, and the
+    stack gets it."""
+    director, wire = open_director(), Wire()
+    for kind in (Kind(4, 4, "ipip", False), Kind(6, 6, "gue", False)):
+        one, _ = begin(wire, director, kind, 2)
+        wire.through(sized(one, 1300))
+        sent, v = wire.frames[0].ip, kind.outer
+        good, at = error(kind, sent, 1400), tunnels.OUTER[v] + 2
+        damaged = good[:at] + bytes([good[at] ^ 1]) + good[at + 1:]
+        of_vip, of_other = (tunnels.with_source(kind, sent, each) for each in
+                            (VIP[v], {4: "198.51.100.77", 6: "2001:db8:c::77"}[v]))
+        too_bigs = {4: "InDestUnreachs", 6: "InPktTooBigs"}[v]
+        for what, packet, counter in (
+                ("with a wrong checksum", damaged, "InCsumErrors"),
+                ("that quotes the VIP as source", error(kind, of_vip, 1400), too_bigs),
+                ("in transit", error(kind, of_other, 1400), None),
+                ("in transit that quotes 8 bytes",
+                 error(kind, of_other, 1400, tunnels.OUTER[v] + 8), None)):
+            before = counter and counted(v, counter)
+            seen = wire.through(packet)
+            after = counter and counted(v, counter)
+            ok(too_big(kind.inner) not in seen and
+               (not counter or after == before + 1),
+               "%s: an error %s is told to nobody%s" %
+               (kind, what, ", and the stack gets it" if counter else ""),
+               (seen, before, after))
+            seen = wire.through(sized(one, MTU - kind.overhead()))
+            ok(len(seen) == 1 and isinstance(seen[0], tunnels.Outer),
+               "%s: nor is its MTU learned" % kind, seen)
+        seen = wire.through(good)
+        ok(seen == [too_big(kind.inner)], "%s: a right one is told to the client" % kind,
+           seen)
+        director.clear()
+        until(lambda: not director.held())
+    kind, prefix = Kind(4, 6, "ipip", False), {"source": "2001:db8:99::",
+                                               "source_prefix": 64}
+    one, seen = begin(wire, director, kind, 3, **prefix)
+    seen = wire.through(error(kind, wire.frames[0].ip, 1400))
+    ok(seen == [too_big(4)], "%s: so is one to the address of a prefix that the flow "
+       "has" % kind, seen)
+    director.clear()
+    until(lambda: not director.held())
     wire.close()
     director.close()
 

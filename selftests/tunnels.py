@@ -411,6 +411,13 @@ def checksums(kind, packet):
     return kind.type != "gre" or gre_sum(packet) is (True if kind.csum else None)
 
 
+def with_source(kind, outer, address):
+    """A tunnel's packet as if it came from there."""
+    at = {4: 12, 6: 8}[kind.outer]
+    source = net.pack(address)
+    return outer[:at] + source + outer[at + len(source):]
+
+
 def error(kind, outer, mtu, quoted=None):
     """A router's error about a tunnel's packet."""
     packet = outer if quoted is None else outer[:quoted]
