@@ -20,16 +20,18 @@ struct lbdr_route;
 struct lbdr_server;
 
 unsigned int lbdr_xmit_drop(const struct lbdr_server *server, enum lbdr_drop why);
+unsigned int lbdr_xmit_consume(struct sk_buff *skb, const struct lbdr_flow *flow,
+			       const struct lbdr_server *server);
 bool lbdr_xmit_jumbo_fits(const struct sk_buff *skb, u32 mtu);
 unsigned int lbdr_xmit_unresolved(struct lbdr_net *ln, struct sk_buff *skb,
 				  struct neighbour *neigh,
 				  const struct lbdr_route *route);
 unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
-			   struct lbdr_server *server, const struct lbdr_route *route,
-			   bool local);
+			   const struct lbdr_flow *flow, struct lbdr_server *server,
+			   const struct lbdr_route *route);
 unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
-			   struct lbdr_server *server, const struct lbdr_route *route,
-			   bool local);
+			   const struct lbdr_flow *flow, struct lbdr_server *server,
+			   const struct lbdr_route *route);
 unsigned int lbdr_xmit_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
 			      struct lbdr_server *server,
 			      const struct lbdr_server_tunnel *tunnel,

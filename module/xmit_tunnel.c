@@ -14,8 +14,8 @@
  *    IPv6 packets of up to 1280 bytes are never too large, and the number is never less.
  * 3. Make the header writable, with headroom for the outer headers and the link header.
  * 4. Decrement the TTL. IPv4: set the priority by the TOS.
- * 5. Clear the receive state, prepare checksum and GSO, put the outer headers in front
- *    (encap.c).
+ * 5. Clear the receive state, prepare checksum and GSO, count the packet as forwarded to
+ *    the server, put the outer headers in front (encap.c).
  * 6. Send the packet to the neighbour of the route: the server, or its gateway. If
  *    a packet must be fragmented, or the route transforms packets (IPsec, lwtunnel),
  *    dst_output() sends it.
@@ -232,12 +232,14 @@ lbdr_tunnel_send(struct sk_buff *skb, const struct lbdr_flow *flow,
 		}
 	}
 	if (plain) {
+		lbdr_send_count(path->server, skb, path->inner, flow->hdr_len);
 		lbdr_xmit_clear_plain(skb, route->dev);
 		lbdr_encap_push_plain(skb, tunnel, &encap);
 	} else {
 		lbdr_xmit_clear(skb, route->dev, flow->local);
 		if (unlikely(lbdr_encap_offloads(skb, tunnel)))
 			return lbdr_xmit_drop(path->server, LBDR_DROP_MEMORY);
+		lbdr_send_count(path->server, skb, path->inner, flow->hdr_len);
 		lbdr_encap_push(skb, tunnel, &encap);
 	}
 	/* The control block was that of the inner packet. */
@@ -406,10 +408,8 @@ lbdr_xmit_tunnel_other(struct sk_buff *skb, const struct lbdr_flow *flow,
 		.mtu		= lbdr_nexthop_path_mtu(nexthop, route),
 	};
 
-	if (lbdr_xmit_offloaded(skb)) {
-		consume_skb(skb);
-		return NF_STOLEN;
-	}
+	if (lbdr_xmit_offloaded(skb))
+		return lbdr_xmit_consume(skb, flow, server);
 	/* There is no address that the server could report errors to. */
 	if (lbdr_route_is_sourceless(route))
 		return lbdr_xmit_drop(server, LBDR_DROP_NO_ROUTE);
@@ -476,7 +476,6 @@ lbdr_tunnel_route(struct sk_buff *skb, const struct lbdr_flow *flow,
 
 	if (unlikely(!route->plain) && unlikely(route->local || !route->dst))
 		return lbdr_send_local(skb, flow, server, conn, route);
-	lbdr_send_count(server, skb, inner, flow->hdr_len);
 	return lbdr_tunnel_xmit(skb, flow, server, tunnel, nexthop, route, inner, outer);
 }
 
