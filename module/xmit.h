@@ -5,6 +5,7 @@
 #ifndef _LBDR_XMIT_H
 #define _LBDR_XMIT_H
 
+#include <linux/if_vlan.h>
 #include <linux/skbuff.h>
 #include <net/dst.h>
 #include <net/ndisc.h>
@@ -56,7 +57,14 @@ static __always_inline void lbdr_xmit_clear_plain(struct sk_buff *skb,
 {
 	skb_clear_tstamp(skb);
 	skb_orphan(skb);
-	skb_ext_reset(skb);
+	/*
+	 * At PREROUTING only br_netfilter's packets, which have an extension, can still have
+	 * a VLAN tag (bridge-nf-filter-vlan-tagged). It is that of the clients' side.
+	 */
+	if (skb_has_extensions(skb)) {
+		__vlan_hwaccel_clear_tag(skb);
+		skb_ext_reset(skb);
+	}
 	skb_dst_drop(skb);
 	nf_reset_ct(skb);
 	skb->dev = dev;
