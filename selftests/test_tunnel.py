@@ -8,6 +8,7 @@ that decapsulate, so only the tests of frames run there."""
 import contextlib
 import json
 import struct
+import subprocess
 import threading
 import zlib
 
@@ -300,6 +301,39 @@ def test_spreading():
             base, bits = net.pack(more["source"]), more["source_prefix"]
             ok(all(each[:bits // 8] == base[:bits // 8] for each in values),
                "%s: each is in it" % what)
+    wire.close()
+    director.clear()
+    director.close()
+
+
+def known_device(address):
+    """Whether the route to a server is cached, as who may not look it up is told."""
+    with net.within("director"):
+        done = subprocess.run([net.LBCTL, "list", "-j"], user=65534, check=True,
+                              stdout=subprocess.PIPE, text=True)
+    return [server["ifindex"] is not None for row in json.loads(done.stdout)
+            for server in row["servers"] if server["address"] == address]
+
+
+def test_nexthop_object():
+    """A route by a nexthop object is cached, until that object changes."""
+    director, wire = open_director(), Wire()
+    kind, far = Kind(4, 6, "ipip", False), FAR[6] % 9
+    one = flow(4)
+    serve(director, key_of(one), (far, attributes(kind)))
+    ip("director", "nexthop", "add", "id", "7", "via", rip(1, 6), "dev", "eth0")
+    ip("director", "route", "add", far + "/128", "nhid", "7")
+    for number in (1, 2, 3):
+        ip("director", "nexthop", "replace", "id", "7", "via", rip(number, 6), "dev",
+           "eth0")
+        seen = [(wire.through(one.tcp(SYN)), [frame.dst for frame in wire.frames])
+                for _ in range(2)]
+        ok(all(len(each) == 1 and isinstance(each[0], tunnels.Outer) and
+               to == [ipvs.rmac(number)] for each, to in seen),
+           "packets go by gateway %d of the nexthop object" % number, seen)
+        ok(known_device(far) == [True], "and its route is cached then")
+    ip("director", "route", "del", far + "/128")
+    ip("director", "nexthop", "del", "id", "7")
     wire.close()
     director.clear()
     director.close()
