@@ -69,7 +69,7 @@ static const struct summary reasons[] = {
 	{ "mtu",
 	  "larger than the MTU to the server; the client got an ICMP error" },
 	{ "tun-mtu",
-	  "a tunnel leaves less than 68 (IPv4) or 1280 (IPv6) bytes; check the MTU of the route" },
+	  "a tunnel leaves less than 68 bytes (IPv4); check the MTU of the route" },
 	{ "memory",
 	  "no memory to make a packet writable or for a route" },
 	{ "malformed",

@@ -394,6 +394,53 @@ static void encap_gso_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bytes, PAYLOAD);
 }
 
+/*
+ * Without DF, no two segments have the same id: of one GSO packet, also if its inner ids are
+ * all the same, and of the next. Here one CPU uses all ids.
+ */
+static void encap_gso_ids_test(struct kunit *test)
+{
+	static const struct encap_case cases[] = {
+		{ "", LBDR_TUNNEL_IPIP, false, LBDR_V4, LBDR_V4, 20 },
+		{ "", LBDR_TUNNEL_IPIP, false, LBDR_V6, LBDR_V4, 20 },
+	};
+	struct sk_buff *skb, *segs, *seg, *next;
+	struct lbdr_server_tunnel tunnel;
+	struct lbdr_encap encap;
+	u16 last[3] = {};
+	u32 i, j, n;
+
+	for (i = 0; i < 25000; i++) {
+		const struct encap_case *c = &cases[i & 1];
+		struct lbdr_tunnel_settings settings = encap_settings(c);
+
+		settings.df = LBDR_TUNNEL_DF_CLEAR;
+		encap_setup(c, &settings, 1, &tunnel, &encap);
+		skb = encap_skb(test, c->inner, true, 0);
+		skb_shinfo(skb)->gso_size = SEGMENT;
+		skb_shinfo(skb)->gso_segs = i % 5 ? DIV_ROUND_UP(PAYLOAD, SEGMENT) : 0;
+		skb_shinfo(skb)->gso_type = c->inner == LBDR_V4 ?
+			SKB_GSO_TCPV4 | SKB_GSO_TCP_FIXEDID : SKB_GSO_TCPV6;
+		KUNIT_ASSERT_EQ(test, encap_do(skb, &tunnel, &encap), 0);
+		segs = skb_gso_segment(skb, 0);
+		kfree_skb(skb);
+		KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(segs));
+		n = 0;
+		skb_list_walk_safe(segs, seg, next) {
+			u16 id = ntohs(ip_hdr(seg)->id);
+
+			skb_mark_not_on_list(seg);
+			for (j = 0; j < n; j++)
+				KUNIT_ASSERT_NE(test, id, last[j]);
+			for (; i && j < 3; j++)
+				KUNIT_ASSERT_NE(test, id, last[j]);
+			last[n++] = id;
+			kfree_skb(seg);
+		}
+		KUNIT_ASSERT_EQ(test, n, 3);
+	}
+}
+
 /* RFC 6040, normal mode: all codepoints, and all DSCPs, are copied. */
 static void encap_tos_test(struct kunit *test)
 {
@@ -585,6 +632,7 @@ static void encap_hash_test(struct kunit *test)
 static struct kunit_case encap_kunit_cases[] = {
 	KUNIT_CASE_PARAM(encap_headers_test, encap_gen_params),
 	KUNIT_CASE_PARAM(encap_gso_test, encap_gen_params),
+	KUNIT_CASE(encap_gso_ids_test),
 	KUNIT_CASE_PARAM(encap_tos_test, encap_gen_params),
 	KUNIT_CASE(encap_df_test),
 	KUNIT_CASE(encap_source_test),

@@ -187,10 +187,13 @@ static void error_truncated_test(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, error.kind, LBDR_TUNNEL_ERROR_TOO_BIG);
 			KUNIT_ASSERT_EQ(test, error.mtu, MTU);
 			KUNIT_ASSERT_EQ(test, error.type, c->type);
-			if (c->outer == LBDR_V4)
+			if (c->outer == LBDR_V4) {
+				KUNIT_ASSERT_EQ(test, ntohl(error.saddr.ip), 0xc0000209);
 				KUNIT_ASSERT_EQ(test, ntohl(error.daddr.ip), 0xc0000202);
-			else
+			} else {
+				KUNIT_ASSERT_EQ(test, error.saddr.in6.s6_addr[15], 9);
 				KUNIT_ASSERT_EQ(test, error.daddr.in6.s6_addr[15], 2);
+			}
 			KUNIT_ASSERT_EQ_MSG(test, error.complete,
 					    len >= at.ports + PORTS_LEN,
 					    "%u bytes, %u of them linear", len,

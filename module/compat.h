@@ -51,6 +51,19 @@
 #define LBDR_HAS_XDP
 #endif
 
+/*
+ * Lets the kernel count the ids in the outer IP headers of a GSO packet's segments. Since
+ * 6.18 another flag keeps them the same in the inner headers; before, one did so in both.
+ */
+static inline void lbdr_gso_outer_ids(struct sk_buff *skb)
+{
+#if KERNEL_VERSION(6, 18, 0) <= LINUX_VERSION_CODE
+	if (skb_shinfo(skb)->gso_type & SKB_GSO_TCP_FIXEDID)
+		skb_shinfo(skb)->gso_type |= SKB_GSO_TCP_FIXEDID_INNER;
+#endif
+	skb_shinfo(skb)->gso_type &= ~SKB_GSO_TCP_FIXEDID;
+}
+
 /* Since 6.6 the attributes of a dump are in a struct genl_info. */
 static inline struct nlattr **lbdr_dump_attrs(struct netlink_callback *cb)
 {

@@ -4,7 +4,8 @@
  *
  * | field              | value                                                     |
  * | ------------------ | --------------------------------------------------------- |
- * | IPv4 id            | 0 with DF (RFC 6864, 4.1), else a counter of the CPU      |
+ * | IPv4 id            | 0 with DF (RFC 6864, 4.1), else a counter of the CPU; a   |
+ * |                    | GSO packet takes one for each segment                     |
  * | DSCP, ECN          | those of the inner packet (RFC 6040, 4.1, normal mode)    |
  * | TTL                | that of the inner packet, already decremented, or fixed   |
  * | source             | the route's, a fixed one, or one of a prefix by the flow  |
@@ -26,21 +27,24 @@
 #define LBDR_ENCAP_PORT		0xc000
 #define LBDR_ENCAP_PORT_MASK	0x3fff
 
-/* The ids of a CPU are congruent to its number modulo nr_cpu_ids. */
 DEFINE_PER_CPU(u16, lbdr_encap_ids);
+
+/* Ids of one CPU, a power of two; 65,536 with one CPU. Set when the module is loaded */
+u32 lbdr_encap_id_range __read_mostly;
 
 /* Chosen when the module is loaded */
 u64 lbdr_encap_secrets[5] __read_mostly;
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_encap_secrets);
 
 /**
- * lbdr_encap_init() - Choose the secrets of the hash of flows
+ * lbdr_encap_init() - Choose the secrets of the hash of flows, and share ids out to CPUs
  *
  * Context: process.
  */
 void __init lbdr_encap_init(void)
 {
 	get_random_bytes(lbdr_encap_secrets, sizeof(lbdr_encap_secrets));
+	lbdr_encap_id_range = (U16_MAX + 1) >> min(order_base_2(nr_cpu_ids), 16);
 }
 
 /**

@@ -17,9 +17,11 @@
 #include <net/ipv6.h>
 #include <net/udp.h>
 
+#include "compat.h"
 #include "encap.h"
 
 DECLARE_PER_CPU(u16, lbdr_encap_ids);
+extern u32 lbdr_encap_id_range;
 extern u64 lbdr_encap_secrets[5];
 
 /* The product of two words in 128 bits, folded: each bit depends on all of both words. */
@@ -146,20 +148,44 @@ lbdr_encap_push_gue(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel
 		udp6_set_csum(false, skb, &saddr->in6, &encap->daddr->in6, skb->len);
 }
 
-/*
- * A CPU's counter wraps after 65,536 / nr_cpu_ids packets. One operation, since on
- * PREEMPT_RT another packet of this CPU may come between two.
- */
-static inline __be16 lbdr_encap_id(void)
+/* How many ids the segments of a GSO packet need. One of a guest may have no count. */
+static inline u16 lbdr_encap_id_count(const struct sk_buff *skb)
 {
-	u16 id = this_cpu_add_return(lbdr_encap_ids, nr_cpu_ids);
+	return skb_shinfo(skb)->gso_segs ?: skb->len / skb_shinfo(skb)->gso_size + 1;
+}
 
-	return htons(id + smp_processor_id());
+/*
+ * Returns the first of @n ids that follow each other, as the kernel numbers segments. Each
+ * CPU has a range of its own, and a counter that wraps in it. Ids that would exceed the range
+ * are left out, unless it has less than @n. One operation takes ids, since on PREEMPT_RT
+ * another packet of this CPU may come between two.
+ */
+static __always_inline u16 lbdr_encap_id(u16 n)
+{
+	u32 range = lbdr_encap_id_range;
+	u32 id = (u16)(this_cpu_add_return(lbdr_encap_ids, n) - n) & (range - 1);
+
+	if (n > 1 && unlikely(id + n > range))
+		id = (u16)(this_cpu_add_return(lbdr_encap_ids, n) - n) & (range - 1);
+	return smp_processor_id() * range + id;
+}
+
+/*
+ * The id of a packet without DF. The inner ids of a GSO packet may be all the same, since
+ * it has DF there, but the outer ones may not. @plain: see lbdr_encap_push_from()
+ */
+static __always_inline __be16 lbdr_encap_set_id(struct sk_buff *skb, bool plain)
+{
+	if (plain || likely(!skb_is_gso(skb)))
+		return htons(lbdr_encap_id(1));
+	lbdr_gso_outer_ids(skb);
+	return htons(lbdr_encap_id(lbdr_encap_id_count(skb)));
 }
 
 static __always_inline void
 lbdr_encap_push_ip4(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel,
-		    const struct lbdr_encap *encap, __be32 saddr, u8 tos, u8 ttl, bool df)
+		    const struct lbdr_encap *encap, __be32 saddr, u8 tos, u8 ttl, bool df,
+		    bool plain)
 {
 	struct iphdr *iph = __skb_push(skb, sizeof(*iph));
 
@@ -168,7 +194,7 @@ lbdr_encap_push_ip4(struct sk_buff *skb, const struct lbdr_server_tunnel *tunnel
 	iph->ihl = sizeof(*iph) / 4;
 	iph->tos = tos;
 	iph->tot_len = htons(skb->len);
-	iph->id = df ? 0 : lbdr_encap_id();
+	iph->id = df ? 0 : lbdr_encap_set_id(skb, plain);
 	iph->frag_off = df ? htons(IP_DF) : 0;
 	iph->ttl = ttl;
 	iph->protocol = tunnel->protocol[encap->inner];
@@ -232,7 +258,8 @@ lbdr_encap_push_from(struct sk_buff *skb, const struct lbdr_server_tunnel *tunne
 
 	skb->protocol = lbdr_encap_ethertype(encap->outer);
 	if (encap->outer == LBDR_V4)
-		lbdr_encap_push_ip4(skb, tunnel, encap, saddr->ip, tos, ttl, df);
+		lbdr_encap_push_ip4(skb, tunnel, encap, saddr->ip, tos, ttl, df,
+				    plain);
 	else
 		lbdr_encap_push_ip6(skb, tunnel, encap, &saddr->in6, tos, ttl);
 }

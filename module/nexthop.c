@@ -36,7 +36,8 @@
  * one packet only. IPv4 routes are valid until the FIB's generation changes. The generation is
  * read before the lookup, so a change during the lookup makes the result invalid. IPv6 routes
  * are valid while the FIB node of the lookup has the same serial number
- * (ip6_dst_check() without its call and its nested read-side sections). A negative
+ * (ip6_dst_check() without its call and its nested read-side sections), or if they are by
+ * a nexthop object with a gateway, until the FIB's generation changes. A negative
  * answer is valid until the FIB's generation changes, and at most NEGATIVE_TIME:
  * IPv6 increments its generation before it links the new route, so the negative
  * answer of a lookup in between would otherwise stay valid.
@@ -199,7 +200,8 @@ static bool lbdr_route_lookup6(const struct lbdr_nexthop *nexthop, int oif,
 	route->dst = dst;
 	/* For a local route: the device of the address, not loopback. */
 	route->dev = rt->rt6i_idev ? rt->rt6i_idev->dev : dst_dev_rcu(dst);
-	route->genid = rt6_get_cookie(rt);
+	/* A value that no FIB node has */
+	route->genid = rt->sernum ? ~route->failed : rt6_get_cookie(rt);
 	route->mtu = lbdr_route_mtu6(dst);
 	route->local = rt->rt6i_flags & RTF_LOCAL;
 	if (!route->local && !(rt->rt6i_flags & RTF_GATEWAY))
@@ -249,12 +251,6 @@ static bool lbdr_route_cacheable(struct net *net, const struct lbdr_route *route
 
 	if (!route->dst)
 		return true;
-	/*
-	 * A route by a nexthop object with a gateway has a serial number, which
-	 * lbdr_route_valid6() does not check.
-	 */
-	if (route->dst->ops->family == AF_INET6 && dst_rt6_info(route->dst)->sernum)
-		return false;
 	return dev_get_by_index_rcu(net, dev->ifindex) == dev;
 }
 

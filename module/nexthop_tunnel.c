@@ -9,8 +9,11 @@
  *
  * PMTU. A PMTU that an ICMP error reports (tunnel_error.c) is kept in the next hop: it is
  * a property of the path, not of a service. As in the kernel, it has a floor and
- * expires, so that a forged error does little harm, and it is forgotten when the route is
- * looked up again (`ip route flush cache`, IPv4). Its two words are written without a
+ * expires, and it is forgotten when the route is looked up again (`ip route flush cache`,
+ * IPv4). A forged error that is not found out makes packets small until then, or outer
+ * packets fragments, but stops none: with the floor the tunnel leaves clients of IPv4 more
+ * than their least MTU, and clients of IPv6 always have theirs (lbdr_tunnel_told_mtu()).
+ * Its two words are written without a
  * lock: a reader that sees only one of them uses a PMTU for too long or not yet, which the
  * next error corrects.
  */

@@ -20,7 +20,8 @@
  * @link: device by which the address is on-link; NULL for a local address, an address
  *	behind a gateway, and a negative answer
  * @genid: generation at which @dst is valid: that of the IPv4 FIB, or of the IPv6 FIB
- *	node. A negative answer has a value that is not the present generation
+ *	node. A negative answer has a value that is not the present generation, and so has a
+ *	route by an IPv6 nexthop object
  * @mtu: MTU without learned PMTU. IPv6: 0 means the MTU of the device's inet6_dev,
  *	which may change without a new generation
  * @dst: the route, one reference held; NULL for a negative answer
@@ -30,7 +31,8 @@
  * @local: the address is a local address of this host
  * @plain: tunnelled packets need nothing but the outer headers: the route is neither
  *	negative nor local, has a source address, and does not encapsulate by itself
- * @failed: generation of the FIB before the lookup; used for negative answers
+ * @failed: generation of the FIB before the lookup; used for negative answers, and for
+ *	routes by an IPv6 nexthop object
  * @stamp: jiffies of the lookup
  * @rcu: releases @dst and frees the route
  * @source: source address of packets to the address, for tunnels; the address 0 if
@@ -65,8 +67,12 @@ static inline u32 lbdr_nexthop_fib_genid(const struct net *net, u8 family)
 	return family == LBDR_V4 ? rt_genid_ipv4(net) : rt_genid_ipv6(net);
 }
 
-/* ip6_dst_check() for routes that lbdr_route_cacheable() accepts. */
-static __always_inline bool lbdr_route_valid6(const struct lbdr_route *route)
+/*
+ * ip6_dst_check(). A route by a nexthop object with a gateway has a serial number of its
+ * own: that of the namespace when it was made, see rt6_is_valid() in net/ipv6/route.c.
+ */
+static __always_inline bool lbdr_route_valid6(const struct net *net,
+					      const struct lbdr_route *route)
 {
 	const struct fib6_info *from;
 	u32 cookie;
@@ -74,8 +80,10 @@ static __always_inline bool lbdr_route_valid6(const struct lbdr_route *route)
 	if (unlikely(!route->dst))
 		return false;
 	from = rcu_dereference(dst_rt6_info(route->dst)->from);
-	return from && fib6_get_cookie_safe(from, &cookie) &&
-	       cookie == route->genid && !fib6_check_expired(from);
+	if (likely(from && fib6_get_cookie_safe(from, &cookie) &&
+		   cookie == route->genid && !fib6_check_expired(from)))
+		return true;
+	return dst_rt6_info(route->dst)->sernum && route->failed == rt_genid_ipv6(net);
 }
 
 /* False if the FIB has changed since the lookup. @family: of the address, a constant */
@@ -84,7 +92,7 @@ static __always_inline bool lbdr_route_valid(const struct net *net,
 					     enum lbdr_family family)
 {
 	return family == LBDR_V4 ? route->genid == rt_genid_ipv4(net) :
-				   lbdr_route_valid6(route);
+				   lbdr_route_valid6(net, route);
 }
 
 /* Like ip6_dst_mtu_maybe_forward(). The route contains the constant part. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sends a packet to its server by the transmit method of the server, and counts it.
+ * Sends a packet to its server by the transmit method of the server, which counts it once
+ * nothing but the neighbour can stop it.
  */
 #include "conn.h"
 #include "flow.h"
@@ -71,8 +72,6 @@ unsigned int lbdr_send(struct lbdr_net *ln, struct sk_buff *skb,
 	route = lbdr_nexthop_route(nexthop);
 	if (unlikely(!route->link))
 		return lbdr_send_local(skb, flow, server, conn, route);
-	lbdr_send_count(server, skb, flow->family, flow->hdr_len);
-	return flow->family == LBDR_V4 ?
-	       lbdr_xmit_dr4(ln, skb, server, route, flow->local) :
-	       lbdr_xmit_dr6(ln, skb, server, route, flow->local);
+	return flow->family == LBDR_V4 ? lbdr_xmit_dr4(ln, skb, flow, server, route) :
+					 lbdr_xmit_dr6(ln, skb, flow, server, route);
 }

@@ -5,6 +5,8 @@
 #ifndef _LBDR_TUNNEL_H
 #define _LBDR_TUNNEL_H
 
+#include <linux/ipv6.h>
+#include <linux/minmax.h>
 #include <linux/netfilter.h>
 #include <linux/rcupdate.h>
 
@@ -79,6 +81,22 @@ bool lbdr_tunnel_loops(struct lbdr_net *ln, const struct sk_buff *skb,
 static inline u32 lbdr_tunnel_mtu(const struct lbdr_server_tunnel *tunnel, u32 mtu)
 {
 	return mtu > tunnel->overhead ? mtu - tunnel->overhead : 0;
+}
+
+/**
+ * lbdr_tunnel_told_mtu() - Get the MTU of a tunnel that the sources of packets are told
+ * @family: family of the packets
+ * @mtu: the largest packet that the tunnel carries unfragmented
+ *
+ * A source of IPv6 packets need not send less than 1280 bytes. So packets up to that size
+ * are encapsulated and the outer packet is fragmented if it must be (RFC 2473, 7.1;
+ * RFC 4213, 3.2.2).
+ *
+ * Context: any.
+ */
+static inline u32 lbdr_tunnel_told_mtu(enum lbdr_family family, u32 mtu)
+{
+	return family == LBDR_V4 ? mtu : max_t(u32, mtu, IPV6_MIN_MTU);
 }
 
 #endif /* _LBDR_TUNNEL_H */

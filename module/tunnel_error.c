@@ -8,11 +8,14 @@
  * invalid: conntrack has not seen the outer packet. Without that hook there is one of their
  * own (hook_register.c), while there are tunnel servers of the outer family.
  *
+ * - An error counts only if its checksum is right and this director can have sent what it
+ *   quotes: with the source of this tunnel, and if the quote contains the flow, of a flow
+ *   that has a connection to this server. Others, also those in transit, are not for lbdr.
  * - An error that the packet is too big sets the PMTU of the next hop (nexthop.c), also
- *   if it quotes too little of the inner packet to tell its flow.
- * - If the quote contains the flow, and the flow has a connection to this server, an
- *   error about the inner packet is sent to the client, in the client's family. The kernel
- *   limits the rate of these errors.
+ *   if it quotes too little of the inner packet to tell its flow. Whoever guesses the
+ *   addresses can forge such a short one; nexthop_tunnel.c says what that does.
+ * - If the quote contains the flow, an error about the inner packet is sent to the client,
+ *   in the client's family. The kernel limits the rate of these errors.
  *
  * Translation follows RFC 2003, 4 and RFC 2473, 8: "too big" with the MTU without the
  * tunnel's headers; everything else that says that the server was not reached, as host or
@@ -23,13 +26,17 @@
  */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
+#include <linux/inetdevice.h>
+#include <net/addrconf.h>
 #include <net/gre.h>
 #include <net/gue.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include <net/route.h>
 
 #include "conn.h"
 #include "domain.h"
+#include "encap.h"
 #include "flow.h"
 #include "icmp.h"
 #include "lbdr.h"
@@ -236,6 +243,7 @@ static bool lbdr_tunnel_error_parse4(const struct sk_buff *skb,
 	    (iph->frag_off & htons(IP_OFFSET)) ||
 	    iph->saddr != ip_hdr(skb)->daddr)
 		return false;
+	error->saddr.ip = iph->saddr;
 	error->daddr.ip = iph->daddr;
 	return lbdr_tunnel_error_parse_inner(skb, offset + iph->ihl * 4,
 					     iph->protocol, error);
@@ -267,6 +275,7 @@ static bool lbdr_tunnel_error_parse6(const struct sk_buff *skb,
 	if (!hdr || hdr->version != 6 ||
 	    !ipv6_addr_equal(&hdr->saddr, &ipv6_hdr(skb)->daddr))
 		return false;
+	error->saddr.in6 = hdr->saddr;
 	error->daddr.in6 = hdr->daddr;
 	/* The first fragment of an outer packet has a fragment header. */
 	protocol = hdr->nexthdr;
@@ -309,6 +318,51 @@ lbdr_tunnel_error_match(const struct lbdr_server *server, enum lbdr_family outer
 	    tunnel->settings.port != error->port)
 		return NULL;
 	return tunnel;
+}
+
+static bool lbdr_tunnel_error_is_local(struct lbdr_net *ln, const struct sk_buff *skb,
+				       enum lbdr_family outer,
+				       const union nf_inet_addr *addr)
+{
+	return outer == LBDR_V4 ?
+	       inet_addr_type_dev_table(ln->net, skb->dev, addr->ip) == RTN_LOCAL :
+	       ipv6_chk_addr(ln->net, &addr->in6, NULL, 0);
+}
+
+/*
+ * Returns true if this director can have sent the quoted outer packet. @tunnel: the tunnel
+ * of the quoted flow, which tells the source; or NULL if the quote is too short for the flow.
+ * Then the source of the route is accepted, and every address of this host, since servers
+ * may have a source of their own; an address of a prefix depends on the flow.
+ */
+static bool lbdr_tunnel_error_is_own(struct lbdr_net *ln, const struct sk_buff *skb,
+				     enum lbdr_family outer,
+				     const struct lbdr_server_tunnel *tunnel,
+				     const struct lbdr_tunnel_error *error,
+				     const struct lbdr_route *route)
+{
+	const struct lbdr_encap encap = {
+		.source	= &route->source,
+		.hash	= tunnel ? lbdr_encap_hash(&error->flow) : 0,
+		.outer	= outer,
+	};
+	union nf_inet_addr saddr = {};
+
+	if (!tunnel)
+		return nf_inet_addr_cmp(&route->source, &error->saddr) ||
+		       lbdr_tunnel_error_is_local(ln, skb, outer, &error->saddr);
+	lbdr_encap_source(tunnel, &encap, &saddr);
+	return nf_inet_addr_cmp(&saddr, &error->saddr);
+}
+
+/* The stack verifies the checksum, but after PREROUTING. */
+static bool lbdr_tunnel_error_is_intact(struct sk_buff *skb, enum lbdr_family outer)
+{
+	return outer == LBDR_V4 ?
+	       !nf_checksum(skb, NF_INET_PRE_ROUTING, ip_hdrlen(skb), IPPROTO_ICMP,
+			    AF_INET) :
+	       !nf_checksum(skb, NF_INET_PRE_ROUTING, sizeof(struct ipv6hdr),
+			    IPPROTO_ICMPV6, AF_INET6);
 }
 
 /* Makes the inner packet the packet. Returns false if it is not possible. */
@@ -356,7 +410,7 @@ static void lbdr_tunnel_error_send(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_icmp6(ln->net, skb, ICMPV6_DEST_UNREACH, ICMPV6_ADDR_UNREACH, 0);
 	else
 		lbdr_icmp6(ln->net, skb, ICMPV6_PKT_TOOBIG, 0,
-			   max_t(u32, mtu, IPV6_MIN_MTU));
+			   lbdr_tunnel_told_mtu(inner, mtu));
 }
 
 /*
@@ -385,8 +439,8 @@ static bool lbdr_tunnel_error_of_gateway(const struct sk_buff *skb,
 unsigned int lbdr_tunnel_error(struct lbdr_net *ln, struct sk_buff *skb,
 			       enum lbdr_family outer)
 {
+	const struct lbdr_server_tunnel *tunnel = NULL;
 	u16 domain = lbdr_domain_of_dev(ln, skb->dev);
-	const struct lbdr_server_tunnel *tunnel;
 	struct lbdr_tunnel_error error;
 	const struct lbdr_route *route;
 	struct lbdr_nexthop *nexthop;
@@ -398,17 +452,23 @@ unsigned int lbdr_tunnel_error(struct lbdr_net *ln, struct sk_buff *skb,
 	nexthop = lbdr_nexthop_lookup(ln, outer, &error.daddr, domain);
 	if (!nexthop)
 		return NF_ACCEPT;
+	if (error.complete) {
+		lbdr_flow_set_domain(&error.flow, domain);
+		conn = lbdr_conn_peek(ln, &error.flow);
+		tunnel = conn ? lbdr_tunnel_error_match(conn->server, outer, &error) :
+				NULL;
+		if (!tunnel)
+			return NF_ACCEPT;
+	}
+	route = lbdr_nexthop_tunnel_route(nexthop);
+	if (!lbdr_tunnel_error_is_own(ln, skb, outer, tunnel, &error, route) ||
+	    !lbdr_tunnel_error_is_intact(skb, outer))
+		return NF_ACCEPT;
 	if (error.kind == LBDR_TUNNEL_ERROR_TOO_BIG)
 		lbdr_nexthop_learn_pmtu(nexthop, error.mtu);
-	if (!error.complete)
-		return NF_ACCEPT;
-
-	lbdr_flow_set_domain(&error.flow, domain);
-	conn = lbdr_conn_peek(ln, &error.flow);
-	tunnel = conn ? lbdr_tunnel_error_match(conn->server, outer, &error) : NULL;
 	if (!tunnel)
 		return NF_ACCEPT;
-	route = lbdr_nexthop_tunnel_route(nexthop);
+
 	if (route->dst)
 		mtu = lbdr_tunnel_mtu(tunnel,
 				      lbdr_nexthop_path_mtu(nexthop, route));

@@ -22,6 +22,7 @@ enum lbdr_tunnel_error_kind {
  * struct lbdr_tunnel_error - an ICMP error about a packet with outer headers
  * @kind: what the error says
  * @mtu: of LBDR_TUNNEL_ERROR_TOO_BIG, the MTU that it reports; 0 if it reports none
+ * @saddr: source address of the outer header, which the error was sent to
  * @daddr: destination address of the outer header
  * @type: enum lbdr_tunnel, by the protocol of the outer header
  * @port: destination port of GUE
@@ -32,6 +33,7 @@ enum lbdr_tunnel_error_kind {
 struct lbdr_tunnel_error {
 	enum lbdr_tunnel_error_kind	kind;
 	u32				mtu;
+	union nf_inet_addr		saddr;
 	union nf_inet_addr		daddr;
 	u8				type;
 	__be16				port;

@@ -5,6 +5,7 @@
 #ifndef _LBDR_XMIT_H
 #define _LBDR_XMIT_H
 
+#include <linux/if_vlan.h>
 #include <linux/skbuff.h>
 #include <net/dst.h>
 #include <net/ndisc.h>
@@ -20,16 +21,18 @@ struct lbdr_route;
 struct lbdr_server;
 
 unsigned int lbdr_xmit_drop(const struct lbdr_server *server, enum lbdr_drop why);
+unsigned int lbdr_xmit_consume(struct sk_buff *skb, const struct lbdr_flow *flow,
+			       const struct lbdr_server *server);
 bool lbdr_xmit_jumbo_fits(const struct sk_buff *skb, u32 mtu);
 unsigned int lbdr_xmit_unresolved(struct lbdr_net *ln, struct sk_buff *skb,
 				  struct neighbour *neigh,
 				  const struct lbdr_route *route);
 unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
-			   struct lbdr_server *server, const struct lbdr_route *route,
-			   bool local);
+			   const struct lbdr_flow *flow, struct lbdr_server *server,
+			   const struct lbdr_route *route);
 unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
-			   struct lbdr_server *server, const struct lbdr_route *route,
-			   bool local);
+			   const struct lbdr_flow *flow, struct lbdr_server *server,
+			   const struct lbdr_route *route);
 unsigned int lbdr_xmit_tunnel(struct sk_buff *skb, const struct lbdr_flow *flow,
 			      struct lbdr_server *server,
 			      const struct lbdr_server_tunnel *tunnel,
@@ -54,7 +57,14 @@ static __always_inline void lbdr_xmit_clear_plain(struct sk_buff *skb,
 {
 	skb_clear_tstamp(skb);
 	skb_orphan(skb);
-	skb_ext_reset(skb);
+	/*
+	 * At PREROUTING only br_netfilter's packets, which have an extension, can still have
+	 * a VLAN tag (bridge-nf-filter-vlan-tagged). It is that of the clients' side.
+	 */
+	if (skb_has_extensions(skb)) {
+		__vlan_hwaccel_clear_tag(skb);
+		skb_ext_reset(skb);
+	}
 	skb_dst_drop(skb);
 	nf_reset_ct(skb);
 	skb->dev = dev;

@@ -14,7 +14,8 @@
  *    drop the packet, or take the slow path after step 4 if it may be fragmented.
  * 3. Make the header writable, with headroom for the link header: the header of a
  *    cloned packet (tcpdump) is copied. Without the headroom, neigh_hh_output() warns
- *    and drops the packet.
+ *    and drops the packet. Then count the packet as forwarded to the server: what stops it
+ *    from now on is the neighbour, which packets that wait for it learn later.
  * 4. Decrement the TTL. IPv4: set the priority by the TOS.
  * 5. Clear the receive state of the packet, as ip_forward() does: checksum, time
  *    stamp, route, socket, conntrack, extensions.
@@ -40,6 +41,7 @@
 #include "lbdr.h"
 #include "nexthop.h"
 #include "peers.h"
+#include "send.h"
 #include "server.h"
 #include "stats.h"
 #include "xmit.h"
@@ -56,6 +58,23 @@ unsigned int lbdr_xmit_drop(const struct lbdr_server *server, enum lbdr_drop why
 {
 	lbdr_drop(server->ln, server->service, why);
 	return NF_DROP;
+}
+
+/**
+ * lbdr_xmit_consume() - Free a packet that a switch has forwarded in hardware
+ * @skb: the packet
+ * @flow: its flow
+ * @server: the server, which it counts for
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: NF_STOLEN.
+ */
+unsigned int lbdr_xmit_consume(struct sk_buff *skb, const struct lbdr_flow *flow,
+			       const struct lbdr_server *server)
+{
+	lbdr_send_count(server, skb, flow->family, flow->hdr_len);
+	consume_skb(skb);
+	return NF_STOLEN;
 }
 
 /**
@@ -121,27 +140,26 @@ unsigned int lbdr_xmit_unresolved(struct lbdr_net *ln, struct sk_buff *skb,
  * lbdr_xmit_dr4() - Send an IPv4 packet to the MAC address of its server
  * @ln: the namespace
  * @skb: the packet
+ * @flow: its flow. If &lbdr_flow.local, the packet was sent by this host and is at
+ *	LOCAL_OUT: the TTL is unchanged, and dst_output() fragments or drops a packet that is
+ *	too large
  * @server: the server
  * @route: route to it, with &lbdr_route.link
- * @local: the packet was sent by this host and is at LOCAL_OUT. The TTL is unchanged,
- *	and dst_output() fragments or drops a packet that is too large
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: a verdict.
  */
 unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
-			   struct lbdr_server *server, const struct lbdr_route *route,
-			   bool local)
+			   const struct lbdr_flow *flow, struct lbdr_server *server,
+			   const struct lbdr_route *route)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	struct net_device *dev = route->link;
 	u32 mtu = route->mtu;
-	bool fits;
+	bool local = flow->local, fits;
 
-	if (unlikely(lbdr_xmit_offloaded(skb))) {
-		consume_skb(skb);
-		return NF_STOLEN;
-	}
+	if (unlikely(lbdr_xmit_offloaded(skb)))
+		return lbdr_xmit_consume(skb, flow, server);
 
 	if (unlikely(iph->ttl <= 1 && !local)) {
 		lbdr_peers_ttl_ended(ln, skb, server);
@@ -160,6 +178,7 @@ unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
 
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev))))
 		return lbdr_xmit_drop(server, LBDR_DROP_MEMORY);
+	lbdr_send_count(server, skb, LBDR_V4, flow->hdr_len);
 	if (likely(!local)) {
 		/* skb_cow_head() may have moved the header, so iph is stale. */
 		ip_decrease_ttl(ip_hdr(skb));
@@ -179,26 +198,24 @@ unsigned int lbdr_xmit_dr4(struct lbdr_net *ln, struct sk_buff *skb,
  * lbdr_xmit_dr6() - Send an IPv6 packet to the MAC address of its server
  * @ln: the namespace
  * @skb: the packet
+ * @flow: see lbdr_xmit_dr4()
  * @server: the server
  * @route: route to it, with &lbdr_route.link
- * @local: see lbdr_xmit_dr4()
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: a verdict.
  */
 unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
-			   struct lbdr_server *server, const struct lbdr_route *route,
-			   bool local)
+			   const struct lbdr_flow *flow, struct lbdr_server *server,
+			   const struct lbdr_route *route)
 {
 	u32 frag_max = IP6CB(skb)->frag_max_size;
 	struct net_device *dev = route->link;
 	u32 mtu = lbdr_route_mtu6_now(route, dev);
-	bool fits;
+	bool local = flow->local, fits;
 
-	if (unlikely(lbdr_xmit_offloaded(skb))) {
-		consume_skb(skb);
-		return NF_STOLEN;
-	}
+	if (unlikely(lbdr_xmit_offloaded(skb)))
+		return lbdr_xmit_consume(skb, flow, server);
 
 	if (unlikely(ipv6_hdr(skb)->hop_limit <= 1 && !local)) {
 		lbdr_peers_ttl_ended(ln, skb, server);
@@ -218,6 +235,7 @@ unsigned int lbdr_xmit_dr6(struct lbdr_net *ln, struct sk_buff *skb,
 
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev))))
 		return lbdr_xmit_drop(server, LBDR_DROP_MEMORY);
+	lbdr_send_count(server, skb, LBDR_V6, flow->hdr_len);
 	if (likely(!local))
 		ipv6_hdr(skb)->hop_limit--;
 	if (unlikely(!fits))

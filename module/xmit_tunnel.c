@@ -11,10 +11,11 @@
  *    its segments counts. A packet that is too large and may not be fragmented is
  *    dropped, and its source gets an ICMP error with exactly that number. Otherwise the
  *    encapsulated packet is fragmented by the kernel; a GSO packet is segmented first.
+ *    IPv6 packets of up to 1280 bytes are never too large, and the number is never less.
  * 3. Make the header writable, with headroom for the outer headers and the link header.
  * 4. Decrement the TTL. IPv4: set the priority by the TOS.
- * 5. Clear the receive state, prepare checksum and GSO, put the outer headers in front
- *    (encap.c).
+ * 5. Clear the receive state, prepare checksum and GSO, count the packet as forwarded to
+ *    the server, put the outer headers in front (encap.c).
  * 6. Send the packet to the neighbour of the route: the server, or its gateway. If
  *    a packet must be fragmented, or the route transforms packets (IPsec, lwtunnel),
  *    dst_output() sends it.
@@ -91,20 +92,28 @@ static u32 lbdr_tunnel_frag_max(const struct sk_buff *skb, enum lbdr_family fami
 				   IP6CB(skb)->frag_max_size;
 }
 
+/* Returns true if a packet, or each segment of a GSO packet, is not larger than @mtu. */
+static bool lbdr_tunnel_fits(const struct sk_buff *skb, enum lbdr_family family, u32 mtu)
+{
+	return lbdr_xmit_fits(skb, mtu, 0) ||
+	       (family == LBDR_V6 && lbdr_xmit_jumbo_fits(skb, mtu));
+}
+
 /*
- * Returns true if a packet that is larger than @mtu may be fragmented. A reassembled
- * packet may be if no fragment of it was larger.
+ * Returns true if a packet that does not fit may be fragmented. @told: the MTU that its
+ * source is told otherwise. A reassembled packet may be if no fragment of it was larger.
  */
 static bool lbdr_tunnel_may_fragment(const struct sk_buff *skb,
 				     enum lbdr_family family,
-				     const struct lbdr_server_tunnel *tunnel, u32 mtu)
+				     const struct lbdr_server_tunnel *tunnel, u32 told)
 {
 	u32 frag_max = lbdr_tunnel_frag_max(skb, family);
 
 	if (tunnel->settings.df == LBDR_TUNNEL_DF_CLEAR ||
-	    (frag_max && frag_max <= mtu))
+	    (frag_max && frag_max <= told))
 		return true;
-	return family == LBDR_V4 && !(ip_hdr(skb)->frag_off & htons(IP_DF));
+	return family == LBDR_V4 ? !(ip_hdr(skb)->frag_off & htons(IP_DF)) :
+				   lbdr_tunnel_fits(skb, family, told);
 }
 
 /* Reports the MTU to the source of a packet, and drops the packet. */
@@ -113,10 +122,9 @@ static unsigned int lbdr_tunnel_refuse(struct sk_buff *skb,
 				       const struct lbdr_server *server, u32 mtu)
 {
 	struct lbdr_net *ln = server->ln;
-	u32 min_mtu = flow->family == LBDR_V4 ? LBDR_TUNNEL_MIN_MTU4 : IPV6_MIN_MTU;
 
-	/* A source does not send smaller packets than that. */
-	if (mtu < min_mtu)
+	/* A source does not send smaller packets than that; IPv6: lbdr_tunnel_told_mtu(). */
+	if (mtu < LBDR_TUNNEL_MIN_MTU4)
 		return lbdr_xmit_drop(server, LBDR_DROP_TUN_MTU);
 	lbdr_drop(ln, server->service, LBDR_DROP_MTU);
 	if (flow->local) {
@@ -224,12 +232,14 @@ lbdr_tunnel_send(struct sk_buff *skb, const struct lbdr_flow *flow,
 		}
 	}
 	if (plain) {
+		lbdr_send_count(path->server, skb, path->inner, flow->hdr_len);
 		lbdr_xmit_clear_plain(skb, route->dev);
 		lbdr_encap_push_plain(skb, tunnel, &encap);
 	} else {
 		lbdr_xmit_clear(skb, route->dev, flow->local);
 		if (unlikely(lbdr_encap_offloads(skb, tunnel)))
 			return lbdr_xmit_drop(path->server, LBDR_DROP_MEMORY);
+		lbdr_send_count(path->server, skb, path->inner, flow->hdr_len);
 		lbdr_encap_push(skb, tunnel, &encap);
 	}
 	/* The control block was that of the inner packet. */
@@ -287,17 +297,16 @@ lbdr_tunnel_send_large(struct sk_buff *skb, const struct lbdr_flow *flow,
 		       const struct lbdr_tunnel_path *path)
 {
 	u32 mtu = lbdr_tunnel_mtu(path->tunnel, path->mtu);
-	bool fits = lbdr_xmit_fits(skb, mtu, 0);
+	u32 told = lbdr_tunnel_told_mtu(flow->family, mtu);
+	bool fits = lbdr_tunnel_fits(skb, flow->family, mtu);
 
-	if (!fits && flow->family == LBDR_V6)
-		fits = lbdr_xmit_jumbo_fits(skb, mtu);
-	if (!fits && !lbdr_tunnel_may_fragment(skb, flow->family, path->tunnel, mtu))
-		return lbdr_tunnel_refuse(skb, flow, path->server, mtu);
+	if (!fits && !lbdr_tunnel_may_fragment(skb, flow->family, path->tunnel, told))
+		return lbdr_tunnel_refuse(skb, flow, path->server, told);
 	if (skb_is_gso(skb))
 		return lbdr_tunnel_send_segments(skb, flow, path);
 	/* The largest IP packet; an encapsulated one must not be larger. */
 	if (skb->len + path->tunnel->overhead > IP_MAX_MTU)
-		return lbdr_tunnel_refuse(skb, flow, path->server, mtu);
+		return lbdr_tunnel_refuse(skb, flow, path->server, told);
 	/* Fragments cannot have a checksum that is computed later. */
 	if ((!fits || skb->encapsulation) && skb->ip_summed == CHECKSUM_PARTIAL &&
 	    skb_csum_hwoffload_help(skb, 0))
@@ -399,10 +408,8 @@ lbdr_xmit_tunnel_other(struct sk_buff *skb, const struct lbdr_flow *flow,
 		.mtu		= lbdr_nexthop_path_mtu(nexthop, route),
 	};
 
-	if (lbdr_xmit_offloaded(skb)) {
-		consume_skb(skb);
-		return NF_STOLEN;
-	}
+	if (lbdr_xmit_offloaded(skb))
+		return lbdr_xmit_consume(skb, flow, server);
 	/* There is no address that the server could report errors to. */
 	if (lbdr_route_is_sourceless(route))
 		return lbdr_xmit_drop(server, LBDR_DROP_NO_ROUTE);
@@ -469,7 +476,6 @@ lbdr_tunnel_route(struct sk_buff *skb, const struct lbdr_flow *flow,
 
 	if (unlikely(!route->plain) && unlikely(route->local || !route->dst))
 		return lbdr_send_local(skb, flow, server, conn, route);
-	lbdr_send_count(server, skb, inner, flow->hdr_len);
 	return lbdr_tunnel_xmit(skb, flow, server, tunnel, nexthop, route, inner, outer);
 }
 

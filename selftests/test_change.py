@@ -207,6 +207,17 @@ def test_bridge():
     behind.wait(lambda f: f.sport == 4001)
     ok(not [f for f in at_a.frames() if f.sport == 4001 and f.ttl == 63],
        "a broadcast frame with the VIP inside is not forwarded")
+    # A VLAN tag that PREROUTING sees is that of the client's side: a answers only what
+    # has none.
+    with net.within("director"):
+        net.write("/proc/sys/net/bridge/bridge-nf-filter-vlan-tagged", "1")
+    client.flush()
+    frame = net.raw(4, net.tcp(4002, 80, SYN))
+    client.send(net.mac("director", "br1") + frame[6:12] + b"\x81\0\0\5" + frame[12:])
+    ok(client.wait(lambda f: f.sport == 80 and f.dport == 4002 and f.flags & SYN),
+       "br_netfilter: a frame with a VLAN tag goes to the server without it")
+    with net.within("director"):
+        net.write("/proc/sys/net/bridge/bridge-nf-filter-vlan-tagged", "0")
     for tap in (at_a, behind, client):
         tap.close()
     net.run("ip", "netns", "del", "behind")

@@ -3,6 +3,7 @@
 # Also on: trixie
 """Packets that no stack sends, from a raw socket at the client: none of them
 reaches a server, each is counted as what it is, and good ones still pass."""
+import json
 import random
 
 import net
@@ -157,6 +158,46 @@ def test_table():
            (end, [f.ip.hex() for f in seen], grown))
     client.close()
     at_a.close()
+
+
+def received():
+    """Packets that were forwarded to servers of the services, all together."""
+    return sum(row["stats"]["in_packets"]
+               for row in json.loads(lbctl("list", "-j").stdout))
+
+
+def test_not_sent():
+    """A packet that is dropped on its way is not counted as forwarded to the server."""
+    both()
+    client = Tap("client")
+    for tunnel in (False, True):
+        name = "a tunnel" if tunnel else "direct routing"
+        for version in (4, 6):
+            if tunnel:
+                lbctl("edit-server", *service(version, "-u"), "-r",
+                      server("a", version), "--tun", "ipip")
+            narrow = ("route", "replace", net.addr("a", version), "dev", "eth0", "mtu",
+                      "lock", "1300")
+            long = udp(30001, 80, b"x" * 1350)
+            for reason, frame in (
+                    ("ttl", raw(version, udp(30000, 80, b"x"), 17, ttl=1)),
+                    ("mtu", raw(version, long, 17, frag=0x4000) if version == 4 else
+                     raw(version, long, 17))):
+                if reason == "mtu":
+                    net.ip("director", *narrow)
+                before = received(), drops()[reason]
+                client.send(frame)
+                until(lambda b=before, r=reason: drops()[r] > b[1])
+                client.send(raw(version, udp(30002, 80, b"x"), 17))
+                until(lambda b=before: received() > b[0])
+                after = received(), drops()[reason]
+                ok(after == (before[0] + 1, before[1] + 1),
+                   "IPv%d by %s: a packet that is dropped as %s is not counted for the "
+                   "server, and the next one is" % (version, name, reason),
+                   (before, after))
+            net.ip("director", "route", "del", *narrow[2:5])
+    lbctl("clear")
+    client.close()
 
 
 def test_noise():

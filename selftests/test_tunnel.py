@@ -7,8 +7,8 @@ compared with those of stock ip_vs for the same packet. The UML kernel has no de
 that decapsulate, so only the tests of frames run there."""
 import contextlib
 import json
-import re
 import struct
+import subprocess
 import threading
 import zlib
 
@@ -23,8 +23,8 @@ from ipvs import rip
 from net import ACK, PSH, SYN, VIP, addr, drops_of, ip, lbctl, ok, only, until
 from test_tcp import flow, open_director
 from tunnels import (DF, FAR, SUMMED, TWELVE, Client, Decapsulation, Kind, Wire,
-                     attributes, begin, checksums, error, key_of, mtu_of, serve, set_mtu,
-                     sized, too_big, transfers, unwrap)
+                     attributes, begin, checksums, in_fragments, key_of, mtu_of, serve,
+                     set_mtu, sized, too_big, transfers)
 
 MTU = 1500
 
@@ -143,11 +143,8 @@ def sizes(kind, wire, director):
             sized(one, limit + 1)[12 if kind.inner == 4 else 8:][:8]:
         wrong.append((True, limit + 1, seen, told[0]))
     if kind.inner == 4:
-        wire.through(sized(one, limit + 1, False))
-        whole = net.join([frame.ip for frame in wire.frames])
-        want = topology.forwarded(sized(one, limit + 1, False))
-        if len(wire.frames) != 2 or not whole or not whole.endswith(want) or \
-                len(whole) != len(want) + kind.overhead() - tunnels.OUTER[kind.outer]:
+        if not in_fragments(wire, kind, sized(one, limit + 1, False)) or \
+                len(wire.frames) != 2:
             wrong.append((False, limit + 1, [frame.ip.hex() for frame in wire.frames]))
     return wrong
 
@@ -158,13 +155,13 @@ def test_sizes():
         wrong = sizes(kind, wire, director)
         ok(not wrong, "%s: %d bytes go, one more is told to the client by that number, "
            "or goes in fragments without DF" % (kind, MTU - kind.overhead()), wrong)
-    small = Kind(6, 4, "gue", False)
+    small = Kind(4, 4, "gue", False)
     one, _ = begin(wire, director, small)
-    ip("director", "route", "replace", rip(0, 4), "dev", "eth0", "mtu", "1300")
+    ip("director", "route", "replace", rip(0, 4), "dev", "eth0", "mtu", "90")
     before = drops_of("tun-mtu")
-    seen = wire.through(sized(one, 1290))
-    ok(seen == [] and drops_of("tun-mtu") == before + 1, "where less than 1280 bytes "
-       "are left for IPv6, packets are dropped and counted", seen)
+    seen = wire.through(sized(one, 100))
+    ok(seen == [] and drops_of("tun-mtu") == before + 1, "where less than 68 bytes "
+       "are left for IPv4, packets are dropped and counted", seen)
     ip("director", "route", "del", rip(0, 4), "dev", "eth0")
     wire.close()
     director.clear()
@@ -309,110 +306,36 @@ def test_spreading():
     director.close()
 
 
-def test_translation():
-    """A router's error about a tunnel's packet is told to the client, with the MTU
-    that is left; one that quotes too little is learned and told at the next packet;
-    one about no connection is not told to anybody."""
+def known_device(address):
+    """Whether the route to a server is cached, as who may not look it up is told."""
+    with net.within("director"):
+        done = subprocess.run([net.LBCTL, "list", "-j"], user=65534, check=True,
+                              stdout=subprocess.PIPE, text=True)
+    return [server["ifindex"] is not None for row in json.loads(done.stdout)
+            for server in row["servers"] if server["address"] == address]
+
+
+def test_nexthop_object():
+    """A route by a nexthop object is cached, until that object changes."""
     director, wire = open_director(), Wire()
-    for number, kind in enumerate(TWELVE):
-        # What was learned of a server may stay for a while after the server has gone.
-        one, _ = begin(wire, director, kind, number % ipvs.SERVERS)
-        left = 1400 - kind.overhead()
-        seen = wire.through(sized(one, left + 50))
-        sent = wire.frames[0].ip if len(seen) == 1 else b""
-        seen = wire.through(error(kind, sent, 1400))
-        told = mtu_of(wire.frames[0])[0] if seen == [too_big(kind.inner)] else None
-        ok(told == left, "%s: an error about 1400 bytes is told to the client as one "
-           "about %d" % (kind, left), (seen, told))
-        seen = wire.through(sized(one, left + 1))
-        told = mtu_of(wire.frames[0])[0] if seen == [too_big(kind.inner)] else None
-        ok(told == left, "%s: and learned" % kind, (seen, told))
-        ok(len(wire.through(sized(one, left))) == 1 and
-           isinstance(unwrap(wire.frames[0].ip), tunnels.Outer),
-           "%s: what is not larger goes" % kind, wire.frames)
-        net.forget_pmtu("director")
-        director.clear()
-        until(lambda: not director.held())
+    kind, far = Kind(4, 6, "ipip", False), FAR[6] % 9
+    one = flow(4)
+    serve(director, key_of(one), (far, attributes(kind)))
+    ip("director", "nexthop", "add", "id", "7", "via", rip(1, 6), "dev", "eth0")
+    ip("director", "route", "add", far + "/128", "nhid", "7")
+    for number in (1, 2, 3):
+        ip("director", "nexthop", "replace", "id", "7", "via", rip(number, 6), "dev",
+           "eth0")
+        seen = [(wire.through(one.tcp(SYN)), [frame.dst for frame in wire.frames])
+                for _ in range(2)]
+        ok(all(len(each) == 1 and isinstance(each[0], tunnels.Outer) and
+               to == [ipvs.rmac(number)] for each, to in seen),
+           "packets go by gateway %d of the nexthop object" % number, seen)
+        ok(known_device(far) == [True], "and its route is cached then")
+    ip("director", "route", "del", far + "/128")
+    ip("director", "nexthop", "del", "id", "7")
     wire.close()
-    director.close()
-
-
-def test_translation_refused():
-    """Errors that are about no connection, that quote nothing of it, or less than the
-    least MTU."""
-    director, wire = open_director(), Wire()
-    for kind in (Kind(4, 4, "ipip", False), Kind(6, 6, "gue", False)):
-        one, _ = begin(wire, director, kind)
-        wire.through(sized(one, 1300))
-        sent = wire.frames[0].ip
-        other = sent[:-1300] + flow(kind.inner).tcp(ACK, b"x" * 500)
-        seen = wire.through(error(kind, other, 1400))
-        ok(seen == [], "%s: an error about no connection is told to nobody" % kind, seen)
-        short = tunnels.OUTER[kind.outer] + 8
-        seen = wire.through(error(kind, sent, 1380, short))
-        ok(seen == [], "%s: nor is one that quotes 8 bytes" % kind, seen)
-        net.forget_pmtu("director")
-        seen = wire.through(error(kind, sent, 100))
-        told = mtu_of(wire.frames[0])[0] if seen else None
-        floor = {4: 552, 6: 1280}[kind.outer] - kind.overhead()
-        ok(seen in ([], [too_big(kind.inner)]) and (told is None or told >= floor),
-           "%s: no error makes the MTU less than %d" % (kind, floor), (seen, told))
-        seen = wire.through(sized(one, floor))
-        ok(len(seen) == 1 and isinstance(seen[0], tunnels.Outer),
-           "%s: packets of that size go on" % kind, seen)
-        net.forget_pmtu("director")
-        director.clear()
-    wire.close()
-    director.close()
-
-
-def own_hooks():
-    """Families whose errors about tunnels have a hook of their own; None where the
-    kernel does not tell of hooks."""
-    text = net.run("ip", "netns", "exec", "director", "nft", "list", "hooks",
-                   check=False).stdout
-    if "lbdr_hook_" not in text:
-        return None
-    return {int(family) for family in re.findall(r"lbdr_hook_tunnel([46])\b", text)}
-
-
-def test_translation_hooks():
-    """Errors are seen at the hook of the family's services, if it is at PREROUTING, and
-    else at one of their own, whatever comes and goes."""
-    director, wire = open_director(), Wire()
-    kind, other = Kind(4, 6, "ipip", False), genl.key(VIP[6], 81)
-    # The least MTU that the test before taught of the first server may still be known.
-    one, _ = begin(wire, director, kind, 1)
-    seen = wire.through(sized(one, 1300))
-    sent = wire.frames[0].ip
-    ok(len(seen) == 1 and isinstance(seen[0], tunnels.Outer), "a packet goes", seen)
-
-    # A kernel that does not tell takes its time to say so.
-    tells = own_hooks() is not None
-    if not tells:
-        print("skip - which hooks there are: the kernel does not tell")
-
-    def told(what, own):
-        seen, hooks = wire.through(error(kind, sent, 1400)), tells and own_hooks()
-        ok(seen == [too_big(4)] and (not tells or hooks == ({6} if own else set())),
-           "an error is told to the client " + what, (seen, hooks))
-
-    told("without services of the outer family", True)
-    director.add(other)
-    told("with one", False)
-    director.do(genl.SERVICE_DEL, other)
-    told("when it has gone", True)
-    for entry in (1, 0):
-        director.add(other)
-        director.do(genl.INFO_SET, genl.u8(genl.INFO_ENTRY, entry))
-        told("with entry %d" % entry, bool(entry))
-        director.do(genl.SERVICE_DEL, other)
-        told("and without that service", True)
-    director.do(genl.SERVER_DEL, genl.server(rip(1, 6), key_of(one)))
-    ok(not tells or own_hooks() == set(), "the last tunnel takes the hook along")
-    net.forget_pmtu("director")
     director.clear()
-    wire.close()
     director.close()
 
 

@@ -21,6 +21,7 @@ from collections import namedtuple
 import genl
 import net
 import test_tcp as wires
+import topology
 from ipvs import rip
 from net import ACK, PSH, SYN, VIP, batch, ip, run, within, write
 from test_tcp import flow
@@ -409,6 +410,22 @@ def checksums(kind, packet):
     if kind.type == "gue":
         return udp_sum(packet) is (True if kind.csum else None)
     return kind.type != "gre" or gre_sum(packet) is (True if kind.csum else None)
+
+
+def in_fragments(wire, kind, packet, most=1500):
+    """Whether a packet goes in fragments of the outer packet, of at most that size."""
+    wire.through(packet)
+    frames, want = [frame.ip for frame in wire.frames], topology.forwarded(packet)
+    whole = net.join(frames) if len(frames) > 1 else None
+    return bool(whole) and whole.endswith(want) and max(map(len, frames)) <= most and \
+        len(whole) == len(want) + kind.overhead() - OUTER[kind.outer]
+
+
+def with_source(kind, outer, address):
+    """A tunnel's packet as if it came from there."""
+    at = {4: 12, 6: 8}[kind.outer]
+    source = net.pack(address)
+    return outer[:at] + source + outer[at + len(source):]
 
 
 def error(kind, outer, mtu, quoted=None):
