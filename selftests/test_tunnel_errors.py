@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 # Also on: trixie bookworm
-"""ICMP errors about tunnels' packets: those of routers are told to the clients, others are
-not for the director. By frames made by hand."""
+"""ICMP errors about tunnels' packets: those of routers are told to the clients, others
+are not for the director. By frames made by hand."""
 import re
 
 import genl
@@ -13,8 +13,8 @@ import tunnels
 from ipvs import rip
 from net import ACK, VIP, drops_of, ip, ok, until
 from test_tcp import flow, open_director
-from tunnels import (TWELVE, Kind, Wire, begin, error, in_fragments, key_of, mtu_of, sized,
-                     too_big, unwrap)
+from tunnels import (TWELVE, Kind, Wire, begin, error, in_fragments, key_of, mtu_of,
+                     sized, too_big, unwrap)
 
 MTU = 1500
 # The least PMTU that an error makes the director believe, by the outer family.
@@ -207,8 +207,8 @@ def least_goes(kind, wire, one, most):
 
 
 def test_least_mtu():
-    """Whatever an error or a route says, IPv6 packets of 1280 bytes go, for their sender may not
-    go below: the outer packet goes in fragments."""
+    """Whatever an error or a route says, IPv6 packets of 1280 bytes go, for their sender
+    may not go below: the outer packet goes in fragments."""
     director, wire = open_director(), Wire()
     kinds = [Kind(6, outer, name, False) for outer in (4, 6) for name in ("ipip", "gue")]
     for number, kind in enumerate(kinds):
