@@ -430,10 +430,12 @@ def ways(xdp, flow):
     """The way to the server decides."""
     address = addr("a", flow.version)
     to_a = ["neigh replace %s dev eth0 lladdr %s nud " % (address, colons(net.mac("a")))]
-    # The other states end soon: the server answers.
+    # Other states than these two end soon. These would, too, if the server answered.
+    batch("", ["link set va down"])
     for state in ("stale", "failed"):
         batch("director", [to_a[0] + state])
         xdp.passes(flow.name + "a neighbour in state " + state, flow.frame())
+    batch("", ["link set va up"])
     batch("director", ["neigh del %s dev eth0" % address])
     xdp.passes(flow.name + "no neighbour", flow.frame())
     batch("director", [to_a[0] + "permanent"])
@@ -507,6 +509,15 @@ def test_ways():
             ways(xdp, flow)
             devices_out(xdp, flow)
         lbctl("clear")
+
+
+@only("uml", "kcsan")
+def test_none():
+    """A module without type information has no function for programs."""
+    with open("/proc/kallsyms", encoding="ascii") as file:
+        symbols = {line.split()[2] for line in file if line.endswith("\t[lbdr]\n")}
+    ok("lbdr_send" in symbols and "lbdr_xdp_forward" not in symbols,
+       "the module has no function for XDP programs", sorted(symbols)[:5])
 
 
 if __name__ == "__main__":
