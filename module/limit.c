@@ -294,23 +294,22 @@ noinline void *lbdr_limit_alloc_charged(const struct lbdr_net *ln,
 					struct kmem_cache *cache, size_t size)
 {
 	const gfp_t flags = GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN;
-	struct mem_cgroup *old;
+	struct mem_cgroup *old = lbdr_limit_charge_begin(ln);
 	void *object;
 
-	/* Pairs with smp_store_release() in lbdr_limit_find_memcg(). */
-	old = set_active_memcg(smp_load_acquire(&ln->memcg));
 	object = cache ? kmem_cache_alloc(cache, flags) : kmalloc(size, flags);
-	set_active_memcg(old);
+	lbdr_limit_charge_end(old);
 	return object;
 }
 
 /**
- * lbdr_limit_charge_begin() - Charge what a work item allocates to its namespace
+ * lbdr_limit_charge_begin() - Charge what is allocated from now on to a namespace
  * @ln: the namespace
  *
- * Kernel threads have no cgroup, so that __GFP_ACCOUNT alone charges nobody there.
+ * For packets and work items: kernel threads have no cgroup, so that __GFP_ACCOUNT alone
+ * charges nobody there.
  *
- * Context: process; lbdr_limit_charge_end() must follow in the same function.
+ * Context: any; lbdr_limit_charge_end() must follow in the same function.
  * Return: for lbdr_limit_charge_end().
  */
 struct mem_cgroup *lbdr_limit_charge_begin(const struct lbdr_net *ln)
@@ -323,7 +322,7 @@ struct mem_cgroup *lbdr_limit_charge_begin(const struct lbdr_net *ln)
  * lbdr_limit_charge_end() - End lbdr_limit_charge_begin()
  * @old: what that has returned
  *
- * Context: process.
+ * Context: any.
  */
 void lbdr_limit_charge_end(struct mem_cgroup *old)
 {
@@ -345,7 +344,7 @@ void lbdr_limit_find_memcg(struct lbdr_net *ln)
 
 	if (!ln->user || ln->memcg)
 		return;
-	/* Pairs with smp_load_acquire() in lbdr_limit_alloc_charged(). */
+	/* Pairs with smp_load_acquire() in lbdr_limit_charge_begin(). */
 	smp_store_release(&ln->memcg, get_mem_cgroup_from_mm(current->mm));
 }
 
