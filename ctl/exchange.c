@@ -544,6 +544,9 @@ static int bring_back(struct exchange *exchange, const char *file)
 		conns = give_conns(exchange);
 	if (restore_entry(exchange))
 		status = EXIT_REFUSED;
+	/* The fallback is loaded next: the roles begin there. */
+	if (status && file && exchange->fallback && file != exchange->fallback)
+		return status;
 	roles = start_sync(exchange);
 	if (status)
 		return status;

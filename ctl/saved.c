@@ -7,7 +7,7 @@
  *
  * where SERVICE are the options that name the service, as in the file of `save`, and
  * MILLISECONDS is the time left. A template has - as VIRTUAL and PROTOCOL. FLAGS are
- * half_open, renewed and vrf=NAME, separated by commas, or -.
+ * half_open, renewed, synced and vrf=NAME, separated by commas, or -.
  *
  * Both directions take a message or a line at a time: there may be millions.
  */
@@ -43,17 +43,27 @@ static const char *place_text(const struct endpoint *at, char *text)
 	return text;
 }
 
+static const struct {
+	enum lbdr_conn_flag flag;
+	const char *word;
+} flags[] = {
+	{ LBDR_CONN_FLAG_HALF_OPEN, "half_open" },
+	{ LBDR_CONN_FLAG_RENEWED, "renewed" },
+	{ LBDR_CONN_FLAG_SYNCED, "synced" },
+};
+
+#define FLAG_WORDS "half_open, renewed, synced or vrf=NAME"
+
 static void save_flags(FILE *out, const struct conn *conn)
 {
 	const char *comma = "";
+	size_t i;
 
 	fputc(' ', out);
-	if (conn->flags & LBDR_CONN_FLAG_HALF_OPEN) {
-		fputs("half_open", out);
-		comma = ",";
-	}
-	if (conn->flags & LBDR_CONN_FLAG_RENEWED) {
-		fprintf(out, "%srenewed", comma);
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (!(conn->flags & flags[i].flag))
+			continue;
+		fprintf(out, "%s%s", comma, flags[i].word);
 		comma = ",";
 	}
 	if (*conn->vrf) {
@@ -136,17 +146,17 @@ static int parse_flags(char *text, struct conn *conn)
 {
 	char *rest = text;
 	char *word;
+	size_t i;
 
 	if (!strcmp(text, "-"))
 		return 0;
 	while ((word = strsep(&rest, ","))) {
-		if (!strcmp(word, "half_open"))
-			conn->flags |= LBDR_CONN_FLAG_HALF_OPEN;
-		else if (!strcmp(word, "renewed"))
-			conn->flags |= LBDR_CONN_FLAG_RENEWED;
+		for (i = 0; i < ARRAY_SIZE(flags) && strcmp(word, flags[i].word);)
+			i++;
+		if (i < ARRAY_SIZE(flags))
+			conn->flags |= flags[i].flag;
 		else if (strncmp(word, "vrf=", 4))
-			return fault("invalid flag '%s': must be half_open, renewed or vrf=NAME",
-				     word);
+			return fault("invalid flag '%s': must be " FLAG_WORDS, word);
 		else if (parse_vrf(word + 4, conn->vrf))
 			return -1;
 	}

@@ -716,6 +716,14 @@ static void flood_sweep_test(struct kunit *test)
 	/* 10 of 1000 are rare, 100 are not. */
 	sweep.classes[fls(10)] = 10;
 	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 60);
+	/* But their copies at another director last no longer. */
+	sweep.shortest = 30;
+	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 15);
+	sweep.shortest = 2;
+	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 5);
+	sweep.shortest = 900;
+	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 60);
+	sweep.shortest = 0;
 	sweep.classes[fls(10)] = 100;
 	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 8);
 	sweep.classes[fls(1)] = 100;

@@ -47,6 +47,7 @@ struct end {
 	struct datagram			queue[QUEUE];
 	u32				n;
 	u32				own;
+	u32				served;
 	bool				busy;
 	bool				copies;
 	u8				applied[PAGES];
@@ -182,6 +183,7 @@ static void serve(struct end *end)
 	if (!lbdr_sync_link_ready(link) || link->serving == link->peer_wanted)
 		return;
 	link->serving = link->peer_wanted;
+	end->served++;
 	end->copies = !link->peer_own;
 	link->done = link->serving;
 	link->end = link->out.next;
@@ -289,6 +291,7 @@ static void handshake_test(struct kunit *test)
 {
 	struct wire *wire = test->priv;
 	struct end *a = &wire->a, *b = &wire->b;
+	u32 served;
 
 	KUNIT_EXPECT_EQ(test, lbdr_sync_link_state(&a->link), LBDR_SYNC_PEER_STATE_SILENT);
 	a->self = (struct lbdr_sync_self) { .digest = 77, .conns = 5 };
@@ -319,11 +322,14 @@ static void handshake_test(struct kunit *test)
 	run(test, 3 * HZ + 2);
 	KUNIT_EXPECT_EQ(test, lbdr_sync_link_state(&a->link), LBDR_SYNC_PEER_STATE_SILENT);
 	KUNIT_EXPECT_EQ(test, a->link.out.first, a->link.out.next);
+	served = a->served;
 	wire->loss = 0;
 	run(test, HZ + 1);
 	synced(test);
 	KUNIT_EXPECT_EQ(test, b->link.counters[LBDR_SYNC_LINK_LOST], 1ULL);
 	KUNIT_EXPECT_EQ(test, b->link.counters[LBDR_SYNC_LINK_BULKS], 2ULL);
+	/* One transfer makes up for it, and not the one before a second time. */
+	KUNIT_EXPECT_EQ(test, a->served, served + 1);
 }
 
 /*

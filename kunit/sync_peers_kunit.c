@@ -61,7 +61,9 @@ static bool is_other(struct lbdr_sync_peers *peers, const u8 epoch[LBDR_SYNC_EPO
 static void fork_test(struct kunit *test)
 {
 	struct lbdr_sync_peers *peers = peers_of(test);
+	struct lbdr_sync_link *link = &peers->peer[0].link;
 	u8 first[LBDR_SYNC_EPOCH], second[LBDR_SYNC_EPOCH];
+	u8 byte = 0;
 
 	get_epoch(peers, first);
 	lbdr_sync_fork_notifier.notifier_call(&lbdr_sync_fork_notifier, 0, NULL);
@@ -70,6 +72,13 @@ static void fork_test(struct kunit *test)
 	lbdr_sync_fork_notifier.notifier_call(&lbdr_sync_fork_notifier, 0, NULL);
 	KUNIT_EXPECT_TRUE(test, conns_wait_for(is_other(peers, second)));
 	KUNIT_EXPECT_TRUE(test, is_other(peers, first));
+
+	/* A run that has begun before it is told sends nothing more. */
+	mutex_lock(&peers->lock);
+	KUNIT_EXPECT_EQ(test, link->ops->send(link, &byte, 1), 0);
+	lbdr_sync_fork_notifier.notifier_call(&lbdr_sync_fork_notifier, 0, NULL);
+	KUNIT_EXPECT_EQ(test, link->ops->send(link, &byte, 1), -EAGAIN);
+	mutex_unlock(&peers->lock);
 }
 
 /*
@@ -151,6 +160,21 @@ static void digest_vrf_test(struct kunit *test)
 	KUNIT_EXPECT_NE(test, digest(test, 81, "red"), red);
 }
 
+/* Records tell the time that is left, so timeouts count; also those of the namespace. */
+static void digest_timeout_test(struct kunit *test)
+{
+	struct role *role = test->priv;
+	u32 *timeout = &role->ln->timeout[LBDR_CONN_STATE_UDP];
+	u32 usual = *timeout;
+	u64 before = digest(test, 80, NULL), after;
+
+	WRITE_ONCE(*timeout, usual + 1);
+	after = digest(test, 80, NULL);
+	WRITE_ONCE(*timeout, usual);
+	KUNIT_EXPECT_NE(test, after, before);
+	KUNIT_EXPECT_EQ(test, digest(test, 80, NULL), before);
+}
+
 /* A bulk transfer goes on however many other pages wait, but never fills the ring. */
 static void bulk_room_test(struct kunit *test)
 {
@@ -213,6 +237,7 @@ static struct kunit_case role_cases[] = {
 	KUNIT_CASE(fork_test),
 	KUNIT_CASE(wipe_test),
 	KUNIT_CASE(digest_vrf_test),
+	KUNIT_CASE(digest_timeout_test),
 	KUNIT_CASE(bulk_room_test),
 	{}
 };

@@ -209,11 +209,12 @@ static void events_test(struct kunit *test)
 	half = conns_add(conns, &flow, 0);
 	KUNIT_ASSERT_NOT_NULL(test, half);
 	conns_lock();
-	lbdr_sync_refresh(conns->ln, half, LBDR_CONN_STATE_SYN_RECV, 60);
+	KUNIT_EXPECT_FALSE(test, lbdr_sync_refresh(conns->ln, half, LBDR_CONN_STATE_SYN_RECV,
+						   60));
 	conns_unlock();
 	conns_step(half, LBDR_EVENT_RST);
 	conns_lock();
-	lbdr_sync_refresh(conns->ln, half, LBDR_CONN_STATE_CLOSE, 10);
+	KUNIT_EXPECT_FALSE(test, lbdr_sync_refresh(conns->ln, half, LBDR_CONN_STATE_CLOSE, 10));
 	conns_unlock();
 	conn = add(test, 1);
 	conns_step(conn, LBDR_EVENT_DATA);
@@ -465,9 +466,13 @@ static void refresh_test(struct kunit *test)
 	WRITE_ONCE(theirs->sent, busy->sent);
 	conns_lock();
 	for (i = 0; i < 2; i++) {
-		lbdr_sync_refresh(conns->ln, busy, LBDR_CONN_STATE_ESTABLISHED, 900);
-		lbdr_sync_refresh(conns->ln, idle, LBDR_CONN_STATE_ESTABLISHED, 900);
-		lbdr_sync_refresh(conns->ln, theirs, LBDR_CONN_STATE_ESTABLISHED, 900);
+		/* Those that this director forwards have to be visited again. */
+		KUNIT_EXPECT_TRUE(test, lbdr_sync_refresh(conns->ln, busy,
+							  LBDR_CONN_STATE_ESTABLISHED, 900));
+		KUNIT_EXPECT_TRUE(test, lbdr_sync_refresh(conns->ln, idle,
+							  LBDR_CONN_STATE_ESTABLISHED, 900));
+		KUNIT_EXPECT_FALSE(test, lbdr_sync_refresh(conns->ln, theirs,
+							   LBDR_CONN_STATE_ESTABLISHED, 900));
 	}
 	conns_unlock();
 	finish(test, &got);

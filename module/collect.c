@@ -9,6 +9,10 @@
  * not count: a table of established connections is not swept every ten seconds for the
  * sake of a few that were reset. A small table is visited as a whole every time.
  *
+ * A connection that another director has a copy of is sent again when it is visited
+ * (lbdr_sync_refresh()). However few they are, they are visited twice in their timeout,
+ * before the copy expires; but for their sake a sweep takes no less than REFRESH_MIN.
+ *
  * So an expired connection remains in the table for at most another timeout, or
  * SWEEP_MAX if that is shorter. It is not found, listed or counted by the tool meanwhile.
  *
@@ -38,6 +42,8 @@
 /* Limits of the time that a sweep takes, in seconds */
 #define SWEEP_MIN	1U
 #define SWEEP_MAX	60U
+/* The same, as far as it depends on connections that are sent again */
+#define REFRESH_MIN	5U
 /* A timeout counts if this part of the connections has it or a shorter one. */
 #define RARE		64
 
@@ -50,7 +56,7 @@
  */
 u32 lbdr_collect_seconds(const struct lbdr_sweep *sweep)
 {
-	u32 class, n = 0;
+	u32 class, n = 0, seconds;
 
 	for (class = 0; class < LBDR_SWEEP_CLASSES; class++) {
 		n += sweep->classes[class];
@@ -58,7 +64,8 @@ u32 lbdr_collect_seconds(const struct lbdr_sweep *sweep)
 			break;
 	}
 	/* The shortest timeout of class n is 2^(n - 1). */
-	return clamp_t(u32, BIT(class) / 2, SWEEP_MIN, SWEEP_MAX);
+	seconds = clamp_t(u32, BIT(class) / 2, SWEEP_MIN, SWEEP_MAX);
+	return sweep->shortest ? min(seconds, max(sweep->shortest / 2, REFRESH_MIN)) : seconds;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_collect_seconds);
 
@@ -68,6 +75,7 @@ static void lbdr_collect_restart(struct lbdr_net *ln, enum lbdr_family family)
 
 	sweep->seconds = lbdr_collect_seconds(sweep);
 	sweep->visited = 0;
+	sweep->shortest = 0;
 	memset(sweep->classes, 0, sizeof(sweep->classes));
 	rhashtable_walk_exit(&sweep->walk);
 	rhashtable_walk_enter(&ln->conns[family], &sweep->walk);
@@ -93,8 +101,9 @@ static void lbdr_collect_visit(struct lbdr_net *ln, struct lbdr_sweep *sweep,
 	if (READ_ONCE(conn->server->dead) ||
 	    lbdr_conn_idle(conn) >= (unsigned long)timeout * HZ)
 		lbdr_conn_reap(ln, conn);
-	else if (READ_ONCE(ln->sync.sending))
-		lbdr_sync_refresh(ln, conn, state, timeout);
+	else if (READ_ONCE(ln->sync.sending) &&
+		 lbdr_sync_refresh(ln, conn, state, timeout))
+		sweep->shortest = min(sweep->shortest ?: timeout, timeout);
 }
 
 /* Visits the next @budget connections of one table. */

@@ -17,12 +17,15 @@ struct lbdr_net;
  * @walk: position in the table
  * @visited: connections visited since the beginning of the table
  * @classes: number of them by the class of their timeout
+ * @shortest: shortest timeout of those that are sent to another director again, in seconds;
+ *	0 if there are none
  * @seconds: time in which the present sweep is to visit the whole table
  */
 struct lbdr_sweep {
 	struct rhashtable_iter	walk;
 	u32			visited;
 	u32			classes[LBDR_SWEEP_CLASSES];
+	u32			shortest;
 	u32			seconds;
 };
 

@@ -271,6 +271,8 @@ static int lbdr_nl_put_conn_flags(struct sk_buff *msg, const struct lbdr_conn *c
 		flags |= LBDR_CONN_FLAG_HALF_OPEN;
 	if (READ_ONCE(conn->renewals) >= LBDR_FLOOD_RENEWALS)
 		flags |= LBDR_CONN_FLAG_RENEWED;
+	if (!lbdr_conn_own(conn))
+		flags |= LBDR_CONN_FLAG_SYNCED;
 	return flags ? nla_put_u32(msg, LBDR_A_CONN_FLAGS, flags) : 0;
 }
 

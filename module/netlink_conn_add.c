@@ -68,6 +68,7 @@ static int lbdr_nl_parse_saved(const struct genl_info *info, struct lbdr_nl_conn
 	}
 	conn->saved.state = state;
 	conn->saved.renewals = flags & LBDR_CONN_FLAG_RENEWED ? LBDR_FLOOD_RENEWALS : 0;
+	conn->saved.synced = flags & LBDR_CONN_FLAG_SYNCED;
 	conn->saved.left = min_t(unsigned long, U32_MAX,
 				 msecs_to_jiffies(nla_get_u32(info->attrs[LBDR_A_CONN_EXPIRES])));
 	return 0;

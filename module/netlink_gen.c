@@ -357,7 +357,7 @@ static const struct nla_policy lbdr_conn_add_nl_policy[LBDR_A_CONN_FLAGS + 1] = 
 	[LBDR_A_CONN_EXPIRES] = NLA_POLICY_MIN(NLA_U32, 1),
 	[LBDR_A_CONN_SERVICE] = NLA_POLICY_NESTED(lbdr_service_key_nl_policy),
 	[LBDR_A_CONN_VRF] = { .type = NLA_NUL_STRING, .len = 15, },
-	[LBDR_A_CONN_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x3),
+	[LBDR_A_CONN_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x7),
 };
 
 /* LBDR_CMD_SYNC_SET - do */

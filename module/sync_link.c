@@ -270,12 +270,13 @@ static bool lbdr_sync_link_lacks(const struct lbdr_sync_link *link)
 	       link->in.expected < link->peer_end;
 }
 
-/* Nothing is kept for the other director any more. */
+/*
+ * Nothing is kept for the other director any more. It notices the number that is left out,
+ * and wants another bulk transfer. Until it has told so, the last one is not begun again.
+ */
 static void lbdr_sync_link_down(struct lbdr_sync_link *link)
 {
 	link->up = false;
-	link->serving = 0;
-	link->done = 0;
 	lbdr_sync_out_clear(&link->out);
 }
 
@@ -310,6 +311,8 @@ static void lbdr_sync_link_accept(struct lbdr_sync_link *link,
 	link->newest = clear->sequence;
 	link->known = true;
 	link->hello_due = true;
+	link->serving = 0;
+	link->done = 0;
 	link->peer_done = 0;
 	link->unacked = 0;
 	link->asking = false;

@@ -121,10 +121,15 @@ static struct lbdr_sync_peer *lbdr_sync_peer_of(struct lbdr_sync_link *link)
 
 static int lbdr_sync_peer_send(struct lbdr_sync_link *link, u8 *data, u32 len)
 {
-	struct lbdr_net *ln = lbdr_sync_peer_of(link)->peers->ln;
-	int err = lbdr_sync_sock_send(ln->sync.socks[LBDR_SYNC_ROLE_PEERS], link->settings,
-				      link->place, data, len);
+	struct lbdr_sync_peers *peers = lbdr_sync_peer_of(link)->peers;
+	struct lbdr_net *ln = peers->ln;
+	int err;
 
+	/* The next run of the work item begins a new epoch. */
+	if (peers->forks != atomic_read(&lbdr_sync_forks))
+		return -EAGAIN;
+	err = lbdr_sync_sock_send(ln->sync.socks[LBDR_SYNC_ROLE_PEERS], link->settings,
+				  link->place, data, len);
 	if (err && err != -EAGAIN)
 		lbdr_sync_count(ln, LBDR_SYNC_SEND_ERRORS, 1);
 	return err;
@@ -172,7 +177,8 @@ static u64 lbdr_sync_digest_server(const struct lbdr_server *server, u64 service
  * @service: the service
  *
  * It is the sum of hashes, so the order of the servers does not matter. Weights do not
- * matter either: they may differ for a while. A VRF counts by its name.
+ * matter either: they may differ for a while. A VRF counts by its name. Timeouts count, also
+ * those of the namespace that the service uses: records tell the time that is left.
  *
  * Context: process; lbdr_net.lock is held.
  * Return: the digest, the same on every director.
@@ -180,10 +186,11 @@ static u64 lbdr_sync_digest_server(const struct lbdr_server *server, u64 service
 u64 lbdr_sync_digest_service(const struct lbdr_service *service)
 {
 	const struct lbdr_service_settings *settings = &service->settings;
-	const struct {
+	struct {
 		union nf_inet_addr	addr;
 		__be16			port, last_port;
 		__be32			kind, persist, prefix;
+		__be32			timeout[LBDR_CONN_STATES];
 	} key = {
 		.addr		= service->key.addr,
 		.port		= service->key.port,
@@ -195,7 +202,11 @@ u64 lbdr_sync_digest_service(const struct lbdr_service *service)
 	const struct lbdr_server *server;
 	char vrf[IFNAMSIZ];
 	u64 hash, sum;
+	u32 state;
 
+	for (state = 0; state < LBDR_CONN_STATES; state++)
+		key.timeout[state] = cpu_to_be32(settings->timeout[state] ?:
+						 service->ln->timeout[state]);
 	hash = lbdr_sync_digest_of(&key, sizeof(key), 0);
 	hash ^= lbdr_sync_digest_of(service->sched.ops->name,
 				    strlen(service->sched.ops->name), 1);

@@ -352,9 +352,12 @@ static struct notifier_block lbdr_sync_event_notifier = {
  * @timeout: the timeout of the state in seconds
  *
  * Context: rcu_read_lock() held, BH on or off.
+ * Return: true if the copy of the other director lasts for @timeout at most from now on, and
+ * the connection has to be visited again before: this director forwards it.
  */
-void lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state, u32 timeout)
+bool lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state, u32 timeout)
 {
+	bool again = !lbdr_state_closing(state);
 	u32 wait = min(timeout / 3, (u32)REFRESH_MAX) / SENT_UNIT;
 	u8 now = lbdr_sync_now(), sent = READ_ONCE(conn->sent);
 	u32 passed = now - sent + (now < sent ? U8_MAX : 0);
@@ -362,25 +365,26 @@ void lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state, u
 	u8 roles = smp_load_acquire(&ln->sync.sending);
 
 	if (!roles || lbdr_state_half_open(state) || !lbdr_conn_own(conn))
-		return;
+		return false;
 	/* It was half-open when it was closed, see lbdr_sync_tells(). */
-	if (!sent && lbdr_state_closing(state))
-		return;
+	if (!sent && !again)
+		return false;
 	/*
 	 * A link begins with a bulk transfer, which has it. But one that another director has
 	 * sent may be known to a third one, which hears here that it still exists.
 	 */
 	if (!sent && roles == BIT(LBDR_SYNC_ROLE_PEERS) && !READ_ONCE(conn->synced)) {
 		WRITE_ONCE(conn->sent, now);
-		return;
+		return again;
 	}
 	/* Both times are rounded down: a packet of the unit of @sent is not noticed. */
 	if (sent && (passed <= wait ||
 		     lbdr_conn_idle(conn) / HZ / SENT_UNIT + 1 >= passed))
-		return;
+		return again;
 	local_bh_disable();
 	lbdr_sync_conn(ln, conn, state);
 	local_bh_enable();
+	return again;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_refresh);
 

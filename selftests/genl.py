@@ -319,7 +319,7 @@ def filter_of(version=None, protocol=None, client=None, cport=None, prefix=None,
     return out
 
 
-HALF_OPEN, RENEWED = 1, 2
+HALF_OPEN, RENEWED, SYNCED = 1, 2, 4
 
 
 def saved(server, state, expires, flags=0, **which):

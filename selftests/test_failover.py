@@ -76,6 +76,7 @@ SCRIPT = """
 vrrp_script synced {
         script "%s sync --wait 0"
         interval 1
+        timeout 60
         weight -20
 }
 """ % LBCTL

@@ -98,6 +98,35 @@ def test_round():
     director.close()
 
 
+def test_synced():
+    """A copy of another director's connection is restored as a copy, until a packet of
+    the client comes here."""
+    director, wire = open_director(), Wire()
+    for version in (4, 6):
+        name, vip, own = "IPv%d: " % version, VIPS[version][0], rips(version, 1)[0]
+        director.add(genl.key(vip), rips(version, 0, 1), sched="rr")
+        one, other = flow(version, client=1), flow(version, client=2)
+        for at, flags in ((one, genl.SYNCED), (other, genl.SYNCED | genl.RENEWED)):
+            director.do(genl.CONN_ADD, genl.saved(
+                own, "established", 60000, flags, protocol=6, vport=80, vip=vip,
+                client=at.client, cport=at.sport))
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "conns")
+            lbctl("save-conns", file)
+            lbctl("conns", "--kill", "--all")
+            lbctl("restore-conns", file)
+        words = [line.split()[6] for line in lbctl("save-conns").stdout.splitlines()]
+        ok(sorted(words) == ["renewed,synced", "synced"],
+           name + "two copies are saved and restored as copies", words)
+        wire.send(one.tcp(ACK))
+        words = [line.split()[6] for line in lbctl("save-conns").stdout.splitlines()]
+        ok(sorted(words) == ["-", "renewed,synced"],
+           name + "a packet makes one this director's own", words)
+        director.clear()
+    wire.close()
+    director.close()
+
+
 def test_mark():
     """A connection and a template of a fwmark service, whose service must be named."""
     director, wire = open_director(), Wire()
@@ -156,7 +185,7 @@ def wrong():
         ("the state of SCTP", saved("sctp-init"), errno.EINVAL, "state of the protocol"),
         ("a dead one", saved() + genl.u8(genl.CONN_STATE, 12), errno.ERANGE, ""),
         ("a flag of UDP", saved(flags=genl.HALF_OPEN), errno.EINVAL, "half-open"),
-        ("a flag that does not exist", saved(flags=4), errno.EINVAL, ""),
+        ("a flag that does not exist", saved(flags=8), errno.EINVAL, ""),
         ("a multicast client", saved(client="224.0.0.1"), errno.EINVAL, "unicast"),
         ("a client that is 0", saved(client="0.0.0.0"), errno.EINVAL, "unicast"),
         ("a loopback client", saved(client="127.0.0.1"), errno.EINVAL, "loopback"),

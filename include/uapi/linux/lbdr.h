@@ -189,10 +189,13 @@ enum lbdr_conn_state {
  *   states udp and template, which do not tell.
  * @LBDR_CONN_FLAG_RENEWED: Packets have renewed the time stamp at least eight
  *   times. Such a connection is evicted last.
+ * @LBDR_CONN_FLAG_SYNCED: Another director forwards the connection. It was
+ *   received from it, and no packet has renewed it here since.
  */
 enum lbdr_conn_flag {
 	LBDR_CONN_FLAG_HALF_OPEN = 1,
 	LBDR_CONN_FLAG_RENEWED = 2,
+	LBDR_CONN_FLAG_SYNCED = 4,
 };
 
 /**
