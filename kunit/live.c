@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "conns.h"
+#include "drain.h"
 #include "live.h"
 #include "netlink.h"
 #include "reclaim.h"
@@ -40,7 +41,7 @@ void live_exit(struct kunit *test)
 	/* The collector frees the connections of dead servers. */
 	KUNIT_EXPECT_TRUE(test, conns_wait_for(!atomic_read(&ln->n_servers)));
 	KUNIT_EXPECT_EQ(test, ln->nexthops.n, 0);
-	KUNIT_EXPECT_TRUE(test, list_empty(&ln->draining));
+	KUNIT_EXPECT_FALSE(test, lbdr_drain_any(ln));
 	KUNIT_EXPECT_TRUE(test, list_empty(&ln->domains.list));
 }
 

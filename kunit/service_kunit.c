@@ -483,7 +483,7 @@ static void service_counts_test(struct kunit *test)
 	const struct lbdr_service_key key = live_key(80);
 	struct lbdr_net *ln = live_net();
 	struct lbdr_service *service;
-	u32 i;
+	u32 i, read = 0;
 
 	zero(NULL);
 	KUNIT_ASSERT_EQ(test, live_service_add(&key, "rr"), 0);
@@ -493,6 +493,10 @@ static void service_counts_test(struct kunit *test)
 		count(live_server(&key, LBDR_V4, i), i);
 	}
 	expect_service_counts(test, service, 6);
+	KUNIT_EXPECT_TRUE(test, lbdr_service_counts_fit(service, &read));
+	KUNIT_EXPECT_EQ(test, read, 3 * num_possible_cpus());
+	read = U16_MAX;
+	KUNIT_EXPECT_FALSE(test, lbdr_service_counts_fit(service, &read));
 	KUNIT_EXPECT_EQ(test, live_server_del(&key, LBDR_V4, 3), 0);
 	expect_service_counts(test, service, 6);
 	/* The same address, but another server */

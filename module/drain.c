@@ -6,8 +6,9 @@
  * A work item looks at all of them every DRAIN_PERIOD, as long as there are
  * any, and removes those without connections in one transaction. A packet that
  * chose a server just before it began to drain may still add a connection, until
- * a grace period has passed; so only servers that drained before the last grace
- * period are removed.
+ * a grace period has passed. So servers that begin to drain are in lbdr_net.draining;
+ * the work item moves them to lbdr_net.drained, waits for a grace period, and removes only
+ * servers of that list.
  *
  * The same work item removes servers and services that were held long enough (hold.c).
  * If no server drains, it runs when the first hold time ends.
@@ -32,7 +33,7 @@ void lbdr_drain_queue(struct lbdr_net *ln)
 {
 	long delay = 0;
 
-	if (list_empty(&ln->draining) && !lbdr_hold_delay(ln, &delay))
+	if (!lbdr_drain_any(ln) && !lbdr_hold_delay(ln, &delay))
 		return;
 	mod_delayed_work(lbdr_wq_of(ln), &ln->drain, max_t(long, delay, DRAIN_PERIOD));
 }
@@ -51,8 +52,7 @@ void lbdr_drain_update(struct lbdr_server *server)
 	lockdep_assert_held(&ln->lock);
 
 	list_del_init(&server->drain);
-	server->drain_seen = false;
-	first = list_empty(&ln->draining);
+	first = !lbdr_drain_any(ln);
 	if (server->draining)
 		list_add_tail(&server->drain, &ln->draining);
 	else if (server->held)
@@ -61,18 +61,17 @@ void lbdr_drain_update(struct lbdr_server *server)
 		lbdr_drain_queue(ln);
 }
 
-/* Whether there are draining servers, which are marked now. */
-static bool lbdr_drain_mark(struct lbdr_net *ln)
+/* Waits until no packet adds a connection to the servers that have begun to drain. */
+static void lbdr_drain_wait(struct lbdr_net *ln)
 {
-	struct lbdr_server *server;
 	bool any;
 
 	lbdr_lock(ln);
 	any = !list_empty(&ln->draining);
-	list_for_each_entry(server, &ln->draining, drain)
-		server->drain_seen = true;
+	list_splice_tail_init(&ln->draining, &ln->drained);
 	lbdr_unlock(ln);
-	return any;
+	if (any)
+		synchronize_rcu();
 }
 
 /* Stages the removal of servers without connections; 0 or a negative error. */
@@ -84,10 +83,9 @@ static int lbdr_drain_stage(struct lbdr_config *config)
 	u32 n = 0;
 
 	/* Servers join and leave the list only under lbdr_net.config. */
-	list_for_each_entry(server, &config->ln->draining, drain) {
+	list_for_each_entry(server, &config->ln->drained, drain) {
 		cond_resched();
-		if (!server->drain_seen || lbdr_server_active(server) ||
-		    lbdr_server_inactive(server))
+		if (lbdr_server_active(server) || lbdr_server_inactive(server))
 			continue;
 		service = lbdr_config_service(config, &server->service->key);
 		if (IS_ERR(service))
@@ -126,8 +124,7 @@ static void lbdr_drain_work(struct work_struct *work)
 	struct lbdr_net *ln = container_of(to_delayed_work(work),
 					   struct lbdr_net, drain);
 
-	if (lbdr_drain_mark(ln))
-		synchronize_rcu();
+	lbdr_drain_wait(ln);
 	lbdr_drain_remove(ln);
 
 	lbdr_lock(ln);
@@ -144,6 +141,7 @@ static void lbdr_drain_work(struct work_struct *work)
 void lbdr_drain_net_init(struct lbdr_net *ln)
 {
 	INIT_LIST_HEAD(&ln->draining);
+	INIT_LIST_HEAD(&ln->drained);
 	INIT_DELAYED_WORK(&ln->drain, lbdr_drain_work);
 }
 

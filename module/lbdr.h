@@ -127,7 +127,9 @@ struct lbdr_nl_batches {
  *	@config
  * @pool_work: builds the pools of @stale
  * @pool_next: jiffies when @pool_work runs next, while @stale is not empty; @config
- * @draining: draining servers; @config and @lock
+ * @draining: servers that have begun to drain; @config and @lock
+ * @drained: those that have drained for a grace period, or have begun to wait for it; a
+ *	server leaves under @config and @lock
  * @held_servers: held servers; @config and @lock
  * @held_services: held services; @config and @lock
  * @n_held_services: number of @held_services; WRITE_ONCE() under @config and @lock
@@ -207,6 +209,7 @@ struct lbdr_net {
 	struct delayed_work	pool_work;
 	unsigned long		pool_next;
 	struct list_head	draining;
+	struct list_head	drained;
 	struct list_head	held_servers;
 	struct list_head	held_services;
 	u32			n_held_services;

@@ -670,6 +670,7 @@ int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 	bool with_held = lbdr_dump_attrs(cb)[LBDR_A_SERVICE_WITH_HELD];
 	struct lbdr_service_walk *next = (void *)cb->ctx;
 	struct lbdr_service *service;
+	u32 counters = 0;
 
 	/* Linux 6.1 has one policy for do and dump, so other versions have too. */
 	if (lbdr_nl_has_key(lbdr_dump_attrs(cb))) {
@@ -686,9 +687,10 @@ int lbdr_nl_service_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 	list_for_each_entry_from(service, &ln->service_list, list) {
 		next->service = service;
 		if ((!service->held || with_held) &&
-		    lbdr_nl_fill_service(msg, NETLINK_CB(cb->skb).portid,
-					 cb->nlh->nlmsg_seq, NLM_F_MULTI,
-					 LBDR_CMD_SERVICE_GET, service, cb))
+		    (!lbdr_service_counts_fit(service, &counters) ||
+		     lbdr_nl_fill_service(msg, NETLINK_CB(cb->skb).portid,
+					  cb->nlh->nlmsg_seq, NLM_F_MULTI,
+					  LBDR_CMD_SERVICE_GET, service, cb)))
 			goto out;
 		next->index++;
 	}

@@ -70,7 +70,6 @@ struct lbdr_server_settings {
  *	its connections are dropped
  * @checked: @dead, @returns and @held, which packets read as one
  * @draining: &lbdr_server_settings.drain; WRITE_ONCE() under lbdr_net.lock
- * @drain_seen: it was draining before the last grace period; lbdr_net.lock
  * @hold_until: jiffies at which it is removed while @held; lbdr_net.lock
  * @failed: its neighbour has failed, see reach.c; lbdr_net.config
  * @port: &lbdr_server_settings.port; WRITE_ONCE() under lbdr_net.lock
@@ -91,7 +90,7 @@ struct lbdr_server_settings {
  * @list: in lbdr_service.servers; RCU, changed under lbdr_net.config and
  *	lbdr_net.lock
  * @node: in lbdr_service.servers_by_addr; as that
- * @drain: in lbdr_net.draining while @draining, in lbdr_net.held_servers while
+ * @drain: in lbdr_net.draining or drained while @draining, in lbdr_net.held_servers while
  *	@held; lbdr_net.config and lbdr_net.lock
  * @active: number of connections in an active state
  * @inactive: number of other connections
@@ -125,7 +124,6 @@ struct lbdr_server {
 	struct lbdr_service		*service;
 	u32				lower;
 	u32				number;
-	bool				drain_seen;
 	bool				failed;
 	__be16				port;
 	unsigned long			hold_until;

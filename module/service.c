@@ -38,6 +38,9 @@
 #include "stats.h"
 #include "vip.h"
 
+/* Counters that are read in one hold of lbdr_net.lock for a message of a dump */
+#define COUNTS_MAX	16384
+
 /*
  * The operator chooses the keys, so a hash that spreads them will do. A bit of a product
  * depends on the bits below it only, so the upper half of each is brought into the lower
@@ -716,6 +719,27 @@ void lbdr_service_counts(const struct lbdr_service *service,
 	}
 }
 EXPORT_SYMBOL_LBDR(lbdr_service_counts);
+
+/**
+ * lbdr_service_counts_fit() - Check whether a message of a dump has one more service
+ * @service: the service
+ * @n: counters that were read for the message, 0 at first; grows by those of the service
+ *
+ * On many CPUs the services that a message has room for have more counters than should be
+ * read in one hold of lbdr_net.lock.
+ *
+ * Context: lbdr_net.lock held.
+ * Return: false if the next message is to begin with the service. Never for the first
+ * service that has servers.
+ */
+bool lbdr_service_counts_fit(const struct lbdr_service *service, u32 *n)
+{
+	u32 before = *n;
+
+	*n += service->n_servers * num_possible_cpus();
+	return !before || *n <= COUNTS_MAX;
+}
+EXPORT_SYMBOL_LBDR(lbdr_service_counts_fit);
 
 /**
  * lbdr_service_zero() - Set the counters of a service and its servers to 0

@@ -235,6 +235,7 @@ struct lbdr_service *lbdr_service_walk(const struct lbdr_net *ln,
 void lbdr_service_walk_next(const struct lbdr_net *ln, struct lbdr_service_walk *walk);
 void lbdr_service_counts(const struct lbdr_service *service,
 			 struct lbdr_counts *counts);
+bool lbdr_service_counts_fit(const struct lbdr_service *service, u32 *n);
 void lbdr_service_zero(struct lbdr_service *service);
 
 #endif /* _LBDR_SERVICE_H */

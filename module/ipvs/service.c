@@ -455,12 +455,14 @@ int lbdr_ipvs_dump_services(struct sk_buff *msg, struct netlink_callback *cb)
 	struct lbdr_net *ln = lbdr_net(sock_net(cb->skb->sk));
 	struct lbdr_ipvs_walk *walk = (void *)cb->ctx;
 	const struct lbdr_service *service;
+	u32 counters = 0;
 	void *hdr;
 
 	BUILD_BUG_ON(sizeof(*walk) > sizeof(cb->ctx));
 
 	lbdr_lock(ln);
-	while ((service = lbdr_ipvs_walk(ln, walk, order))) {
+	while ((service = lbdr_ipvs_walk(ln, walk, order)) &&
+	       lbdr_service_counts_fit(service, &counters)) {
 		hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid,
 				  cb->nlh->nlmsg_seq, &lbdr_ipvs_family,
 				  NLM_F_MULTI, IPVS_CMD_NEW_SERVICE);
