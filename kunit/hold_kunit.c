@@ -532,6 +532,75 @@ static void hold_persist_test(struct kunit *test)
 	local_bh_enable();
 }
 
+static bool waits(struct holds *h, const struct lbdr_service *service,
+		  const struct lbdr_flow *flow)
+{
+	bool applies;
+
+	local_bh_disable();
+	rcu_read_lock();
+	applies = lbdr_hold_applies(h->ln, service, flow);
+	rcu_read_unlock();
+	local_bh_enable();
+	return applies;
+}
+
+static struct lbdr_server *persist_pick(struct holds *h, const struct lbdr_service *service,
+					const struct lbdr_flow *flow)
+{
+	struct lbdr_server *server;
+
+	local_bh_disable();
+	rcu_read_lock();
+	server = lbdr_persist_pick(h->ln, service, flow);
+	rcu_read_unlock();
+	local_bh_enable();
+	return server;
+}
+
+/*
+ * A server that a health checker has removed: its persistent client gets another one. The
+ * servers of a service that is removed next are awaited, until each is added again.
+ */
+static void hold_remove_test(struct kunit *test)
+{
+	const struct lbdr_flow flow = flow_of(80, LBDR_EVENT_SYN);
+	struct lbdr_service *service = live(test, 80);
+	struct holds *h = test->priv;
+	struct lbdr_server *first, *second;
+	u32 chosen;
+
+	WRITE_ONCE(service->settings.persist, 300);
+	first = persist_pick(h, service, &flow);
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	chosen = server_of(test, 80, 1) == first ? 1 : 2;
+	KUNIT_EXPECT_EQ(test, RUN(test, { REMOVE, 80, chosen, 60 }), 0);
+	KUNIT_EXPECT_FALSE(test, waits(h, service, &flow));
+	second = persist_pick(h, service, &flow);
+	KUNIT_EXPECT_NOT_NULL(test, second);
+	KUNIT_EXPECT_PTR_NE(test, second, first);
+	/* None is left, and none is awaited: the client is refused. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { REMOVE, 80, 3 - chosen, 60 }), 0);
+	KUNIT_EXPECT_EQ(test, service->n_awaited, 0);
+	KUNIT_EXPECT_EQ(test, service->n_held, 2);
+	expect_meets(test, 80, LBDR_EVENT_SYN, "schedule");
+	KUNIT_EXPECT_NULL(test, persist_pick(h, service, &flow));
+
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 3 - chosen, 1 }), 0);
+	KUNIT_EXPECT_PTR_EQ(test, persist_pick(h, service, &flow), second);
+	KUNIT_EXPECT_EQ(test, RUN(test, { REMOVE, 80, 3 - chosen, 60 }), 0);
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD_SERVICE, 80, 0, 60 }), 0);
+	KUNIT_EXPECT_EQ(test, service->n_awaited, 2);
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 80 }), 0);
+	WRITE_ONCE(service->settings.persist, 300);
+	KUNIT_EXPECT_TRUE(test, waits(h, service, &flow));
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 3 - chosen, 1 }), 0);
+	KUNIT_EXPECT_EQ(test, service->n_awaited, 1);
+	KUNIT_EXPECT_PTR_EQ(test, persist_pick(h, service, &flow), second);
+	KUNIT_EXPECT_EQ(test, RUN(test, { DEL, 80, chosen }), 0);
+	KUNIT_EXPECT_EQ(test, service->n_awaited, 0);
+}
+
 /* Adds servers @first and following to the service of port 80, in one transaction. */
 static void add_many(struct kunit *test, u32 first, u32 n)
 {
@@ -698,6 +767,7 @@ static struct kunit_case hold_cases[] = {
 	KUNIT_CASE(hold_mark_test),
 	KUNIT_CASE(hold_packet_test),
 	KUNIT_CASE(hold_persist_test),
+	KUNIT_CASE(hold_remove_test),
 	KUNIT_CASE(hold_pool_test),
 	KUNIT_CASE(hold_limit_test),
 	KUNIT_CASE(hold_expire_test),

@@ -65,7 +65,8 @@ static int stage_server(struct lbdr_config *config, const struct step *step)
 	if (step->op == DEL)
 		lbdr_config_server_del(config, service, server);
 	else
-		lbdr_config_server_hold(config, service, server, step->value);
+		lbdr_config_server_hold(config, service, server, step->value,
+					step->op == HOLD);
 	return 0;
 }
 

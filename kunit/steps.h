@@ -14,8 +14,11 @@ struct lbdr_config;
 /* As the port of a service: it is the service of this fwmark. */
 #define MARK		60000
 
-/* FAIL: a device that does not exist, so the last step that can fail does. */
-enum op { ADD_SERVICE, DEL_SERVICE, HOLD_SERVICE, ADD, DEL, HOLD, FLUSH, FAIL };
+/*
+ * REMOVE: as HOLD, by a program whose servers are not awaited.
+ * FAIL: a device that does not exist, so the last step that can fail does.
+ */
+enum op { ADD_SERVICE, DEL_SERVICE, HOLD_SERVICE, ADD, DEL, HOLD, REMOVE, FLUSH, FAIL };
 
 /**
  * struct step - a command

@@ -474,7 +474,7 @@ void lbdr_config_service_hold(struct lbdr_config *config,
 
 	list_for_each_entry_safe(server, next, &staged->servers, list)
 		if (server->present)
-			lbdr_config_server_hold(config, staged, server, seconds);
+			lbdr_config_server_hold(config, staged, server, seconds, true);
 	staged->n_held += staged->n_servers;
 	staged->n_servers = 0;
 	staged->hold = seconds;

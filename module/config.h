@@ -248,7 +248,7 @@ void lbdr_config_server_drain(struct lbdr_config *config,
 			      struct lbdr_staged_server *server);
 void lbdr_config_server_hold(struct lbdr_config *config,
 			     struct lbdr_staged_service *staged,
-			     struct lbdr_staged_server *server, u32 seconds);
+			     struct lbdr_staged_server *server, u32 seconds, bool awaited);
 
 /* config_conflict.c */
 void lbdr_config_add_tunnel(struct lbdr_config *config,

@@ -230,6 +230,7 @@ void lbdr_staged_settings(const struct lbdr_staged_service *staged,
 		return;
 	settings->drain = false;
 	settings->hold = staged->hold_rest;
+	settings->awaited = true;
 }
 
 /* The weight that a server will have for its scheduler. */

@@ -140,6 +140,7 @@ lbdr_config_server(struct lbdr_config *config,
 	if (staged->hold_rest) {
 		server->settings.drain = false;
 		server->settings.hold = staged->hold_rest;
+		server->settings.awaited = true;
 	}
 	return server;
 }
@@ -317,12 +318,13 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_config_server_drain);
  * @server: what lbdr_config_server() has returned; a new server has no
  *	connections and is removed at once
  * @seconds: the hold time
+ * @awaited: &lbdr_server_settings.awaited
  *
  * Context: process, lbdr_net.lock held (lbdr_net.config for a single command).
  */
 void lbdr_config_server_hold(struct lbdr_config *config,
 			     struct lbdr_staged_service *staged,
-			     struct lbdr_staged_server *server, u32 seconds)
+			     struct lbdr_staged_server *server, u32 seconds, bool awaited)
 {
 	/* As for the drain. */
 	if (server->live || staged->whole) {
@@ -332,6 +334,7 @@ void lbdr_config_server_hold(struct lbdr_config *config,
 		}
 		server->settings.drain = false;
 		server->settings.hold = seconds;
+		server->settings.awaited = awaited;
 	} else {
 		lbdr_config_server_del(config, staged, server);
 	}

@@ -15,6 +15,11 @@
  * a packet that another service matches. Otherwise the packet is dropped, so a client
  * that connects meanwhile tries again.
  *
+ * With the command of lbctl, a held server is awaited: its persistent clients get no other
+ * one, and where no server is left, clients get no answer. IPVS clients remove a server when
+ * it has failed, and then others take its place. When they restart, they remove and add the
+ * service, too: all servers of a held service are awaited until each is added again.
+ *
  * What is held counts like any other service or server in the limits of a namespace. Held
  * servers of a service do not count in LBDR_SERVER_MAX, but in LBDR_SERVER_MAX_HELD: all
  * servers can be replaced by others while they are held, once in a hold time.
@@ -111,14 +116,27 @@ void lbdr_hold_count(struct lbdr_net *ln, int by)
 	smp_store_release(&ln->n_held, ln->n_held + by);
 }
 
+/*
+ * Set before a hold begins, and cleared when it has ended: a packet of a persistent client
+ * that finds the server held and not awaited chooses another one.
+ */
+static void lbdr_hold_await(struct lbdr_server *server, bool awaited)
+{
+	struct lbdr_service *service = server->service;
+
+	WRITE_ONCE(service->n_awaited, service->n_awaited + awaited - server->awaited);
+	WRITE_ONCE(server->awaited, awaited);
+}
+
 /**
  * lbdr_hold_server() - Hold or release a server
  * @server: the server
  * @seconds: the hold time from now on, or 0 to release the server
+ * @awaited: &lbdr_server_settings.awaited; ignored if the server is released
  *
  * Context: process, lbdr_net.config and lbdr_net.lock held.
  */
-void lbdr_hold_server(struct lbdr_server *server, u32 seconds)
+void lbdr_hold_server(struct lbdr_server *server, u32 seconds, bool awaited)
 {
 	struct lbdr_service *service = server->service;
 	int by = !!seconds - server->held;
@@ -128,6 +146,8 @@ void lbdr_hold_server(struct lbdr_server *server, u32 seconds)
 	lockdep_assert_held(&ln->lock);
 
 	server->hold_until = jiffies + (unsigned long)seconds * HZ;
+	if (seconds && awaited)
+		lbdr_hold_await(server, true);
 	if (by) {
 		if (seconds)
 			lbdr_hold_count(ln, 1);
@@ -137,6 +157,8 @@ void lbdr_hold_server(struct lbdr_server *server, u32 seconds)
 			lbdr_hold_count(ln, -1);
 		lbdr_drain_update(server);
 	}
+	if (!seconds || !awaited)
+		lbdr_hold_await(server, false);
 	if (seconds)
 		lbdr_hold_wake(ln, server->hold_until, first);
 }
@@ -313,7 +335,7 @@ noinline bool lbdr_hold_conn(struct lbdr_net *ln, struct lbdr_conn *conn,
 	return true;
 }
 
-/* The client's template leads to a held server. */
+/* The client's template leads to a held server that is awaited. */
 static bool lbdr_hold_template(struct lbdr_net *ln,
 			       const struct lbdr_service *service,
 			       const struct lbdr_flow *flow)
@@ -324,7 +346,7 @@ static bool lbdr_hold_template(struct lbdr_net *ln,
 	if (!READ_ONCE(service->settings.persist))
 		return false;
 	template = lbdr_persist_peek(ln, service, flow, &usable);
-	return template && lbdr_server_held(template->server);
+	return template && READ_ONCE(template->server->awaited);
 }
 
 /**
@@ -334,8 +356,8 @@ static bool lbdr_hold_template(struct lbdr_net *ln,
  * @flow: flow of the packet; if it has a connection, the connection's server is held
  *
  * Such packets are those of connections of held servers, those of a held service, and
- * those of a persistent client of a held server. Those that no server is found for while
- * servers of the service are held are dropped by lbdr_schedule().
+ * those of a persistent client of a server that is awaited. Those that no server is found
+ * for while servers of the service are awaited are dropped by lbdr_schedule().
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: true if the packet is dropped without an answer.
@@ -352,7 +374,7 @@ bool lbdr_hold_applies(struct lbdr_net *ln, const struct lbdr_service *service,
 		return false;
 	if (READ_ONCE(service->held))
 		return true;
-	return READ_ONCE(service->n_held) && lbdr_hold_template(ln, service, flow);
+	return READ_ONCE(service->n_awaited) && lbdr_hold_template(ln, service, flow);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_hold_applies);
 

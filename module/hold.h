@@ -16,7 +16,7 @@ struct lbdr_service;
 void lbdr_hold_net_init(struct lbdr_net *ln);
 void lbdr_hold_count(struct lbdr_net *ln, int by);
 u32 lbdr_hold_left(unsigned long until);
-void lbdr_hold_server(struct lbdr_server *server, u32 seconds);
+void lbdr_hold_server(struct lbdr_server *server, u32 seconds, bool awaited);
 void lbdr_hold_service(struct lbdr_service *service, u32 seconds);
 int lbdr_hold_stage_expired(struct lbdr_config *config);
 void lbdr_hold_find_next(struct lbdr_net *ln);

@@ -247,7 +247,7 @@ static int lbdr_nl_stage_server_del(struct lbdr_nl_cmd *cmd,
 		lbdr_config_server_drain(cmd->config, service, staged);
 	else if (hold)
 		lbdr_config_server_hold(cmd->config, service, staged,
-					nla_get_u32(hold));
+					nla_get_u32(hold), true);
 	else
 		lbdr_config_server_del(cmd->config, service, staged);
 	return 0;

@@ -181,7 +181,7 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      lbdr_limit_starved(ln) ?
 			      LBDR_DROP_CONN_MEMORY : LBDR_DROP_CONN_MAX);
-	} else if (!result->server && READ_ONCE(service->n_held)) {
+	} else if (!result->server && READ_ONCE(service->n_awaited)) {
 		result->has_keep = false;
 		lbdr_peek_held(result);
 	} else if (!result->server) {

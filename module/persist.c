@@ -77,13 +77,16 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_persist_key);
 
 /*
  * A quiesced server (weight 0) keeps its persistent clients unless the service has
- * expire-quiescent set. A server that drains or is skipped does not keep them.
+ * expire-quiescent set. A server that drains or is skipped does not keep them, nor one that
+ * is held and not awaited.
  */
 static __always_inline bool
 lbdr_persist_usable(const struct lbdr_service *service,
 		    const struct lbdr_server *server)
 {
 	if (READ_ONCE(server->draining) || READ_ONCE(server->skipped))
+		return false;
+	if (READ_ONCE(server->held) && !READ_ONCE(server->awaited))
 		return false;
 	return READ_ONCE(server->weight) ||
 	       !(READ_ONCE(service->settings.flags) &
@@ -123,6 +126,9 @@ struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 
 	lbdr_persist_key(service, flow, &template);
 	conn = lbdr_conn_find(ln, &template);
+	/* One that leads to a held server is not found, but would be kept. */
+	if (!conn && unlikely(READ_ONCE(service->n_held)))
+		conn = lbdr_conn_peek(ln, &template);
 	if (conn) {
 		if (lbdr_persist_usable(service, conn->server)) {
 			lbdr_persist_seen(conn);

@@ -258,8 +258,8 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		server = lbdr_peers_not_back(ln, service, server,
 					     lbdr_flow_domain(flow));
 	trace_lbdr_schedule(ln, service, flow, server);
-	if (!server && unlikely(READ_ONCE(service->n_held))) {
-		/* The client tries again, and a held server may be back then. */
+	if (!server && unlikely(READ_ONCE(service->n_awaited))) {
+		/* The client tries again, and the server may be back then. */
 		lbdr_drop(ln, service, LBDR_DROP_SERVER_HELD);
 		return NULL;
 	}

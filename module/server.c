@@ -63,6 +63,7 @@ void lbdr_server_settings(const struct lbdr_server *server,
 		.port = server->port,
 		.drain = server->draining,
 		.hold = server->held ? lbdr_hold_left(server->hold_until) : 0,
+		.awaited = server->awaited,
 	};
 	tunnel = rcu_dereference_protected(server->tunnel, true);
 	if (tunnel)
@@ -82,7 +83,7 @@ bool lbdr_server_settings_equal(const struct lbdr_server_settings *a,
 {
 	return a->weight == b->weight && a->upper == b->upper &&
 	       a->lower == b->lower && a->port == b->port &&
-	       a->drain == b->drain && a->hold == b->hold &&
+	       a->drain == b->drain && a->hold == b->hold && a->awaited == b->awaited &&
 	       lbdr_tunnel_settings_equal(&a->tunnel, &b->tunnel);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_settings_equal);
@@ -272,7 +273,7 @@ void lbdr_server_unlink(struct lbdr_service *service,
 	lbdr_server_counts(server, &counts);
 	lbdr_counts_add(&service->folded, &counts);
 
-	lbdr_hold_server(server, 0);
+	lbdr_hold_server(server, 0, false);
 	list_del_rcu(&server->list);
 	rb_erase(&server->node, &service->servers_by_addr);
 	list_del(&server->drain);
@@ -375,7 +376,7 @@ void lbdr_server_apply_opening(struct lbdr_server *server,
 	if (!settings->drain)
 		lbdr_server_set_drain(server, false);
 	if (!settings->hold)
-		lbdr_hold_server(server, 0);
+		lbdr_hold_server(server, 0, false);
 	if (!server->weight && settings->weight)
 		WRITE_ONCE(server->weight, settings->weight);
 	if (higher)
@@ -399,6 +400,6 @@ void lbdr_server_apply(struct lbdr_server *server,
 	WRITE_ONCE(server->port, settings->port);
 	lbdr_server_set_thresholds(server, settings);
 	lbdr_server_set_drain(server, settings->drain);
-	lbdr_hold_server(server, settings->hold);
+	lbdr_hold_server(server, settings->hold, settings->awaited);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_apply);

@@ -42,6 +42,8 @@ struct lbdr_server_key {
  * @drain: no new connections, and it is removed when its last one has ended
  * @hold: removed for all who list servers, but its connections stay for so many
  *	seconds, see hold.c; 0 if it is not held
+ * @awaited: while it is held, its persistent clients get no other server, and a client
+ *	that no server is found for gets no answer
  * @tunnel: the tunnel to it
  */
 struct lbdr_server_settings {
@@ -50,6 +52,7 @@ struct lbdr_server_settings {
 	u32	lower;
 	__be16	port;
 	bool	drain;
+	bool	awaited;
 	u32	hold;
 	struct lbdr_tunnel_settings tunnel;
 };
@@ -70,6 +73,8 @@ struct lbdr_server_settings {
  *	its connections are dropped
  * @checked: @dead, @returns and @held, which packets read as one
  * @draining: &lbdr_server_settings.drain; WRITE_ONCE() under lbdr_net.lock
+ * @awaited: &lbdr_server_settings.awaited; only while @held. WRITE_ONCE() under
+ *	lbdr_net.lock
  * @hold_until: jiffies at which it is removed while @held; lbdr_net.lock
  * @failed: its neighbour has failed, see reach.c; lbdr_net.config
  * @port: &lbdr_server_settings.port; WRITE_ONCE() under lbdr_net.lock
@@ -126,6 +131,7 @@ struct lbdr_server {
 	u32				number;
 	bool				failed;
 	__be16				port;
+	bool				awaited;
 	unsigned long			hold_until;
 	struct lbdr_counts		zero;
 	struct lbdr_rates		rates;

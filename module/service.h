@@ -120,6 +120,7 @@ struct lbdr_service_settings {
  * @hold_until: jiffies at which it is removed while @held; lbdr_net.lock
  * @hold: in lbdr_net.held_services while @held; lbdr_net.config and lbdr_net.lock
  * @n_held: number of held servers in @servers; WRITE_ONCE(), as @servers
+ * @n_awaited: number of them that are awaited; as @n_held
  * @list: in lbdr_net.service_list; as @servers
  * @refs: one reference of the configuration and one of each server, so the service of
  *	a connection exists as long as the connection
@@ -155,6 +156,7 @@ struct lbdr_service {
 	unsigned long			hold_until;
 	struct list_head		hold;
 	u32				n_held;
+	u32				n_awaited;
 	struct list_head		list;
 	refcount_t			refs;
 	struct rcu_head			rcu;

@@ -341,6 +341,35 @@ def test_hold():
             wire.close()
 
 
+@only("uml")
+def test_removed():
+    """A health checker removes a server that has failed: its persistent clients get another
+    one at once, and where none is left they are refused."""
+    with Loaded():
+        wire = Wire()
+        try:
+            for line in ("-A -t V4:80 -s rr -p 300", "-a -t V4:80 -r R4:80 -g",
+                         "-a -t V4:80 -r SPARE:80 -g"):
+                call(line)
+            own = Flow(flow(80).service, flow(80).client, 4000)
+            names = ("R4", "SPARE")
+            first = wire.send(flow(80))
+            ok(wire.send(own) == first, "a client gets the same server again", first)
+            ok(not call("-d -t V4:80 -r %s:80" % names[first])[0], "it is removed")
+            own = Flow(own.service, own.client, 4001)
+            got = wire.send(own)
+            ok(got == 1 - first, "the client gets the other one", got)
+            ok(not call("-d -t V4:80 -r %s:80" % names[1 - first])[0],
+               "which is removed, too")
+            own = Flow(own.service, own.client, 4002)
+            before = net.drops_of("no-server")
+            wire.tap.send(wire.frame(own, SYN))
+            ok(until(lambda: net.drops_of("no-server") > before),
+               "and then there is no server")
+        finally:
+            wire.close()
+
+
 MARKED = ["-A -t V4:80 -s rr", "-a -t V4:80 -r R4:80 -g", "-A -t V4:81 -s rr",
           "-a -t V4:81 -r R4:81 -g", "-A -f 7 -s rr", "-a -f 7 -r SPARE:0 -g"]
 

@@ -104,8 +104,9 @@ static int lbdr_ipvs_stage_server(struct lbdr_config *config,
 		return -ENOENT;
 	if (cmd == IPVS_CMD_SET_DEST)
 		return lbdr_ipvs_stage_server_set(config, info, staged, server);
+	/* A program that restarts removes the service next, and its servers are awaited then. */
 	if (hold)
-		lbdr_config_server_hold(config, service, staged, hold);
+		lbdr_config_server_hold(config, service, staged, hold, false);
 	else
 		lbdr_config_server_del(config, service, staged);
 	return 0;
