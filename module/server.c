@@ -272,6 +272,7 @@ void lbdr_server_unlink(struct lbdr_service *service,
 
 	lbdr_server_counts(server, &counts);
 	lbdr_counts_add(&service->folded, &counts);
+	lbdr_stats_fold(server->ln, server->stats);
 
 	lbdr_hold_server(server, 0, false);
 	list_del_rcu(&server->list);

@@ -175,3 +175,48 @@ void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
 	}
 }
 EXPORT_SYMBOL_LBDR(lbdr_stats_sum);
+
+/**
+ * lbdr_stats_fold() - Keep a removed server's counters of each CPU
+ * @ln: the namespace
+ * @stats: counters of the server
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_stats_fold(struct lbdr_net *ln, const struct lbdr_stats __percpu *stats)
+{
+	struct lbdr_counts one;
+	u64 *counters;
+	int cpu;
+
+	lockdep_assert_held(&ln->lock);
+
+	for_each_possible_cpu(cpu) {
+		lbdr_stats_read(stats, cpu, &one);
+		/* Packets write other counters of the CPU only. */
+		counters = per_cpu_ptr(ln->counters, cpu);
+		counters[LBDR_COUNTER_GONE_CONNS] += one.conns;
+		counters[LBDR_COUNTER_GONE_PACKETS] += one.packets;
+		counters[LBDR_COUNTER_GONE_BYTES] += one.bytes;
+	}
+}
+
+/**
+ * lbdr_stats_folded() - Get what removed servers had counted on a CPU
+ * @ln: the namespace
+ * @cpu: the CPU
+ * @counts: filled in
+ *
+ * Context: process, lbdr_net.lock held.
+ */
+void lbdr_stats_folded(const struct lbdr_net *ln, int cpu, struct lbdr_counts *counts)
+{
+	const u64 *counters = per_cpu_ptr(ln->counters, cpu);
+
+	*counts = (struct lbdr_counts) {
+		.conns = counters[LBDR_COUNTER_GONE_CONNS],
+		.packets = counters[LBDR_COUNTER_GONE_PACKETS],
+		.bytes = counters[LBDR_COUNTER_GONE_BYTES],
+	};
+}
+EXPORT_SYMBOL_LBDR(lbdr_stats_folded);

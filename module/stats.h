@@ -50,6 +50,10 @@ enum lbdr_drop {
 /* Counters of a namespace: drop reasons, and what is neither a drop nor a pass */
 enum lbdr_counter {
 	LBDR_COUNTER_SLOW = LBDR_DROPS,	/* packets of connections, not on the fast path */
+	/* Of removed servers, by lbdr_stats_fold() */
+	LBDR_COUNTER_GONE_CONNS,
+	LBDR_COUNTER_GONE_PACKETS,
+	LBDR_COUNTER_GONE_BYTES,
 	LBDR_COUNTERS
 };
 
@@ -91,6 +95,8 @@ u64 __percpu *lbdr_counters_alloc(void);
 struct lbdr_stats __percpu *lbdr_stats_alloc(void);
 void lbdr_stats_read(const struct lbdr_stats __percpu *stats, int cpu,
 		     struct lbdr_counts *counts);
+void lbdr_stats_fold(struct lbdr_net *ln, const struct lbdr_stats __percpu *stats);
+void lbdr_stats_folded(const struct lbdr_net *ln, int cpu, struct lbdr_counts *counts);
 void lbdr_stats_sum(const struct lbdr_stats __percpu *stats,
 		    struct lbdr_counts *sum);
 

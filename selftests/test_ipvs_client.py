@@ -456,6 +456,86 @@ def totals():
     return [[int(word, 16) for word in lines[at].split()] for at in (2, 5)]
 
 
+def by_cpu():
+    """Sums of the rows of CPUs in /proc/net/ip_vs_stats_percpu."""
+    rows = [line.split() for line in read("ip_vs_stats_percpu").splitlines()[2:]
+            if line.split()]
+    rows = rows[:[row[0] for row in rows].index("~")]
+    return [sum(int(row[at], 16) for row in rows) for at in range(1, 6)]
+
+
+@only("uml")
+def test_totals():
+    """What programs watch is never less than before, whatever is removed meanwhile."""
+    with Loaded():
+        with net.within("director"):
+            net.write("/proc/sys/net/ipv4/vs/expire_nodest_conn", "1")
+        wire = Wire()
+        try:
+            for line in ("-A -t V4:80 -s rr", "-a -t V4:80 -r R4:80 -g"):
+                call(line)
+            first = totals()[0], by_cpu()
+            for number in range(20):
+                wire.send(flow(80, number))
+            before = totals()[0], by_cpu()
+            more = [[now[at] - then[at] for at in (0, 1)]
+                    for now, then in zip(before, first)]
+            ok(more == [[20, 20]] * 2, "20 connections and packets more, in all and by CPU",
+               (first, before))
+            call("-d -t V4:80 -r R4:80")
+            ok((totals()[0], by_cpu()) == before, "the same without the server",
+               (totals()[0], by_cpu()))
+            call("-D -t V4:80")
+            ok((totals()[0], by_cpu()) == before, "and without the service",
+               (totals()[0], by_cpu()))
+        finally:
+            wire.close()
+
+
+@only("uml")
+def test_origin():
+    """A connection that another director has sent is told as such, until a packet comes."""
+    with Loaded():
+        wire = Wire()
+        with net.within("director"):
+            director = genl.Director()
+        try:
+            for line in ("-A -t V4:80 -s rr", "-a -t V4:80 -r R4:80 -g"):
+                call(line)
+            own = flow(80)
+            director.do(genl.CONN_ADD, genl.saved(
+                R4, "established", 60000, genl.SYNCED, protocol=6, vport=80, vip=V4,
+                client=own.client, cport=own.sport))
+            words = [line.split()[-2] for line in read("ip_vs_conn_sync").splitlines()[1:]]
+            ok(words == ["SYNC"], "its origin is SYNC", words)
+            wire.send(own, ACK)
+            words = [line.split()[-2] for line in read("ip_vs_conn_sync").splitlines()[1:]]
+            ok(words == ["LOCAL"], "LOCAL once it is forwarded here", words)
+        finally:
+            director.close()
+            wire.close()
+
+
+@only("uml")
+def test_reloaded():
+    """Without the module, and with it again, marked packets go to the mark's service."""
+    def first():
+        return sysctls()["mark_first"]
+    with Loaded():
+        for line in MARKED:
+            call(line)
+        was = first()
+        net.run("rmmod", "lbdr_ipvs")
+        net.run("insmod", os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko"))
+        ok(was == first() == "1", "with services of a mark, mark_first stays 1",
+           (was, first()))
+        # No service is held, either.
+        net.lbctl("clear")
+        net.run("rmmod", "lbdr_ipvs")
+        net.run("insmod", os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko"))
+        ok(first() == "0", "without, it begins anew", first())
+
+
 def busy(wire, sent):
     """What ipvsadm lists after traffic, and the totals."""
     call("-Z")
@@ -639,6 +719,11 @@ MESSAGES = (
      dest(server(PORTED, port=5000, weight=4)), 0),
     ("removal by another port", DEL_DEST, service(key()) + dest(server(PORTED)),
      errno.ENOENT),
+    # ip_vs takes the service's family for it.
+    ("a server of family 0", NEW_DEST, service(key()) +
+     dest(server("192.168.1.79"), u16(D_AF, 0)), 0),
+    ("its removal", DEL_DEST, service(key()) +
+     dest(server("192.168.1.79"), u16(D_AF, 0)), 0),
     ("a tunnel of no type", NEW_DEST, service(key()) +
      dest(server(T4, fwd=2), tunnel(3)), errno.EINVAL),
     ("gue without a port", NEW_DEST, service(key()) +

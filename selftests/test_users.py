@@ -12,7 +12,9 @@ import struct
 import time
 
 import genl
+import ipvs
 import net
+import test_ipvs_client as commands
 import users
 from net import VIP, Tap, ok, only, raw, udp, until
 from servers import configure as serve
@@ -70,6 +72,36 @@ def test_connections():
     ok(until(lambda: director.held() == 0), "no connection's memory is left",
        director.held())
     director.close()
+
+
+def refused():
+    """IPVS commands that are refused; returns how many."""
+    director, number = genl.Genl(name=b"IPVS"), 0
+    for _ in range(20):
+        try:
+            director.ask(director.family, commands.NEW_SERVICE,
+                         commands.service(commands.key(port=666),
+                                          commands.whole(b"nosuch")))
+        except genl.Refused:
+            number += 1
+    director.close()
+    return number
+
+
+@only("uml")
+def test_log():
+    """Refusals of a user's commands are not in the kernel's log, where they would use up
+    what the host's may write."""
+    with ipvs.Loaded():
+        user = User(refused)
+        if user.answer == NOT_ALLOWED:
+            raise net.Skip("this kernel does not allow user namespaces")
+        ok(user.answer == 20, "a user's commands are refused", user.answer)
+        user.end()
+        ok(":666: " not in net.run("dmesg").stdout, "and the log does not tell")
+        with net.within("director"):
+            refused()
+        ok(":666: " in net.run("dmesg").stdout, "it tells of the host's")
 
 
 def adds(director, address):

@@ -80,9 +80,11 @@ static u16 lbdr_ipvs_maxlen(const struct lbdr_sync_settings *daemon, u16 maxlen,
 		      (daemon->family == AF_INET6 ? sizeof(struct ipv6hdr) :
 						    sizeof(struct iphdr));
 
+	/* What the master sends, see lbdr_sync_page_alloc() */
+	if (maxlen && master)
+		return clamp_t(u32, maxlen, LBDR_SYNC_MAXLEN_MIN, LBDR_SYNC_MAXLEN_MAX);
 	if (maxlen)
-		return clamp_t(u32, maxlen, master ? 1 : LBDR_IPVS_BACKUP_MIN,
-			       U16_MAX - headers);
+		return clamp_t(u32, maxlen, LBDR_IPVS_BACKUP_MIN, U16_MAX - headers);
 	if (master)
 		mtu = LBDR_IPVS_MTU;
 	return clamp_t(u32, mtu, LBDR_IPVS_MTU, U16_MAX) - headers;
@@ -107,9 +109,8 @@ static int lbdr_ipvs_parse_daemon_settings(struct net *net, struct nlattr **attr
 	mtu = READ_ONCE(dev->mtu);
 	dev_put(dev);
 
-	if (nla_get_u32(attrs[IPVS_DAEMON_ATTR_SYNC_ID]) > U8_MAX)
-		return -EINVAL;
-	daemon->syncid = nla_get_u32(attrs[IPVS_DAEMON_ATTR_SYNC_ID]);
+	/* The lowest eight bits, as ip_vs sends them */
+	daemon->syncid = (u8)nla_get_u32(attrs[IPVS_DAEMON_ATTR_SYNC_ID]);
 	daemon->port = port ? nla_get_u16(port) : 0;
 	if (!daemon->port)
 		daemon->port = LBDR_SYNC_PORT;
@@ -153,7 +154,7 @@ int lbdr_ipvs_new_daemon(struct sk_buff *skb, struct genl_info *info)
 	if (role < 0)
 		return role;
 	err = lbdr_sync_start(ln, role, &settings, NULL);
-	if (err && err != -EEXIST)
+	if (err && err != -EEXIST && lbdr_ipvs_logs(ln->net))
 		pr_info_ratelimited("sync daemon on %s: cannot open a socket, error %d\n",
 				    settings.device, err);
 	/* The errors that clients know; the device has no address, or is down. */

@@ -34,6 +34,19 @@ static const struct nla_policy lbdr_ipvs_policy[IPVS_CMD_ATTR_MAX + 1] = {
 };
 
 /**
+ * lbdr_ipvs_logs() - Check whether a command of a namespace may write to the kernel's log
+ * @net: the namespace
+ *
+ * A user's must not: they would use up what the host's may write, and look like these.
+ *
+ * Context: any.
+ */
+bool lbdr_ipvs_logs(const struct net *net)
+{
+	return !lbdr_net(net)->user;
+}
+
+/**
  * lbdr_ipvs_refuse() - Report why a command is refused, to the client and to the log
  * @info: the command
  * @key: the service, or NULL
@@ -46,6 +59,8 @@ void lbdr_ipvs_refuse(const struct genl_info *info,
 {
 	if (info->extack)
 		info->extack->_msg = why;
+	if (!lbdr_ipvs_logs(genl_info_net(info)))
+		return;
 	if (!key)
 		pr_info_ratelimited("%s\n", why);
 	else if (lbdr_service_key_marked(key))

@@ -132,6 +132,7 @@ static inline u32 lbdr_ipvs_hold(const struct net *net)
 /* family.c */
 int lbdr_ipvs_family_init(void);
 void lbdr_ipvs_family_exit(void);
+bool lbdr_ipvs_logs(const struct net *net);
 void lbdr_ipvs_refuse(const struct genl_info *info,
 		      const struct lbdr_service_key *key, const char *why);
 int lbdr_ipvs_reply(struct genl_info *info, u8 cmd,
@@ -196,8 +197,8 @@ void lbdr_ipvs_server_sums(const struct lbdr_server *server,
 			   struct lbdr_ipvs_sums *sums);
 void lbdr_ipvs_service_sums(const struct lbdr_service *service,
 			    struct lbdr_ipvs_sums *sums);
-void lbdr_ipvs_total_sums(struct lbdr_net *ln, struct lbdr_ipvs_sums *sums,
-			  struct lbdr_counts *cpus);
+int lbdr_ipvs_total_sums(struct lbdr_net *ln, struct lbdr_ipvs_sums *sums,
+			 struct lbdr_counts *cpus);
 u64 lbdr_ipvs_rate(u64 average);
 int lbdr_ipvs_put_sums(struct sk_buff *msg, int attr, int attr64,
 		       const struct lbdr_ipvs_sums *sums);

@@ -4,7 +4,9 @@
  *
  * This is a front end of lbdr.ko, beside family lbdr: it changes the configuration by
  * transactions (config.c) and reads it under lbdr_net.lock. lbdr.ko does not know it. It
- * can be unloaded at any time, which leaves services and connections as they are.
+ * can be unloaded at any time, which leaves services and connections as they are. So
+ * lbdr_net.mark_first stays while there are services of a mark; other sysctls that change
+ * the core get their defaults.
  *
  * It takes the place of ip_vs: the generic netlink family (family.c), /proc/net/ip_vs*
  * (proc.c, proc_conn.c) and /proc/sys/net/ipv4/vs (sysctl.c). So the two modules exclude
@@ -51,10 +53,14 @@ static int __net_init lbdr_ipvs_net_init(struct net *net)
 
 static void __net_exit lbdr_ipvs_net_exit(struct net *net)
 {
+	struct lbdr_net *ln = lbdr_net(net);
+
 	lbdr_ipvs_rates_net_exit(lbdr_ipvs_net(net));
-	WRITE_ONCE(lbdr_net(net)->mark_first, 0);
-	WRITE_ONCE(lbdr_net(net)->sync.persist_mode, 0);
-	WRITE_ONCE(lbdr_net(net)->conns_max, U32_MAX);
+	/* Packets go on to the services that they match. */
+	if (!READ_ONCE(ln->n_marked[LBDR_V4]) && !READ_ONCE(ln->n_marked[LBDR_V6]))
+		WRITE_ONCE(ln->mark_first, 0);
+	WRITE_ONCE(ln->sync.persist_mode, 0);
+	WRITE_ONCE(ln->conns_max, U32_MAX);
 }
 
 static struct pernet_operations lbdr_ipvs_net_ops = {

@@ -149,7 +149,9 @@ int lbdr_ipvs_parse_server(const struct genl_info *info,
 		return -EINVAL;
 	if (!attrs[IPVS_DEST_ATTR_ADDR] || !attrs[IPVS_DEST_ATTR_PORT])
 		return -EINVAL;
-	if (attrs[IPVS_DEST_ATTR_ADDR_FAMILY])
+	/* 0 is that of the service, as for programs that do not know the attribute. */
+	if (attrs[IPVS_DEST_ATTR_ADDR_FAMILY] &&
+	    nla_get_u16(attrs[IPVS_DEST_ATTR_ADDR_FAMILY]))
 		family = lbdr_ipvs_parse_family(attrs[IPVS_DEST_ATTR_ADDR_FAMILY]);
 	if (family < 0)
 		return family;

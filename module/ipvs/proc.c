@@ -206,8 +206,11 @@ static void lbdr_ipvs_show_rates(struct seq_file *seq,
 static int lbdr_ipvs_show_stats(struct seq_file *seq, void *v)
 {
 	struct lbdr_ipvs_sums sums;
+	int err;
 
-	lbdr_ipvs_total_sums(lbdr_net(seq_file_single_net(seq)), &sums, NULL);
+	err = lbdr_ipvs_total_sums(lbdr_net(seq_file_single_net(seq)), &sums, NULL);
+	if (err)
+		return err;
 	seq_puts(seq,
 		 "   Total Incoming Outgoing         Incoming         Outgoing\n"
 		 "   Conns  Packets  Packets            Bytes            Bytes\n");
@@ -222,12 +225,14 @@ static int lbdr_ipvs_show_stats_percpu(struct seq_file *seq, void *v)
 {
 	struct lbdr_ipvs_sums sums;
 	struct lbdr_counts *cpus;
-	int cpu;
+	int cpu, err;
 
 	cpus = kvmalloc_array(nr_cpu_ids, sizeof(*cpus), GFP_KERNEL);
 	if (!cpus)
 		return -ENOMEM;
-	lbdr_ipvs_total_sums(lbdr_net(seq_file_single_net(seq)), &sums, cpus);
+	err = lbdr_ipvs_total_sums(lbdr_net(seq_file_single_net(seq)), &sums, cpus);
+	if (err)
+		goto out;
 	seq_puts(seq,
 		 "       Total Incoming Outgoing         Incoming         Outgoing\n"
 		 "CPU    Conns  Packets  Packets            Bytes            Bytes\n");
@@ -240,8 +245,9 @@ static int lbdr_ipvs_show_stats_percpu(struct seq_file *seq, void *v)
 	seq_puts(seq,
 		 "\n     Conns/s   Pkts/s   Pkts/s          Bytes/s          Bytes/s\n    ");
 	lbdr_ipvs_show_rates(seq, &sums.rates);
+out:
 	kvfree(cpus);
-	return 0;
+	return err;
 }
 
 /**

@@ -15,6 +15,9 @@
 #include "ipvs.h"
 #include "state.h"
 
+/* Connections visited between two calls of cond_resched() */
+#define PASSED_MAX	256
+
 /**
  * struct lbdr_ipvs_conns - a reader of the connections
  * @ln: the namespace, which outlives the open file
@@ -40,13 +43,25 @@ static void lbdr_ipvs_conns_leave(struct lbdr_ipvs_conns *conns)
 	rhashtable_walk_exit(&conns->iter[LBDR_V6]);
 }
 
+/* After a number of connections that have expired: grace periods, and others, go on. */
+static void lbdr_ipvs_conns_rest(struct lbdr_ipvs_conns *conns)
+	__must_hold(RCU)
+{
+	rhashtable_walk_stop(&conns->iter[conns->family]);
+	cond_resched();
+	lbdr_walk_start(&conns->iter[conns->family]);
+}
+
 /* The next connection that has not expired; @peek: the present one if it has not. */
 static void *lbdr_ipvs_conns_find(struct lbdr_ipvs_conns *conns, bool peek)
 	__must_hold(RCU)
 {
 	struct lbdr_conn *conn;
+	u32 passed = 0;
 
 	for (;;) {
+		if (++passed % PASSED_MAX == 0)
+			lbdr_ipvs_conns_rest(conns);
 		conn = peek ? rhashtable_walk_peek(&conns->iter[conns->family]) :
 			      rhashtable_walk_next(&conns->iter[conns->family]);
 		peek = false;
@@ -153,7 +168,8 @@ static void lbdr_ipvs_show_conn(struct seq_file *seq, const struct lbdr_conn *co
 				   conn->family == LBDR_V4 ? key4->ports.vport :
 							     key6->ports.vport);
 	seq_printf(seq, " %-11s%s %7u\n", lbdr_ipvs_state(state),
-		   sync ? " LOCAL " : "", jiffies_to_msecs(left) / 1000);
+		   !sync ? "" : lbdr_conn_own(conn) ? " LOCAL " : " SYNC  ",
+		   jiffies_to_msecs(left) / 1000);
 }
 
 static int lbdr_ipvs_conns_show(struct seq_file *seq, void *v)

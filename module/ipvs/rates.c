@@ -236,38 +236,43 @@ static void lbdr_ipvs_add_cpus(const struct lbdr_service *service,
  * lbdr_ipvs_total_sums() - Get the counters and rates of all services of a namespace
  * @ln: the namespace
  * @sums: filled in; removed services are included
- * @cpus: an element for each possible CPU, filled in with the counters of the servers
- *	that exist; or NULL
+ * @cpus: an element for each possible CPU, filled in with the counters of all servers that
+ *	there were, never set to 0; or NULL
  *
- * Takes lbdr_net.lock for one service at a time. A service that is added or removed
- * meanwhile may be missed or counted twice.
+ * Programs that watch counters take a smaller value for a restart. So no service is added
+ * or removed meanwhile; lbdr_net.lock is taken for one service at a time.
  *
- * Context: process, may sleep; lbdr_net.lock not held.
+ * Context: process, may sleep; takes lbdr_net.config and lbdr_net.lock.
+ * Return: 0, or -EINTR if the task is being killed.
  */
-void lbdr_ipvs_total_sums(struct lbdr_net *ln, struct lbdr_ipvs_sums *sums,
-			  struct lbdr_counts *cpus)
+int lbdr_ipvs_total_sums(struct lbdr_net *ln, struct lbdr_ipvs_sums *sums,
+			 struct lbdr_counts *cpus)
 {
 	const struct lbdr_service *service;
-	struct lbdr_service_walk walk = {};
 	struct lbdr_ipvs_sums one;
+	int cpu;
 
 	memset(sums, 0, sizeof(*sums));
-	if (cpus)
-		memset(cpus, 0, nr_cpu_ids * sizeof(*cpus));
+	if (mutex_lock_killable(&ln->config))
+		return -EINTR;
 	lbdr_lock(ln);
 	sums->counts = ln->folded;
-	while ((service = lbdr_service_walk(ln, &walk))) {
+	if (cpus)
+		for_each_possible_cpu(cpu)
+			lbdr_stats_folded(ln, cpu, &cpus[cpu]);
+	lbdr_unlock(ln);
+	list_for_each_entry(service, &ln->service_list, list) {
+		lbdr_lock(ln);
 		lbdr_ipvs_service_sums(service, &one);
-		lbdr_counts_add(&sums->counts, &one.counts);
-		lbdr_counts_add(&sums->rates, &one.rates);
 		if (cpus)
 			lbdr_ipvs_add_cpus(service, cpus);
-		lbdr_service_walk_next(ln, &walk);
 		lbdr_unlock(ln);
+		lbdr_counts_add(&sums->counts, &one.counts);
+		lbdr_counts_add(&sums->rates, &one.rates);
 		cond_resched();
-		lbdr_lock(ln);
 	}
-	lbdr_unlock(ln);
+	mutex_unlock(&ln->config);
+	return 0;
 }
 
 /**

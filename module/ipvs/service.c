@@ -31,13 +31,16 @@ struct lbdr_config *lbdr_ipvs_begin(struct genl_info *info)
  */
 int lbdr_ipvs_end(struct lbdr_config *config, int err)
 {
+	bool logs = lbdr_ipvs_logs(config->ln->net);
+
 	if (!err)
 		err = lbdr_config_commit(config);
 	lbdr_config_end_single(config);
 	switch (err) {
 	case -ENOSPC:
 	case -EDQUOT:
-		pr_info_ratelimited("no room for another service or server: a service has 4096 servers at most and 8192 with those that are held, a user's namespace user_services_max and user_servers_max\n");
+		if (logs)
+			pr_info_ratelimited("no room for another service or server: a service has 4096 servers at most and 8192 with those that are held, a user's namespace user_services_max and user_servers_max\n");
 		return -ENOMEM;
 	case -ESHUTDOWN:
 		return -EBUSY;
@@ -189,8 +192,11 @@ int lbdr_ipvs_new_service(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(config))
 		return PTR_ERR(config);
 	err = lbdr_ipvs_end(config, lbdr_ipvs_stage_new(config, info, &key, attrs));
-	/* Read by packets */
-	if (!err)
+	/*
+	 * Read by packets. The service exists if a program starts again that could not
+	 * remove it, with this module loaded since.
+	 */
+	if (!err || err == -EEXIST)
 		WRITE_ONCE(lbdr_net(genl_info_net(info))->mark_first, 1);
 	return err;
 }
