@@ -386,53 +386,84 @@ static void complain_of(const char *script, unsigned int line,
 /* The script is in lbctl's grammar, also if the file is in ipvsadm's. */
 static const struct request script_request;
 
-/* Runs a script; EXIT_DONE with batch_again() of @answer after a conflict. */
-static int run_script(struct nl *nl, char *script, size_t size,
-		      struct nl_answer *answer)
+/*
+ * A script that does not fit what there is any more: another program changed it between
+ * the listing and the transaction. @line: the command that was rejected, or 0
+ */
+static bool is_outdated(const struct nl_answer *answer, unsigned int line)
+{
+	switch (answer->error) {
+	case EEXIST:
+	case ENOENT:
+	case ESRCH:
+	case ENOTUNIQ:
+	case EADDRINUSE:
+		return line;
+	default:
+		return batch_again(answer);
+	}
+}
+
+/*
+ * Sends the commands of a script. *@again: whether there may be another try; set to false,
+ * and the error is told, if none is worth it.
+ */
+static int send_script(struct nl *nl, const char *script, struct batch *batch,
+		       bool *again)
+{
+	struct nl_answer answer;
+	unsigned int line;
+
+	line = batch_send(nl, batch, true, &answer);
+	*again = *again && answer.error && is_outdated(&answer, line);
+	if (!answer.error)
+		return xdp_run(nl, &batch->entry);
+	if (*again)
+		return EXIT_REFUSED;
+	if (!line || batch_again(&answer))
+		return nl_verdict(&answer, "transaction");
+	complain_of(script, line, &answer);
+	return EXIT_REFUSED;
+}
+
+/* Runs a script, which may be empty. @again: as of send_script() */
+static int run_script(struct nl *nl, char *script, size_t size, bool *again)
 {
 	struct file file = { .name = "apply" };
 	struct batch batch = { .count = 0 };
-	unsigned int line;
-	int status;
+	int status = EXIT_DONE;
 
-	memset(answer, 0, sizeof(*answer));
-	if (!size)
-		return EXIT_DONE;
-	file.in = or_exit(fmemopen(script, size, "r"));
-	status = restore_read(nl, &file, &script_request, &batch);
-	if (!status) {
-		line = batch_send(nl, &batch, true, answer);
-		if (answer->error && !batch_again(answer)) {
-			if (line)
-				complain_of(script, line, answer);
-			else
-				nl_verdict(answer, "transaction");
-			status = EXIT_REFUSED;
-		}
-		if (!answer->error)
-			status = xdp_run(nl, &batch.entry);
+	if (size) {
+		file.in = or_exit(fmemopen(script, size, "r"));
+		status = restore_read(nl, &file, &script_request, &batch);
 	}
+	if (size && !status)
+		status = send_script(nl, script, &batch, again);
+	else
+		*again = false;
 	batch_drop(&batch);
-	file_close(&file);
+	if (size)
+		file_close(&file);
 	return status;
 }
 
-/* One try. */
+/* One try. @again: as of send_script() */
 static int try(struct nl *nl, const struct request *req,
-	       const struct wanted *wanted, struct nl_answer *answer)
+	       const struct wanted *wanted, bool *again)
 {
 	char *script = NULL;
 	size_t size = 0;
 	int status;
 	FILE *out;
 
-	memset(answer, 0, sizeof(*answer));
 	out = or_exit(open_memstream(&script, &size));
 	status = write_script(nl, req, wanted, out);
 	stream_end(out);
-	if (!status && !req->file.dry_run)
-		status = run_script(nl, script, size, answer);
-	if (!status && !answer->error && size)
+	if (status || req->file.dry_run)
+		*again = false;
+	else
+		status = run_script(nl, script, size, again);
+	if (!status && size)
 		fwrite(script, 1, size, stdout);
 	free(script);
 	return status;
@@ -441,18 +472,19 @@ static int try(struct nl *nl, const struct request *req,
 int apply_run(struct nl *nl, const struct request *req)
 {
 	struct wanted wanted = { .begun = false };
-	struct nl_answer answer = { .error = EAGAIN };
 	struct file file;
+	bool again;
 	int status, i;
 
 	status = file_open(&file, req->word);
 	if (status)
 		return status;
 	status = read_wanted(&file, req, &wanted);
-	for (i = 0; !status && batch_again(&answer) && i < RESTORE_TRIES; i++)
-		status = try(nl, req, &wanted, &answer);
-	if (!status && answer.error)
-		status = nl_verdict(&answer, "transaction");
+	again = !status;
+	for (i = 1; again; i++) {
+		again = i < RESTORE_TRIES;
+		status = try(nl, req, &wanted, &again);
+	}
 	if (!status && file.skipped)
 		status = EXIT_PARTLY;
 	free(wanted.by_key);

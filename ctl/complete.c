@@ -200,7 +200,7 @@ static void ask_objects(struct nl *nl, const struct offer *offer)
 	static const struct request everything;
 	struct snapshot shot;
 
-	if (!snapshot_take(nl, &everything, true, &shot))
+	if (!snapshot_show(nl, &everything, true, &shot))
 		complete_objects(&shot, offer->wants, &offer->req);
 	snapshot_drop(&shot);
 }

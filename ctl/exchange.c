@@ -9,11 +9,13 @@
  *     Stop the roles of synchronisation, write the connections to a private folder, and
  *     let modprobe(8) refuse to load any of the modules, so that no program brings back
  *     ip_vs or the old module. All that takes time may be done here.
+ *     Write the configuration to the folder, too, and listen to changes of it.
  *  3. Drop the packets of the services (exchange_rule.c). From now on no connection
  *     changes, and clients send again what is lost. Grace periods are expedited
  *     (exchange_rcu.c).
- *  4. Unload lbdr_ipvs, write the configuration to the folder, keep the connections in
- *     memory, remove everything, and unload the module.
+ *  4. Unload lbdr_ipvs, and keep the connections in memory. If another program has changed
+ *     the configuration meanwhile, write it again, drop the packets of new services, and
+ *     look again. Then remove everything, and unload the module.
  *  5. Load the new module with the parameters of the old one, and restore configuration,
  *     connections, entry, roles and sysctls. If the module cannot be loaded, or refuses
  *     the configuration, do the same with the fallback. A role that cannot be started is
@@ -55,6 +57,9 @@
 #define UNLOAD_TRIES 5000
 #define UNLOAD_WAIT_US 1000
 
+/* How often the configuration is written again because another program changed it */
+#define SAVE_TRIES 20
+
 /* A role's length that lbctl takes */
 #define LENGTH_MIN 128
 #define LENGTH_MAX 8972
@@ -67,7 +72,8 @@ struct exchange {
 	char rules[sizeof(FOLDER) + 16];	/* the configuration */
 	char conns[sizeof(FOLDER) + 16];
 	char sysctls[sizeof(FOLDER) + 16];
-	struct snapshot shot;
+	struct snapshot shot;	/* sorted; with held services */
+	struct exchange_changes changes;
 	struct sync_roles sync;	/* those that were stopped */
 	struct parameters parameters;
 	struct exchange_rule rule;
@@ -78,7 +84,9 @@ struct exchange {
 	int n_devices;
 	bool forced;
 	int programs;		/* XDP programs, which hold references, too */
+	int others;		/* other namespaces that have services */
 	bool ipvs;		/* its module was loaded */
+	bool partly;		/* something was lost, which was told */
 	bool cleared;		/* the configuration was removed */
 	bool restored;		/* it is there again */
 	const char *loaded;	/* the file whose module has it */
@@ -114,11 +122,12 @@ static int run_verb(const char *verb, const char *word)
 }
 
 /* A namespace with services has a reference to the module, and so has lbdr_ipvs. */
-static int check_users(const struct exchange *exchange, bool force)
+static int check_users(struct exchange *exchange, bool force)
 {
 	int others = module_users(MODULE) - exchange->ipvs - exchange->programs -
 		     (exchange->shot.nr_services > 0);
 
+	exchange->others = others > 0 ? others : 0;
 	if (force)
 		return EXIT_DONE;
 	if (exchange->ipvs) {
@@ -238,24 +247,103 @@ static bool unload(const char *name)
 	return module_unload_end(unload_begin(name));
 }
 
+/* Whether a snapshot has services that another one does not have; both are sorted. */
+static bool has_more(const struct snapshot *shot, const struct snapshot *before)
+{
+	size_t i, j = 0;
+	int order;
+
+	for (i = 0; i < shot->nr_services; i++) {
+		order = 1;
+		while (j < before->nr_services && order > 0)
+			order = service_key_compare(&shot->services[i].key,
+						    &before->services[j++].key);
+		if (order)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Writes the configuration to the folder, and drops the packets of its services. *@more:
+ * set to true if there are more of them than when they were looked at before.
+ */
+static int save_rules(struct exchange *exchange, struct nl *nl, bool *more)
+{
+	const struct request all = { .list.held = true };
+	struct snapshot now;
+	int status;
+
+	status = snapshot_take(nl, &all, true, &now);
+	*more = !status && has_more(&now, &exchange->shot);
+	snapshot_drop(&exchange->shot);
+	exchange->shot = now;
+	if (!status)
+		status = run_verb("save", exchange->rules);
+	if (!status && (*more || !exchange->rule.begun))
+		status = exchange_rule_add(&exchange->rule, &now);
+	return status;
+}
+
+/*
+ * Takes the connections out of the module, and makes sure that the file has the
+ * configuration as it is.
+ */
+static int take_conns(struct exchange *exchange, struct nl *nl)
+{
+	int status = EXIT_DONE, tries;
+	bool more = true;
+
+	for (tries = 0; tries < SAVE_TRIES; tries++) {
+		/* New services may have got some before their packets were dropped. */
+		if (more) {
+			saved_drop(&exchange->saved);
+			status = saved_take(nl, &exchange->saved);
+			exchange->partly = status == EXIT_PARTLY;
+		}
+		if (status && status != EXIT_PARTLY)
+			return status;
+		if (!exchange_changes_any(&exchange->changes))
+			return EXIT_DONE;
+		if (save_rules(exchange, nl, &more))
+			return EXIT_REFUSED;
+	}
+	complain("other programs keep changing the configuration: try again");
+	return EXIT_REFUSED;
+}
+
+static void tell_others(struct exchange *exchange)
+{
+	if (!exchange->others)
+		return;
+	complain("warning: the services of %d other network namespace%s were removed",
+		 exchange->others, exchange->others == 1 ? "" : "s");
+	exchange->partly = true;
+}
+
 /*
  * Takes the connections out of the module, removes everything, and unloads the module.
  * Returns true if it is gone.
  */
-static bool take_conns(struct exchange *exchange, bool force)
+static bool take_all(struct exchange *exchange, bool force)
 {
-	const char *const clear[] = {
-		program, "clear", force ? "--all-namespaces" : NULL, NULL
+	/* Not as a command line: little time passes between the last look and this. */
+	const struct request clear = {
+		.verb = &verbs[VERB_CLEAR], .all_namespaces = force,
 	};
 	struct nl *nl = NULL;
 	pid_t rmmod = -1;
 
-	exchange->cleared = !nl_open(&nl, NULL) && !saved_take(nl, &exchange->saved) &&
-			    !run_line(clear);
+	if (nl_open(&nl, NULL) || take_conns(exchange, nl))
+		goto out;
+	exchange_changes_end(&exchange->changes);
+	exchange->cleared = !message_run(nl, &clear);
 	if (exchange->cleared) {
+		tell_others(exchange);
 		rmmod = unload_begin(MODULE);
 		saved_convert(nl, &exchange->saved);
 	}
+out:
 	nl_close(nl);
 	return exchange->cleared && module_unload_end(rmmod);
 }
@@ -278,6 +366,7 @@ static int save_sysctls(const struct exchange *exchange)
 	FILE *out = fopen(exchange->sysctls, "we"), *from;
 	char path[PATH_MAX], value[64];
 	struct dirent *entry;
+	bool failed;
 	DIR *dir;
 
 	if (!out) {
@@ -295,8 +384,11 @@ static int save_sysctls(const struct exchange *exchange)
 	}
 	if (dir)
 		closedir(dir);
-	stream_end(out);
-	return EXIT_DONE;
+	failed = ferror(out);
+	if (!fclose(out) && !failed)
+		return EXIT_DONE;
+	complain("cannot write %s: %s", exchange->sysctls, strerror(errno));
+	return EXIT_REFUSED;
 }
 
 /* Those that cannot be written are read-only, or gone. */
@@ -322,24 +414,31 @@ static void restore_sysctls(const struct exchange *exchange)
 		fclose(from);
 }
 
-/* Says that a role was stopped and not started again, and how it is started. */
-static int role_failed(const char *const *words)
+/* Tells the command that does what could not be done. */
+static void tell_fix(const char *what, const char *const *words)
 {
 	char *line = NULL;
 	size_t size;
 	FILE *out = open_memstream(&line, &size);
 	int i;
 
-	if (!out) {
-		complain("warning: the role %s of sync is stopped", words[2]);
-		return EXIT_REFUSED;
-	}
-	for (i = 1; words[i]; i++)
+	for (i = 1; out && words[i]; i++)
 		fprintf(out, " %s", words[i]);
-	stream_end(out);
-	complain("warning: the role %s of sync is stopped; fix: lbctl%s", words[2], line);
+	if (out && !fclose(out))
+		complain("warning: %s; fix: lbctl%s", what, line);
+	else
+		complain("warning: %s", what);
 	free(line);
-	return EXIT_REFUSED;
+}
+
+/* Says that a role was stopped and not started again, and how it is started. */
+static int role_failed(const char *const *words)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "the role %s of sync is stopped", words[2]);
+	tell_fix(what, words);
+	return EXIT_PARTLY;
 }
 
 static int start_role(const struct exchange *exchange, const struct sync *sync)
@@ -445,7 +544,8 @@ static bool read_entry(const struct nlmsghdr *nlh, void *data)
 	return true;
 }
 
-static int restore_entry(const struct exchange *exchange)
+/* @last: there is no fallback, and so it is told what to do after an error. */
+static int restore_entry(const struct exchange *exchange, bool last)
 {
 	const char *words[INGRESS_MAX + 5] = {
 		program, "set-entry", choice_word(&entry_choice, exchange->entry)
@@ -456,7 +556,12 @@ static int restore_entry(const struct exchange *exchange)
 		words[3 + i] = exchange->devices[i];
 	if (exchange->forced)
 		words[3 + i] = "--force";
-	return run_line(words);
+	if (!run_line(words))
+		return EXIT_DONE;
+	if (!last)
+		return EXIT_REFUSED;
+	tell_fix("packets enter at prerouting", words);
+	return EXIT_PARTLY;
 }
 
 /* What has to be known of the running module; with held services. */
@@ -467,7 +572,7 @@ static int look(struct exchange *exchange, struct nl *nl)
 
 	exchange->ipvs = module_is_loaded(IPVS_MODULE);
 	module_parameters(MODULE, &exchange->parameters);
-	status = snapshot_take(nl, &all, false, &exchange->shot);
+	status = snapshot_take(nl, &all, true, &exchange->shot);
 	exchange->programs = xdp_find(nl);
 	return status ? status : info_run(nl, read_entry, exchange);
 }
@@ -494,6 +599,21 @@ static void remove_folder(const struct exchange *exchange)
 	rmdir(exchange->folder);
 }
 
+/* Writes the configuration for the first time, and begins to drop packets. */
+static int save_first(struct exchange *exchange)
+{
+	struct nl *nl = NULL;
+	bool more;
+	int status;
+
+	status = nl_open(&nl, NULL);
+	if (!status)
+		status = save_rules(exchange, nl, &more);
+	nl_close(nl);
+	exchange->began = seconds_now();
+	return status;
+}
+
 /* Steps 2 to 4; true if the modules are gone. */
 static bool take_away(struct exchange *exchange, bool force)
 {
@@ -505,52 +625,62 @@ static bool take_away(struct exchange *exchange, bool force)
 	exchange_rcu_begin(&exchange->rcu);
 	if (run_verb("set-entry", "prerouting") || stop_sync(exchange) ||
 	    run_verb("save-conns", exchange->conns) || block_loading(true) ||
-	    exchange_rule_begin(&exchange->rule, &exchange->shot))
+	    (exchange->ipvs && save_sysctls(exchange)) ||
+	    exchange_changes_begin(&exchange->changes) ||
+	    exchange_rule_begin(&exchange->rule) || save_first(exchange))
 		return false;
-	exchange->began = seconds_now();
-	if ((exchange->ipvs && (save_sysctls(exchange) || !unload(IPVS_MODULE))) ||
-	    run_verb("save", exchange->rules))
-		return false;
-	return take_conns(exchange, force);
+	return (!exchange->ipvs || unload(IPVS_MODULE)) && take_all(exchange, force);
 }
 
-/* @file: of the module that is loaded, NULL if that is the old one */
-static int load_ipvs(const char *file)
+/*
+ * @file: of the module that is loaded, NULL if that is the old one. @last: there is no
+ * fallback.
+ */
+static int load_ipvs(const char *file, bool last)
 {
 	char *own = file ? beside(file) : module_installed(IPVS_MODULE);
 	bool loaded = own && module_load(own, NULL);
 
 	free(own);
-	return loaded ? EXIT_DONE : EXIT_REFUSED;
+	if (loaded)
+		return EXIT_DONE;
+	if (!last)
+		return EXIT_REFUSED;
+	complain("warning: " IPVS_MODULE " is not loaded; fix: modprobe " IPVS_MODULE);
+	return EXIT_PARTLY;
+}
+
+/* Keeps the first status that is not EXIT_DONE. */
+static void worse(int *status, int other)
+{
+	if (!*status)
+		*status = other;
 }
 
 /*
  * Restores everything that was taken away. @file: the module that was loaded, NULL if it is
  * the old one still. Returns the exit status; EXIT_PARTLY if some connections are
- * missing, or a role of synchronisation was not started.
+ * missing, or a role of synchronisation was not started, or if there is no fallback and
+ * lbdr_ipvs or the entry is missing.
  */
 static int bring_back(struct exchange *exchange, const char *file)
 {
-	int status = EXIT_DONE, conns = EXIT_DONE, roles;
+	bool last = !file || !exchange->fallback || file == exchange->fallback;
+	int status = EXIT_DONE, partly = EXIT_DONE;
 
 	if (exchange->cleared)
 		status = run_verb("restore", exchange->rules);
 	if (exchange->ipvs && !module_is_loaded(IPVS_MODULE)) {
-		if (load_ipvs(file))
-			status = EXIT_REFUSED;
+		worse(last ? &partly : &status, load_ipvs(file, last));
 		restore_sysctls(exchange);
 	}
 	if (exchange->cleared && !status)
-		conns = give_conns(exchange);
-	if (restore_entry(exchange))
-		status = EXIT_REFUSED;
-	/* The fallback is loaded next: the roles begin there. */
-	if (status && file && exchange->fallback && file != exchange->fallback)
-		return status;
-	roles = start_sync(exchange);
-	if (status)
-		return status;
-	return conns ? conns : roles;
+		worse(&partly, give_conns(exchange));
+	worse(last ? &partly : &status, restore_entry(exchange, last));
+	/* Otherwise the fallback is loaded next, and the roles begin there. */
+	if (!status || last)
+		worse(&partly, start_sync(exchange));
+	return status ? status : partly;
 }
 
 /* Step 5 with one of the files. */
@@ -588,6 +718,18 @@ static int take_fallback(struct exchange *exchange)
 	return EXIT_REFUSED;
 }
 
+/* The old module could not be unloaded, or the command was refused before. */
+static void put_back(struct exchange *exchange)
+{
+	int status = bring_back(exchange, NULL);
+
+	exchange->restored = !status || status == EXIT_PARTLY;
+	if (!status)
+		complain("the old module still runs, and everything was restored");
+	else if (status == EXIT_PARTLY)
+		complain("the old module still runs, and not everything was restored");
+}
+
 static int exchange_modules(struct exchange *exchange, bool force)
 {
 	int status = EXIT_REFUSED;
@@ -597,8 +739,11 @@ static int exchange_modules(struct exchange *exchange, bool force)
 		if (status && status != EXIT_PARTLY)
 			status = take_fallback(exchange);
 	} else {
-		bring_back(exchange, NULL);
+		exchange_changes_end(&exchange->changes);
+		put_back(exchange);
 	}
+	if (!status && exchange->partly)
+		status = EXIT_PARTLY;
 	block_loading(false);
 	exchange_rule_end(&exchange->rule);
 	if (exchange->loaded)

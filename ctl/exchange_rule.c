@@ -6,8 +6,13 @@
  * nft(8) runs beside this process with a table of the flag `owner`: the kernel removes the
  * table when nft ends, and nft ends when its input does, also if this process is killed.
  * So the rule never stays.
+ *
+ * The addresses and marks are elements of sets, which may become more while the rule is
+ * there. nft in its interactive mode repeats its input, so this process reads while it
+ * writes: otherwise, with thousands of services, each would wait for the other to read.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,81 +25,155 @@
 
 #define TABLE "inet lbctl_exchange"
 
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
+/* Elements of a command; each one is a line. */
+#define ELEMENTS 100
 
-/* The rule for a service: of its address, or of its mark. To be freed. */
-static char *rule_of(const struct service_key *key)
-{
-	bool ip6 = key->at.family == AF_INET6;
-	char address[ENDPOINT_TEXT], *text;
-	int size;
-
-	if (key->fwmark)
-		size = asprintf(&text, "marked meta nfproto %s meta mark %u drop",
-				ip6 ? "ipv6" : "ipv4", key->fwmark);
-	else
-		size = asprintf(&text, "first %s daddr %s drop", ip6 ? "ip6" : "ip",
-				address_text(&key->at, address));
-	return or_exit(size < 0 ? NULL : text);
-}
+/* A set with an element for each address, or for each mark, of a family. */
+static const struct set {
+	const char *name;
+	bool ip6;
+	bool mark;
+} sets[] = {
+	{ "addresses4", false, false },
+	{ "addresses6", true, false },
+	{ "marks4", false, true },
+	{ "marks6", true, true },
+};
 
 /*
  * Rules of addresses come before every other hook. Marks are known behind the priority
- * mangle only. An address that has several services gets one rule. All of it is one line,
- * thus one transaction.
+ * mangle only. The chain `done` has no rules: a listing of it is short.
  */
-static void write_rules(FILE *out, const struct snapshot *shot)
-{
-	char **rules = or_exit(calloc(shot->nr_services + 1, sizeof(*rules)));
-	size_t i;
+static const char table[] =
+	"add table " TABLE " { flags owner; }; "
+	"add set " TABLE " addresses4 { type ipv4_addr; }; "
+	"add set " TABLE " addresses6 { type ipv6_addr; }; "
+	"add set " TABLE " marks4 { type mark; }; "
+	"add set " TABLE " marks6 { type mark; }; "
+	"add chain " TABLE " done; "
+	"add chain " TABLE " first { type filter hook prerouting priority raw; }; "
+	"add chain " TABLE
+	" marked { type filter hook prerouting priority mangle + 1; }; "
+	"add rule " TABLE " first ip daddr @addresses4 drop; "
+	"add rule " TABLE " first ip6 daddr @addresses6 drop; "
+	"add rule " TABLE " marked meta nfproto ipv4 meta mark @marks4 drop; "
+	"add rule " TABLE " marked meta nfproto ipv6 meta mark @marks6 drop\n";
 
-	for (i = 0; i < shot->nr_services; i++)
-		rules[i] = rule_of(&shot->services[i].key);
-	qsort(rules, shot->nr_services, sizeof(*rules), compare_texts);
-	fputs("add table " TABLE " { flags owner; }; "
-	      "add chain " TABLE
-	      " first { type filter hook prerouting priority raw; }; "
-	      "add chain " TABLE
-	      " marked { type filter hook prerouting priority mangle + 1; }; ", out);
-	for (i = 0; i < shot->nr_services; i++)
-		if (!i || strcmp(rules[i], rules[i - 1]))
-			fprintf(out, "add rule " TABLE " %s; ", rules[i]);
-	fputc('\n', out);
-	for (i = 0; i < shot->nr_services; i++)
-		free(rules[i]);
-	free(rules);
+/* Its listing is the answer that all commands before it were carried out. */
+static const char list_done[] = "list chain " TABLE " done\n";
+static const char listing[] = "table " TABLE " {";
+
+static bool is_in(const struct set *set, const struct service_key *key)
+{
+	return set->mark == !!key->fwmark && set->ip6 == (key->at.family == AF_INET6);
+}
+
+/* Services of the same address are neighbours, where they are sorted. */
+static bool is_repeated(const struct service_key *key, const struct service_key *before)
+{
+	return before && key->fwmark == before->fwmark &&
+	       endpoint_same_host(&key->at, &before->at);
+}
+
+/* An element that is there already is no error. */
+static void write_elements(FILE *out, const struct set *set, const struct snapshot *shot)
+{
+	const struct service_key *key, *before = NULL;
+	char address[ENDPOINT_TEXT];
+	size_t i, count = 0;
+
+	for (i = 0; i < shot->nr_services; i++) {
+		key = &shot->services[i].key;
+		if (!is_in(set, key) || is_repeated(key, before))
+			continue;
+		before = key;
+		if (count % ELEMENTS == 0)
+			fprintf(out, "%sadd element " TABLE " %s { ", count ? " }\n" : "",
+				set->name);
+		else
+			fputs(", ", out);
+		if (set->mark)
+			fprintf(out, "%u", key->fwmark);
+		else
+			fputs(address_text(&key->at, address), out);
+		count++;
+	}
+	if (count)
+		fputs(" }\n", out);
+}
+
+/* What nft says, by lines; longer ones are cut. */
+struct answer {
+	char line[1024];
+	size_t size;
+	bool set;		/* the listing came */
+	bool failed;
+};
+
+static void take_line(struct answer *answer)
+{
+	const char *error;
+
+	answer->line[answer->size] = '\0';
+	answer->size = 0;
+	if (answer->set || answer->failed)
+		return;
+	error = strstr(answer->line, "Error: ");
+	answer->failed = error;
+	answer->set = !strncmp(answer->line, listing, strlen(listing));
+	if (error)
+		complain("cannot drop the packets of the services: nft: %s", error);
+}
+
+/* Returns false at the end of what nft says. */
+static bool take_answers(struct answer *answer, int from)
+{
+	char text[4096];
+	ssize_t size, i;
+
+	size = read(from, text, sizeof(text));
+	if (size < 0)
+		return errno == EINTR;
+	for (i = 0; i < size; i++) {
+		if (text[i] == '\n')
+			take_line(answer);
+		else if (answer->size < sizeof(answer->line) - 1)
+			answer->line[answer->size++] = text[i];
+	}
+	return size > 0;
 }
 
 /*
- * Waits until nft has carried out what it was sent: the listing of the table follows. It
- * repeats its input behind a prompt. Returns false, after a message, if nft ends or reports
- * an error before.
+ * Sends commands, and waits until nft has carried them out. Returns false after a message,
+ * if nft ends or reports an error before.
  */
-static bool rules_are_set(FILE *from)
+static bool send_commands(const struct exchange_rule *rule, const char *text, size_t size)
 {
-	static const char listing[] = "table " TABLE " {";
-	char *line = NULL, *error;
-	bool set = false;
-	size_t room = 0;
+	struct pollfd fds[] = {
+		{ .fd = rule->answers, .events = POLLIN },
+		{ .fd = rule->commands, .events = POLLOUT },
+	};
+	struct answer answer = { .size = 0 };
+	ssize_t written;
 
-	while (!set && getline(&line, &room, from) > 0) {
-		set = !strncmp(line, listing, strlen(listing));
-		error = strstr(line, "Error: ");
-		if (error) {
-			error[strcspn(error, "\n")] = '\0';
-			complain("cannot drop the packets of the services: nft: %s",
-				 error);
-			free(line);
-			return false;
+	while (!answer.set && !answer.failed) {
+		if (poll(fds, size ? 2 : 1, -1) < 0 && errno != EINTR)
+			break;
+		if (size && fds[1].revents) {
+			written = write(rule->commands, text, size);
+			if (written < 0 && errno != EAGAIN && errno != EINTR)
+				size = 0;
+			if (written > 0) {
+				text += written;
+				size -= written;
+			}
 		}
+		if (fds[0].revents && !take_answers(&answer, rule->answers))
+			break;
 	}
-	if (!set)
+	if (!answer.set && !answer.failed)
 		complain("cannot drop the packets of the services: nft(8) does not run");
-	free(line);
-	return set;
+	return answer.set;
 }
 
 static void run_nft(int input, int output)
@@ -108,42 +187,80 @@ static void run_nft(int input, int output)
 	_exit(EXIT_REFUSED);
 }
 
-/**
- * exchange_rule_begin() - drop the packets of services from now on
- * @rule: to be ended by exchange_rule_end()
- * @shot: the services
- *
- * Return: the exit status, after a message.
- */
-int exchange_rule_begin(struct exchange_rule *rule, const struct snapshot *shot)
+/* Starts nft; false after a message. */
+static bool start_nft(struct exchange_rule *rule)
 {
 	int to[2] = { -1, -1 }, from[2] = { -1, -1 };
-	FILE *answers;
-	bool set;
 
-	memset(rule, 0, sizeof(*rule));
-	/* nft may end before it has read everything. */
-	signal(SIGPIPE, SIG_IGN);
-	if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC)) {
-		complain("cannot run nft: %s", strerror(errno));
-		return EXIT_REFUSED;
-	}
+	if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC) ||
+	    fcntl(to[1], F_SETFL, O_NONBLOCK))
+		goto err_errno;
 	rule->nft = fork();
+	if (rule->nft < 0)
+		goto err_errno;
 	if (!rule->nft)
 		run_nft(to[0], from[1]);
 	close(to[0]);
 	close(from[1]);
-	rule->commands = or_exit(fdopen(to[1], "w"));
-	answers = or_exit(fdopen(from[0], "r"));
-	write_rules(rule->commands, shot);
-	fputs("list table " TABLE "\n", rule->commands);
-	fflush(rule->commands);
-	set = rule->nft > 0 && rules_are_set(answers);
-	rule->answers = answers;
-	if (set)
-		return EXIT_DONE;
-	exchange_rule_end(rule);
-	return EXIT_REFUSED;
+	rule->commands = to[1];
+	rule->answers = from[0];
+	return true;
+
+err_errno:
+	complain("cannot run nft: %s", strerror(errno));
+	close(to[0]);
+	close(to[1]);
+	close(from[0]);
+	close(from[1]);
+	return false;
+}
+
+/**
+ * exchange_rule_begin() - begin to drop packets of services
+ * @rule: to be ended by exchange_rule_end(), also after an error
+ *
+ * Of none, until exchange_rule_add() is called.
+ *
+ * Return: the exit status, after a message.
+ */
+int exchange_rule_begin(struct exchange_rule *rule)
+{
+	memset(rule, 0, sizeof(*rule));
+	/* nft may end before it has read everything. */
+	signal(SIGPIPE, SIG_IGN);
+	rule->runs = start_nft(rule);
+	return rule->runs ? EXIT_DONE : EXIT_REFUSED;
+}
+
+/**
+ * exchange_rule_add() - drop the packets of these services, too, from now on
+ * @rule: after exchange_rule_begin()
+ * @shot: the services, sorted; may be some that are dropped already
+ *
+ * Return: the exit status, after a message.
+ */
+int exchange_rule_add(struct exchange_rule *rule, const struct snapshot *shot)
+{
+	char *text = NULL;
+	size_t i, size;
+	FILE *out;
+	bool set;
+
+	out = open_memstream(&text, &size);
+	if (!out) {
+		complain("out of memory");
+		return EXIT_REFUSED;
+	}
+	if (!rule->begun)
+		fputs(table, out);
+	for (i = 0; i < ARRAY_SIZE(sets); i++)
+		write_elements(out, &sets[i], shot);
+	fputs(list_done, out);
+	stream_end(out);
+	set = send_commands(rule, text, size);
+	rule->begun |= set;
+	free(text);
+	return set ? EXIT_DONE : EXIT_REFUSED;
 }
 
 /**
@@ -154,16 +271,16 @@ int exchange_rule_begin(struct exchange_rule *rule, const struct snapshot *shot)
  */
 void exchange_rule_end(struct exchange_rule *rule)
 {
-	char line[1024];
+	struct answer ignored = { .set = true };
 
-	if (!rule->commands)
+	if (!rule->runs)
 		return;
-	fclose(rule->commands);
-	rule->commands = NULL;
+	rule->runs = false;
+	close(rule->commands);
 	/* Until nft has ended: it must not wait for somebody to read its listing. */
-	while (fgets(line, sizeof(line), rule->answers))
+	while (take_answers(&ignored, rule->answers))
 		;
-	fclose(rule->answers);
-	while (rule->nft > 0 && waitpid(rule->nft, NULL, 0) < 0 && errno == EINTR)
+	close(rule->answers);
+	while (waitpid(rule->nft, NULL, 0) < 0 && errno == EINTR)
 		;
 }

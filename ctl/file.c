@@ -402,7 +402,7 @@ static bool write_device(const char *name, const char *text, size_t size)
 
 /**
  * file_replace() - write a file as a whole
- * @name: the file; a symbolic link is followed
+ * @name: the file; a symbolic link is followed if it leads to a file
  * @text: its new contents
  * @size: of them
  *

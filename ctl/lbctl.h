@@ -337,6 +337,8 @@ struct snapshot {
 
 int snapshot_take(struct nl *nl, const struct request *req, bool sorted,
 		  struct snapshot *shot);
+int snapshot_show(struct nl *nl, const struct request *req, bool sorted,
+		  struct snapshot *shot);
 const struct server *snapshot_servers(const struct snapshot *shot,
 				      const struct service *service,
 				      size_t *count);
@@ -411,6 +413,7 @@ struct saved_conns {
 	char *messages;
 	size_t size;
 	size_t room;
+	bool no_memory;		/* for all of them */
 };
 
 int saved_take(struct nl *nl, struct saved_conns *conns);

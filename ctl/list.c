@@ -371,7 +371,7 @@ static int services_list(struct nl *nl, const struct request *req)
 	struct snapshot shot;
 	int status;
 
-	status = snapshot_take(nl, req, !req->list.nosort, &shot);
+	status = snapshot_show(nl, req, !req->list.nosort, &shot);
 	/* ipvsadm prints it only if it lists all. */
 	if (!status && !req->json && !(req->ipvsadm && req->has_service))
 		status = info_headline(nl, req);

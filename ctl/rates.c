@@ -229,11 +229,11 @@ int rates_list(struct nl *nl, const struct request *req)
 	int status;
 
 	/* From end to end: the two looks themselves take equally long. */
-	status = snapshot_take(nl, req, true, &before);
+	status = snapshot_show(nl, req, true, &before);
 	begun = seconds_now();
 	if (!status) {
 		sleep_until(begun + req->list.interval);
-		status = snapshot_take(nl, req, !req->list.nosort, &now);
+		status = snapshot_show(nl, req, !req->list.nosort, &now);
 	}
 	seconds = seconds_now() - begun;
 	/* ipvsadm begins with it only when it lists all. */

@@ -365,10 +365,17 @@ static bool take_conn(const struct nlmsghdr *nlh, void *data)
 {
 	struct saved_conns *conns = data;
 	size_t size = NLMSG_ALIGN(nlh->nlmsg_len);
+	char *larger;
 
+	if (conns->no_memory)
+		return true;
 	if (conns->size + size > conns->room) {
+		larger = realloc(conns->messages, 2 * conns->room + MANY_SIZE);
+		conns->no_memory = !larger;
+		if (!larger)
+			return true;
+		conns->messages = larger;
 		conns->room = 2 * conns->room + MANY_SIZE;
-		conns->messages = or_exit(realloc(conns->messages, conns->room));
 	}
 	memcpy(conns->messages + conns->size, nlh, nlh->nlmsg_len);
 	conns->size += size;
@@ -380,7 +387,9 @@ static bool take_conn(const struct nlmsghdr *nlh, void *data)
  * @nl: the socket
  * @conns: empty; to be freed by saved_drop(), also after an error
  *
- * Return: the exit status.
+ * The process goes on without memory: what was taken away before can be brought back.
+ *
+ * Return: the exit status; EXIT_PARTLY if some connections may be missing.
  */
 int saved_take(struct nl *nl, struct saved_conns *conns)
 {
@@ -391,9 +400,14 @@ int saved_take(struct nl *nl, struct saved_conns *conns)
 	mnl_attr_put(nlh, LBDR_A_CONN_WITH_SERVICE, 0, NULL);
 	nl_ask(nl, nlh, take_conn, conns, &answer);
 	status = nl_verdict(&answer, "connection");
-	if (!status && answer.torn)
-		conns_warn();
-	return status;
+	if (!status && conns->no_memory) {
+		complain("out of memory: no room for the connections");
+		return EXIT_REFUSED;
+	}
+	if (status || !answer.torn)
+		return status;
+	conns_warn();
+	return EXIT_PARTLY;
 }
 
 static bool same_payload(const struct nlattr *a, const struct nlattr *b)

@@ -3,13 +3,14 @@
  * A consistent snapshot of services and servers, from two dumps, which are repeated
  * until they agree; sorted.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lbctl.h"
 
-/* Attempts before a warning is printed. */
+/* Attempts until the two dumps agree. */
 #define TRIES 10
 
 struct gathering {
@@ -194,27 +195,19 @@ static bool whole(const struct snapshot *shot)
 	return total == shot->nr_servers;
 }
 
-/**
- * snapshot_take() - read the configuration
- * @nl: the connection with the kernel
- * @req: its service is the only one to read, if it has one
- * @sorted: by address, else in the order of adding
- * @shot: to be dropped by the caller
- *
- * Return: the exit status, after a message.
- */
-int snapshot_take(struct nl *nl, const struct request *req, bool sorted,
-		  struct snapshot *shot)
+/* Reads the configuration. @agree: set to false if it changed during each try */
+static int read_all(struct nl *nl, const struct request *req, bool sorted,
+		    struct snapshot *shot, bool *agree)
 {
 	struct gathering gathering = { .shot = shot };
 	struct nl_answer services;
 	struct nl_answer servers;
-	bool agree = false;
 	int status;
 	int i;
 
 	memset(shot, 0, sizeof(*shot));
-	for (i = 0; i < TRIES && !agree; i++) {
+	*agree = false;
+	for (i = 0; i < TRIES && !*agree; i++) {
 		shot->nr_services = 0;
 		shot->nr_servers = 0;
 		ask_services(nl, req, &gathering, &services);
@@ -229,12 +222,56 @@ int snapshot_take(struct nl *nl, const struct request *req, bool sorted,
 			qsort(shot->servers, shot->nr_servers,
 			      sizeof(*shot->servers),
 			      sorted ? compare_servers : snapshot_compare_added);
-		agree = !services.torn && !servers.torn && whole(shot);
+		*agree = !services.torn && !servers.torn && whole(shot);
 	}
-	if (!agree)
-		complain("warning: the configuration kept changing: the listing may be wrong");
 	if (sorted && shot->nr_services)
 		qsort(shot->services, shot->nr_services,
 		      sizeof(*shot->services), compare_services);
 	return EXIT_DONE;
+}
+
+/**
+ * snapshot_take() - read the configuration, to save or compare it
+ * @nl: the connection with the kernel
+ * @req: its service is the only one to read, if it has one
+ * @sorted: by address, else in the order of adding
+ * @shot: to be dropped by the caller
+ *
+ * A configuration that changes during each of several dumps is refused: services and
+ * servers may be missing or repeated.
+ *
+ * Return: the exit status, after a message.
+ */
+int snapshot_take(struct nl *nl, const struct request *req, bool sorted,
+		  struct snapshot *shot)
+{
+	static const struct nl_answer changing = { .error = EAGAIN };
+	bool agree;
+	int status;
+
+	status = read_all(nl, req, sorted, shot, &agree);
+	return status || agree ? status : nl_verdict(&changing, "configuration");
+}
+
+/**
+ * snapshot_show() - read the configuration, to show it
+ * @nl: the connection with the kernel
+ * @req: its service is the only one to read, if it has one
+ * @sorted: by address, else in the order of adding
+ * @shot: to be dropped by the caller
+ *
+ * Like snapshot_take(), but there is only a warning if the configuration kept changing.
+ *
+ * Return: the exit status, after a message.
+ */
+int snapshot_show(struct nl *nl, const struct request *req, bool sorted,
+		  struct snapshot *shot)
+{
+	bool agree;
+	int status;
+
+	status = read_all(nl, req, sorted, shot, &agree);
+	if (!status && !agree)
+		complain("warning: the configuration kept changing: the listing may be wrong");
+	return status;
 }

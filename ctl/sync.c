@@ -174,15 +174,12 @@ static json_t *role_json(const struct sync *sync)
 	json_object_set_new(object, "id", number_json(sync->id, sync->enabled));
 	json_object_set_new(object, "ttl", number_json(sync->ttl, sync->enabled));
 	json_object_set_new(object, "length", number_json(sync->length, sync->enabled));
-	if (backup)
-		json_object_set_new(object, "pending", number_json(sync->pending, true));
-	if (sync->role == LBDR_SYNC_ROLE_PEERS)
-		sync_peer_json(sync, object);
-	for (i = 0; i < SYNC_COUNTERS; i++) {
-		if ((master && i < OF_MASTER) || (backup && i >= OF_MASTER))
-			json_object_set_new(object, sync_counters[i].name,
-					    number_json(sync->counters[i], true));
-	}
+	json_object_set_new(object, "pending", number_json(sync->pending, backup));
+	for (i = 0; i < SYNC_COUNTERS; i++)
+		json_object_set_new(object, sync_counters[i].name,
+				    number_json(sync->counters[i],
+						i < OF_MASTER ? master : backup));
+	sync_peer_json(sync, object);
 	return object;
 }
 

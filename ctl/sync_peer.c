@@ -161,23 +161,26 @@ static json_t *peer_json(const struct sync *sync, size_t i)
 
 /**
  * sync_peer_json() - add what only the role peers has
- * @sync: the role
+ * @sync: the role, or another one: then the fields are null
  * @object: its object
  */
 void sync_peer_json(const struct sync *sync, json_t *object)
 {
-	json_t *keys = json_array(), *peers = json_array();
+	bool is_peers = sync->role == LBDR_SYNC_ROLE_PEERS;
+	bool runs = is_peers && sync->enabled;
+	json_t *keys = is_peers ? json_array() : json_null();
+	json_t *peers = is_peers ? json_array() : json_null();
 	size_t i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; is_peers && i < 2; i++) {
 		if (sync->keys & 1 << i)
 			json_array_append_new(keys, json_integer(i));
 	}
-	for (i = 0; i < sync->n_addresses; i++)
+	for (i = 0; is_peers && i < sync->n_addresses; i++)
 		json_array_append_new(peers, peer_json(sync, i));
 	json_object_set_new(object, "synced",
-			    sync->enabled ? json_boolean(sync->synced) : json_null());
-	json_object_set_new(object, "key_id", number_json(sync->key_id, sync->enabled));
+			    runs ? json_boolean(sync->synced) : json_null());
+	json_object_set_new(object, "key_id", number_json(sync->key_id, runs));
 	json_object_set_new(object, "keys", keys);
 	json_object_set_new(object, "peers", peers);
 }

@@ -331,7 +331,7 @@ static int take(struct nl *nl, const struct request *req,
 {
 	int status;
 
-	status = snapshot_take(nl, req, true, &sample->shot);
+	status = snapshot_show(nl, req, true, &sample->shot);
 	sample->when = seconds_now();
 	if (status)
 		return status;

@@ -9,6 +9,8 @@ import os
 import re
 import shutil
 import tempfile
+import threading
+import time
 
 import genl
 import net
@@ -28,6 +30,18 @@ table ip marks {
 		tcp dport 80 meta mark set 7
 	}
 }"""
+# Services with 41 bytes each in what nft(8) is told: more than 65536 bytes
+MANY = 1700
+# A folder /run without room for the sysctls of lbdr_ipvs, in a namespace of mounts of its own
+FULL = """#!/bin/sh
+[ "$1" ] || exec unshare -m "$0" inside
+mkdir -p /tmp/netns && mount --rbind /run/netns /tmp/netns &&
+mount -t tmpfs -o size=16k tmpfs /run && mkdir /run/netns /run/modprobe.d &&
+mount --rbind /tmp/netns /run/netns || exit 9
+touch /run/lbdr-reload.lock
+head -c 4096 /dev/zero >/run/fill1; head -c 4096 /dev/zero >/run/fill2
+exec %s -N director reload-module %s --force
+"""
 CONNECTIONS = 100 if net.LABEL == "uml" else 500
 
 
@@ -64,6 +78,12 @@ def clean():
 def write(path, value):
     with net.within("director"), open(path, "w", encoding="ascii") as file:
         file.write(value)
+
+
+def stub(folder, name, text):
+    """A program that an exchange finds before the real one."""
+    write(folder + "/" + name, text)
+    os.chmod(folder + "/" + name, 0o755)
 
 
 def read(path):
@@ -269,9 +289,8 @@ def test_role():
     before = lbctl("save").stdout
     folder = tempfile.mkdtemp()
     other = shutil.copy(MODULE, folder)
-    write(folder + "/insmod", "#!/bin/sh\nip link del dummy0 2>/dev/null\n"
+    stub(folder, "insmod", "#!/bin/sh\nip link del dummy0 2>/dev/null\n"
           "exec /sbin/insmod \"$@\"\n")
-    os.chmod(folder + "/insmod", 0o755)
     done = reload(MODULE, "--fallback", other, path=folder)
     ok(done.returncode == 3 and "'%s' loaded" % MODULE in done.stdout and
        "in place of" not in done.stderr, "the new module stays", done)
@@ -283,6 +302,123 @@ def test_role():
        "all else is restored", (left(), lbctl("sync").stdout))
     lbctl("sync", "stop", "backup")
     shutil.rmtree(folder)
+
+
+@only("uml")
+def test_entry():
+    """An entry that cannot be set again: as with a role."""
+    both()
+    net.ip("director", "link", "add", "dummy0", "type", "dummy")
+    lbctl("set-entry", "ingress", "dummy0", "eth0")
+    with tempfile.TemporaryDirectory() as folder:
+        stub(folder, "insmod", "#!/bin/sh\nip link del dummy0 2>/dev/null\n"
+             "exec /sbin/insmod \"$@\"\n")
+        done = reload(MODULE, path=folder)
+    ok(done.returncode == 3 and "'%s' loaded" % MODULE in done.stdout and
+       "fix: lbctl set-entry ingress dummy0 eth0\n" in done.stderr and
+       "hint" not in done.stderr,
+       "the new module stays, and the command that sets the entry is told", done)
+    ok(lbctl("list", "-n").stdout.count("->") == 5 and left() == ([], [], []),
+       "all else is restored", (left(), lbctl("list", "-n").stdout))
+
+
+class Weighing(threading.Thread):
+    """Changes a weight again and again, until that fails."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = 1
+        self.stop = threading.Event()
+        with net.within("director"):
+            self.sock = genl.Director()
+        self.start()
+
+    def run(self):
+        while not self.stop.wait(0.03):
+            try:
+                self.sock.weigh(genl.key(VIP[4]), net.addr("a"), self.weight + 1)
+            except (genl.Refused, OSError):
+                return
+            self.weight += 1
+
+    def end(self):
+        self.stop.set()
+        self.join()
+        self.sock.close()
+        return self.weight
+
+
+@only("uml")
+def test_meanwhile():
+    """What another program changes until the configuration is removed is kept."""
+    both()
+    net.fill("director", 3000)
+    for _ in range(3):
+        other = Weighing()
+        done = reload(MODULE)
+        weight = other.end()
+        ok(done.returncode in (0, 2) and weight > 1 and
+           "-r %s:80 -g -w %d\n" % (net.addr("a"), weight) in lbctl("save").stdout,
+           "the last change of a weight before the exchange is kept",
+           (weight, done, lbctl("save").stdout))
+        with net.within("director"):
+            director = genl.Director()
+        director.weigh(genl.key(VIP[4]), net.addr("a"), 1)
+        director.close()
+    with tempfile.TemporaryDirectory() as folder:
+        stub(folder, "nft", "#!/bin/sh\n%s -N director add-service -t 192.0.2.77:80\n"
+             "exec /usr/sbin/nft \"$@\"\n" % net.LBCTL)
+        stub(folder, "insmod", "#!/bin/sh\n/usr/sbin/nft list ruleset >%s/ruleset\n"
+             "exec /sbin/insmod \"$@\"\n" % folder)
+        done = reload(MODULE, path=folder)
+        rules = read(folder + "/ruleset")
+    ok(done.returncode == 0 and "192.0.2.77" in rules and VIP[4] in rules and
+       "-A -t 192.0.2.77:80" in lbctl("save").stdout,
+       "packets of a service that is added meanwhile are dropped, and it is kept",
+       (done, rules))
+    lbctl("clear")
+
+
+@only("uml")
+def test_many():
+    """More addresses than pipes to nft(8) and from it have room for."""
+    lbctl("clear")
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder + "/rules", "".join(
+            "-A -t [2001:db8:1111:2222:3333:4444:5555:%x]:80\n" % (n + 0x1000)
+            for n in range(MANY)) + "-A -u 10.9.0.1:53\n-A -f 9\n-A -f 8 -6\n")
+        lbctl("restore", folder + "/rules")
+        before = lbctl("save").stdout
+        stub(folder, "nft", "#!/bin/sh\nyes '' | head -c 300000\n"
+             "exec /usr/sbin/nft \"$@\"\n")
+        stub(folder, "insmod", "#!/bin/sh\n/usr/sbin/nft list ruleset >%s/ruleset\n"
+             "exec /sbin/insmod \"$@\"\n" % folder)
+        done = net.run("timeout", "-s", "KILL", "100", net.LBCTL, "-N", "director",
+                       "reload-module", MODULE, check=False,
+                       env={**os.environ, "PATH": folder + ":" + os.environ["PATH"]})
+        rules = read(folder + "/ruleset") if not done.returncode else ""
+    ok(done.returncode == 0 and lbctl("save").stdout == before,
+       "the module is exchanged with %d services" % (MANY + 3), done)
+    ok(rules.count("2001:db8:1111:") == MANY and "{ 10.9.0.1 }" in rules and
+       len(re.findall(r"elements = { 0x0000000[89] }", rules)) == 2,
+       "and the packets of all were dropped", rules)
+    lbctl("clear")
+
+
+@only("uml")
+def test_not_unloaded():
+    """The old module cannot be unloaded: everything is restored, and said to be."""
+    both()
+    lbctl("set-entry", "ingress", "eth0")
+    before = lbctl("save").stdout
+    with tempfile.TemporaryDirectory() as folder:
+        stub(folder, "rmmod", "#!/bin/sh\nexit 1\n")
+        done = reload(MODULE, path=folder)
+    ok(done.returncode == 2 and "everything was restored" in done.stderr and
+       "hint" not in done.stderr, "a module that cannot be unloaded stays", done)
+    ok(lbctl("save").stdout == before and left() == ([], [], []),
+       "and all is as before", (left(), lbctl("save").stdout))
+    lbctl("set-entry", "prerouting")
 
 
 @only("uml")
@@ -309,6 +445,21 @@ def test_ipvs():
         run.goes_on("goes on")
         run.end()
         ok(left() == ([], [], []), "nothing is left behind", left())
+        before = lbctl("save").stdout
+        with net.within("client"):
+            other = genl.Genl()
+        other.do(genl.SERVICE_NEW, genl.key())
+        done = reload(MODULE, "--force")
+        ok(done.returncode == 3 and lbctl("save").stdout == before and
+           "services of 1 other network namespace were removed" in done.stderr,
+           "services of other namespaces that --force removes are told", done)
+        other.close()
+        with tempfile.TemporaryDirectory() as folder:
+            stub(folder, "full", FULL % (net.LBCTL, MODULE))
+            done = net.run(folder + "/full", check=False)
+        ok(done.returncode == 2 and "/sysctls: No space left" in done.stderr and
+           "everything was restored" in done.stderr and lbctl("save").stdout == before and
+           read(SYSCTL) == "1", "without room for the sysctls nothing changes", done)
         nft("delete table ip marks")
         write(SYSCTL, "0")
         lbctl("clear")
@@ -336,8 +487,7 @@ def test_refused():
     ok(done.returncode == 1 and "/nowhere" in done.stderr,
        "a fallback that does not exist is refused", done)
     with tempfile.TemporaryDirectory() as folder:
-        write(folder + "/nft", "#!/bin/sh\nexit 1\n")
-        os.chmod(folder + "/nft", 0o755)
+        stub(folder, "nft", "#!/bin/sh\nexit 1\n")
         done = reload(MODULE, path=folder)
     ok(done.returncode == 2 and "nft" in done.stderr,
        "without nft the module is not exchanged", done)
@@ -351,13 +501,13 @@ def test_refused():
     ok(lbctl("save").stdout == before and left() == ([], [], []),
        "and nothing has changed", left())
     done = reload(MODULE, "--force")
-    ok(done.returncode == 0 and lbctl("save").stdout == before,
-       "with --force the module is exchanged", done)
+    ok(done.returncode == 3 and lbctl("save").stdout == before and
+       "services of 1 other network namespace were removed" in done.stderr,
+       "with --force the module is exchanged, and what is lost is told", done)
     other.close()
     with tempfile.TemporaryDirectory() as folder:
-        write(folder + "/insmod", "#!/bin/sh\n%s -N director reload-module %s "
+        stub(folder, "insmod", "#!/bin/sh\n%s -N director reload-module %s "
               "2>%s/second\nexec /sbin/insmod \"$@\"\n" % (net.LBCTL, MODULE, folder))
-        os.chmod(folder + "/insmod", 0o755)
         done = reload(MODULE, path=folder)
         ok(done.returncode == 0 and read(folder + "/second"),
            "a second exchange meanwhile is refused", (done, read(folder + "/second")))
@@ -404,11 +554,10 @@ def test_killed():
     ok(Ipvs.unload(), "ip_vs is not loaded")
     settings = grace()
     with tempfile.TemporaryDirectory() as folder:
-        write(folder + "/insmod", "#!/bin/sh\nnft list tables >%s/tables\n"
+        stub(folder, "insmod", "#!/bin/sh\nnft list tables >%s/tables\n"
               "cat /sys/kernel/rcu_expedited >%s/expedited\n"
               "modprobe ip_vs; echo $? >%s/modprobe\nkill -9 $PPID\n" %
               (folder, folder, folder))
-        os.chmod(folder + "/insmod", 0o755)
         done = reload(MODULE, path=folder)
         ok(done.returncode == -9 and "lbctl_exchange" in read(folder + "/tables"),
            "the tool is killed while the rule drops packets", done)

@@ -47,9 +47,17 @@ struct kernel {
 	unsigned int commits;
 	unsigned int aborts;
 	bool ipvs;		/* ip_vs is asked */
+	unsigned int torn;	/* so many dumps of services are inconsistent */
+	/* Called so many times before a transaction, as by another program. */
+	void (*meanwhile)(void);
+	unsigned int meanwhiles;
+	unsigned int conns;	/* that a dump has */
 };
 
 extern struct kernel kernel;
+
+/* More than the socket and buffers of nl.c take. */
+#define NL_SIZE 1048576
 
 struct run {
 	char *out;
@@ -76,6 +84,8 @@ int __wrap_getnameinfo(const struct sockaddr *address, socklen_t length,
 		       char *host, socklen_t host_size, char *port,
 		       socklen_t port_size, int flags);
 int __wrap_getifaddrs(struct ifaddrs **list);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
 
 void kernel_reset(void);
 void run_line(const char *name, const char *line, struct run *run);

@@ -156,6 +156,67 @@ static void check_schema(void)
 	free(documented);
 }
 
+/* Whether an object has a value for each field of a table, and no other fields. */
+static bool has_fields(const json_t *object, const char *listing)
+{
+	char row[1024], name[64], *at;
+	size_t fields = 0;
+	bool all = true;
+	FILE *in;
+
+	in = fopen("../Documentation/json.md", "r");
+	if (!in)
+		abort();
+	while (next_field(in, row, sizeof(row))) {
+		if (strncmp(row, listing, strlen(listing)))
+			continue;
+		at = row + strlen(listing) + strlen(": ");
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(at, ":"), at);
+		if (strpbrk(name, ".["))
+			continue;
+		fields++;
+		all &= !!json_object_get(object, name);
+	}
+	fclose(in);
+	return all && fields && json_object_size(object) == fields;
+}
+
+/* Fields of another role are null. */
+static void check_sync(void)
+{
+	static const struct sync_roles roles = {
+		.count = 3,
+		.role = {
+			{ .role = LBDR_SYNC_ROLE_MASTER, .enabled = true, .n_addresses = 1,
+			  .addresses = { { .family = AF_INET } } },
+			{ .role = LBDR_SYNC_ROLE_BACKUP },
+			{ .role = LBDR_SYNC_ROLE_PEERS, .enabled = true, .n_addresses = 1,
+			  .addresses = { { .family = AF_INET } } },
+		},
+	};
+	const struct request req = { .json = true };
+	struct capture capture;
+	const json_t *role;
+	json_t *array;
+	size_t i;
+
+	capture_begin(&capture);
+	sync_print(&roles, &req);
+	capture_end(&capture);
+	array = json_loads(capture.text, 0, NULL);
+	result(json_array_size(array) == roles.count, "sync -j has all roles");
+	json_array_foreach(array, i, role) {
+		result(has_fields(role, "sync -j"), "role %zu has all fields of sync -j",
+		       i);
+		result(json_is_null(json_object_get(role, "sent_records")) == (i != 0) &&
+		       json_is_null(json_object_get(role, "pending")) == (i != 1) &&
+		       json_is_null(json_object_get(role, "peers")) == (i != 2),
+		       "and those of others are null");
+	}
+	json_decref(array);
+	free(capture.text);
+}
+
 static void check_version(void)
 {
 	struct run run;
@@ -177,5 +238,6 @@ void check_schemas(void)
 	check_conns(false);
 	check_conns(true);
 	check_schema();
+	check_sync();
 	check_version();
 }

@@ -15,8 +15,6 @@
 #include "check.h"
 #include "lbctl.h"
 
-/* More than the socket and buffers of nl.c take. */
-#define NL_SIZE 1048576
 #define ROOM 64
 
 struct kernel kernel;
@@ -395,6 +393,18 @@ static bool tell_servers(nl_reader reader, void *data)
 	return sane;
 }
 
+static bool tell_conns(nl_reader reader, void *data)
+{
+	__u64 buffer[MESSAGE_ROOM / 8];
+	bool sane = true;
+	unsigned int i;
+
+	for (i = 0; sane && i < kernel.conns; i++)
+		sane = reader(message_make("connection with its service",
+					   LBDR_CMD_CONN_GET, buffer), data);
+	return sane;
+}
+
 /* Keeps the configuration as it is, or takes it back. */
 static void hold(bool keep)
 {
@@ -449,9 +459,14 @@ void __wrap_nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader,
 	switch (genl->cmd) {
 	case LBDR_CMD_SERVICE_GET:
 		sane = tell_services(nlh, reader, data, &answer->error);
+		answer->torn = kernel.torn && kernel.torn--;
 		break;
 	case LBDR_CMD_SERVER_GET:
 		sane = tell_servers(reader, data);
+		break;
+	case LBDR_CMD_CONN_GET:
+		sane = tell_conns(reader, data);
+		answer->torn = kernel.torn && kernel.torn--;
 		break;
 	case LBDR_CMD_INFO_GET:
 		sane = tell_info(reader, data);
@@ -459,6 +474,10 @@ void __wrap_nl_ask(struct nl *nl, struct nlmsghdr *nlh, nl_reader reader,
 	case LBDR_CMD_SYNC_GET:
 		break;
 	case LBDR_CMD_BATCH_BEGIN:
+		if (kernel.meanwhiles) {
+			kernel.meanwhiles--;
+			kernel.meanwhile();
+		}
 		hold(true);
 		sane = tell_batch(reader, data);
 		break;

@@ -20,6 +20,13 @@
 
 static char dir[32];
 
+static bool no_memory;
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+	return no_memory ? NULL : __real_realloc(memory, size);
+}
+
 /* Writes a file of the test's directory. */
 static const char *file_with(const char *text)
 {
@@ -316,6 +323,54 @@ static void check_apply(void)
 	run_free(&run);
 }
 
+/* Another program adds a server that the script adds, or removes one that it changes. */
+static void add_meanwhile(void)
+{
+	run_quiet("add-server -t 192.0.2.1:80 -r 192.0.2.4");
+}
+
+static void remove_meanwhile(void)
+{
+	run_quiet("del-server -t 192.0.2.1:80 -r 192.0.2.3");
+}
+
+static void remove_all_meanwhile(void)
+{
+	run_quiet("clear");
+}
+
+/* A script that does not fit what there is by then is written again. */
+static void check_apply_meanwhile(void)
+{
+	static const char wanted[] =
+		"-A -t 192.0.2.1:80 -s rr -p 60\n"
+		"-a -t 192.0.2.1:80 -r 192.0.2.2:80 -g -w 0 -x 9 -y 3\n"
+		"-a -t 192.0.2.1:80 -r 192.0.2.3:80 -g -w 6\n"
+		"-a -t 192.0.2.1:80 -r 192.0.2.4:80 -g -w 1\n";
+	static void (*const others[])(void) = {
+		add_meanwhile, remove_meanwhile, remove_all_meanwhile,
+	};
+	char line[128];
+	struct run run;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		configure(two_servers);
+		kernel.meanwhile = others[i];
+		kernel.meanwhiles = 1;
+		snprintf(line, sizeof(line), "apply %s", file_with(wanted));
+		run_line("lbctl", line, &run);
+		result(!run.status && !*run.err && !kernel.meanwhiles,
+		       "apply goes on when another program changes what it is about (%zu): %d %s",
+		       i, run.status, run.err);
+		run_free(&run);
+		run_line("lbctl", line, &run);
+		result(!run.status && !*run.out, "and the configuration is the file's: %s",
+		       run.out);
+		run_free(&run);
+	}
+}
+
 /* Text that is in what a command said, by bars. */
 static bool says_all(const char *said, const char *words)
 {
@@ -432,6 +487,74 @@ static void check_check(void)
 		run_free(&run);
 		saves(two_servers, "and changes nothing");
 	}
+}
+
+/* Dumps that agree at last, and such that never do. */
+static void check_torn(void)
+{
+	static const char *const verbs_refused[] = { "save", "save %s", "apply %s", "metrics" };
+	char line[128], file[64];
+	struct run run;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(verbs_refused); i++) {
+		configure(two_servers);
+		snprintf(file, sizeof(file), "%s", file_with("-A -t 192.0.2.9:80\n"));
+		snprintf(line, sizeof(line), verbs_refused[i], file);
+		kernel.torn = 1000;
+		run_line("lbctl", line, &run);
+		kernel.torn = 0;
+		result(run.status == EXIT_REFUSED && !*run.out && !kernel.removed &&
+		       says_all(run.err, "keeps changing") &&
+		       same_file(file, "-A -t 192.0.2.9:80\n"),
+		       "%s is refused while the configuration keeps changing: %d %s",
+		       line, run.status, run.err);
+		run_free(&run);
+		kernel.torn = 5;
+		run_line("lbctl", line, &run);
+		result(!run.status && !*run.err, "and is done when it stops: %s", run.err);
+		run_free(&run);
+	}
+	configure(two_servers);
+	kernel.torn = 1000;
+	run_line("lbctl", "list", &run);
+	result(!run.status && says_all(run.err, "warning: the configuration kept changing"),
+	       "list prints what there is, with a warning: %s", run.err);
+	run_free(&run);
+}
+
+/* The connections that an exchange of the module keeps in memory. */
+static void check_taken(void)
+{
+	struct saved_conns conns = { .size = 0 };
+	struct nl *nl = calloc(1, NL_SIZE);
+	FILE *err = stderr;
+	char *said = NULL;
+	size_t said_size;
+	int whole, torn, full;
+
+	kernel_reset();
+	kernel.conns = 1000;
+	stderr = open_memstream(&said, &said_size);
+	whole = saved_take(nl, &conns);
+	saved_drop(&conns);
+	kernel.torn = 1;
+	torn = saved_take(nl, &conns);
+	saved_drop(&conns);
+	no_memory = true;
+	full = saved_take(nl, &conns);
+	no_memory = false;
+	saved_drop(&conns);
+	fclose(stderr);
+	stderr = err;
+	result(whole == EXIT_DONE && torn == EXIT_PARTLY,
+	       "connections of an inconsistent dump are told from others (%d, %d)", whole,
+	       torn);
+	result(full == EXIT_REFUSED && says_all(said, "out of memory"),
+	       "without memory for connections the program goes on (%d): %s", full, said);
+	free(said);
+	free(nl);
+	kernel_reset();
 }
 
 static void check_set(void)
@@ -557,6 +680,9 @@ void check_verbs(void)
 	check_edits();
 	check_labels();
 	check_apply();
+	check_apply_meanwhile();
+	check_torn();
+	check_taken();
 	check_migration();
 	check_check();
 	check_set();
