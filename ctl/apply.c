@@ -463,7 +463,8 @@ static int try(struct nl *nl, const struct request *req,
 		*again = false;
 	else
 		status = run_script(nl, script, size, again);
-	if (!status && size)
+	/* Partly: all but what is not part of the transaction, see xdp.c. */
+	if ((!status || status == EXIT_PARTLY) && size)
 		fwrite(script, 1, size, stdout);
 	free(script);
 	return status;

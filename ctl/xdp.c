@@ -440,18 +440,21 @@ void xdp_plan(struct xdp_plan *plan, const struct request *req)
  * @plan: the plan
  *
  * A device that cannot have the program is no reason to leave a director without its
- * configuration: the entry stays prerouting then, after a warning.
+ * configuration: no device has it then, and packets enter at prerouting.
  *
- * Return: the exit status.
+ * Return: the exit status, after a message; EXIT_PARTLY if the entry is not that of the file.
  */
 int xdp_run(struct nl *nl, const struct xdp_plan *plan)
 {
+	static const struct director_args none = { .entry = LBDR_ENTRY_PREROUTING };
+
 	if (!plan->given)
 		return EXIT_DONE;
-	if (plan->args.entry == ENTRY_XDP &&
-	    xdp_attach(nl, &plan->args, plan->force)) {
+	if (plan->args.entry != ENTRY_XDP ||
+	    !xdp_attach(nl, &plan->args, plan->force))
+		return xdp_detach(nl, &plan->args) ? EXIT_PARTLY : EXIT_DONE;
+	/* Devices that had it before the file, too. One that keeps it has been named. */
+	if (!xdp_detach(nl, &none))
 		complain("warning: the entry is prerouting");
-		return EXIT_DONE;
-	}
-	return xdp_detach(nl, &plan->args);
+	return EXIT_PARTLY;
 }

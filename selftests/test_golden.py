@@ -265,7 +265,7 @@ def test_keepalived():
         ok([weight for _, weight in weights()] == wanted,
            "notify_%s sets the weights" % event, weights())
     tracked = re.search(r'script "/usr/sbin/(.*)"', conf).group(1)
-    ok(not run(tracked).returncode, "the VRRP script finds the module")
+    ok(not run(tracked).returncode, "the VRRP script finds the service")
     check = re.search(r'misc_path "(.*)"', conf).group(1)
     ok(run(check).returncode, "the check fails without a web server")
     with pages():
@@ -279,6 +279,14 @@ def test_keepalived():
         os.unlink("/usr/sbin/lbctl")
     else:
         print("skip - keepalived -t (it is not installed)", flush=True)
+    lbctl("del-service", *where)
+    ok(run(tracked).returncode, "without the service the VRRP script fails")
+    lbctl("clear")
+    net.until(lambda: net.run("rmmod", "lbdr", check=False).returncode == 0)
+    ok(run(tracked).returncode, "and without the module")
+    # As the kernel loads it for the command itself: without parameters, and empty.
+    net.run("insmod", os.environ["LBDR_KO"])
+    ok(run(tracked).returncode, "and with a module that has just been loaded")
     # Not the directory, in which the package has files of its own.
     for path in files:
         os.unlink(path)

@@ -419,6 +419,15 @@ def test_doctor():
 def test_unsupported():
     """A module without type information."""
     refused("the entry xdp", "Linux 6.12 or later is required", "xdp", "eth0", "--force")
+    net.write("/tmp/rules", "set-entry xdp eth0 --force\nadd-service %s %s -s rr\n" %
+              service(4))
+    for verb in ("restore", "apply"):
+        lbctl("clear")
+        done = lbctl(verb, "/tmp/rules", check=False)
+        ok(done.returncode == 3 and "warning: the entry is prerouting" in done.stderr and
+           told() == ("prerouting", []) and len(json.loads(lbctl("list", "-j").stdout)) == 1,
+           "%s of a file with it: the rest, and status 3" % verb, (done, told()))
+    lbctl("clear")
 
 
 @only(*KERNELS)
@@ -446,12 +455,20 @@ def test_shown():
             lbctl(verb, "/tmp/rules")
             ok(told() == ("xdp", ["eth0"]) and users() == 1, verb + " once more",
                (told(), users()))
-        net.write("/tmp/rules", "set-entry xdp nowhere\n" +
-                  "add-service %s %s -s rr\n" % service(4))
-        done = lbctl("apply", "/tmp/rules")
-        ok("warning: the entry is prerouting" in done.stderr and
-           len(json.loads(lbctl("list", "-j").stdout)) == 1,
-           "a device that is not there: a warning, and the rest is restored", done.stderr)
+        for verb in ("restore", "apply"):
+            net.write("/tmp/rules", saved)
+            lbctl(verb, "/tmp/rules")
+            net.write("/tmp/rules", "set-entry xdp eth0 nowhere --force\n" +
+                      "add-service %s %s -s rr\n" % service(4))
+            done = lbctl(verb, "/tmp/rules", check=False)
+            ok(done.returncode == 3 and "warning: the entry is prerouting" in done.stderr and
+               told() == ("prerouting", []) and users() == 1 and
+               len(json.loads(lbctl("list", "-j").stdout)) == 1,
+               "%s with a device that is not there: the rest, status 3, and the device "
+               "from before is at prerouting, too" % verb, (done, told(), users()))
+            lbctl("clear")
+        net.write("/tmp/rules", saved)
+        lbctl("apply", "/tmp/rules")
         net.write("/tmp/rules", "set-entry prerouting\n")
         lbctl("apply", "/tmp/rules")
         ok(told() == ("prerouting", []) and users() == 0, "apply of another entry",

@@ -361,6 +361,8 @@ static char *fake_run(const char *const *command, const char *input,
 		text = OF(list);
 	else if (!strcmp(line, "lbctl sync -j"))
 		text = OF(sync);
+	else if (!strcmp(line, "ip -j fou show"))
+		text = OF(fou);
 	else if (!strncmp(line, "nft -", 5) && strncmp(line, "nft -f", 6))
 		text = OF(nft);
 	else if (!strstr(line, " -j "))
@@ -369,6 +371,8 @@ static char *fake_run(const char *const *command, const char *input,
 			 input ? input : "");
 	if (text && !*text && (text == world->nft || text == world->sync))
 		*status = RUN_NOT_FOUND;
+	if (world->fails && !strcmp(line, world->fails))
+		*status = 2;
 	return quoted(text ? text : "");
 }
 

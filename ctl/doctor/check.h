@@ -20,6 +20,8 @@ struct world {
 	const char *list;	/* lbctl list -n -j */
 	const char *sync;	/* lbctl sync -j; "": it fails */
 	const char *nft;	/* nft -j list ruleset; "" : nft not found */
+	const char *fou;	/* ip -j fou show */
+	const char *fails;	/* this command fails with status 2 */
 	/* Answers: "ADDRESS MAC", separated by commas, all on device 2. */
 	const char *answers;
 	const char *files;	/* "PATH=CONTENT", separated by commas */

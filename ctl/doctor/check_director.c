@@ -66,6 +66,8 @@
 #define VETH \
 	PORT("1", ",'link':'eth2','linkinfo':{'info_kind':'veth'}") "," \
 	PORT("2", ",'link':'eth1','linkinfo':{'info_kind':'veth'}")
+#define WIDE \
+	"{'ifindex':11,'ifname':'eth1','flags':['UP','LOWER_UP'],'mtu':9000,'link_type':'ether','address':'02:00:00:00:00:11','addr_info':[{'family':'inet','local':'192.0.2.63','prefixlen':32}]}"
 #define WITH(more) HOST("", NIC_OF("eth0", UP, "1500", "", OWN HELD) "," more)
 #define AT_XDP(devices) \
 	"[{'version':'" LBDR_VERSION "','connections_max':1000,'entry':'xdp','devices':[" devices "]}]"
@@ -130,7 +132,12 @@ static const struct world_row rows[] = {
 	{ "two MACs", { .answers = A ",192.0.2.61 02:00:00:00:00:77," B }, 0, "",
 	  { "two MACs answer on eth0", "0 problems, 1 warning.\n" } },
 	{ "a small MTU", { .routes = "[{'type':'local','dst':'192.0.2.63','dev':'lo'}]\n[{'dst':'192.0.2.61','dev':'eth0','metrics':[{'mtu':1400}]}]" }, 0, "",
-	  { "MTU to the server is 1400, but 1500 on eth0", "fix: ip route replace 192.0.2.61/32 dev eth0 mtu 1500\n" } },
+	  { "MTU to the server is 1400, but 1500 on eth0",
+	    "hint: if the switches and the server take 1500 bytes, raise the MTU of the route to the server; if not,", "!fix:" } },
+	{ "a small MTU of the device to the servers",
+	  { .addr = HOST("", NIC_OF("eth0", UP, "1500", "", OWN) "," WIDE) }, 0, "",
+	  { "MTU to the server is 1500, but 9000 on eth1",
+	    "hint: if the switches and the server take 9000 bytes, raise the MTU of eth0; if not,", "!fix:" } },
 	{ "a service without servers", { .list = "[" SERVICE_OF("192.0.2.63", "80", "") "]" }, 4, "",
 	  { "1 service without servers: -t 192.0.2.63:80\n", "lbctl add-server -t 192.0.2.63:80 -r SERVER" } },
 	{ "every server has weight 0", { .list = "[" SERVICE_OF("192.0.2.63", "80", SERVERS("0", "2")) "]" }, 4, "",

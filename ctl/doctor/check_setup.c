@@ -295,8 +295,54 @@ static void check_tunnel(void)
 	world_end();
 }
 
+#define OPEN(family) "{'port':6080,'gue':null,'family':'" family "'}"
+
+/* Ports of GUE that were opened before, or could not be. */
+static void check_ports(void)
+{
+	static const char line[] = "setup-realserver 192.0.2.63 --tun gue:6080";
+	static const char undo[] = "setup-realserver --undo 192.0.2.63";
+	const struct world plain = { .files = FILES("1", "2") FILTER("0") };
+	struct world fails = plain, opened = plain, half = plain;
+	const char *made = BOTH(VIP("32"), DEVICE("lbdr-ipip") DEVICE("lbdr-ip6tnl"));
+	int status;
+
+	fails.fails = "ip fou add port 6080 gue";
+	opened.fou = "[" OPEN("inet") "," OPEN("inet6") "]";
+	half.fou = "[{'port':6080,'ipproto':4,'family':'inet6'},"
+		   "{'port':6080,'gue':null,'family':'inet6','local':'2001:db8::61'},"
+		   "{'port':6081,'gue':null,'family':'inet6'}," OPEN("inet") "]";
+
+	world_begin(&fails);
+	free(run_on(BOTH("", ""), line, &status));
+	result(status == EXIT_REFUSED && strstr(world_log, "ip fou add port 6080 gue\n") &&
+	       !strstr(world_log, "nft"), "setup fails if the port cannot be opened");
+	world = &plain;
+	free(run_on(made, line, &status));
+	result(!status && strstr(world_log,
+				 "modprobe fou\nip fou add port 6080 gue\nip -6 fou add port 6080 gue\nnft"),
+	       "after that, setup opens the port%s", world_log);
+	world = &opened;
+	free(run_on(made, line, &status));
+	result(!status && !strstr(world_log, "fou"), "a port that is open stays as it is");
+	free(run_on(made, undo, &status));
+	result(!status && strstr(world_log, "ip fou del port 6080\nip -6 fou del port 6080\n"),
+	       "and is closed by undo%s", world_log);
+	world_end();
+
+	world_begin(&half);
+	free(run_on(BOTH("", ""), line, &status));
+	result(!status && strstr(world_log, "modprobe fou\nip -6 fou add port 6080 gue\nnft"),
+	       "only the port that is not open for GUE is opened%s", world_log);
+	free(run_on(made, undo, &status));
+	result(!status && strstr(world_log, "ip -6 fou del port 6080\n") &&
+	       !strstr(world_log, "ip fou del"), "and undo leaves the other open");
+	world_end();
+}
+
 void check_setup(void)
 {
+	check_ports();
 	check_tunnel();
 	check_round();
 	check_others();

@@ -523,26 +523,25 @@ static const struct link *find_widest(const struct doctor *doctor,
 	return widest;
 }
 
+/*
+ * A larger MTU is no fix: what the switches and the server take is not known here, and
+ * packets that they drop without an ICMP error stall connections.
+ */
 static void check_mtu(struct doctor *doctor, const struct addr *at,
 		      const struct link *in, const struct link *out)
 {
 	const struct route *route = host_route(&doctor->host, at);
 	__u32 mtu = route_mtu(route, out);
-	struct finding *finding;
-	char text[ADDR_TEXT];
 
 	if (!in || mtu >= in->mtu) {
 		find(LEVEL_OK, "mtu", NULL, at, "MTU is %u", mtu);
 		return;
 	}
-	finding = find(LEVEL_WARNING, "mtu", NULL, at,
-		       "MTU to the server is %u, but %u on %s, where clients arrive: larger packets are refused with ICMP",
-		       mtu, in->mtu, in->name);
-	if (mtu == out->mtu)
-		fix(finding, "ip link set %s mtu %u", out->name, in->mtu);
-	else
-		fix(finding, "ip route replace %s/%u dev %s mtu %u",
-		    addr_text(at, text), addr_bits(at), out->name, in->mtu);
+	hint(find(LEVEL_WARNING, "mtu", NULL, at,
+		  "MTU to the server is %u, but %u on %s, where clients arrive: larger packets are refused with ICMP",
+		  mtu, in->mtu, in->name),
+	     "if the switches and the server take %u bytes, raise the MTU of %s; if not, lower the MTU where clients arrive, or the MSS that the server announces",
+	     in->mtu, mtu == out->mtu ? out->name : "the route to the server");
 }
 
 static void check_server(struct doctor *doctor, const struct census *census,

@@ -8,7 +8,8 @@
  * director never sees a SYN-ACK, so only this host can lower what clients send.
  *
  * The record of setup.c has an entry for each tunnel: {"type", "port", "mss4",
- * "mss6", "vips"}. The nftables table is always written whole, from these entries.
+ * "mss6", "vips"}, and "fou4" and "fou6" if the port was opened. The nftables table is
+ * always written whole, from these entries.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -257,18 +258,51 @@ static bool change_fou(const struct options *options, const char *command, int f
 			family == AF_INET ? "" : " -6", command, port, kind);
 }
 
-static int add_gue(const struct options *options, const struct host *host)
+/* Whether a list of "ip fou show" has the port, for GUE to every address. */
+static bool fou_has(const json_t *list, int family, int port)
 {
-	int family;
+	const json_t *row;
+	size_t i;
 
-	if (!run_loud(options->dry_run, "modprobe fou"))
-		return EXIT_REFUSED;
-	for (family = AF_INET; family; family = family == AF_INET ? AF_INET6 : 0) {
-		if (has_family(host, options, family) &&
-		    !change_fou(options, "add", family, options->tun_port, " gue"))
-			return EXIT_REFUSED;
+	json_array_foreach(list, i, row) {
+		if (number_of(row, "port") == port && json_object_get(row, "gue") &&
+		    !json_object_get(row, "local") && !json_object_get(row, "dev") &&
+		    !strcmp(word_of(row, "family"), family == AF_INET ? "inet" : "inet6"))
+			return true;
 	}
-	return EXIT_DONE;
+	return false;
+}
+
+static const char *fou_key(int family)
+{
+	return family == AF_INET ? "fou4" : "fou6";
+}
+
+/* Opens the port where it is not open: an earlier setup may have failed before that. */
+static int add_gue(const struct options *options, const struct host *host, json_t *entry)
+{
+	static const char *const show[] = { "ip", "-j", "fou", "show", NULL };
+	static const int families[] = { AF_INET, AF_INET6 };
+	int status = EXIT_DONE;
+	bool loaded = false;
+	json_t *list;
+	size_t i;
+
+	/* Without a list the port is taken for closed, and "ip fou add" says if it is not. */
+	run_json(show, &list);
+	for (i = 0; !status && i < ARRAY_SIZE(families); i++) {
+		if (!has_family(host, options, families[i]) ||
+		    fou_has(list, families[i], options->tun_port))
+			continue;
+		if ((!loaded && !run_loud(options->dry_run, "modprobe fou")) ||
+		    !change_fou(options, "add", families[i], options->tun_port, " gue"))
+			status = EXIT_REFUSED;
+		else
+			json_object_set_new(entry, fou_key(families[i]), json_true());
+		loaded = true;
+	}
+	json_decref(list);
+	return status;
 }
 
 static bool has_nft(void)
@@ -330,7 +364,6 @@ int tunnel_refuse(const struct options *options, const struct host *host)
 int tunnel_setup(const struct options *options, const struct host *host, json_t *tunnels)
 {
 	bool six = has_family(host, options, AF_INET6);
-	bool known = find_entry(tunnels, options);
 	const struct device *device;
 	int status = EXIT_DONE;
 
@@ -340,8 +373,8 @@ int tunnel_setup(const struct options *options, const struct host *host, json_t 
 		    has_family(host, options, device->outer))
 			status = add_device(options, host, device);
 	}
-	if (!status && !known && options->tun_port)
-		status = add_gue(options, host);
+	if (!status && options->tun_port)
+		status = add_gue(options, host, find_entry(tunnels, options));
 	if (!status && !clamp(options, tunnels))
 		status = EXIT_REFUSED;
 	if (!status)
@@ -349,15 +382,15 @@ int tunnel_setup(const struct options *options, const struct host *host, json_t 
 	return status;
 }
 
-static bool remove_entry(const struct options *options, const struct host *host,
-			 json_t *tunnels, size_t i)
+static bool remove_entry(const struct options *options, json_t *tunnels, size_t i)
 {
-	int port = number_of(json_array_get(tunnels, i), "port");
+	const json_t *entry = json_array_get(tunnels, i);
+	int port = number_of(entry, "port");
 	bool good = true;
 
-	if (port && has_family(host, options, AF_INET))
+	if (json_object_get(entry, fou_key(AF_INET)))
 		good = change_fou(options, "del", AF_INET, port, "");
-	if (port && has_family(host, options, AF_INET6))
+	if (json_object_get(entry, fou_key(AF_INET6)))
 		good &= change_fou(options, "del", AF_INET6, port, "");
 	json_array_remove(tunnels, i);
 	return good;
@@ -389,7 +422,7 @@ int tunnel_undo(const struct options *options, const struct host *host, json_t *
 			json_array_remove(json_object_get(entry, "vips"),
 					  find_vip(entry, addr_text(&options->vips[vip], at)));
 		if (!has_vip(entry, AF_UNSPEC))
-			good &= remove_entry(options, host, tunnels, i);
+			good &= remove_entry(options, tunnels, i);
 	}
 	for (device = devices; device < devices_end; device++) {
 		if (is_used(tunnels, device) || !host_link_named(host, device->name))

@@ -207,7 +207,7 @@ static void check_room(struct doctor *doctor, const struct server *server,
 		hint(find(LEVEL_PROBLEM, "mtu", NULL, &server->at,
 			  "the tunnel %s leaves %u bytes for packets, but IPv%d needs %u: packets are dropped",
 			  name, room, service->family == AF_INET6 ? 6 : 4, least),
-		     "raise the MTU of the route to the server");
+		     "if the path to the server takes larger packets, raise the MTU of the route");
 	else
 		find(LEVEL_OK, "mtu", NULL, &server->at,
 		     "the tunnel %s leaves %u bytes for packets", name, room);

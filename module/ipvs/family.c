@@ -59,7 +59,7 @@ void lbdr_ipvs_refuse(const struct genl_info *info,
 {
 	if (info->extack)
 		info->extack->_msg = why;
-	if (!lbdr_ipvs_logs(genl_info_net(info)))
+	if (!lbdr_ipvs_logs(read_pnet(&info->_net)))
 		return;
 	if (!key)
 		pr_info_ratelimited("%s\n", why);
