@@ -277,7 +277,7 @@ BOUNDS = [
     (genl.CONN_ADD, genl.CONN_VRF, None, {"max_len": 15}),
     (genl.CONN_ADD, genl.CONN_STATE, None, {"min": 1, "max": 11}),
     (genl.CONN_ADD, genl.CONN_EXPIRES, None, {"min": 1}),
-    (genl.CONN_ADD, genl.CONN_FLAGS, None, {"mask": 3}),
+    (genl.CONN_ADD, genl.CONN_FLAGS, None, {"mask": 7}),
     (genl.CONN_ADD, genl.CONN_SERVICE, PROTOCOL, {"min": 6, "max": 132}),
     (genl.SYNC_SET, genl.SYNC_ROLE, None, {"max": 2}),
     (genl.SYNC_SET, genl.SYNC_ENABLED, None, {"max": 1}),
