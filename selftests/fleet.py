@@ -31,7 +31,7 @@ DIRECTORS = ("d1", "d2", "d3")
 SERVERS = ("s1", "s2", "s3", "s4")
 HOSTS = ("router", "client") + DIRECTORS + SERVERS
 FRR = "/usr/lib/frr/"
-WAIT = 60.0
+WAIT = 180.0
 
 
 def front(name):
@@ -232,7 +232,10 @@ protocol bgp router {
 
 
 def announce(daemons, there=True):
-    run("ip", "netns", "exec", daemons.host, *daemons.command(there))
+    """A daemon may have made its socket, and not listen yet."""
+    words = ("ip", "netns", "exec", daemons.host, *daemons.command(there))
+    if not until(lambda: not run(*words, check=False).returncode, WAIT):
+        run(*words)
 
 
 def cut(name, way="down"):
