@@ -118,7 +118,7 @@ static void server_settings_equal_test(struct kunit *test)
 		other = settings;
 		((u8 *)&other)[at] ^= 1;
 		KUNIT_EXPECT_EQ_MSG(test, lbdr_server_settings_equal(&settings, &other),
-				    at > offsetof(struct lbdr_server_settings, drain) &&
+				    at > offsetof(struct lbdr_server_settings, awaited) &&
 				    at < offsetof(struct lbdr_server_settings, hold),
 				    "byte %zu", at);
 	}
