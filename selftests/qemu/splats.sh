@@ -19,7 +19,7 @@ without_races()
 	{ lines = lines "\n" $0 }
 	/==============================$/ { report_ends(); inside = 0 }
 	/ on cpu [0-9]+:$/ { frames = 0; next }
-	/\+0x[0-9a-f]+\/0x[0-9a-f]+/ && ++frames <= 2 && /\[lbdr\]/ { ours = 1 }
+	/\+0x[0-9a-f]+\/0x[0-9a-f]+/ && ++frames <= 2 && /\[lbdr(_ipvs)?\]/ { ours = 1 }
 	END { report_ends() }
 	'
 }
