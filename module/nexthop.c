@@ -164,8 +164,6 @@ static void lbdr_route_source6(const struct lbdr_nexthop *nexthop,
 	const struct fib6_info *from;
 	struct inet6_dev *idev;
 
-	route->source_genid = atomic_read(&net->ipv6.dev_addr_genid);
-	smp_rmb();	/* read the generation before the addresses */
 	from = rcu_dereference(rt->from);
 	if (from && from->fib6_prefsrc.plen) {
 		route->source.in6 = from->fib6_prefsrc.addr;
@@ -224,7 +222,8 @@ static struct lbdr_route *lbdr_route_make(const struct lbdr_nexthop *nexthop)
 	memset(route, 0, sizeof(*route));
 	route->failed = lbdr_nexthop_fib_genid(nexthop->ln->net,
 					       nexthop->key.family);
-	smp_rmb();	/* read the generation before the lookup */
+	route->addr_genid = atomic_read(&nexthop->ln->net->ipv6.dev_addr_genid);
+	smp_rmb();	/* read the generations before the lookup */
 	route->stamp = jiffies;
 	route->why = LBDR_DROP_NOT_ONLINK;
 	if (domain)
@@ -451,6 +450,7 @@ struct lbdr_nexthop *lbdr_nexthop_lookup(struct lbdr_net *ln,
 {
 	struct lbdr_nexthop_key key;
 
+	LBDR_KUNIT_STUB(lbdr_nexthop_lookup, ln, family, addr, domain);
 	lbdr_nexthop_make_key(&key, family, addr, domain);
 	return lbdr_nexthop_find(&ln->nexthops, &key);
 }

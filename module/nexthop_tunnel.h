@@ -21,14 +21,8 @@ lbdr_nexthop_tunnel_route_of(struct lbdr_nexthop *nexthop, enum lbdr_family fami
 	struct lbdr_net *ln = nexthop->ln;
 	struct lbdr_route *route = rcu_dereference(nexthop->route);
 
-	if (family == LBDR_V4) {
-		if (likely(route && lbdr_route_valid(ln->net, route, LBDR_V4)))
-			return route;
-	} else if (likely(route && lbdr_route_valid(ln->net, route, LBDR_V6) &&
-			  route->source_genid ==
-			  atomic_read(&ln->net->ipv6.dev_addr_genid))) {
+	if (likely(route && lbdr_route_valid(ln->net, route, family)))
 		return route;
-	}
 	return lbdr_nexthop_renew_route(nexthop, route);
 }
 

@@ -33,11 +33,13 @@
  *	negative nor local, has a source address, and does not encapsulate by itself
  * @failed: generation of the FIB before the lookup; used for negative answers, and for
  *	routes by an IPv6 nexthop object
+ * @addr_genid: generation of the namespace's IPv6 addresses before the lookup: @source may
+ *	be another one after a change. And an address that is added with a prefix that
+ *	there is becomes local, but changes no FIB node that the route has come from
  * @stamp: jiffies of the lookup
  * @rcu: releases @dst and frees the route
  * @source: source address of packets to the address, for tunnels; the address 0 if
  *	there is none
- * @source_genid: generation of the namespace's IPv6 addresses at which @source is valid
  */
 struct lbdr_route {
 	struct net_device	*link;
@@ -49,10 +51,10 @@ struct lbdr_route {
 	bool			local;
 	bool			plain;
 	u32			failed;
+	int			addr_genid;
 	unsigned long		stamp;
 	struct rcu_head		rcu;
 	union nf_inet_addr	source;
-	int			source_genid;
 };
 
 /* Returns true if there is no source address for packets to the address. */
@@ -77,7 +79,7 @@ static __always_inline bool lbdr_route_valid6(const struct net *net,
 	const struct fib6_info *from;
 	u32 cookie;
 
-	if (unlikely(!route->dst))
+	if (unlikely(!route->dst || route->addr_genid != atomic_read(&net->ipv6.dev_addr_genid)))
 		return false;
 	from = rcu_dereference(dst_rt6_info(route->dst)->from);
 	if (likely(from && fib6_get_cookie_safe(from, &cookie) &&
@@ -86,7 +88,10 @@ static __always_inline bool lbdr_route_valid6(const struct net *net,
 	return dst_rt6_info(route->dst)->sernum && route->failed == rt_genid_ipv6(net);
 }
 
-/* False if the FIB has changed since the lookup. @family: of the address, a constant */
+/*
+ * False if the FIB or, for IPv6, a local address has changed since the lookup. @family: of the
+ * address, a constant
+ */
 static __always_inline bool lbdr_route_valid(const struct net *net,
 					     const struct lbdr_route *route,
 					     enum lbdr_family family)

@@ -188,6 +188,31 @@ def served(director, version, keys, name, at_a):
        name + "lbctl list calls such a server local", text)
 
 
+def test_server_moves_here():
+    """A server's address becomes one of the director, by a prefix that it has: for the
+    kernel that is a new local address, but no new route."""
+    listeners()
+    director = open_director()
+    for version, bits in ((4, 24), (6, 64)):
+        key = genl.key(VIP[version], SELF, UDP)
+        director.add(key, [addr("a", version)], sched="rr")
+        how = ("%s/%d" % (addr("a", version), bits), "dev", "eth0",
+               *(["nodad"] if version == 6 else []))
+        with opened(version, UDP, port=SELF) as sock:
+            got = [ask(sock)]
+            ip("director", "addr", "add", *how)
+            # A work item of the kernel makes an IPv6 address usable.
+            until(lambda: "local" in ip("director", "-%d" % version, "route", "show", "table",
+                                        "local", addr("a", version)).stdout)
+            got += [ask(sock), ask(sock)]
+            ip("director", "addr", "del", *how[:3])
+            got.append(ask(sock))
+        ok("".join(got) == "adda", "IPv%d: the next packet goes to the director while "
+           "the server's address is its own" % version, got)
+        director.clear()
+    director.close()
+
+
 MARK = 0x31
 
 
