@@ -5,7 +5,10 @@
  * addresses have a route and other addresses have none. The VRF devices are not
  * registered: only their name and ifindex are used.
  */
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
+#include <linux/etherdevice.h>
+#include <linux/if_arp.h>
 #include <linux/inetdevice.h>
 #include <net/net_namespace.h>
 
@@ -13,6 +16,8 @@
 #include "lbdr.h"
 #include "lbdr_kunit.h"
 #include "nexthop.h"
+#include "peers.h"
+#include "server.h"
 #include "stats.h"
 
 #define VRF_IFINDEX	0x7ffffff0
@@ -485,6 +490,44 @@ static void nexthop_threads_test(struct kunit *test)
 	lbdr_domain_put(ln, domain);
 }
 
+/* Finds the next hop once: another CPU renames the VRF, and removes it. */
+static struct lbdr_nexthop *nexthop_gone(struct lbdr_net *ln, enum lbdr_family family,
+					 const void *addr, u16 domain)
+{
+	struct lbdr_nexthop **left = kunit_get_current_test()->priv, *nexthop = *left;
+
+	*left = NULL;
+	return nexthop;
+}
+
+/* Whether a server has sent a packet is asked while its next hop in the VRF is removed. */
+static void nexthop_renamed_test(struct kunit *test)
+{
+	const struct nexthop_case *c = test->param_value;
+	struct lbdr_nexthop nexthop = { .key.family = c->family }, *left = &nexthop;
+	struct lbdr_server server = { .family = c->family, .addr = c->absent };
+	struct net_device *dev = kunit_kzalloc(test, sizeof(*dev), GFP_KERNEL);
+	struct sk_buff *skb = alloc_skb(ETH_HLEN, GFP_KERNEL);
+	bool sent;
+
+	KUNIT_ASSERT_NOT_NULL(test, dev);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	dev->type = ARPHRD_ETHER;
+	skb->dev = dev;
+	skb_reset_mac_header(skb);
+	eth_random_addr(skb_put_zero(skb, ETH_HLEN) + ETH_ALEN);
+	memcpy(&nexthop.mac, eth_hdr(skb)->h_source, ETH_ALEN);
+	test->priv = &left;
+	kunit_activate_static_stub(test, lbdr_nexthop_lookup, nexthop_gone);
+	rcu_read_lock();
+	sent = lbdr_peers_sent_by(nexthop_net(), skb, &server, 1);
+	rcu_read_unlock();
+	kunit_deactivate_static_stub(test, lbdr_nexthop_lookup);
+	kfree_skb(skb);
+	KUNIT_EXPECT_NULL(test, left);
+	KUNIT_EXPECT_FALSE(test, sent);
+}
+
 static struct kunit_case nexthop_test_cases[] = {
 	KUNIT_CASE_PARAM(nexthop_shared_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_positive_test, nexthop_gen_params),
@@ -494,6 +537,7 @@ static struct kunit_case nexthop_test_cases[] = {
 	KUNIT_CASE_PARAM(nexthop_pmtu_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_source_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_domain_test, nexthop_gen_params),
+	KUNIT_CASE_PARAM(nexthop_renamed_test, nexthop_gen_params),
 	KUNIT_CASE(domain_id_test),
 	KUNIT_CASE_PARAM(nexthop_threads_test, nexthop_gen_params),
 	{}

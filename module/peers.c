@@ -272,13 +272,22 @@ void lbdr_peers_schedule_update(struct lbdr_net *ln)
 		mod_delayed_work(lbdr_wq_of(ln), &ln->peers_work, first);
 }
 
-/* Returns the next hop of a server in a domain, or NULL if no packet has used it. */
+/*
+ * Returns the next hop of a server in a domain, if it is known that its MAC is @mac, or NULL.
+ * A caller that needs both looks it up once: between two lookups it may be removed.
+ */
 static const struct lbdr_nexthop *
-lbdr_peers_nexthop(struct lbdr_net *ln, const struct lbdr_server *server,
+lbdr_peers_nexthop(struct lbdr_net *ln, const struct lbdr_server *server, const u8 *mac,
 		   u16 domain)
 {
-	return likely(!domain) ? server->nexthop :
-	       lbdr_nexthop_lookup(ln, server->family, &server->addr, domain);
+	const struct lbdr_nexthop *nexthop;
+
+	/* Of a tunnel server, the MAC is that of a router or of its own traffic. */
+	if (rcu_access_pointer(server->tunnel))
+		return NULL;
+	nexthop = likely(!domain) ? server->nexthop :
+		  lbdr_nexthop_lookup(ln, server->family, &server->addr, domain);
+	return nexthop && READ_ONCE(nexthop->mac) == lbdr_peers_mac(mac) ? nexthop : NULL;
 }
 
 /**
@@ -294,13 +303,7 @@ lbdr_peers_nexthop(struct lbdr_net *ln, const struct lbdr_server *server,
 bool lbdr_peers_is_mac(struct lbdr_net *ln, const struct lbdr_server *server,
 		       const u8 *mac, u16 domain)
 {
-	const struct lbdr_nexthop *nexthop;
-
-	/* Of a tunnel server, the MAC is that of a router or of its own traffic. */
-	if (rcu_access_pointer(server->tunnel))
-		return false;
-	nexthop = lbdr_peers_nexthop(ln, server, domain);
-	return nexthop && READ_ONCE(nexthop->mac) == lbdr_peers_mac(mac);
+	return lbdr_peers_nexthop(ln, server, mac, domain);
 }
 
 /* Returns true if the packet came by the device that leads to the next hop. */
@@ -336,11 +339,14 @@ static __always_inline bool lbdr_peers_has_mac(const struct sk_buff *skb)
 bool lbdr_peers_sent_by(struct lbdr_net *ln, const struct sk_buff *skb,
 			const struct lbdr_server *server, u16 domain)
 {
-	return lbdr_peers_has_mac(skb) &&
-	       unlikely(lbdr_peers_is_mac(ln, server, eth_hdr(skb)->h_source,
-					  domain)) &&
-	       lbdr_peers_same_dev(lbdr_peers_nexthop(ln, server, domain), skb);
+	const struct lbdr_nexthop *nexthop;
+
+	if (!lbdr_peers_has_mac(skb))
+		return false;
+	nexthop = lbdr_peers_nexthop(ln, server, eth_hdr(skb)->h_source, domain);
+	return unlikely(nexthop) && lbdr_peers_same_dev(nexthop, skb);
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_peers_sent_by);
 
 /* Returns true if a service has a server, by direct routing, at the address of a next hop. */
 static bool lbdr_peers_has_server(const struct lbdr_service *service,
