@@ -19,6 +19,7 @@
 #include "flow.h"
 #include "sync.h"
 #include "sync_crypt.h"
+#include "sync_refresh.h"
 #include "sync_wire.h"
 
 #define PORT		8849
@@ -197,6 +198,12 @@ static struct lbdr_conn *add(struct kunit *test, u32 n)
 	return conn;
 }
 
+/* As the collector does when it visits a connection */
+static void refresh(struct conns *conns, struct lbdr_conn *conn, u32 state, u32 timeout)
+{
+	lbdr_sync_refresh(conns->ln, conn, state, timeout, lbdr_sync_now());
+}
+
 /* Half-open connections are not sent, nor their end; established ones and changes are. */
 static void events_test(struct kunit *test)
 {
@@ -209,12 +216,13 @@ static void events_test(struct kunit *test)
 	half = conns_add(conns, &flow, 0);
 	KUNIT_ASSERT_NOT_NULL(test, half);
 	conns_lock();
-	KUNIT_EXPECT_FALSE(test, lbdr_sync_refresh(conns->ln, half, LBDR_CONN_STATE_SYN_RECV,
-						   60));
+	refresh(conns, half, LBDR_CONN_STATE_SYN_RECV, 60);
+	KUNIT_EXPECT_FALSE(test, lbdr_sync_keeps(half, LBDR_CONN_STATE_SYN_RECV));
 	conns_unlock();
 	conns_step(half, LBDR_EVENT_RST);
 	conns_lock();
-	KUNIT_EXPECT_FALSE(test, lbdr_sync_refresh(conns->ln, half, LBDR_CONN_STATE_CLOSE, 10));
+	refresh(conns, half, LBDR_CONN_STATE_CLOSE, 10);
+	KUNIT_EXPECT_FALSE(test, lbdr_sync_keeps(half, LBDR_CONN_STATE_CLOSE));
 	conns_unlock();
 	conn = add(test, 1);
 	conns_step(conn, LBDR_EVENT_DATA);
@@ -466,19 +474,44 @@ static void refresh_test(struct kunit *test)
 	WRITE_ONCE(theirs->sent, busy->sent);
 	conns_lock();
 	for (i = 0; i < 2; i++) {
-		/* Those that this director forwards have to be visited again. */
-		KUNIT_EXPECT_TRUE(test, lbdr_sync_refresh(conns->ln, busy,
-							  LBDR_CONN_STATE_ESTABLISHED, 900));
-		KUNIT_EXPECT_TRUE(test, lbdr_sync_refresh(conns->ln, idle,
-							  LBDR_CONN_STATE_ESTABLISHED, 900));
-		KUNIT_EXPECT_FALSE(test, lbdr_sync_refresh(conns->ln, theirs,
-							   LBDR_CONN_STATE_ESTABLISHED, 900));
+		refresh(conns, busy, LBDR_CONN_STATE_ESTABLISHED, 900);
+		refresh(conns, idle, LBDR_CONN_STATE_ESTABLISHED, 900);
+		refresh(conns, theirs, LBDR_CONN_STATE_ESTABLISHED, 900);
 	}
+	/* Those that this director forwards have to be visited again. */
+	KUNIT_EXPECT_TRUE(test, lbdr_sync_keeps(busy, LBDR_CONN_STATE_ESTABLISHED));
+	KUNIT_EXPECT_TRUE(test, lbdr_sync_keeps(idle, LBDR_CONN_STATE_ESTABLISHED));
+	KUNIT_EXPECT_FALSE(test, lbdr_sync_keeps(theirs, LBDR_CONN_STATE_ESTABLISHED));
 	conns_unlock();
 	finish(test, &got);
 	KUNIT_ASSERT_EQ(test, got.records, 1);
 	KUNIT_EXPECT_EQ(test, ntohl(got.record[0].client.ip), 0xc6336401);
 	KUNIT_EXPECT_TRUE(test, got.record[0].flags & LBDR_SYNC_FLAG_RENEWED);
+}
+
+/*
+ * The time at which a connection was sent is a byte, which begins again after 510 s. One that was
+ * idle for so long is sent when a packet comes, all the same.
+ */
+static void refresh_late_test(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	struct lbdr_conn *conn;
+	struct got got;
+
+	conn = add(test, 1);
+	KUNIT_ASSERT_EQ(test, start(conns, 1472, 1), 0);
+	receive(test, &got);
+	WRITE_ONCE(conn->sent, 1);
+	conns_lock();
+	/* After 490 s without a packet, and after 550 s, when one has come at 500 s */
+	conns_idle(conn, 490 * HZ);
+	lbdr_sync_refresh(conns->ln, conn, LBDR_CONN_STATE_ESTABLISHED, 900, 1 + 245);
+	conns_idle(conn, 50 * HZ);
+	lbdr_sync_refresh(conns->ln, conn, LBDR_CONN_STATE_ESTABLISHED, 900, 1 + 275 - 255);
+	conns_unlock();
+	finish(test, &got);
+	KUNIT_EXPECT_EQ(test, got.records, 1);
 }
 
 /* The role peers sends what is older than itself in bulk transfers, and not once more. */
@@ -498,9 +531,9 @@ static void refresh_peers_test(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, start_peers(conns), 0);
 	conns_lock();
 	cpu = this_cpu_ptr(conns->ln->sync.cpus);
-	lbdr_sync_refresh(conns->ln, ours, LBDR_CONN_STATE_ESTABLISHED, 900);
+	refresh(conns, ours, LBDR_CONN_STATE_ESTABLISHED, 900);
 	first = cpu->page;
-	lbdr_sync_refresh(conns->ln, taken, LBDR_CONN_STATE_ESTABLISHED, 900);
+	refresh(conns, taken, LBDR_CONN_STATE_ESTABLISHED, 900);
 	second = cpu->page;
 	conns_unlock();
 	KUNIT_EXPECT_FALSE(test, first);
@@ -584,7 +617,7 @@ static void persist_mode_test(struct kunit *test)
 	conns->service.settings.persist = 100;
 	conn = add(test, 2);
 	conns_lock();
-	lbdr_sync_refresh(conns->ln, conn, LBDR_CONN_STATE_ESTABLISHED, 900);
+	refresh(conns, conn, LBDR_CONN_STATE_ESTABLISHED, 900);
 	conns_unlock();
 	conns->service.settings.persist = 0;
 	WRITE_ONCE(conns->ln->sync.persist_mode, 0);
@@ -662,6 +695,7 @@ static struct kunit_case send_cases[] = {
 	KUNIT_CASE(walk_test),
 	KUNIT_CASE(walk_peer_test),
 	KUNIT_CASE(refresh_test),
+	KUNIT_CASE(refresh_late_test),
 	KUNIT_CASE(refresh_peers_test),
 	KUNIT_CASE(second_role_test),
 	KUNIT_CASE(stuck_test),

@@ -32,6 +32,7 @@
 #include "flood.h"
 #include "lbdr.h"
 #include "server.h"
+#include "sync_refresh.h"
 
 #define COLLECT_PERIOD	(HZ / 10 ?: 1)
 /* Connections of a table that are visited in one period at least */
@@ -65,7 +66,7 @@ u32 lbdr_collect_seconds(const struct lbdr_sweep *sweep)
 	}
 	/* The shortest timeout of class n is 2^(n - 1). */
 	seconds = clamp_t(u32, BIT(class) / 2, SWEEP_MIN, SWEEP_MAX);
-	return sweep->shortest ? min(seconds, max(sweep->shortest / 2, REFRESH_MIN)) : seconds;
+	return min(seconds, max(sweep->shortest / 2, REFRESH_MIN));
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_collect_seconds);
 
@@ -75,7 +76,7 @@ static void lbdr_collect_restart(struct lbdr_net *ln, enum lbdr_family family)
 
 	sweep->seconds = lbdr_collect_seconds(sweep);
 	sweep->visited = 0;
-	sweep->shortest = 0;
+	sweep->shortest = U32_MAX;
 	memset(sweep->classes, 0, sizeof(sweep->classes));
 	rhashtable_walk_exit(&sweep->walk);
 	rhashtable_walk_enter(&ln->conns[family], &sweep->walk);
@@ -87,7 +88,7 @@ static void lbdr_collect_restart(struct lbdr_net *ln, enum lbdr_family family)
  * it had expired before the packet.
  */
 static void lbdr_collect_visit(struct lbdr_net *ln, struct lbdr_sweep *sweep,
-			       struct lbdr_conn *conn, u32 scale)
+			       struct lbdr_conn *conn, u32 scale, u8 now)
 {
 	u32 state = READ_ONCE(conn->state), timeout;
 
@@ -99,11 +100,13 @@ static void lbdr_collect_visit(struct lbdr_net *ln, struct lbdr_sweep *sweep,
 	sweep->visited++;
 	sweep->classes[min(fls(timeout), LBDR_SWEEP_CLASSES - 1)]++;
 	if (READ_ONCE(conn->server->dead) ||
-	    lbdr_conn_idle(conn) >= (unsigned long)timeout * HZ)
+	    lbdr_conn_idle(conn) >= (unsigned long)timeout * HZ) {
 		lbdr_conn_reap(ln, conn);
-	else if (READ_ONCE(ln->sync.sending) &&
-		 lbdr_sync_refresh(ln, conn, state, timeout))
-		sweep->shortest = min(sweep->shortest ?: timeout, timeout);
+	} else if (READ_ONCE(ln->sync.sending)) {
+		lbdr_sync_refresh(ln, conn, state, timeout, now);
+		if (timeout < sweep->shortest && lbdr_sync_keeps(conn, state))
+			sweep->shortest = timeout;
+	}
 }
 
 /* Visits the next @budget connections of one table. */
@@ -113,9 +116,11 @@ static void lbdr_collect_table(struct lbdr_net *ln, enum lbdr_family family,
 	struct lbdr_sweep *sweep = &ln->sweep[family];
 	struct lbdr_conn *conn = NULL;
 	u32 batch, scale;
+	u8 now;
 
 	while (budget) {
 		scale = lbdr_flood_scale(ln);
+		now = lbdr_sync_now();
 		/* A resize restarts the walk, which does no harm. */
 		lbdr_walk_start(&sweep->walk);
 		for (batch = 0; batch < COLLECT_BATCH && budget;
@@ -123,7 +128,7 @@ static void lbdr_collect_table(struct lbdr_net *ln, enum lbdr_family family,
 			conn = rhashtable_walk_next(&sweep->walk);
 			if (!conn || IS_ERR(conn))
 				break;
-			lbdr_collect_visit(ln, sweep, conn, scale);
+			lbdr_collect_visit(ln, sweep, conn, scale, now);
 		}
 		rhashtable_walk_stop(&sweep->walk);
 
@@ -190,6 +195,7 @@ void lbdr_collect_net_init(struct lbdr_net *ln)
 
 	for (family = 0; family < LBDR_FAMILIES; family++) {
 		ln->sweep[family].seconds = SWEEP_MIN;
+		ln->sweep[family].shortest = U32_MAX;
 		rhashtable_walk_enter(&ln->conns[family], &ln->sweep[family].walk);
 	}
 	INIT_DELAYED_WORK(&ln->collector, lbdr_collect_work);

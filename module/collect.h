@@ -18,7 +18,7 @@ struct lbdr_net;
  * @visited: connections visited since the beginning of the table
  * @classes: number of them by the class of their timeout
  * @shortest: shortest timeout of those that are sent to another director again, in seconds;
- *	0 if there are none
+ *	U32_MAX if there are none
  * @seconds: time in which the present sweep is to visit the whole table
  */
 struct lbdr_sweep {

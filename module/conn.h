@@ -32,7 +32,7 @@ struct lbdr_server;
  * @synced: 0, or @renewals + 1 when another director's record was applied last;
  *	WRITE_ONCE(), see lbdr_conn_own()
  * @sent: when it was sent to another director, 0 for never; WRITE_ONCE(), see
- *	sync_send.c
+ *	sync_refresh.h
  * @hash: &lbdr_flow.hash, until the connection is inserted
  * @rcu: frees the connection after a grace period
  * @reaped: in lbdr_net.reaped; used instead of @rcu

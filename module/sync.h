@@ -279,8 +279,6 @@ bool lbdr_sync_conn_record(struct lbdr_net *ln, struct lbdr_conn *conn, u32 stat
 int lbdr_sync_send_start(struct lbdr_net *ln, enum lbdr_sync_role role);
 void lbdr_sync_send_stop(struct lbdr_net *ln, enum lbdr_sync_role role);
 void lbdr_sync_send_net_init(struct lbdr_net *ln);
-bool lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state,
-		       u32 timeout);
 
 /* sync_walk.c */
 void lbdr_sync_walk_begin(struct lbdr_net *ln, struct lbdr_sync_walk *walk, bool own);

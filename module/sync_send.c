@@ -9,8 +9,8 @@
  *   datagram, a template when it is confirmed. A flood of first packets sends nothing;
  * - at each later change of its state. Both come from connection events (conn_event.c),
  *   so a packet that changes no state pays nothing;
- * - again when a third of its timeout has passed since, or REFRESH_MAX, and packets have
- *   renewed its time stamp meanwhile. The collector looks for these. One that was never
+ * - again when a third of its timeout has passed since, or LBDR_SYNC_REFRESH_MAX, and packets
+ *   have renewed its time stamp meanwhile. The collector looks for these (sync_refresh.h). One that was never
  *   sent is older than the role: the master sends it at once, but the bulk transfer to a
  *   peer has it in any case;
  * - all connections, once, when the master has started (lbdr_sync_walk()). A work item
@@ -46,6 +46,7 @@
 #include "state.h"
 #include "sync.h"
 #include "sync_peers.h"
+#include "sync_refresh.h"
 #include "sync_wire.h"
 
 #define FLUSH_TIME	(HZ / 100 ?: 1)
@@ -53,10 +54,6 @@
 #define FULL_PAGES	16
 /* Bytes of the memory of queued pages, at most */
 #define QUEUE_MAX	(6 << 20)
-
-/* Unit of lbdr_conn.sent, in seconds, and the longest time to a refresh */
-#define SENT_UNIT	2
-#define REFRESH_MAX	60
 
 /* Connections that are sent in a second when the master starts */
 #define WALK_RATE	500000
@@ -273,12 +270,6 @@ static bool lbdr_sync_make(struct lbdr_net *ln, const struct lbdr_conn *conn, u3
 	return true;
 }
 
-/* Jiffies in units of lbdr_conn.sent, never 0. */
-static u8 lbdr_sync_now(void)
-{
-	return (u32)(jiffies / HZ / SENT_UNIT) % U8_MAX + 1;
-}
-
 /* Returns true if the template of the client is enough for the other director. */
 static bool lbdr_sync_persistent(const struct lbdr_net *ln, const struct lbdr_conn *conn,
 				 u32 state)
@@ -345,48 +336,47 @@ static struct notifier_block lbdr_sync_event_notifier = {
 };
 
 /**
- * lbdr_sync_refresh() - Send a connection again if it is time
+ * lbdr_sync_again() - Send a connection that was not sent for some time
  * @ln: the namespace
- * @conn: the connection, which the collector visits
+ * @conn: the connection
  * @state: its state
- * @timeout: the timeout of the state in seconds
+ * @now: lbdr_sync_now()
+ *
+ * It is sent if this director forwards it, and packets have come since it was sent. Called by
+ * lbdr_sync_refresh() only.
  *
  * Context: rcu_read_lock() held, BH on or off.
- * Return: true if the copy of the other director lasts for @timeout at most from now on, and
- * the connection has to be visited again before: this director forwards it.
  */
-bool lbdr_sync_refresh(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state, u32 timeout)
+void lbdr_sync_again(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state, u8 now)
 {
-	bool again = !lbdr_state_closing(state);
-	u32 wait = min(timeout / 3, (u32)REFRESH_MAX) / SENT_UNIT;
-	u8 now = lbdr_sync_now(), sent = READ_ONCE(conn->sent);
-	u32 passed = now - sent + (now < sent ? U8_MAX : 0);
 	/* Pairs with smp_store_release() in lbdr_sync_send_start(). */
-	u8 roles = smp_load_acquire(&ln->sync.sending);
+	u8 sent = READ_ONCE(conn->sent), roles = smp_load_acquire(&ln->sync.sending);
+	u32 passed = lbdr_sync_passed(sent, now);
 
 	if (!roles || lbdr_state_half_open(state) || !lbdr_conn_own(conn))
-		return false;
+		return;
 	/* It was half-open when it was closed, see lbdr_sync_tells(). */
-	if (!sent && !again)
-		return false;
+	if (!sent && lbdr_state_closing(state))
+		return;
 	/*
 	 * A link begins with a bulk transfer, which has it. But one that another director has
 	 * sent may be known to a third one, which hears here that it still exists.
 	 */
 	if (!sent && roles == BIT(LBDR_SYNC_ROLE_PEERS) && !READ_ONCE(conn->synced)) {
 		WRITE_ONCE(conn->sent, now);
-		return again;
+		return;
 	}
 	/* Both times are rounded down: a packet of the unit of @sent is not noticed. */
-	if (sent && (passed <= wait ||
-		     lbdr_conn_idle(conn) / HZ / SENT_UNIT + 1 >= passed))
-		return again;
+	if (sent && lbdr_conn_idle(conn) / HZ / LBDR_SYNC_UNIT + 1 >= passed) {
+		if (passed > LBDR_SYNC_PASSED_MAX)
+			WRITE_ONCE(conn->sent, lbdr_sync_before(now, LBDR_SYNC_PASSED_MAX));
+		return;
+	}
 	local_bh_disable();
 	lbdr_sync_conn(ln, conn, state);
 	local_bh_enable();
-	return again;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_refresh);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_sync_again);
 
 static bool lbdr_sync_sends(const struct lbdr_net *ln, enum lbdr_sync_role role)
 {
