@@ -409,6 +409,46 @@ static void flood_share_test(struct kunit *test)
 	flood_fill(conns, flooded, -NEARLY);
 }
 
+/*
+ * What was found for a service remains for its next connections, while another one is flooded,
+ * and where only its own ones are left to replace. A later, idler one shows a new search.
+ */
+static void flood_sample_test(struct kunit *test)
+{
+	struct conns *conns = test->priv;
+	struct lbdr_service *flooded = &conns->service, *other = &conns->other;
+	struct lbdr_flow later[2] = { flood_flow(false, EACH), flood_flow(false, EACH + 1) };
+	bool stays[2];
+	u32 left[2];
+
+	migrate_disable();
+	flood_add_each(test, false, 1);
+	flood_add_each(test, true, 1);
+	flood_settle(test);
+	flood_fill(conns, flooded, NEARLY / 2);
+	flood_fill(conns, other, NEARLY / 2);
+	flood_make_room(conns, flooded, LBDR_V4);
+	flood_make_room(conns, other, LBDR_V6);
+	flood_add(test, &later[0], 0, &(struct flood_conn) { true, 0, 50 });
+	flood_make_room(conns, flooded, LBDR_V4);
+	stays[0] = conns_exists(conns, &later[0]);
+	left[0] = flood_count(conns, false);
+	flood_fill(conns, other, -(NEARLY / 2));
+	flood_fill(conns, flooded, -(NEARLY / 2));
+
+	/* This takes the first of the two that were added later. */
+	flood_make_room(conns, flooded, LBDR_V4);
+	flood_add(test, &later[1], 0, &(struct flood_conn) { true, 0, 60 });
+	flood_make_room(conns, flooded, LBDR_V4);
+	stays[1] = conns_exists(conns, &later[1]);
+	left[1] = flood_count(conns, false);
+	migrate_enable();
+	KUNIT_EXPECT_TRUE(test, stays[0]);
+	KUNIT_EXPECT_EQ(test, left[0], EACH - 2);
+	KUNIT_EXPECT_TRUE(test, stays[1]);
+	KUNIT_EXPECT_EQ(test, left[1], EACH - 3);
+}
+
 /* The last entries are reserved for services within their shares. */
 static void flood_reserve_test(struct kunit *test)
 {
@@ -707,7 +747,7 @@ static void flood_scale_test(struct kunit *test)
 /* The time of a sweep follows the shortest timeout that is not rare. */
 static void flood_sweep_test(struct kunit *test)
 {
-	struct lbdr_sweep sweep = {};
+	struct lbdr_sweep sweep = { .shortest = U32_MAX };
 
 	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 60);
 	sweep.visited = 1000;
@@ -723,7 +763,7 @@ static void flood_sweep_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 5);
 	sweep.shortest = 900;
 	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 60);
-	sweep.shortest = 0;
+	sweep.shortest = U32_MAX;
 	sweep.classes[fls(10)] = 100;
 	KUNIT_EXPECT_EQ(test, lbdr_collect_seconds(&sweep), 8);
 	sweep.classes[fls(1)] = 100;
@@ -738,6 +778,7 @@ static struct kunit_case flood_cases[] = {
 	KUNIT_CASE(flood_few_test),
 	KUNIT_CASE(flood_starved_test),
 	KUNIT_CASE(flood_share_test),
+	KUNIT_CASE(flood_sample_test),
 	KUNIT_CASE(flood_reserve_test),
 	KUNIT_CASE(flood_room_test),
 	KUNIT_CASE(flood_schedule_test),

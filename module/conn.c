@@ -79,9 +79,8 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_secret);
 u32 lbdr_conn_timeout(const struct lbdr_net *ln, const struct lbdr_conn *conn,
 		      u32 state)
 {
-	const struct lbdr_service_settings *settings =
-		&conn->server->service->settings;
-	u32 persist = READ_ONCE(settings->persist), timeout;
+	const struct lbdr_service *service = conn->server->service;
+	u32 persist = READ_ONCE(service->settings.persist);
 
 	if (state == LBDR_CONN_STATE_TEMPLATE)
 		return persist;
@@ -90,10 +89,7 @@ u32 lbdr_conn_timeout(const struct lbdr_net *ln, const struct lbdr_conn *conn,
 		state = LBDR_CONN_STATE_SYN_RECV;
 	else
 		persist = U32_MAX;
-	state = lbdr_state_shown(state);
-	timeout = READ_ONCE(settings->timeout[state]) ?:
-		  READ_ONCE(ln->timeout[state]);
-	return min(timeout, persist);
+	return min(lbdr_service_timeout(ln, service, lbdr_state_shown(state)), persist);
 }
 
 /*

@@ -15,7 +15,7 @@
  * If the scheduler chooses by a hash of the packet (mh, sh), the same client always gets
  * the same server. New connections are then forwarded without an entry. Later packets of
  * such a flow find no connection; they are scheduled again as long as such a flow may
- * exist, and get an entry when there is room.
+ * exist, and get an entry when there is room: a half-open one, for they may be forged.
  *
  * With any other scheduler, a new connection replaces another one:
  *
@@ -53,10 +53,16 @@
  * searched again, and the connection is removed only if its state has not changed since
  * (cmpxchg). Candidates of another namespace, or older than SAMPLE_AGE, are not used.
  *
+ * Who may replace a candidate depends on the service, see 1. above, so there are several
+ * samples: one for all services within their shares, which replace the same connections,
+ * and those of the SAMPLE_SERVICES that needed one last. Else each of two flooded services
+ * would throw away what was found for the other one, and search for every packet.
+ *
  * While the table is more than half full, the timeouts of connections that are not
  * established, of services above their share, shrink (lbdr_flood_scale()).
  */
 #include <linux/local_lock.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/random.h>
 
@@ -74,6 +80,8 @@
 /* Buckets that are searched for a sample, and connections in it at most */
 #define SAMPLE_BUCKETS	128
 #define SAMPLE_MAX	64
+/* Samples of single services */
+#define SAMPLE_SERVICES	4
 /* Time after which the rest of a sample is discarded */
 #define SAMPLE_AGE	(HZ / 4)
 /* Time after which the tables are searched again if there were no candidates */
@@ -102,39 +110,61 @@ enum lbdr_flood_rank {
 
 /**
  * struct lbdr_candidate - a connection that may be replaced
- * @bucket: its hash bucket
  * @idle: jiffies since its last packet, when it was sampled
+ * @at: its hash bucket, counted from the first one of the sample
  * @rank: enum lbdr_flood_rank
  * @next: the bucket is one of the table that a resize moves connections to
  */
 struct lbdr_candidate {
-	u32	bucket;
 	u32	idle;
+	u8	at;
 	u8	rank;
 	bool	next;
 };
+static_assert(SAMPLE_BUCKETS <= U8_MAX + 1);
 
 /**
- * struct lbdr_sample - candidates of one CPU
- * @lock: protects the other members against preemption, with BH off
+ * struct lbdr_sample - candidates
  * @ln: the namespace; compared only
+ * @service: the service for which the table was searched, NULL for those within their
+ *	shares; compared only
+ * @last_resort: &lbdr_flood_claim.last_resort of the search
+ * @worst: &lbdr_flood_claim.worst of the search
  * @family: the table that was searched
  * @taken: jiffies when the table was searched
+ * @vain: jiffies when a search without @last_resort was in vain
+ * @first: number of the first bucket that was searched
  * @next: index of the next candidate
  * @n: number of candidates
  * @candidates: in the order of replacement
  */
 struct lbdr_sample {
-	local_lock_t		lock;
-	const struct lbdr_net	*ln;
-	enum lbdr_family	family;
-	unsigned long		taken;
-	u32			next;
-	u32			n;
-	struct lbdr_candidate	candidates[SAMPLE_MAX];
+	const struct lbdr_net		*ln;
+	const struct lbdr_service	*service;
+	bool				last_resort;
+	u8				worst;
+	enum lbdr_family		family;
+	unsigned long			taken;
+	unsigned long			vain;
+	u32				first;
+	u32				next;
+	u32				n;
+	struct lbdr_candidate		candidates[SAMPLE_MAX];
 };
 
-static DEFINE_PER_CPU(struct lbdr_sample, lbdr_samples) = {
+/**
+ * struct lbdr_samples - samples of one CPU
+ * @lock: protects the other members against preemption, with BH off
+ * @within: for services within their shares
+ * @services: for single services
+ */
+struct lbdr_samples {
+	local_lock_t		lock;
+	struct lbdr_sample	within;
+	struct lbdr_sample	services[SAMPLE_SERVICES];
+};
+
+static DEFINE_PER_CPU(struct lbdr_samples, lbdr_samples) = {
 	.lock = INIT_LOCAL_LOCK(lock),
 };
 
@@ -205,18 +235,22 @@ void lbdr_flood_forward(struct lbdr_net *ln, struct lbdr_service *service)
 /**
  * lbdr_flood_recent() - Check if flows may exist that have no connection
  * @ln: the namespace
+ * @service: the service
  *
- * Context: any.
- * Return: true until the idle timeout of ESTABLISHED has passed since the last packet
- * was forwarded without a connection.
+ * Context: rcu_read_lock() held.
+ * Return: true until the longest idle timeout of the service's established connections has
+ * passed since the last packet was forwarded without a connection.
  */
-bool lbdr_flood_recent(const struct lbdr_net *ln)
+bool lbdr_flood_recent(const struct lbdr_net *ln, const struct lbdr_service *service)
 {
-	unsigned long last = READ_ONCE(ln->stateless_at);
-	u32 seconds = READ_ONCE(ln->timeout[LBDR_CONN_STATE_ESTABLISHED]);
+	unsigned long last = READ_ONCE(ln->stateless_at), longest;
 
-	return unlikely(last) &&
-	       time_before(jiffies, last + (unsigned long)seconds * HZ);
+	if (likely(!last))
+		return false;
+	longest = (unsigned long)HZ *
+		  max(lbdr_service_timeout(ln, service, LBDR_CONN_STATE_ESTABLISHED),
+		      lbdr_service_timeout(ln, service, LBDR_CONN_STATE_SCTP_ESTABLISHED));
+	return lbdr_left(last + longest, longest);
 }
 
 /* The entries that each service is guaranteed. */
@@ -245,7 +279,7 @@ u32 lbdr_flood_scale(const struct lbdr_net *ln)
 	u32 max = lbdr_limit_conns_now(ln), n = atomic_read(&ln->n_conns);
 	u32 unused = n < max ? max - n : 0;
 
-	return clamp_t(u64, (u64)unused * 2 * LBDR_FLOOD_SCALE / (max ?: 1),
+	return clamp_t(u64, div_u64((u64)unused * 2 * LBDR_FLOOD_SCALE, max ?: 1),
 		       LBDR_FLOOD_SCALE / 16, LBDR_FLOOD_SCALE);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_scale);
@@ -280,6 +314,12 @@ struct lbdr_flood_claim {
 	u8				worst;
 	bool				last_resort;
 };
+
+/* Returns true if @claim replaces what any service within its share does. */
+static bool lbdr_flood_within(const struct lbdr_flood_claim *claim)
+{
+	return claim->held <= claim->share && !claim->last_resort;
+}
 
 /* Returns true if @claim may replace connections of @service. */
 static bool lbdr_flood_yields(const struct lbdr_flood_claim *claim,
@@ -383,13 +423,13 @@ static void lbdr_flood_search_table(struct lbdr_sample *sample,
 				    struct bucket_table *table, bool next, u32 max)
 {
 	struct lbdr_candidate candidate = { .next = next };
-	u32 first = get_random_u32(), i;
 	struct rhash_head *node;
 	struct lbdr_conn *conn;
+	u32 i;
 
 	for (i = 0; i < min(table->size, SAMPLE_BUCKETS); i++) {
-		candidate.bucket = rht_bucket_index(table, first + i);
-		rht_for_each_rcu(node, table, candidate.bucket) {
+		candidate.at = i;
+		rht_for_each_rcu(node, table, rht_bucket_index(table, sample->first + i)) {
 			conn = container_of(node, struct lbdr_conn, node);
 			candidate.idle = lbdr_conn_idle(conn);
 			candidate.rank = lbdr_flood_rank(claim, conn,
@@ -414,8 +454,12 @@ static void lbdr_flood_search_once(struct lbdr_net *ln,
 	struct bucket_table *next = lbdr_flood_table(ln, family, true);
 
 	sample->ln = ln;
+	sample->service = lbdr_flood_within(claim) ? NULL : claim->service;
+	sample->last_resort = claim->last_resort;
+	sample->worst = claim->worst;
 	sample->family = family;
 	sample->taken = jiffies;
+	sample->first = get_random_u32();
 	sample->next = 0;
 	sample->n = 0;
 	if (next != table)
@@ -443,16 +487,17 @@ static void lbdr_flood_search(struct lbdr_net *ln, struct lbdr_sample *sample,
  * worth more. After a resize the bucket contains other connections, for which the same
  * holds.
  */
-static bool lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family,
+static bool lbdr_flood_evict(struct lbdr_net *ln, const struct lbdr_sample *sample,
 			     const struct lbdr_flood_claim *claim,
 			     const struct lbdr_candidate *candidate)
 {
-	struct bucket_table *table = lbdr_flood_table(ln, family, candidate->next);
+	struct bucket_table *table = lbdr_flood_table(ln, sample->family, candidate->next);
+	u32 bucket = rht_bucket_index(table, sample->first + candidate->at);
 	struct rhash_head *node;
 	struct lbdr_conn *conn;
 	u32 state, idle;
 
-	rht_for_each_rcu(node, table, rht_bucket_index(table, candidate->bucket)) {
+	rht_for_each_rcu(node, table, bucket) {
 		conn = container_of(node, struct lbdr_conn, node);
 		state = READ_ONCE(conn->state);
 		idle = lbdr_conn_idle(conn);
@@ -466,16 +511,13 @@ static bool lbdr_flood_evict(struct lbdr_net *ln, enum lbdr_family family,
 	return false;
 }
 
-/*
- * Evicts the next one of a sample's candidates. Candidates that @claim may not replace
- * remain for others.
- */
+/* Evicts the next one of a sample's candidates. Those of higher ranks remain for others. */
 static bool lbdr_flood_evict_next(struct lbdr_net *ln, struct lbdr_sample *sample,
 				  const struct lbdr_flood_claim *claim)
 {
 	while (sample->next < sample->n &&
 	       sample->candidates[sample->next].rank <= claim->worst)
-		if (lbdr_flood_evict(ln, sample->family, claim,
+		if (lbdr_flood_evict(ln, sample, claim,
 				     &sample->candidates[sample->next++]))
 			return true;
 	return false;
@@ -507,41 +549,83 @@ lbdr_flood_claim(const struct lbdr_net *ln, const struct lbdr_service *service)
 	};
 }
 
-/* Takes samples of the tables until a connection is evicted in favour of @claim. */
-static bool lbdr_flood_sample(struct lbdr_net *ln, struct lbdr_sample *sample,
-			      struct lbdr_flood_claim *claim,
-			      enum lbdr_family family)
+/* Returns true if a sample was taken for claims like this one, and not long ago. */
+static bool lbdr_flood_fresh(const struct lbdr_net *ln, const struct lbdr_sample *sample,
+			     const struct lbdr_flood_claim *claim)
 {
-	claim->last_resort = false;
-	do {
-		lbdr_flood_search(ln, sample, claim, family);
-		if (lbdr_flood_evict_next(ln, sample, claim))
-			return true;
-		/* Of the other family there are only connections of other services. */
-		if (claim->last_resort || claim->held <= claim->share) {
-			lbdr_flood_search(ln, sample, claim, !family);
-			if (lbdr_flood_evict_next(ln, sample, claim))
-				return true;
-		}
-		claim->last_resort = !claim->last_resort;
-	} while (claim->last_resort);
-	return false;
+	return sample->ln == ln && sample->last_resort == claim->last_resort &&
+	       sample->service == (lbdr_flood_within(claim) ? NULL : claim->service) &&
+	       lbdr_left(sample->taken + SAMPLE_AGE, SAMPLE_AGE);
 }
 
-/* Evicts a connection in favour of @claim. Returns false if there is none. */
-static bool lbdr_flood_replace(struct lbdr_net *ln, struct lbdr_sample *sample,
-			       struct lbdr_flood_claim *claim,
-			       enum lbdr_family family)
+/* Evicts a connection of a sample, or of a new one. Returns false if there is none. */
+static bool lbdr_flood_sample(struct lbdr_net *ln, struct lbdr_sample *sample,
+			      const struct lbdr_flood_claim *claim,
+			      enum lbdr_family family)
 {
-	if (sample->ln == ln && time_before(jiffies, sample->taken + SAMPLE_AGE)) {
+	if (lbdr_flood_fresh(ln, sample, claim)) {
 		if (lbdr_flood_evict_next(ln, sample, claim))
 			return true;
 		/* Nobody searches in vain for every packet of a flood. */
-		if (!sample->n && time_before(jiffies, sample->taken + SAMPLE_RETRY))
+		if (!sample->n && claim->worst <= sample->worst &&
+		    lbdr_left(sample->taken + SAMPLE_RETRY, SAMPLE_RETRY))
 			return false;
 	}
-	return lbdr_flood_sample(ln, sample, claim,
-				 lbdr_flood_family(ln, claim, family));
+	lbdr_flood_search(ln, sample, claim, family);
+	if (lbdr_flood_evict_next(ln, sample, claim))
+		return true;
+	/* Of the other family there are only connections of other services. */
+	if (!claim->last_resort && claim->held > claim->share)
+		return false;
+	lbdr_flood_search(ln, sample, claim, !family);
+	return lbdr_flood_evict_next(ln, sample, claim);
+}
+
+/* Returns the sample of a service, or the one that was taken least recently. */
+static struct lbdr_sample *lbdr_flood_own(struct lbdr_samples *samples,
+					  const struct lbdr_service *service)
+{
+	struct lbdr_sample *oldest = samples->services, *sample;
+
+	for (sample = oldest; sample < samples->services + SAMPLE_SERVICES; sample++) {
+		if (sample->service == service)
+			return sample;
+		if (time_before(sample->taken, oldest->taken))
+			oldest = sample;
+	}
+	return oldest;
+}
+
+/*
+ * Evicts a connection in favour of @claim. Returns the sample that it was of, or NULL if there
+ * is none. Where only the last resort was left, it is the first one for SAMPLE_AGE.
+ */
+static struct lbdr_sample *lbdr_flood_replace(struct lbdr_net *ln,
+					      struct lbdr_samples *samples,
+					      struct lbdr_flood_claim *claim,
+					      enum lbdr_family family)
+{
+	struct lbdr_sample *own = lbdr_flood_own(samples, claim->service);
+	struct lbdr_sample *sample = own;
+	unsigned long vain = jiffies;
+	bool found;
+
+	family = lbdr_flood_family(ln, claim, family);
+	claim->last_resort = true;
+	if (lbdr_flood_fresh(ln, own, claim) && claim->worst <= own->worst &&
+	    lbdr_left(own->vain + SAMPLE_AGE, SAMPLE_AGE)) {
+		vain = own->vain;
+	} else {
+		claim->last_resort = false;
+		if (lbdr_flood_within(claim))
+			sample = &samples->within;
+		if (lbdr_flood_sample(ln, sample, claim, family))
+			return sample;
+		claim->last_resort = true;
+	}
+	found = lbdr_flood_sample(ln, own, claim, family);
+	own->vain = vain;
+	return found ? own : NULL;
 }
 
 /*
@@ -594,9 +678,8 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 	else
 		claim.worst = FLOOD_ESTABLISHED;
 	local_lock_nested_bh(&lbdr_samples.lock);
-	sample = this_cpu_ptr(&lbdr_samples);
-	if (lbdr_flood_replace(ln, sample, &claim, family) &&
-	    linked + min(2 * pending, max / 4) > max - max / RESERVE) {
+	sample = lbdr_flood_replace(ln, this_cpu_ptr(&lbdr_samples), &claim, family);
+	if (sample && linked + min(2 * pending, max / 4) > max - max / RESERVE) {
 		/* For memory that will be waiting at the end of the next grace period */
 		claim.worst = FLOOD_HALF_OPEN;
 		lbdr_flood_evict_next(ln, sample, &claim);

@@ -27,11 +27,12 @@
  *    the table takes O(W log n).
  *
  * 5. If W exceeds LBDR_WRR_SLOTS_MAX, the weights are scaled down to that sum,
- *    rounded to the nearest integer and to 1 at least. A server's share of the
- *    table has an error of at most half a slot: with k slots, of up to 1/(2k) of
- *    its share. A share below half a slot becomes one slot, which can be many
- *    times the share: 4 times for the weight 1 beside 65,535. Rounding up can add
- *    at most one slot for each server to the table.
+ *    rounded to the nearest integer and to 1 at least. A server with k slots has up
+ *    to 1/(2k) of its share too few or too many by that. A share below half a slot
+ *    becomes one slot, which can be many times the share: 4 times for the weight 1
+ *    beside 65,535. The table becomes longer by these slots, so the others' shares of
+ *    it shrink: beside 255 servers of weight 1, that of 65,535 is 98.5 instead of
+ *    99.6 % of the table.
  */
 #include <linux/gcd.h>
 #include <linux/hash.h>

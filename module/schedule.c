@@ -62,7 +62,7 @@ u8 lbdr_schedule_stray_action(const struct lbdr_net *ln,
 	if (flow->local)
 		return LBDR_STRAY_PASS;
 	/* The flow may have been forwarded without a connection during a flood. */
-	if (lbdr_flood_recent(ln) && lbdr_flood_stateless(service))
+	if (lbdr_flood_recent(ln, service) && lbdr_flood_stateless(service))
 		return LBDR_STRAY_SCHEDULE;
 	return READ_ONCE(service->settings.stray);
 }
@@ -192,6 +192,26 @@ static unsigned int lbdr_schedule_tunneled(struct lbdr_net *ln,
 	return local ? NF_ACCEPT : NF_DROP;
 }
 
+/*
+ * Adds the connection of a packet that is scheduled. A segment that only a flood lets in may be
+ * forged, so its connection begins half-open, as that of a first packet does.
+ */
+static struct lbdr_conn *lbdr_schedule_add(struct lbdr_net *ln,
+					   const struct lbdr_service *service,
+					   const struct lbdr_flow *flow,
+					   struct lbdr_server *server, enum lbdr_drop *why)
+{
+	struct lbdr_flow first;
+
+	if (likely(lbdr_event_opens(flow->event) || flow->event == LBDR_EVENT_UDP ||
+		   READ_ONCE(service->settings.stray) == LBDR_STRAY_SCHEDULE))
+		return lbdr_conn_add(ln, flow, server, why);
+	first = *flow;
+	first.event = lbdr_flow_protocol(flow) == IPPROTO_SCTP ? LBDR_EVENT_SCTP_INIT :
+								 LBDR_EVENT_SYN;
+	return lbdr_conn_add(ln, &first, server, why);
+}
+
 /**
  * lbdr_schedule() - Find a server for a packet that has no connection
  * @ln: the namespace
@@ -272,7 +292,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_schedule_count(ln, service, server, flow, admit);
 		return server;
 	}
-	conn = lbdr_conn_add(ln, flow, server, &why);
+	conn = lbdr_schedule_add(ln, service, flow, server, &why);
 	if (!conn) {
 		lbdr_drop(ln, service, why);
 		return NULL;

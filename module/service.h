@@ -177,6 +177,13 @@ static inline bool lbdr_service_one_packet(const struct lbdr_service *service,
 	       lbdr_flow_protocol(flow) == IPPROTO_UDP;
 }
 
+/* Returns the timeout of a state of the service's connections in seconds. */
+static inline u32 lbdr_service_timeout(const struct lbdr_net *ln,
+				       const struct lbdr_service *service, u32 state)
+{
+	return READ_ONCE(service->settings.timeout[state]) ?: READ_ONCE(ln->timeout[state]);
+}
+
 /*
  * Returns true if the hook behind mangle schedules the packets of a family, by their mark
  * and then by their address, so that PREROUTING leaves packets without a connection to it.

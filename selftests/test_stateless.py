@@ -8,7 +8,7 @@ import genl
 import ipvs
 import net
 from ipvs import VIPS
-from net import ACK, FIN, PSH, RST, SYN, ok
+from net import ACK, FIN, PSH, RST, SYN, drops_of, ok, until
 from test_services import icmp_about
 from test_tcp import NUMBER, Counting, Wire, flow, main, open_director, rips
 
@@ -216,9 +216,45 @@ def test_flood():
             one.tcp(ACK), icmp_about(one, version), one.tcp(FIN | ACK))]
             for one in flows]
         ipvs.net.write(RATE, "0")
+        grown = set(counting.grown())
         ok(first == want and got == [[number] * 3 for number in want] and
-           set(counting.grown()) == {"stateless"}, "IPv%d: data, ICMP errors and ends "
+           grown == {"stateless"}, "IPv%d: data, ICMP errors and ends "
            "go to the server of the SYN" % version, (want, first, got))
+        # An ACK may be forged like a SYN: both begin a half-open connection.
+        for state in ("syn-recv", "established"):
+            got = [wire.send(one.tcp(ACK)) for one in flows]
+            # One of a second gets one at once, whose end was seen above.
+            states = {conn.state for conn in director.conns()} - {"fin-wait"}
+            ok(got == want and states == {state} and director.count() == FLOWS,
+               "IPv%d: with room again they get connections, %s" % (version, state),
+               (got, states))
+        director.clear()
+    wire.close()
+    director.close()
+
+
+def test_flood_over():
+    """How long a flow may be silent that has no connection: as long as the service's own
+    timeout says."""
+    director, wire = open_director(), Wire()
+    for version in (4, 6):
+        long, short = (genl.key(VIPS[version][0], port) for port in (80, 81))
+        for key, timeout in ((long, {"established": 900}), (short, None)):
+            director.add(key, rips(version, 0, 1, 2), sched="mh", timeout=timeout)
+        director.set_timeouts({"established": 1, "sctp-established": 1})
+        ipvs.net.write(RATE, "1")
+        # The first new connection of a second is within the rate.
+        sent, before = [], drops_of("stateless")
+        while drops_of("stateless") == before:
+            one = flow(version)
+            sent = [wire.send(one.tcp(SYN))]
+        ipvs.net.write(RATE, "0")
+        over = until(lambda: wire.send(flow(version, port=81).tcp(ACK)) == "reset")
+        ok(over, "IPv%d: later segments without a connection are strays" % version)
+        sent.append(wire.send(one.tcp(ACK)))
+        ok(sent[0] == sent[1] is not None, "IPv%d: not those of a service whose "
+           "connections may be idle for longer" % version, sent)
+        director.set_timeouts({"established": 900, "sctp-established": 900})
         director.clear()
     wire.close()
     director.close()
