@@ -152,6 +152,15 @@ static bool lbdr_peek_keep(struct lbdr_net *ln, const struct lbdr_flow *flow,
 	}
 }
 
+/* A device of the packet's L3 domain, whose addresses no client has */
+static const struct net_device *lbdr_peek_dev(struct lbdr_net *ln, const struct lbdr_flow *flow)
+{
+	u16 domain = lbdr_flow_domain(flow);
+
+	return domain ? dev_get_by_index_rcu(ln->net, lbdr_domain_ifindex(ln, domain)) :
+			ln->net->loopback_dev;
+}
+
 /* Counterpart of lbdr_schedule(). */
 static void lbdr_peek_schedule(struct lbdr_net *ln,
 			       const struct lbdr_peek_packet *packet,
@@ -164,7 +173,7 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 	if (!lbdr_event_opens(flow->event) && flow->event != LBDR_EVENT_UDP &&
 	    !lbdr_peek_stray(ln, packet, result))
 		return;
-	if (lbdr_source_is_bad(ln, NULL, flow)) {
+	if (lbdr_source_is_bad(ln, lbdr_peek_dev(ln, flow), flow)) {
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_BAD_SOURCE);
 		return;
