@@ -287,6 +287,12 @@ def loaded(module):
     return os.path.exists("/sys/module/" + module)
 
 
+def insert(check=True):
+    """Load lbdr_ipvs.ko."""
+    return net.run("insmod", os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko"),
+                   check=check)
+
+
 class Loaded:
     """lbdr_ipvs.ko in the place of ip_vs, whose services keep it loaded. Other tests, and
     programs that were started before, load ip_vs."""
@@ -297,7 +303,7 @@ class Loaded:
                 call_stock(["ipvsadm", "-C"])
         if not Ipvs.unload():
             raise StockFailed("ip_vs cannot be unloaded")
-        net.run("insmod", os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko"))
+        insert()
         return self
 
     def __exit__(self, *_):

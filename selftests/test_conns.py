@@ -279,7 +279,7 @@ result       to %s, new connection
         wire.send(one.tcp(SYN))
         answer = lbctl(*packet(one)).stdout
         objects += rows_of(*packet(one))
-        ok(re.search("^connection   SYN_RECV, expires in [1-5][0-9] s$", answer, re.M) and
+        ok(re.search("^connection   SYN_RECV, expires in (60|[1-5][0-9]) s$", answer, re.M) and
            answer.endswith("result       to %s\n" % server) and
            "scheduler" not in answer, name + "a connection", answer)
         again = flow(version)

@@ -12,7 +12,7 @@ import threading
 
 import genl
 import net
-from net import VIP, Tap, addr, known_neighbours, lbctl, ok, only, until
+from net import VIP, Tap, known_neighbours, lbctl, ok, only, until
 from servers import configure
 from transactions import there
 from test_entry import (again, deaf_client, errors, fragments, nft, one_cpu,

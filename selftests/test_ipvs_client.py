@@ -257,7 +257,6 @@ def test_restore():
 @only("uml")
 def test_loading():
     """One of the two modules holds the family."""
-    path = os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko")
     Ipvs()
     install = "sh", TOP + "/packaging/debian/lbdr-ipvs.preinst", "install"
     call("-A -t V4:80 -s rr")
@@ -269,7 +268,7 @@ def test_loading():
     call("-C")
     done = net.run(*install, check=False)
     ok(not done.returncode and not done.stderr, "and is without", done.stderr)
-    done = net.run("insmod", path, check=False)
+    done = ipvs.insert(check=False)
     ok(done.returncode and not loaded("lbdr_ipvs") and
        "lbdr_ipvs: ip_vs is loaded" in net.run("dmesg").stdout,
        "with ip_vs, lbdr_ipvs is refused, and the log says why", done.stderr)
@@ -288,7 +287,7 @@ def test_loading():
         ok(V4 in net.lbctl("list", "-n").stdout and
            not os.path.exists("/proc/net/ip_vs"),
            "the module can be unloaded, the services stay")
-        net.run("insmod", path)
+        ipvs.insert()
         ok(V4 in call("-L -n")[1], "loaded again, it lists them")
 
 

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What programs of ip_vs rely on when servers, services or lbdr_ipvs.ko itself go and come:
 clients, totals, origins of connections, and which service comes first."""
-import os
-
 import genl
 import ipvs
 import net
@@ -111,13 +109,13 @@ def test_reloaded():
             call(line)
         was = first()
         net.run("rmmod", "lbdr_ipvs")
-        net.run("insmod", os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko"))
+        ipvs.insert()
         ok(was == first() == "1", "with services of a mark, mark_first stays 1",
            (was, first()))
         # No service is held, either.
         net.lbctl("clear")
         net.run("rmmod", "lbdr_ipvs")
-        net.run("insmod", os.environ["LBDR_KO"].replace("lbdr.ko", "lbdr_ipvs.ko"))
+        ipvs.insert()
         ok(first() == "0", "without, it begins anew", first())
 
 

@@ -10,7 +10,7 @@ import ipvs
 import net
 from net import SYN, VIP, addr, mac, ok, raw, tcp, until, within
 from servers import exchange
-from test_tcp import SPORTS, open_director
+from test_tcp import open_director
 
 AWAY = {4: "203.0.113.63", 6: "2001:db8:ff::63"}
 

@@ -6,7 +6,6 @@ import errno
 import time
 
 import genl
-import ipvs
 import net
 from ipvs import CLIENTS, VIPS
 from net import ACK, RST, SYN, ok, until

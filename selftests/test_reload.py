@@ -10,7 +10,6 @@ import re
 import shutil
 import tempfile
 import threading
-import time
 
 import genl
 import net

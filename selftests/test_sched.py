@@ -3,7 +3,6 @@
 """What each scheduler chooses: beside stock ip_vs, connection by connection, and
 on its own where ip_vs cannot say what is right."""
 import json
-import os
 import random
 import struct
 import threading

@@ -8,7 +8,6 @@ import struct
 import threading
 
 import genl
-import ipvs
 import net
 from ipvs import VIPS
 from net import VIP, Tap, addr, ok, until

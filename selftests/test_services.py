@@ -4,7 +4,6 @@
 what becomes of connections when services, servers and timeouts change."""
 import errno
 import shutil
-import socket
 import struct
 import subprocess
 import time

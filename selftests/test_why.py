@@ -9,7 +9,7 @@ import genl
 import ipvs
 import net
 from ipvs import VIPS, rmac
-from net import ACK, FIN, RST, SYN, ok, until
+from net import ACK, FIN, SYN, ok, until
 from test_services import MARK, mark_by_nft
 from test_tcp import NUMBER, Counting, Wire, flow, main, open_director, rips
 

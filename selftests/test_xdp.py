@@ -14,7 +14,7 @@ import struct
 import bpf
 import net
 from net import (ACK, FIN, PSH, RST, SYN, Tap, addr, known_neighbours, lbctl, ok,
-                 only, raw, tcp, udp, until)
+                 only, raw, tcp, udp)
 from servers import configure, exchange, server, service
 from test_entry import again, deaf_client, path
 from test_reload import MODULE, reload
