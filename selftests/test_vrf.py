@@ -193,6 +193,37 @@ def test_error():
     director.close()
 
 
+def test_source():
+    """An address of the host in one L3 domain may be a client's in another one; trace says
+    of each what becomes of it."""
+    if no_vrf():
+        return
+    director = open_director()
+    with Domains() as domains:
+        for version in (4, 6):
+            service = genl.key(ADDR[version] % VIP)
+            director.add(service, [ADDR[version] % SERVER])
+            for name, other in (("red", "default"), ("default", "red")):
+                own = ADDR[version] % 55
+                how = ("%s/%d" % (own, BITS[version][1]), "dev", WIRES[name][0])
+                ip("director", "addr", "add", *how)
+                said = {each: director.trace(own, ADDR[version] % VIP, 80, cport=4000,
+                                             vrf=WIRES[each][2]).get("reason")
+                        for each in (name, other)}
+                domains.send(name, version, net.tcp(4000, 80, SYN), src=own)
+                # Behind the one that is dropped: it has been handled by then.
+                left = domains.wire(other, version, net.tcp(4000, 80, SYN), src=own)
+                dropped = until(lambda: director.drops(service).get("bad-source"))
+                ip("director", "addr", "del", *how)
+                ok(left == {other} and dropped == 1 and
+                   said == {name: "bad-source", other: None}, "IPv%d: an address of %s "
+                   "is a client's in %s" % (version, name, other), (left, dropped, said))
+                director.clear()
+                director.add(service, [ADDR[version] % SERVER])
+            director.clear()
+    director.close()
+
+
 def test_counted_once():
     """A server that is the director itself: both passes see its packets."""
     if no_vrf():
