@@ -69,7 +69,7 @@ int scheds_set_sched(struct scheds *s, const struct lbdr_sched *sched)
 	u32 n = 0;
 
 	if (sched->ops != old.ops)
-		err = lbdr_sched_state_alloc(sched, &state);
+		err = lbdr_sched_state_alloc(s->ln, sched, &state);
 	if (err)
 		return err;
 	servers = kvmalloc_array(s->service.n_servers ?: 1, sizeof(*servers),

@@ -316,7 +316,7 @@ static int lbdr_staged_make_pool(struct lbdr_staged_service *staged, bool resche
 	if (!staged->created && !resched && lbdr_pool_is_current(service, servers, n))
 		goto out;
 	if (staged->created || staged->sched.ops != service->sched.ops) {
-		err = lbdr_sched_state_alloc(&staged->sched, &staged->state);
+		err = lbdr_sched_state_alloc(service->ln, &staged->sched, &staged->state);
 		if (err)
 			goto out;
 		state = staged->state;

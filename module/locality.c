@@ -75,7 +75,7 @@ MODULE_PARM_DESC(lblc_expire,
  * @gc: the garbage collector
  * @refs: number of entries whose memory is not freed yet, plus one for the
  *	service; the table is freed with the last one
- * @ln: the namespace; set when the first entry is added
+ * @ln: the namespace
  * @reclaim: removes all entries after a grace period
  * @seed: of the hash
  * @mask: number of @buckets, a power of two, minus one
@@ -303,8 +303,6 @@ lbdr_locality_entry_alloc(struct lbdr_locality *table,
 	struct lbdr_locality_set *set;
 
 	atomic_inc(&table->refs);
-	/* Always the same value */
-	WRITE_ONCE(table->ln, ln);
 	if (!lbdr_locality_charge(ln))
 		goto err_put;
 	entry = lbdr_limit_alloc(ln, sizeof(*entry));
@@ -420,12 +418,11 @@ static bool lbdr_locality_prune(struct lbdr_locality_entry *entry)
 void lbdr_locality_gc(struct lbdr_locality *table, u32 now)
 {
 	struct lbdr_locality_entry *entry, *next;
-	const struct lbdr_net *ln = READ_ONCE(table->ln);
+	const struct lbdr_net *ln = table->ln;
 	u32 i, limit = lbdr_locality_expire();
 	s32 idle;
 
-	/* Without @ln no entry was added yet. */
-	if (ln && atomic_read(&ln->n_destinations) > READ_ONCE(lblc_max) / 4 * 3)
+	if (atomic_read(&ln->n_destinations) > READ_ONCE(lblc_max) / 4 * 3)
 		limit = min_t(u32, limit, EXPIRE_NEARLY_FULL);
 
 	for (i = 0; i <= table->mask; i++) {
@@ -455,16 +452,17 @@ static void lbdr_locality_gc_work(struct work_struct *work)
 						   struct lbdr_locality, gc);
 
 	lbdr_locality_gc(table, jiffies);
-	queue_delayed_work(lbdr_wq, &table->gc, GC_PERIOD);
+	queue_delayed_work(lbdr_wq_of(table->ln), &table->gc, GC_PERIOD);
 }
 
 /**
  * lbdr_locality_alloc() - Allocate the table of a service
+ * @ln: the namespace
  *
  * Context: process, may sleep.
  * Return: the table, or NULL if out of memory.
  */
-void *lbdr_locality_alloc(void)
+void *lbdr_locality_alloc(struct lbdr_net *ln)
 {
 	u32 n = clamp_t(u32, READ_ONCE(lblc_max) / 2, BUCKETS_MIN, BUCKETS_MAX);
 	struct lbdr_locality *table;
@@ -476,8 +474,9 @@ void *lbdr_locality_alloc(void)
 	table->mask = n - 1;
 	table->seed = get_random_u32();
 	atomic_set(&table->refs, 1);
+	table->ln = ln;
 	INIT_DELAYED_WORK(&table->gc, lbdr_locality_gc_work);
-	queue_delayed_work(lbdr_wq, &table->gc, GC_PERIOD);
+	queue_delayed_work(lbdr_wq_of(table->ln), &table->gc, GC_PERIOD);
 	return table;
 }
 

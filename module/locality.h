@@ -10,6 +10,7 @@
 
 struct lbdr_flow;
 struct lbdr_locality;
+struct lbdr_net;
 struct lbdr_server;
 
 /**
@@ -60,7 +61,7 @@ void lbdr_locality_update(struct lbdr_locality_entry *entry,
 			  const struct lbdr_server *del,
 			  struct lbdr_server *add);
 void lbdr_locality_gc(struct lbdr_locality *table, u32 now);
-void *lbdr_locality_alloc(void);
+void *lbdr_locality_alloc(struct lbdr_net *ln);
 void lbdr_locality_free(void *state);
 
 #endif /* _LBDR_LOCALITY_H */

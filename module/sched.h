@@ -56,7 +56,7 @@ struct lbdr_sched_ops {
 	bool random;
 	bool needs_weight0;
 	u32 size;
-	void *(*state_alloc)(void);
+	void *(*state_alloc)(struct lbdr_net *ln);
 	void (*state_free)(void *state);
 	int (*pool_init)(struct lbdr_pool *pool,
 			 const struct lbdr_pool_config *config);

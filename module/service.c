@@ -338,18 +338,20 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_equal);
 
 /**
  * lbdr_sched_state_alloc() - Allocate a scheduler's state for a service
+ * @ln: the namespace
  * @sched: the scheduler
  * @state: set; NULL if the scheduler has none
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int lbdr_sched_state_alloc(const struct lbdr_sched *sched, void **state)
+int lbdr_sched_state_alloc(struct lbdr_net *ln, const struct lbdr_sched *sched,
+			   void **state)
 {
 	*state = NULL;
 	if (!sched->ops->state_alloc)
 		return 0;
-	*state = sched->ops->state_alloc();
+	*state = sched->ops->state_alloc(ln);
 	return *state ? 0 : -ENOMEM;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_sched_state_alloc);

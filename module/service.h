@@ -223,7 +223,8 @@ bool lbdr_service_overlap(const struct lbdr_service_key *a,
 bool lbdr_service_settings_equal(const struct lbdr_service_settings *a,
 				 const struct lbdr_service_settings *b);
 bool lbdr_sched_equal(const struct lbdr_sched *a, const struct lbdr_sched *b);
-int lbdr_sched_state_alloc(const struct lbdr_sched *sched, void **state);
+int lbdr_sched_state_alloc(struct lbdr_net *ln, const struct lbdr_sched *sched,
+			   void **state);
 void lbdr_sched_state_free(const struct lbdr_sched *sched, void *state);
 struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
 					const struct lbdr_service_key *key);
