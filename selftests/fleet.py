@@ -138,6 +138,11 @@ class Daemons:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+# FRR 8 takes a group of next hops for whole after one's link was down, while the kernel has
+# removed that one. Without such groups each route has its own next hops.
+ZEBRA = "no zebra nexthop kernel enable\n"
+
+
 class Frr(Daemons):
     """zebra and bgpd."""
 
@@ -145,7 +150,7 @@ class Frr(Daemons):
 
     def __init__(self, host, config):
         super().__init__(host)
-        for daemon, text in (("zebra", ""), ("bgpd", config)):
+        for daemon, text in (("zebra", ZEBRA), ("bgpd", config)):
             write(self.path(daemon + ".conf"), text)
             self.start(FRR + daemon, "-P", "0",
                        "-f", self.path(daemon + ".conf"), "-i", self.path(daemon + ".pid"),
@@ -209,7 +214,7 @@ protocol static vip {
 	ipv4;
 	route %s/32 blackhole;
 }
-protocol bgp router {
+protocol bgp upstream {
 	local %s as 65001;
 	neighbor %s as 65000;
 	hold time 15;
