@@ -224,12 +224,13 @@ def timed(condition):
     """Polls until condition() is true. Returns whether it was, the seconds, and the longest
     time between two looks: this machine may have stood still."""
     last = begun = time.monotonic()
-    longest, good = 0, False
-    while not good and last < begun + net.WAIT:
-        time.sleep(0.02)
+    longest = 0
+    while True:
         good, now = condition(), time.monotonic()
         longest, last = max(longest, now - last), now
-    return good, last - begun, longest
+        if good or now > begun + net.WAIT:
+            return good, now - begun, longest
+        time.sleep(0.02)
 
 
 def test_loss():
