@@ -204,8 +204,8 @@ def test_bridge():
     # The frame's own broadcast: the VIP inside is nobody's.
     client.send(b"\xff" * 6 + frame[6:12] + frame[12:14] +
                 net.packet(net.addr("client"), VIP[4], 6, net.tcp(4001, 80, SYN)))
-    behind.wait(lambda f: f.sport == 4001)
-    ok(not [f for f in at_a.frames() if f.sport == 4001 and f.ttl == 63],
+    there = behind.wait(lambda f: f.sport == 4001)
+    ok(there and not [f for f in at_a.frames() if f.sport == 4001 and f.ttl == 63],
        "a broadcast frame with the VIP inside is not forwarded")
     # A VLAN tag that PREROUTING sees is that of the client's side: a answers only what
     # has none.

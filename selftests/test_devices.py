@@ -376,9 +376,9 @@ def test_tunnel():
     director.close()
 
 
-def lro(dev):
+def lro(dev, host="director"):
     """on or off; None where the device has it not."""
-    done = subprocess.run(["ip", "netns", "exec", "director", "ethtool", "-k", dev],
+    done = subprocess.run(["ip", "netns", "exec", host, "ethtool", "-k", dev],
                           capture_output=True, text=True, check=True)
     for line in done.stdout.splitlines():
         if line.startswith("large-receive-offload:"):
@@ -404,8 +404,14 @@ def test_lro():
     director.clear()
     ip("director", "link", "add", "bond9", "type", "bond")
     ip("director", "link", "set", "bond9", "up")
-    ok(lro("bond9") == "on", "without a service it stays as it is")
-    ip("director", "link", "del", "bond9")
+    # A work item of another namespace, which comes behind one of this namespace.
+    ip("client", "link", "add", "bond9", "type", "bond")
+    net.run(net.LBCTL, "-N", "client", "add-service", "-t", VIP[4] + ":80")
+    ok(until(lambda: lro("bond9", "client") == "off") and lro("bond9") == "on",
+       "without a service it stays as it is")
+    net.run(net.LBCTL, "-N", "client", "clear")
+    for host in ("client", "director"):
+        ip(host, "link", "del", "bond9")
     # Its list of bonds looks like one more device.
     net.run("modprobe", "-r", "bonding")
     director.close()

@@ -274,10 +274,11 @@ class Bench:
             genl.INFO_TIMEOUT, genl.INFO_ENTRY, genl.INFO_DEVICE, genl.INFO_SERVICES)]
 
     def shoot(self, case, body, number):
-        """(whether the nth allocation came and failed, error or 0)."""
+        """(whether the nth allocation came and failed, error or 0, answer): the answer is
+        the number of replies, and whether the kernel told the end."""
         sock = self.sock[case.family]
         sock.sock.setblocking(False)
-        code, done = 0, False
+        code, done, replies = 0, False, 0
         self.nth.arm(number)
         try:
             sock.send(sock.family, case.command, body, F_DUMP if case.dump else 0)
@@ -286,6 +287,8 @@ class Bench:
                     if seq == sock.seq and kind in (NLMSG_ERROR, NLMSG_DONE):
                         code = -int.from_bytes(data[:4], "little", signed=True)
                         done = True
+                    elif seq == sock.seq:
+                        replies += 1
         except BlockingIOError:
             pass
         except OSError as error:
@@ -295,7 +298,7 @@ class Bench:
             self.drain(sock)
         sock.sock.settimeout(20)
         self.drain(self.ear)
-        return failed, code
+        return failed, code, (replies, done)
 
     @staticmethod
     def drain(sock):
@@ -344,7 +347,7 @@ class Bench:
             self.quietly("lbdr", genl.BATCH_ABORT, body[-8:])
 
     def run(self, case):
-        result, number, late = None, 1, 0
+        result, number, late, answers = None, 1, 0, []
         fresh = True
         while number < ENOUGH:
             if fresh:
@@ -352,7 +355,7 @@ class Bench:
                     self.quietly(case.family, *each)
             body = self.begin(case)
             base = self.state()
-            failed, code = self.shoot(case, body, number)
+            failed, code, answer = self.shoot(case, body, number)
             self.end(case, body, 0 if code else 1)
             state = self.state()
             changed = state != base
@@ -376,6 +379,7 @@ class Bench:
                 if result is not None and state != result:
                     self.wrong.append((case.what, number, "another result", result, state))
                 result = state
+                answers.append((number, answer))
             fresh = changed or not code
             if fresh:
                 for each in case.after:
@@ -386,6 +390,11 @@ class Bench:
         if code:
             self.wrong.append((case.what, "is refused without a fault",
                                errno.errorcode.get(code, code)))
+        elif case.dump and not answer[1]:
+            self.wrong.append((case.what, "has no end without a fault"))
+        # What is lost has to be told by an error.
+        self.wrong += [(case.what, at, "replies, end", each, "without a fault", answer)
+                       for at, each in answers if each != answer]
         print("# %s: %d allocations%s" % (case.what, number - 1, ", %d late" % late
                                           if late else ""), flush=True)
 

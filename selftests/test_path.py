@@ -7,7 +7,6 @@ import json
 import socket
 import struct
 import threading
-import time
 
 import genl
 import net
@@ -107,13 +106,13 @@ def test_bystanders():
     with net.within("director"):
         sock = socket.socket()
         sock.settimeout(net.WAIT)
-        begun = time.monotonic()
+        before = drops_of("local-client")
         try:
             sock.connect((VIP[4], 80))
             refused = False
         except ConnectionRefusedError:
             refused = True
-    ok(refused and time.monotonic() - begun < 5 and drops_of("local-client") > 0,
+    ok(refused and drops_of("local-client") == before + 1,
        "the director's own fetch from its VIP is refused at once and counted")
 
 
@@ -146,7 +145,7 @@ def test_dead_server():
         for protocol in (6, 17):
             key = genl.key(VIP[version], 80, protocol)
             director.add(key, [GHOST[version]])
-            before, begun, told = drops_of("neighbour"), time.monotonic(), None
+            before, told = drops_of("neighbour"), None
             client.flush()
             if protocol == 6:
                 try:
@@ -161,10 +160,9 @@ def test_dead_server():
                     good = client.wait(
                         lambda f, v=version: f.ip[20:22] == b"\3\1" and f.l4 == 1
                         if v == 4 else f.l4 == 58 and f.ip[40:42] == b"\1\3")
-            took = time.monotonic() - begun
-            ok(good and took < 15, "IPv%d, %s: the client of a server that is dead gets "
+            ok(good, "IPv%d, %s: the client of a server that is dead gets "
                "an ICMP error" % (version, {6: "TCP", 17: "UDP"}[protocol]),
-               (told, took))
+               told)
 
             def counted():
                 sent = director.servers(key)[GHOST[version]]["packets"]
@@ -304,12 +302,13 @@ def test_schedulers():
         sock.close()
     lbctl("edit-server", *service(4), "-r", server("a", 4), "-w", "0")
     lbctl("edit-server", *service(4), "-r", server("b", 4), "-w", "0")
+    before = drops_of("no-server")
     try:
         net.connect()
         refused = False
     except ConnectionRefusedError:
         refused = True
-    ok(refused and drops_of("no-server") > 0,
+    ok(refused and drops_of("no-server") > before,
        "no server left: the client is told at once, and it is counted")
 
 

@@ -13,6 +13,7 @@ import errno
 import random
 import socket
 import struct
+import time
 
 import genl
 import ipvs
@@ -22,6 +23,7 @@ from test_tcp import SPORTS, open_director
 
 net.HOSTS["backup"] = 71
 GROUP, PORT = "224.0.0.81", 8848
+OWN_TIME = 1        # second, of the module
 ROLES = {"director": "master", "backup": "backup"}
 
 
@@ -414,18 +416,30 @@ def test_own():
     vip, one, two = VIP[4], addr("a"), addr("b")
     backup.add(genl.key(vip), [one], sched="rr")
     backup.sync_start("backup", group=7)
-    sender, client, sport = Sender("backup"), CLIENT[4] % 51, next(SPORTS)
+    sender, client = Sender("backup"), CLIENT[4] % 51
     net.ip("backup", "addr", "add", vip + "/32", "dev", "lo")
-    sender.tcp(client, sport, 4, SYN)
-    sender.tcp(client, sport, 4, ACK)
-    ok(until(lambda: backup.count(state="established") == 1), "a connection of its own")
-    backup.add_server(genl.key(vip), two, 1)
-    before = backup.sync()[1]
-    sender.tcp(client, sport, 4, ACK)
-    forger.send(datagram([record(client, sport, vip, two)]))
-    forger.send(datagram([record(client, sport, vip, one, state=4)]))
+    # It is its own for OWN_TIME after a packet. Once more with another connection if this
+    # machine took longer than that.
+    for _ in range(20):
+        sport = next(SPORTS)
+        sender.tcp(client, sport, 4, SYN)
+        sender.tcp(client, sport, 4, ACK)
+        there = until(lambda: backup.count(state="established") == 1)
+        backup.add_server(genl.key(vip), two, 1)
+        before, begun = backup.sync()[1], time.monotonic()
+        sender.tcp(client, sport, 4, ACK)
+        forger.send(datagram([record(client, sport, vip, two)]))
+        forger.send(datagram([record(client, sport, vip, one, state=4)]))
+        until(lambda: backup.sync()[1]["received-datagrams"] >=
+              before["received-datagrams"] + 2)
+        took = time.monotonic() - begun
+        found = [(conn.server, conn.state) for conn in backup.conns()]
+        if took < OWN_TIME:
+            break
+        backup.remove(genl.key(vip), two)
+        backup.kill()
+    ok(there, "a connection of its own")
     got = grown(backup, before, 2, own=2)
-    found = [(conn.server, conn.state) for conn in backup.conns()]
     ok(got == {"own": 2} and found == [(one, "established")],
        "another server and another state are ignored", (got, found))
     net.ip("backup", "addr", "del", vip + "/32", "dev", "lo")

@@ -24,6 +24,7 @@ from test_tcp import SPORTS, open_director
 
 net.HOSTS["third"] = 72
 PORT = 8849
+START_TIME = 3      # seconds, of the module
 KEYS = {}
 
 
@@ -106,9 +107,16 @@ def test_join():
         establish(sender, client, 300, version)
         ok(until(lambda: master.count(state="established") == 300), name + "300 "
            "connections", master.count())
-        start("director", "backup", version=version)
-        ok(synced("director", seconds=0) == [1] and state("director") == "silent",
-           name + "a director that has just started is not synced", peers("director"))
+        # It is after START_TIME. Once more if this machine took longer than that.
+        for _ in range(20):
+            begun = time.monotonic()
+            start("director", "backup", version=version)
+            first = synced("director", seconds=0), state("director")
+            if time.monotonic() - begun < START_TIME:
+                break
+            tool("director", "sync", "stop", "peers")
+        ok(first == ([1], "silent"),
+           name + "a director that has just started is not synced", first)
         ok(synced("director") == [0] and state("director") == "silent",
            name + "alone it is after three seconds", peers("director"))
         start("backup", "director", version=version)
@@ -208,6 +216,23 @@ def test_three_wait():
     end(hosts, *all_sides)
 
 
+# Seconds between two looks after which a measured time says nothing
+STILL = 0.3
+
+
+def timed(condition):
+    """Polls until condition() is true. Returns whether it was, the seconds, and the longest
+    time between two looks: this machine may have stood still."""
+    last = begun = time.monotonic()
+    longest = 0
+    while True:
+        good, now = condition(), time.monotonic()
+        longest, last = max(longest, now - last), now
+        if good or now > begun + net.WAIT:
+            return good, now - begun, longest
+        time.sleep(0.02)
+
+
 def test_loss():
     """With datagrams lost on both ways, nothing is missing a second later."""
     net.run("modprobe", "sch_netem")
@@ -220,22 +245,24 @@ def test_loss():
         for host in ("director", "backup"):
             net.run("ip", "netns", "exec", host, "tc", "qdisc", "add", "dev", "eth0",
                     "root", "netem", "loss", "%d%%" % loss)
-        sender, took = Sender(), []
-        for number in range(75, 601, 75):
+        # Where the machine stood still, another 75 connections are made.
+        sender, took, number = Sender(), [], 0
+        while len(took) < 8 and number < 40 * 75:
+            number += 75
             for _ in range(15):
                 establish(sender, CLIENT[4] % 47, 5)
                 time.sleep(0.02)
             ok(until(lambda: master.count(state="established") == number),
                "%d connections" % number)
-            begun = time.monotonic()
-            there = until(lambda: backup.count(state="established") == number)
-            took.append(time.monotonic() - begun)
+            there, seconds, longest = timed(
+                lambda: backup.count(state="established") == number)
+            if longest < STILL or not there:
+                took.append(seconds)
         now = peers("director")["peers"][0]
         print("# %s ms; %d pages, %d again" % (
             ", ".join("%.0f" % (seconds * 1000) for seconds in took),
             now["sent"] - before["sent"], now["resent"] - before["resent"]), flush=True)
-        # The machine may stand still once.
-        ok(sorted(took)[-2] < 1, "each time within a second", took)
+        ok(len(took) >= 8 and max(took) < 1, "each time within a second", took)
         ok(there and seen(master, 4) == seen(backup, 4), "%d %% lost: the other director "
            "has them all" % loss, (backup.count(), now, peers("backup")))
         ok(peers("backup")["peers"][0]["lost"] == 0 and now["overrun"] == 0,

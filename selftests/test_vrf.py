@@ -33,7 +33,7 @@ class Domains:
     """The three wires, for as long as the `with` lasts."""
 
     def __enter__(self):
-        self.taps = {}
+        self.taps, self.pings = {}, 0
         for table, (name, (dev, end, vrf)) in enumerate(WIRES.items(), 70):
             net.run("ip", "link", "add", dev, "netns", "director", "type", "veth",
                     "peer", "name", end, "netns", "client")
@@ -72,18 +72,34 @@ class Domains:
                              ipvs.KIND[version] +
                              net.packet(src, ADDR[version] % VIP, proto, body, ttl))
 
-    def wire(self, name, version, body, proto=6, seconds=5, **more):
-        """Sends a packet and returns the wires where it leaves for a server."""
+    def ping(self, name):
+        """Ping the director; what its answer has behind the code."""
+        dev, end, _ = WIRES[name]
+        self.pings += 1
+        body = struct.pack("!BBHHH", 8, 0, 0, 0x4c42, self.pings)
+        body = body[:2] + struct.pack("!H", net.checksum(body)) + body[4:]
+        self.taps[name].send(net.mac("director", dev) + net.mac("client", end) +
+                             ipvs.KIND[4] + net.packet(ADDR[4] % CLIENT,
+                                                       ADDR[4] % DIRECTOR, 1, body))
+        return b"\0\0" + body[4:]
+
+    def wire(self, name, version, body, proto=6, **more):
+        """Sends a packet and returns the wires where it leaves for a server. The ping
+        behind it is answered when the director has handled it."""
         for tap in self.taps.values():
             tap.flush()
         self.send(name, version, body, proto, **more)
-        servers = {server_mac(each) for each in WIRES}
+        answer, wires = self.ping(name), set()
 
-        def left():
-            return {each for each, tap in self.taps.items()
-                    for frame in tap.frames(0.5) if frame.dst in servers and
-                    frame.dst == server_mac(each)}
-        return until(left, seconds) or set()
+        def answered():
+            seen = [(each, frame) for each, tap in self.taps.items()
+                    for frame in tap.frames(0.5)]
+            wires.update(each for each, frame in seen if frame.dst == server_mac(each))
+            return any(each == name and frame.l4 == 1 and
+                       frame.ip[20:22] + frame.ip[24:28] == answer for each, frame in seen)
+        if not until(answered):
+            raise ipvs.Lost("the director does not answer a ping by wire " + name)
+        return wires
 
     def __exit__(self, *_):
         for name, (dev, _, vrf) in WIRES.items():
@@ -146,24 +162,21 @@ def test_bound():
     # Before the device exists.
     director.add(genl.key(vip, vrf="red"), [rip])
     with Domains() as domains:
-        got = {name: domains.wire(name, 4, net.tcp(4000, 80, SYN),
-                                  seconds=5 if name == "red" else 1)
-               for name in WIRES}
+        got = {name: domains.wire(name, 4, net.tcp(4000, 80, SYN)) for name in WIRES}
         ok(got == {"red": {"red"}, "blue": set(), "default": set()},
            "a service bound to red takes red's packets only", got)
         rows = director.dump(genl.SERVICE_GET)
         ok(len(rows) == 1 and dict(genl.parse(rows[0]))[genl.VRF] == b"red\0",
            "and is reported with its VRF", rows)
         director.add(genl.key(vip), [])
-        got = {name: domains.wire(name, 4, net.tcp(4001, 80, SYN),
-                                  seconds=5 if name == "red" else 1)
+        got = {name: domains.wire(name, 4, net.tcp(4001, 80, SYN))
                for name in ("red", "blue")}
         ok(got == {"red": {"red"}, "blue": set()}, "it comes before a service that is "
            "bound to none, which takes the others", got)
         counts = net.drops()["no-server"]
-        domains.wire("blue", 4, net.tcp(4002, 80, SYN), seconds=1)
-        ok(until(lambda: net.drops()["no-server"] > counts),
-           "and has no server for them")
+        got = domains.wire("blue", 4, net.tcp(4002, 80, SYN))
+        ok(not got and net.drops()["no-server"] == counts + 1,
+           "and has no server for them", got)
         director.do(genl.SERVICE_DEL, genl.key(vip, vrf="red"))
         ok([genl.VRF in dict(genl.parse(row)) for row in
             director.dump(genl.SERVICE_GET)] == [False],
@@ -184,8 +197,7 @@ def test_error():
                            net.tcp(80, 4000, ACK))[:28]
         body = struct.pack("!BBHHH", 3, 4, 0, 0, 1400) + inner
         body = body[:2] + struct.pack("!H", net.checksum(body)) + body[4:]
-        got = {name: domains.wire(name, 4, body, 1, seconds=1 if name == "blue"
-                                  else 5, src="10.66.0.1")
+        got = {name: domains.wire(name, 4, body, 1, src="10.66.0.1")
                for name in ("red", "blue")}
         ok(got == {"red": {"red"}, "blue": set()}, "an ICMP error goes to the server "
            "of its domain's connection, and to none without", got)
