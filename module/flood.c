@@ -121,7 +121,6 @@ struct lbdr_candidate {
 	u8	rank;
 	bool	next;
 };
-static_assert(SAMPLE_BUCKETS <= U8_MAX + 1);
 
 /**
  * struct lbdr_sample - candidates
@@ -427,6 +426,8 @@ static void lbdr_flood_search_table(struct lbdr_sample *sample,
 	struct lbdr_conn *conn;
 	u32 i;
 
+	/* &lbdr_candidate.at */
+	BUILD_BUG_ON(SAMPLE_BUCKETS > U8_MAX + 1);
 	for (i = 0; i < min(table->size, SAMPLE_BUCKETS); i++) {
 		candidate.at = i;
 		rht_for_each_rcu(node, table, rht_bucket_index(table, sample->first + i)) {

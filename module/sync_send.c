@@ -10,9 +10,9 @@
  * - at each later change of its state. Both come from connection events (conn_event.c),
  *   so a packet that changes no state pays nothing;
  * - again when a third of its timeout has passed since, or LBDR_SYNC_REFRESH_MAX, and packets
- *   have renewed its time stamp meanwhile. The collector looks for these (sync_refresh.h). One that was never
- *   sent is older than the role: the master sends it at once, but the bulk transfer to a
- *   peer has it in any case;
+ *   have renewed its time stamp meanwhile. The collector looks for these (sync_refresh.h).
+ *   One that was never sent is older than the role: the master sends it at once, but the
+ *   bulk transfer to a peer has it in any case;
  * - all connections, once, when the master has started (lbdr_sync_walk()). A work item
  *   of its own sends them, WALK_RATE in a second, so that neither the command nor the
  *   link nor the other director's socket has them all at once. sync_walk.c makes the
