@@ -81,7 +81,7 @@
 #define SAMPLE_BUCKETS	128
 #define SAMPLE_MAX	64
 /* Samples of single services */
-#define SAMPLE_SERVICES	4
+#define SAMPLE_SERVICES	2
 /* Time after which the rest of a sample is discarded */
 #define SAMPLE_AGE	(HZ / 4)
 /* Time after which the tables are searched again if there were no candidates */
@@ -215,6 +215,21 @@ bool lbdr_flood_stateless(const struct lbdr_service *service)
 }
 
 /**
+ * lbdr_flood_extend() - Note that a flow may exist that has no connection
+ * @ln: the namespace
+ *
+ * Context: any.
+ */
+void lbdr_flood_extend(struct lbdr_net *ln)
+{
+	/* 0 stands for never. */
+	unsigned long now = jiffies ?: 1;
+
+	if (READ_ONCE(ln->stateless_at) != now)
+		WRITE_ONCE(ln->stateless_at, now);
+}
+
+/**
  * lbdr_flood_forward() - Record that a packet is forwarded without a connection
  * @ln: the namespace
  * @service: the service of the packet
@@ -223,11 +238,7 @@ bool lbdr_flood_stateless(const struct lbdr_service *service)
  */
 void lbdr_flood_forward(struct lbdr_net *ln, struct lbdr_service *service)
 {
-	/* 0 stands for never. */
-	unsigned long now = jiffies ?: 1;
-
-	if (READ_ONCE(ln->stateless_at) != now)
-		WRITE_ONCE(ln->stateless_at, now);
+	lbdr_flood_extend(ln);
 	lbdr_count(ln, service, LBDR_FLOOD_STATELESS);
 }
 
@@ -238,7 +249,8 @@ void lbdr_flood_forward(struct lbdr_net *ln, struct lbdr_service *service)
  *
  * Context: rcu_read_lock() held.
  * Return: true until the longest idle timeout of the service's established connections has
- * passed since the last packet was forwarded without a connection.
+ * passed since the last packet was forwarded without a connection, or with one that is
+ * half-open and may be gone before the next packet.
  */
 bool lbdr_flood_recent(const struct lbdr_net *ln, const struct lbdr_service *service)
 {
@@ -249,7 +261,8 @@ bool lbdr_flood_recent(const struct lbdr_net *ln, const struct lbdr_service *ser
 	longest = (unsigned long)HZ *
 		  max(lbdr_service_timeout(ln, service, LBDR_CONN_STATE_ESTABLISHED),
 		      lbdr_service_timeout(ln, service, LBDR_CONN_STATE_SCTP_ESTABLISHED));
-	return lbdr_left(last + longest, longest);
+	/* Another CPU may have set it since this one has read jiffies. */
+	return lbdr_left(last + longest, longest + HZ);
 }
 
 /* The entries that each service is guaranteed. */
@@ -572,6 +585,7 @@ static bool lbdr_flood_sample(struct lbdr_net *ln, struct lbdr_sample *sample,
 		    lbdr_left(sample->taken + SAMPLE_RETRY, SAMPLE_RETRY))
 			return false;
 	}
+	family = lbdr_flood_family(ln, claim, family);
 	lbdr_flood_search(ln, sample, claim, family);
 	if (lbdr_flood_evict_next(ln, sample, claim))
 		return true;
@@ -591,7 +605,8 @@ static struct lbdr_sample *lbdr_flood_own(struct lbdr_samples *samples,
 	for (sample = oldest; sample < samples->services + SAMPLE_SERVICES; sample++) {
 		if (sample->service == service)
 			return sample;
-		if (time_before(sample->taken, oldest->taken))
+		if (oldest->service &&
+		    (!sample->service || time_before(sample->taken, oldest->taken)))
 			oldest = sample;
 	}
 	return oldest;
@@ -611,7 +626,6 @@ static struct lbdr_sample *lbdr_flood_replace(struct lbdr_net *ln,
 	unsigned long vain = jiffies;
 	bool found;
 
-	family = lbdr_flood_family(ln, claim, family);
 	claim->last_resort = true;
 	if (lbdr_flood_fresh(ln, own, claim) && claim->worst <= own->worst &&
 	    lbdr_left(own->vain + SAMPLE_AGE, SAMPLE_AGE)) {

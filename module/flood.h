@@ -44,6 +44,7 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 			  enum lbdr_family family);
 bool lbdr_flood_stateless(const struct lbdr_service *service);
 void lbdr_flood_forward(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_flood_extend(struct lbdr_net *ln);
 bool lbdr_flood_recent(const struct lbdr_net *ln, const struct lbdr_service *service);
 u32 lbdr_flood_scale(const struct lbdr_net *ln);
 bool lbdr_flood_shrinks(const struct lbdr_net *ln, const struct lbdr_conn *conn);

@@ -37,7 +37,8 @@
  * read before the lookup, so a change during the lookup makes the result invalid. IPv6 routes
  * are valid while the FIB node of the lookup has the same serial number
  * (ip6_dst_check() without its call and its nested read-side sections), or if they are by
- * a nexthop object with a gateway, until the FIB's generation changes. A negative
+ * a nexthop object with a gateway, until the FIB's generation changes; and no longer than
+ * the IPv6 addresses of the namespace stay as they are. A negative
  * answer is valid until the FIB's generation changes, and at most NEGATIVE_TIME:
  * IPv6 increments its generation before it links the new route, so the negative
  * answer of a lookup in between would otherwise stay valid.
@@ -711,7 +712,7 @@ int lbdr_nexthop_net_init(struct lbdr_net *ln)
 
 	BUILD_BUG_ON(sizeof(struct lbdr_nexthop_key) != 20);
 	/* What direct routing reads of a route is in one cache line. */
-	BUILD_BUG_ON(offsetofend(struct lbdr_route, dst) > 32);
+	BUILD_BUG_ON(offsetofend(struct lbdr_route, addr_genid) > 32);
 	BUILD_BUG_ON(sizeof(struct lbdr_route) > 96);
 
 	spin_lock_init(&nexthops->lock);

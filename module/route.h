@@ -25,7 +25,9 @@
  * @mtu: MTU without learned PMTU. IPv6: 0 means the MTU of the device's inet6_dev,
  *	which may change without a new generation
  * @dst: the route, one reference held; NULL for a negative answer
- * @dev: device that @dst refers to; NULL for a negative answer
+ * @addr_genid: generation of the namespace's IPv6 addresses before the lookup: @source may
+ *	be another one after a change. And an address that is added with a prefix that
+ *	there is becomes local, but changes no FIB node that the route has come from
  * @why: drop reason if @link is NULL and @local is false, for transmit methods that
  *	need @link
  * @local: the address is a local address of this host
@@ -33,9 +35,7 @@
  *	negative nor local, has a source address, and does not encapsulate by itself
  * @failed: generation of the FIB before the lookup; used for negative answers, and for
  *	routes by an IPv6 nexthop object
- * @addr_genid: generation of the namespace's IPv6 addresses before the lookup: @source may
- *	be another one after a change. And an address that is added with a prefix that
- *	there is becomes local, but changes no FIB node that the route has come from
+ * @dev: device that @dst refers to; NULL for a negative answer
  * @stamp: jiffies of the lookup
  * @rcu: releases @dst and frees the route
  * @source: source address of packets to the address, for tunnels; the address 0 if
@@ -46,12 +46,12 @@ struct lbdr_route {
 	u32			genid;
 	u32			mtu;
 	struct dst_entry	*dst;
-	struct net_device	*dev;
+	int			addr_genid;
 	u8			why;
 	bool			local;
 	bool			plain;
 	u32			failed;
-	int			addr_genid;
+	struct net_device	*dev;
 	unsigned long		stamp;
 	struct rcu_head		rcu;
 	union nf_inet_addr	source;

@@ -194,7 +194,8 @@ static unsigned int lbdr_schedule_tunneled(struct lbdr_net *ln,
 
 /*
  * Adds the connection of a packet that is scheduled. A segment that only a flood lets in may be
- * forged, so its connection begins half-open, as that of a first packet does.
+ * forged, so its connection begins half-open, as that of a first packet does. A client that is
+ * silent for longer than that lasts has none again.
  */
 static struct lbdr_conn *lbdr_schedule_add(struct lbdr_net *ln,
 					   const struct lbdr_service *service,
@@ -206,6 +207,7 @@ static struct lbdr_conn *lbdr_schedule_add(struct lbdr_net *ln,
 	if (likely(lbdr_event_opens(flow->event) || flow->event == LBDR_EVENT_UDP ||
 		   READ_ONCE(service->settings.stray) == LBDR_STRAY_SCHEDULE))
 		return lbdr_conn_add(ln, flow, server, why);
+	lbdr_flood_extend(ln);
 	first = *flow;
 	first.event = lbdr_flow_protocol(flow) == IPPROTO_SCTP ? LBDR_EVENT_SCTP_INIT :
 								 LBDR_EVENT_SYN;

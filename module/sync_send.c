@@ -351,7 +351,7 @@ void lbdr_sync_again(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state, u8 
 {
 	/* Pairs with smp_store_release() in lbdr_sync_send_start(). */
 	u8 sent = READ_ONCE(conn->sent), roles = smp_load_acquire(&ln->sync.sending);
-	u32 passed = lbdr_sync_passed(sent, now);
+	u32 passed = sent ? lbdr_sync_passed(sent, now) : 0;
 
 	if (!roles || lbdr_state_half_open(state) || !lbdr_conn_own(conn))
 		return;
