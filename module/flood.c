@@ -440,7 +440,7 @@ static void lbdr_flood_search_table(struct lbdr_sample *sample,
 	u32 i;
 
 	/* &lbdr_candidate.at */
-	BUILD_BUG_ON(SAMPLE_BUCKETS > U8_MAX + 1);
+	BUILD_BUG_ON(SAMPLE_BUCKETS - 1 > U8_MAX);
 	for (i = 0; i < min(table->size, SAMPLE_BUCKETS); i++) {
 		candidate.at = i;
 		rht_for_each_rcu(node, table, rht_bucket_index(table, sample->first + i)) {
