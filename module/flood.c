@@ -156,11 +156,13 @@ struct lbdr_sample {
  * @lock: protects the other members against preemption, with BH off
  * @within: for services within their shares
  * @services: for single services
+ * @last: index of the last one that was replaced
  */
 struct lbdr_samples {
 	local_lock_t		lock;
 	struct lbdr_sample	within;
 	struct lbdr_sample	services[SAMPLE_SERVICES];
+	u32			last;
 };
 
 static DEFINE_PER_CPU(struct lbdr_samples, lbdr_samples) = {
@@ -596,20 +598,17 @@ static bool lbdr_flood_sample(struct lbdr_net *ln, struct lbdr_sample *sample,
 	return lbdr_flood_evict_next(ln, sample, claim);
 }
 
-/* Returns the sample of a service, or the one that was taken least recently. */
+/* Returns the sample of a service; if there is none, one after the other is replaced. */
 static struct lbdr_sample *lbdr_flood_own(struct lbdr_samples *samples,
 					  const struct lbdr_service *service)
 {
-	struct lbdr_sample *oldest = samples->services, *sample;
+	u32 i;
 
-	for (sample = oldest; sample < samples->services + SAMPLE_SERVICES; sample++) {
-		if (sample->service == service)
-			return sample;
-		if (oldest->service &&
-		    (!sample->service || time_before(sample->taken, oldest->taken)))
-			oldest = sample;
-	}
-	return oldest;
+	for (i = 0; i < SAMPLE_SERVICES; i++)
+		if (samples->services[i].service == service)
+			return &samples->services[i];
+	samples->last = (samples->last + 1) % SAMPLE_SERVICES;
+	return &samples->services[samples->last];
 }
 
 /*
