@@ -117,8 +117,7 @@ static struct neighbour *lbdr_peers_neigh(const struct lbdr_nexthop *nexthop,
 }
 
 /* The MAC of a neighbour as an integer, 0 if it is unknown. */
-static u64 lbdr_peers_neigh_mac(struct neighbour *neigh,
-				const struct net_device *dev)
+static u64 lbdr_peers_neigh_mac(struct neighbour *neigh, const struct net_device *dev)
 {
 	u8 mac[ETH_ALEN];
 
@@ -136,8 +135,7 @@ static u64 lbdr_peers_neigh_mac(struct neighbour *neigh,
  *
  * Context: rcu_read_lock() held.
  */
-void lbdr_peers_update_nexthop(struct lbdr_nexthop *nexthop,
-			       const struct lbdr_route *route)
+void lbdr_peers_update_nexthop(struct lbdr_nexthop *nexthop, const struct lbdr_route *route)
 {
 	struct lbdr_nexthops *nexthops = &nexthop->ln->nexthops;
 	u64 mac = 0;
@@ -300,20 +298,18 @@ lbdr_peers_nexthop(struct lbdr_net *ln, const struct lbdr_server *server, const 
  * Context: rcu_read_lock() held.
  * Return: true if @mac is known as that of @server.
  */
-bool lbdr_peers_is_mac(struct lbdr_net *ln, const struct lbdr_server *server,
-		       const u8 *mac, u16 domain)
+bool lbdr_peers_is_mac(struct lbdr_net *ln, const struct lbdr_server *server, const u8 *mac,
+		       u16 domain)
 {
 	return lbdr_peers_nexthop(ln, server, mac, domain);
 }
 
 /* Returns true if the packet came by the device that leads to the next hop. */
-static bool lbdr_peers_same_dev(const struct lbdr_nexthop *nexthop,
-				const struct sk_buff *skb)
+static bool lbdr_peers_same_dev(const struct lbdr_nexthop *nexthop, const struct sk_buff *skb)
 {
 	const struct lbdr_route *route = rcu_dereference(nexthop->route);
 	/* Not skb->dev, which in the second pass is the VRF. */
-	int iif = nexthop->key.family == LBDR_V4 ? IPCB(skb)->iif :
-						   IP6CB(skb)->iif;
+	int iif = nexthop->key.family == LBDR_V4 ? IPCB(skb)->iif : IP6CB(skb)->iif;
 
 	/* br_netfilter clears the control block and calls the hook for the bridge. */
 	if (!iif)
@@ -463,8 +459,7 @@ static u32 lbdr_peers_search_local(const struct lbdr_pool *pool, u16 domain)
 	u32 i;
 
 	for (i = 0; i < pool->n; i++) {
-		nexthop = lbdr_nexthop_in_domain(pool->entries[i].server->nexthop,
-						 domain);
+		nexthop = lbdr_nexthop_in_domain(pool->entries[i].server->nexthop, domain);
 		if (nexthop && lbdr_nexthop_route(nexthop)->local)
 			break;
 	}
@@ -481,8 +476,7 @@ static u32 lbdr_peers_search_local(const struct lbdr_pool *pool, u16 domain)
  * caller choose as for another generation, for one packet.
  */
 static struct lbdr_server *lbdr_peers_local_server(const struct lbdr_net *ln,
-						   struct lbdr_pool *pool,
-						   u16 domain)
+						   struct lbdr_pool *pool, u16 domain)
 {
 	u64 *known = &pool->locals[domain % LBDR_POOL_LOCALS];
 	u64 value = READ_ONCE(*known);
@@ -670,8 +664,7 @@ static bool lbdr_peers_neigh_update_all(struct lbdr_nexthop *first,
 }
 
 /* The next hop of a neighbour, or NULL. */
-static struct lbdr_nexthop *lbdr_peers_of_neigh(struct lbdr_net *ln,
-						enum lbdr_family family,
+static struct lbdr_nexthop *lbdr_peers_of_neigh(struct lbdr_net *ln, enum lbdr_family family,
 						const struct neighbour *neigh)
 {
 	return lbdr_nexthop_lookup(ln, family, neigh->primary_key,
