@@ -263,8 +263,7 @@ bool lbdr_flood_recent(const struct lbdr_net *ln, const struct lbdr_service *ser
 	longest = (unsigned long)HZ *
 		  max(lbdr_service_timeout(ln, service, LBDR_CONN_STATE_ESTABLISHED),
 		      lbdr_service_timeout(ln, service, LBDR_CONN_STATE_SCTP_ESTABLISHED));
-	/* Another CPU may have set it since this one has read jiffies. */
-	return lbdr_left(last + longest, longest + HZ);
+	return lbdr_recent(last, longest);
 }
 
 /* The entries that each service is guaranteed. */
@@ -571,7 +570,7 @@ static bool lbdr_flood_fresh(const struct lbdr_net *ln, const struct lbdr_sample
 {
 	return sample->ln == ln && sample->last_resort == claim->last_resort &&
 	       sample->service == (lbdr_flood_within(claim) ? NULL : claim->service) &&
-	       lbdr_left(sample->taken + SAMPLE_AGE, SAMPLE_AGE);
+	       lbdr_recent(sample->taken, SAMPLE_AGE);
 }
 
 /* Evicts a connection of a sample, or of a new one. Returns false if there is none. */
@@ -584,7 +583,7 @@ static bool lbdr_flood_sample(struct lbdr_net *ln, struct lbdr_sample *sample,
 			return true;
 		/* Nobody searches in vain for every packet of a flood. */
 		if (!sample->n && claim->worst <= sample->worst &&
-		    lbdr_left(sample->taken + SAMPLE_RETRY, SAMPLE_RETRY))
+		    lbdr_recent(sample->taken, SAMPLE_RETRY))
 			return false;
 	}
 	family = lbdr_flood_family(ln, claim, family);
@@ -627,7 +626,7 @@ static struct lbdr_sample *lbdr_flood_replace(struct lbdr_net *ln,
 
 	claim->last_resort = true;
 	if (lbdr_flood_fresh(ln, own, claim) && claim->worst <= own->worst &&
-	    lbdr_left(own->vain + SAMPLE_AGE, SAMPLE_AGE)) {
+	    lbdr_recent(own->vain, SAMPLE_AGE)) {
 		vain = own->vain;
 	} else {
 		claim->last_resort = false;

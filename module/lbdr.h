@@ -272,6 +272,15 @@ static inline unsigned long lbdr_left(unsigned long at, unsigned long max)
 	return left <= max ? left : 0;
 }
 
+/*
+ * Returns true if @at was less than @time jiffies ago. Another CPU may have set it since this
+ * one has read jiffies.
+ */
+static inline bool lbdr_recent(unsigned long at, unsigned long time)
+{
+	return lbdr_left(at + time, time + HZ);
+}
+
 /* Counts a change of the configuration. Returns its number, which is unique. */
 static inline u64 lbdr_changed(struct lbdr_net *ln)
 {

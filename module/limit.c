@@ -126,7 +126,7 @@ bool lbdr_limit_starved(const struct lbdr_net *ln)
 {
 	unsigned long at = READ_ONCE(ln->starved_at);
 
-	return unlikely(at) && lbdr_left(at + STARVED_TIME, STARVED_TIME + HZ);
+	return unlikely(at) && lbdr_recent(at, STARVED_TIME);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_limit_starved);
 
