@@ -286,12 +286,17 @@ def test_offloads():
 def test_cut():
     """With --tun-df clear the client learns no MTU, and the director cuts packets."""
     director = open_director()
+
+    def drops():
+        # On a busy host the last segments of a transfer may come after their service is gone.
+        return {reason: n for reason, n in net.drops().items() if reason != "no-conn"}
+
     for kind in KINDS:
-        before = net.drops()
+        before = drops()
         done = through(director, kind, df=2)
-        ok(done == (True, True) and net.drops() == before and not known_mtu(kind.inner),
+        ok(done == (True, True) and drops() == before and not known_mtu(kind.inner),
            "%s, --tun-df clear: a page down and up in fragments" % kind,
-           (done, before, net.drops()))
+           (done, before, drops()))
     director.clear()
     director.close()
 
