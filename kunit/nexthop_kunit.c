@@ -520,7 +520,8 @@ static void nexthop_renamed_test(struct kunit *test)
 	test->priv = &left;
 	kunit_activate_static_stub(test, lbdr_nexthop_lookup, nexthop_gone);
 	rcu_read_lock();
-	sent = lbdr_peers_sent_by(nexthop_net(), skb, &server, 1);
+	sent = lbdr_peers_sent_by(nexthop_net(), skb, lbdr_peers_source(skb), &server,
+				  1);
 	rcu_read_unlock();
 	kunit_deactivate_static_stub(test, lbdr_nexthop_lookup);
 	kfree_skb(skb);

@@ -28,6 +28,7 @@
 #include "conn.h"
 #include "conn_event.h"
 #include "conn_lookup.h"
+#include "conn_stock.h"
 #include "flood.h"
 #include "flow.h"
 #include "hold.h"
@@ -43,25 +44,6 @@
 
 /* Connections freed between two calls of cond_resched() */
 #define FREE_BATCH	256
-
-static struct kmem_cache *lbdr_conn_cache[LBDR_FAMILIES] __read_mostly;
-
-/* Connections that a CPU takes from a slab cache at a time, which costs less than singly */
-#define STOCK_MAX	16
-
-/**
- * struct lbdr_conn_stock - memory for the next connections of a CPU
- * @n: number of @objects
- * @objects: the memory, not initialised
- *
- * Used with BH off by its CPU. What an offline CPU has stays until the module is unloaded.
- */
-struct lbdr_conn_stock {
-	u32	n;
-	void	*objects[STOCK_MAX];
-};
-
-static DEFINE_PER_CPU(struct lbdr_conn_stock, lbdr_conn_stocks[LBDR_FAMILIES]);
 
 /* See conn_lookup.h. */
 struct lbdr_conn_secret lbdr_conn_secret __ro_after_init;
@@ -122,7 +104,7 @@ long lbdr_conn_left(const struct lbdr_net *ln, const struct lbdr_conn *conn)
 }
 EXPORT_SYMBOL_LBDR(lbdr_conn_left);
 
-static void lbdr_conn_count(struct lbdr_server *server, u32 state, int by)
+static __always_inline void lbdr_conn_count(struct lbdr_server *server, u32 state, int by)
 {
 	if (lbdr_state_active(state))
 		atomic_add(by, &server->active);
@@ -138,7 +120,7 @@ static void lbdr_conn_free(struct lbdr_conn *conn)
 	struct lbdr_server *server = conn->server;
 	struct lbdr_net *ln = server->ln;
 
-	kmem_cache_free(lbdr_conn_cache[conn->family], conn);
+	lbdr_conn_give(conn->family, conn);
 	lbdr_server_put(server);
 	lbdr_limit_conn_sub(ln);
 }
@@ -510,53 +492,10 @@ struct lbdr_conn *lbdr_conn_find(struct lbdr_net *ln,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_find);
 
-/* What is charged to a cgroup is not kept. On PREEMPT_RT, BH off does not exclude others. */
-static void *lbdr_conn_take(const struct lbdr_net *ln, enum lbdr_family family)
-{
-	struct kmem_cache *cache = lbdr_conn_cache[family];
-	struct lbdr_conn_stock *stock;
-
-	if (unlikely(ln->user) || IS_ENABLED(CONFIG_PREEMPT_RT))
-		return lbdr_limit_cache_alloc(ln, cache);
-	lockdep_assert_in_softirq();
-	stock = this_cpu_ptr(&lbdr_conn_stocks[family]);
-	/* All or none, as a bool on some kernels */
-	if (unlikely(!stock->n) &&
-	    kmem_cache_alloc_bulk(cache, GFP_ATOMIC | __GFP_NOWARN, STOCK_MAX,
-				  stock->objects))
-		stock->n = STOCK_MAX;
-	return likely(stock->n) ? stock->objects[--stock->n] :
-				  lbdr_limit_cache_alloc(ln, cache);
-}
-
-static void lbdr_conn_free_stocks(void)
-{
-	struct lbdr_conn_stock *stock;
-	enum lbdr_family family;
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		for (family = 0; family < LBDR_FAMILIES; family++) {
-			stock = per_cpu_ptr(&lbdr_conn_stocks[family], cpu);
-			kmem_cache_free_bulk(lbdr_conn_cache[family], stock->n,
-					     stock->objects);
-			stock->n = 0;
-		}
-	}
-}
-
-/**
- * lbdr_conn_alloc() - Allocate a connection
- * @ln: the namespace
- * @flow: its flow; the event gives its state
- * @server: its server, valid under rcu_read_lock()
- * @why: set to the drop reason if NULL is returned
- *
- * Context: rcu_read_lock() held, BH off.
- * Return: the connection, or NULL.
- */
-struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln, const struct lbdr_flow *flow,
-				  struct lbdr_server *server, enum lbdr_drop *why)
+/* lbdr_conn_alloc(), for the packets of new connections */
+static __always_inline struct lbdr_conn *
+lbdr_conn_new(struct lbdr_net *ln, const struct lbdr_flow *flow,
+	      struct lbdr_server *server, enum lbdr_drop *why)
 {
 	struct lbdr_conn *conn;
 
@@ -595,16 +534,24 @@ struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln, const struct lbdr_flow *f
 }
 
 /**
- * lbdr_conn_link() - Count a connection and insert it
+ * lbdr_conn_alloc() - Allocate a connection
  * @ln: the namespace
- * @conn: the connection, which is freed if it is not returned
- * @state: its state
+ * @flow: its flow; the event gives its state
+ * @server: its server, valid under rcu_read_lock()
+ * @why: set to the drop reason if NULL is returned
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: @conn; or the connection that has the key already, which may be dead; or NULL if
- * the table could not grow (EBUSY, ENOMEM, E2BIG).
+ * Return: the connection, or NULL.
  */
-struct lbdr_conn *lbdr_conn_link(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state)
+struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln, const struct lbdr_flow *flow,
+				  struct lbdr_server *server, enum lbdr_drop *why)
+{
+	return lbdr_conn_new(ln, flow, server, why);
+}
+
+/* lbdr_conn_link(), for the packets of new connections */
+static __always_inline struct lbdr_conn *
+lbdr_conn_publish(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state)
 {
 	struct lbdr_server *server = conn->server;
 	struct lbdr_conn *old;
@@ -624,6 +571,21 @@ struct lbdr_conn *lbdr_conn_link(struct lbdr_net *ln, struct lbdr_conn *conn, u3
 	lbdr_share_sub(ln, server->service);
 	lbdr_conn_free(conn);
 	return IS_ERR(old) ? NULL : old;
+}
+
+/**
+ * lbdr_conn_link() - Count a connection and insert it
+ * @ln: the namespace
+ * @conn: the connection, which is freed if it is not returned
+ * @state: its state
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: @conn; or the connection that has the key already, which may be dead; or NULL if
+ * the table could not grow (EBUSY, ENOMEM, E2BIG).
+ */
+struct lbdr_conn *lbdr_conn_link(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state)
+{
+	return lbdr_conn_publish(ln, conn, state);
 }
 
 /**
@@ -647,10 +609,10 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 {
 	struct lbdr_conn *conn, *linked;
 
-	conn = lbdr_conn_alloc(ln, flow, server, why);
+	conn = lbdr_conn_new(ln, flow, server, why);
 	if (!conn)
 		return NULL;
-	linked = lbdr_conn_link(ln, conn, conn->state);
+	linked = lbdr_conn_publish(ln, conn, conn->state);
 	if (likely(linked == conn)) {
 		if (likely(flow->event != LBDR_EVENT_TEMPLATE))
 			lbdr_stats_add(server->stats, 1, 0, 0);
@@ -717,7 +679,7 @@ void lbdr_conn_table_exit(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_conn_init() - Create the slab caches of connections
+ * lbdr_conn_init() - Draw the secret of the hash, and prepare memory for connections
  *
  * Context: process.
  * Return: 0 or -ENOMEM.
@@ -727,8 +689,6 @@ int lbdr_conn_init(void)
 	siphash_key_t key;
 	int err, i;
 
-	/* An IPv4 connection takes one cache line; an IPv6 connection takes more. */
-	BUILD_BUG_ON(sizeof(struct lbdr_conn4) > 64);
 	BUILD_BUG_ON(sizeof(struct lbdr_key4) != 16);
 	BUILD_BUG_ON(sizeof(struct lbdr_key6) != 40);
 	get_random_bytes(&key, sizeof(key));
@@ -740,34 +700,19 @@ int lbdr_conn_init(void)
 	err = lbdr_limit_init();
 	if (err)
 		return err;
-	lbdr_conn_cache[LBDR_V4] =
-		kmem_cache_create("lbdr_conn4", sizeof(struct lbdr_conn4), 0,
-				  SLAB_HWCACHE_ALIGN, NULL);
-	if (!lbdr_conn_cache[LBDR_V4])
-		goto err_v4;
-	lbdr_conn_cache[LBDR_V6] =
-		kmem_cache_create("lbdr_conn6", sizeof(struct lbdr_conn6), 0,
-				  0, NULL);
-	if (!lbdr_conn_cache[LBDR_V6])
-		goto err_v6;
-	return 0;
-
-err_v6:
-	kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
-err_v4:
-	lbdr_limit_exit();
-	return -ENOMEM;
+	err = lbdr_conn_stock_init();
+	if (err)
+		lbdr_limit_exit();
+	return err;
 }
 
 /**
- * lbdr_conn_exit() - Destroy the slab caches of connections
+ * lbdr_conn_exit() - Undo lbdr_conn_init()
  *
  * Context: process, after rcu_barrier().
  */
 void lbdr_conn_exit(void)
 {
-	lbdr_conn_free_stocks();
-	kmem_cache_destroy(lbdr_conn_cache[LBDR_V6]);
-	kmem_cache_destroy(lbdr_conn_cache[LBDR_V4]);
+	lbdr_conn_stock_exit();
 	lbdr_limit_exit();
 }

@@ -342,7 +342,7 @@ lbdr_fast_no_conn4(struct lbdr_net *ln, struct sk_buff *skb,
 		return lbdr_fast_not(ln, skb, state);
 	lbdr_flow_set4(&flow, iph->saddr, iph->daddr, iph->protocol);
 	flow.hash = hash;
-	server = lbdr_hook_schedule(ln, skb, &flow, NULL, &verdict);
+	server = lbdr_hook_schedule(ln, skb, &flow, &verdict);
 	if (!server)
 		return verdict;
 	if (!rcu_access_pointer(server->tunnel) && likely(iph->ttl > 1) &&
@@ -365,7 +365,7 @@ lbdr_fast_no_conn6(struct lbdr_net *ln, struct sk_buff *skb,
 		return lbdr_fast_not(ln, skb, state);
 	lbdr_flow_set6(&flow, &hdr->saddr, &hdr->daddr, hdr->nexthdr);
 	flow.hash = hash;
-	server = lbdr_hook_schedule(ln, skb, &flow, NULL, &verdict);
+	server = lbdr_hook_schedule(ln, skb, &flow, &verdict);
 	if (!server)
 		return verdict;
 	if (!rcu_access_pointer(server->tunnel) && likely(hdr->hop_limit > 1) &&

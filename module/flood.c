@@ -169,8 +169,10 @@ static DEFINE_PER_CPU(struct lbdr_samples, lbdr_samples) = {
 	.lock = INIT_LOCAL_LOCK(lock),
 };
 
-static unsigned int conn_rate;
-module_param(conn_rate, uint, 0644);
+unsigned int lbdr_flood_rate;
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_rate);
+
+module_param_named(conn_rate, lbdr_flood_rate, uint, 0644);
 MODULE_PARM_DESC(conn_rate,
 		 "new connections per second and network namespace; above this rate they are forwarded without an entry (mh, sh) or replace a half-open one (default: 0, no limit)");
 
@@ -703,32 +705,29 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_make_room);
 
 /**
- * lbdr_flood_admit() - Decide on a new connection
+ * lbdr_flood_decide() - lbdr_flood_admit() where a limit is set or reached
  * @ln: the namespace
  * @service: its service
  * @family: its family
  *
- * Must be called exactly once for each new connection: counts it for conn_rate. May
- * evict another connection.
- *
  * Context: rcu_read_lock() held, BH off.
  * Return: enum lbdr_flood_admit.
  */
-enum lbdr_flood_admit lbdr_flood_admit(struct lbdr_net *ln,
-				       const struct lbdr_service *service,
-				       enum lbdr_family family)
+noinline enum lbdr_flood_admit lbdr_flood_decide(struct lbdr_net *ln,
+						 const struct lbdr_service *service,
+						 enum lbdr_family family)
 {
-	u32 rate = READ_ONCE(conn_rate);
-	bool fast = unlikely(rate) && lbdr_flood_over_rate(ln, rate);
+	u32 rate = READ_ONCE(lbdr_flood_rate);
+	bool fast = rate && lbdr_flood_over_rate(ln, rate);
 
-	if (likely(!fast && !lbdr_limit_near(ln)))
+	if (!fast && !lbdr_limit_near(ln))
 		return LBDR_FLOOD_ADMIT;
 	if (lbdr_flood_stateless(service))
 		return LBDR_FLOOD_ADMIT_STATELESS;
 	return lbdr_flood_make_room(ln, service, family) ?
 	       LBDR_FLOOD_ADMIT_EVICT : LBDR_FLOOD_ADMIT_REFUSE;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_admit);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_decide);
 
 /**
  * lbdr_flood_peek() - Get what lbdr_flood_admit() would return
@@ -744,7 +743,7 @@ enum lbdr_flood_admit lbdr_flood_peek(struct lbdr_net *ln,
 				      const struct lbdr_service *service)
 {
 	const struct lbdr_flood_claim claim = lbdr_flood_claim(ln, service);
-	u32 start = READ_ONCE(ln->rate_start), rate = READ_ONCE(conn_rate);
+	u32 start = READ_ONCE(ln->rate_start), rate = READ_ONCE(lbdr_flood_rate);
 	u32 count = 0;
 
 	if (!lbdr_flood_interval_over(start))

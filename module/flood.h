@@ -10,6 +10,7 @@
 
 #include "flow.h"
 #include "lbdr.h"
+#include "limit.h"
 #include "service.h"
 
 struct lbdr_conn;
@@ -34,9 +35,12 @@ enum lbdr_flood_admit {
 	LBDR_FLOOD_ADMIT_REFUSE,
 };
 
-enum lbdr_flood_admit lbdr_flood_admit(struct lbdr_net *ln,
-				       const struct lbdr_service *service,
-				       enum lbdr_family family);
+/* Module parameter: new connections of a namespace in a second, 0 for any number */
+extern unsigned int lbdr_flood_rate;
+
+enum lbdr_flood_admit lbdr_flood_decide(struct lbdr_net *ln,
+					const struct lbdr_service *service,
+					enum lbdr_family family);
 enum lbdr_flood_admit lbdr_flood_peek(struct lbdr_net *ln,
 				      const struct lbdr_service *service);
 bool lbdr_flood_make_room(struct lbdr_net *ln,
@@ -48,6 +52,26 @@ void lbdr_flood_extend(struct lbdr_net *ln);
 bool lbdr_flood_recent(const struct lbdr_net *ln, const struct lbdr_service *service);
 u32 lbdr_flood_scale(const struct lbdr_net *ln);
 bool lbdr_flood_shrinks(const struct lbdr_net *ln, const struct lbdr_conn *conn);
+
+/**
+ * lbdr_flood_admit() - Decide on a new connection
+ * @ln: the namespace
+ * @service: its service
+ * @family: its family
+ *
+ * Must be called exactly once for each new connection: counts it for conn_rate. May
+ * evict another connection.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: enum lbdr_flood_admit.
+ */
+static inline enum lbdr_flood_admit
+lbdr_flood_admit(struct lbdr_net *ln, const struct lbdr_service *service,
+		 enum lbdr_family family)
+{
+	return likely(!READ_ONCE(lbdr_flood_rate) && !lbdr_limit_near(ln)) ?
+	       LBDR_FLOOD_ADMIT : lbdr_flood_decide(ln, service, family);
+}
 
 /*
  * Each service that holds connections has a share of the table. lbdr_service.n_conns

@@ -93,6 +93,8 @@ static __always_inline bool lbdr_key_equal(const void *a, const void *b, size_t 
 	u64 differences = 0, x, y;
 	size_t i;
 
+	/* Else a key of registers would be written to memory first. */
+#pragma GCC unroll 8
 	for (i = 0; i < len; i += sizeof(u64)) {
 		memcpy(&x, a + i, sizeof(x));
 		memcpy(&y, b + i, sizeof(y));

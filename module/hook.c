@@ -176,19 +176,22 @@ static unsigned int lbdr_hook_drop_held(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_hook_schedule() - Find a server for a packet without a connection
+ * lbdr_hook_schedule_any() - Find a server for any packet without a connection
  * @ln: the namespace
  * @skb: the packet
  * @flow: its flow
  * @marked: the fwmark service, or NULL to look the service up by address and port
  * @verdict: set to the verdict when NULL is returned
  *
+ * lbdr_hook_schedule() calls this one where what it leaves out may matter.
+ *
  * Context: rcu_read_lock() held, BH off.
  * Return: the server to send the packet to, or NULL.
  */
-struct lbdr_server *lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
-				       const struct lbdr_flow *flow,
-				       struct lbdr_service *marked, unsigned int *verdict)
+noinline struct lbdr_server *
+lbdr_hook_schedule_any(struct lbdr_net *ln, struct sk_buff *skb,
+		       const struct lbdr_flow *flow, struct lbdr_service *marked,
+		       unsigned int *verdict)
 {
 	struct lbdr_service *service;
 
@@ -219,7 +222,7 @@ struct lbdr_server *lbdr_hook_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	return lbdr_schedule(ln, skb, service, flow, verdict);
 }
 
-/* Forwards a parsed packet. @marked: see lbdr_hook_schedule() */
+/* Forwards a parsed packet. @marked: see lbdr_hook_schedule_any() */
 static unsigned int lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 				      const struct lbdr_flow *flow,
 				      struct lbdr_service *marked)
@@ -236,7 +239,7 @@ static unsigned int lbdr_hook_forward(struct lbdr_net *ln, struct sk_buff *skb,
 		return lbdr_peers_verdict(ln, skb, flow, miss.service);
 	if (miss.why == LBDR_CONN_HELD)
 		return lbdr_hook_drop_held(ln, miss.service);
-	server = lbdr_hook_schedule(ln, skb, flow, marked, &verdict);
+	server = lbdr_hook_schedule_any(ln, skb, flow, marked, &verdict);
 	return server ? lbdr_send(ln, skb, flow, server, NULL) : verdict;
 }
 
@@ -306,7 +309,8 @@ lbdr_hook_error_server(struct lbdr_net *ln, struct sk_buff *skb,
 		return NULL;
 	server = lbdr_schedule_error(ln, service, flow);
 	if (server && !flow->local &&
-	    unlikely(lbdr_peers_sent_by(ln, skb, server, lbdr_flow_domain(flow))))
+	    unlikely(lbdr_peers_sent_by(ln, skb, lbdr_peers_source(skb), server,
+					lbdr_flow_domain(flow))))
 		server = lbdr_peers_not_back(ln, service, server,
 					     lbdr_flow_domain(flow));
 	return server;
@@ -382,7 +386,7 @@ lbdr_hook_other(struct lbdr_net *ln, struct sk_buff *skb, enum lbdr_family famil
 }
 
 /*
- * The walk of a packet at one of the hooks. @marked: see lbdr_hook_schedule()
+ * The walk of a packet at one of the hooks. @marked: see lbdr_hook_schedule_any()
  *
  * BH is enabled for packets of NFQUEUE and of sockets only. The flow is not initialised,
  * since the parser sets it.

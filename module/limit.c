@@ -4,7 +4,9 @@
  *
  * Connections are limited by conn_max for each namespace and by conn_max_all for all, and
  * a front end may set a lower limit of one namespace (lbdr_net.conns_max). A
- * connection counts until its memory is freed. If there is no memory for a connection
+ * connection counts until its memory is freed. For all namespaces the objects are counted
+ * when they are taken from the slab caches, several at a time, so that conn_max_all may be
+ * exceeded by what the CPUs have in stock (conn_stock.c). If there is no memory for a connection
  * (the memory cgroup is at its limit, or the host has none for packets), the table is full
  * as it is: for STARVED_TIME, the namespace may hold no more connections than it does now.
  * So flood.c makes room as in any full table.
@@ -32,7 +34,6 @@
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/percpu_counter.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/user_namespace.h>
@@ -41,26 +42,23 @@
 #include "lbdr.h"
 #include "limit.h"
 
-/* A table is nearly full when fewer than 1/NEAR_LIMIT of its entries are free. */
-#define NEAR_LIMIT		16
-
 /* Time for which a failed allocation limits the connections */
 #define STARVED_TIME		HZ
 /* The least limit that a failed allocation sets */
 #define STARVED_MIN		64U
 
-static unsigned int conn_max;
-module_param(conn_max, uint, 0644);
+struct lbdr_limits lbdr_limits;
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_limits);
+
+module_param_named(conn_max, lbdr_limits.conn_max, uint, 0644);
 MODULE_PARM_DESC(conn_max,
 		 "connections that one network namespace may hold (default: as many as fit in 1/8 of the memory, at least 65536)");
 
-static unsigned int conn_max_all;
-module_param(conn_max_all, uint, 0644);
+module_param_named(conn_max_all, lbdr_limits.conn_max_all, uint, 0644);
 MODULE_PARM_DESC(conn_max_all,
 		 "connections that all network namespaces may hold together (default: twice conn_max's default)");
 
-static unsigned int conn_max_user;
-module_param(conn_max_user, uint, 0644);
+module_param_named(conn_max_user, lbdr_limits.conn_max_user, uint, 0644);
 MODULE_PARM_DESC(conn_max_user,
 		 "connections that a network namespace of another user namespace may hold (default: 1/16 of conn_max_all's default)");
 
@@ -74,46 +72,18 @@ module_param(user_servers_max, uint, 0644);
 MODULE_PARM_DESC(user_servers_max,
 		 "servers that a network namespace of another user namespace than the initial one may have (default: 65536)");
 
-/* Connections of all namespaces. Reads miss the latest changes of each CPU. */
-static struct percpu_counter lbdr_limit_conn_total;
-
 /**
- * lbdr_limit_conn_max() - Get the maximum number of connections of a namespace
- *
- * Context: any.
- * Return: the value of the module parameter conn_max.
- */
-u32 lbdr_limit_conn_max(void)
-{
-	return READ_ONCE(conn_max);
-}
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_limit_conn_max);
-
-/**
- * lbdr_limit_conns_most() - Get the number of connections that the host allows a namespace
+ * lbdr_limit_conns_of() - lbdr_limit_conns() for front ends in other modules
  * @ln: the namespace
  *
  * Context: any.
- * Return: the number by the parameters of the module.
+ * Return: the number.
  */
-u32 lbdr_limit_conns_most(const struct lbdr_net *ln)
+u32 lbdr_limit_conns_of(const struct lbdr_net *ln)
 {
-	return min(lbdr_limit_conn_max(),
-		   ln->user ? READ_ONCE(conn_max_user) : U32_MAX);
+	return lbdr_limit_conns(ln);
 }
-
-/**
- * lbdr_limit_conns() - Get the number of connections that a namespace may hold
- * @ln: the namespace
- *
- * Context: any.
- * Return: lbdr_limit_conns_most(), or less if a front end has set less.
- */
-u32 lbdr_limit_conns(const struct lbdr_net *ln)
-{
-	return min(lbdr_limit_conns_most(ln), READ_ONCE(ln->conns_max));
-}
-EXPORT_SYMBOL_LBDR(lbdr_limit_conns);
+EXPORT_SYMBOL_LBDR(lbdr_limit_conns_of);
 
 /**
  * lbdr_limit_starved() - Check whether memory limits the connections of a namespace
@@ -159,33 +129,14 @@ u32 lbdr_limit_conns_now(const struct lbdr_net *ln)
 		max = min(max, READ_ONCE(ln->starved_conns));
 	return max;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_limit_conns_now);
 
-/* The number of connections of all namespaces at which this one gets no new ones. */
-static u32 lbdr_limit_conns_all(const struct lbdr_net *ln)
-{
-	return READ_ONCE(conn_max_all) / (unlikely(ln->user) ? 2 : 1);
-}
-
-/* Connections that make a table of n nearly full: 0 if it is. */
+/* Connections until a number is above the one that makes a table nearly full: 0 if it is. */
 static u32 lbdr_limit_left(u32 n, u32 max)
 {
-	u32 most = max - max / NEAR_LIMIT;
+	u32 most = lbdr_limit_nearly(max);
 
 	return n > most ? 0 : most - n + 1;
-}
-
-/**
- * lbdr_limit_near() - Check whether the connection table is nearly full
- * @ln: the namespace
- *
- * Context: any.
- * Return: true if fewer than 1/NEAR_LIMIT of the entries are free.
- */
-bool lbdr_limit_near(struct lbdr_net *ln)
-{
-	return !lbdr_limit_left(atomic_read(&ln->n_conns), lbdr_limit_conns_now(ln)) ||
-	       !lbdr_limit_left(percpu_counter_read_positive(&lbdr_limit_conn_total),
-				lbdr_limit_conns_all(ln));
 }
 
 /**
@@ -193,12 +144,13 @@ bool lbdr_limit_near(struct lbdr_net *ln)
  * @ln: the namespace
  *
  * Context: any.
- * Return: connections after which lbdr_limit_near() is true, if no others are added.
+ * Return: connections after which lbdr_limit_near() is true, if no others are added, to
+ *	the accuracy of lbdr_limit_total().
  */
 u32 lbdr_limit_room(struct lbdr_net *ln)
 {
 	return min(lbdr_limit_left(atomic_read(&ln->n_conns), lbdr_limit_conns_now(ln)),
-		   lbdr_limit_left(percpu_counter_read_positive(&lbdr_limit_conn_total),
+		   lbdr_limit_left(max_t(s64, lbdr_limit_total(), 0),
 				   lbdr_limit_conns_all(ln)));
 }
 
@@ -212,8 +164,7 @@ u32 lbdr_limit_room(struct lbdr_net *ln)
 bool lbdr_limit_full(const struct lbdr_net *ln)
 {
 	return (u32)atomic_read(&ln->n_conns) >= lbdr_limit_conns_now(ln) ||
-	       percpu_counter_read_positive(&lbdr_limit_conn_total) >=
-	       lbdr_limit_conns_all(ln);
+	       lbdr_limit_total() >= lbdr_limit_conns_all(ln);
 }
 
 /**
@@ -245,41 +196,23 @@ u32 lbdr_limit_pending(const struct lbdr_net *ln)
 }
 
 /**
- * lbdr_limit_conn_add() - Count a connection that is to be allocated
- * @ln: the namespace
+ * lbdr_limit_conn_refuse() - Undo the count of a connection that is not allocated
+ * @ln: the namespace, which may hold no more
  *
  * Context: any.
- * Return: true if it was counted, false if the namespace may hold no more.
+ * Return: false.
  */
-bool lbdr_limit_conn_add(struct lbdr_net *ln)
+noinline bool lbdr_limit_conn_refuse(struct lbdr_net *ln)
 {
-	u32 n = atomic_inc_return(&ln->n_conns);
-
-	if (likely(n <= lbdr_limit_conns(ln) &&
-		   percpu_counter_read_positive(&lbdr_limit_conn_total) <
-		   lbdr_limit_conns_all(ln))) {
-		percpu_counter_inc(&lbdr_limit_conn_total);
-		return true;
-	}
-	atomic_dec(&ln->n_conns);
+	lbdr_limit_conn_sub(ln);
 	/* Users must not use up the one line. */
 	if (!ln->user)
 		pr_notice_once("a connection table is full (conn_max: %u, conn_max_all: %u): new connections are dropped and counted as conn-max (logged once)\n",
-			       lbdr_limit_conns(ln), READ_ONCE(conn_max_all));
+			       lbdr_limit_conns(ln),
+			       READ_ONCE(lbdr_limits.conn_max_all));
 	return false;
 }
-
-/**
- * lbdr_limit_conn_sub() - Undo lbdr_limit_conn_add()
- * @ln: the namespace
- *
- * Context: any.
- */
-void lbdr_limit_conn_sub(struct lbdr_net *ln)
-{
-	percpu_counter_dec(&lbdr_limit_conn_total);
-	atomic_dec(&ln->n_conns);
-}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_limit_conn_refuse);
 
 /**
  * lbdr_limit_alloc_charged() - Allocate memory that is charged to a namespace's cgroup
@@ -425,13 +358,14 @@ int lbdr_limit_init(void)
 	u32 default_max = clamp_t(u64, div_u64((u64)totalram_pages() << PAGE_SHIFT,
 					       8 * 80), 1 << 16, 1 << 27);
 
-	if (!conn_max)
-		conn_max = default_max;
-	if (!conn_max_all)
-		conn_max_all = max(2 * default_max, conn_max);
-	if (!conn_max_user)
-		conn_max_user = max(2 * default_max, conn_max) / 16;
-	return percpu_counter_init(&lbdr_limit_conn_total, 0, GFP_KERNEL);
+	if (!lbdr_limits.conn_max)
+		lbdr_limits.conn_max = default_max;
+	if (!lbdr_limits.conn_max_all)
+		lbdr_limits.conn_max_all = max(2 * default_max, lbdr_limits.conn_max);
+	if (!lbdr_limits.conn_max_user)
+		lbdr_limits.conn_max_user = max(2 * default_max,
+						lbdr_limits.conn_max) / 16;
+	return percpu_counter_init(&lbdr_limits.objects, 0, GFP_KERNEL);
 }
 
 /**
@@ -441,5 +375,5 @@ int lbdr_limit_init(void)
  */
 void lbdr_limit_exit(void)
 {
-	percpu_counter_destroy(&lbdr_limit_conn_total);
+	percpu_counter_destroy(&lbdr_limits.objects);
 }

@@ -97,15 +97,6 @@
 /* Next hops processed between two calls of cond_resched() */
 #define BATCH		64
 
-/* A MAC as an integer; ether_addr_to_u64() would convert byte by byte. */
-static __always_inline u64 lbdr_peers_mac(const u8 *mac)
-{
-	u64 value = 0;
-
-	memcpy(&value, mac, ETH_ALEN);
-	return value;
-}
-
 static struct neighbour *lbdr_peers_neigh(const struct lbdr_nexthop *nexthop,
 					  struct net_device *dev)
 {
@@ -275,7 +266,7 @@ void lbdr_peers_schedule_update(struct lbdr_net *ln)
  * A caller that needs both looks it up once: between two lookups it may be removed.
  */
 static const struct lbdr_nexthop *
-lbdr_peers_nexthop(struct lbdr_net *ln, const struct lbdr_server *server, const u8 *mac,
+lbdr_peers_nexthop(struct lbdr_net *ln, const struct lbdr_server *server, u64 mac,
 		   u16 domain)
 {
 	const struct lbdr_nexthop *nexthop;
@@ -285,7 +276,7 @@ lbdr_peers_nexthop(struct lbdr_net *ln, const struct lbdr_server *server, const 
 		return NULL;
 	nexthop = likely(!domain) ? server->nexthop :
 		  lbdr_nexthop_lookup(ln, server->family, &server->addr, domain);
-	return nexthop && READ_ONCE(nexthop->mac) == lbdr_peers_mac(mac) ? nexthop : NULL;
+	return nexthop && READ_ONCE(nexthop->mac) == mac ? nexthop : NULL;
 }
 
 /**
@@ -301,7 +292,7 @@ lbdr_peers_nexthop(struct lbdr_net *ln, const struct lbdr_server *server, const 
 bool lbdr_peers_is_mac(struct lbdr_net *ln, const struct lbdr_server *server, const u8 *mac,
 		       u16 domain)
 {
-	return lbdr_peers_nexthop(ln, server, mac, domain);
+	return lbdr_peers_nexthop(ln, server, lbdr_peers_mac(mac), domain);
 }
 
 /* Returns true if the packet came by the device that leads to the next hop. */
@@ -317,32 +308,28 @@ static bool lbdr_peers_same_dev(const struct lbdr_nexthop *nexthop, const struct
 	return route && route->link && route->link->ifindex == iif;
 }
 
-static __always_inline bool lbdr_peers_has_mac(const struct sk_buff *skb)
-{
-	return skb->dev->type == ARPHRD_ETHER && skb_mac_header_was_set(skb);
-}
-
 /**
- * lbdr_peers_sent_by() - Check whether a server has sent a packet
+ * lbdr_peers_came_from() - lbdr_peers_sent_by() for a MAC that may be that of the server
  * @ln: the namespace
  * @skb: the packet, from the network
+ * @mac: lbdr_peers_source() of it
  * @server: the server
  * @domain: L3 domain of the packet
  *
  * Context: rcu_read_lock() held.
- * Return: true if the source MAC and the input device are those of @server.
+ * Return: as lbdr_peers_sent_by().
  */
-bool lbdr_peers_sent_by(struct lbdr_net *ln, const struct sk_buff *skb,
-			const struct lbdr_server *server, u16 domain)
+bool lbdr_peers_came_from(struct lbdr_net *ln, const struct sk_buff *skb, u64 mac,
+			  const struct lbdr_server *server, u16 domain)
 {
 	const struct lbdr_nexthop *nexthop;
 
-	if (!lbdr_peers_has_mac(skb))
+	if (!mac)
 		return false;
-	nexthop = lbdr_peers_nexthop(ln, server, eth_hdr(skb)->h_source, domain);
-	return unlikely(nexthop) && lbdr_peers_same_dev(nexthop, skb);
+	nexthop = lbdr_peers_nexthop(ln, server, mac, domain);
+	return nexthop && lbdr_peers_same_dev(nexthop, skb);
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_peers_sent_by);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_peers_came_from);
 
 /* Returns true if a service has a server, by direct routing, at the address of a next hop. */
 static bool lbdr_peers_has_server(const struct lbdr_service *service,
@@ -374,11 +361,10 @@ bool lbdr_peers_sent_by_any(const struct lbdr_net *ln, const struct sk_buff *skb
 			    const struct lbdr_service *service, u16 domain)
 {
 	const struct lbdr_nexthop *nexthop;
-	u64 mac;
+	u64 mac = lbdr_peers_source(skb);
 
-	if (!lbdr_peers_has_mac(skb))
+	if (!mac)
 		return false;
-	mac = lbdr_peers_mac(eth_hdr(skb)->h_source);
 	hlist_for_each_entry_rcu(nexthop, lbdr_nexthop_mac_chain(&ln->nexthops, mac),
 				 mac_node)
 		if (READ_ONCE(nexthop->mac) == mac &&
@@ -388,12 +374,6 @@ bool lbdr_peers_sent_by_any(const struct lbdr_net *ln, const struct sk_buff *skb
 		    lbdr_peers_has_server(service, nexthop))
 			return true;
 	return false;
-}
-
-static u16 lbdr_peers_mac_hash(const struct sk_buff *skb)
-{
-	return lbdr_peers_has_mac(skb) ?
-	       hash_64(lbdr_peers_mac(eth_hdr(skb)->h_source), 16) : 0;
 }
 
 /**
@@ -406,7 +386,7 @@ static u16 lbdr_peers_mac_hash(const struct sk_buff *skb)
  */
 bool lbdr_peers_same_mac(const struct lbdr_conn *conn, const struct sk_buff *skb)
 {
-	return lbdr_peers_mac_hash(skb) == READ_ONCE(conn->mac);
+	return lbdr_peers_mac_hash(lbdr_peers_source(skb)) == READ_ONCE(conn->mac);
 }
 
 /* Each packet to the server is checked from now on. */
@@ -521,29 +501,6 @@ struct lbdr_server *lbdr_peers_not_back(struct lbdr_net *ln,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_peers_not_back);
 
-static u8 lbdr_peers_ttl(const struct sk_buff *skb, enum lbdr_family family)
-{
-	return family == LBDR_V4 ? ip_hdr(skb)->ttl : ipv6_hdr(skb)->hop_limit;
-}
-
-/**
- * lbdr_peers_record() - Record how the first packet of a connection came
- * @conn: the new connection
- * @skb: the packet
- * @flow: flow of the packet
- *
- * The packet is sent later, so its return finds the record.
- *
- * Context: rcu_read_lock() held, BH off.
- */
-void lbdr_peers_record(struct lbdr_conn *conn, const struct sk_buff *skb,
-		       const struct lbdr_flow *flow)
-{
-	/* Of a client on this host: no MAC, so that each return comes from another one. */
-	WRITE_ONCE(conn->mac, flow->local ? 0 : lbdr_peers_mac_hash(skb));
-	WRITE_ONCE(conn->ttl, lbdr_peers_ttl(skb, flow->family));
-}
-
 /**
  * lbdr_peers_returned() - Check whether a packet of a connection was sent back
  * @ln: the namespace
@@ -582,7 +539,7 @@ noinline bool lbdr_peers_returned(struct lbdr_net *ln, const struct sk_buff *skb
 	}
 	/* From a client: the highest TTL is kept, with the MAC that it came from. */
 	if (ttl > seen) {
-		WRITE_ONCE(conn->mac, lbdr_peers_mac_hash(skb));
+		WRITE_ONCE(conn->mac, lbdr_peers_mac_hash(lbdr_peers_source(skb)));
 		WRITE_ONCE(conn->ttl, ttl);
 	}
 	return false;

@@ -369,18 +369,6 @@ void lbdr_pool_net_exit(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_pool_has_servers() - Check whether a service has servers to choose from
- * @service: the service
- *
- * Context: rcu_read_lock() held.
- * Return: true if there are any of weight above 0, which may be overloaded or dead.
- */
-bool lbdr_pool_has_servers(const struct lbdr_service *service)
-{
-	return rcu_dereference(service->pool)->n;
-}
-
-/**
  * lbdr_pool_pick() - Choose a server for a new connection
  * @service: the service
  * @flow: of the connection's first packet

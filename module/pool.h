@@ -80,11 +80,23 @@ void lbdr_pool_update(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
 		       struct lbdr_pool *pool);
 void lbdr_pool_free_rcu(struct lbdr_pool *pool);
-bool lbdr_pool_has_servers(const struct lbdr_service *service);
 struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
 				   const struct lbdr_flow *flow);
 struct lbdr_server *lbdr_pool_peek(const struct lbdr_service *service,
 				   const struct lbdr_flow *flow,
 				   struct lbdr_server **first);
+
+/**
+ * lbdr_pool_has_servers() - Check whether a service has servers to choose from
+ * @service: the service
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true if its pool has servers, all of weight above 0; they may be overloaded or
+ * dead.
+ */
+static inline bool lbdr_pool_has_servers(const struct lbdr_service *service)
+{
+	return rcu_dereference(service->pool)->n;
+}
 
 #endif /* _LBDR_POOL_H */

@@ -193,22 +193,20 @@ static unsigned int lbdr_schedule_tunneled(struct lbdr_net *ln,
 }
 
 /*
- * Adds the connection of a packet that is scheduled. A segment that only a flood lets in may be
- * forged, so its connection begins half-open, as that of a first packet does. A client that is
- * silent for longer than that lasts has none again.
+ * Adds the connection of a stray packet. A segment that only a flood lets in may be forged,
+ * so its connection begins half-open, as that of a first packet does. A client that is silent
+ * for longer than that lasts has none again.
  */
-static struct lbdr_conn *lbdr_schedule_add(struct lbdr_net *ln,
-					   const struct lbdr_service *service,
-					   const struct lbdr_flow *flow,
-					   struct lbdr_server *server, enum lbdr_drop *why)
+static noinline struct lbdr_conn *
+lbdr_schedule_add_stray(struct lbdr_net *ln, const struct lbdr_service *service,
+			const struct lbdr_flow *flow, struct lbdr_server *server,
+			enum lbdr_drop *why)
 {
-	struct lbdr_flow first;
+	struct lbdr_flow first = *flow;
 
-	if (likely(lbdr_event_opens(flow->event) || flow->event == LBDR_EVENT_UDP ||
-		   READ_ONCE(service->settings.stray) == LBDR_STRAY_SCHEDULE))
+	if (READ_ONCE(service->settings.stray) == LBDR_STRAY_SCHEDULE)
 		return lbdr_conn_add(ln, flow, server, why);
 	lbdr_flood_extend(ln);
-	first = *flow;
 	first.event = lbdr_flow_protocol(flow) == IPPROTO_SCTP ? LBDR_EVENT_SCTP_INIT :
 								 LBDR_EVENT_SYN;
 	return lbdr_conn_add(ln, &first, server, why);
@@ -234,7 +232,9 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 				  unsigned int *verdict)
 {
 	enum lbdr_flood_admit admit = LBDR_FLOOD_ADMIT;
+	bool first = lbdr_event_opens(flow->event) || flow->event == LBDR_EVENT_UDP;
 	bool keep = lbdr_schedule_keeps(service, flow);
+	u64 mac = flow->local ? 0 : lbdr_peers_source(skb);
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
 	enum lbdr_drop why;
@@ -252,8 +252,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		*verdict = lbdr_schedule_tunneled(ln, skb, service, flow);
 		return NULL;
 	}
-	if (!lbdr_event_opens(flow->event) && flow->event != LBDR_EVENT_UDP &&
-	    !lbdr_schedule_stray(ln, skb, service, flow, verdict))
+	if (!first && !lbdr_schedule_stray(ln, skb, service, flow, verdict))
 		return NULL;
 
 	*verdict = NF_DROP;
@@ -276,7 +275,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	}
 	server = lbdr_schedule_pick(ln, service, flow);
 	if (server && !flow->local &&
-	    unlikely(lbdr_peers_sent_by(ln, skb, server, lbdr_flow_domain(flow))))
+	    unlikely(lbdr_peers_sent_by(ln, skb, mac, server, lbdr_flow_domain(flow))))
 		server = lbdr_peers_not_back(ln, service, server,
 					     lbdr_flow_domain(flow));
 	trace_lbdr_schedule(ln, service, flow, server);
@@ -294,12 +293,13 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_schedule_count(ln, service, server, flow, admit);
 		return server;
 	}
-	conn = lbdr_schedule_add(ln, service, flow, server, &why);
+	conn = likely(first) ? lbdr_conn_add(ln, flow, server, &why) :
+			       lbdr_schedule_add_stray(ln, service, flow, server, &why);
 	if (!conn) {
 		lbdr_drop(ln, service, why);
 		return NULL;
 	}
-	lbdr_peers_record(conn, skb, flow);
+	lbdr_peers_record(conn, skb, mac, flow);
 	return conn->server;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_schedule);

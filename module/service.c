@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The tables of virtual services.
+ * Virtual services: their life, settings and counters.
  *
- * A packet without a connection looks its service up in this order: services of
- * one port, by (family, protocol, L3 domain, VIP, port); services of many ports, by
- * (family, protocol, L3 domain, VIP) and then the port, where a range that contains
- * the port comes before port 0 (range.c); and, at the hook behind the mangle table,
- * services of a fwmark. A packet in a VRF looks for services bound to that VRF first.
- *
- * Packets read the tables under rcu_read_lock(). A list has all services in the
- * order of adding. Only transactions change tables and list (config_commit.c),
+ * Packets read the tables (service_table.c) under rcu_read_lock(). A list has all services
+ * in the order of adding. Only transactions change tables and list (config_commit.c),
  * under lbdr_net.config; what a reader under lbdr_net.lock can find changes under
  * that lock too. A service is freed a grace period after it was removed and its last
  * server was freed. Its connections are not touched when it is removed: their servers
@@ -19,7 +13,6 @@
  * on. Before that it is linked: it is in the tables and its hooks are registered,
  * so that nothing can fail any more, and nobody finds it.
  */
-#include <linux/hash.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 
@@ -30,7 +23,6 @@
 #include "lbdr.h"
 #include "limit.h"
 #include "pool.h"
-#include "range.h"
 #include "reach.h"
 #include "sched.h"
 #include "server.h"
@@ -41,79 +33,6 @@
 /* Counters that are read in one hold of lbdr_net.lock for a message of a dump */
 #define COUNTS_MAX	16384
 
-/*
- * The operator chooses the keys, so a hash that spreads them will do. A bit of a product
- * depends on the bits below it only, so the upper half of each is brought into the lower
- * one, and multiplied again. The seed comes first: which keys collide depends on it.
- */
-static __always_inline u64 lbdr_service_mix(u64 hash, u64 word)
-{
-	return (hash ^ hash >> 32 ^ word) * GOLDEN_RATIO_64;
-}
-
-static __always_inline u32 lbdr_service_hash(const void *key, u32 len, u32 seed)
-{
-	u64 words[3], hash;
-
-	/* See lbdr_key_equal(). */
-	BUILD_BUG_ON(sizeof(words) != sizeof(struct lbdr_service_key));
-	memcpy(words, key, sizeof(words));
-	hash = lbdr_service_mix(seed, words[2]);
-	hash = lbdr_service_mix(hash, words[0]);
-	hash = lbdr_service_mix(hash, words[1]);
-	return lbdr_service_mix(hash, 0) >> 32;
-}
-
-static __always_inline int lbdr_service_cmp(struct rhashtable_compare_arg *arg,
-					    const void *obj)
-{
-	const struct lbdr_service *service = obj;
-
-	return !lbdr_key_equal(&service->key, arg->key, sizeof(service->key));
-}
-
-static const struct rhashtable_params lbdr_service_params = {
-	.head_offset		= offsetof(struct lbdr_service, node),
-	.key_offset		= offsetof(struct lbdr_service, key),
-	.key_len		= sizeof(struct lbdr_service_key),
-	.hashfn			= lbdr_service_hash,
-	.obj_cmpfn		= lbdr_service_cmp,
-	.automatic_shrinking	= true,
-};
-
-/**
- * lbdr_service_table_init() - Allocate the tables of a namespace
- * @ln: the namespace
- *
- * Context: process.
- * Return: 0 or a negative error.
- */
-int lbdr_service_table_init(struct lbdr_net *ln)
-{
-	int err;
-
-	INIT_LIST_HEAD(&ln->service_list);
-	err = rhashtable_init(&ln->services, &lbdr_service_params);
-	if (err)
-		return err;
-	err = lbdr_range_net_init(ln);
-	if (err)
-		rhashtable_destroy(&ln->services);
-	return err;
-}
-
-/**
- * lbdr_service_table_exit() - Free the tables of a namespace
- * @ln: the namespace, without services
- *
- * Context: process.
- */
-void lbdr_service_table_exit(struct lbdr_net *ln)
-{
-	lbdr_range_net_exit(ln);
-	rhashtable_destroy(&ln->services);
-}
-
 /* The last port of a service. */
 static u16 lbdr_service_last(const struct lbdr_service_key *key)
 {
@@ -121,173 +40,6 @@ static u16 lbdr_service_last(const struct lbdr_service_key *key)
 		return U16_MAX;
 	return ntohs(key->last_port ?: key->port);
 }
-
-/* Packets and readers see published services only. */
-static __always_inline bool
-lbdr_service_published(const struct lbdr_service *service)
-{
-	return rcu_access_pointer(service->pool);
-}
-
-/* A held service does not keep packets from another one. */
-static __always_inline bool
-lbdr_service_matches(const struct lbdr_service *service)
-{
-	return lbdr_service_published(service) && !READ_ONCE(service->held);
-}
-
-/**
- * lbdr_service_find() - Look up a published service by its key
- * @ln: the namespace
- * @key: unused bytes are 0
- *
- * Finds a held service too.
- *
- * Context: process, lbdr_net.lock or lbdr_net.config held.
- * Return: the service, valid as long as that lock is held, or NULL.
- */
-struct lbdr_service *lbdr_service_find(struct lbdr_net *ln,
-				       const struct lbdr_service_key *key)
-{
-	struct lbdr_service *service;
-
-	lbdr_assert_stable(ln);
-
-	rcu_read_lock();
-	service = rhashtable_lookup(&ln->services, key, lbdr_service_params);
-	if (service && !lbdr_service_published(service))
-		service = NULL;
-	rcu_read_unlock();
-	return service;
-}
-EXPORT_SYMBOL_LBDR(lbdr_service_find);
-
-static __always_inline struct lbdr_service *
-lbdr_service_of_key(struct lbdr_net *ln, const struct lbdr_service_key *key)
-{
-	struct lbdr_service *service;
-
-	service = rhashtable_lookup(&ln->services, key, lbdr_service_params);
-	if (likely(service && lbdr_service_matches(service)))
-		return service;
-	return READ_ONCE(ln->n_wide) && !lbdr_service_key_marked(key) ?
-	       lbdr_range_find(ln, key) : NULL;
-}
-
-/* The held service of exactly this L3 domain, or one that was just released. */
-static struct lbdr_service *
-lbdr_service_held_of_key(struct lbdr_net *ln,
-			 const struct lbdr_service_key *key)
-{
-	struct lbdr_service *service;
-
-	service = rhashtable_lookup(&ln->services, key, lbdr_service_params);
-	if (service && lbdr_service_published(service))
-		return service;
-	return READ_ONCE(ln->n_wide) && !lbdr_service_key_marked(key) ?
-	       lbdr_range_find_held(ln, key) : NULL;
-}
-
-/* No other service matches: the held one, if there is any. */
-static noinline struct lbdr_service *
-lbdr_service_held(struct lbdr_net *ln, const struct lbdr_service_key *key)
-{
-	struct lbdr_service_key any = *key;
-
-	any.domain = 0;
-	return lbdr_service_held_of_key(ln, key) ?:
-	       lbdr_service_held_of_key(ln, &any);
-}
-
-/* The service of the VRF that @key names, if any service is bound to a VRF. */
-static noinline struct lbdr_service *
-lbdr_service_of_domain(struct lbdr_net *ln, const struct lbdr_service_key *key)
-{
-	return READ_ONCE(ln->domains.n_bound) ? lbdr_service_of_key(ln, key) :
-						NULL;
-}
-
-/*
- * A service bound to the packet's VRF comes before one without a VRF, and both before
- * held services.
- */
-static __always_inline struct lbdr_service *
-lbdr_service_lookup(struct lbdr_net *ln, struct lbdr_service_key *key)
-{
-	/* Pairs with lbdr_hold_count(), which is called after the end of a hold. */
-	bool held = smp_load_acquire(&ln->n_held);
-	struct lbdr_service *service;
-	u16 domain = key->domain;
-
-	if (unlikely(domain)) {
-		service = lbdr_service_of_domain(ln, key);
-		if (service)
-			return service;
-		key->domain = 0;
-	}
-	service = lbdr_service_of_key(ln, key);
-	if (likely(service))
-		return service;
-	/* Pairs with lbdr_hold_service(): the number is counted before a hold begins. */
-	smp_rmb();
-	if (likely(!held && !READ_ONCE(ln->n_held)))
-		return NULL;
-	key->domain = domain;
-	return lbdr_service_held(ln, key);
-}
-
-/**
- * lbdr_service_of_flow() - Look up the service of a flow
- * @ln: the namespace
- * @flow: of the packet
- *
- * Context: rcu_read_lock() held.
- * Return: the service or NULL. A held service is returned if no other one matches.
- */
-struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
-					  const struct lbdr_flow *flow)
-{
-	struct lbdr_service_key key = {
-		.family = flow->family,
-		.domain = lbdr_flow_domain(flow),
-	};
-
-	if (flow->family == LBDR_V4) {
-		key.addr.ip = flow->v4.vip;
-		key.port = flow->v4.ports.vport;
-		key.protocol = flow->v4.protocol;
-	} else {
-		key.addr.in6 = flow->v6.vip;
-		key.port = flow->v6.ports.vport;
-		key.protocol = flow->v6.protocol;
-	}
-	return lbdr_service_lookup(ln, &key);
-}
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_of_flow);
-
-/**
- * lbdr_service_of_mark() - Look up the service of a fwmark
- * @ln: the namespace
- * @family: of the packet
- * @mark: not 0
- * @domain: L3 domain of the packet
- *
- * Context: rcu_read_lock() held.
- * Return: the service, which may be held, or NULL.
- */
-struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
-					  enum lbdr_family family, u32 mark,
-					  u16 domain)
-{
-	struct lbdr_service_key key = {
-		.addr.all[0] = mark,
-		.family = family,
-		.domain = domain,
-	};
-
-	return lbdr_service_lookup(ln, &key);
-}
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_of_mark);
 
 /**
  * lbdr_service_overlap() - Check whether two keys are ranges with a common port
@@ -422,31 +174,6 @@ void lbdr_service_free_unpublished(struct lbdr_service *service)
 	lbdr_service_put(service);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_free_unpublished);
-
-static int lbdr_service_insert(struct lbdr_net *ln,
-			       struct lbdr_service *service)
-{
-	int err;
-
-	err = rhashtable_lookup_insert_fast(&ln->services, &service->node,
-					    lbdr_service_params);
-	if (err || !lbdr_service_key_wide(&service->key))
-		return err;
-	err = lbdr_range_link(ln, service);
-	if (err)
-		rhashtable_remove_fast(&ln->services, &service->node,
-				       lbdr_service_params);
-	return err;
-}
-
-static void lbdr_service_remove(struct lbdr_net *ln,
-				struct lbdr_service *service)
-{
-	if (lbdr_service_key_wide(&service->key))
-		lbdr_range_unlink(ln, service);
-	rhashtable_remove_fast(&ln->services, &service->node,
-			       lbdr_service_params);
-}
 
 static bool lbdr_service_any(const struct lbdr_net *ln)
 {

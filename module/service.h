@@ -218,6 +218,8 @@ struct lbdr_service *lbdr_service_of_flow(struct lbdr_net *ln,
 struct lbdr_service *lbdr_service_of_mark(struct lbdr_net *ln,
 					  enum lbdr_family family, u32 mark,
 					  u16 domain);
+int lbdr_service_insert(struct lbdr_net *ln, struct lbdr_service *service);
+void lbdr_service_remove(struct lbdr_net *ln, struct lbdr_service *service);
 bool lbdr_service_overlap(const struct lbdr_service_key *a,
 			  const struct lbdr_service_key *b);
 bool lbdr_service_settings_equal(const struct lbdr_service_settings *a,

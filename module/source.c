@@ -10,9 +10,10 @@
  * For IPv4 the kernel's answer is a lookup in the table of local routes, which costs more
  * than the choice of a server. So a filter of two bitmaps is asked first: one has a bit for
  * the hash of each address that is local or a broadcast address, the other one for the
- * first bits of each prefix of such addresses (`ip route add local PREFIX dev lo`). If
- * neither bit is set, the address is a unicast address of another host. If one is set, the
- * lookup decides: hashes collide, and bits stay set when addresses are removed.
+ * first bits of each prefix of such addresses (`ip route add local PREFIX dev lo`), and of
+ * the prefixes whose addresses are no client's by themselves. If neither bit is set, the
+ * address is a unicast address of another host. If one is set, the lookup decides: hashes
+ * collide, and bits stay set when addresses are removed.
  *
  * The notifier of routes sets the bits. It cannot be registered by the transaction that
  * makes the first service, since registration takes RTNL on some kernels, and dumps all
@@ -26,36 +27,19 @@
 #include <net/ip_fib.h>
 #include <net/route.h>
 
-#include "domain.h"
 #include "flow.h"
 #include "lbdr.h"
 #include "source.h"
 
-/* 10,000 local addresses set 14 % of the bits. */
-#define HOST_BITS	16
-#define PREFIX_BITS	12
-
-/**
- * struct lbdr_sources - filter of IPv4 addresses that may not be those of clients
- * @nb: notifier of routes
- * @hosts: by hash of the address
- * @prefixes: by first bits of the address
- */
-struct lbdr_sources {
-	struct notifier_block	nb;
-	unsigned long		hosts[BITS_TO_LONGS(1 << HOST_BITS)];
-	unsigned long		prefixes[BITS_TO_LONGS(1 << PREFIX_BITS)];
-};
-
 static void lbdr_source_mark(struct lbdr_sources *sources, u32 addr, int len)
 {
-	u32 first = addr >> (32 - PREFIX_BITS), i;
+	u32 first = addr >> (32 - LBDR_SOURCE_PREFIX_BITS), i;
 
 	if (len == 32) {
-		set_bit(hash_32(addr, HOST_BITS), sources->hosts);
+		set_bit(hash_32(addr, LBDR_SOURCE_HOST_BITS), sources->hosts);
 		return;
 	}
-	for (i = 0; i < 1 << max(PREFIX_BITS - len, 0); i++)
+	for (i = 0; i < 1 << max(LBDR_SOURCE_PREFIX_BITS - len, 0); i++)
 		set_bit(first + i, sources->prefixes);
 }
 
@@ -116,36 +100,33 @@ void lbdr_source_watch(struct lbdr_net *ln)
 	if (!ln->sources_mem)
 		return;
 	ln->sources_mem->nb.notifier_call = lbdr_source_event;
+	/* What lbdr_source_is_bad4() need not look up */
+	lbdr_source_mark(ln->sources_mem, 0, 8);
+	lbdr_source_mark(ln->sources_mem, INADDR_LOOPBACK, 8);
+	lbdr_source_mark(ln->sources_mem, INADDR_UNSPEC_GROUP, 4);
+	lbdr_source_mark(ln->sources_mem, INADDR_BROADCAST, 32);
 	queue_delayed_work(lbdr_wq_of(ln), &ln->source_work, 0);
 }
 
 static bool lbdr_source_is_bad4(const struct lbdr_net *ln,
 				const struct net_device *dev, __be32 addr)
 {
-	const struct lbdr_sources *sources = rcu_dereference(ln->sources);
-	u32 host = ntohl(addr);
-
-	if (ipv4_is_loopback(addr) || ipv4_is_zeronet(addr) ||
-	    ipv4_is_multicast(addr) || ipv4_is_lbcast(addr))
-		return true;
-	if (likely(sources && dev && !lbdr_domain_has_vrf(dev) &&
-		   !test_bit(hash_32(host, HOST_BITS), sources->hosts) &&
-		   !test_bit(host >> (32 - PREFIX_BITS), sources->prefixes)))
-		return false;
-	return inet_addr_type_dev_table(ln->net, dev, addr) != RTN_UNICAST;
+	return ipv4_is_loopback(addr) || ipv4_is_zeronet(addr) ||
+	       ipv4_is_multicast(addr) || ipv4_is_lbcast(addr) ||
+	       inet_addr_type_dev_table(ln->net, dev, addr) != RTN_UNICAST;
 }
 
 /**
- * lbdr_source_is_bad() - Check for a source address that no client can have
+ * lbdr_source_looked_up() - lbdr_source_is_bad() by looking the address up
  * @ln: the namespace
  * @dev: input device of the packet, or NULL for any
  * @flow: flow of the packet
  *
  * Context: rcu_read_lock() held.
- * Return: true for such an address; false if the client is on this host.
+ * Return: as lbdr_source_is_bad().
  */
-bool lbdr_source_is_bad(const struct lbdr_net *ln, const struct net_device *dev,
-			const struct lbdr_flow *flow)
+noinline bool lbdr_source_looked_up(const struct lbdr_net *ln, const struct net_device *dev,
+				    const struct lbdr_flow *flow)
 {
 	if (unlikely(flow->local))
 		return false;

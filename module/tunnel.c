@@ -159,17 +159,16 @@ static const struct net_device *lbdr_tunnel_dev(struct lbdr_net *ln,
 }
 
 /**
- * lbdr_tunnel_loops() - Check whether a packet must not be forwarded for its way
+ * lbdr_tunnel_loops_by() - lbdr_tunnel_loops() for a device that may be a tunnel, or a VRF
  * @ln: the namespace
  * @skb: the packet, from the network
  * @service: its service
  *
  * Context: rcu_read_lock() held.
- * Return: true if the packet arrived through a tunnel device, and the service does not
- * accept such packets.
+ * Return: as lbdr_tunnel_loops().
  */
-bool lbdr_tunnel_loops(struct lbdr_net *ln, const struct sk_buff *skb,
-		       const struct lbdr_service *service)
+bool lbdr_tunnel_loops_by(struct lbdr_net *ln, const struct sk_buff *skb,
+			  const struct lbdr_service *service)
 {
 	if (READ_ONCE(service->settings.flags) & LBDR_SERVICE_FLAG_ACCEPT_TUNNELED)
 		return false;

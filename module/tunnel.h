@@ -67,8 +67,26 @@ void lbdr_tunnel_init(struct lbdr_server_tunnel *tunnel,
 		      enum lbdr_family outer);
 bool lbdr_tunnel_settings_equal(const struct lbdr_tunnel_settings *a,
 				const struct lbdr_tunnel_settings *b);
-bool lbdr_tunnel_loops(struct lbdr_net *ln, const struct sk_buff *skb,
-		       const struct lbdr_service *service);
+bool lbdr_tunnel_loops_by(struct lbdr_net *ln, const struct sk_buff *skb,
+			  const struct lbdr_service *service);
+
+/**
+ * lbdr_tunnel_loops() - Check whether a packet must not be forwarded for its way
+ * @ln: the namespace
+ * @skb: the packet, from the network
+ * @service: its service
+ *
+ * Context: rcu_read_lock() held.
+ * Return: true if the packet arrived through a tunnel device, and the service does not
+ * accept such packets.
+ */
+static inline bool lbdr_tunnel_loops(struct lbdr_net *ln, const struct sk_buff *skb,
+				     const struct lbdr_service *service)
+{
+	/* In the second pass the device is the VRF, which is an Ethernet device. */
+	return unlikely(skb->dev->type != ARPHRD_ETHER || netif_is_l3_master(skb->dev)) &&
+	       lbdr_tunnel_loops_by(ln, skb, service);
+}
 
 /**
  * lbdr_tunnel_mtu() - Get the largest packet that a tunnel carries unfragmented

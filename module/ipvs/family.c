@@ -110,7 +110,7 @@ static int lbdr_ipvs_fill_info(struct sk_buff *msg, struct genl_info *info)
 
 	return nla_put_u32(msg, IPVS_INFO_ATTR_VERSION, LBDR_IPVS_VERSION) ?:
 	       nla_put_u32(msg, IPVS_INFO_ATTR_CONN_TAB_SIZE,
-			   lbdr_limit_conns(ln));
+			   lbdr_limit_conns_of(ln));
 }
 
 static int lbdr_ipvs_get_info(struct sk_buff *skb, struct genl_info *info)

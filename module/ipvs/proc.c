@@ -166,7 +166,7 @@ static int lbdr_ipvs_list_show(struct seq_file *seq, void *v)
 	if (v == SEQ_START_TOKEN) {
 		seq_printf(seq, "IP Virtual Server version %d.%d.%d (size=%u)\n",
 			   NVERSION(LBDR_IPVS_VERSION),
-			   lbdr_limit_conns(lbdr_net(seq_file_net(seq))));
+			   lbdr_limit_conns_of(lbdr_net(seq_file_net(seq))));
 		seq_puts(seq, "Prot LocalAddress:Port Scheduler Flags\n");
 		seq_puts(seq,
 			 "  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n");
