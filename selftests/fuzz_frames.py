@@ -507,9 +507,10 @@ def is_twice_fragment(frame):
 
 
 class Link:
-    """The devices of a director, and a socket that sends frames at fuzz0."""
+    """The devices of a director, and a socket that sends frames at fuzz0. Fragments wait
+    `patience` seconds for the others."""
 
-    def __init__(self, host="director"):
+    def __init__(self, host="director", patience=1):
         net.ip("", "link", "add", "fuzz0", "type", "veth", "peer", "name", "fz0", "address",
                MAC.hex(":"), "netns", host)
         net.write("/proc/sys/net/ipv6/conf/fuzz0/disable_ipv6", "1")
@@ -522,8 +523,9 @@ class Link:
                                 ("ipv4/conf/fz0/accept_redirects", 0),
                                 ("ipv4/conf/all/rp_filter", 0),
                                 ("ipv4/icmp_ratemask", 0), ("ipv6/icmp/ratelimit", 0),
-                                ("ipv4/ipfrag_time", 1), ("ipv6/ip6frag_time", 1),
-                                ("netfilter/nf_conntrack_frag6_timeout", 1)):
+                                ("ipv4/ipfrag_time", patience),
+                                ("ipv6/ip6frag_time", patience),
+                                ("netfilter/nf_conntrack_frag6_timeout", patience)):
                 net.write("/proc/sys/net/" + name, str(value))
         for name in ("icmp_msgs_per_sec", "icmp_msgs_burst"):
             for where in (host, None):
