@@ -118,13 +118,12 @@ struct lbdr_conn *backup_schedule(struct kunit *test, u16 cport, struct lbdr_ser
 	struct lbdr_flow flow = backup_flow(cport, 80);
 	struct backup *b = test->priv;
 	struct lbdr_conn *conn;
-	enum lbdr_drop why;
 
 	flow.event = LBDR_EVENT_SYN;
 	conns_lock();
-	conn = lbdr_conn_add(b->ln, &flow, server, &why);
+	conn = lbdr_conn_add(b->ln, &flow, server);
 	conns_unlock();
-	KUNIT_ASSERT_NOT_NULL(test, conn);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(conn));
 	return conn;
 }
 

@@ -98,12 +98,11 @@ static struct lbdr_conn *event_conn_add(struct conns *conns,
 					const struct lbdr_flow *flow)
 {
 	struct lbdr_conn *conn;
-	enum lbdr_drop why;
 
 	conns_lock();
-	conn = lbdr_conn_add(conns->ln, flow, &conns->servers[0], &why);
+	conn = lbdr_conn_add(conns->ln, flow, &conns->servers[0]);
 	conns_unlock();
-	return conn;
+	return IS_ERR(conn) ? NULL : conn;
 }
 
 static void event_conn_move(struct lbdr_conn *conn, u32 from, u32 to)
@@ -262,13 +261,12 @@ static void event_thread_packet(struct conns *conns, struct rnd_state *rnd)
 	struct lbdr_flow flow = conns_flow(n % 2, IPPROTO_TCP, n);
 	struct lbdr_server *server = &conns->servers[n % CONNS_SERVERS];
 	struct lbdr_conn *conn;
-	enum lbdr_drop why;
 
 	flow.event = lbdr_kunit_below(rnd, LBDR_EVENT_RST + 1);
 	conn = lbdr_conn_find(conns->ln, &flow);
 	if (!conn && flow.event == LBDR_EVENT_SYN)
-		conn = lbdr_conn_add(conns->ln, &flow, server, &why);
-	if (!conn)
+		conn = lbdr_conn_add(conns->ln, &flow, server);
+	if (IS_ERR_OR_NULL(conn))
 		return;
 	state = READ_ONCE(conn->state);
 	next = lbdr_state_next[flow.event][state];

@@ -165,7 +165,6 @@ static void conn_removal_test(struct kunit *test)
 {
 	const struct conn_kind *kind = test->param_value;
 	struct lbdr_flow flow = conn_flow_of(kind, 1);
-	enum lbdr_drop why = LBDR_DROPS;
 	struct conns *conns = test->priv;
 	struct lbdr_conn *conn, *found, *added;
 	u32 state;
@@ -176,13 +175,12 @@ static void conn_removal_test(struct kunit *test)
 	conns_lock();
 	state = xchg(&conn->state, LBDR_CONN_STATE_DEAD);
 	found = lbdr_conn_find(conns->ln, &flow);
-	added = lbdr_conn_add(conns->ln, &flow, &conns->servers[1], &why);
+	added = lbdr_conn_add(conns->ln, &flow, &conns->servers[1]);
 	left = lbdr_conn_left(conns->ln, conn);
 	WRITE_ONCE(conn->state, state);
 	conns_unlock();
 	KUNIT_EXPECT_NULL(test, found);
-	KUNIT_EXPECT_NULL(test, added);
-	KUNIT_EXPECT_EQ(test, why, LBDR_DROP_CONN_MEMORY);
+	KUNIT_EXPECT_PTR_EQ(test, added, ERR_PTR(-ENOMEM));
 	KUNIT_EXPECT_EQ(test, left, 0);
 	conns_expect_counts(test, 1, 0, 0);
 	KUNIT_EXPECT_EQ(test, refcount_read(&conns->servers[1].refs), 1);
@@ -453,7 +451,6 @@ static void conn_max_test(struct kunit *test)
 	bool tcp = kind->protocol == IPPROTO_TCP;
 	struct conns *conns = test->priv;
 	struct lbdr_conn *conn, *fits, *full;
-	enum lbdr_drop why = LBDR_DROPS;
 	int others;
 
 	/* Simulate that all but two entries are in use. */
@@ -462,14 +459,13 @@ static void conn_max_test(struct kunit *test)
 	atomic_add(others, &conns->ln->n_conns);
 	fits = conns_add(conns, &last, 0);
 	conns_lock();
-	full = lbdr_conn_add(conns->ln, &refused, &conns->servers[1], &why);
+	full = lbdr_conn_add(conns->ln, &refused, &conns->servers[1]);
 	conns_unlock();
 	atomic_sub(others, &conns->ln->n_conns);
 
 	KUNIT_EXPECT_NOT_NULL(test, conn);
 	KUNIT_EXPECT_NOT_NULL(test, fits);
-	KUNIT_EXPECT_NULL(test, full);
-	KUNIT_EXPECT_EQ(test, why, LBDR_DROP_CONN_MAX);
+	KUNIT_EXPECT_PTR_EQ(test, full, ERR_PTR(-ENOSPC));
 	KUNIT_EXPECT_EQ(test, atomic_read(&conns->ln->n_conns), 2);
 	conns_expect_counts(test, 0, tcp ? 2 : 0, tcp ? 0 : 2);
 	conns_expect_counts(test, 1, 0, 0);

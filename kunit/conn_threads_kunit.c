@@ -48,7 +48,6 @@ static void conn_thread_packet(struct conn_thread *thread)
 	struct conns *conns = thread->conns;
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
-	enum lbdr_drop why;
 	u32 state, next;
 
 	if (flow.event == LBDR_EVENT_SYN)
@@ -56,11 +55,14 @@ static void conn_thread_packet(struct conn_thread *thread)
 	conn = lbdr_conn_find(conns->ln, &flow);
 	if (!conn && (flow.event == LBDR_EVENT_SYN || n % 4 >= 2)) {
 		server = &conns->servers[lbdr_kunit_below(rnd, CONNS_SERVERS)];
-		conn = lbdr_conn_add(conns->ln, &flow, server, &why);
-		if (conn)
+		conn = lbdr_conn_add(conns->ln, &flow, server);
+		if (!IS_ERR(conn)) {
 			thread->added++;
-		else if (why != LBDR_DROP_CONN_MEMORY)
-			thread->refused++;
+		} else {
+			if (PTR_ERR(conn) != -ENOMEM)
+				thread->refused++;
+			conn = NULL;
+		}
 	}
 	if (!conn)
 		return;

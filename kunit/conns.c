@@ -54,12 +54,11 @@ struct lbdr_conn *conns_add(struct conns *conns, const struct lbdr_flow *flow,
 			    u32 server)
 {
 	struct lbdr_conn *conn;
-	enum lbdr_drop why;
 
 	conns_lock();
-	conn = lbdr_conn_add(conns->ln, flow, &conns->servers[server], &why);
+	conn = lbdr_conn_add(conns->ln, flow, &conns->servers[server]);
 	conns_unlock();
-	return conn;
+	return IS_ERR(conn) ? NULL : conn;
 }
 
 struct lbdr_conn *conns_find(struct conns *conns, const struct lbdr_flow *flow)

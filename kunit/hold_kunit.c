@@ -498,7 +498,6 @@ static void hold_persist_test(struct kunit *test)
 	struct holds *h = test->priv;
 	struct lbdr_conn *template;
 	struct lbdr_server *server;
-	enum lbdr_drop why;
 	bool usable;
 	u32 chosen;
 
@@ -507,7 +506,7 @@ static void hold_persist_test(struct kunit *test)
 	local_bh_disable();
 	rcu_read_lock();
 	server = lbdr_persist_pick(h->ln, service, &flow);
-	KUNIT_EXPECT_NOT_NULL(test, lbdr_conn_add(h->ln, &flow, server, &why));
+	KUNIT_EXPECT_FALSE(test, IS_ERR(lbdr_conn_add(h->ln, &flow, server)));
 	rcu_read_unlock();
 	local_bh_enable();
 	chosen = server_of(test, 80, 1) == server ? 1 : 2;
@@ -659,14 +658,13 @@ static void hold_connect(struct kunit *test, struct lbdr_server *server)
 	const struct lbdr_flow flow = flow_of(80, LBDR_EVENT_SYN);
 	struct holds *h = test->priv;
 	struct lbdr_conn *conn;
-	enum lbdr_drop why;
 
 	local_bh_disable();
 	rcu_read_lock();
-	conn = lbdr_conn_add(h->ln, &flow, server, &why);
+	conn = lbdr_conn_add(h->ln, &flow, server);
 	rcu_read_unlock();
 	local_bh_enable();
-	KUNIT_ASSERT_NOT_NULL(test, conn);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(conn));
 }
 
 static void hold_packet_test(struct kunit *test)

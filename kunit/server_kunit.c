@@ -311,12 +311,11 @@ static bool connect_to(struct lbdr_server *server, u16 port)
 {
 	const struct lbdr_flow flow = client(port);
 	const struct lbdr_conn *conn;
-	enum lbdr_drop why;
 
 	conns_lock();
-	conn = lbdr_conn_add(live_net(), &flow, server, &why);
+	conn = lbdr_conn_add(live_net(), &flow, server);
 	conns_unlock();
-	return conn;
+	return !IS_ERR(conn);
 }
 
 /* Where a packet of the client's connection goes, or NULL */

@@ -495,20 +495,17 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_find);
 /* lbdr_conn_alloc(), for the packets of new connections */
 static __always_inline struct lbdr_conn *
 lbdr_conn_new(struct lbdr_net *ln, const struct lbdr_flow *flow,
-	      struct lbdr_server *server, enum lbdr_drop *why)
+	      struct lbdr_server *server)
 {
 	struct lbdr_conn *conn;
 
-	if (unlikely(!lbdr_limit_conn_add(ln))) {
-		*why = LBDR_DROP_CONN_MAX;
-		return NULL;
-	}
+	if (unlikely(!lbdr_limit_conn_add(ln)))
+		return ERR_PTR(-ENOSPC);
 	conn = lbdr_conn_take(ln, flow->family);
 	if (unlikely(!conn)) {
 		lbdr_limit_conn_sub(ln);
 		lbdr_limit_starve(ln);
-		*why = LBDR_DROP_CONN_MEMORY;
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	}
 	/* The collector is not queued while there are no connections. */
 	if (unlikely(!delayed_work_pending(&ln->collector)))
@@ -538,15 +535,15 @@ lbdr_conn_new(struct lbdr_net *ln, const struct lbdr_flow *flow,
  * @ln: the namespace
  * @flow: its flow; the event gives its state
  * @server: its server, valid under rcu_read_lock()
- * @why: set to the drop reason if NULL is returned
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: the connection, or NULL.
+ * Return: the connection; ERR_PTR(-ENOSPC) if the namespace may hold no more, or
+ * ERR_PTR(-ENOMEM).
  */
 struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln, const struct lbdr_flow *flow,
-				  struct lbdr_server *server, enum lbdr_drop *why)
+				  struct lbdr_server *server)
 {
-	return lbdr_conn_new(ln, flow, server, why);
+	return lbdr_conn_new(ln, flow, server);
 }
 
 /* lbdr_conn_link(), for the packets of new connections */
@@ -593,25 +590,24 @@ struct lbdr_conn *lbdr_conn_link(struct lbdr_net *ln, struct lbdr_conn *conn, u3
  * @ln: the namespace
  * @flow: flow of the first packet, or of a template
  * @server: the server that the scheduler has chosen, valid under rcu_read_lock()
- * @why: set to the drop reason if NULL is returned
  *
  * Lookup and insertion are atomic: if two CPUs add a connection of the same flow, one
  * of them inserts it, and both return it.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: the connection of the flow, whose server may differ from @server if another
- * CPU has inserted it, or NULL.
+ * CPU has inserted it; ERR_PTR(-ENOSPC) if the namespace may hold no more, or
+ * ERR_PTR(-ENOMEM).
  */
 struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 				const struct lbdr_flow *flow,
-				struct lbdr_server *server,
-				enum lbdr_drop *why)
+				struct lbdr_server *server)
 {
 	struct lbdr_conn *conn, *linked;
 
-	conn = lbdr_conn_new(ln, flow, server, why);
-	if (!conn)
-		return NULL;
+	conn = lbdr_conn_new(ln, flow, server);
+	if (IS_ERR(conn))
+		return conn;
 	linked = lbdr_conn_publish(ln, conn, conn->state);
 	if (likely(linked == conn)) {
 		if (likely(flow->event != LBDR_EVENT_TEMPLATE))
@@ -621,8 +617,7 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 	if (linked && READ_ONCE(linked->state) != LBDR_CONN_STATE_DEAD)
 		return linked;
 	/* No room, or another CPU is removing the old connection. */
-	*why = LBDR_DROP_CONN_MEMORY;
-	return NULL;
+	return ERR_PTR(-ENOMEM);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_add);
 

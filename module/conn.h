@@ -110,12 +110,11 @@ struct lbdr_conn *lbdr_conn_find_of(struct lbdr_net *ln, const struct lbdr_flow 
 				    const struct sk_buff *skb,
 				    struct lbdr_conn_miss *miss);
 struct lbdr_conn *lbdr_conn_alloc(struct lbdr_net *ln, const struct lbdr_flow *flow,
-				  struct lbdr_server *server, enum lbdr_drop *why);
+				  struct lbdr_server *server);
 struct lbdr_conn *lbdr_conn_link(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state);
 struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 				const struct lbdr_flow *flow,
-				struct lbdr_server *server,
-				enum lbdr_drop *why);
+				struct lbdr_server *server);
 struct lbdr_conn *lbdr_conn_vacate(struct lbdr_net *ln, struct lbdr_flow *flow);
 int lbdr_conn_restore_vacated(struct lbdr_net *ln, const struct lbdr_flow *flow,
 			      struct lbdr_server *server,

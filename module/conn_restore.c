@@ -87,12 +87,11 @@ int lbdr_conn_restore_vacated(struct lbdr_net *ln, const struct lbdr_flow *flow,
 {
 	struct lbdr_conn *conn, *linked;
 	u32 state = saved->state;
-	enum lbdr_drop why;
 	u32 timeout;
 
-	conn = lbdr_conn_alloc(ln, flow, server, &why);
-	if (!conn)
-		return why == LBDR_DROP_CONN_MAX ? -ENOSPC : -ENOMEM;
+	conn = lbdr_conn_alloc(ln, flow, server);
+	if (IS_ERR(conn))
+		return PTR_ERR(conn);
 	conn->state = state;
 	conn->renewals = saved->renewals;
 	conn->synced = saved->synced ? saved->renewals + 1 : 0;

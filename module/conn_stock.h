@@ -10,8 +10,11 @@
 #include "flow.h"
 #include "lbdr.h"
 
-/* Connections that a CPU takes from a slab cache at a time, which costs less than singly */
-#define LBDR_CONN_STOCK_MAX	16
+/*
+ * Connections that a CPU takes from a slab cache at a time, which costs less than singly. As
+ * many as fit in two cache lines.
+ */
+#define LBDR_CONN_STOCK_MAX	15
 
 /**
  * struct lbdr_conn_stock - memory for the next connections of a CPU

@@ -213,6 +213,13 @@ static inline bool lbdr_event_opens(enum lbdr_event event)
 	return event == LBDR_EVENT_SYN || event == LBDR_EVENT_SCTP_INIT;
 }
 
+/* True for a packet that may be the first of a flow: these, and a datagram. */
+static inline bool lbdr_event_first(enum lbdr_event event)
+{
+	return BIT(event) & (BIT(LBDR_EVENT_SYN) | BIT(LBDR_EVENT_SCTP_INIT) |
+			     BIT(LBDR_EVENT_UDP));
+}
+
 /* parse.c */
 enum lbdr_parsed {
 	LBDR_PARSED,		/* TCP, UDP or SCTP; the flow is set */

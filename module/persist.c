@@ -30,6 +30,7 @@
 #include "limit.h"
 #include "persist.h"
 #include "pool.h"
+#include "sched.h"
 #include "server.h"
 #include "service.h"
 #include "state.h"
@@ -122,7 +123,6 @@ struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 	struct lbdr_server *server;
 	struct lbdr_flow template;
 	struct lbdr_conn *conn;
-	enum lbdr_drop why;
 
 	lbdr_persist_key(service, flow, &template);
 	conn = lbdr_conn_find(ln, &template);
@@ -140,9 +140,9 @@ struct lbdr_server *lbdr_persist_pick(struct lbdr_net *ln,
 	server = lbdr_pool_pick(service, flow);
 	if (!server || lbdr_limit_near(ln))
 		return server;
-	conn = lbdr_conn_add(ln, &template, server, &why);
+	conn = lbdr_conn_add(ln, &template, server);
 	/* A concurrent connection of this client may have stored a template first. */
-	return conn ? conn->server : server;
+	return IS_ERR(conn) ? server : conn->server;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_persist_pick);
 
@@ -212,7 +212,6 @@ void lbdr_persist_confirm(struct lbdr_conn *conn)
 	struct lbdr_flow flow = { .family = conn->family }, template;
 	struct lbdr_net *ln = conn->server->ln;
 	struct lbdr_conn *found;
-	enum lbdr_drop why;
 
 	if (flow.family == LBDR_V4)
 		flow.v4 = *lbdr_conn_key4(conn);
@@ -229,8 +228,8 @@ void lbdr_persist_confirm(struct lbdr_conn *conn)
 		if (lbdr_limit_near(ln) &&
 		    !lbdr_flood_make_room(ln, service, flow.family))
 			return;
-		found = lbdr_conn_add(ln, &template, conn->server, &why);
+		found = lbdr_conn_add(ln, &template, conn->server);
 	}
-	if (found)
+	if (!IS_ERR(found))
 		lbdr_persist_seen(found);
 }

@@ -369,25 +369,6 @@ void lbdr_pool_net_exit(struct lbdr_net *ln)
 }
 
 /**
- * lbdr_pool_pick() - Choose a server for a new connection
- * @service: the service
- * @flow: of the connection's first packet
- *
- * Context: rcu_read_lock() held, BH off.
- * Return: a server, or NULL if none takes new connections.
- */
-struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
-				   const struct lbdr_flow *flow)
-{
-	const struct lbdr_pool *pool = rcu_dereference(service->pool);
-
-	if (unlikely(!pool->n))
-		return NULL;
-	return pool->sched.ops->pick(pool, flow);
-}
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_pool_pick);
-
-/**
  * lbdr_pool_peek() - Get the server that lbdr_pool_pick() would choose
  * @service: the service
  * @flow: of a connection's first packet

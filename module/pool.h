@@ -80,8 +80,6 @@ void lbdr_pool_update(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_pool_publish(struct lbdr_net *ln, struct lbdr_service *service,
 		       struct lbdr_pool *pool);
 void lbdr_pool_free_rcu(struct lbdr_pool *pool);
-struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
-				   const struct lbdr_flow *flow);
 struct lbdr_server *lbdr_pool_peek(const struct lbdr_service *service,
 				   const struct lbdr_flow *flow,
 				   struct lbdr_server **first);

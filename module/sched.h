@@ -68,6 +68,24 @@ struct lbdr_sched_ops {
 				    struct lbdr_server **first);
 };
 
+/**
+ * lbdr_pool_pick() - Choose a server for a new connection
+ * @service: the service
+ * @flow: of the connection's first packet
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: a server, or NULL if none takes new connections.
+ */
+static inline struct lbdr_server *lbdr_pool_pick(const struct lbdr_service *service,
+						 const struct lbdr_flow *flow)
+{
+	const struct lbdr_pool *pool = rcu_dereference(service->pool);
+
+	if (unlikely(!pool->n))
+		return NULL;
+	return pool->sched.ops->pick(pool, flow);
+}
+
 #define LBDR_SCHED(name) lbdr_sched_##name
 extern const struct lbdr_sched_ops
 #include "sched_list.h"

@@ -16,6 +16,7 @@
 #include "persist.h"
 #include "pool.h"
 #include "refuse.h"
+#include "sched.h"
 #include "schedule.h"
 #include "server.h"
 #include "service.h"
@@ -199,17 +200,16 @@ static unsigned int lbdr_schedule_tunneled(struct lbdr_net *ln,
  */
 static noinline struct lbdr_conn *
 lbdr_schedule_add_stray(struct lbdr_net *ln, const struct lbdr_service *service,
-			const struct lbdr_flow *flow, struct lbdr_server *server,
-			enum lbdr_drop *why)
+			const struct lbdr_flow *flow, struct lbdr_server *server)
 {
 	struct lbdr_flow first = *flow;
 
 	if (READ_ONCE(service->settings.stray) == LBDR_STRAY_SCHEDULE)
-		return lbdr_conn_add(ln, flow, server, why);
+		return lbdr_conn_add(ln, flow, server);
 	lbdr_flood_extend(ln);
 	first.event = lbdr_flow_protocol(flow) == IPPROTO_SCTP ? LBDR_EVENT_SCTP_INIT :
 								 LBDR_EVENT_SYN;
-	return lbdr_conn_add(ln, &first, server, why);
+	return lbdr_conn_add(ln, &first, server);
 }
 
 /**
@@ -232,12 +232,11 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 				  unsigned int *verdict)
 {
 	enum lbdr_flood_admit admit = LBDR_FLOOD_ADMIT;
-	bool first = lbdr_event_opens(flow->event) || flow->event == LBDR_EVENT_UDP;
+	bool first = lbdr_event_first(flow->event);
 	bool keep = lbdr_schedule_keeps(service, flow);
 	u64 mac = flow->local ? 0 : lbdr_peers_source(skb);
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
-	enum lbdr_drop why;
 
 	*verdict = NF_ACCEPT;
 	/*
@@ -293,10 +292,11 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		lbdr_schedule_count(ln, service, server, flow, admit);
 		return server;
 	}
-	conn = likely(first) ? lbdr_conn_add(ln, flow, server, &why) :
-			       lbdr_schedule_add_stray(ln, service, flow, server, &why);
-	if (!conn) {
-		lbdr_drop(ln, service, why);
+	conn = likely(first) ? lbdr_conn_add(ln, flow, server) :
+			       lbdr_schedule_add_stray(ln, service, flow, server);
+	if (IS_ERR(conn)) {
+		lbdr_drop(ln, service, PTR_ERR(conn) == -ENOSPC ? LBDR_DROP_CONN_MAX :
+								  LBDR_DROP_CONN_MEMORY);
 		return NULL;
 	}
 	lbdr_peers_record(conn, skb, mac, flow);

@@ -17,9 +17,9 @@ extern const u32 lbdr_state_timeout[LBDR_CONN_STATES];
 /* States that are counted as active connections; all others as inactive. */
 static inline bool lbdr_state_active(u32 state)
 {
-	return state == LBDR_CONN_STATE_SYN_RECV ||
-	       state == LBDR_CONN_STATE_ESTABLISHED ||
-	       state == LBDR_CONN_STATE_SCTP_ESTABLISHED;
+	return BIT(state) & (BIT(LBDR_CONN_STATE_SYN_RECV) |
+			     BIT(LBDR_CONN_STATE_ESTABLISHED) |
+			     BIT(LBDR_CONN_STATE_SCTP_ESTABLISHED));
 }
 
 /* The client has closed the connection; its next SYN or INIT starts a new one. */
