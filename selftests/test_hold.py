@@ -60,7 +60,7 @@ def test_services():
     for version in (4, 6):
         configure(version, [("a", 1), ("b", 1)])
         run = Transfer(version)
-        held = [reload(version, "--hold=30") for _ in range(3)]
+        held = [reload(version, "--hold=500") for _ in range(3)]
         run.goes_on("goes on when the service was removed and added three times")
         ok(all(held), "IPv%d: and each time packets were dropped meanwhile" % version,
            held)
@@ -146,8 +146,10 @@ def test_held_service():
         configure(version, [])
 
         def add_all(v=version):
-            lbctl("add-service", *service(v), "-s", "rr")
-            add(v, "a")
+            # In one transaction: a service that has no servers yet refuses clients.
+            words = " ".join(service(v))
+            load("apply", "add-service %s -s rr\nadd-server %s -r %s\n" %
+                 (words, words, server("a", v)))
 
         seen = connect_meanwhile(
             version, lambda v=version: lbctl("del-service", *service(v), "--hold=500"),
