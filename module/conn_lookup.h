@@ -91,16 +91,28 @@ static __always_inline u64 lbdr_addr6_word(const struct in6_addr *addr, int word
 	return be64_to_cpu(value);
 }
 
-static __always_inline u32 lbdr_conn_hash4(const void *key, u32 len, u32 seed)
+/* @a and @b are the words of the key, see lbdr_key4_set(). */
+static __always_inline u32 lbdr_conn_hash4_of(u64 a, u64 b, u32 seed)
 {
-	const struct lbdr_key4 *k = key;
-	u64 chosen = (u64)(__force u32)k->client << 32 | k->ports.both;
-	u64 folded = (u64)k->protocol << 32 | ntohl(k->vip);
+#ifdef __BIG_ENDIAN
+	u64 chosen = (a & GENMASK_ULL(63, 32)) | b >> 32;
+	u64 folded = b << 32 | lower_32_bits(a);
+#else
+	u64 chosen = a << 32 | lower_32_bits(b);
+	u64 folded = (b & GENMASK_ULL(63, 32)) | swab32(a >> 32);
+#endif
 	struct lbdr_sip sip;
 
 	lbdr_sip_begin(&sip, seed);
 	lbdr_sip_add(&sip, chosen ^ folded * lbdr_conn_secret.fold[0]);
 	return lbdr_sip_end(&sip);
+}
+
+static __always_inline u32 lbdr_conn_hash4(const void *key, u32 len, u32 seed)
+{
+	const struct lbdr_key4 *k = key;
+
+	return lbdr_conn_hash4_of(k->words[0], k->words[1], seed);
 }
 
 static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)
@@ -139,12 +151,18 @@ lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family, const void *key,
 	struct rhash_lock_head __rcu *const *bucket;
 	struct bucket_table *buckets;
 	struct rhash_head *pos;
+	u64 a = 0, b = 0;
 	u32 hash;
 
+	/* In registers, not in a struct that the compiler keeps on the stack */
+	if (family == LBDR_V4) {
+		memcpy(&a, key, sizeof(a));
+		memcpy(&b, key + sizeof(a), sizeof(b));
+	}
 	buckets = rht_dereference_rcu(table->tbl, table);
 	do {
 		hash = family == LBDR_V4 ?
-		       lbdr_conn_hash4(key, len, buckets->hash_rnd) :
+		       lbdr_conn_hash4_of(a, b, buckets->hash_rnd) :
 		       lbdr_conn_hash6(key, len, buckets->hash_rnd);
 		bucket = rht_bucket(buckets, rht_bucket_index(buckets, hash));
 		do {
@@ -152,9 +170,10 @@ lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family, const void *key,
 				struct lbdr_conn *conn =
 					container_of(pos, struct lbdr_conn, node);
 
-				if (lbdr_key_equal(key, family == LBDR_V4 ?
-							(const void *)lbdr_conn_key4(conn) :
-							lbdr_conn_key6(conn), len))
+				if (family == LBDR_V4 ?
+				    !((lbdr_conn_key4(conn)->words[0] ^ a) |
+				      (lbdr_conn_key4(conn)->words[1] ^ b)) :
+				    lbdr_key_equal(key, lbdr_conn_key6(conn), len))
 					return conn;
 			}
 		} while (pos != RHT_NULLS_MARKER(bucket));

@@ -416,20 +416,19 @@ unsigned int lbdr_fast4(struct lbdr_net *ln, struct sk_buff *skb,
 	const struct lbdr_server_tunnel *tunnel;
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
-	struct lbdr_key4 key;
-	u64 hash = 0;
+	union lbdr_ports ports __uninitialized;
+	struct lbdr_key4 key __uninitialized;
+	u64 hash __uninitialized;
 	u32 wanted;
 
 	if (!lbdr_fast_context(skb) || unlikely(iph->ihl != 5) ||
 	    unlikely(ip_is_fragment(iph)))
 		return lbdr_fast_not(ln, skb, state);
-	wanted = lbdr_fast_skb_ports(skb, sizeof(*iph), iph->protocol, &key.ports);
+	wanted = lbdr_fast_skb_ports(skb, sizeof(*iph), iph->protocol, &ports);
 	if (!lbdr_fast_steady(wanted) &&
 	    (wanted == LBDR_CONN_STATE_NONE || state->pf == NFPROTO_NETDEV))
 		return lbdr_fast_not(ln, skb, state);
-	key.client = iph->saddr;
-	key.vip = iph->daddr;
-	key.protocol = iph->protocol;
+	lbdr_key4_set(&key, iph, ports, iph->protocol);
 	conn = lbdr_conn_lookup(ln, LBDR_V4, &key, &hash);
 	if (unlikely(!conn))
 		return lbdr_fast_no_conn4(ln, skb, state, wanted, hash);
@@ -463,7 +462,7 @@ unsigned int lbdr_fast6(struct lbdr_net *ln, struct sk_buff *skb,
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
 	struct lbdr_key6 key;
-	u64 hash = 0;
+	u64 hash __uninitialized;
 	u32 wanted;
 
 	if (!lbdr_fast_context(skb))

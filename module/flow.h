@@ -6,6 +6,7 @@
 #define _LBDR_FLOW_H
 
 #include <linux/in6.h>
+#include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/skbuff.h>
 
@@ -74,10 +75,15 @@ union lbdr_ports {
  * contains the IP protocol, the flags of a template and the L3 domain.
  */
 struct lbdr_key4 {
-	__be32			client;
-	__be32			vip;
-	union lbdr_ports	ports;
-	u32			protocol;
+	union {
+		struct {
+			__be32			client;
+			__be32			vip;
+			union lbdr_ports	ports;
+			u32			protocol;
+		};
+		u64	words[2];
+	};
 };
 
 struct lbdr_key6 {
@@ -86,6 +92,21 @@ struct lbdr_key6 {
 	union lbdr_ports	ports;
 	u32			protocol;
 };
+
+/*
+ * Sets a key from the addresses of an IP header, which follow each other. Written as words,
+ * the key stays in registers.
+ */
+static __always_inline void lbdr_key4_set(struct lbdr_key4 *key, const struct iphdr *iph,
+					  union lbdr_ports ports, u32 protocol)
+{
+	memcpy(&key->words[0], &iph->addrs, sizeof(iph->addrs));
+#ifdef __BIG_ENDIAN
+	key->words[1] = (u64)ports.both << 32 | protocol;
+#else
+	key->words[1] = (u64)protocol << 32 | ports.both;
+#endif
+}
 
 /* Keys are whole words of 8 bytes. A call of memcmp() would cost more than this. */
 static __always_inline bool lbdr_key_equal(const void *a, const void *b, size_t len)
