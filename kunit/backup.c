@@ -123,7 +123,7 @@ struct lbdr_conn *backup_schedule(struct kunit *test, u16 cport, struct lbdr_ser
 	conns_lock();
 	conn = lbdr_conn_add(b->ln, &flow, server);
 	conns_unlock();
-	KUNIT_ASSERT_FALSE(test, IS_ERR(conn));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, conn);
 	return conn;
 }
 

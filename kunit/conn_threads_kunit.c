@@ -56,7 +56,7 @@ static void conn_thread_packet(struct conn_thread *thread)
 	if (!conn && (flow.event == LBDR_EVENT_SYN || n % 4 >= 2)) {
 		server = &conns->servers[lbdr_kunit_below(rnd, CONNS_SERVERS)];
 		conn = lbdr_conn_add(conns->ln, &flow, server);
-		if (!IS_ERR(conn)) {
+		if (!IS_ERR_OR_NULL(conn)) {
 			thread->added++;
 		} else {
 			if (PTR_ERR(conn) != -ENOMEM)

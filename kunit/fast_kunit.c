@@ -6,6 +6,7 @@
  */
 #include <kunit/test.h>
 
+#include "conn_lookup.h"
 #include "conns.h"
 #include "fast_check.h"
 #include "packet.h"
@@ -404,6 +405,31 @@ static void fast_neigh_test(struct kunit *test)
 	}
 }
 
+/* A key that was set as words is that of the fields, and so is its hash. */
+static void fast_key4_test(struct kunit *test)
+{
+	const struct lbdr_key4 fields = {
+		.client = htonl(0xc6336401),
+		.vip = htonl(0xc0000250),
+		.ports = { .cport = htons(40001), .vport = htons(80) },
+		.protocol = 3 << LBDR_KEY_DOMAIN_SHIFT | IPPROTO_TCP,
+	};
+	const struct iphdr iph = { .saddr = fields.client, .daddr = fields.vip };
+	u64 folded = (u64)fields.protocol << 32 | 0xc0000250;
+	u32 seed = 0x5eed5eed;
+	struct lbdr_key4 words;
+	struct lbdr_sip sip;
+
+	lbdr_key4_set(&words, &iph, fields.ports, fields.protocol);
+	KUNIT_EXPECT_MEMEQ(test, &words, &fields, sizeof(fields));
+
+	lbdr_sip_begin(&sip, seed);
+	lbdr_sip_add(&sip, ((u64)(__force u32)fields.client << 32 | fields.ports.both) ^
+			   folded * lbdr_conn_secret.fold[0]);
+	KUNIT_EXPECT_EQ(test, lbdr_conn_hash4(&words, sizeof(words), seed),
+			lbdr_sip_end(&sip));
+}
+
 static struct kunit_case fast_cases[] = {
 	KUNIT_CASE(fast_len4_test),
 	KUNIT_CASE(fast_fragment_test),
@@ -414,6 +440,7 @@ static struct kunit_case fast_cases[] = {
 	KUNIT_CASE(fast_conn_test),
 	KUNIT_CASE(fast_stamp_test),
 	KUNIT_CASE(fast_neigh_test),
+	KUNIT_CASE(fast_key4_test),
 	{}
 };
 

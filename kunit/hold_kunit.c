@@ -506,7 +506,7 @@ static void hold_persist_test(struct kunit *test)
 	local_bh_disable();
 	rcu_read_lock();
 	server = lbdr_persist_pick(h->ln, service, &flow);
-	KUNIT_EXPECT_FALSE(test, IS_ERR(lbdr_conn_add(h->ln, &flow, server)));
+	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, lbdr_conn_add(h->ln, &flow, server));
 	rcu_read_unlock();
 	local_bh_enable();
 	chosen = server_of(test, 80, 1) == server ? 1 : 2;
@@ -664,7 +664,7 @@ static void hold_connect(struct kunit *test, struct lbdr_server *server)
 	conn = lbdr_conn_add(h->ln, &flow, server);
 	rcu_read_unlock();
 	local_bh_enable();
-	KUNIT_ASSERT_FALSE(test, IS_ERR(conn));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, conn);
 }
 
 static void hold_packet_test(struct kunit *test)

@@ -315,7 +315,7 @@ static bool connect_to(struct lbdr_server *server, u16 port)
 	conns_lock();
 	conn = lbdr_conn_add(live_net(), &flow, server);
 	conns_unlock();
-	return !IS_ERR(conn);
+	return !IS_ERR_OR_NULL(conn);
 }
 
 /* Where a packet of the client's connection goes, or NULL */

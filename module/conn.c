@@ -567,7 +567,7 @@ lbdr_conn_publish(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state)
 	lbdr_conn_count(server, state, -1);
 	lbdr_share_sub(ln, server->service);
 	lbdr_conn_free(conn);
-	return IS_ERR(old) ? NULL : old;
+	return old;
 }
 
 /**
@@ -577,8 +577,8 @@ lbdr_conn_publish(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state)
  * @state: its state
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: @conn; or the connection that has the key already, which may be dead; or NULL if
- * the table could not grow (EBUSY, ENOMEM, E2BIG).
+ * Return: @conn; or the connection that has the key already, which may be dead; or an error
+ * pointer if the table could not grow (-EBUSY, -ENOMEM, -E2BIG).
  */
 struct lbdr_conn *lbdr_conn_link(struct lbdr_net *ln, struct lbdr_conn *conn, u32 state)
 {
@@ -614,7 +614,7 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 			lbdr_stats_add(server->stats, 1, 0, 0);
 		return conn;
 	}
-	if (linked && READ_ONCE(linked->state) != LBDR_CONN_STATE_DEAD)
+	if (!IS_ERR(linked) && READ_ONCE(linked->state) != LBDR_CONN_STATE_DEAD)
 		return linked;
 	/* No room, or another CPU is removing the old connection. */
 	return ERR_PTR(-ENOMEM);

@@ -99,7 +99,7 @@ int lbdr_conn_restore_vacated(struct lbdr_net *ln, const struct lbdr_flow *flow,
 	timeout = lbdr_conn_timeout(ln, conn, state) * HZ;
 	conn->stamp = lbdr_conn_stamp_of(timeout, saved->left, saved->synced);
 	linked = lbdr_conn_link(ln, conn, state);
-	if (!linked)
+	if (IS_ERR(linked))
 		return -ENOMEM;
 	return linked == conn ? 0 : -EEXIST;
 }

@@ -11,8 +11,8 @@
 #include "lbdr.h"
 
 /*
- * Connections that a CPU takes from a slab cache at a time, which costs less than singly. As
- * many as fit in two cache lines.
+ * Connections that a CPU takes from a slab cache at a time, which costs less than singly. The
+ * size of a stock is a power of two, so that the one of a family is found by a shift.
  */
 #define LBDR_CONN_STOCK_MAX	15
 

@@ -234,7 +234,7 @@ static inline bool lbdr_event_opens(enum lbdr_event event)
 	return event == LBDR_EVENT_SYN || event == LBDR_EVENT_SCTP_INIT;
 }
 
-/* True for a packet that may be the first of a flow: these, and a datagram. */
+/* True for a packet that may be the first of a flow: SYN, INIT, or a datagram. */
 static inline bool lbdr_event_first(enum lbdr_event event)
 {
 	return BIT(event) & (BIT(LBDR_EVENT_SYN) | BIT(LBDR_EVENT_SCTP_INIT) |

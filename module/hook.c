@@ -163,7 +163,7 @@ static bool lbdr_hook_decided(struct lbdr_net *ln, const struct sk_buff *skb,
 					     lbdr_flow_domain(flow));
 	if (likely(!other) || READ_ONCE(other->held))
 		return false;
-	return lbdr_event_opens(flow->event) || flow->event == LBDR_EVENT_UDP ||
+	return lbdr_event_first(flow->event) ||
 	       lbdr_schedule_stray_action(ln, other, flow) == LBDR_STRAY_SCHEDULE;
 }
 

@@ -170,8 +170,7 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 	const struct lbdr_flow *flow = &packet->flow;
 	bool room;
 
-	if (!lbdr_event_opens(flow->event) && flow->event != LBDR_EVENT_UDP &&
-	    !lbdr_peek_stray(ln, packet, result))
+	if (!lbdr_event_first(flow->event) && !lbdr_peek_stray(ln, packet, result))
 		return;
 	if (lbdr_source_is_bad(ln, lbdr_peek_dev(ln, flow), flow)) {
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,

@@ -108,6 +108,7 @@ static __always_inline int lbdr_xdp4(struct lbdr_net *ln, struct xdp_buff *xdp)
 	const struct lbdr_route *route;
 	struct lbdr_server *server;
 	struct neighbour *neigh;
+	union lbdr_ports ports;
 	struct lbdr_conn *conn;
 	struct lbdr_key4 key;
 	u32 wanted, len;
@@ -119,12 +120,10 @@ static __always_inline int lbdr_xdp4(struct lbdr_net *ln, struct xdp_buff *xdp)
 	if (unlikely(!len || iph->ttl <= 1))
 		return LBDR_XDP_PASS;
 	wanted = lbdr_fast_ports(iph, len, len, false, sizeof(*iph), iph->protocol,
-				 &key.ports);
+				 &ports);
 	if (!lbdr_fast_steady(wanted))
 		return LBDR_XDP_PASS;
-	key.client = iph->saddr;
-	key.vip = iph->daddr;
-	key.protocol = iph->protocol;
+	lbdr_key4_set(&key, iph, ports, iph->protocol);
 	conn = lbdr_conn_lookup(ln, LBDR_V4, &key, NULL);
 	if (unlikely(!conn) || !lbdr_fast_conn(conn, wanted))
 		return LBDR_XDP_PASS;
