@@ -384,9 +384,9 @@ def episode(seconds, transfers, takeovers):
         side.close()
     for host in "ab":
         net.write(FLAG % host, "")
-    # Servers wait for clients that were cut off.
-    for host in net.HOSTS:
-        net.run("ip", "netns", "exec", host, "ss", "-K", "state", "connected", check=False)
+    # Servers wait for clients that were cut off. The UML kernel cannot end their sockets.
+    for host in net.HOSTS if net.LABEL != "uml" else ():
+        net.run("ip", "netns", "exec", host, "ss", "-K", "state", "connected")
     return number
 
 

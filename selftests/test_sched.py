@@ -409,8 +409,10 @@ def test_listed():
     """The tool by the name ipvsadm lists each scheduler as the packaged one lists that of
     ip_vs."""
     stock, own = tool.twins()
-    lines = ["-A -t V4:%d -s %s" % (200 + n, name)
-             for n, name in enumerate(SCHEDULERS) if Ipvs.has(name)] + [
+    both = [name for name in SCHEDULERS if Ipvs.has(name)]
+    for name in sorted(set(SCHEDULERS) - set(both)):
+        print("skip - %s beside ip_vs, which has it not on this kernel" % name)
+    lines = ["-A -t V4:%d -s %s" % (200 + n, name) for n, name in enumerate(both)] + [
                  "-A -t V4:300 -s mh -b mh-fallback,mh-port",
                  "-A -t V4:301 -s mh --sched-flags=flag-2"]
     listed = {}
@@ -418,7 +420,7 @@ def test_listed():
         side.call("-C")
         said = tool.configure(side, lines)
         ok(not said, "%s takes each of %d schedulers" %
-           (side.name, len(lines) - 2), "\n".join(said))
+           (side.name, len(both)), "\n".join(said))
         listed[side] = [side.list(line) for line in ("-Ln", "-Sn")]
         side.call("-C")
     for line, theirs, ours in zip(("-Ln", "-Sn"), listed[stock], listed[own]):
