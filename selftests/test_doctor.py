@@ -156,6 +156,12 @@ table inet asleep {
 		drop
 	}
 }""" % (VIP[6], VIP[4]))
+    listed = run("ip", "netns", "exec", "director", "nft", "-j", "list", "table", "inet",
+                 "asleep").stdout
+    if "dormant" not in listed:
+        # Debian 12's; the check's own tests have such a table.
+        print("skip - a dormant table: this nft does not list that as JSON")
+        nft("delete table inet asleep; add table inet asleep")
     for address in ("198.51.100.1", VIP[4]):
         by_iptables("-t", "raw", "-A", "PREROUTING", "-d", address, "-j", "DROP")
     look = Look()

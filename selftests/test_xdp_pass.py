@@ -19,7 +19,7 @@ from net import (ACK, FIN, PSH, RST, SYN, VIP, Tap, addr, batch, known_neighbour
                  only, raw, tcp, udp, until)
 from servers import configure, server, service
 from test_entry import deaf_client, nft
-from test_xdp import KERNELS, SET_GRO, at_xdp, counted, ethtool, keep_tags, offload
+from test_xdp import SET_GRO, at_xdp, counted, ethtool, keep_tags, offload, with_xdp
 
 TCP, UDP, SCTP = 6, 17, 132
 HEAD = {4: 20, 6: 40}
@@ -227,7 +227,7 @@ def plain_frames(flow):
                    ("with options of TCP", flow.frame(flow.body(b"\1\1\1\0", doff=6)))]
 
 
-@only(*KERNELS)
+@with_xdp
 def test_frames():
     """Frames of a connection that is established, and of others."""
     with program() as xdp:
@@ -304,7 +304,7 @@ def servers(xdp, flow):
     xdp.passes(flow.name + "no service", flow.frame())
 
 
-@only(*KERNELS)
+@with_xdp
 def test_states():
     with program() as xdp:
         for version in (4, 6):
@@ -313,7 +313,7 @@ def test_states():
                 servers(xdp, Flow(version, proto))
 
 
-@only(*KERNELS)
+@with_xdp
 def test_marks():
     """A service of a mark has no VIP, and no rule has set the mark yet."""
     with program() as xdp:
@@ -334,7 +334,7 @@ table inet marks {
         nft("delete table inet marks")
 
 
-@only(*KERNELS)
+@with_xdp
 def test_director():
     """Settings of the director decide."""
     parameter = "/sys/module/lbdr/parameters/fast_path"
@@ -379,7 +379,7 @@ OWNERS = (
 )
 
 
-@only(*KERNELS)
+@with_xdp
 def test_devices():
     """The device that a frame came by decides."""
     with program() as xdp, pair():
@@ -499,7 +499,7 @@ def devices_out(xdp, flow):
         xdp.renew(flow)
 
 
-@only(*KERNELS)
+@with_xdp
 def test_ways():
     with program() as xdp, pair():
         for version in (4, 6):
