@@ -6,10 +6,10 @@
  * a front end may set a lower limit of one namespace (lbdr_net.conns_max). A
  * connection counts until its memory is freed. For all namespaces the objects are counted
  * when they are taken from the slab caches, several at a time, so that conn_max_all may be
- * exceeded by what the CPUs have in stock (conn_stock.c). If there is no memory for a connection
- * (the memory cgroup is at its limit, or the host has none for packets), the table is full
- * as it is: for STARVED_TIME, the namespace may hold no more connections than it does now.
- * So flood.c makes room as in any full table.
+ * exceeded by what the CPUs have in stock (conn_stock.c). If there is no memory for a
+ * connection (the memory cgroup is at its limit, or the host has none for packets), the
+ * table is full as it is: for STARVED_TIME, the namespace may hold no more connections than
+ * it does now. So flood.c makes room as in any full table.
  *
  * Network namespaces that are not owned by the initial user namespace have further
  * limits. Users without privilege on the host create these and configure them, so they

@@ -20,8 +20,8 @@ import genl
 import net
 import tunnels
 from fuzz_frames import GATEWAY, MAC, PLAIN, ROUTER, SERVER
-from net import ok, only, until
-from test_xdp import SET_GRO, ethtool, keep_tags, ready
+from net import ok, until
+from test_xdp import SET_GRO, ethtool, keep_tags, ready, with_xdp
 
 # At each entry. Half a million in `make soak`.
 COMPARED = int(os.environ.get("COMPARED") or (16000 if net.LABEL == "uml" else 4000))
@@ -306,12 +306,10 @@ def test_ingress():
     compare("ingress")
 
 
-@only("trixie", "backports")
+@with_xdp
 def test_xdp():
     """Here "slow" are the packets that came to the stack."""
     net.seeded()
-    if net.LABEL == "bookworm":
-        raise net.Skip("Linux 6.12 or later has the entry xdp")
     compare("xdp")
 
 
