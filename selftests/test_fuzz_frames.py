@@ -23,14 +23,14 @@ import tunnels
 from fuzz_frames import BATCH, OWN, SERVER, VIPS
 from net import ok, until
 from test_fuzz_netlink import disagreement
+from test_xdp import KERNELS as XDP_KERNELS
 
 # A twelfth of a millisecond each on UML, KASAN and lockdep included. Ten million in
 # `make soak`.
 FRAMES = int(os.environ.get("FRAMES") or (200000 if net.LABEL == "uml" else 32000))
 FIRST = int(os.environ.get("FIRST") or 0)
 SHOW = os.environ.get("SHOW")
-# The UML kernel has no type information, which XDP needs.
-ENTRIES = ("prerouting", "ingress", "input") + (("xdp",) if net.SHORT else ())
+ENTRIES = ("prerouting", "ingress", "input") + (("xdp",) if net.LABEL in XDP_KERNELS else ())
 # Entries that take packets before the rules see them.
 EARLY = ("ingress", "xdp")
 MARK = 7

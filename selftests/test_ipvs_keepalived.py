@@ -62,7 +62,7 @@ def misc(host, weight=1, more="", ip=4):
                 %s
                 MISC_CHECK {
                 misc_path "/usr/bin/test -e %s"
-                misc_timeout 3
+                misc_timeout 60
                 }
         }""" % (net.addr(host, ip), weight, more, FLAG % host)
 

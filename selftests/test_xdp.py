@@ -35,6 +35,16 @@ def with_xdp(test):
     return only(*KERNELS)(run)
 
 
+def without_xdp(test):
+    """A test for the kernels that do not have it."""
+    @functools.wraps(test)
+    def run():
+        if net.LABEL in KERNELS:
+            raise net.Skip("this kernel has the entry xdp")
+        test()
+    return only("uml", "kcsan")(run)
+
+
 def ethtool(host, dev, command, value):
     """Sets a feature of a device; the initial namespace is no host."""
     with net.within(host) if host else contextlib.nullcontext():
@@ -426,7 +436,7 @@ def test_doctor():
     net.batch("director", ["link del odd0"])
 
 
-@only("uml", "kcsan")
+@without_xdp
 def test_unsupported():
     """A module without type information."""
     refused("the entry xdp", "Linux 6.12 or later is required", "xdp", "eth0", "--force")

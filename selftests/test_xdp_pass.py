@@ -16,10 +16,10 @@ import bpf
 import genl
 import net
 from net import (ACK, FIN, PSH, RST, SYN, VIP, Tap, addr, batch, known_neighbours, lbctl, ok,
-                 only, raw, tcp, udp, until)
+                 raw, tcp, udp, until)
 from servers import configure, server, service
 from test_entry import deaf_client, nft
-from test_xdp import SET_GRO, at_xdp, counted, ethtool, keep_tags, offload, with_xdp
+from test_xdp import SET_GRO, at_xdp, counted, ethtool, keep_tags, offload, with_xdp, without_xdp
 
 TCP, UDP, SCTP = 6, 17, 132
 HEAD = {4: 20, 6: 40}
@@ -511,7 +511,7 @@ def test_ways():
         lbctl("clear")
 
 
-@only("uml", "kcsan")
+@without_xdp
 def test_none():
     """A module without type information has no function for programs."""
     with open("/proc/kallsyms", encoding="ascii") as file:
