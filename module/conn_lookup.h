@@ -82,15 +82,6 @@ static __always_inline u32 lbdr_sip_end(struct lbdr_sip *sip)
 	return sip->a ^ sip->b ^ sip->c ^ sip->d;
 }
 
-/* Word 0 or 1 of an IPv6 address in the order of the host; word 1 has the host's number. */
-static __always_inline u64 lbdr_addr6_word(const struct in6_addr *addr, int word)
-{
-	__be64 value;
-
-	memcpy(&value, &addr->s6_addr32[2 * word], sizeof(value));
-	return be64_to_cpu(value);
-}
-
 /* @a and @b are the words of the key, see lbdr_key4_set(). */
 static __always_inline u32 lbdr_conn_hash4_of(u64 a, u64 b, u32 seed)
 {
@@ -115,21 +106,35 @@ static __always_inline u32 lbdr_conn_hash4(const void *key, u32 len, u32 seed)
 	return lbdr_conn_hash4_of(k->words[0], k->words[1], seed);
 }
 
+/*
+ * @a to @e are the words of the key, see lbdr_key6_set(); @d has the number of the VIP in its
+ * network.
+ */
+static __always_inline u32 lbdr_conn_hash6_of(u64 a, u64 b, u64 c, u64 d, u64 e, u32 seed)
+{
+#ifdef __BIG_ENDIAN
+	u32 ports = e >> 32, protocol = lower_32_bits(e);
+#else
+	u32 ports = lower_32_bits(e), protocol = e >> 32;
+#endif
+	u64 folded = be64_to_cpu((__force __be64)c) * lbdr_conn_secret.fold[0] +
+		     be64_to_cpu((__force __be64)d) * lbdr_conn_secret.fold[1] +
+		     protocol * lbdr_conn_secret.fold[2];
+	struct lbdr_sip sip;
+
+	lbdr_sip_begin(&sip, seed);
+	lbdr_sip_add(&sip, a);
+	lbdr_sip_add(&sip, b);
+	lbdr_sip_add(&sip, ports ^ folded);
+	return lbdr_sip_end(&sip);
+}
+
 static __always_inline u32 lbdr_conn_hash6(const void *key, u32 len, u32 seed)
 {
 	const struct lbdr_key6 *k = key;
-	u64 folded = lbdr_addr6_word(&k->vip, 0) * lbdr_conn_secret.fold[0] +
-		     lbdr_addr6_word(&k->vip, 1) * lbdr_conn_secret.fold[1] +
-		     k->protocol * lbdr_conn_secret.fold[2];
-	struct lbdr_sip sip;
-	u64 words[2];
 
-	memcpy(words, &k->client, sizeof(words));
-	lbdr_sip_begin(&sip, seed);
-	lbdr_sip_add(&sip, words[0]);
-	lbdr_sip_add(&sip, words[1]);
-	lbdr_sip_add(&sip, k->ports.both ^ folded);
-	return lbdr_sip_end(&sip);
+	return lbdr_conn_hash6_of(k->words[0], k->words[1], k->words[2], k->words[3],
+				  k->words[4], seed);
 }
 
 /*
@@ -145,35 +150,37 @@ static __always_inline struct lbdr_conn *
 lbdr_conn_lookup(struct lbdr_net *ln, enum lbdr_family family, const void *key,
 		 u64 *hashed)
 {
-	size_t len = family == LBDR_V4 ? sizeof(struct lbdr_key4) :
-					 sizeof(struct lbdr_key6);
 	struct rhashtable *table = &ln->conns[family];
 	struct rhash_lock_head __rcu *const *bucket;
 	struct bucket_table *buckets;
 	struct rhash_head *pos;
-	u64 a = 0, b = 0;
+	const u64 *words = key;
+	/* In registers, not in a struct that the compiler keeps on the stack */
+	u64 a = words[0], b = words[1], c = 0, d = 0, e = 0;
 	u32 hash;
 
-	/* In registers, not in a struct that the compiler keeps on the stack */
-	if (family == LBDR_V4) {
-		memcpy(&a, key, sizeof(a));
-		memcpy(&b, key + sizeof(a), sizeof(b));
+	if (family == LBDR_V6) {
+		c = words[2];
+		d = words[3];
+		e = words[4];
 	}
 	buckets = rht_dereference_rcu(table->tbl, table);
 	do {
 		hash = family == LBDR_V4 ?
 		       lbdr_conn_hash4_of(a, b, buckets->hash_rnd) :
-		       lbdr_conn_hash6(key, len, buckets->hash_rnd);
+		       lbdr_conn_hash6_of(a, b, c, d, e, buckets->hash_rnd);
 		bucket = rht_bucket(buckets, rht_bucket_index(buckets, hash));
 		do {
 			rht_for_each_rcu_from(pos, rht_ptr_rcu(bucket), buckets, hash) {
 				struct lbdr_conn *conn =
 					container_of(pos, struct lbdr_conn, node);
+				const u64 *own = family == LBDR_V4 ?
+						 lbdr_conn_key4(conn)->words :
+						 lbdr_conn_key6(conn)->words;
 
-				if (family == LBDR_V4 ?
-				    !((lbdr_conn_key4(conn)->words[0] ^ a) |
-				      (lbdr_conn_key4(conn)->words[1] ^ b)) :
-				    lbdr_key_equal(key, lbdr_conn_key6(conn), len))
+				if (!((own[0] ^ a) | (own[1] ^ b)) &&
+				    (family == LBDR_V4 ||
+				     !((own[2] ^ c) | (own[3] ^ d) | (own[4] ^ e))))
 					return conn;
 			}
 		} while (pos != RHT_NULLS_MARKER(bucket));

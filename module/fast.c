@@ -28,10 +28,8 @@
 #include <linux/moduleparam.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
-#include <net/arp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
-#include <net/ndisc.h>
 #include <net/neighbour.h>
 
 #include "conn.h"
@@ -149,7 +147,7 @@ static __always_inline bool lbdr_fast_fits(const struct sk_buff *skb,
 	       likely(skb_headroom(skb) >= LL_RESERVED_SPACE(dev));
 }
 
-/* neigh_hh_output() for a packet that lbdr_fast_fits() and lbdr_fast_neigh() have passed. */
+/* neigh_hh_output() for a packet that lbdr_fast_fits(), to what lbdr_route_neigh() returned. */
 static __always_inline void lbdr_fast_output(struct sk_buff *skb,
 					     const struct hh_cache *hh)
 {
@@ -252,8 +250,8 @@ lbdr_fast_forward4(struct lbdr_net *ln, struct sk_buff *skb, struct lbdr_server 
 	dev = route->link;
 	if (!lbdr_fast_fits(skb, dev, route->mtu, IPCB(skb)->frag_max_size))
 		return false;
-	neigh = __ipv4_neigh_lookup_noref(dev, (__force u32)server->addr.ip);
-	if (!lbdr_fast_neigh(neigh) || (conn && !lbdr_fast_stamp(ln, conn)))
+	neigh = lbdr_route_neigh(route);
+	if (unlikely(!neigh) || (conn && !lbdr_fast_stamp(ln, conn)))
 		return false;
 
 	lbdr_fast_count(server, skb, LBDR_V4, sizeof(*iph), wanted);
@@ -280,8 +278,8 @@ lbdr_fast_forward6(struct lbdr_net *ln, struct sk_buff *skb, struct lbdr_server 
 	if (!lbdr_fast_fits(skb, dev, lbdr_route_mtu6_now(route, dev),
 			    IP6CB(skb)->frag_max_size))
 		return false;
-	neigh = __ipv6_neigh_lookup_noref(dev, &server->addr.in6);
-	if (!lbdr_fast_neigh(neigh) || (conn && !lbdr_fast_stamp(ln, conn)))
+	neigh = lbdr_route_neigh(route);
+	if (unlikely(!neigh) || (conn && !lbdr_fast_stamp(ln, conn)))
 		return false;
 
 	lbdr_fast_count(server, skb, LBDR_V6, sizeof(*hdr), wanted);
@@ -461,19 +459,18 @@ unsigned int lbdr_fast6(struct lbdr_net *ln, struct sk_buff *skb,
 	const struct lbdr_server_tunnel *tunnel;
 	struct lbdr_server *server;
 	struct lbdr_conn *conn;
-	struct lbdr_key6 key;
+	union lbdr_ports ports __uninitialized;
+	struct lbdr_key6 key __uninitialized;
 	u64 hash __uninitialized;
 	u32 wanted;
 
 	if (!lbdr_fast_context(skb))
 		return lbdr_fast_not(ln, skb, state);
-	wanted = lbdr_fast_skb_ports(skb, sizeof(*hdr), hdr->nexthdr, &key.ports);
+	wanted = lbdr_fast_skb_ports(skb, sizeof(*hdr), hdr->nexthdr, &ports);
 	if (!lbdr_fast_steady(wanted) &&
 	    (wanted == LBDR_CONN_STATE_NONE || state->pf == NFPROTO_NETDEV))
 		return lbdr_fast_not(ln, skb, state);
-	key.client = hdr->saddr;
-	key.vip = hdr->daddr;
-	key.protocol = hdr->nexthdr;
+	lbdr_key6_set(&key, hdr, ports, hdr->nexthdr);
 	conn = lbdr_conn_lookup(ln, LBDR_V6, &key, &hash);
 	if (unlikely(!conn))
 		return lbdr_fast_no_conn6(ln, skb, state, wanted, hash);

@@ -11,7 +11,6 @@
 #include <linux/udp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
-#include <net/neighbour.h>
 
 #include "conn.h"
 #include "flow.h"
@@ -136,16 +135,6 @@ static __always_inline bool lbdr_fast_stamp(struct lbdr_net *ln, struct lbdr_con
 {
 	return likely(lbdr_conn_age(conn) <= LBDR_CONN_STAMP_GRAIN) ||
 	       lbdr_fast_renew(ln, conn);
-}
-
-/*
- * Returns true if the link header is known. It is of HH_DATA_MOD bytes at most, as on
- * Ethernet: lbdr_fast_fits() has found room for as many.
- */
-static __always_inline bool lbdr_fast_neigh(const struct neighbour *neigh)
-{
-	return likely(neigh) && likely(READ_ONCE(neigh->nud_state) & NUD_CONNECTED) &&
-	       likely(READ_ONCE(neigh->hh.hh_len) - 1 < HH_DATA_MOD);
 }
 
 #endif /* _LBDR_FAST_CHECK_H */

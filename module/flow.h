@@ -87,11 +87,26 @@ struct lbdr_key4 {
 };
 
 struct lbdr_key6 {
-	struct in6_addr		client;
-	struct in6_addr		vip;
-	union lbdr_ports	ports;
-	u32			protocol;
+	union {
+		struct {
+			struct in6_addr		client;
+			struct in6_addr		vip;
+			union lbdr_ports	ports;
+			u32			protocol;
+		};
+		u64	words[5];
+	};
 };
+
+/* The last word of a key */
+static __always_inline u64 lbdr_key_last(union lbdr_ports ports, u32 protocol)
+{
+#ifdef __BIG_ENDIAN
+	return (u64)ports.both << 32 | protocol;
+#else
+	return (u64)protocol << 32 | ports.both;
+#endif
+}
 
 /*
  * Sets a key from the addresses of an IP header, which follow each other. Written as words,
@@ -101,11 +116,19 @@ static __always_inline void lbdr_key4_set(struct lbdr_key4 *key, const struct ip
 					  union lbdr_ports ports, u32 protocol)
 {
 	memcpy(&key->words[0], &iph->addrs, sizeof(iph->addrs));
-#ifdef __BIG_ENDIAN
-	key->words[1] = (u64)ports.both << 32 | protocol;
-#else
-	key->words[1] = (u64)protocol << 32 | ports.both;
-#endif
+	key->words[1] = lbdr_key_last(ports, protocol);
+}
+
+static __always_inline void lbdr_key6_set(struct lbdr_key6 *key, const struct ipv6hdr *hdr,
+					  union lbdr_ports ports, u32 protocol)
+{
+	const void *addrs = &hdr->addrs;
+
+	memcpy(&key->words[0], addrs, sizeof(u64));
+	memcpy(&key->words[1], addrs + sizeof(u64), sizeof(u64));
+	memcpy(&key->words[2], addrs + 2 * sizeof(u64), sizeof(u64));
+	memcpy(&key->words[3], addrs + 3 * sizeof(u64), sizeof(u64));
+	key->words[4] = lbdr_key_last(ports, protocol);
 }
 
 /* Keys are whole words of 8 bytes. A call of memcmp() would cost more than this. */

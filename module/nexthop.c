@@ -51,8 +51,13 @@
  * either dropped by the event or not published, and @link and @dev of a published
  * route are valid for every reader under rcu_read_lock().
  *
- * Neighbours are not cached. They are looked up without a reference for each packet
- * (see xmit_dr.c), so no stale neighbour is used, and no device is held.
+ * Neighbours. A route keeps the neighbour that the last packet of the walk was sent to with a
+ * link header, so that packets after it look none up. The neighbour is the kernel's own
+ * object, which tells by itself that its MAC has changed, that it is no longer confirmed, and
+ * that it was removed from its table: a packet that finds one of the last two takes the walk,
+ * which looks the neighbour up again. The kernel's garbage collection leaves a neighbour with a
+ * reference alone. The neighbour holds its device, and is let go with the route, that is when
+ * the device leaves the namespace at the latest.
  */
 #include <linux/hash.h>
 #include <linux/mm.h>
@@ -91,7 +96,10 @@ static const struct lbdr_route lbdr_route_no_memory = {
 static void lbdr_route_free_rcu(struct rcu_head *rcu)
 {
 	struct lbdr_route *route = container_of(rcu, struct lbdr_route, rcu);
+	struct neighbour *neigh = rcu_dereference_protected(route->neigh, true);
 
+	if (neigh)
+		neigh_release(neigh);
 	dst_release(route->dst);
 	kfree(route);
 }
@@ -374,6 +382,37 @@ const struct lbdr_route *lbdr_nexthop_route(struct lbdr_nexthop *nexthop)
 	return lbdr_nexthop_renew_route(nexthop, route);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_route);
+
+/**
+ * lbdr_nexthop_keep_neigh() - Keep the neighbour of a route for the packets to come
+ * @nexthop: the next hop
+ * @route: a route to it
+ * @neigh: the neighbour that packets by @route go to, which has a link header
+ *
+ * Only the cached route of the next hop keeps one. What it kept before is freed by RCU.
+ *
+ * Context: rcu_read_lock() held.
+ */
+void lbdr_nexthop_keep_neigh(struct lbdr_nexthop *nexthop, const struct lbdr_route *route,
+			     struct neighbour *neigh)
+{
+	struct lbdr_nexthops *nexthops = &nexthop->ln->nexthops;
+	struct lbdr_route *cached;
+
+	if (rcu_access_pointer(nexthop->route) != route ||
+	    !refcount_inc_not_zero(&neigh->refcnt))
+		return;
+	spin_lock_bh(&nexthops->lock);
+	cached = rcu_dereference_protected(nexthop->route, lockdep_is_held(&nexthops->lock));
+	/* A route that was dropped may be freed with what it keeps by now. */
+	if (cached == route)
+		neigh = rcu_replace_pointer(cached->neigh, neigh,
+					    lockdep_is_held(&nexthops->lock));
+	spin_unlock_bh(&nexthops->lock);
+	if (neigh)
+		neigh_release(neigh);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_keep_neigh);
 
 static void lbdr_nexthop_make_key(struct lbdr_nexthop_key *key,
 				  enum lbdr_family family, const void *addr,
@@ -712,7 +751,7 @@ int lbdr_nexthop_net_init(struct lbdr_net *ln)
 
 	BUILD_BUG_ON(sizeof(struct lbdr_nexthop_key) != 20);
 	/* What direct routing reads of a route is in one cache line. */
-	BUILD_BUG_ON(offsetofend(struct lbdr_route, addr_genid) > 32);
+	BUILD_BUG_ON(offsetofend(struct lbdr_route, addr_genid) > 40);
 	BUILD_BUG_ON(sizeof(struct lbdr_route) > 96);
 
 	spin_lock_init(&nexthops->lock);

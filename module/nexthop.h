@@ -97,6 +97,8 @@ struct lbdr_nexthop *lbdr_nexthop_lookup(struct lbdr_net *ln,
 					 const void *addr, u16 domain);
 struct lbdr_nexthop *lbdr_nexthop_in_domain(struct lbdr_nexthop *first,
 					    u16 domain);
+void lbdr_nexthop_keep_neigh(struct lbdr_nexthop *nexthop, const struct lbdr_route *route,
+			     struct neighbour *neigh);
 const struct lbdr_route *
 lbdr_nexthop_known_route(const struct lbdr_nexthop *nexthop);
 const struct lbdr_route *

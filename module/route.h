@@ -10,15 +10,18 @@
 #include <net/dst.h>
 #include <net/ip6_fib.h>
 #include <net/ip6_route.h>
+#include <net/neighbour.h>
 #include <net/net_namespace.h>
 
 #include "compat.h"
 #include "flow.h"
 
 /**
- * struct lbdr_route - the result of a FIB lookup; immutable once published
+ * struct lbdr_route - the result of a FIB lookup; immutable once published, but for @neigh
  * @link: device by which the address is on-link; NULL for a local address, an address
  *	behind a gateway, and a negative answer
+ * @neigh: the neighbour that packets by the route go to, one reference held, or NULL. It may
+ *	be dead; RCU, replaced under lbdr_nexthops.lock
  * @genid: generation at which @dst is valid: that of the IPv4 FIB, or of the IPv6 FIB
  *	node. A negative answer has a value that is not the present generation, and so has a
  *	route by an IPv6 nexthop object
@@ -43,6 +46,7 @@
  */
 struct lbdr_route {
 	struct net_device	*link;
+	struct neighbour __rcu	*neigh;
 	u32			genid;
 	u32			mtu;
 	struct dst_entry	*dst;
@@ -98,6 +102,22 @@ static __always_inline bool lbdr_route_valid(const struct net *net,
 {
 	return family == LBDR_V4 ? route->genid == rt_genid_ipv4(net) :
 				   lbdr_route_valid6(net, route);
+}
+
+/*
+ * The neighbour of a route if it has a link header to send with, else NULL. It is dead once it
+ * was removed from its table, and keeps its state and header then. The header is of HH_DATA_MOD
+ * bytes at most, as on Ethernet. Context: rcu_read_lock() held.
+ */
+static __always_inline struct neighbour *lbdr_route_neigh(const struct lbdr_route *route)
+{
+	struct neighbour *neigh = rcu_dereference(route->neigh);
+
+	if (likely(neigh) && likely(READ_ONCE(neigh->nud_state) & NUD_CONNECTED) &&
+	    likely(!READ_ONCE(neigh->dead)) &&
+	    likely(READ_ONCE(neigh->hh.hh_len) - 1 < HH_DATA_MOD))
+		return neigh;
+	return NULL;
 }
 
 /* Like ip6_dst_mtu_maybe_forward(). The route contains the constant part. */

@@ -132,8 +132,8 @@ static __always_inline int lbdr_xdp4(struct lbdr_net *ln, struct xdp_buff *xdp)
 	if (unlikely(rcu_access_pointer(server->tunnel) || !route || !route->link ||
 		     !lbdr_route_valid(ln->net, route, LBDR_V4) || room > route->mtu))
 		return LBDR_XDP_PASS;
-	neigh = __ipv4_neigh_lookup_noref(route->link, (__force u32)server->addr.ip);
-	if (!lbdr_fast_neigh(neigh))
+	neigh = lbdr_route_neigh(route);
+	if (unlikely(!neigh))
 		return LBDR_XDP_PASS;
 	ret = lbdr_xdp_send(ln, xdp, conn, route->link, neigh, len);
 	if (likely(ret != LBDR_XDP_PASS))
@@ -149,6 +149,7 @@ static __always_inline int lbdr_xdp6(struct lbdr_net *ln, struct xdp_buff *xdp)
 	const struct lbdr_route *route;
 	struct lbdr_server *server;
 	struct neighbour *neigh;
+	union lbdr_ports ports;
 	struct lbdr_conn *conn;
 	struct lbdr_key6 key;
 	u32 wanted, len;
@@ -160,12 +161,10 @@ static __always_inline int lbdr_xdp6(struct lbdr_net *ln, struct xdp_buff *xdp)
 	if (unlikely(!len || hdr->hop_limit <= 1))
 		return LBDR_XDP_PASS;
 	wanted = lbdr_fast_ports(hdr, len, len, false, sizeof(*hdr), hdr->nexthdr,
-				 &key.ports);
+				 &ports);
 	if (!lbdr_fast_steady(wanted))
 		return LBDR_XDP_PASS;
-	key.client = hdr->saddr;
-	key.vip = hdr->daddr;
-	key.protocol = hdr->nexthdr;
+	lbdr_key6_set(&key, hdr, ports, hdr->nexthdr);
 	conn = lbdr_conn_lookup(ln, LBDR_V6, &key, NULL);
 	if (unlikely(!conn) || !lbdr_fast_conn(conn, wanted))
 		return LBDR_XDP_PASS;
@@ -175,8 +174,8 @@ static __always_inline int lbdr_xdp6(struct lbdr_net *ln, struct xdp_buff *xdp)
 		     !lbdr_route_valid(ln->net, route, LBDR_V6) ||
 		     room > lbdr_route_mtu6_now(route, route->link)))
 		return LBDR_XDP_PASS;
-	neigh = __ipv6_neigh_lookup_noref(route->link, &server->addr.in6);
-	if (!lbdr_fast_neigh(neigh))
+	neigh = lbdr_route_neigh(route);
+	if (unlikely(!neigh))
 		return LBDR_XDP_PASS;
 	ret = lbdr_xdp_send(ln, xdp, conn, route->link, neigh, len);
 	if (likely(ret != LBDR_XDP_PASS))

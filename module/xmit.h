@@ -12,13 +12,13 @@
 #include <net/neighbour.h>
 
 #include "flow.h"
+#include "nexthop.h"
+#include "server.h"
 #include "stats.h"
 
 struct lbdr_conn;
 struct lbdr_server_tunnel;
 struct lbdr_net;
-struct lbdr_route;
-struct lbdr_server;
 
 unsigned int lbdr_xmit_drop(const struct lbdr_server *server, enum lbdr_drop why);
 unsigned int lbdr_xmit_consume(struct sk_buff *skb, const struct lbdr_flow *flow,
@@ -97,7 +97,15 @@ static inline bool lbdr_xmit_offloaded(const struct sk_buff *skb)
 #endif
 }
 
-/* neigh_output(), which always consumes the packet. */
+/* Sends a packet to a neighbour that has a link header. */
+static __always_inline unsigned int lbdr_xmit_hh(struct sk_buff *skb,
+						 const struct neighbour *neigh)
+{
+	neigh_hh_output(&neigh->hh, skb);
+	return NF_STOLEN;
+}
+
+/* neigh_output(), which always consumes the packet; @neigh by a lookup. */
 static __always_inline unsigned int
 lbdr_xmit_neigh(struct lbdr_net *ln, struct sk_buff *skb,
 		const struct lbdr_server *server, struct neighbour *neigh,
@@ -107,8 +115,9 @@ lbdr_xmit_neigh(struct lbdr_net *ln, struct sk_buff *skb,
 		return lbdr_xmit_drop(server, LBDR_DROP_NEIGHBOUR);
 	if (likely((READ_ONCE(neigh->nud_state) & NUD_CONNECTED) &&
 		   READ_ONCE(neigh->hh.hh_len))) {
-		neigh_hh_output(&neigh->hh, skb);
-		return NF_STOLEN;
+		if (rcu_access_pointer(route->neigh) != neigh)
+			lbdr_nexthop_keep_neigh(server->nexthop, route, neigh);
+		return lbdr_xmit_hh(skb, neigh);
 	}
 	return lbdr_xmit_unresolved(ln, skb, neigh, route);
 }

@@ -19,8 +19,8 @@
  * 4. Decrement the TTL. IPv4: set the priority by the TOS.
  * 5. Clear the receive state of the packet, as ip_forward() does: checksum, time
  *    stamp, route, socket, conntrack, extensions.
- * 6. Look the neighbour up without taking a reference, and create it if there is none.
- *    No neighbour is cached, so none can become stale, and no device is held.
+ * 6. Look the neighbour up without taking a reference, and create it if there is none. The
+ *    route keeps it for the fast path (nexthop.c).
  * 7. Send the packet with the cached link header if the neighbour is resolved. Otherwise
  *    give it to the neighbour, which queues it until it is resolved, so the first SYN to
  *    a server is not lost. Such a packet keeps the route: if the neighbour cannot be

@@ -147,9 +147,11 @@ lbdr_tunnel_output4(const struct lbdr_server *server, struct sk_buff *skb,
 		    const struct lbdr_route *route, __be32 daddr)
 {
 	const struct rtable *rt = dst_rtable(route->dst);
+	struct neighbour *neigh = lbdr_route_neigh(route);
 	struct net_device *dev = route->dev;
-	struct neighbour *neigh;
 
+	if (likely(neigh))
+		return lbdr_xmit_hh(skb, neigh);
 	if (unlikely(rt->rt_gw_family == AF_INET6)) {
 		neigh = lbdr_neigh6(dev, &rt->rt_gw6);
 		if (IS_ERR(neigh))
@@ -167,6 +169,10 @@ lbdr_tunnel_output6(const struct lbdr_server *server, struct sk_buff *skb,
 		    const struct lbdr_route *route,
 		    const struct in6_addr *daddr)
 {
+	struct neighbour *neigh = lbdr_route_neigh(route);
+
+	if (likely(neigh))
+		return lbdr_xmit_hh(skb, neigh);
 	daddr = rt6_nexthop(dst_rt6_info(route->dst), daddr);
 	return lbdr_xmit_neigh(server->ln, skb, server, lbdr_neigh6(route->dev, daddr),
 			       route);
