@@ -365,46 +365,6 @@ static void fast_stamp_test(struct kunit *test)
 	conns->service.settings.persist = 0;
 }
 
-struct fast_neigh_row {
-	const char	*name;
-	u8		state;
-	unsigned int	len;
-	bool		want;
-};
-
-static const struct fast_neigh_row fast_neigh_rows[] = {
-	{ "reachable", NUD_REACHABLE, ETH_HLEN, true },
-	{ "permanent", NUD_PERMANENT, ETH_HLEN, true },
-	{ "of a device without ARP", NUD_NOARP, ETH_HLEN, true },
-	{ "none", NUD_NONE, ETH_HLEN, false },
-	{ "asked for", NUD_INCOMPLETE, ETH_HLEN, false },
-	{ "to be confirmed", NUD_STALE, ETH_HLEN, false },
-	{ "about to be confirmed", NUD_DELAY, ETH_HLEN, false },
-	{ "being confirmed", NUD_PROBE, ETH_HLEN, false },
-	{ "failed", NUD_FAILED, ETH_HLEN, false },
-	{ "no header yet", NUD_REACHABLE, 0, false },
-	{ "the shortest header", NUD_REACHABLE, 1, true },
-	{ "the longest header of HH_DATA_MOD - 1", NUD_REACHABLE, HH_DATA_MOD - 1, true },
-	{ "a header of HH_DATA_MOD", NUD_REACHABLE, HH_DATA_MOD, true },
-	{ "a longer header", NUD_REACHABLE, HH_DATA_MOD + 1, false },
-	{ "a much longer header", NUD_REACHABLE, 2 * HH_DATA_MOD, false },
-};
-
-static void fast_neigh_test(struct kunit *test)
-{
-	struct neighbour *neigh = kunit_kzalloc(test, sizeof(*neigh), GFP_KERNEL);
-	u32 i;
-
-	KUNIT_ASSERT_NOT_NULL(test, neigh);
-	KUNIT_EXPECT_FALSE(test, lbdr_fast_neigh(NULL));
-	for (i = 0; i < ARRAY_SIZE(fast_neigh_rows); i++) {
-		neigh->nud_state = fast_neigh_rows[i].state;
-		neigh->hh.hh_len = fast_neigh_rows[i].len;
-		KUNIT_EXPECT_EQ_MSG(test, lbdr_fast_neigh(neigh), fast_neigh_rows[i].want,
-				    "%s", fast_neigh_rows[i].name);
-	}
-}
-
 /* A key that was set as words is that of the fields, and so is its hash. */
 static void fast_key4_test(struct kunit *test)
 {
@@ -430,6 +390,33 @@ static void fast_key4_test(struct kunit *test)
 			lbdr_sip_end(&sip));
 }
 
+static void fast_key6_test(struct kunit *test)
+{
+	const struct lbdr_key6 fields = {
+		.client.s6_addr32 = { htonl(0x20010db8), htonl(0xc), htonl(1), htonl(7) },
+		.vip.s6_addr32 = { htonl(0x20010db8), htonl(0xf), htonl(2), htonl(80) },
+		.ports = { .cport = htons(40001), .vport = htons(80) },
+		.protocol = 3 << LBDR_KEY_DOMAIN_SHIFT | IPPROTO_TCP,
+	};
+	const struct ipv6hdr hdr = { .saddr = fields.client, .daddr = fields.vip };
+	u64 folded = 0x20010db80000000f * lbdr_conn_secret.fold[0] +
+		     0x0000000200000050 * lbdr_conn_secret.fold[1] +
+		     fields.protocol * lbdr_conn_secret.fold[2];
+	u32 seed = 0x5eed5eed;
+	struct lbdr_key6 words;
+	struct lbdr_sip sip;
+
+	lbdr_key6_set(&words, &hdr, fields.ports, fields.protocol);
+	KUNIT_EXPECT_MEMEQ(test, &words, &fields, sizeof(fields));
+
+	lbdr_sip_begin(&sip, seed);
+	lbdr_sip_add(&sip, fields.words[0]);
+	lbdr_sip_add(&sip, fields.words[1]);
+	lbdr_sip_add(&sip, fields.ports.both ^ folded);
+	KUNIT_EXPECT_EQ(test, lbdr_conn_hash6(&words, sizeof(words), seed),
+			lbdr_sip_end(&sip));
+}
+
 static struct kunit_case fast_cases[] = {
 	KUNIT_CASE(fast_len4_test),
 	KUNIT_CASE(fast_fragment_test),
@@ -439,8 +426,8 @@ static struct kunit_case fast_cases[] = {
 	KUNIT_CASE(fast_steady_test),
 	KUNIT_CASE(fast_conn_test),
 	KUNIT_CASE(fast_stamp_test),
-	KUNIT_CASE(fast_neigh_test),
 	KUNIT_CASE(fast_key4_test),
+	KUNIT_CASE(fast_key6_test),
 	{}
 };
 

@@ -118,6 +118,103 @@ static struct lbdr_nexthop *nexthop_sibling(struct lbdr_nexthop *first,
 	return nexthop;
 }
 
+/* Offers a neighbour for a route. Returns the one that the cached route keeps then. */
+static struct neighbour *nexthop_kept(struct lbdr_nexthop *nexthop,
+				      const struct lbdr_route *route,
+				      struct neighbour *neigh)
+{
+	struct lbdr_route *cached;
+
+	rcu_read_lock();
+	lbdr_nexthop_keep_neigh(nexthop, route, neigh);
+	cached = rcu_dereference(nexthop->route);
+	neigh = rcu_access_pointer(cached->neigh);
+	rcu_read_unlock();
+	return neigh;
+}
+
+/* The cached route keeps the last neighbour, with a reference, until it is freed itself. */
+static void nexthop_neigh_test(struct kunit *test)
+{
+	const struct nexthop_case *c = test->param_value;
+	static const struct lbdr_route other;
+	const struct lbdr_route *route;
+	struct neighbour *neigh[3];
+	struct lbdr_nexthop *nexthop;
+	bool local;
+	u8 why;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(neigh); i++) {
+		neigh[i] = kunit_kzalloc(test, sizeof(*neigh[i]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, neigh[i]);
+		refcount_set(&neigh[i]->refcnt, i < 2);
+	}
+	nexthop = lbdr_nexthop_get(nexthop_net(), c->family, &c->local);
+	KUNIT_ASSERT_NOT_NULL(test, nexthop);
+	route = nexthop_route(nexthop, &local, &why);
+
+	KUNIT_EXPECT_PTR_EQ(test, nexthop_kept(nexthop, &other, neigh[0]), NULL);
+	KUNIT_EXPECT_EQ(test, refcount_read(&neigh[0]->refcnt), 1);
+	KUNIT_EXPECT_PTR_EQ(test, nexthop_kept(nexthop, route, neigh[0]), neigh[0]);
+	KUNIT_EXPECT_EQ(test, refcount_read(&neigh[0]->refcnt), 2);
+	KUNIT_EXPECT_PTR_EQ(test, nexthop_kept(nexthop, route, neigh[1]), neigh[1]);
+	KUNIT_EXPECT_EQ(test, refcount_read(&neigh[0]->refcnt), 1);
+	/* One that is being freed */
+	KUNIT_EXPECT_PTR_EQ(test, nexthop_kept(nexthop, route, neigh[2]), neigh[1]);
+	KUNIT_EXPECT_EQ(test, refcount_read(&neigh[1]->refcnt), 2);
+
+	lbdr_nexthop_put(nexthop);
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, refcount_read(&neigh[1]->refcnt), 1);
+}
+
+/* A packet is sent by the neighbour of its route only in these states. */
+static void nexthop_neigh_state_test(struct kunit *test)
+{
+	static const struct {
+		const char	*name;
+		u8		state;
+		unsigned int	len;
+		bool		dead;
+		bool		usable;
+	} rows[] = {
+		{ "reachable", NUD_REACHABLE, ETH_HLEN, false, true },
+		{ "permanent", NUD_PERMANENT, ETH_HLEN, false, true },
+		{ "of a device without ARP", NUD_NOARP, ETH_HLEN, false, true },
+		{ "removed", NUD_REACHABLE, ETH_HLEN, true, false },
+		{ "removed by a flush", NUD_NOARP, ETH_HLEN, true, false },
+		{ "none", NUD_NONE, ETH_HLEN, false, false },
+		{ "asked for", NUD_INCOMPLETE, ETH_HLEN, false, false },
+		{ "to be confirmed", NUD_STALE, ETH_HLEN, false, false },
+		{ "about to be confirmed", NUD_DELAY, ETH_HLEN, false, false },
+		{ "being confirmed", NUD_PROBE, ETH_HLEN, false, false },
+		{ "failed", NUD_FAILED, ETH_HLEN, false, false },
+		{ "no header yet", NUD_REACHABLE, 0, false, false },
+		{ "the shortest header", NUD_REACHABLE, 1, false, true },
+		{ "a header of HH_DATA_MOD - 1", NUD_REACHABLE, HH_DATA_MOD - 1, false, true },
+		{ "a header of HH_DATA_MOD", NUD_REACHABLE, HH_DATA_MOD, false, true },
+		{ "a longer header", NUD_REACHABLE, HH_DATA_MOD + 1, false, false },
+	};
+	struct neighbour *neigh = kunit_kzalloc(test, sizeof(*neigh), GFP_KERNEL);
+	struct lbdr_route *route = kunit_kzalloc(test, sizeof(*route), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, neigh);
+	KUNIT_ASSERT_NOT_NULL(test, route);
+	rcu_read_lock();
+	KUNIT_EXPECT_PTR_EQ(test, lbdr_route_neigh(route), NULL);
+	rcu_assign_pointer(route->neigh, neigh);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		neigh->nud_state = rows[i].state;
+		neigh->dead = rows[i].dead;
+		neigh->hh.hh_len = rows[i].len;
+		KUNIT_EXPECT_PTR_EQ_MSG(test, lbdr_route_neigh(route),
+					rows[i].usable ? neigh : NULL, "%s", rows[i].name);
+	}
+	rcu_read_unlock();
+}
+
 /* A thousand servers on ten addresses have ten next hops and ten routes. */
 static void nexthop_shared_test(struct kunit *test)
 {
@@ -532,6 +629,8 @@ static void nexthop_renamed_test(struct kunit *test)
 static struct kunit_case nexthop_test_cases[] = {
 	KUNIT_CASE_PARAM(nexthop_shared_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_positive_test, nexthop_gen_params),
+	KUNIT_CASE_PARAM(nexthop_neigh_test, nexthop_gen_params),
+	KUNIT_CASE(nexthop_neigh_state_test),
 	KUNIT_CASE_PARAM(nexthop_negative_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_device_test, nexthop_gen_params),
 	KUNIT_CASE(nexthop_devices_test),

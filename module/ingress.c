@@ -97,8 +97,7 @@ static unsigned int lbdr_ingress_hook(void *priv, struct sk_buff *skb,
 	struct lbdr_net *ln = priv;
 
 	if (skb->pkt_type != PACKET_HOST || skb_vlan_tag_present(skb) ||
-	    skb_shared(skb) || rcu_access_pointer(skb->dev->rx_handler) ||
-	    lbdr_domain_has_vrf(skb->dev))
+	    skb_shared(skb) || rcu_access_pointer(skb->dev->rx_handler))
 		return NF_ACCEPT;
 	if (skb->protocol == htons(ETH_P_IP) && lbdr_ingress_plain4(ln, skb))
 		return lbdr_fast4(ln, skb, state);

@@ -2,6 +2,7 @@
 # The table of connections.sh, and its JSON; after median.awk.
 
 $1 == "fill" { filled = $2 }
+$1 == "grow" { grown = $2 }
 $1 == "cost" && $2 ~ /^(lbdr|ip_vs)$/ {
 	if (!($3 in known)) {
 		known[$3] = 1
@@ -29,9 +30,8 @@ function of(contestant, scheduler, servers,    name) {
 	return cost[name] - drop
 }
 
-# The middle one of the schedulers, which share the table that grows.
 function growing(contestant,    name) {
-	name = "fill-" contestant " " size[1]
+	name = "grow-" contestant " " size[1]
 	cost[name] = median(name, 0.1)
 	return cost[name] - drop
 }
@@ -62,8 +62,7 @@ END {
 		}
 		printf "%-10s%s  %s\n", schedulers[i], line, ratios
 	}
-	printf "\nThe first %d, %d servers, median of the schedulers: " \
-		"lbdr %d, ip_vs %d\n", filled, size[1],
+	printf "\nFrom none to %d, rr, %d servers: lbdr %d, ip_vs %d\n", grown, size[1],
 		growing("lbdr"), growing("ip_vs")
 
 	n_steps = split("syn ack data fin", steps, " ")

@@ -9,10 +9,10 @@
 # INSTRUCTIONS`, and for its first step with another scheduler than rr, `cost syn-NAME
 # SCHEDULER INSTRUCTIONS`.
 #
-# lbdr's table doubles as it fills, with 1,536, 3,072, 6,144, 12,288 connections,
-# and makes whoever adds one meanwhile pay more. So a table is filled up to
-# between two of these first. With the fewest servers, what that took for a
-# connection is told too: `cost fill-NAME SERVERS INSTRUCTIONS`.
+# lbdr's table doubles as it fills, with 12,288, 24,576 connections and so on, and makes
+# whoever adds one meanwhile pay more. So a table is filled up to less than that first. What a
+# connection costs while the table grows, from none to 20,000, is told with the fewest
+# servers and rr: `cost grow-NAME SERVERS INSTRUCTIONS`.
 set -u
 
 # shellcheck source=selftests/bench/lib.sh
@@ -21,6 +21,7 @@ set -u
 packets=1900
 runs=3
 fill=6500
+grow=20000
 sizes=(2 100 1000)
 seen=0
 
@@ -30,10 +31,10 @@ rip()
 }
 
 # others: the next $packets come from clients that nobody has seen, as long as the
-# table is empty at every 2,048th run.
+# table is empty at every 512th run.
 others()
 {
-	local first=$((seen % 2048 * 8192)) last
+	local first=$((seen % 512 * 32768)) last
 
 	seen=$((seen + 1))
 	last=$((first + packets - 1))
@@ -57,10 +58,22 @@ measure()
 	local i
 
 	strangers "$1" "$fill"
-	[ "$4" != "${sizes[0]}" ] || echo "cost fill-$2 $4 $cost"
 	for ((i = 0; i < runs; i++)); do
 		strangers "$1" "$packets"
 		echo "cost $2 $3 $4 $cost"
+	done
+}
+
+# growing PLACE NAME SERVERS COMMAND...: COMMAND prints how many connections there are. The
+# first run also meets each server's route for the first time.
+growing()
+{
+	local i
+
+	for ((i = 0; i < runs; i++)); do
+		strangers "$1" "$grow"
+		echo "cost grow-$2 $3 $cost"
+		until_empty "${@:4}"
 	done
 }
 
@@ -84,12 +97,14 @@ lives()
 	as_udp
 }
 
-# syns NAME SCHEDULER: the first of these steps alone, with another scheduler.
+# syns NAME SCHEDULER: the first of these steps alone, with another scheduler. Before they
+# are counted the table doubles, which is due by then.
 syns()
 {
 	local i
 
 	as_tcp "$SYN"
+	strangers sink 4000
 	for ((i = 0; i < runs; i++)); do
 		strangers sink "$packets"
 		echo "cost syn-$1 $2 $cost"
@@ -169,6 +184,8 @@ with_lbdr()
 	must insmod "$LBDR_KO"
 	must "$LBCTL" add-service -u "$vip:$port"
 	add_to_lbdr 17 "${servers[@]:0:size}"
+	must "$LBCTL" edit-service -u "$vip:$port" -s rr
+	[ "$size" -ne "${sizes[0]}" ] || growing sink lbdr "$size" lbdr_conns
 	while read -r scheduler _; do
 		must "$LBCTL" edit-service -u "$vip:$port" -s "$scheduler"
 		measure sink lbdr "$scheduler" "$size"
@@ -195,6 +212,8 @@ with_ip_vs()
 	must ipvsadm -A -u "$vip:$port"
 	must ipvsadm --set 0 0 1
 	add_to_ip_vs -u "${servers[@]:0:size}"
+	must ipvsadm -E -u "$vip:$port" -s rr
+	[ "$size" -ne "${sizes[0]}" ] || growing sink ip_vs "$size" ip_vs_conns
 	while read -r scheduler; do
 		if ! modprobe -q "ip_vs_$scheduler"; then
 			echo "lacks ip_vs $scheduler"
@@ -240,6 +259,7 @@ without_lbdr
 echo "kernel $(uname -r)"
 echo "packets $packets"
 echo "fill $fill"
+echo "grow $grow"
 pktgen in0 'dst_mac 02:00:00:00:00:77'
 measure otherhost drop - 0
 lives otherhost drop
