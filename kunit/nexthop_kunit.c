@@ -409,6 +409,38 @@ static void nexthop_pmtu_test(struct kunit *test)
 	lbdr_nexthop_put(nexthop);
 }
 
+/* A route by an IPv4 exception is valid as long as the exception is. */
+static void nexthop_excepted_test(struct kunit *test)
+{
+	const struct nexthop_case *c = &nexthop_cases[0];
+	struct lbdr_nexthop *nexthop;
+	struct lbdr_route *route;
+	struct dst_entry *dst;
+
+	nexthop = lbdr_nexthop_get(nexthop_net(), c->family, &c->local);
+	KUNIT_ASSERT_NOT_NULL(test, nexthop);
+	rcu_read_lock();
+	route = (struct lbdr_route *)lbdr_nexthop_route(nexthop);
+	dst = route->dst;
+	KUNIT_EXPECT_FALSE(test, route->excepted);
+	route->genid = ~route->failed;
+	KUNIT_EXPECT_NULL(test, lbdr_nexthop_known_route(nexthop));
+	route->excepted = true;
+	KUNIT_EXPECT_PTR_EQ(test, lbdr_nexthop_known_route(nexthop), route);
+	dst->expires = jiffies + HZ;
+	KUNIT_EXPECT_PTR_EQ(test, lbdr_nexthop_known_route(nexthop), route);
+	dst->expires = jiffies - 1;
+	KUNIT_EXPECT_NULL(test, lbdr_nexthop_known_route(nexthop));
+	dst->expires = 0;
+	dst->obsolete = DST_OBSOLETE_DEAD;
+	KUNIT_EXPECT_NULL(test, lbdr_nexthop_known_route(nexthop));
+	dst->obsolete = DST_OBSOLETE_FORCE_CHK;
+	rt_genid_bump_ipv4(&init_net);
+	KUNIT_EXPECT_NULL(test, lbdr_nexthop_known_route(nexthop));
+	rcu_read_unlock();
+	lbdr_nexthop_put(nexthop);
+}
+
 /* The source address is that of the route, and is looked up again with the addresses. */
 static void nexthop_source_test(struct kunit *test)
 {
@@ -635,6 +667,7 @@ static struct kunit_case nexthop_test_cases[] = {
 	KUNIT_CASE_PARAM(nexthop_device_test, nexthop_gen_params),
 	KUNIT_CASE(nexthop_devices_test),
 	KUNIT_CASE_PARAM(nexthop_pmtu_test, nexthop_gen_params),
+	KUNIT_CASE(nexthop_excepted_test),
 	KUNIT_CASE_PARAM(nexthop_source_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_domain_test, nexthop_gen_params),
 	KUNIT_CASE_PARAM(nexthop_renamed_test, nexthop_gen_params),

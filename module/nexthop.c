@@ -33,8 +33,9 @@
  *
  * Routes. The first packet looks the route up and publishes it by RCU. If two CPUs
  * look it up at the same time, one publishes its route; the other uses its route for
- * one packet only. IPv4 routes are valid until the FIB's generation changes. The generation is
- * read before the lookup, so a change during the lookup makes the result invalid. IPv6 routes
+ * one packet only. IPv4 routes are valid until the FIB's generation changes, and those by an
+ * exception (a learned PMTU or a redirect) until the kernel drops it. The generation is read
+ * before the lookup, so a change during the lookup makes the result invalid. IPv6 routes
  * are valid while the FIB node of the lookup has the same serial number
  * (ip6_dst_check() without its call and its nested read-side sections), or if they are by
  * a nexthop object with a gateway, until the FIB's generation changes; and no longer than
@@ -127,7 +128,9 @@ static bool lbdr_route_lookup4(const struct lbdr_nexthop *nexthop, int oif,
 	}
 	route->dst = &rt->dst;
 	route->dev = dst_dev_rcu(&rt->dst);
-	route->genid = route->failed;
+	route->excepted = rt->rt_pmtu || rt->dst.expires || rt->rt_flags & RTCF_REDIRECTED;
+	/* A value that is not the generation */
+	route->genid = route->excepted ? ~route->failed : route->failed;
 	route->mtu = ip_dst_mtu_maybe_forward(&rt->dst, true);
 	route->source.ip = fl4.saddr;
 	route->local = rt->rt_flags & RTCF_LOCAL;
@@ -360,6 +363,7 @@ lbdr_nexthop_known_route(const struct lbdr_nexthop *nexthop)
 	return route && lbdr_route_valid(nexthop->ln->net, route,
 					 nexthop->key.family) ? route : NULL;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_known_route);
 
 /**
  * lbdr_nexthop_route() - Get the route of a next hop

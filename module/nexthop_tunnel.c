@@ -47,6 +47,26 @@ lbdr_nexthop_tunnel_route(struct lbdr_nexthop *nexthop)
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_tunnel_route);
 
 /**
+ * lbdr_route_valid_excepted() - ipv4_dst_check() for a route by an exception
+ * @net: the namespace
+ * @route: the route, @excepted
+ *
+ * The kernel drops an exception that has expired when it looks the address up.
+ *
+ * Context: rcu_read_lock() held.
+ * Return: false if the FIB has changed, or the exception was dropped or has expired.
+ */
+noinline bool lbdr_route_valid_excepted(const struct net *net, const struct lbdr_route *route)
+{
+	unsigned long expires = READ_ONCE(route->dst->expires);
+
+	return route->failed == rt_genid_ipv4(net) &&
+	       READ_ONCE(route->dst->obsolete) == DST_OBSOLETE_FORCE_CHK &&
+	       (!expires || time_before(jiffies, expires));
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_route_valid_excepted);
+
+/**
  * lbdr_nexthop_path_mtu() - Get the MTU of the path to a next hop, for tunnels
  * @nexthop: the next hop
  * @route: its route; &lbdr_route.dst is not NULL

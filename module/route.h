@@ -24,7 +24,7 @@
  *	be dead; RCU, replaced under lbdr_nexthops.lock
  * @genid: generation at which @dst is valid: that of the IPv4 FIB, or of the IPv6 FIB
  *	node. A negative answer has a value that is not the present generation, and so has a
- *	route by an IPv6 nexthop object
+ *	route by an IPv6 nexthop object, and one by an IPv4 exception
  * @mtu: MTU without learned PMTU. IPv6: 0 means the MTU of the device's inet6_dev,
  *	which may change without a new generation
  * @dst: the route, one reference held; NULL for a negative answer
@@ -36,8 +36,10 @@
  * @local: the address is a local address of this host
  * @plain: tunnelled packets need nothing but the outer headers: the route is neither
  *	negative nor local, has a source address, and does not encapsulate by itself
- * @failed: generation of the FIB before the lookup; used for negative answers, and for
- *	routes by an IPv6 nexthop object
+ * @excepted: IPv4: the kernel has learned a PMTU or a gateway (redirect) for the address.
+ *	Such a route ends without a new generation of the FIB
+ * @failed: generation of the FIB before the lookup; used for negative answers, for routes by
+ *	an IPv6 nexthop object, and if @excepted
  * @dev: device that @dst refers to; NULL for a negative answer
  * @stamp: jiffies of the lookup
  * @rcu: releases @dst and frees the route
@@ -54,6 +56,7 @@ struct lbdr_route {
 	u8			why;
 	bool			local;
 	bool			plain;
+	bool			excepted;
 	u32			failed;
 	struct net_device	*dev;
 	unsigned long		stamp;
@@ -92,6 +95,15 @@ static __always_inline bool lbdr_route_valid6(const struct net *net,
 	return dst_rt6_info(route->dst)->sernum && route->failed == rt_genid_ipv6(net);
 }
 
+bool lbdr_route_valid_excepted(const struct net *net, const struct lbdr_route *route);
+
+static __always_inline bool lbdr_route_valid4(const struct net *net,
+					      const struct lbdr_route *route)
+{
+	return likely(route->genid == rt_genid_ipv4(net)) ||
+	       (unlikely(route->excepted) && lbdr_route_valid_excepted(net, route));
+}
+
 /*
  * False if the FIB or, for IPv6, a local address has changed since the lookup. @family: of the
  * address, a constant
@@ -100,7 +112,7 @@ static __always_inline bool lbdr_route_valid(const struct net *net,
 					     const struct lbdr_route *route,
 					     enum lbdr_family family)
 {
-	return family == LBDR_V4 ? route->genid == rt_genid_ipv4(net) :
+	return family == LBDR_V4 ? lbdr_route_valid4(net, route) :
 				   lbdr_route_valid6(net, route);
 }
 
