@@ -189,7 +189,12 @@ static void lbdr_reach_publish(const struct lbdr_net *ln,
 	}
 }
 
-/* Decides which servers of a service are skipped. @skip: the service has the flag */
+/*
+ * Decides which servers of a service are skipped. @skip: the service has the flag
+ *
+ * A service that has lost the flag is watched until the decision is published, with the
+ * pool if that changes: lbdr_reach_update() ignores a service that is not watched.
+ */
 static void lbdr_reach_service(struct lbdr_net *ln, struct lbdr_service *service,
 			       bool skip, bool *failed)
 {
@@ -204,10 +209,10 @@ static void lbdr_reach_service(struct lbdr_net *ln, struct lbdr_service *service
 			  !server->draining && !server->held;
 		cond_resched();
 	}
-	service->watched = skip;
 	service->skipping = usable;
 	list_for_each_entry(server, &service->servers, list)
 		pool |= lbdr_reach_skips(server) != server->skipped;
+	service->watched = skip || pool;
 	if (pool) {
 		lbdr_pool_update(ln, service);
 	} else if (changed) {

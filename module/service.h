@@ -103,7 +103,8 @@ struct lbdr_service_settings {
  *	packets reach it through the pool
  * @stale: in lbdr_net.stale while @pool is older than the servers;
  *	lbdr_net.config
- * @watched: &lbdr_server.failed of its servers may be set, see reach.c; lbdr_net.config
+ * @watched: &lbdr_server.failed, .unreachable or .skipped of its servers may be set, see
+ *	reach.c; lbdr_net.config
  * @skipping: its failed servers get no new connections; lbdr_net.config
  * @pool_due: jiffies from which a command may replace @pool if there are many servers;
  *	lbdr_net.config

@@ -162,4 +162,43 @@ def test_choice():
     director.close()
 
 
+# More than a service of which each command builds the pool.
+MANY = 300
+
+
+def test_cleared():
+    """A service that gives the flag up chooses every server again, also if the pool without
+    the unreachable server is only built later."""
+    director, wire = open_director(), Wire()
+    for version in (4, 6):
+        key, ghost = genl.key(VIPS[version][0]), GHOST[version]
+        form = "10.9.%d.%d" if version == 4 else "2001:db8:9::%x:%x"
+        for many in (0, MANY):
+            fail(ghost)
+            director.add(key, [ghost] + rips(version, 0), sched="rr",
+                         flags=genl.SKIP_UNREACHABLE)
+            for number in range(many):
+                director.add_server(key, form % divmod(number, 200), 0)
+            until(lambda k=key, g=ghost: is_unreachable(director, k, g))
+            fates(wire, version, 2)
+            name = "IPv%d, %d servers" % (version, many + 2)
+            ok(conns_of(director, key, ghost) == 0, name + ": an unreachable server is "
+               "not chosen", director.servers(key)[ghost])
+            director.set(key, flags=0)
+            # A command that builds the pool late: its work item publishes the pool.
+            director.weigh(key, ghost, 2)
+            ok(until(lambda k=key, g=ghost: not is_unreachable(director, k, g)),
+               name + ": without the flag it is listed as reachable",
+               director.servers(key)[ghost])
+
+            def chosen(k=key, g=ghost, v=version):
+                fates(wire, v, 2)
+                return conns_of(director, k, g) > 0
+
+            ok(until(chosen), name + ": and chosen", director.servers(key)[ghost])
+            director.clear()
+    wire.close()
+    director.close()
+
+
 main(globals())
