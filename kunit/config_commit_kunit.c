@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Commits: conflicts with what is published meanwhile, signals, the work item of drained
+ * servers, and the order of servers that rr relies on.
+ *
+ * Works on the initial namespace, which has no services of others, on a VIP that no
+ * packet is sent to. Each test leaves the namespace without services.
+ */
+#include <kunit/test.h>
+
+#include "config.h"
+#include "notify.h"
+#include "steps.h"
+#include "symbols.h"
+
+/**
+ * struct commits - the fixture
+ * @ln: the initial namespace
+ * @nb: called for each change
+ * @config: a transaction
+ * @other: another one
+ * @racing: what to stage in @other when @config has added a service, or NULL
+ * @staged: what staging @racing has returned
+ */
+struct commits {
+	struct lbdr_net		*ln;
+	struct notifier_block	nb;
+	struct lbdr_config	config;
+	struct lbdr_config	other;
+	const struct step	*racing;
+	int			staged;
+};
+
+/* lbdr_net.lock is held, as another command would take it between two services. */
+static int commits_event(struct notifier_block *nb, unsigned long change, void *data)
+{
+	struct commits *c = container_of(nb, struct commits, nb);
+	const struct lbdr_notify *notify = data;
+
+	if (notify->ln != c->ln)
+		return NOTIFY_DONE;
+	if (change == LBDR_CHANGE_SERVICE_ADD && c->racing) {
+		lbdr_config_begin(&c->other, c->ln, false, NULL);
+		c->staged = step_stage(&c->other, c->racing);
+		c->racing = NULL;
+	}
+	return NOTIFY_DONE;
+}
+
+/* Commits, and ends the transaction. */
+static int commit(struct lbdr_config *config, int err)
+{
+	struct lbdr_net *ln = config->ln;
+
+	if (!err) {
+		mutex_lock(&ln->config);
+		err = lbdr_config_commit(config);
+		mutex_unlock(&ln->config);
+	}
+	lbdr_lock(ln);
+	lbdr_config_uncharge(config);
+	lbdr_unlock(ln);
+	lbdr_config_end(config);
+	return err;
+}
+
+static int run_steps(struct kunit *test, const struct step *steps, u32 n)
+{
+	struct commits *c = test->priv;
+	int err = 0;
+	u32 i;
+
+	lbdr_lock(c->ln);
+	lbdr_config_begin(&c->config, c->ln, false, NULL);
+	for (i = 0; i < n && !err; i++)
+		err = step_stage(&c->config, &steps[i]);
+	lbdr_unlock(c->ln);
+	return commit(&c->config, err);
+}
+
+#define RUN(test, ...) ({						\
+	const struct step steps[] = { __VA_ARGS__ };			\
+	run_steps(test, steps, ARRAY_SIZE(steps));			\
+})
+
+static struct lbdr_service *live(struct kunit *test, u16 port, u16 ports)
+{
+	const struct lbdr_service_key key = step_service(port, ports);
+	struct commits *c = test->priv;
+	struct lbdr_service *service;
+
+	lbdr_lock(c->ln);
+	service = lbdr_service_find(c->ln, &key);
+	lbdr_unlock(c->ln);
+	return service;
+}
+
+static int commits_init(struct kunit *test)
+{
+	struct commits *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	c->ln = lbdr_net(&init_net);
+	c->nb.notifier_call = commits_event;
+	test->priv = c;
+	KUNIT_ASSERT_EQ(test, lbdr_symbols_get_defrag(LBDR_V4), 0);
+	KUNIT_ASSERT_TRUE(test, list_empty(&c->ln->service_list));
+	return lbdr_notify_register(&c->nb);
+}
+
+static void commits_exit(struct kunit *test)
+{
+	struct commits *c = test->priv;
+
+	if (!c)
+		return;
+	lbdr_notify_unregister(&c->nb);
+	mutex_lock(&c->ln->config);
+	lbdr_config_clear(c->ln);
+	mutex_unlock(&c->ln->config);
+	KUNIT_EXPECT_EQ(test, c->ln->n_staged, 0);
+	KUNIT_EXPECT_EQ(test, c->ln->n_services[LBDR_V4], 0);
+}
+
+/*
+ * A transaction that begins while another one is published may miss its ranges of ports,
+ * which packets see last. It checks its own ranges again at commit.
+ */
+static void commit_overlap_test(struct kunit *test)
+{
+	const struct step racing = { ADD_SERVICE, 50, 10 };
+	struct commits *c = test->priv;
+	u32 held;
+
+	/* A new range, and one whose hold ends */
+	for (held = 0; held < 2; held++) {
+		if (held)
+			KUNIT_ASSERT_EQ(test, RUN(test, { HOLD_SERVICE, 1, 999, 60 }), 0);
+		c->racing = &racing;
+		KUNIT_ASSERT_EQ(test, RUN(test, { ADD_SERVICE, 1, 999 }), 0);
+		KUNIT_ASSERT_NULL(test, c->racing);
+		KUNIT_EXPECT_EQ(test, c->staged, 0);
+		KUNIT_EXPECT_EQ(test, commit(&c->other, c->staged), -EAGAIN);
+		KUNIT_EXPECT_NULL(test, live(test, 50, 10));
+		KUNIT_EXPECT_NOT_NULL(test, live(test, 1, 999));
+	}
+	/* Where nothing overlaps, both are committed. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { DEL_SERVICE, 1, 999 }), 0);
+	c->racing = &racing;
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD_SERVICE, 61, 9 }), 0);
+	KUNIT_EXPECT_EQ(test, commit(&c->other, c->staged), 0);
+	KUNIT_EXPECT_NOT_NULL(test, live(test, 50, 10));
+}
+
+static struct kunit_case commit_cases[] = {
+	KUNIT_CASE(commit_overlap_test),
+	{}
+};
+
+static struct kunit_suite commit_suite = {
+	.name = "lbdr_config_commit",
+	.init = commits_init,
+	.exit = commits_exit,
+	.test_cases = commit_cases,
+};
+
+kunit_test_suites(&commit_suite);
