@@ -130,6 +130,9 @@ int lbdr_nl_fill_server(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 			struct lbdr_server *server,
 			struct netlink_callback *cb);
 
+/* netlink_conn.c */
+bool lbdr_nl_walk_rest(struct rhashtable_iter *iter);
+
 /* netlink_sync_peer.c */
 int lbdr_nl_put_sync_peers(struct sk_buff *msg, struct lbdr_net *ln);
 void lbdr_nl_sync_wipe_key(const struct genl_info *info);

@@ -363,37 +363,119 @@ int lbdr_nl_conn_get_start(struct netlink_callback *cb)
 	cb->seq = 1;
 	return 0;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_conn_get_start);
 
-/* Returns whether all remaining connections of the current table had room. */
-static bool lbdr_nl_dump_conns(struct sk_buff *msg, struct netlink_callback *cb,
-			       const struct lbdr_net *ln,
-			       struct lbdr_nl_conn_walk *walk)
+/**
+ * lbdr_nl_walk_rest() - Let others run, and grace periods end, if they have to
+ * @iter: a walk over a table of connections, started
+ *
+ * Context: process, rcu_read_lock() held by the walk; released meanwhile.
+ * Return: true if the table was resized meanwhile: the walk begins again.
+ */
+bool lbdr_nl_walk_rest(struct rhashtable_iter *iter)
+	__must_hold(RCU)
 {
-	struct rhashtable_iter *iter = &walk->iter;
+	LBDR_KUNIT_STUB(lbdr_nl_walk_rest, iter);
+	if (!need_resched())
+		return false;
+	rhashtable_walk_stop(iter);
+	cond_resched();
+	return lbdr_walk_start(iter);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_walk_rest);
+
+/**
+ * struct lbdr_nl_visitor - what a walk over a table does with connections
+ * @filter: connections that it visits; those that have expired are left out, since the
+ *	collector removes them
+ * @visit: called for each with @data under rcu_read_lock(); @left is the time until the
+ *	connection expires. Returns false to end the walk
+ * @data: for @visit
+ * @resized: incremented if the table was resized: connections may be visited twice, or not
+ */
+struct lbdr_nl_visitor {
+	const struct lbdr_conn_filter	*filter;
+	bool				(*visit)(struct lbdr_net *ln, struct lbdr_conn *conn,
+						 long left, void *data);
+	void				*data;
+	u32				resized;
+};
+
+/*
+ * Walks over a table from where @iter stands: at the connection where the last walk was
+ * ended, or at the beginning. Returns false if @visit has ended the walk.
+ */
+static bool lbdr_nl_walk(struct lbdr_net *ln, struct rhashtable_iter *iter,
+			 struct lbdr_nl_visitor *visitor)
+{
 	struct lbdr_conn *conn;
 	bool done = true;
 	long left;
 
 	if (lbdr_walk_start(iter))
-		cb->seq++;
-	/* Start with the connection that had no room in the previous message. */
+		visitor->resized++;
 	for (conn = rhashtable_walk_peek(iter); conn;
 	     conn = rhashtable_walk_next(iter)) {
 		if (IS_ERR(conn)) {
 			/* Resize: the iterator restarts at the beginning. */
-			cb->seq++;
+			visitor->resized++;
 			continue;
 		}
 		left = lbdr_conn_left(ln, conn);
-		if (left <= 0 || !lbdr_nl_conn_matches(conn, &walk->filter))
-			continue;
-		if (lbdr_nl_fill_conn(msg, cb, conn, left,
-				      walk->with_service)) {
+		if (left > 0 && lbdr_nl_conn_matches(conn, visitor->filter) &&
+		    !visitor->visit(ln, conn, left, visitor->data)) {
 			done = false;
 			break;
 		}
+		if (lbdr_nl_walk_rest(iter))
+			visitor->resized++;
 	}
 	rhashtable_walk_stop(iter);
+	return done;
+}
+
+static bool lbdr_nl_filter_has(const struct lbdr_conn_filter *filter,
+			       enum lbdr_family family)
+{
+	return filter->family < 0 || filter->family == family;
+}
+
+/* The message of a dump */
+struct lbdr_nl_conn_msg {
+	struct sk_buff		*skb;
+	struct netlink_callback	*cb;
+	bool			with_service;
+};
+
+/* Returns whether the connection had room. */
+static bool lbdr_nl_dump_conn(struct lbdr_net *ln, struct lbdr_conn *conn, long left,
+			      void *data)
+{
+	struct lbdr_nl_conn_msg *msg = data;
+
+	return !lbdr_nl_fill_conn(msg->skb, msg->cb, conn, left, msg->with_service);
+}
+
+/* Returns whether all remaining connections of the current table had room. */
+static bool lbdr_nl_dump_conns(struct sk_buff *skb, struct netlink_callback *cb,
+			       struct lbdr_net *ln, struct lbdr_nl_conn_walk *walk)
+{
+	struct lbdr_nl_conn_msg msg = {
+		.skb = skb,
+		.cb = cb,
+		.with_service = walk->with_service,
+	};
+	struct lbdr_nl_visitor visitor = {
+		.filter = &walk->filter,
+		.visit = lbdr_nl_dump_conn,
+		.data = &msg,
+	};
+	bool done;
+
+	if (!lbdr_nl_filter_has(&walk->filter, walk->family))
+		return true;
+	done = lbdr_nl_walk(ln, &walk->iter, &visitor);
+	cb->seq += visitor.resized;
 	return done;
 }
 
@@ -429,6 +511,7 @@ int lbdr_nl_conn_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 	}
 	return msg->len;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_conn_get_dumpit);
 
 /**
  * lbdr_nl_conn_get_done() - End a dump of connections, complete or not
@@ -446,53 +529,39 @@ int lbdr_nl_conn_get_done(struct netlink_callback *cb)
 	kfree(walk);
 	return 0;
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_nl_conn_get_done);
 
 /**
  * struct lbdr_nl_conn_sum - result of a walk over the tables
  * @n: number of matching connections; an ended connection is counted exactly once
- * @resized: a table was resized, so connections may be missed or counted twice
+ * @end: end them
  */
 struct lbdr_nl_conn_sum {
 	u32	n;
-	bool	resized;
+	bool	end;
 };
 
-/* Counts or ends the matching connections of one table. */
-static void lbdr_nl_walk_conns(struct lbdr_net *ln, enum lbdr_family family,
-			       const struct lbdr_conn_filter *filter, bool end,
-			       struct lbdr_nl_conn_sum *sum)
+static bool lbdr_nl_sum_conn(struct lbdr_net *ln, struct lbdr_conn *conn, long left,
+			     void *data)
 {
-	struct rhashtable_iter iter;
-	struct lbdr_conn *conn;
+	struct lbdr_nl_conn_sum *sum = data;
 
-	rhashtable_walk_enter(&ln->conns[family], &iter);
-	lbdr_walk_start(&iter);
-	while ((conn = rhashtable_walk_next(&iter))) {
-		if (IS_ERR(conn)) {
-			sum->resized = true;
-			continue;
-		}
-		/* Expired connections are not counted: the collector removes them. */
-		if (lbdr_conn_left(ln, conn) > 0 &&
-		    lbdr_nl_conn_matches(conn, filter) &&
-		    (!end || lbdr_conn_reap(ln, conn)))
-			sum->n++;
-		if (need_resched()) {
-			rhashtable_walk_stop(&iter);
-			cond_resched();
-			if (lbdr_walk_start(&iter))
-				sum->resized = true;
-		}
-	}
-	rhashtable_walk_stop(&iter);
-	rhashtable_walk_exit(&iter);
+	if (!sum->end || lbdr_conn_reap(ln, conn))
+		sum->n++;
+	return true;
 }
 
 static int lbdr_nl_sum_conns(struct genl_info *info, u8 cmd, int attr, bool end)
 {
 	struct lbdr_net *ln = lbdr_net(genl_info_net(info));
-	struct lbdr_nl_conn_sum sum = {};
+	struct lbdr_nl_conn_sum sum = { .end = end };
 	struct lbdr_conn_filter filter;
+	struct lbdr_nl_visitor visitor = {
+		.filter = &filter,
+		.visit = lbdr_nl_sum_conn,
+		.data = &sum,
+	};
+	struct rhashtable_iter iter;
 	enum lbdr_family family;
 	struct sk_buff *msg;
 	void *hdr;
@@ -511,11 +580,15 @@ static int lbdr_nl_sum_conns(struct genl_info *info, u8 cmd, int attr, bool end)
 		return -EMSGSIZE;
 	}
 
-	for (family = 0; family < LBDR_FAMILIES; family++)
-		if (filter.family < 0 || filter.family == family)
-			lbdr_nl_walk_conns(ln, family, &filter, end, &sum);
+	for (family = 0; family < LBDR_FAMILIES; family++) {
+		if (!lbdr_nl_filter_has(&filter, family))
+			continue;
+		rhashtable_walk_enter(&ln->conns[family], &iter);
+		lbdr_nl_walk(ln, &iter, &visitor);
+		rhashtable_walk_exit(&iter);
+	}
 	if (nla_put_u32(msg, attr, sum.n) ||
-	    (!end && sum.resized && nla_put_flag(msg, LBDR_A_CONN_RESIZED))) {
+	    (!end && visitor.resized && nla_put_flag(msg, LBDR_A_CONN_RESIZED))) {
 		nlmsg_free(msg);
 		return -EMSGSIZE;
 	}
