@@ -7,6 +7,7 @@
  * packet is sent to. Each test leaves the namespace without services.
  */
 #include <kunit/test.h>
+#include <linux/sched/signal.h>
 
 #include "config.h"
 #include "notify.h"
@@ -152,8 +153,40 @@ static void commit_overlap_test(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, live(test, 50, 10));
 }
 
+/* A commit whose task is being killed changes nothing. */
+static int run_killed(struct kunit *test, const struct step *steps, u32 n)
+{
+	int err;
+
+	sigaddset(&current->pending.signal, SIGKILL);
+	set_thread_flag(TIF_SIGPENDING);
+	err = run_steps(test, steps, n);
+	sigdelset(&current->pending.signal, SIGKILL);
+	clear_thread_flag(TIF_SIGPENDING);
+	return err;
+}
+
+static void commit_killed_test(struct kunit *test)
+{
+	const struct step add[] = { { ADD_SERVICE, 80, 0, 1 }, { ADD, 80, 1, 1 } };
+	const struct step del = { DEL_SERVICE, 80 };
+	struct commits *c = test->priv;
+	u64 changes = c->ln->n_changes;
+
+	KUNIT_EXPECT_EQ(test, run_killed(test, add, ARRAY_SIZE(add)), -EINTR);
+	KUNIT_EXPECT_NULL(test, live(test, 80, 0));
+	KUNIT_EXPECT_EQ(test, c->ln->n_services[LBDR_V4], 0);
+	KUNIT_EXPECT_EQ(test, c->ln->n_changes, changes);
+	KUNIT_EXPECT_EQ(test, run_steps(test, add, ARRAY_SIZE(add)), 0);
+	KUNIT_EXPECT_EQ(test, run_killed(test, &del, 1), -EINTR);
+	KUNIT_EXPECT_NOT_NULL(test, live(test, 80, 0));
+	KUNIT_EXPECT_EQ(test, run_steps(test, &del, 1), 0);
+	KUNIT_EXPECT_NULL(test, live(test, 80, 0));
+}
+
 static struct kunit_case commit_cases[] = {
 	KUNIT_CASE(commit_overlap_test),
+	KUNIT_CASE(commit_killed_test),
 	{}
 };
 

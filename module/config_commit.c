@@ -4,7 +4,8 @@
  *
  * 1. Check: what staging relied on still holds (lbdr_config_check()).
  * 2. Prepare: allocate all that is needed; build pools with the tables of their
- *    schedulers (lbdr_config_prepare()). Takes as long as it takes.
+ *    schedulers (lbdr_config_prepare()). This may take many seconds. If the task is
+ *    killed, steps 1 and 2 end after the present service.
  * 3. Link: insert new services into the tables and register hooks. Packets and
  *    readers do not see a service without a pool. Can be undone
  *    (lbdr_config_link(), lbdr_config_unlink()).
@@ -22,6 +23,7 @@
  */
 #include <linux/mm.h>
 #include <linux/netdevice.h>
+#include <linux/sched/signal.h>
 
 #include "config.h"
 #include "hook.h"
@@ -69,6 +71,8 @@ static int lbdr_config_check(struct lbdr_config *config)
 	int err;
 
 	list_for_each_entry(staged, &config->services, list) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		err = lbdr_config_check_service(config, staged);
 		if (err)
 			return err;
@@ -464,6 +468,8 @@ static int lbdr_config_prepare(struct lbdr_config *config)
 	int err;
 
 	list_for_each_entry(staged, &config->services, list) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		err = lbdr_config_prepare_service(config, staged);
 		if (err)
 			return err;
@@ -660,8 +666,8 @@ out:
  * Return: 0, -EAGAIN if what staging relied on has changed, -ENODEV if a device
  * of the entry ingress does not exist, -EOPNOTSUPP if the hooks of the entry
  * cannot be registered, -ENOMEM, -EDQUOT if the namespace may not have as many services
- * or servers, -ESHUTDOWN if the module is being unloaded, or what registering a hook
- * returns.
+ * or servers, -ESHUTDOWN if the module is being unloaded, -EINTR if the task is being
+ * killed, or what registering a hook returns.
  */
 int lbdr_config_commit(struct lbdr_config *config)
 {

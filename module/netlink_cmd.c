@@ -65,6 +65,7 @@ int lbdr_nl_commit(struct lbdr_config *config, struct genl_info *info)
 
 	switch (err) {
 	case 0:
+	case -EINTR: /* nobody reads the answer */
 		break;
 	case -EAGAIN:
 		GENL_SET_ERR_MSG(info,

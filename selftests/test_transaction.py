@@ -4,6 +4,7 @@
 """Transactions: commands that are staged, and done together or not at all."""
 import errno
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -611,6 +612,40 @@ def test_noise():
         sock.close()
     ok(everything(other) == before and taken, "%d transactions of mutated messages, "
        "%s of which are taken, leave nothing" % (rounds, "some" if taken else "none"))
+    other.do(FLUSH)
+    other.close()
+
+
+# Tables that take many times as long to build as the part of a second of KILLED_AFTER.
+TABLES, TABLE_SIZE, KILLED_AFTER = 64, 262139, 10
+
+
+def ticks(process):
+    """The time that a process has computed, in 1/100 s."""
+    with open("/proc/%d/stat" % process, encoding="ascii") as file:
+        words = file.read().rsplit(")", 1)[1].split()
+    return int(words[11]) + int(words[12])
+
+
+def test_killed():
+    """A process that is killed during its commit ends, and nothing has changed."""
+    sock, other = there(), there()
+    sock.begin()
+    for port in range(1, TABLES + 1):
+        sock.stage(SERVICE_NEW, key(port=port) + settings(sched="mh", size=TABLE_SIZE))
+        for last in range(1, 9):
+            sock.stage(SERVER_NEW, server("192.168.1.%d" % last, key(port=port)))
+    child = os.fork()
+    if not child:
+        sock.commit()
+        os._exit(0)
+    ok(until(lambda: ticks(child) >= KILLED_AFTER), "a commit takes its time")
+    os.kill(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    ok(os.WIFSIGNALED(status), "its process is killed meanwhile", status)
+    left = len(other.dump(SERVICE_GET))
+    ok(not left, "and the transaction has changed nothing", left)
+    sock.close()
     other.do(FLUSH)
     other.close()
 
