@@ -6,13 +6,20 @@
  * Works on the initial namespace, which has no services of others, on a VIP that no
  * packet is sent to. Each test leaves the namespace without services.
  */
+#include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
 #include <kunit/test.h>
 #include <linux/sched/signal.h>
 
 #include "config.h"
+#include "drain.h"
+#include "limit.h"
 #include "notify.h"
 #include "steps.h"
 #include "symbols.h"
+
+/* More drained servers than one transaction removes */
+#define MANY	(LBDR_DRAIN_BATCH + 2)
 
 /**
  * struct commits - the fixture
@@ -22,6 +29,9 @@
  * @other: another one
  * @racing: what to stage in @other when @config has added a service, or NULL
  * @staged: what staging @racing has returned
+ * @charged: the charging of a work item has begun
+ * @n_removed: number of servers that were removed
+ * @n_charged: number of those that were removed while @charged
  */
 struct commits {
 	struct lbdr_net		*ln;
@@ -30,6 +40,9 @@ struct commits {
 	struct lbdr_config	other;
 	const struct step	*racing;
 	int			staged;
+	bool			charged;
+	u32			n_removed;
+	u32			n_charged;
 };
 
 /* lbdr_net.lock is held, as another command would take it between two services. */
@@ -44,6 +57,10 @@ static int commits_event(struct notifier_block *nb, unsigned long change, void *
 		lbdr_config_begin(&c->other, c->ln, false, NULL);
 		c->staged = step_stage(&c->other, c->racing);
 		c->racing = NULL;
+	}
+	if (change == LBDR_CHANGE_SERVER_DEL) {
+		c->n_removed++;
+		c->n_charged += c->charged;
 	}
 	return NOTIFY_DONE;
 }
@@ -184,9 +201,70 @@ static void commit_killed_test(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, live(test, 80, 0));
 }
 
+/* Charging cannot be seen in a kernel without memory cgroups. */
+static struct mem_cgroup *begin_charge(const struct lbdr_net *ln)
+{
+	struct commits *c = kunit_get_current_test()->priv;
+
+	c->charged = true;
+	return NULL;
+}
+
+/* Has servers 1 to @n drain, none of which has a connection. */
+static void drain(struct kunit *test, u32 n)
+{
+	const struct lbdr_service_key key = step_service(80, 0);
+	struct commits *c = test->priv;
+	struct lbdr_staged_service *service;
+	struct lbdr_staged_server *server;
+	union nf_inet_addr addr;
+	u32 i;
+
+	lbdr_lock(c->ln);
+	lbdr_config_begin(&c->config, c->ln, false, NULL);
+	service = lbdr_config_service(&c->config, &key);
+	for (i = 1; i <= n; i++) {
+		addr = step_server(i);
+		server = lbdr_config_server(&c->config, service, LBDR_V4, &addr);
+		lbdr_config_server_drain(&c->config, service, server);
+	}
+	lbdr_unlock(c->ln);
+	KUNIT_EXPECT_EQ(test, commit(&c->config, 0), 0);
+}
+
+/*
+ * One run of the work item removes all servers that have drained. What its commits
+ * allocate is charged to the namespace's cgroup.
+ */
+static void commit_drain_test(struct kunit *test)
+{
+	struct commits *c = test->priv;
+	struct step step = { ADD, 80, 0, 1 };
+	int err;
+
+	KUNIT_ASSERT_EQ(test, RUN(test, { ADD_SERVICE, 80 }), 0);
+	lbdr_lock(c->ln);
+	lbdr_config_begin(&c->config, c->ln, false, NULL);
+	for (err = 0; !err && step.n < MANY; ) {
+		step.n++;
+		err = step_stage(&c->config, &step);
+	}
+	lbdr_unlock(c->ln);
+	KUNIT_ASSERT_EQ(test, commit(&c->config, err), 0);
+	drain(test, MANY);
+	cancel_delayed_work_sync(&c->ln->drain);
+	kunit_activate_static_stub(test, lbdr_limit_charge_begin, begin_charge);
+	c->ln->drain.work.func(&c->ln->drain.work);
+	kunit_deactivate_static_stub(test, lbdr_limit_charge_begin);
+	KUNIT_EXPECT_EQ(test, c->n_removed, MANY);
+	KUNIT_EXPECT_EQ(test, c->n_charged, MANY);
+	KUNIT_EXPECT_EQ(test, live(test, 80, 0)->n_servers, 0);
+}
+
 static struct kunit_case commit_cases[] = {
 	KUNIT_CASE(commit_overlap_test),
 	KUNIT_CASE(commit_killed_test),
+	KUNIT_CASE(commit_drain_test),
 	{}
 };
 

@@ -12,10 +12,14 @@
  *
  * The same work item removes servers and services that were held long enough (hold.c).
  * If no server drains, it runs when the first hold time ends.
+ *
+ * A transaction of the work item removes LBDR_DRAIN_BATCH objects at most. The work item
+ * releases lbdr_net.config after each, so a command waits for one.
  */
 #include "config.h"
 #include "drain.h"
 #include "hold.h"
+#include "limit.h"
 #include "server.h"
 
 #define DRAIN_PERIOD	(HZ / 4 ?: 1)
@@ -74,13 +78,15 @@ static void lbdr_drain_wait(struct lbdr_net *ln)
 		synchronize_rcu();
 }
 
-/* Stages the removal of servers without connections; 0 or a negative error. */
-static int lbdr_drain_stage(struct lbdr_config *config)
+/*
+ * Stages the removal of servers without connections; 0 or a negative error. @left: how many
+ * objects the transaction may still remove
+ */
+static int lbdr_drain_stage(struct lbdr_config *config, u32 *left)
 {
 	struct lbdr_staged_service *service;
 	struct lbdr_staged_server *staged;
 	struct lbdr_server *server;
-	u32 n = 0;
 
 	/* Servers join and leave the list only under lbdr_net.config. */
 	list_for_each_entry(server, &config->ln->drained, drain) {
@@ -95,28 +101,47 @@ static int lbdr_drain_stage(struct lbdr_config *config)
 		if (IS_ERR(staged))
 			return PTR_ERR(staged);
 		lbdr_config_server_del(config, service, staged);
-		if (++n == LBDR_DRAIN_BATCH)
+		if (!--*left)
 			break;
 	}
 	return 0;
 }
 
+/* One transaction. Returns true if there may be more to remove. */
+static bool lbdr_drain_remove_some(struct lbdr_net *ln, struct lbdr_config *config)
+{
+	u32 left = LBDR_DRAIN_BATCH;
+	bool more;
+	int err;
+
+	mutex_lock(&ln->config);
+	lbdr_config_begin(config, ln, true, NULL);
+	err = lbdr_drain_stage(config, &left);
+	if (!err && left)
+		err = lbdr_hold_stage_expired(config, &left);
+	if (!err)
+		err = lbdr_config_commit(config);
+	lbdr_config_end(config);
+	more = !err && !left;
+	if (!more)
+		lbdr_hold_find_next(ln);
+	mutex_unlock(&ln->config);
+	cond_resched();
+	return more;
+}
+
 /* Without memory the removal is tried again in the next period. */
 static void lbdr_drain_remove(struct lbdr_net *ln)
 {
+	struct mem_cgroup *old = lbdr_limit_charge_begin(ln);
 	struct lbdr_config *config;
 
 	config = kzalloc(sizeof(*config), GFP_KERNEL);
-	if (!config)
-		return;
-	mutex_lock(&ln->config);
-	lbdr_config_begin(config, ln, true, NULL);
-	if (!lbdr_drain_stage(config) && !lbdr_hold_stage_expired(config))
-		lbdr_config_commit(config);
-	lbdr_config_end(config);
-	lbdr_hold_find_next(ln);
-	mutex_unlock(&ln->config);
+	if (config)
+		while (lbdr_drain_remove_some(ln, config))
+			;
 	kfree(config);
+	lbdr_limit_charge_end(old);
 }
 
 static void lbdr_drain_work(struct work_struct *work)

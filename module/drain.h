@@ -9,8 +9,8 @@
 
 struct lbdr_server;
 
-/* Objects removed in one transaction, to bound its memory */
-#define LBDR_DRAIN_BATCH	4096
+/* Objects removed in one transaction, to bound its memory and the time it takes */
+#define LBDR_DRAIN_BATCH	256
 
 /**
  * lbdr_drain_any() - Check whether a server drains

@@ -235,16 +235,16 @@ static bool lbdr_hold_by_itself(const struct lbdr_server *server)
 /**
  * lbdr_hold_stage_expired() - Stage the removal of what was held long enough
  * @config: the transaction of a single command
+ * @left: how many objects it may still remove, not 0; decreased
  *
  * Context: process, may sleep; lbdr_net.config held.
  * Return: 0 or a negative error.
  */
-int lbdr_hold_stage_expired(struct lbdr_config *config)
+int lbdr_hold_stage_expired(struct lbdr_config *config, u32 *left)
 {
 	struct lbdr_net *ln = config->ln;
 	struct lbdr_service *service;
 	struct lbdr_server *server;
-	u32 n = 0;
 	int err;
 
 	lockdep_assert_held(&ln->config);
@@ -256,7 +256,7 @@ int lbdr_hold_stage_expired(struct lbdr_config *config)
 		err = lbdr_hold_stage_service(config, service);
 		if (err)
 			return err;
-		if (++n == LBDR_DRAIN_BATCH)
+		if (!--*left)
 			return 0;
 	}
 	list_for_each_entry(server, &ln->held_servers, drain) {
@@ -267,7 +267,7 @@ int lbdr_hold_stage_expired(struct lbdr_config *config)
 		err = lbdr_hold_stage_server(config, server);
 		if (err)
 			return err;
-		if (++n == LBDR_DRAIN_BATCH)
+		if (!--*left)
 			return 0;
 	}
 	return 0;

@@ -18,7 +18,7 @@ void lbdr_hold_count(struct lbdr_net *ln, int by);
 u32 lbdr_hold_left(unsigned long until);
 void lbdr_hold_server(struct lbdr_server *server, u32 seconds, bool awaited);
 void lbdr_hold_service(struct lbdr_service *service, u32 seconds);
-int lbdr_hold_stage_expired(struct lbdr_config *config);
+int lbdr_hold_stage_expired(struct lbdr_config *config, u32 *left);
 void lbdr_hold_find_next(struct lbdr_net *ln);
 bool lbdr_hold_delay(const struct lbdr_net *ln, long *delay);
 bool lbdr_hold_conn(struct lbdr_net *ln, struct lbdr_conn *conn,

@@ -247,9 +247,11 @@ noinline void *lbdr_limit_alloc_charged(const struct lbdr_net *ln,
  */
 struct mem_cgroup *lbdr_limit_charge_begin(const struct lbdr_net *ln)
 {
+	LBDR_KUNIT_STUB(lbdr_limit_charge_begin, ln);
 	/* Pairs with smp_store_release() in lbdr_limit_find_memcg(). */
 	return set_active_memcg(smp_load_acquire(&ln->memcg));
 }
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_limit_charge_begin);
 
 /**
  * lbdr_limit_charge_end() - End lbdr_limit_charge_begin()
