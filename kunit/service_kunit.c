@@ -639,6 +639,26 @@ static void service_bounds_test(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, live_service(&key));
 }
 
+/* The kernel refuses hooks when a namespace has too many. */
+static int full_of_hooks(struct lbdr_net *ln, struct lbdr_service *service)
+{
+	return -E2BIG;
+}
+
+static void service_hook_test(struct kunit *test)
+{
+	const struct live_refusal refusal = {
+		"hooks", lbdr_nl_service_new_doit, { TEXT(SCHEDULER, "rr") }, -E2BIG,
+		"the kernel has refused",
+	};
+	const struct lbdr_service_key key = live_key(80);
+
+	kunit_activate_static_stub(test, lbdr_service_link, full_of_hooks);
+	live_expect_refusal(test, &refusal, &key, LBDR_V4, 0);
+	kunit_deactivate_static_stub(test, lbdr_service_link);
+	KUNIT_EXPECT_NULL(test, live_service(&key));
+}
+
 static struct kunit_case service_cases[] = {
 	KUNIT_CASE(service_identity_test),
 	KUNIT_CASE(service_overlap_test),
@@ -654,6 +674,7 @@ static struct kunit_case service_cases[] = {
 	KUNIT_CASE(service_flags_test),
 	KUNIT_CASE_PARAM(service_refusal_test, refusal_gen_params),
 	KUNIT_CASE(service_bounds_test),
+	KUNIT_CASE(service_hook_test),
 	{}
 };
 

@@ -85,9 +85,13 @@ int lbdr_nl_commit(struct lbdr_config *config, struct genl_info *info)
 	case -ESHUTDOWN:
 		GENL_SET_ERR_MSG(info, "the module is being unloaded");
 		break;
-	default:
+	case -ENOMEM:
 		GENL_SET_ERR_MSG(info,
 				 "no memory for the configuration or its hooks");
+		break;
+	default:
+		GENL_SET_ERR_MSG(info,
+				 "the kernel has refused a hook or a table for the services: see the error code");
 	}
 	return err;
 }

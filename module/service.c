@@ -262,6 +262,7 @@ int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service)
 {
 	int err;
 
+	LBDR_KUNIT_STUB(lbdr_service_link, ln, service);
 	lockdep_assert_held(&ln->config);
 
 	lbdr_limit_find_memcg(ln);
