@@ -15,6 +15,7 @@
 #include "drain.h"
 #include "limit.h"
 #include "notify.h"
+#include "sched.h"
 #include "steps.h"
 #include "symbols.h"
 
@@ -170,6 +171,70 @@ static void commit_overlap_test(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, live(test, 50, 10));
 }
 
+/* Number of the server that rr chooses for a new connection */
+static u32 choose(struct kunit *test)
+{
+	const struct lbdr_service *service = live(test, 80, 0);
+	const struct lbdr_flow flow = { .family = LBDR_V4 };
+	struct lbdr_server *server;
+	u32 n;
+
+	rcu_read_lock();
+	server = lbdr_pool_pick(service, &flow);
+	n = server ? ntohl(server->addr.ip) & 0xff : 0;
+	rcu_read_unlock();
+	return n;
+}
+
+static void choose_until(struct kunit *test, u32 n)
+{
+	while (choose(test) != n)
+		;
+}
+
+/* Servers are numbered in their order: rr finds its place by the number. */
+static void expect_order(struct kunit *test, const char *want)
+{
+	const struct lbdr_server *server;
+	char got[16] = "";
+	u32 last = 0, n = 0;
+
+	list_for_each_entry(server, &live(test, 80, 0)->servers, list) {
+		KUNIT_EXPECT_GT(test, server->number, last);
+		last = server->number;
+		if (n < sizeof(got) - 1)
+			got[n++] = '0' + (ntohl(server->addr.ip) & 0xff);
+	}
+	KUNIT_EXPECT_STREQ(test, got, want);
+}
+
+/* rr continues behind the server that it chose last also if a server is added again. */
+static void commit_tail_test(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, RUN(test, { ADD_SERVICE, 80 }, { ADD, 80, 1, 1 },
+				  { ADD, 80, 2, 1 }, { ADD, 80, 3, 1 }), 0);
+	KUNIT_EXPECT_EQ(test, RUN(test, { HOLD, 80, 2, 60 }), 0);
+	choose_until(test, 3);
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 2, 1 }), 0);
+	expect_order(test, "132");
+	KUNIT_EXPECT_EQ(test, choose(test), 2);
+	KUNIT_EXPECT_EQ(test, choose(test), 1);
+	/* In one transaction, with the service: 1 is the last chosen one, in a new place. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { DEL_SERVICE, 80 }, { ADD_SERVICE, 80 },
+				  { ADD, 80, 2, 1 }, { ADD, 80, 1, 1 }, { ADD, 80, 3, 1 }), 0);
+	expect_order(test, "213");
+	KUNIT_EXPECT_EQ(test, choose(test), 3);
+	KUNIT_EXPECT_EQ(test, choose(test), 2);
+	/* A commit that fails changes nothing. */
+	KUNIT_EXPECT_EQ(test, RUN(test, { DEL_SERVICE, 80 }, { ADD_SERVICE, 80 },
+				  { ADD, 80, 3, 1 }, { ADD, 80, 2, 1 }, { ADD, 80, 1, 1 },
+				  { FAIL }), -ENODEV);
+	expect_order(test, "213");
+	KUNIT_EXPECT_EQ(test, RUN(test, { ADD, 80, 4, 1 }), 0);
+	KUNIT_EXPECT_EQ(test, choose(test), 1);
+	expect_order(test, "2134");
+}
+
 /* A commit whose task is being killed changes nothing. */
 static int run_killed(struct kunit *test, const struct step *steps, u32 n)
 {
@@ -263,6 +328,7 @@ static void commit_drain_test(struct kunit *test)
 
 static struct kunit_case commit_cases[] = {
 	KUNIT_CASE(commit_overlap_test),
+	KUNIT_CASE(commit_tail_test),
 	KUNIT_CASE(commit_killed_test),
 	KUNIT_CASE(commit_drain_test),
 	{}

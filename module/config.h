@@ -50,6 +50,7 @@ struct lbdr_staged_server {
  * @created: @server is new
  * @removed: @server is to be removed
  * @to_tail: @server becomes the last in the order of adding
+ * @old_number: if @to_tail, the number of @server before the commit
  * @was_held: set at publication: the server was held before
  * @changed: set at publication: the settings or the place of a server that stays change
  * @retunnel: @staged changes the tunnel of a server that is not new
@@ -61,6 +62,7 @@ struct lbdr_config_entry {
 	bool					created;
 	bool					removed;
 	bool					to_tail;
+	u32					old_number;
 	bool					changed;
 	bool					was_held;
 	bool					retunnel;

@@ -88,9 +88,14 @@ static void lbdr_staged_append(struct lbdr_staged_service *staged,
 }
 
 /*
- * A new server gets its number here, before the pool is built, so that rr continues
- * behind the server that it chose last.
+ * A new server, and one that moves to the end, gets its number before the pool is built, so
+ * that rr continues behind the server that it chose last.
  */
+static u32 lbdr_staged_next_number(struct lbdr_staged_service *staged)
+{
+	return ++staged->service->last_number;
+}
+
 static int lbdr_staged_create_server(struct lbdr_net *ln,
 				     struct lbdr_staged_service *staged,
 				     const struct lbdr_staged_server *change)
@@ -104,7 +109,7 @@ static int lbdr_staged_create_server(struct lbdr_net *ln,
 				   &change->settings);
 	if (!server)
 		return -ENOMEM;
-	server->number = ++staged->service->last_number;
+	server->number = lbdr_staged_next_number(staged);
 	lbdr_staged_append(staged, (struct lbdr_config_entry) {
 		.server = server,
 		.staged = change,
@@ -119,6 +124,7 @@ static int lbdr_staged_append_named(struct lbdr_net *ln,
 {
 	const struct lbdr_staged_server *change;
 	struct lbdr_server *server;
+	bool to_tail;
 	int err;
 
 	list_for_each_entry(change, &staged->servers, list) {
@@ -130,13 +136,16 @@ static int lbdr_staged_append_named(struct lbdr_net *ln,
 				return err;
 			continue;
 		}
+		to_tail = change->present && (staged->whole || change->to_tail);
 		lbdr_staged_append(staged, (struct lbdr_config_entry) {
 			.server = server,
 			.staged = change,
 			.removed = !change->present,
-			.to_tail = change->present &&
-				   (staged->whole || change->to_tail),
+			.to_tail = to_tail,
+			.old_number = server->number,
 		});
+		if (to_tail)
+			server->number = lbdr_staged_next_number(staged);
 	}
 	return 0;
 }
@@ -478,6 +487,15 @@ static int lbdr_config_prepare(struct lbdr_config *config)
 	return lbdr_config_check_limits(config) ?: lbdr_config_prepare_hooks(config);
 }
 
+static void lbdr_staged_undo_entry(struct lbdr_config_entry *entry)
+{
+	if (entry->to_tail)
+		entry->server->number = entry->old_number;
+	if (entry->created)
+		lbdr_server_put(entry->server);
+	lbdr_tunnel_free(entry->tunnel);
+}
+
 /* Frees what was prepared and not published. */
 static void lbdr_config_unprepare(struct lbdr_config *config)
 {
@@ -488,11 +506,8 @@ static void lbdr_config_unprepare(struct lbdr_config *config)
 		if (staged->pool)
 			lbdr_pool_free_rcu(staged->pool);
 		lbdr_sched_state_free(&staged->sched, staged->state);
-		for (i = 0; i < staged->n_entries; i++) {
-			if (staged->entries[i].created)
-				lbdr_server_put(staged->entries[i].server);
-			lbdr_tunnel_free(staged->entries[i].tunnel);
-		}
+		for (i = 0; i < staged->n_entries; i++)
+			lbdr_staged_undo_entry(&staged->entries[i]);
 		kvfree(staged->entries);
 		if (staged->created)
 			lbdr_service_free_unpublished(staged->service);

@@ -248,7 +248,6 @@ void lbdr_server_move_tail(struct lbdr_service *service,
 {
 	lockdep_assert_held(&server->ln->lock);
 
-	server->number = ++service->last_number;
 	list_del_rcu(&server->list);
 	list_add_tail_rcu(&server->list, &service->servers);
 }
