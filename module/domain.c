@@ -272,7 +272,8 @@ void lbdr_domain_add_dev(struct lbdr_net *ln, const struct net_device *dev)
 		}
 	}
 	mutex_unlock(&domains->lock);
-	if (err)
+	/* Users must not fill the log. */
+	if (err && !ln->user)
 		pr_warn_ratelimited("no L3 domain for VRF %s (error %d): its packets are passed to the stack\n",
 				    dev->name, err);
 }
