@@ -6,9 +6,11 @@
  *
  * - lbdr_net.config serialises writers. It is held for the commit of a whole
  *   transaction, including allocations, the building of scheduler tables, and grace
- *   periods. Only writers take it. Netlink commands take it killably: generic netlink
- *   holds a semaphore for reading during a command, so the registration of a family
- *   waits as well.
+ *   periods. Writers take it, and those who must not meet a change while they walk over
+ *   many objects: the work item of reach.c, one service at a time, and one reader of
+ *   ipvs/rates.c, if the configuration changes too often. Netlink commands take it
+ *   killably: generic netlink holds a semaphore for reading during a command, so the
+ *   registration of a family waits as well.
  * - lbdr_net.lock protects the configuration for readers in process context. It is
  *   held for one object at a time, and never during allocations for many objects or
  *   during a grace period. Taken inside lbdr_net.config, by lbdr_lock().

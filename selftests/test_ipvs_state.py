@@ -2,12 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0
 """What programs of ip_vs rely on when servers, services or lbdr_ipvs.ko itself go and come:
 clients, totals, origins of connections, and which service comes first."""
+import contextlib
+import mmap
+import os
+import signal
+import time
+
 import genl
 import ipvs
 import net
 from ipvs import Flow, Loaded, Wire
 from net import ACK, SYN, ok, only, until
 from test_ipvs_client import MARKED, R4, V4, call, flow, read, sysctls, totals
+from transactions import Staged
 
 
 @only("uml")
@@ -72,6 +79,114 @@ def test_totals():
             ok((totals()[0], by_cpu()) == before, "and without the service",
                (totals()[0], by_cpu()))
         finally:
+            wire.close()
+
+
+@contextlib.contextmanager
+def beside(work):
+    """A child calls work() meanwhile; ends it."""
+    child = os.fork()
+    if not child:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    try:
+        yield child
+    finally:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def longest_read(child):
+    """The seconds of the longest read until a child has ended, and how many there were."""
+    longest, number = 0, 0
+    while not os.waitpid(child, os.WNOHANG)[0]:
+        began = time.monotonic()
+        read("ip_vs_stats")
+        read("ip_vs_stats_percpu")
+        longest, number = max(longest, time.monotonic() - began), number + 1
+    return longest, number
+
+
+# Tables of this size take much longer to build than totals to read.
+TABLES, TABLE_SIZE, TABLE_SERVERS = 16, 262139, 8
+
+
+@only("uml")
+def test_readers():
+    """The files of totals are everybody's: who reads them does not stand in the queue of
+    commands, neither before a command nor behind one."""
+    with Loaded():
+        with net.within("director"):
+            sock = Staged()
+        try:
+            keys = [genl.key(V4, 80 + number) for number in range(TABLES)]
+            for key in keys:
+                sock.add(key, ["10.9.0.%d" % number for number in range(TABLE_SERVERS)],
+                         sched="rr")
+            sock.begin()
+            for key in keys:
+                sock.stage(genl.SERVICE_SET, key + genl.settings("mh", size=TABLE_SIZE))
+            began = time.monotonic()
+            with beside(sock.commit) as child:
+                longest, number = longest_read(child)
+            took = time.monotonic() - began
+            ok(all(sock.digest(key) for key in keys), "a commit builds large tables")
+            ok(longest < took / 2, "no read of the totals takes as long as the commit",
+               "%.2f s of %.2f s, %d reads" % (longest, took, number))
+        finally:
+            sock.close()
+
+
+# A walk over so many is interrupted.
+SERVICES = 3000
+# Each has three clients, of which there are 255.
+ROUNDS = 80
+
+
+def churn(director, wire, rounds):
+    """A server and a service with counters go and come, or counters are set to 0."""
+    key = genl.key(V4, 80)
+    for rounds[0] in range(ROUNDS + 1):
+        director.add(key, [R4], sched="rr")
+        wire.send(flow(80, 3 * rounds[0]))
+        director.do(genl.ZERO, key)
+        wire.send(flow(80, 3 * rounds[0] + 1))
+        director.remove(key, R4)
+        director.add_server(key, R4, 1)
+        wire.send(flow(80, 3 * rounds[0] + 2))
+        director.do(genl.SERVICE_DEL, key)
+
+
+@only("uml")
+def test_beside():
+    """Totals that are read while the configuration changes are never less than before."""
+    with Loaded():
+        wire = Wire()
+        with net.within("director"):
+            director = Staged()
+        try:
+            director.begin()
+            for port in range(1000, 1000 + SERVICES):
+                director.stage(genl.SERVICE_NEW, genl.key(V4, port) + genl.settings("rr"))
+            ok(not director.commit(), "there are many services")
+            rounds, seen = mmap.mmap(-1, mmap.PAGESIZE), []
+            first = totals()[0][0], by_cpu()[0]
+            with beside(lambda: churn(director, wire, rounds)) as child:
+                while not os.waitpid(child, os.WNOHANG)[0]:
+                    seen.append((totals()[0][0], by_cpu()[0]))
+            ok(rounds[0] == ROUNDS, "servers and services go and come", rounds[0])
+            last = totals()[0][0], by_cpu()[0]
+            ok([now - then for now, then in zip(last, first)] == [3 * (ROUNDS + 1)] * 2,
+               "their connections are counted", (first, last))
+            less = [pair for pair in zip(seen, seen[1:])
+                    if pair[0][0] > pair[1][0] or pair[0][1] > pair[1][1]]
+            ok(not less, "and no total is less than the one before",
+               (less[:5], len(less), len(seen)))
+        finally:
+            director.close()
             wire.close()
 
 

@@ -43,6 +43,7 @@ enum lbdr_ipvs_sysctl {
  * @rates: samples the rates of some servers, see rates.c
  * @walk: the next servers that @rates samples; used by @rates only
  * @cycle: jiffies when the walk over all servers began; used by @rates only
+ * @totals: taken around lbdr_net.config by readers of the sums of all services
  * @sync_threshold: sysctl of two values, without effect
  * @conn_max_hard: what the sysctl conn_max is at most for those who are not privileged on
  *	the host; lbdr_net.config
@@ -55,6 +56,7 @@ struct lbdr_ipvs_net {
 	struct delayed_work		rates;
 	struct lbdr_service_walk	walk;
 	unsigned long			cycle;
+	struct mutex			totals;		/* lbdr_net.config, for readers */
 	int				sync_threshold[2];
 	int				conn_max_hard;
 	int				sysctl[LBDR_IPVS_SYSCTLS];

@@ -22,6 +22,9 @@
 /* Servers that are sampled with one hold of lbdr_net.lock */
 #define LBDR_IPVS_BATCH		32
 
+/* Sums of all services that are begun without lbdr_net.config */
+#define LBDR_IPVS_ATTEMPTS	4
+
 /* An average is moved by 1 / 4. Rates are stored times 1024. */
 #define LBDR_IPVS_SHIFT		2
 #define LBDR_IPVS_SCALE		1024
@@ -168,6 +171,7 @@ void lbdr_ipvs_rates_exit(void)
  */
 void lbdr_ipvs_rates_net_init(struct lbdr_ipvs_net *in)
 {
+	mutex_init(&in->totals);
 	INIT_DELAYED_WORK(&in->rates, lbdr_ipvs_rates_work);
 	in->cycle = jiffies;
 	queue_delayed_work(lbdr_wq_of(lbdr_net(in->net)), &in->rates, LBDR_IPVS_CYCLE);
@@ -232,6 +236,78 @@ static void lbdr_ipvs_add_cpus(const struct lbdr_service *service,
 		}
 }
 
+/* The state of the configuration that a sum is of */
+struct lbdr_ipvs_basis {
+	u64			n_changes;
+	struct lbdr_counts	folded;
+};
+
+/* Begins a sum with what was removed. Returns false while a transaction is published. */
+static bool lbdr_ipvs_sum_begin(struct lbdr_net *ln, struct lbdr_ipvs_basis *basis,
+				struct lbdr_ipvs_sums *sums, struct lbdr_counts *cpus)
+{
+	bool stable;
+	int cpu;
+
+	memset(sums, 0, sizeof(*sums));
+	lbdr_lock(ln);
+	stable = !ln->publishing;
+	basis->n_changes = ln->n_changes;
+	basis->folded = ln->folded;
+	sums->counts = ln->folded;
+	if (cpus)
+		for_each_possible_cpu(cpu)
+			lbdr_stats_folded(ln, cpu, &cpus[cpu]);
+	lbdr_unlock(ln);
+	return stable;
+}
+
+/*
+ * Setting counters of one service to 0 is no change of the configuration, but adds them to
+ * lbdr_net.folded.
+ */
+static bool lbdr_ipvs_sum_valid(const struct lbdr_net *ln,
+				const struct lbdr_ipvs_basis *basis)
+{
+	lockdep_assert_held(&ln->lock);
+
+	return !ln->publishing && ln->n_changes == basis->n_changes &&
+	       !memcmp(&ln->folded, &basis->folded, sizeof(basis->folded));
+}
+
+/*
+ * Takes lbdr_net.lock for one service at a time. Returns false if the configuration has
+ * changed meanwhile, which it does not while lbdr_net.config is held.
+ */
+static bool lbdr_ipvs_try_sum(struct lbdr_net *ln, struct lbdr_ipvs_sums *sums,
+			      struct lbdr_counts *cpus)
+{
+	struct lbdr_service_walk walk = {};
+	const struct lbdr_service *service;
+	struct lbdr_ipvs_basis basis;
+	struct lbdr_ipvs_sums one;
+	bool valid;
+
+	if (!lbdr_ipvs_sum_begin(ln, &basis, sums, cpus))
+		return false;
+	do {
+		lbdr_lock(ln);
+		valid = lbdr_ipvs_sum_valid(ln, &basis);
+		service = valid ? lbdr_service_walk(ln, &walk) : NULL;
+		if (service) {
+			lbdr_ipvs_service_sums(service, &one);
+			if (cpus)
+				lbdr_ipvs_add_cpus(service, cpus);
+			lbdr_counts_add(&sums->counts, &one.counts);
+			lbdr_counts_add(&sums->rates, &one.rates);
+			lbdr_service_walk_next(ln, &walk);
+		}
+		lbdr_unlock(ln);
+		cond_resched();
+	} while (service);
+	return valid;
+}
+
 /**
  * lbdr_ipvs_total_sums() - Get the counters and rates of all services of a namespace
  * @ln: the namespace
@@ -239,40 +315,32 @@ static void lbdr_ipvs_add_cpus(const struct lbdr_service *service,
  * @cpus: an element for each possible CPU, filled in with the counters of all servers that
  *	there were, never set to 0; or NULL
  *
- * Programs that watch counters take a smaller value for a restart. So no service is added
- * or removed meanwhile; lbdr_net.lock is taken for one service at a time.
+ * Programs that watch counters take a smaller value for a restart. So the configuration must
+ * not change meanwhile. If it does, the sum is begun again, and after some attempts
+ * lbdr_net.config is taken. Any user may read these sums: not more than one reader waits
+ * for lbdr_net.config, so commands do not wait for many.
  *
- * Context: process, may sleep; takes lbdr_net.config and lbdr_net.lock.
+ * Context: process, may sleep; takes lbdr_net.lock, and may take lbdr_net.config.
  * Return: 0, or -EINTR if the task is being killed.
  */
 int lbdr_ipvs_total_sums(struct lbdr_net *ln, struct lbdr_ipvs_sums *sums,
 			 struct lbdr_counts *cpus)
 {
-	const struct lbdr_service *service;
-	struct lbdr_ipvs_sums one;
-	int cpu;
+	struct lbdr_ipvs_net *in = lbdr_ipvs_net(ln->net);
+	int i, err = -EINTR;
 
-	memset(sums, 0, sizeof(*sums));
-	if (mutex_lock_killable(&ln->config))
+	for (i = 0; i < LBDR_IPVS_ATTEMPTS; i++)
+		if (lbdr_ipvs_try_sum(ln, sums, cpus))
+			return 0;
+	if (mutex_lock_killable(&in->totals))
 		return -EINTR;
-	lbdr_lock(ln);
-	sums->counts = ln->folded;
-	if (cpus)
-		for_each_possible_cpu(cpu)
-			lbdr_stats_folded(ln, cpu, &cpus[cpu]);
-	lbdr_unlock(ln);
-	list_for_each_entry(service, &ln->service_list, list) {
-		lbdr_lock(ln);
-		lbdr_ipvs_service_sums(service, &one);
-		if (cpus)
-			lbdr_ipvs_add_cpus(service, cpus);
-		lbdr_unlock(ln);
-		lbdr_counts_add(&sums->counts, &one.counts);
-		lbdr_counts_add(&sums->rates, &one.rates);
-		cond_resched();
+	if (!mutex_lock_killable(&ln->config)) {
+		lbdr_ipvs_try_sum(ln, sums, cpus);
+		mutex_unlock(&ln->config);
+		err = 0;
 	}
-	mutex_unlock(&ln->config);
-	return 0;
+	mutex_unlock(&in->totals);
+	return err;
 }
 
 /**
