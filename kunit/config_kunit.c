@@ -319,10 +319,10 @@ static void config_abort_test(struct kunit *test)
 {
 	struct lbdr_config *config = configs_new(test);
 	struct configs *c = test->priv;
-	u32 generation;
+	u64 changes;
 
 	configs_fill(test);
-	generation = c->ln->generation;
+	changes = c->ln->n_changes;
 	begin(test, config);
 	KUNIT_EXPECT_EQ(test, add_service(config, 81, "mh"), 0);
 	KUNIT_EXPECT_EQ(test, change_server(config, 81, 1, OP_ADD, 1), 0);
@@ -333,7 +333,7 @@ static void config_abort_test(struct kunit *test)
 	end(config);
 	expect_servers(test, 80, "1:1 2:2");
 	KUNIT_EXPECT_NULL(test, live(test, 81));
-	KUNIT_EXPECT_EQ(test, c->ln->generation, generation);
+	KUNIT_EXPECT_EQ(test, c->ln->n_changes, changes);
 	KUNIT_EXPECT_EQ(test, c->n_changes, 0);
 }
 

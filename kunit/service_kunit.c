@@ -280,7 +280,7 @@ static void service_unpublished_test(struct kunit *test)
 	lbdr_service_unlink(ln, service);
 	KUNIT_EXPECT_FALSE(test, ln->hooked[ln->entry][LBDR_V4]);
 	mutex_unlock(&ln->config);
-	lbdr_service_free_unpublished(service);
+	lbdr_service_release(service);
 }
 
 /* Bytes between two members, which nobody reads. */

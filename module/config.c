@@ -113,7 +113,7 @@ void lbdr_config_begin(struct lbdr_config *config, struct lbdr_net *ln,
 	config->single = single;
 	config->origin = origin;
 	/* While another one is published, ranges of ports may be missing that it adds. */
-	config->generation = ln->publishing ? U64_MAX : ln->list_generation;
+	config->list_generation = ln->publishing ? U64_MAX : ln->list_generation;
 	config->n_changes = ln->n_changes;
 	INIT_LIST_HEAD(&config->services);
 	INIT_LIST_HEAD(&config->dropped);

@@ -153,8 +153,8 @@ struct lbdr_staged_service {
  * @fresh_service: service that the present command has staged, or NULL
  * @fresh_server: server that the present command has staged, or NULL
  * @dropped: staged servers that are not needed any more
- * @generation: lbdr_net.list_generation at the beginning, or U64_MAX, which differs from
- *	each, if a transaction was being published
+ * @list_generation: lbdr_net.list_generation at the beginning, or U64_MAX, which differs
+ *	from each, if a transaction was being published
  * @n_changes: lbdr_net.n_changes at the beginning
  * @flush: a flush was staged: services that are not staged are to go
  * @services: staged services, in the order of their adding
@@ -179,7 +179,7 @@ struct lbdr_config {
 	struct lbdr_staged_service *fresh_service;
 	struct lbdr_staged_server *fresh_server;
 	struct list_head	dropped;
-	u64			generation;
+	u64			list_generation;
 	u64			n_changes;
 	bool			flush;
 	struct list_head	services;

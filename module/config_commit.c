@@ -18,7 +18,7 @@
  * for each service by itself, in step 5 alone. So who reads under lbdr_net.lock
  * waits for one service at most, and nobody waits for an allocation, a table of
  * a scheduler or a grace period with it. A reader may see a part of the
- * transaction done; a dump is marked as inconsistent then, by lbdr_net.generation
+ * transaction done; a dump is marked as inconsistent then, by lbdr_net.n_changes
  * and .publishing. A packet sees of each service the old pool or the new one.
  */
 #include <linux/mm.h>
@@ -55,7 +55,7 @@ static int lbdr_config_check_service(struct lbdr_config *config,
 		return -EAGAIN;
 	/* Another range may have been added since this one was staged. */
 	if ((!live || live->held) && !staged->hold &&
-	    config->generation != config->ln->list_generation &&
+	    config->list_generation != config->ln->list_generation &&
 	    lbdr_config_overlaps(config, &staged->key))
 		return -EAGAIN;
 	/* Another service may have got this address, or a server with a tunnel. */
@@ -510,7 +510,7 @@ static void lbdr_config_unprepare(struct lbdr_config *config)
 			lbdr_staged_undo_entry(&staged->entries[i]);
 		kvfree(staged->entries);
 		if (staged->created)
-			lbdr_service_free_unpublished(staged->service);
+			lbdr_service_release(staged->service);
 		cond_resched();
 	}
 }

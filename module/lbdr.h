@@ -152,8 +152,7 @@ struct lbdr_nl_batches {
  * @peers_delay: jiffies until the next attempt of @peers_work
  * @peers_rest: jiffies that @peers_work waits at least, for its share of a CPU;
  *	WRITE_ONCE() by @peers_work
- * @generation: incremented by every change, so dumps detect changes; @lock
- * @n_changes: @generation in 64 bits, which never wraps; @config and @lock
+ * @n_changes: incremented by every change, so dumps detect changes; @config and @lock
  * @publishing: a transaction is being published, so readers may see a part of it; @lock
  * @folded: counters of removed services, and what was set to 0 of single services, since
  *	the counters of all services were set to 0; @lock
@@ -228,7 +227,6 @@ struct lbdr_net {
 	struct lbdr_sources __rcu	*sources;
 	struct lbdr_sources	*sources_mem;
 	struct delayed_work	source_work;
-	u32			generation;
 	u64			n_changes;
 	bool			publishing;
 	struct lbdr_counts	folded;
@@ -288,7 +286,6 @@ static inline u64 lbdr_changed(struct lbdr_net *ln)
 {
 	lockdep_assert_held(&ln->lock);
 
-	ln->generation++;
 	return ++ln->n_changes;
 }
 

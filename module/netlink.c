@@ -34,7 +34,7 @@ void lbdr_nl_dump_begin(struct netlink_callback *cb, const struct lbdr_net *ln)
 	BUILD_BUG_ON(sizeof(struct lbdr_service_walk) > sizeof(cb->ctx));
 
 	/* 0 would switch the check off. */
-	cb->seq = ln->generation ?: 1;
+	cb->seq = (u32)ln->n_changes ?: 1;
 	if (ln->publishing)
 		cb->prev_seq = cb->seq + 1 ?: 2;
 }

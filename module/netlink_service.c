@@ -557,7 +557,7 @@ static int lbdr_nl_put_service_drops(struct sk_buff *msg,
 	return 0;
 }
 
-/* A service that is not published yet has no pool. */
+/* The service was published, so it has a pool. */
 static int lbdr_nl_put_digest(struct sk_buff *msg,
 			      const struct lbdr_service *service)
 {
@@ -565,7 +565,7 @@ static int lbdr_nl_put_digest(struct sk_buff *msg,
 
 	pool = rcu_dereference_protected(service->pool,
 					 lockdep_is_held(&service->ln->lock));
-	if (!pool || !pool->digest)
+	if (!pool->digest)
 		return 0;
 	return nla_put_u64_64bit(msg, LBDR_A_SERVICE_TABLE_DIGEST,
 				 pool->digest, LBDR_A_SERVICE_PAD);

@@ -163,17 +163,19 @@ void lbdr_service_put(struct lbdr_service *service)
 }
 
 /**
- * lbdr_service_free_unpublished() - Free a service that was never published
- * @service: the service; packets may have met it in a table
+ * lbdr_service_release() - Drop the references of the configuration to a service
+ * @service: the service, never published or unpublished; packets may have found it
+ *
+ * Also drops the service's reference to its L3 domain.
  *
  * Context: process, may sleep.
  */
-void lbdr_service_free_unpublished(struct lbdr_service *service)
+void lbdr_service_release(struct lbdr_service *service)
 {
 	lbdr_domain_put(service->ln, service->key.domain);
 	lbdr_service_put(service);
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_free_unpublished);
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_service_release);
 
 static bool lbdr_service_any(const struct lbdr_net *ln)
 {
@@ -347,7 +349,7 @@ void lbdr_service_free(struct lbdr_service *service)
 	/* Nobody publishes another pool any more. */
 	lbdr_pool_free_rcu(rcu_dereference_protected(service->pool, true));
 	lbdr_sched_state_free(&service->sched, service->sched_state);
-	lbdr_service_free_unpublished(service);
+	lbdr_service_release(service);
 }
 
 /**

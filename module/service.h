@@ -232,7 +232,7 @@ void lbdr_sched_state_free(const struct lbdr_sched *sched, void *state);
 struct lbdr_service *lbdr_service_alloc(struct lbdr_net *ln,
 					const struct lbdr_service_key *key);
 void lbdr_service_put(struct lbdr_service *service);
-void lbdr_service_free_unpublished(struct lbdr_service *service);
+void lbdr_service_release(struct lbdr_service *service);
 int lbdr_service_link(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_service_unlink(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_service_publish(struct lbdr_net *ln, struct lbdr_service *service,
