@@ -15,14 +15,18 @@
  * accepts by ports and drops the rest must accept fragments.
  *
  * Queues and limits are the kernel's (net.ipv4.ipfrag_*,
- * net.netfilter.nf_conntrack_frag6_*). The queues are those of conntrack's default zone: a
- * datagram whose first half came before conntrack was enabled is reassembled as well.
+ * net.netfilter.nf_conntrack_frag6_*). The queues of the default L3 domain, and all those of
+ * IPv4, are those of conntrack's default zone: a datagram whose first half came before
+ * conntrack was enabled is reassembled as well. Fragments of different L3 domains never make
+ * one datagram here. The hook of nf_defrag mixes IPv6 fragments of VRFs with the same
+ * addresses; a rule before it can give each VRF a conntrack zone.
  */
 #include <linux/netfilter.h>
 #include <linux/netfilter_bridge.h>
 #include <net/ip.h>
 #include <net/ipv6_frag.h>
 
+#include "domain.h"
 #include "flow.h"
 #include "frag.h"
 #include "lbdr.h"
@@ -50,15 +54,22 @@ static int lbdr_frag_gather4(struct sk_buff *skb, const struct nf_hook_state *st
 /*
  * As lbdr_frag_gather4(). But it also returns 0 for a fragment that cannot be put together,
  * for example one whose length is no multiple of 8, and leaves it as it is.
+ *
+ * The kernel keys an IPv4 queue by the VRF, but an IPv6 queue only by addresses, id and
+ * user. So each L3 domain has a user of its own. enum ip6_defrag_users has USHRT_MAX values
+ * behind each of these users, as many as there are domains, LBDR_DOMAIN_UNKNOWN included.
  */
-static int lbdr_frag_gather6(struct sk_buff *skb, const struct nf_hook_state *state)
+static int lbdr_frag_gather6(struct lbdr_net *ln, struct sk_buff *skb,
+			     const struct nf_hook_state *state)
 {
+	bool local = state->hook == NF_INET_LOCAL_OUT;
 	u32 user = IP6_DEFRAG_CONNTRACK_IN;
 
 	if (nf_bridge_in_prerouting(skb))
 		user = IP6_DEFRAG_CONNTRACK_BRIDGE_IN;
-	else if (state->hook == NF_INET_LOCAL_OUT)
+	else if (local)
 		user = IP6_DEFRAG_CONNTRACK_OUT;
+	user += lbdr_domain_of_dev(ln, local ? skb_dst(skb)->dev : skb->dev);
 	/* A fragment within a fragment: the stack drops it. */
 	if (IP6CB(skb)->flags & IP6SKB_FRAGMENTED)
 		return 0;
@@ -86,7 +97,7 @@ unsigned int lbdr_frag_reassemble(struct lbdr_net *ln, struct sk_buff *skb,
 	int err;
 
 	err = family == LBDR_V4 ? lbdr_frag_gather4(skb, state) :
-				  lbdr_frag_gather6(skb, state);
+				  lbdr_frag_gather6(ln, skb, state);
 	/* IPv4 has freed what it refuses, IPv6 has not. */
 	if (err)
 		return err == -EINPROGRESS || family == LBDR_V4 ? NF_STOLEN : NF_DROP;

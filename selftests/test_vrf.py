@@ -9,6 +9,7 @@ own, whose other end has the clients and the server.
     db --- cb    blue,   server 02:00:00:00:aa:02
 """
 import contextlib
+import itertools
 import socket
 import struct
 
@@ -65,12 +66,18 @@ class Domains:
                 (ADDR[version] % CLIENT, net.mac("client", end).hex(":"), dev)])
 
     def send(self, name, version, body, proto=6, src=CLIENT, frame_src=None, ttl=64):
-        dev, end, _ = WIRES[name]
+        self.put(name, version, self.packet(version, body, proto, src, ttl), frame_src)
+
+    @staticmethod
+    def packet(version, body, proto=6, src=CLIENT, ttl=64):
         src = src if isinstance(src, str) else ADDR[version] % src
+        return net.packet(src, ADDR[version] % VIP, proto, body, ttl)
+
+    def put(self, name, version, packet, frame_src=None):
+        dev, end, _ = WIRES[name]
         self.taps[name].send(net.mac("director", dev) +
                              (frame_src or net.mac("client", end)) +
-                             ipvs.KIND[version] +
-                             net.packet(src, ADDR[version] % VIP, proto, body, ttl))
+                             ipvs.KIND[version] + packet)
 
     def ping(self, name):
         """Ping the director; what its answer has behind the code."""
@@ -83,12 +90,17 @@ class Domains:
                                                        ADDR[4] % DIRECTOR, 1, body))
         return b"\0\0" + body[4:]
 
-    def wire(self, name, version, body, proto=6, **more):
-        """Sends a packet and returns the wires where it leaves for a server. The ping
-        behind it is answered when the director has handled it."""
+    def wire(self, name, version, body, proto=6, frame_src=None, **more):
+        """Sends a packet and returns the wires where it leaves for a server."""
+        return self.wires(name, version, self.packet(version, body, proto, **more),
+                          frame_src)
+
+    def wires(self, name, version, packet, frame_src=None):
+        """The same of a whole packet. The ping behind it is answered when the director
+        has handled it."""
         for tap in self.taps.values():
             tap.flush()
-        self.send(name, version, body, proto, **more)
+        self.put(name, version, packet, frame_src)
         answer, wires = self.ping(name), set()
 
         def answered():
@@ -149,6 +161,28 @@ def test_domains():
                 ok(until(lambda held=held: director.held() == held),
                    "%s: and is a connection in each" % what, (director.held(), held))
                 director.clear()
+    director.close()
+
+
+def test_fragments():
+    """Fragments of two L3 domains, alike in addresses and identification, make no
+    datagram; each makes one with its rest."""
+    if no_vrf():
+        return
+    director = open_director()
+    with Domains() as domains:
+        for version in (4, 6):
+            director.add(genl.key(ADDR[version] % VIP, 80, 17), [ADDR[version] % SERVER])
+            whole = domains.packet(version, net.udp(4000, 80, bytes(1800)), 17)
+            for ident, (one, other) in enumerate(itertools.permutations(WIRES, 2), 1):
+                first, last = net.fragments(whole, 1000, ident)
+                got = [domains.wires(name, version, part)
+                       for name, part in ((one, first), (other, last), (one, last),
+                                          (other, first))]
+                ok(got == [set(), set(), {one}, {other}], "IPv%d: the first fragment in "
+                   "L3 domain %s and the last one in %s make no datagram, each makes "
+                   "one with its rest" % (version, one, other), got)
+            director.clear()
     director.close()
 
 
