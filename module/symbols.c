@@ -8,13 +8,13 @@
  * load the modules, but insmod of lbdr.ko would fail, since it loads no other module.
  */
 #include <linux/mutex.h>
-#include <net/dst_metadata.h>
 #include <net/netfilter/ipv4/nf_defrag_ipv4.h>
 #include <net/netfilter/ipv4/nf_reject.h>
 #include <net/netfilter/ipv6/nf_defrag_ipv6.h>
 #include <net/netfilter/ipv6/nf_reject.h>
 
 #include "flow.h"
+#include "icmp.h"
 #include "symbols.h"
 
 /*
@@ -154,7 +154,8 @@ void lbdr_defrag_disable(struct net *net, enum lbdr_family family)
  * @skb: the packet, a TCP segment; the caller frees it. Its dst is replaced.
  * @family: family of the packet
  *
- * Sends nothing if this CPU does not see yet that lbdr_symbols_get_reset() has succeeded.
+ * Sends nothing if there is no route to the source in the packet's L3 domain, or if this
+ * CPU does not see yet that lbdr_symbols_get_reset() has succeeded.
  *
  * Context: rcu_read_lock() held, BH off.
  */
@@ -165,13 +166,13 @@ void lbdr_send_reset(struct net *net, struct sk_buff *skb, enum lbdr_family fami
 				       LBDR_SYMBOL(reset6);
 
 	/*
-	 * The dst may be the metadata of a tunnel, which Linux 6.1 would use as a route.
-	 * Without a dst the function looks the route up.
+	 * The function takes the L3 domain from the device of the dst, which at LOCAL_IN need
+	 * not be one of the VRF. It looks a client up in the default domain if there is no
+	 * dst, and on Linux 6.1 and 6.12 always at PREROUTING. The checksum is verified at
+	 * LOCAL_IN as at PREROUTING.
 	 */
-	if (!skb_valid_dst(skb))
-		skb_dst_drop(skb);
-	if (likely(reset))
-		reset(net, NULL, skb, NF_INET_PRE_ROUTING);
+	if (likely(reset) && lbdr_icmp_set_dst(net, skb, family, IPPROTO_TCP))
+		reset(net, NULL, skb, NF_INET_LOCAL_IN);
 }
 
 /**

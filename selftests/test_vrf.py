@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# Also on: trixie bookworm
 """Two VRFs of one director, red and blue, and its default domain, with the same
 addresses of clients, VIP, server and director in each of them. Each is a wire of its
 own, whose other end has the clients and the server.
@@ -16,7 +17,7 @@ import struct
 import genl
 import ipvs
 import net
-from net import ACK, PSH, SYN, batch, ip, ok, until
+from net import ACK, PSH, RST, SYN, batch, ip, ok, until
 from test_tcp import mark_of, open_director
 
 ADDR = {4: "10.66.0.%d", 6: "fd66::%d"}
@@ -333,32 +334,53 @@ def way_back(vrf):
         ip("director", "link", "del", "dback")
 
 
+def answers(version):
+    """(what, packet, TTL, service with its settings, servers, what the client gets)."""
+    addr = ADDR[version] % VIP
+    udp, tcp = genl.key(addr, 80, 17), genl.key(addr)
+    error, server = {4: (3, 3), 6: (1, 4)}, [ADDR[version] % SERVER]
+    reset = genl.u8(genl.REFUSE, 1)
+
+    def told(kinds):
+        return lambda frame: mark_of(frame.ip) == kinds[version]
+
+    def is_reset(frame):
+        return frame.flags & RST and (frame.sport, frame.dport) == (80, 4000)
+
+    datagram = net.udp(4000, 80, b"x"), 17
+    yield "an ICMP error, no server", datagram, 64, udp, [], told(error)
+    yield ("an ICMP error, the end of the TTL", datagram, 1, udp, server,
+           told({4: (11, 0), 6: (3, 0)}))
+    yield ("a RST, no server", (net.tcp(4000, 80, SYN), 6), 64, tcp + reset, [],
+           is_reset)
+    yield ("a RST, a stray segment", (net.tcp(4000, 80, PSH | ACK, b"x"), 6), 64,
+           tcp + genl.settings(stray="reset"), [], is_reset)
+
+
 def test_told():
-    """The client of an ICMP error is reached by another device than it came by, and
-    by routes of the packet's domain only."""
+    """The client of an ICMP error or a RST is reached by another device than it came by,
+    and by routes of the packet's domain only."""
     if no_vrf():
         return
     director = open_director()
-    port = {4: (3, 3), 6: (1, 4)}
-    ended = {4: (11, 0), 6: (3, 0)}
     with Domains() as domains:
-        for name, vrf in (("default", None), ("red", "red")):
+        for entry, (name, vrf) in itertools.product((0, 1), (("default", None),
+                                                             ("red", "red"))):
+            director.do(genl.INFO_SET, genl.u8(genl.INFO_ENTRY, entry))
             with way_back(vrf) as tap:
                 for version in (4, 6):
                     far = FAR[version][0]
-                    for what, servers, ttl, told in (
-                            ("no server", [], 64, port),
-                            ("the end of the TTL", [ADDR[version] % SERVER], 1, ended)):
-                        director.add(genl.key(ADDR[version] % VIP, 80, 17), servers)
+                    for what, packet, ttl, service, servers, told in answers(version):
+                        director.add(service, servers)
                         tap.flush()
-                        domains.send(name, version, net.udp(4000, 80, b"x"), 17,
-                                     src=far, ttl=ttl)
-                        seen = tap.wait(lambda f, f_to=net.pack(far), t=told[version]:
-                                        f.daddr == f_to and mark_of(f.ip) == t, 1, 5)
-                        ok(len(seen) == 1, "IPv%d, L3 domain %s: a client that is "
-                           "reached by another device is told of %s" %
-                           (version, name, what))
+                        domains.send(name, version, *packet, src=far, ttl=ttl)
+                        seen = tap.wait(lambda f, f_to=net.pack(far), told=told:
+                                        f.daddr == f_to and told(f), 1, 5)
+                        ok(len(seen) == 1, "IPv%d, L3 domain %s, entry %d: a client that "
+                           "is reached by another device gets %s" %
+                           (version, name, entry, what))
                         director.clear()
+        director.do(genl.INFO_SET, genl.u8(genl.INFO_ENTRY, 0))
     director.close()
 
 
