@@ -69,13 +69,31 @@ u8 lbdr_schedule_stray_action(const struct lbdr_net *ln,
 }
 
 /**
+ * lbdr_schedule_without_conn() - Check if a flow may be forwarded without a connection
+ * @ln: the namespace
+ * @service: its service
+ * @flow: the flow; its event is neither a first packet's nor one that opens a connection
+ *
+ * That is so for one-packet services, --stray schedule and floods.
+ *
+ * Context: rcu_read_lock() held.
+ */
+bool lbdr_schedule_without_conn(const struct lbdr_net *ln,
+				const struct lbdr_service *service,
+				const struct lbdr_flow *flow)
+{
+	return lbdr_service_one_packet(service, flow) ||
+	       lbdr_schedule_stray_action(ln, service, flow) == LBDR_STRAY_SCHEDULE;
+}
+
+/**
  * lbdr_schedule_error() - Find the server of an ICMP error that has no connection
  * @ln: the namespace
  * @service: the service of the inner packet
  * @flow: flow of the client's packets, from the inner packet
  *
- * The flow may be forwarded without a connection: one-packet services, --stray schedule,
- * and floods. Its server is known if it is the choice of a hash, or of a template.
+ * The flow may be forwarded without a connection. Its server is known if it is the choice
+ * of a hash, or of a template.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: the server that a packet of the client would be forwarded to, or NULL if that
@@ -88,8 +106,7 @@ struct lbdr_server *lbdr_schedule_error(struct lbdr_net *ln,
 	struct lbdr_conn *template;
 	bool usable;
 
-	if (!lbdr_service_one_packet(service, flow) &&
-	    lbdr_schedule_stray_action(ln, service, flow) != LBDR_STRAY_SCHEDULE)
+	if (!lbdr_schedule_without_conn(ln, service, flow))
 		return NULL;
 	if (lbdr_flood_stateless(service))
 		return lbdr_pool_pick(service, flow);

@@ -11,6 +11,9 @@
 struct lbdr_server;
 struct lbdr_service;
 
+bool lbdr_schedule_without_conn(const struct lbdr_net *ln,
+				const struct lbdr_service *service,
+				const struct lbdr_flow *flow);
 struct lbdr_server *lbdr_schedule_error(struct lbdr_net *ln,
 					const struct lbdr_service *service,
 					const struct lbdr_flow *flow);

@@ -10,7 +10,8 @@
  *
  * - An error counts only if its checksum is right and this director can have sent what it
  *   quotes: with the source of this tunnel, and if the quote contains the flow, of a flow
- *   that has a connection to this server. Others, also those in transit, are not for lbdr.
+ *   that has a connection to this server, or of a service with this server that may forward
+ *   the flow without a connection. Others, also those in transit, are not for lbdr.
  * - An error that the packet is too big sets the PMTU of the next hop (nexthop.c), also
  *   if it quotes too little of the inner packet to tell its flow. Whoever guesses the
  *   addresses can forge such a short one; nexthop_tunnel.c says what that does.
@@ -41,7 +42,9 @@
 #include "icmp.h"
 #include "lbdr.h"
 #include "nexthop.h"
+#include "schedule.h"
 #include "server.h"
+#include "service.h"
 #include "stats.h"
 #include "tunnel.h"
 #include "tunnel_error.h"
@@ -305,7 +308,32 @@ bool lbdr_tunnel_error_parse(const struct sk_buff *skb, enum lbdr_family outer,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_tunnel_error_parse);
 
-/* Returns the tunnel of a connection's server if the error is about its packet. */
+/*
+ * Returns the server that the quoted packet was sent to, or NULL. A flow without a
+ * connection may have been sent to any server of its service. A flow of a fwmark service
+ * needs a connection, since the quote tells no mark.
+ */
+static const struct lbdr_server *
+lbdr_tunnel_error_server(struct lbdr_net *ln, enum lbdr_family outer,
+			 const struct lbdr_tunnel_error *error)
+{
+	const struct lbdr_service *service;
+	const struct lbdr_server *server;
+	struct lbdr_conn *conn;
+
+	conn = lbdr_conn_peek(ln, &error->flow);
+	if (conn)
+		return conn->server;
+	service = lbdr_service_of_flow(ln, &error->flow);
+	if (!service || !lbdr_schedule_without_conn(ln, service, &error->flow))
+		return NULL;
+	list_for_each_entry_rcu(server, &service->servers, list)
+		if (lbdr_server_is(server, outer, &error->daddr))
+			return server;
+	return NULL;
+}
+
+/* Returns the tunnel of a server if the error is about a packet of it. */
 static const struct lbdr_server_tunnel *
 lbdr_tunnel_error_match(const struct lbdr_server *server, enum lbdr_family outer,
 			const struct lbdr_tunnel_error *error)
@@ -441,28 +469,26 @@ unsigned int lbdr_tunnel_error(struct lbdr_net *ln, struct sk_buff *skb,
 {
 	const struct lbdr_server_tunnel *tunnel = NULL;
 	u16 domain = lbdr_domain_of_dev(ln, skb->dev);
+	const struct lbdr_server *server = NULL;
 	struct lbdr_tunnel_error error;
 	const struct lbdr_route *route;
 	struct lbdr_nexthop *nexthop;
-	struct lbdr_conn *conn;
 	u32 mtu = 0;
 
 	if (!lbdr_tunnel_error_parse(skb, outer, &error))
 		return NF_ACCEPT;
 	nexthop = lbdr_nexthop_lookup(ln, outer, &error.daddr, domain);
-	if (!nexthop)
+	if (!nexthop || !lbdr_tunnel_error_is_intact(skb, outer))
 		return NF_ACCEPT;
 	if (error.complete) {
 		lbdr_flow_set_domain(&error.flow, domain);
-		conn = lbdr_conn_peek(ln, &error.flow);
-		tunnel = conn ? lbdr_tunnel_error_match(conn->server, outer, &error) :
-				NULL;
+		server = lbdr_tunnel_error_server(ln, outer, &error);
+		tunnel = server ? lbdr_tunnel_error_match(server, outer, &error) : NULL;
 		if (!tunnel)
 			return NF_ACCEPT;
 	}
 	route = lbdr_nexthop_tunnel_route(nexthop);
-	if (!lbdr_tunnel_error_is_own(ln, skb, outer, tunnel, &error, route) ||
-	    !lbdr_tunnel_error_is_intact(skb, outer))
+	if (!lbdr_tunnel_error_is_own(ln, skb, outer, tunnel, &error, route))
 		return NF_ACCEPT;
 	if (error.kind == LBDR_TUNNEL_ERROR_TOO_BIG)
 		lbdr_nexthop_learn_pmtu(nexthop, error.mtu);
@@ -473,7 +499,7 @@ unsigned int lbdr_tunnel_error(struct lbdr_net *ln, struct sk_buff *skb,
 		mtu = lbdr_tunnel_mtu(tunnel,
 				      lbdr_nexthop_path_mtu(nexthop, route));
 	if (lbdr_tunnel_error_of_gateway(skb, &error, route))
-		lbdr_drop(ln, conn->server->service, LBDR_DROP_NEIGHBOUR);
+		lbdr_drop(ln, server->service, LBDR_DROP_NEIGHBOUR);
 	if (!lbdr_tunnel_error_strip(skb, error.flow.family, error.inner))
 		return NF_ACCEPT;
 	lbdr_tunnel_error_send(ln, skb, error.flow.family, error.kind, mtu);

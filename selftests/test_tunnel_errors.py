@@ -3,6 +3,7 @@
 # Also on: trixie bookworm
 """ICMP errors about tunnels' packets: those of routers are told to the clients, others
 are not for the director. By frames made by hand."""
+import functools
 import re
 
 import genl
@@ -78,6 +79,63 @@ def test_translation_refused():
         seen = wire.through(sized(one, floor))
         ok(len(seen) == 1 and isinstance(seen[0], tunnels.Outer),
            "%s: packets of that size go on" % kind, seen)
+        net.forget_pmtu("director")
+        director.clear()
+    wire.close()
+    director.close()
+
+
+def datagram(one, size):
+    """A datagram of the flow that is `size` bytes with its IP header, with DF."""
+    head, more = (48, {}) if ":" in one.client else (28, {"frag": tunnels.DF})
+    return one.udp(bytes(size - head), **more)
+
+
+def test_without_connection():
+    """An error about a flow that is forwarded without a connection is told and learned,
+    if the service has the server, and its packets may go without."""
+    director, wire = open_director(), Wire()
+    rst = functools.partial(sized, flags=net.RST)
+    for kind, number, what, protocol, packet, more, forwards in (
+            (Kind(4, 4, "ipip", False), 1, "one-packet", 17, datagram,
+             {"flags": genl.ONE_PACKET}, {"flags": 0}),
+            (Kind(6, 6, "gue", False), 2, "one-packet", 17, datagram,
+             {"flags": genl.ONE_PACKET}, {"flags": 0}),
+            (Kind(6, 4, "gre", False), 3, "stray schedule", 6, rst,
+             {"stray": "schedule"}, {"stray": "pass"})):
+        one = flow(kind.inner)
+        wire.clients = {net.pack(one.client)}
+        key, left = key_of(one, protocol), 1400 - kind.overhead()
+        other = genl.key(one.vip, one.port + 1, protocol)
+        director.add(key, sched="rr", **more)
+        director.add(other)
+        for each, service in ((number, key), (number + 1, key), (number, other)):
+            director.do(genl.SERVER_NEW, genl.server(rip(each, kind.outer), service,
+                                                     tunnels.attributes(kind)))
+        until(lambda: not director.held())
+        # Of two packets, each server has got one.
+        seen = wire.through(*2 * [packet(one, left + 50)])
+        sent = [frame.ip for frame in wire.frames
+                if unwrap(frame.ip).dst == net.pack(rip(number, kind.outer))]
+        ok(len(seen) == 2 and len(sent) == 1 and not director.held(),
+           "%s, %s: two packets go to two servers, without a connection" % (kind, what),
+           (len(seen), len(sent), director.held()))
+        fault = error(kind, sent[0], 1400)
+        director.set(key, **forwards)
+        refused = wire.through(fault)
+        director.set(key, **more)
+        seen = wire.through(fault)
+        told = mtu_of(wire.frames[0])[0] if seen == [too_big(kind.inner)] else None
+        ok(refused == [] and told == left, "%s, %s: an error is told to the client, and "
+           "not if packets need a connection" % (kind, what), (refused, seen, told))
+        seen = [each if isinstance(each, str) else type(each).__name__ for each in
+                wire.through(*2 * [packet(one, left + 1)])]
+        ok(sorted(seen) == ["Outer", too_big(kind.inner)],
+           "%s, %s: and learned of that server" % (kind, what), seen)
+        director.do(genl.SERVER_DEL, genl.server(rip(number, kind.outer), key))
+        seen = wire.through(fault)
+        ok(seen == [], "%s, %s: one about a server of another service is told to nobody" %
+           (kind, what), seen)
         net.forget_pmtu("director")
         director.clear()
     wire.close()
