@@ -30,7 +30,6 @@
 #include "flow.h"
 #include "frag.h"
 #include "lbdr.h"
-#include "stats.h"
 #include "symbols.h"
 
 /* Returns 0 if the datagram is whole, -EINPROGRESS if its fragments wait, or an error. */
@@ -83,11 +82,10 @@ static int lbdr_frag_gather6(struct lbdr_net *ln, struct sk_buff *skb,
  * @family: its family
  * @state: state of the hook
  *
- * The kernel frees fragments that overlap or exceed its limits. An IPv6 fragment that it
- * does not take is counted and accepted.
+ * The kernel frees fragments that overlap or exceed its limits.
  *
  * Context: rcu_read_lock() held, BH off.
- * Return: a verdict.
+ * Return: a verdict; NF_ACCEPT for an IPv6 fragment that the kernel does not take.
  */
 unsigned int lbdr_frag_reassemble(struct lbdr_net *ln, struct sk_buff *skb,
 				  enum lbdr_family family,
@@ -101,10 +99,8 @@ unsigned int lbdr_frag_reassemble(struct lbdr_net *ln, struct sk_buff *skb,
 	/* IPv4 has freed what it refuses, IPv6 has not. */
 	if (err)
 		return err == -EINPROGRESS || family == LBDR_V4 ? NF_STOLEN : NF_DROP;
-	if (family == LBDR_V6 && lbdr_parse6(skb, &flow) == LBDR_PARSED_FRAGMENT) {
-		lbdr_drop(ln, NULL, LBDR_PASS_FRAGMENT);
+	if (family == LBDR_V6 && lbdr_parse6(skb, &flow) == LBDR_PARSED_FRAGMENT)
 		return NF_ACCEPT;
-	}
 	NF_HOOK(state->pf, state->hook, state->net, state->sk, skb, state->in, state->out,
 		state->okfn);
 	return NF_STOLEN;

@@ -358,6 +358,24 @@ static noinline unsigned int lbdr_hook_tunnel_error(struct lbdr_net *ln,
 	return verdict;
 }
 
+/*
+ * Counts a packet whose flow is unknown, so it may not belong to a service. Each such packet
+ * passes several hooks, and PREROUTING twice in a VRF. One to a VIP is counted at the first
+ * one with LBDR_PLACE_ENTRY. Any other one comes here only with a mark, and in a VRF may get
+ * that in the second pass only.
+ */
+static void lbdr_hook_count_pass(struct lbdr_net *ln, const struct sk_buff *skb,
+				 enum lbdr_family family, const struct lbdr_flow *flow,
+				 enum lbdr_drop why)
+{
+	bool second = !flow->local && lbdr_hook_second_pass(skb, skb->dev, family);
+
+	if (flow->place == LBDR_PLACE_ENTRY ? !second :
+	    !lbdr_vips_has_skb(ln, skb, family) &&
+	    (second || !netif_is_l3_slave(skb->dev)))
+		lbdr_drop(ln, NULL, why);
+}
+
 /* Handles a packet that is not of TCP, UDP or SCTP, or is malformed. */
 static noinline unsigned int
 lbdr_hook_other(struct lbdr_net *ln, struct sk_buff *skb, enum lbdr_family family,
@@ -371,11 +389,13 @@ lbdr_hook_other(struct lbdr_net *ln, struct sk_buff *skb, enum lbdr_family famil
 		verdict = lbdr_hook_error(ln, skb, flow, marked);
 		break;
 	case LBDR_PARSED_MALFORMED:
-		/* The port is unknown, so the packet may not belong to a service. */
-		lbdr_drop(ln, NULL, LBDR_PASS_MALFORMED);
+		lbdr_hook_count_pass(ln, skb, family, flow, LBDR_PASS_MALFORMED);
 		break;
 	case LBDR_PARSED_FRAGMENT:
-		return lbdr_frag_reassemble(ln, skb, family, state);
+		verdict = lbdr_frag_reassemble(ln, skb, family, state);
+		if (verdict == NF_ACCEPT)
+			lbdr_hook_count_pass(ln, skb, family, flow, LBDR_PASS_FRAGMENT);
+		return verdict;
 	default:
 		break;
 	}

@@ -271,36 +271,81 @@ def test_source():
     director.close()
 
 
+@contextlib.contextmanager
+def marks(where):
+    """The director gives UDP packets a mark, of one device or of any."""
+    net.run("ip", "netns", "exec", "director", "nft",
+            "add table inet counted; add chain inet counted set_mark { type "
+            "filter hook prerouting priority mangle; }; add rule inet counted "
+            "set_mark %s meta l4proto udp meta mark set 7" % where)
+    try:
+        yield "marks set %s" % (where or "in both passes")
+    finally:
+        net.run("ip", "netns", "exec", "director", "nft", "delete table inet counted")
+
+
+MARKED_BY = ("", 'iifname "dr"', 'iifname "red"')
+
+
 def test_counted_once():
     """A server that is the director itself: both passes see its packets."""
     if no_vrf():
         return
     director = open_director()
     with Domains() as domains:
-        for where in ("", 'iifname "dr"', 'iifname "red"'):
-            net.run("ip", "netns", "exec", "director", "nft",
-                    "add table inet counted; add chain inet counted set_mark { type "
-                    "filter hook prerouting priority mangle; }; add rule inet counted "
-                    "set_mark %s meta l4proto udp meta mark set 7" % where)
+        for where in MARKED_BY:
             for version in (4, 6):
                 for key in (genl.marked(7, version),
                             genl.key(ADDR[version] % VIP, 80, 17)):
                     address = ADDR[version] % DIRECTOR
                     director.add(key, [address])
-                    for _ in range(5):
-                        domains.send("red", version, net.udp(4000, 80, b"x"), 17)
+                    with marks(where) as what:
+                        for _ in range(5):
+                            domains.send("red", version, net.udp(4000, 80, b"x"), 17)
 
-                    def count():
-                        return director.servers(key)[address]["packets"]
+                        def count():
+                            return director.servers(key)[address]["packets"]
 
-                    until(lambda: count() >= 5)
-                    ok(count() == 5, "IPv%d, marks set %s, %s: five datagrams are "
-                       "counted as five" %
-                       (version, where or "in both passes", "by mark" if
-                        key == genl.marked(7, version) else "by address"), count())
+                        until(lambda: count() >= 5)
+                    ok(count() == 5, "IPv%d, %s, %s: five datagrams are counted as five" %
+                       (version, what, "by mark" if key == genl.marked(7, version) else
+                        "by address"), count())
                     director.clear()
-            net.run("ip", "netns", "exec", "director", "nft",
-                    "delete table inet counted")
+    director.close()
+
+
+def test_no_flow_counted_once():
+    """Packets whose flow is unknown, in a VRF and without one: whichever hooks see them,
+    one counts."""
+    if no_vrf():
+        return
+    director = open_director()
+    with Domains() as domains:
+        for version, where in itertools.product((4, 6), MARKED_BY):
+            mark = genl.marked(7, version)
+            address = genl.key(ADDR[version] % VIP, 80, 17)
+            malformed = domains.packet(version, net.udp(4000, 80, b"x", 65535), 17)
+            cases = [("malformed", malformed)]
+            if version == 6:
+                # Of a fragment that others follow, the length is a multiple of 8.
+                fragment = struct.pack("!BBHI", 17, 0, 1, 7) + net.udp(4000, 80, b"x" * 5)
+                cases.append(("fragment", domains.packet(6, fragment, 44)))
+            for (reason, packet), keys, name in itertools.product(
+                    cases, ([mark], [address], [mark, address]), ("red", "default")):
+                if name == "default" and where:
+                    continue
+                for key in keys:
+                    director.add(key, [ADDR[version] % SERVER])
+                with marks(where) as what:
+                    before = net.drops()[reason]
+                    for _ in range(5):
+                        domains.wires(name, version, packet)
+                    count = net.drops()[reason] - before
+                ok(count == 5, "IPv%d, %s, L3 domain %s, services by %s: five are counted "
+                   "as five %s" % (version, what, name, " and ".join(
+                       "mark" if key == mark else "address" for key in keys), reason),
+                   count)
+                director.clear()
     director.close()
 
 
