@@ -30,6 +30,7 @@
 #include "flow.h"
 #include "frag.h"
 #include "lbdr.h"
+#include "stats.h"
 #include "symbols.h"
 
 /* Returns 0 if the datagram is whole, -EINPROGRESS if its fragments wait, or an error. */
@@ -82,7 +83,8 @@ static int lbdr_frag_gather6(struct lbdr_net *ln, struct sk_buff *skb,
  * @family: its family
  * @state: state of the hook
  *
- * The kernel frees fragments that overlap or exceed its limits.
+ * Fragments that overlap or exceed the kernel's limits are dropped. IPv6 fragments over the
+ * limits are counted here.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: a verdict; NF_ACCEPT for an IPv6 fragment that the kernel does not take.
@@ -96,9 +98,17 @@ unsigned int lbdr_frag_reassemble(struct lbdr_net *ln, struct sk_buff *skb,
 
 	err = family == LBDR_V4 ? lbdr_frag_gather4(skb, state) :
 				  lbdr_frag_gather6(ln, skb, state);
-	/* IPv4 has freed what it refuses, IPv6 has not. */
-	if (err)
-		return err == -EINPROGRESS || family == LBDR_V4 ? NF_STOLEN : NF_DROP;
+	if (err == -EINPROGRESS)
+		return NF_STOLEN;
+	if (err) {
+		/* IPv4 has freed and counted what it refuses (IpReasmFails), IPv6 has not. */
+		if (family == LBDR_V4)
+			return NF_STOLEN;
+		/* Other errors: the fragment overlaps, or is here already. */
+		if (err == -ENOMEM)
+			lbdr_drop(ln, NULL, LBDR_DROP_MEMORY);
+		return NF_DROP;
+	}
 	if (family == LBDR_V6 && lbdr_parse6(skb, &flow) == LBDR_PARSED_FRAGMENT)
 		return NF_ACCEPT;
 	NF_HOOK(state->pf, state->hook, state->net, state->sk, skb, state->in, state->out,

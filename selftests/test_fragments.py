@@ -381,6 +381,7 @@ def test_bound():
                                    (prefix + ("_time" if version == 4
                                               else "_timeout"), 2)]):
             flood(20)
+            counted = net.drops()["memory"]
             ok(passes(), name + "some fragments wait for ever, and a datagram's "
                "pass")
             # Twice what there is room for. On a busy machine the first ones may time
@@ -396,6 +397,8 @@ def test_bound():
                    "more wait than ipfrag_high_thresh, but for the last", most)
             ok(blocked, name + "a flood fills what there is, and whoever comes "
                "then is dropped")
+            if version == 6:
+                ok(net.drops()["memory"] > counted, name + "and counted as memory")
             ok(until(passes), name + "until the time is over that fragments wait")
             if version == 4:
                 ok(until(lambda: waiting() <= before),
