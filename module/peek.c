@@ -168,11 +168,13 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 {
 	const struct lbdr_service *service = result->service;
 	const struct lbdr_flow *flow = &packet->flow;
+	enum lbdr_source source;
 	bool room;
 
 	if (!lbdr_event_first(flow->event) && !lbdr_peek_stray(ln, packet, result))
 		return;
-	if (lbdr_source_is_bad(ln, lbdr_peek_dev(ln, flow), flow)) {
+	source = lbdr_source_check(ln, lbdr_peek_dev(ln, flow), flow);
+	if (source == LBDR_SOURCE_BAD) {
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_BAD_SOURCE);
 		return;
@@ -198,6 +200,10 @@ static void lbdr_peek_schedule(struct lbdr_net *ln,
 			lbdr_refuse_type(flow, READ_ONCE(service->settings.refuse));
 		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP,
 			      LBDR_DROP_NO_SERVER);
+	} else if (source == LBDR_SOURCE_LINK_LOCAL &&
+		   lbdr_source_off_link(result->server, 0, lbdr_flow_domain(flow))) {
+		result->has_keep = false;
+		lbdr_peek_end(result, LBDR_TRACE_VERDICT_DROP, LBDR_DROP_BAD_SOURCE);
 	} else {
 		lbdr_peek_send(packet, result);
 	}
@@ -276,8 +282,8 @@ static bool lbdr_peek_hooks(struct lbdr_net *ln,
  *
  * The simulated packet has no input device but the VRF of the flow's L3 domain, in
  * which the next hop of the server is looked up, and the TTL of its connection's first
- * packet. Clients on this host are not
- * simulated.
+ * packet. A link-local client is on the link of each server that is not in a tunnel.
+ * Clients on this host are not simulated.
  *
  * Context: lbdr_net.lock and rcu_read_lock() held, BH off.
  */

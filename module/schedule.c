@@ -5,6 +5,7 @@
  * a stray packet, as its service is configured.
  */
 #include <linux/etherdevice.h>
+#include <linux/ipv6.h>
 
 #include "conn.h"
 #include "flood.h"
@@ -229,6 +230,15 @@ lbdr_schedule_add_stray(struct lbdr_net *ln, const struct lbdr_service *service,
 	return lbdr_conn_add(ln, &first, server);
 }
 
+/* The server of a link-local client. In the second pass of a VRF, skb->dev is the VRF. */
+static noinline bool lbdr_schedule_off_link(const struct sk_buff *skb,
+					    const struct lbdr_server *server,
+					    const struct lbdr_flow *flow)
+{
+	return lbdr_source_off_link(server, IP6CB(skb)->iif ?: skb->dev->ifindex,
+				    lbdr_flow_domain(flow));
+}
+
 /**
  * lbdr_schedule() - Find a server for a packet that has no connection
  * @ln: the namespace
@@ -253,6 +263,7 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	bool keep = lbdr_schedule_keeps(service, flow);
 	u64 mac = flow->local ? 0 : lbdr_peers_source(skb);
 	struct lbdr_server *server;
+	enum lbdr_source source;
 	struct lbdr_conn *conn;
 
 	*verdict = NF_ACCEPT;
@@ -272,7 +283,8 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 		return NULL;
 
 	*verdict = NF_DROP;
-	if (lbdr_source_is_bad(ln, skb->dev, flow)) {
+	source = lbdr_source_check(ln, skb->dev, flow);
+	if (unlikely(source == LBDR_SOURCE_BAD)) {
 		lbdr_drop(ln, service, LBDR_DROP_BAD_SOURCE);
 		return NULL;
 	}
@@ -303,6 +315,11 @@ struct lbdr_server *lbdr_schedule(struct lbdr_net *ln, struct sk_buff *skb,
 	if (!server) {
 		*verdict = lbdr_schedule_refuse(ln, skb, service, flow);
 		lbdr_drop(ln, service, LBDR_DROP_NO_SERVER);
+		return NULL;
+	}
+	if (unlikely(source == LBDR_SOURCE_LINK_LOCAL) &&
+	    lbdr_schedule_off_link(skb, server, flow)) {
+		lbdr_drop(ln, service, LBDR_DROP_BAD_SOURCE);
 		return NULL;
 	}
 	if (!keep || unlikely(admit == LBDR_FLOOD_ADMIT_STATELESS)) {

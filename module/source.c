@@ -5,7 +5,7 @@
  * A server's answer to a multicast, broadcast, loopback or zero address would go nowhere,
  * and an answer to an address of the director would come here. Only packets without a
  * connection are checked: the packets of a connection have passed the check of its first
- * one.
+ * one. A link-local client is one of the servers on its link only.
  *
  * For IPv4 the kernel's answer is a lookup in the table of local routes, which costs more
  * than the choice of a server. So a filter of two bitmaps is asked first: one has a bit for
@@ -29,6 +29,8 @@
 
 #include "flow.h"
 #include "lbdr.h"
+#include "nexthop.h"
+#include "server.h"
 #include "source.h"
 
 static void lbdr_source_mark(struct lbdr_sources *sources, u32 addr, int len)
@@ -116,25 +118,63 @@ static bool lbdr_source_is_bad4(const struct lbdr_net *ln,
 	       inet_addr_type_dev_table(ln->net, dev, addr) != RTN_UNICAST;
 }
 
+static enum lbdr_source lbdr_source_look_up6(const struct lbdr_net *ln,
+					     const struct net_device *dev,
+					     const struct in6_addr *addr)
+{
+	int type = ipv6_addr_type(addr);
+
+	if (!(type & IPV6_ADDR_UNICAST) || (type & IPV6_ADDR_LOOPBACK) ||
+	    ipv6_chk_addr(ln->net, addr, dev, 0))
+		return LBDR_SOURCE_BAD;
+	return type & IPV6_ADDR_LINKLOCAL ? LBDR_SOURCE_LINK_LOCAL : LBDR_SOURCE_GOOD;
+}
+
 /**
- * lbdr_source_looked_up() - lbdr_source_is_bad() by looking the address up
+ * lbdr_source_look_up() - lbdr_source_check() by looking the address up
  * @ln: the namespace
  * @dev: input device of the packet, or NULL for any
  * @flow: flow of the packet
  *
  * Context: rcu_read_lock() held.
- * Return: as lbdr_source_is_bad().
+ * Return: as lbdr_source_check().
  */
-noinline bool lbdr_source_looked_up(const struct lbdr_net *ln, const struct net_device *dev,
-				    const struct lbdr_flow *flow)
+noinline enum lbdr_source lbdr_source_look_up(const struct lbdr_net *ln,
+					      const struct net_device *dev,
+					      const struct lbdr_flow *flow)
 {
 	if (unlikely(flow->local))
+		return LBDR_SOURCE_GOOD;
+	if (flow->family == LBDR_V6)
+		return lbdr_source_look_up6(ln, dev, &flow->v6.client);
+	return lbdr_source_is_bad4(ln, dev, flow->v4.client) ? LBDR_SOURCE_BAD :
+							       LBDR_SOURCE_GOOD;
+}
+
+/**
+ * lbdr_source_off_link() - Check whether a server cannot answer a link-local client
+ * @server: the server
+ * @iif: ifindex of the device that the client's packet came by, 0 if it is unknown
+ * @domain: L3 domain of the packet
+ *
+ * A router must not forward packets with a link-local source to other links
+ * (RFC 4291, 2.5.6). On its own link, the director may.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: true if the server is on another link or in a tunnel; false if it has no route.
+ */
+bool lbdr_source_off_link(const struct lbdr_server *server, int iif, u16 domain)
+{
+	struct lbdr_nexthop *nexthop;
+	const struct lbdr_route *route;
+
+	if (rcu_access_pointer(server->tunnel))
+		return true;
+	nexthop = lbdr_nexthop_in_domain(server->nexthop, domain);
+	if (!nexthop)
 		return false;
-	if (flow->family == LBDR_V4)
-		return lbdr_source_is_bad4(ln, dev, flow->v4.client);
-	return !(ipv6_addr_type(&flow->v6.client) & IPV6_ADDR_UNICAST) ||
-	       ipv6_addr_loopback(&flow->v6.client) ||
-	       ipv6_chk_addr(ln->net, &flow->v6.client, dev, 0);
+	route = lbdr_nexthop_route(nexthop);
+	return iif && route->link && route->link->ifindex != iif;
 }
 
 /**

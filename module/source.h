@@ -13,6 +13,8 @@
 #include "flow.h"
 #include "lbdr.h"
 
+struct lbdr_server;
+
 /* 10,000 local addresses set 14 % of the bits. */
 #define LBDR_SOURCE_HOST_BITS	16
 #define LBDR_SOURCE_PREFIX_BITS	12
@@ -29,9 +31,24 @@ struct lbdr_sources {
 	unsigned long		prefixes[BITS_TO_LONGS(1 << LBDR_SOURCE_PREFIX_BITS)];
 };
 
+/**
+ * enum lbdr_source - what a source address says of the client
+ * @LBDR_SOURCE_GOOD: the client may have any server
+ * @LBDR_SOURCE_LINK_LOCAL: an IPv6 client that is reached on its link only, see
+ *	lbdr_source_off_link()
+ * @LBDR_SOURCE_BAD: no client can have the address
+ */
+enum lbdr_source {
+	LBDR_SOURCE_GOOD,
+	LBDR_SOURCE_LINK_LOCAL,
+	LBDR_SOURCE_BAD,
+};
+
 void lbdr_source_watch(struct lbdr_net *ln);
-bool lbdr_source_looked_up(const struct lbdr_net *ln, const struct net_device *dev,
-			   const struct lbdr_flow *flow);
+enum lbdr_source lbdr_source_look_up(const struct lbdr_net *ln,
+				     const struct net_device *dev,
+				     const struct lbdr_flow *flow);
+bool lbdr_source_off_link(const struct lbdr_server *server, int iif, u16 domain);
 void lbdr_source_net_init(struct lbdr_net *ln);
 void lbdr_source_net_exit(struct lbdr_net *ln);
 
@@ -47,17 +64,17 @@ static __always_inline bool lbdr_source_suspected(const struct lbdr_sources *sou
 }
 
 /**
- * lbdr_source_is_bad() - Check for a source address that no client can have
+ * lbdr_source_check() - Check the source address of a packet
  * @ln: the namespace
  * @dev: input device of the packet, or NULL for any
  * @flow: flow of the packet
  *
  * Context: rcu_read_lock() held.
- * Return: true for such an address; false if the client is on this host.
+ * Return: enum lbdr_source; LBDR_SOURCE_GOOD if the client is on this host.
  */
-static __always_inline bool lbdr_source_is_bad(const struct lbdr_net *ln,
-					       const struct net_device *dev,
-					       const struct lbdr_flow *flow)
+static __always_inline enum lbdr_source
+lbdr_source_check(const struct lbdr_net *ln, const struct net_device *dev,
+		  const struct lbdr_flow *flow)
 {
 	const struct lbdr_sources *sources = rcu_dereference(ln->sources);
 
@@ -65,8 +82,8 @@ static __always_inline bool lbdr_source_is_bad(const struct lbdr_net *ln,
 	if (likely(flow->family == LBDR_V4 && !flow->local && sources && dev &&
 		   !lbdr_domain_has_vrf(dev) &&
 		   !lbdr_source_suspected(sources, flow->v4.client)))
-		return false;
-	return lbdr_source_looked_up(ln, dev, flow);
+		return LBDR_SOURCE_GOOD;
+	return lbdr_source_look_up(ln, dev, flow);
 }
 
 #endif /* _LBDR_SOURCE_H */

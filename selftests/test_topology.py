@@ -18,6 +18,7 @@ import genl
 import ipvs
 import net
 import servers
+import tunnels
 from net import ACK, FIN, PSH, SYN, VIP, addr, batch, ip, ok, until, within, write
 from test_tcp import Counting, Wire, flow, open_director, rips
 from topology import main, nft, offloads, same
@@ -478,6 +479,45 @@ def test_sources():
         write("/proc/sys/net/ipv4/conf/eth0/rp_filter", "0")
     ip("director", "link", "del", "away")
     director.clear()
+    wire.close()
+    director.close()
+
+
+def test_link_local():
+    """A link-local client gets a server on its own link, and none on another link or in a
+    tunnel, which could not answer it."""
+    director, wire = open_director(), Wire()
+    near, far, kind = rips(6, 0)[0], "2001:db8:77::2", tunnels.Kind(6, 6, "ipip", False)
+    batch("director", ["link add away type veth peer name gone", "link set away up",
+                       "link set gone up", "addr add 2001:db8:77::1/64 dev away nodad",
+                       "neigh replace %s lladdr 02:00:00:00:77:02 dev away nud permanent" %
+                       far])
+    wrong = []
+    for protocol, flags in ((6, 0), (17, 0), (17, genl.ONE_PACKET)):
+        for what, server, tunnel, drops, traced in (
+                ("on the link", near, b"", {}, None),
+                ("on another link", far, b"", {"bad-source": 1}, None),
+                ("in a tunnel", near, tunnels.attributes(kind), {"bad-source": 1},
+                 "bad-source")):
+            one = flow(6)
+            key = genl.key(one.vip, 80, protocol)
+            director.add(key, flags=flags)
+            director.do(genl.SERVER_NEW, genl.server(server, key, tunnel))
+            for client in ("fe80::5", one.client):
+                each, counting = one._replace(client=client), Counting()
+                before = director.servers(key)[server]["packets"]
+                wire.send(each.tcp(SYN) if protocol == 6 else each.udp())
+                sent = director.servers(key)[server]["packets"] - before
+                want = drops if client == "fe80::5" else {}
+                got, said = counting.grown(), director.trace(
+                    client, one.vip, 80, cport=1, protocol=protocol).get("reason")
+                if got != want or sent != (not want) or \
+                        said != (traced if client == "fe80::5" else None):
+                    wrong.append((protocol, flags, what, client, sent, got, said))
+            director.clear()
+    ok(not wrong, "IPv6: a link-local client gets a server on its link only",
+       "\n".join(map(str, wrong)))
+    ip("director", "link", "del", "away")
     wire.close()
     director.close()
 

@@ -478,6 +478,24 @@ def test_aggregate():
     director.close()
 
 
+def test_link_local():
+    """The link of a link-local client is the device of the VRF, in both passes."""
+    if no_vrf():
+        return
+    director = open_director()
+    with Domains() as domains:
+        for key, where in ((genl.key(ADDR[6] % VIP, 80, 17), ""),
+                           (genl.marked(7, 6), ""), (genl.marked(7, 6), 'iifname "red"')):
+            director.add(key, [ADDR[6] % SERVER])
+            with marks(where) as what:
+                got = domains.wire("red", 6, net.udp(4000, 80, b"x"), 17, src="fe80::5")
+            ok(got == {"red"}, "IPv6, service by %s, %s: a link-local client gets a server "
+               "on its link" % ("mark" if key == genl.marked(7, 6) else "address", what),
+               (got, director.drops(key)))
+            director.clear()
+    director.close()
+
+
 def test_change():
     """VRFs that go, come back and are renamed."""
     if no_vrf():
