@@ -148,7 +148,7 @@ int lbdr_encap_offloads(struct sk_buff *skb, const struct lbdr_server_tunnel *tu
 			if (err)
 				return err;
 		} else {
-			/* ip_rcv() and ip6_rcv() skip neither options nor extensions. */
+			/* ip6_rcv() does not skip all extension headers. */
 			skb_set_transport_header(skb,
 						 skb_checksum_start_offset(skb));
 		}

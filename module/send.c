@@ -72,6 +72,8 @@ unsigned int lbdr_send(struct lbdr_net *ln, struct sk_buff *skb,
 	route = lbdr_nexthop_route(nexthop);
 	if (unlikely(!route->link))
 		return lbdr_send_local(skb, flow, server, conn, route);
-	return flow->family == LBDR_V4 ? lbdr_xmit_dr4(ln, skb, flow, server, route) :
-					 lbdr_xmit_dr6(ln, skb, flow, server, route);
+	if (flow->family == LBDR_V4)
+		return lbdr_xmit_dr4(ln, skb, flow, server, route);
+	lbdr_send_set_transport6(skb);
+	return lbdr_xmit_dr6(ln, skb, flow, server, route);
 }

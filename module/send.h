@@ -5,6 +5,7 @@
 #ifndef _LBDR_SEND_H
 #define _LBDR_SEND_H
 
+#include <linux/ipv6.h>
 #include <linux/skbuff.h>
 
 #include "flow.h"
@@ -33,6 +34,21 @@ static __always_inline void lbdr_send_count(const struct lbdr_server *server,
 			bytes -= packets * LBDR_JUMBO_LEN;
 	}
 	lbdr_stats_add(server->stats, 0, packets, bytes);
+}
+
+/*
+ * Sets the transport header of an IPv6 packet that leaves this host. ip6_rcv() skips only
+ * hop-by-hop options, while a GSO packet may have other extension headers: GRO merges such
+ * packets. The kernel reads the size of its segments at the transport header. A packet that
+ * may be passed to the stack must not be changed: it skips the extension headers from there.
+ */
+static __always_inline void lbdr_send_set_transport6(struct sk_buff *skb)
+{
+	u8 protocol = ipv6_hdr(skb)->nexthdr;
+
+	if (unlikely(protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && skb_is_gso(skb)) &&
+	    skb->ip_summed == CHECKSUM_PARTIAL)
+		skb_set_transport_header(skb, skb_checksum_start_offset(skb));
 }
 
 unsigned int lbdr_send(struct lbdr_net *ln, struct sk_buff *skb,

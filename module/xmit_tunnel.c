@@ -421,6 +421,8 @@ lbdr_xmit_tunnel_other(struct sk_buff *skb, const struct lbdr_flow *flow,
 		return lbdr_xmit_drop(server, LBDR_DROP_NO_ROUTE);
 	if (lbdr_tunnel_ttl_ended(skb, flow->family) && !flow->local)
 		return lbdr_tunnel_ttl_error(skb, flow, server);
+	if (flow->family == LBDR_V6)
+		lbdr_send_set_transport6(skb);
 	if (lbdr_tunnel_has_policies(server->ln->net))
 		return lbdr_tunnel_send_policy(skb, flow, &path);
 	if (!lbdr_xmit_fits(skb, lbdr_tunnel_mtu(tunnel, path.mtu), 0) ||

@@ -218,6 +218,53 @@ def test_super_packets_too_large():
     director.close()
 
 
+def send_super_packet(wire, packet, head, size):
+    """Segments of `size` bytes of TCP by IPv6 as one packet, whose checksum is yet to be
+    computed. `head`: bytes in front of the TCP header."""
+    with within("client"):
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    with sock:
+        sock.bind(("eth0", 0))
+        sock.setsockopt(263, 15, 1)         # PACKET_VNET_HDR
+        start = 14 + head
+        # NEEDS_CSUM, GSO_TCPV6
+        sock.send(struct.pack("=BBHHHH", 1, 4, start + 20, size, start, 16) +
+                  wire.to + wire.own + ipvs.KIND[6] + packet)
+
+
+def test_super_packets_options():
+    """IPv6: the segments of a super-packet with extension headers are measured as they
+    are, whatever the sequence number."""
+    director, wire = open_director(), tunnels.Wire()
+    for kind, room in ((None, 1500), (tunnels.Kind(6, 6, "ipip", False), 1460)):
+        for form in (b"", OPTIONS[6]["destination options"],
+                     OPTIONS[6]["a routing header that is used up"],
+                     OPTIONS[6]["hop-by-hop, routing and destination options"]):
+            one, wrong = flow(6), []
+            options = form.replace(b"%c", b"\6")
+            # The first byte says which header the first one is.
+            head = 40 + max(len(options) - 1, 0)
+            wire.clients = {net.pack(one.client)}
+            tunnels.serve(director, tunnels.key_of(one),
+                          (rips(6, 0)[0], tunnels.attributes(kind) if kind else b""))
+            wire.through(one.tcp(SYN))
+            for seq, more in ((0, 0), (0, 1), (0xf0000000, 0), (0xf0000000, 1)):
+                size = room - head - 20 + more
+                body = net.tcp(one.sport, 80, PSH | ACK, bytes(3 * size), seq)
+                send_super_packet(wire, net.packet(one.client, one.vip, 6, body,
+                                                   options=options), head, size)
+                got = [each if isinstance(each, str) else len(frame.ip) for each, frame in
+                       zip(wire.through(), wire.frames)]
+                whole = head + 20 + 3 * size + 1500 - room
+                if got != (["icmp 2.0"] if more else [whole]):
+                    wrong.append((hex(seq), size, got))
+            ok(not wrong, "IPv6%s, %d bytes of extension headers: segments that fit go, and "
+               "larger ones do not" % (", in a tunnel" if kind else "", head - 40), wrong)
+            director.clear()
+    wire.close()
+    director.close()
+
+
 def sound(frame):
     """Whether the transport checksum is right."""
     size = len(frame.ip) - (20 if frame.proto == 0x0800 else 40)
