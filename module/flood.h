@@ -26,7 +26,8 @@ struct lbdr_conn;
  * @LBDR_FLOOD_ADMIT: add it
  * @LBDR_FLOOD_ADMIT_EVICT: add it in place of another one
  * @LBDR_FLOOD_ADMIT_STATELESS: forward its packets without adding it
- * @LBDR_FLOOD_ADMIT_REFUSE: drop the packet, LBDR_DROP_CONN_MAX
+ * @LBDR_FLOOD_ADMIT_REFUSE: drop the packet, LBDR_DROP_CONN_MEMORY if lbdr_limit_starved(),
+ *	else LBDR_DROP_CONN_MAX
  */
 enum lbdr_flood_admit {
 	LBDR_FLOOD_ADMIT,

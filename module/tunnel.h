@@ -15,6 +15,9 @@
 struct lbdr_net;
 struct lbdr_service;
 
+/* RFC 791, 3.2: every host accepts fragments of 68 bytes. */
+#define LBDR_TUNNEL_MIN_MTU4	68
+
 /**
  * struct lbdr_tunnel_settings - settings of a tunnel
  * @source: source address of the outer header; used if @prefix is not 0

@@ -49,9 +49,6 @@
 #include "tunnel.h"
 #include "tunnel_error.h"
 
-/* RFC 791, 3.2 */
-#define MIN_MTU4	68
-
 static enum lbdr_tunnel_error_kind
 lbdr_tunnel_error_kind4(const struct icmphdr *icmph, u32 *mtu)
 {
@@ -429,7 +426,7 @@ static void lbdr_tunnel_error_send(struct lbdr_net *ln, struct sk_buff *skb,
 		if (!too_big)
 			lbdr_icmp4(ln->net, skb, ICMP_DEST_UNREACH,
 				   ICMP_HOST_UNREACH, 0);
-		else if (mtu >= MIN_MTU4)
+		else if (mtu >= LBDR_TUNNEL_MIN_MTU4)
 			lbdr_icmp4(ln->net, skb, ICMP_DEST_UNREACH,
 				   ICMP_FRAG_NEEDED, mtu);
 		return;

@@ -46,9 +46,6 @@
 #include "tunnel.h"
 #include "xmit.h"
 
-/* RFC 791, 3.2: every host accepts fragments of 68 bytes. */
-#define LBDR_TUNNEL_MIN_MTU4	68
-
 /*
  * The path of one packet. @inner, @outer: families of the packet and of the outer header,
  * constants on the fast path. @dst: the route, or the IPsec bundle that replaces it
