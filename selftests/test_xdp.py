@@ -418,6 +418,11 @@ def test_doctor():
     found("a peer that does not poll", "warning", "odd1, the peer of odd0, takes no frames")
     ethtool("director", "odd1", SET_GRO, 1)
     found("as it should be", "ok", "taken at XDP of odd0")
+    net.run("modprobe", "8021q")
+    offload("odd0", "rxvlan", "on")
+    found("tags in hardware, and 8021q that was loaded later", "warning",
+          "odd0 strips the tags of VLANs, and 8021q is loaded")
+    keep_tags("odd0")
     net.batch("director", ["link add own0 type bridge", "link set odd0 master own0"])
     found("a bridge", "warning", "bridge own0 gets the packets of odd0")
     net.batch("director", ["link del own0", "link add link odd0 name own0 type macvlan"])

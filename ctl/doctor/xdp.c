@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/ethtool.h>
 
@@ -44,14 +45,20 @@ static bool check_owner(const struct host *host, const struct link *link)
 	return true;
 }
 
+/*
+ * Without a VLAN device too, the kernel adds VLAN 0 to a device that filters VLANs, as soon
+ * as the module 8021q is loaded. lbctl refuses such devices by the same rule.
+ */
 static bool check_tags(const struct host *host, const struct link *link)
 {
 	static const char *const vlan = "vlan";
+	bool above_it = above(host, link, &vlan, 1);
 
-	if (!above(host, link, &vlan, 1) || !link_strips_tags(link->name))
+	if ((!above_it && access("/sys/module/8021q", F_OK)) || !link_strips_tags(link->name))
 		return false;
-	fix(find(LEVEL_WARNING, "xdp", NULL, NULL, "%s strips the tags of VLANs: " PREROUTING,
-		 link->name),
+	fix(find(LEVEL_WARNING, "xdp", NULL, NULL, "%s strips the tags of VLANs%s", link->name,
+		 above_it ? ": " PREROUTING :
+		 ", and 8021q is loaded: packets of its connections may be taken at prerouting"),
 	    ETHTOOL_KEEP_TAGS, link->name);
 	return true;
 }
