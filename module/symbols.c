@@ -168,8 +168,8 @@ void lbdr_send_reset(struct net *net, struct sk_buff *skb, enum lbdr_family fami
 	/*
 	 * The function takes the L3 domain from the device of the dst, which at LOCAL_IN need
 	 * not be one of the VRF. It looks a client up in the default domain if there is no
-	 * dst, and on Linux 6.1 and 6.12 always at PREROUTING. The checksum is verified at
-	 * LOCAL_IN as at PREROUTING.
+	 * dst, and in older releases of Linux 6.1 and 6.12 always at PREROUTING, without a
+	 * put of the dst. The checksum is verified at LOCAL_IN as at PREROUTING.
 	 */
 	if (likely(reset) && lbdr_icmp_set_dst(net, skb, family, IPPROTO_TCP))
 		reset(net, NULL, skb, NF_INET_LOCAL_IN);
