@@ -71,7 +71,7 @@ static const struct summary reasons[] = {
 	{ "tun-mtu",
 	  "a tunnel leaves less than 68 bytes (IPv4); check the MTU of the route" },
 	{ "memory",
-	  "no memory to make a packet writable or for a route" },
+	  "no memory to make a packet writable, for a route or an IPv6 fragment" },
 	{ "malformed",
 	  "passed to the stack: truncated or invalid transport header" },
 	{ "no-conn",

@@ -356,7 +356,7 @@ static u32 nexthop_mtu(struct lbdr_nexthop *nexthop)
 	u32 mtu;
 
 	rcu_read_lock();
-	mtu = lbdr_nexthop_path_mtu(nexthop, lbdr_nexthop_tunnel_route(nexthop));
+	mtu = lbdr_nexthop_path_mtu(nexthop, lbdr_nexthop_route(nexthop));
 	rcu_read_unlock();
 	return mtu;
 }
@@ -451,14 +451,14 @@ static void nexthop_source_test(struct kunit *test)
 	nexthop = lbdr_nexthop_get(nexthop_net(), c->family, &c->local);
 	KUNIT_ASSERT_NOT_NULL(test, nexthop);
 	rcu_read_lock();
-	route = lbdr_nexthop_tunnel_route(nexthop);
+	route = lbdr_nexthop_route(nexthop);
 	KUNIT_EXPECT_TRUE(test, nf_inet_addr_cmp(&route->source, &c->local));
-	KUNIT_EXPECT_PTR_EQ(test, lbdr_nexthop_tunnel_route(nexthop), route);
+	KUNIT_EXPECT_PTR_EQ(test, lbdr_nexthop_route(nexthop), route);
 	if (c->family == LBDR_V6) {
 		atomic_inc(&init_net.ipv6.dev_addr_genid);
-		again = lbdr_nexthop_tunnel_route(nexthop);
+		again = lbdr_nexthop_route(nexthop);
 		KUNIT_EXPECT_PTR_NE(test, again, route);
-		KUNIT_EXPECT_PTR_EQ(test, lbdr_nexthop_tunnel_route(nexthop), again);
+		KUNIT_EXPECT_PTR_EQ(test, lbdr_nexthop_route(nexthop), again);
 	}
 	rcu_read_unlock();
 	lbdr_nexthop_put(nexthop);

@@ -229,7 +229,7 @@ static const struct rhashtable_params lbdr_conn_insert_params6 =
  * director would double eight times before, and each time hash and move all of them. 128 KiB,
  * which other namespaces, of which there may be many, use only if they have the connections.
  */
-#define LBDR_CONN_BUCKETS	(1 << 14)
+#define LBDR_CONN_BUCKETS	16384
 
 /*
  * rhashtable uses a bit of the bucket word as the bucket lock, sets it by an atomic

@@ -39,7 +39,8 @@
  * are valid while the FIB node of the lookup has the same serial number
  * (ip6_dst_check() without its call and its nested read-side sections), or if they are by
  * a nexthop object with a gateway, until the FIB's generation changes; and no longer than
- * the IPv6 addresses of the namespace stay as they are. A negative
+ * the IPv6 addresses of the namespace stay as they are, on which the source address of tunnels
+ * depends (IPv4 addresses have routes of their own). A negative
  * answer is valid until the FIB's generation changes, and at most NEGATIVE_TIME:
  * IPv6 increments its generation before it links the new route, so the negative
  * answer of a lookup in between would otherwise stay valid.
@@ -73,6 +74,7 @@
 #include "lbdr.h"
 #include "limit.h"
 #include "nexthop.h"
+#include "nexthop_path.h"
 #include "peers.h"
 #include "stats.h"
 
@@ -374,16 +376,12 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_known_route);
  *
  * Context: rcu_read_lock() held.
  * Return: the route, never NULL, valid under rcu_read_lock(). If &lbdr_route.link is
- * NULL and &lbdr_route.local is false, &lbdr_route.why is the drop reason.
+ * NULL and &lbdr_route.local is false, &lbdr_route.why is the drop reason of methods that need
+ * a link; that of others if &lbdr_route.dst is NULL.
  */
 const struct lbdr_route *lbdr_nexthop_route(struct lbdr_nexthop *nexthop)
 {
-	struct lbdr_route *route = rcu_dereference(nexthop->route);
-
-	if (likely(route && lbdr_route_valid(nexthop->ln->net, route,
-					     nexthop->key.family)))
-		return route;
-	return lbdr_nexthop_renew_route(nexthop, route);
+	return lbdr_nexthop_route_of(nexthop, nexthop->key.family);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_route);
 

@@ -104,8 +104,6 @@ lbdr_nexthop_known_route(const struct lbdr_nexthop *nexthop);
 const struct lbdr_route *
 lbdr_nexthop_renew_route(struct lbdr_nexthop *nexthop, struct lbdr_route *old);
 const struct lbdr_route *lbdr_nexthop_route(struct lbdr_nexthop *nexthop);
-const struct lbdr_route *
-lbdr_nexthop_tunnel_route(struct lbdr_nexthop *nexthop);
 u32 lbdr_nexthop_path_mtu(struct lbdr_nexthop *nexthop,
 			  const struct lbdr_route *route);
 void lbdr_nexthop_learn_pmtu(struct lbdr_nexthop *nexthop, u32 mtu);

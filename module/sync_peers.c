@@ -411,19 +411,24 @@ static void lbdr_sync_peers_restart(struct lbdr_sync_peers *peers)
 }
 
 /* Says once that a page does not arrive at a peer, until one does again. */
-static void lbdr_sync_peers_tell(struct lbdr_sync_link *link, unsigned long now)
+static void lbdr_sync_peers_tell(const struct lbdr_net *ln, struct lbdr_sync_link *link,
+				 unsigned long now)
 {
 	bool stalled = lbdr_sync_link_stalled(link, now);
+	bool begins = stalled && !link->stalled;
 	u32 room = lbdr_sync_peers_room(link->settings) + LBDR_SYNC_LINK_HEAD;
 	const union nf_inet_addr *addr = &link->settings->addrs[link->place];
 
-	if (stalled && !link->stalled && link->settings->family == AF_INET)
+	link->stalled = stalled;
+	/* Users must not fill the log. */
+	if (!begins || ln->user)
+		return;
+	if (link->settings->family == AF_INET)
 		pr_warn_ratelimited("sync: a datagram with connections does not arrive at %pI4, however often it is sent: does the path take %u bytes?\n",
 				    &addr->ip, room);
-	else if (stalled && !link->stalled)
+	else
 		pr_warn_ratelimited("sync: a datagram with connections does not arrive at %pI6c, however often it is sent: does the path take %u bytes?\n",
 				    &addr->in6, room);
-	link->stalled = stalled;
 }
 
 static void lbdr_sync_peers_work(struct work_struct *work)
@@ -447,7 +452,7 @@ static void lbdr_sync_peers_work(struct work_struct *work)
 	for (i = 0; i < peers->n; i++) {
 		if (missed)
 			lbdr_sync_link_miss(&peers->peer[i].link);
-		lbdr_sync_peers_tell(&peers->peer[i].link, now);
+		lbdr_sync_peers_tell(peers->ln, &peers->peer[i].link, now);
 		delay = lbdr_sync_bulk(&peers->peer[i], now, delay);
 		delay = min(delay, lbdr_sync_link_run(&peers->peer[i].link, now));
 		delay = lbdr_sync_bulk_delay(&peers->peer[i], now, delay);

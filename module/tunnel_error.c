@@ -14,7 +14,7 @@
  *   the flow without a connection. Others, also those in transit, are not for lbdr.
  * - An error that the packet is too big sets the PMTU of the next hop (nexthop.c), also
  *   if it quotes too little of the inner packet to tell its flow. Whoever guesses the
- *   addresses can forge such a short one; nexthop_tunnel.c says what that does.
+ *   addresses can forge such a short one; nexthop_path.c says what that does.
  * - If the quote contains the flow, an error about the inner packet is sent to the client,
  *   in the client's family. The kernel limits the rate of these errors.
  *
@@ -306,6 +306,12 @@ bool lbdr_tunnel_error_parse(const struct sk_buff *skb, enum lbdr_family outer,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_tunnel_error_parse);
 
 /*
+ * How many servers of a service are searched for the address that an error about a flow without
+ * a connection is about: whoever forges errors makes the director search
+ */
+#define ERROR_SERVERS	256
+
+/*
  * Returns the server that the quoted packet was sent to, or NULL. A flow without a
  * connection may have been sent to any server of its service. A flow of a fwmark service
  * needs a connection, since the quote tells no mark.
@@ -317,6 +323,7 @@ lbdr_tunnel_error_server(struct lbdr_net *ln, enum lbdr_family outer,
 	const struct lbdr_service *service;
 	const struct lbdr_server *server;
 	struct lbdr_conn *conn;
+	u32 n = 0;
 
 	conn = lbdr_conn_peek(ln, &error->flow);
 	if (conn)
@@ -324,9 +331,12 @@ lbdr_tunnel_error_server(struct lbdr_net *ln, enum lbdr_family outer,
 	service = lbdr_service_of_flow(ln, &error->flow);
 	if (!service || !lbdr_schedule_without_conn(ln, service, &error->flow))
 		return NULL;
-	list_for_each_entry_rcu(server, &service->servers, list)
+	list_for_each_entry_rcu(server, &service->servers, list) {
 		if (lbdr_server_is(server, outer, &error->daddr))
 			return server;
+		if (++n == ERROR_SERVERS)
+			break;
+	}
 	return NULL;
 }
 
@@ -484,7 +494,7 @@ unsigned int lbdr_tunnel_error(struct lbdr_net *ln, struct sk_buff *skb,
 		if (!tunnel)
 			return NF_ACCEPT;
 	}
-	route = lbdr_nexthop_tunnel_route(nexthop);
+	route = lbdr_nexthop_route(nexthop);
 	if (!lbdr_tunnel_error_is_own(ln, skb, outer, tunnel, &error, route))
 		return NF_ACCEPT;
 	if (error.kind == LBDR_TUNNEL_ERROR_TOO_BIG)

@@ -38,7 +38,7 @@
 #include "encap_push.h"
 #include "icmp.h"
 #include "lbdr.h"
-#include "nexthop_tunnel.h"
+#include "nexthop_path.h"
 #include "peers.h"
 #include "send.h"
 #include "server.h"
@@ -441,7 +441,7 @@ lbdr_tunnel_is_plain(const struct sk_buff *skb, const struct lbdr_flow *flow,
 
 /*
  * Sends a packet to a server through its tunnel. @nexthop: next hop of the server in the
- * domain of the packet. @route: its route, from lbdr_nexthop_tunnel_route_of(); neither
+ * domain of the packet. @route: its route, from lbdr_nexthop_route_of(); neither
  * negative nor local. @inner, @outer: families of the packet and of @nexthop, constants.
  * Context: rcu_read_lock() held, BH off. Returns NF_STOLEN, or NF_DROP, with or without an
  * error, after counting the drop reason.
@@ -477,7 +477,7 @@ lbdr_tunnel_route(struct sk_buff *skb, const struct lbdr_flow *flow,
 		  const struct lbdr_conn *conn, struct lbdr_nexthop *nexthop,
 		  enum lbdr_family inner, enum lbdr_family outer)
 {
-	const struct lbdr_route *route = lbdr_nexthop_tunnel_route_of(nexthop, outer);
+	const struct lbdr_route *route = lbdr_nexthop_route_of(nexthop, outer);
 
 	if (unlikely(!route->plain) && unlikely(route->local || !route->dst))
 		return lbdr_send_local(skb, flow, server, conn, route);

@@ -193,6 +193,9 @@ def remembered(trace, director, version):
     """Persistence, and a service of a mark."""
     name = "IPv%d: " % version
     lbctl("clear")
+    # What the last services left would be told later.
+    director.kill()
+    until(lambda: not director.held())
     nft_mark(9)
     key = genl.marked(9, version)
     director.add(key, [addr("b", version)], sched="rr", persist=50)

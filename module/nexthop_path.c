@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Next hops of tunnel servers: source address of the outer header, and learned PMTU.
- *
- * Source addresses. A route contains the source address of packets to the next hop. IPv4
- * addresses have routes, so a change of them changes the FIB's generation, and the route
- * becomes invalid. A change of IPv6 addresses does not always change the FIB node of the
- * route, so the generation of the namespace's IPv6 addresses is compared too.
+ * The path to a next hop: exceptions of IPv4, and the learned PMTU.
  *
  * PMTU. A PMTU that an ICMP error reports (tunnel_error.c) is kept in the next hop: it is
  * a property of the path, not of a service. As in the kernel, it has a floor and
@@ -22,29 +17,12 @@
 
 #include "flow.h"
 #include "lbdr.h"
-#include "nexthop_tunnel.h"
+#include "nexthop_path.h"
 
 /* The kernel's min_pmtu and mtu_expires (net/ipv4/route.c), and RFC 8200, 5 */
 #define PMTU_FLOOR4	552
 #define PMTU_FLOOR6	IPV6_MIN_MTU
 #define PMTU_TIME	(10 * 60 * HZ)
-
-/**
- * lbdr_nexthop_tunnel_route() - Get the route of a next hop for a tunnel
- * @nexthop: the next hop
- *
- * As lbdr_nexthop_route(), and &lbdr_route.source is valid.
- *
- * Context: rcu_read_lock() held.
- * Return: the route, never NULL, valid under rcu_read_lock(). If &lbdr_route.dst is NULL,
- * &lbdr_route.why is the drop reason.
- */
-const struct lbdr_route *
-lbdr_nexthop_tunnel_route(struct lbdr_nexthop *nexthop)
-{
-	return lbdr_nexthop_tunnel_route_of(nexthop, nexthop->key.family);
-}
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_tunnel_route);
 
 /**
  * lbdr_route_valid_excepted() - ipv4_dst_check() for a route by an exception
@@ -90,7 +68,7 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_path_mtu);
  */
 void lbdr_nexthop_learn_pmtu(struct lbdr_nexthop *nexthop, u32 mtu)
 {
-	const struct lbdr_route *route = lbdr_nexthop_tunnel_route(nexthop);
+	const struct lbdr_route *route = lbdr_nexthop_route(nexthop);
 
 	mtu = max_t(u32, mtu, nexthop->key.family == LBDR_V4 ? PMTU_FLOOR4 :
 							       PMTU_FLOOR6);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Next hops of tunnel servers, inlined into the path of a packet.
+ * Route and MTU of the path to a next hop, inlined into the path of a packet.
  */
-#ifndef _LBDR_NEXTHOP_TUNNEL_H
-#define _LBDR_NEXTHOP_TUNNEL_H
+#ifndef _LBDR_NEXTHOP_PATH_H
+#define _LBDR_NEXTHOP_PATH_H
 
 #include <linux/jiffies.h>
 
@@ -13,10 +13,10 @@
 #include "route.h"
 
 /*
- * See lbdr_nexthop_tunnel_route(). @family: that of @nexthop, a constant.
+ * See lbdr_nexthop_route(). @family: that of @nexthop, a constant.
  */
 static __always_inline const struct lbdr_route *
-lbdr_nexthop_tunnel_route_of(struct lbdr_nexthop *nexthop, enum lbdr_family family)
+lbdr_nexthop_route_of(struct lbdr_nexthop *nexthop, enum lbdr_family family)
 {
 	struct lbdr_net *ln = nexthop->ln;
 	struct lbdr_route *route = rcu_dereference(nexthop->route);
@@ -46,4 +46,4 @@ static __always_inline u32 lbdr_nexthop_path_mtu_of(struct lbdr_nexthop *nexthop
 	return mtu;
 }
 
-#endif /* _LBDR_NEXTHOP_TUNNEL_H */
+#endif /* _LBDR_NEXTHOP_PATH_H */
