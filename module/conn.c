@@ -225,13 +225,6 @@ static const struct rhashtable_params lbdr_conn_insert_params6 =
 	LBDR_CONN_PARAMS(6, lbdr_conn_obj_hash6);
 
 /*
- * The buckets of the initial namespace's tables when there are few connections: the table of a
- * director would double eight times before, and each time hash and move all of them. 128 KiB,
- * which other namespaces, of which there may be many, use only if they have the connections.
- */
-#define LBDR_CONN_BUCKETS	16384
-
-/*
  * rhashtable uses a bit of the bucket word as the bucket lock, sets it by an atomic
  * operation, and reads the word by plain loads under the lock and while it moves a table.
  * The loads mask the bit out. KCSAN would report these loads for the next two functions,
@@ -628,14 +621,6 @@ struct lbdr_conn *lbdr_conn_add(struct lbdr_net *ln,
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_conn_add);
 
-static int lbdr_conn_table_init_one(struct lbdr_net *ln, enum lbdr_family family,
-				    struct rhashtable_params params)
-{
-	if (net_eq(ln->net, &init_net))
-		params.min_size = LBDR_CONN_BUCKETS;
-	return rhashtable_init(&ln->conns[family], &params);
-}
-
 /**
  * lbdr_conn_table_init() - Allocate the connection tables of a namespace
  * @ln: the namespace
@@ -651,10 +636,10 @@ int lbdr_conn_table_init(struct lbdr_net *ln)
 	for (state = 0; state < LBDR_CONN_STATES; state++)
 		ln->timeout[state] = lbdr_state_timeout[state];
 
-	err = lbdr_conn_table_init_one(ln, LBDR_V4, lbdr_conn_params4);
+	err = rhashtable_init(&ln->conns[LBDR_V4], &lbdr_conn_params4);
 	if (err)
 		return err;
-	err = lbdr_conn_table_init_one(ln, LBDR_V6, lbdr_conn_params6);
+	err = rhashtable_init(&ln->conns[LBDR_V6], &lbdr_conn_params6);
 	if (err) {
 		rhashtable_destroy(&ln->conns[LBDR_V4]);
 		return err;

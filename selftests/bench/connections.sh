@@ -9,10 +9,10 @@
 # INSTRUCTIONS`, and for its first step with another scheduler than rr, `cost syn-NAME
 # SCHEDULER INSTRUCTIONS`.
 #
-# lbdr's table doubles as it fills, with 12,288, 24,576 connections and so on, and makes
-# whoever adds one meanwhile pay more. So a table is filled up to less than that first. What a
-# connection costs while the table grows, from none to 20,000, is told with the fewest
-# servers and rr: `cost grow-NAME SERVERS INSTRUCTIONS`.
+# lbdr's table doubles as it fills, with 3,072, 6,144, 12,288, 24,576 connections and so on,
+# and makes whoever adds one meanwhile pay more. So a table is filled up to between two of
+# these first. What a connection costs while the table grows, from none to 20,000, is told
+# with the fewest servers and rr: `cost grow-NAME SERVERS INSTRUCTIONS`.
 set -u
 
 # shellcheck source=selftests/bench/lib.sh
