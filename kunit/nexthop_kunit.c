@@ -139,16 +139,21 @@ static void nexthop_neigh_test(struct kunit *test)
 	const struct nexthop_case *c = test->param_value;
 	static const struct lbdr_route other;
 	const struct lbdr_route *route;
+	struct neigh_table *table;
 	struct neighbour *neigh[3];
 	struct lbdr_nexthop *nexthop;
 	bool local;
 	u8 why;
 	int i;
 
+	table = kunit_kzalloc(test, sizeof(*table), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	table->gc_thresh2 = 1;
 	for (i = 0; i < ARRAY_SIZE(neigh); i++) {
 		neigh[i] = kunit_kzalloc(test, sizeof(*neigh[i]), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, neigh[i]);
 		refcount_set(&neigh[i]->refcnt, i < 2);
+		neigh[i]->tbl = table;
 	}
 	nexthop = lbdr_nexthop_get(nexthop_net(), c->family, &c->local);
 	KUNIT_ASSERT_NOT_NULL(test, nexthop);
@@ -163,6 +168,11 @@ static void nexthop_neigh_test(struct kunit *test)
 	/* One that is being freed */
 	KUNIT_EXPECT_PTR_EQ(test, nexthop_kept(nexthop, route, neigh[2]), neigh[1]);
 	KUNIT_EXPECT_EQ(test, refcount_read(&neigh[1]->refcnt), 2);
+
+	/* The kernel needs the room. */
+	atomic_inc(&table->gc_entries);
+	KUNIT_EXPECT_PTR_EQ(test, nexthop_kept(nexthop, route, neigh[0]), neigh[1]);
+	KUNIT_EXPECT_EQ(test, refcount_read(&neigh[0]->refcnt), 1);
 
 	lbdr_nexthop_put(nexthop);
 	rcu_barrier();
@@ -197,22 +207,17 @@ static void nexthop_neigh_state_test(struct kunit *test)
 		{ "a longer header", NUD_REACHABLE, HH_DATA_MOD + 1, false, false },
 	};
 	struct neighbour *neigh = kunit_kzalloc(test, sizeof(*neigh), GFP_KERNEL);
-	struct lbdr_route *route = kunit_kzalloc(test, sizeof(*route), GFP_KERNEL);
 	int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, neigh);
-	KUNIT_ASSERT_NOT_NULL(test, route);
-	rcu_read_lock();
-	KUNIT_EXPECT_PTR_EQ(test, lbdr_route_neigh(route), NULL);
-	rcu_assign_pointer(route->neigh, neigh);
+	KUNIT_EXPECT_FALSE(test, lbdr_neigh_is_usable(NULL));
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		neigh->nud_state = rows[i].state;
 		neigh->dead = rows[i].dead;
 		neigh->hh.hh_len = rows[i].len;
-		KUNIT_EXPECT_PTR_EQ_MSG(test, lbdr_route_neigh(route),
-					rows[i].usable ? neigh : NULL, "%s", rows[i].name);
+		KUNIT_EXPECT_EQ_MSG(test, lbdr_neigh_is_usable(neigh), rows[i].usable, "%s",
+				    rows[i].name);
 	}
-	rcu_read_unlock();
 }
 
 /* A thousand servers on ten addresses have ten next hops and ten routes. */

@@ -40,7 +40,7 @@
 #include "flow.h"
 #include "hook.h"
 #include "lbdr.h"
-#include "nexthop.h"
+#include "nexthop_path.h"
 #include "send.h"
 #include "server.h"
 #include "service.h"
@@ -147,7 +147,7 @@ static __always_inline bool lbdr_fast_fits(const struct sk_buff *skb,
 	       likely(skb_headroom(skb) >= LL_RESERVED_SPACE(dev));
 }
 
-/* neigh_hh_output() for a packet that lbdr_fast_fits(), to what lbdr_route_neigh() returned. */
+/* neigh_hh_output() for a packet that lbdr_fast_fits(), to what lbdr_nexthop_neigh() returned. */
 static __always_inline void lbdr_fast_output(struct sk_buff *skb,
 					     const struct hh_cache *hh)
 {
@@ -250,7 +250,7 @@ lbdr_fast_forward4(struct lbdr_net *ln, struct sk_buff *skb, struct lbdr_server 
 	dev = route->link;
 	if (!lbdr_fast_fits(skb, dev, route->mtu, IPCB(skb)->frag_max_size))
 		return false;
-	neigh = lbdr_route_neigh(route);
+	neigh = lbdr_nexthop_neigh(server->nexthop, route);
 	if (unlikely(!neigh) || (conn && !lbdr_fast_stamp(ln, conn)))
 		return false;
 
@@ -278,7 +278,7 @@ lbdr_fast_forward6(struct lbdr_net *ln, struct sk_buff *skb, struct lbdr_server 
 	if (!lbdr_fast_fits(skb, dev, lbdr_route_mtu6_now(route, dev),
 			    IP6CB(skb)->frag_max_size))
 		return false;
-	neigh = lbdr_route_neigh(route);
+	neigh = lbdr_nexthop_neigh(server->nexthop, route);
 	if (unlikely(!neigh) || (conn && !lbdr_fast_stamp(ln, conn)))
 		return false;
 

@@ -53,13 +53,13 @@
  * either dropped by the event or not published, and @link and @dev of a published
  * route are valid for every reader under rcu_read_lock().
  *
- * Neighbours. A route keeps the neighbour that the last packet of the walk was sent to with a
- * link header, so that packets after it look none up. The neighbour is the kernel's own
- * object, which tells by itself that its MAC has changed, that it is no longer confirmed, and
- * that it was removed from its table: a packet that finds one of the last two takes the walk,
- * which looks the neighbour up again. The kernel's garbage collection leaves a neighbour with a
- * reference alone. The neighbour holds its device, and is let go with the route, that is when
- * the device leaves the namespace at the latest.
+ * Neighbours. A route keeps the neighbour that a packet was sent to with a link header, so
+ * that packets after it look none up. The neighbour is the kernel's own object, which tells by
+ * itself that its MAC has changed, that it is no longer confirmed, and that it was removed from
+ * its table: a packet that finds one of the last two looks the neighbour up again. The kernel's
+ * garbage collection leaves a neighbour with a reference alone, and `ip neigh del` leaves it in
+ * the table as failed; the next packet has it resolved again. The neighbour holds its device,
+ * and is let go with the route, that is when the device leaves the namespace at the latest.
  */
 #include <linux/hash.h>
 #include <linux/mm.h>
@@ -391,7 +391,10 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_nexthop_route);
  * @route: a route to it
  * @neigh: the neighbour that packets by @route go to, which has a link header
  *
- * Only the cached route of the next hop keeps one. What it kept before is freed by RCU.
+ * Only the cached route of the next hop keeps one. What it kept before is freed by RCU. The
+ * kernel cannot collect what is kept, and its table is shared by all namespaces: so nothing is
+ * kept once it is so full that neighbours are collected before their time, nor for a user's
+ * namespace.
  *
  * Context: rcu_read_lock() held.
  */
@@ -401,7 +404,8 @@ void lbdr_nexthop_keep_neigh(struct lbdr_nexthop *nexthop, const struct lbdr_rou
 	struct lbdr_nexthops *nexthops = &nexthop->ln->nexthops;
 	struct lbdr_route *cached;
 
-	if (rcu_access_pointer(nexthop->route) != route ||
+	if (rcu_access_pointer(nexthop->route) != route || nexthop->ln->user ||
+	    atomic_read(&neigh->tbl->gc_entries) >= READ_ONCE(neigh->tbl->gc_thresh2) ||
 	    !refcount_inc_not_zero(&neigh->refcnt))
 		return;
 	spin_lock_bh(&nexthops->lock);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The path to a next hop: exceptions of IPv4, and the learned PMTU.
+ * The path to a next hop: exceptions of IPv4, the neighbour, and the learned PMTU.
  *
  * PMTU. A PMTU that an ICMP error reports (tunnel_error.c) is kept in the next hop: it is
  * a property of the path, not of a service. As in the kernel, it has a floor and
@@ -13,7 +13,9 @@
  * next error corrects.
  */
 #include <linux/jiffies.h>
+#include <net/arp.h>
 #include <net/ipv6.h>
+#include <net/ndisc.h>
 
 #include "flow.h"
 #include "lbdr.h"
@@ -43,6 +45,29 @@ noinline bool lbdr_route_valid_excepted(const struct net *net, const struct lbdr
 	       (!expires || time_before(jiffies, expires));
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_route_valid_excepted);
+
+/**
+ * lbdr_nexthop_look_up_neigh() - lbdr_nexthop_neigh() by looking the neighbour up
+ * @nexthop: the next hop
+ * @route: its cached route, with &lbdr_route.link
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: the neighbour, valid under rcu_read_lock(), or NULL.
+ */
+noinline struct neighbour *lbdr_nexthop_look_up_neigh(struct lbdr_nexthop *nexthop,
+						      const struct lbdr_route *route)
+{
+	const union nf_inet_addr *addr = &nexthop->key.addr;
+	struct neighbour *neigh;
+
+	neigh = nexthop->key.family == LBDR_V4 ?
+		__ipv4_neigh_lookup_noref(route->link, (__force u32)addr->ip) :
+		__ipv6_neigh_lookup_noref(route->link, &addr->in6);
+	if (!lbdr_neigh_is_usable(neigh))
+		return NULL;
+	lbdr_nexthop_keep_neigh(nexthop, route, neigh);
+	return neigh;
+}
 
 /**
  * lbdr_nexthop_path_mtu() - Get the MTU of the path to a next hop, for tunnels

@@ -46,4 +46,22 @@ static __always_inline u32 lbdr_nexthop_path_mtu_of(struct lbdr_nexthop *nexthop
 	return mtu;
 }
 
+struct neighbour *lbdr_nexthop_look_up_neigh(struct lbdr_nexthop *nexthop,
+					     const struct lbdr_route *route);
+
+/*
+ * The neighbour that packets to a next hop are sent to with its link header, or NULL if there
+ * is none now. @route: the cached route, with &lbdr_route.link. Context: rcu_read_lock() held,
+ * BH off.
+ */
+static __always_inline struct neighbour *
+lbdr_nexthop_neigh(struct lbdr_nexthop *nexthop, const struct lbdr_route *route)
+{
+	struct neighbour *neigh = rcu_dereference(route->neigh);
+
+	if (lbdr_neigh_is_usable(neigh))
+		return neigh;
+	return lbdr_nexthop_look_up_neigh(nexthop, route);
+}
+
 #endif /* _LBDR_NEXTHOP_PATH_H */

@@ -117,19 +117,15 @@ static __always_inline bool lbdr_route_valid(const struct net *net,
 }
 
 /*
- * The neighbour of a route if it has a link header to send with, else NULL. It is dead once it
+ * Returns true if packets can be sent with the link header of a neighbour. It is dead once it
  * was removed from its table, and keeps its state and header then. The header is of HH_DATA_MOD
  * bytes at most, as on Ethernet. Context: rcu_read_lock() held.
  */
-static __always_inline struct neighbour *lbdr_route_neigh(const struct lbdr_route *route)
+static __always_inline bool lbdr_neigh_is_usable(const struct neighbour *neigh)
 {
-	struct neighbour *neigh = rcu_dereference(route->neigh);
-
-	if (likely(neigh) && likely(READ_ONCE(neigh->nud_state) & NUD_CONNECTED) &&
-	    likely(!READ_ONCE(neigh->dead)) &&
-	    likely(READ_ONCE(neigh->hh.hh_len) - 1 < HH_DATA_MOD))
-		return neigh;
-	return NULL;
+	return likely(neigh) && likely(READ_ONCE(neigh->nud_state) & NUD_CONNECTED) &&
+	       likely(!READ_ONCE(neigh->dead)) &&
+	       likely(READ_ONCE(neigh->hh.hh_len) - 1 < HH_DATA_MOD);
 }
 
 /* Like ip6_dst_mtu_maybe_forward(). The route contains the constant part. */

@@ -38,7 +38,7 @@
 #include "domain.h"
 #include "fast_check.h"
 #include "lbdr.h"
-#include "nexthop.h"
+#include "nexthop_path.h"
 #include "server.h"
 #include "stats.h"
 #include "vip.h"
@@ -132,7 +132,7 @@ static __always_inline int lbdr_xdp4(struct lbdr_net *ln, struct xdp_buff *xdp)
 	if (unlikely(rcu_access_pointer(server->tunnel) || !route || !route->link ||
 		     !lbdr_route_valid(ln->net, route, LBDR_V4) || room > route->mtu))
 		return LBDR_XDP_PASS;
-	neigh = lbdr_route_neigh(route);
+	neigh = lbdr_nexthop_neigh(server->nexthop, route);
 	if (unlikely(!neigh))
 		return LBDR_XDP_PASS;
 	ret = lbdr_xdp_send(ln, xdp, conn, route->link, neigh, len);
@@ -174,7 +174,7 @@ static __always_inline int lbdr_xdp6(struct lbdr_net *ln, struct xdp_buff *xdp)
 		     !lbdr_route_valid(ln->net, route, LBDR_V6) ||
 		     room > lbdr_route_mtu6_now(route, route->link)))
 		return LBDR_XDP_PASS;
-	neigh = lbdr_route_neigh(route);
+	neigh = lbdr_nexthop_neigh(server->nexthop, route);
 	if (unlikely(!neigh))
 		return LBDR_XDP_PASS;
 	ret = lbdr_xdp_send(ln, xdp, conn, route->link, neigh, len);

@@ -144,10 +144,10 @@ lbdr_tunnel_output4(const struct lbdr_server *server, struct sk_buff *skb,
 		    const struct lbdr_route *route, __be32 daddr)
 {
 	const struct rtable *rt = dst_rtable(route->dst);
-	struct neighbour *neigh = lbdr_route_neigh(route);
+	struct neighbour *neigh = rcu_dereference(route->neigh);
 	struct net_device *dev = route->dev;
 
-	if (likely(neigh))
+	if (lbdr_neigh_is_usable(neigh))
 		return lbdr_xmit_hh(skb, neigh);
 	if (unlikely(rt->rt_gw_family == AF_INET6)) {
 		neigh = lbdr_neigh6(dev, &rt->rt_gw6);
@@ -166,9 +166,9 @@ lbdr_tunnel_output6(const struct lbdr_server *server, struct sk_buff *skb,
 		    const struct lbdr_route *route,
 		    const struct in6_addr *daddr)
 {
-	struct neighbour *neigh = lbdr_route_neigh(route);
+	struct neighbour *neigh = rcu_dereference(route->neigh);
 
-	if (likely(neigh))
+	if (lbdr_neigh_is_usable(neigh))
 		return lbdr_xmit_hh(skb, neigh);
 	daddr = rt6_nexthop(dst_rt6_info(route->dst), daddr);
 	return lbdr_xmit_neigh(server->ln, skb, server, lbdr_neigh6(route->dev, daddr),
