@@ -14,10 +14,10 @@
 #include "config.h"
 #include "drain.h"
 #include "limit.h"
+#include "live.h"
 #include "notify.h"
 #include "sched.h"
 #include "steps.h"
-#include "symbols.h"
 
 /* More drained servers than one transaction removes */
 #define MANY	(LBDR_DRAIN_BATCH + 2)
@@ -122,8 +122,7 @@ static int commits_init(struct kunit *test)
 	c->ln = lbdr_net(&init_net);
 	c->nb.notifier_call = commits_event;
 	test->priv = c;
-	KUNIT_ASSERT_EQ(test, lbdr_symbols_get_defrag(LBDR_V4), 0);
-	KUNIT_ASSERT_TRUE(test, list_empty(&c->ln->service_list));
+	KUNIT_ASSERT_EQ(test, live_init(test), 0);
 	return lbdr_notify_register(&c->nb);
 }
 
@@ -134,11 +133,8 @@ static void commits_exit(struct kunit *test)
 	if (!c)
 		return;
 	lbdr_notify_unregister(&c->nb);
-	mutex_lock(&c->ln->config);
-	lbdr_config_clear(c->ln);
-	mutex_unlock(&c->ln->config);
+	live_exit(test);
 	KUNIT_EXPECT_EQ(test, c->ln->n_staged, 0);
-	KUNIT_EXPECT_EQ(test, c->ln->n_services[LBDR_V4], 0);
 }
 
 /*

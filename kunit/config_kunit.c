@@ -11,11 +11,11 @@
 #include <linux/mm.h>
 
 #include "config.h"
+#include "live.h"
 #include "notify.h"
 #include "reclaim.h"
 #include "sched.h"
 #include "stats.h"
-#include "symbols.h"
 
 #define MAX_CHANGES	64
 
@@ -270,8 +270,7 @@ static int configs_init(struct kunit *test)
 	c->ln = lbdr_net(&init_net);
 	c->nb.notifier_call = configs_event;
 	test->priv = c;
-	KUNIT_ASSERT_EQ(test, lbdr_symbols_get_defrag(LBDR_V4), 0);
-	KUNIT_ASSERT_TRUE(test, list_empty(&c->ln->service_list));
+	KUNIT_ASSERT_EQ(test, live_init(test), 0);
 	return lbdr_notify_register(&c->nb);
 }
 
@@ -282,11 +281,8 @@ static void configs_exit(struct kunit *test)
 	if (!c)
 		return;
 	lbdr_notify_unregister(&c->nb);
-	mutex_lock(&c->ln->config);
-	lbdr_config_clear(c->ln);
-	mutex_unlock(&c->ln->config);
+	live_exit(test);
 	KUNIT_EXPECT_EQ(test, c->ln->n_staged, 0);
-	KUNIT_EXPECT_EQ(test, c->ln->n_services[LBDR_V4], 0);
 }
 
 /* What is staged is invisible until commit, and each command sees those before. */

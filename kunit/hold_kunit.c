@@ -12,11 +12,11 @@
 #include "config.h"
 #include "conn.h"
 #include "hold.h"
+#include "live.h"
 #include "notify.h"
 #include "persist.h"
 #include "sched.h"
 #include "steps.h"
-#include "symbols.h"
 #include "vip.h"
 
 #define MAX_CHANGES	16
@@ -180,8 +180,7 @@ static int holds_init(struct kunit *test)
 	h->ln = lbdr_net(&init_net);
 	h->nb.notifier_call = holds_event;
 	test->priv = h;
-	KUNIT_ASSERT_EQ(test, lbdr_symbols_get_defrag(LBDR_V4), 0);
-	KUNIT_ASSERT_TRUE(test, list_empty(&h->ln->service_list));
+	KUNIT_ASSERT_EQ(test, live_init(test), 0);
 	KUNIT_ASSERT_EQ(test, lbdr_notify_register(&h->nb), 0);
 	KUNIT_ASSERT_EQ(test, RUN(test, { ADD_SERVICE, 80 }, { ADD, 80, 1, 1 },
 				  { ADD, 80, 2, 2 }), 0);
@@ -196,15 +195,12 @@ static void holds_exit(struct kunit *test)
 	if (!h)
 		return;
 	lbdr_notify_unregister(&h->nb);
-	mutex_lock(&h->ln->config);
-	lbdr_config_clear(h->ln);
-	mutex_unlock(&h->ln->config);
+	live_exit(test);
 	KUNIT_EXPECT_EQ(test, h->ln->n_staged, 0);
 	KUNIT_EXPECT_EQ(test, h->ln->n_held, 0);
 	KUNIT_EXPECT_EQ(test, h->ln->n_held_services, 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&h->ln->held_servers));
 	KUNIT_EXPECT_TRUE(test, list_empty(&h->ln->held_services));
-	KUNIT_EXPECT_EQ(test, h->ln->n_services[LBDR_V4], 0);
 	KUNIT_EXPECT_FALSE(test, vip_known(h->ln));
 }
 

@@ -2,7 +2,7 @@
 /*
  * Services and servers of the initial namespace, changed by one command at a time, and
  * netlink commands that are to be refused: for the suites of service.c and server.c. No
- * packet is sent to their VIPs.
+ * packet is sent to their VIPs. Suites that stage transactions begin and end as these.
  */
 #ifndef _LBDR_KUNIT_LIVE_H
 #define _LBDR_KUNIT_LIVE_H

@@ -24,7 +24,6 @@
 #include <net/ipv6.h>
 
 #include "conn.h"
-#include "domain.h"
 #include "fast.h"
 #include "fast_check.h"
 #include "flow.h"
