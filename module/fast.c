@@ -126,7 +126,7 @@ static __always_inline void lbdr_fast_count(const struct lbdr_server *server,
 noinline bool lbdr_fast_renew(struct lbdr_net *ln, struct lbdr_conn *conn)
 {
 	if (READ_ONCE(conn->server->service->settings.persist) ||
-	    lbdr_conn_left(ln, conn) < 0)
+	    lbdr_conn_left(ln, conn) <= 0)
 		return false;
 	lbdr_conn_renew(conn);
 	return true;
