@@ -273,14 +273,6 @@ int parse_fwmark(const char *text, bool ipv6, struct service_key *key)
 	return 0;
 }
 
-static bool is_loopback(const struct endpoint *at)
-{
-	static const struct in6_addr loopback = IN6ADDR_LOOPBACK_INIT;
-
-	return at->family == AF_INET ? at->address[0] == 127 :
-		       !memcmp(at->address, &loopback, sizeof(loopback));
-}
-
 static bool same_ports(const struct endpoint *a, const struct endpoint *b)
 {
 	return a->port == b->port && a->last_port == b->last_port;
@@ -311,9 +303,6 @@ int parse_server(const char *text, const struct service_key *service,
 			     text, at->family == AF_INET ? 4 : 6);
 	if (port && parse_port(port, service->protocol, server))
 		return -1;
-	if (is_loopback(server))
-		return lacks("server '%s' not supported: use another address of the director",
-			     text);
 	if (!port || use == PORT_OF_SERVICE || same_ports(server, at)) {
 		server->port = at->port;
 		server->last_port = at->last_port;

@@ -11,6 +11,7 @@
 #include "flow.h"
 
 bool lbdr_addr_is_unicast(enum lbdr_family family, const union nf_inet_addr *addr);
+bool lbdr_addr_is_server(enum lbdr_family family, const union nf_inet_addr *addr);
 bool lbdr_addr_is_local(struct net *net, enum lbdr_family family,
 			const union nf_inet_addr *addr);
 

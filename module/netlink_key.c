@@ -75,7 +75,7 @@ int lbdr_nl_parse_addr(const struct nlattr *attr, enum lbdr_family family,
 }
 
 /**
- * lbdr_nl_parse_unicast() - Parse the address of a service or server
+ * lbdr_nl_parse_unicast() - Parse the address of a service, or the source of a tunnel
  * @attr: the address
  * @family: that it must belong to
  * @addr: filled in, unused bytes are 0

@@ -2,6 +2,7 @@
 /*
  * Netlink: real servers.
  */
+#include "addr.h"
 #include "hold.h"
 #include "netlink.h"
 #include "nexthop.h"
@@ -16,6 +17,7 @@ struct lbdr_nl_server_key {
 static int lbdr_nl_parse_server_key(struct genl_info *info,
 				    struct lbdr_nl_server_key *key)
 {
+	const struct nlattr *address = info->attrs[LBDR_A_SERVER_ADDRESS];
 	int err;
 
 	err = lbdr_nl_parse_nested_key(lbdr_net(genl_info_net(info)),
@@ -23,15 +25,21 @@ static int lbdr_nl_parse_server_key(struct genl_info *info,
 				       &key->service, info->extack);
 	if (err)
 		return err;
-	if (!info->attrs[LBDR_A_SERVER_ADDRESS]) {
+	if (!address) {
 		GENL_SET_ERR_MSG(info, "address of the server is required");
 		return -EINVAL;
 	}
 	/* lbdr_nl_parse_tunnel() checks whether a server may be of the other family. */
-	key->family = lbdr_nl_addr_family(info->attrs[LBDR_A_SERVER_ADDRESS],
-					  key->service.family);
-	return lbdr_nl_parse_unicast(info->attrs[LBDR_A_SERVER_ADDRESS],
-				     key->family, &key->addr, info->extack);
+	key->family = lbdr_nl_addr_family(address, key->service.family);
+	err = lbdr_nl_parse_addr(address, key->family, &key->addr, info->extack);
+	if (err)
+		return err;
+	if (!lbdr_addr_is_server(key->family, &key->addr)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, address,
+				    "invalid address: must be unicast and not link-local");
+		return -EINVAL;
+	}
+	return 0;
 }
 
 /* No forwarding method changes a port: another port than the service's is a label. */

@@ -114,6 +114,7 @@ def serial(tree):
 
 VIPS = {4: ("192.168.1.63", "192.168.1.163"), 6: ("2001:db8:1::63", "2001:db8:1::163")}
 RIPS = {4: ("192.168.1.%d", 3), 6: ("2001:db8:1::%x", 3)}
+LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 MARKS, RANGE = (7, 8), (1000, 1009)
 # Of each protocol; templates have none.
 STATES = {6: (1, 2, 3, 4, 5), 17: (6,), 132: (7, 8, 9, 10)}
@@ -142,7 +143,8 @@ class Sense:
         self.tunnel = rng.choice((0, 0, 0, 0, 0, 0, 1, 2, 3))
         self.outer = rng.choice((4, 6)) if self.tunnel else self.version
         form, number = RIPS[self.outer]
-        self.rip = packed(form % (200 + rng.randrange(number)))
+        self.rip = packed(form % (200 + rng.randrange(number)) if rng.random() < 0.95 else
+                          LOOPBACK[self.outer])
         self.scheduler = None
         self.template = rng.random() < 0.3
         self.role, self.enabled = rng.choice((0, 1, 2, 2)), rng.random() < 0.6

@@ -189,6 +189,30 @@ def served(director, version, keys, name, at_a):
        name + "lbctl list calls such a server local", text)
 
 
+def test_server_loopback():
+    """What clients of ip_vs know as the local node: keepalived's sorry_server, ldirectord's
+    fallback. It is saved and restored as every other server."""
+    listeners()
+    director = open_director()
+    for version, node, shown in ((4, "127.0.0.1", "127.0.0.1"), (6, "::1", "[::1]")):
+        keys = [genl.key(VIP[version], SELF, kind) for kind in (TCP, UDP)]
+        for key in keys:
+            director.add(key, [node], sched="rr")
+        text = lbctl("save").stdout
+        director.clear()
+        net.run("sh", "-c", "echo '%s' | ip netns exec director %s restore" %
+                (text, net.LBCTL))
+        got = "".join(who(version, kind, port=SELF) for kind in (TCP, UDP))
+        ok(lbctl("save").stdout == text and text.count(node) == 2 and got == "dd",
+           "IPv%d: %s is the director, and is restored" % (version, node), (text, got))
+        vip = shown.replace(node, VIP[version]) + ":%d" % SELF
+        bad = lbctl("edit-server", "-t", vip, "-r", shown, "-i", check=False)
+        ok(bad.returncode and "local" in bad.stderr, "IPv%d: there is no tunnel to %s" %
+           (version, node), bad.stderr)
+        director.clear()
+    director.close()
+
+
 def test_server_moves_here():
     """A server's address becomes one of the director, by a prefix that it has: for the
     kernel that is a new local address, but no new route."""

@@ -116,14 +116,6 @@ static int lbdr_ipvs_parse_settings(const struct genl_info *info,
 	return lbdr_ipvs_parse_forward(info, attrs, key, &settings->tunnel);
 }
 
-/* Sends what it gets to the local stack, as a server with another local address does. */
-static bool lbdr_ipvs_is_loopback(enum lbdr_family family,
-				  const union nf_inet_addr *addr)
-{
-	return family == LBDR_V4 ? ipv4_is_loopback(addr->ip) :
-				   ipv6_addr_loopback(&addr->in6);
-}
-
 /**
  * lbdr_ipvs_parse_server() - Parse a server
  * @info: the command
@@ -165,8 +157,7 @@ int lbdr_ipvs_parse_server(const struct genl_info *info,
 	err = lbdr_ipvs_parse_addr(attrs[IPVS_DEST_ATTR_ADDR], family, &server->addr);
 	if (err)
 		return err;
-	if (!del && !lbdr_ipvs_is_loopback(family, &server->addr) &&
-	    !lbdr_addr_is_unicast(family, &server->addr)) {
+	if (!del && !lbdr_addr_is_server(family, &server->addr)) {
 		lbdr_ipvs_refuse(info, key,
 				 "invalid address of a server: must be unicast and not link-local");
 		return -EINVAL;
