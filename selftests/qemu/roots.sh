@@ -8,11 +8,13 @@
 #                           UML build on the host)
 #   roots.sh kernel LABEL   the kernel's image
 #   roots.sh image LABEL    the ext2 image that a guest boots from
+#   roots.sh initrd LABEL   what loads the drivers of its disks, where the kernel lacks them
 #   roots.sh refresh        forget roots and images: the next use takes the
 #                           newest kernels
 #
-# LABEL is bookworm, trixie, backports, uml, kcsan, native or coverage. Two roots serve them
-# all: the one of trixie has the kernel of trixie-backports beside its own.
+# LABEL is bookworm, trixie, backports, rt, uml, kcsan, native or coverage. rt has a root of its
+# own, with trixie's kernel for real time. Two roots serve all others: the one of trixie has the
+# kernel of trixie-backports beside its own.
 set -u
 
 # shellcheck source=selftests/qemu/cache.sh
@@ -40,7 +42,8 @@ suite_of()
 	case $1 in
 	bookworm) echo bookworm ;;
 	trixie | backports | uml | kcsan | native | coverage) echo trixie ;;
-	*) die "no such kernel: $1 (bookworm, trixie, backports, uml, kcsan, native, coverage)" ;;
+	rt) echo rt ;;
+	*) die "no such kernel: $1 (bookworm, trixie, backports, rt, uml, kcsan, native, coverage)" ;;
 	esac
 }
 
@@ -69,12 +72,26 @@ make_root()
 		die "mmdebstrap could not make the $suite system"
 }
 
+# The kernel for real time is for every machine, so the drivers of its disks are modules.
+make_rt_root()
+{
+	local packages=("${packages[@]//-cloud-/-rt-}" busybox-static) backports=()
+
+	make_root trixie "$1"
+}
+
 # path_of LABEL
 path_of()
 {
 	local suite dir
 
 	suite=$(suite_of "$1") || exit 1
+	if [ "$suite" = rt ]; then
+		dir=$(cached roots "rt-$(hash_of "${packages[@]}" \
+			"$(declare -f make_rt_root make_root sources)")" make_rt_root) || exit 1
+		echo "$dir/root"
+		return
+	fi
 	dir=$(cached roots "$suite-$(hash_of "${packages[@]}" "${backports[@]}" \
 		"$(declare -f make_root sources)")" make_root "$suite") || exit 1
 	echo "$dir/root"
@@ -173,6 +190,54 @@ image_of()
 	echo "$dir/disk"
 }
 
+# make_initrd ROOT DIR: loads the modules in the order that modprobe tells, and goes on in the
+# first disk.
+make_initrd()
+{
+	local root=$1 dir=$2 tree=$2/tree release n=100 module
+
+	release=$(releases "$root")
+	mkdir -p "$tree"/{bin,modules,proc,sys,dev,root} &&
+		cp "$root/usr/bin/busybox" "$tree/bin/" || return 1
+	for module in $(chroot "$root" modprobe -S "$release" --show-depends -a nvme ext4 |
+		sed -n 's/^insmod //p' | awk '!seen[$1]++ { print $1 }'); do
+		n=$((n + 1))
+		xz -dc "$root$module" >"$tree/modules/$n.ko" || return 1
+	done
+	cat >"$tree/init" <<-'END' || return 1
+		#!/bin/busybox sh
+		export PATH=/bin
+		/bin/busybox --install /bin
+		mount -t proc proc /proc
+		mount -t sysfs sysfs /sys
+		mount -t devtmpfs devtmpfs /dev
+		for module in /modules/*; do
+			insmod "$module"
+		done
+		until [ -n "$first" ] && mount -t ext4 "/dev/${first}p1" /root; do
+			first=$(cd /sys/block && grep -lx 1 nvme*/nsid 2>/dev/null)
+			first=${first%/nsid}
+			sleep 0.1
+		done
+		umount /dev /sys /proc
+		exec switch_root /root /init
+	END
+	chmod 755 "$tree/init"
+	(cd "$tree" && find . | "$root/usr/bin/busybox" cpio -o -H newc) >"$dir/initrd" || return 1
+	rm -rf "$tree"
+}
+
+initrd_of()
+{
+	local root dir
+
+	[ "$1" = rt ] || return 0
+	root=$(path_of "$1") || exit 1
+	dir=$(cached images "initrd-$(hash_of "$root" "$(stat -c %W "$root")" \
+		"$(declare -f make_initrd)")" make_initrd "$root") || exit 1
+	echo "$dir/initrd"
+}
+
 kdir_of()
 {
 	local root release
@@ -212,6 +277,7 @@ release:2) release_of "$2" ;;
 kdir:2) kdir_of "$2" ;;
 kernel:2) kernel_of "$2" ;;
 image:2) image_of "$2" ;;
+initrd:2) initrd_of "$2" ;;
 refresh:1) rm -rf --one-file-system "${CACHE:?}"/{roots,images,uml,kcsan,native,coverage,objects} ;;
 *)
 	sed -n '3,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2
