@@ -440,35 +440,16 @@ static int lbdr_config_check_limits(struct lbdr_config *config)
 	return servers.added && lbdr_limit_servers(ln, n) ? -EDQUOT : 0;
 }
 
-/* Returns true if the commit may unregister hooks at PREROUTING. */
-static bool lbdr_config_may_unhook(const struct lbdr_config *config)
-{
-	const struct lbdr_staged_service *staged;
-
-	if (config->flush || config->has_entry)
-		return true;
-	list_for_each_entry(staged, &config->services, list)
-		if (!staged->present && staged->service)
-			return true;
-	return false;
-}
-
 /* Publication unregisters those that are not needed, which cannot fail. */
 static int lbdr_config_prepare_hooks(struct lbdr_config *config)
 {
-	bool unhook = lbdr_config_may_unhook(config);
-	struct lbdr_net *ln = config->ln;
 	enum lbdr_family outer;
-	int err;
+	int err = 0;
 
-	for (outer = 0; outer < LBDR_FAMILIES; outer++) {
-		if (!ln->n_tunnels[outer] && !config->outer[outer])
-			continue;
-		err = lbdr_hook_prepare_tunnel(ln, outer, unhook);
-		if (err)
-			return err;
-	}
-	return 0;
+	for (outer = 0; outer < LBDR_FAMILIES && !err; outer++)
+		if (config->outer[outer])
+			err = lbdr_hook_register_tunnel(config->ln, outer);
+	return err;
 }
 
 static int lbdr_config_prepare(struct lbdr_config *config)

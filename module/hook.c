@@ -39,9 +39,9 @@
  *   packets without a connection to this one, which looks up the mark, then the address.
  * - LOCAL_OUT for clients on this host.
  *
- * ICMP errors about tunnelled packets (tunnel_error.c) are taken by the first hook. A hook
- * of their own at PREROUTING is registered only while there are tunnel servers of the
- * family and the first hook is at LOCAL_IN, or there are no services of the family.
+ * While there are tunnel servers of a family, one more hook at PREROUTING takes ICMP errors
+ * about tunnelled packets (tunnel_error.c), whose destination is no VIP: so where there are
+ * none, all other traffic does not pay for the comparison of its protocol.
  */
 #include <linux/etherdevice.h>
 #include <linux/inetdevice.h>
@@ -343,21 +343,6 @@ static noinline unsigned int lbdr_hook_error(struct lbdr_net *ln,
 	return lbdr_send(ln, skb, flow, server, conn);
 }
 
-/* Handles a packet that is no error about a flow of a service. @family: its family */
-static noinline unsigned int lbdr_hook_tunnel_error(struct lbdr_net *ln,
-						    struct sk_buff *skb,
-						    enum lbdr_family family)
-{
-	unsigned int verdict;
-
-	if (!READ_ONCE(ln->n_tunnels[family]) || !lbdr_hook_to_this_host(skb))
-		return NF_ACCEPT;
-	local_bh_disable();
-	verdict = lbdr_tunnel_error(ln, skb, family);
-	local_bh_enable();
-	return verdict;
-}
-
 /*
  * Counts a packet whose flow is unknown, so it may not belong to a service. Each such packet
  * passes several hooks, and PREROUTING twice in a VRF. One to a VIP is counted at the first
@@ -382,27 +367,22 @@ lbdr_hook_other(struct lbdr_net *ln, struct sk_buff *skb, enum lbdr_family famil
 		enum lbdr_parsed parsed, struct lbdr_flow *flow,
 		struct lbdr_service *marked, const struct nf_hook_state *state)
 {
-	unsigned int verdict = NF_ACCEPT;
+	unsigned int verdict;
 
 	switch (parsed) {
 	case LBDR_PARSED_ERROR:
-		verdict = lbdr_hook_error(ln, skb, flow, marked);
-		break;
+		return lbdr_hook_error(ln, skb, flow, marked);
 	case LBDR_PARSED_MALFORMED:
 		lbdr_hook_count_pass(ln, skb, family, flow, LBDR_PASS_MALFORMED);
-		break;
+		return NF_ACCEPT;
 	case LBDR_PARSED_FRAGMENT:
 		verdict = lbdr_frag_reassemble(ln, skb, family, state);
 		if (verdict == NF_ACCEPT)
 			lbdr_hook_count_pass(ln, skb, family, flow, LBDR_PASS_FRAGMENT);
 		return verdict;
 	default:
-		break;
+		return NF_ACCEPT;
 	}
-	/* The outer source may be a VIP, or one by the filter. */
-	if (verdict == NF_ACCEPT && !flow->local && flow->place == LBDR_PLACE_ENTRY)
-		return lbdr_hook_tunnel_error(ln, skb, family);
-	return verdict;
 }
 
 /*
@@ -462,10 +442,7 @@ static unsigned int lbdr_hook4(void *priv, struct sk_buff *skb,
 {
 	struct lbdr_net *ln = priv;
 
-	if (!lbdr_vips_has_skb(ln, skb, LBDR_V4))
-		return likely(ip_hdr(skb)->protocol != IPPROTO_ICMP) ?
-		       NF_ACCEPT : lbdr_hook_tunnel_error(ln, skb, LBDR_V4);
-	if (!lbdr_hook_to_this_host(skb))
+	if (!lbdr_vips_has_skb(ln, skb, LBDR_V4) || !lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
 	return lbdr_fast4(ln, skb, state);
 }
@@ -475,10 +452,7 @@ static unsigned int lbdr_hook6(void *priv, struct sk_buff *skb,
 {
 	struct lbdr_net *ln = priv;
 
-	if (!lbdr_vips_has_skb(ln, skb, LBDR_V6))
-		return likely(ipv6_hdr(skb)->nexthdr != IPPROTO_ICMPV6) ?
-		       NF_ACCEPT : lbdr_hook_tunnel_error(ln, skb, LBDR_V6);
-	if (!lbdr_hook_to_this_host(skb))
+	if (!lbdr_vips_has_skb(ln, skb, LBDR_V6) || !lbdr_hook_to_this_host(skb))
 		return NF_ACCEPT;
 	return lbdr_fast6(ln, skb, state);
 }
@@ -577,6 +551,20 @@ static unsigned int lbdr_hook_local6(void *priv, struct sk_buff *skb,
 	return lbdr_hook_walk(ln, skb, state, LBDR_PLACE_ENTRY, marked);
 }
 
+/* Handles an ICMP packet while there are tunnel servers. @family: its family */
+static unsigned int lbdr_hook_tunnel_error(struct lbdr_net *ln, struct sk_buff *skb,
+					   enum lbdr_family family)
+{
+	unsigned int verdict;
+
+	if (!lbdr_hook_to_this_host(skb))
+		return NF_ACCEPT;
+	local_bh_disable();
+	verdict = lbdr_tunnel_error(ln, skb, family);
+	local_bh_enable();
+	return verdict;
+}
+
 static unsigned int lbdr_hook_tunnel4(void *priv, struct sk_buff *skb,
 				      const struct nf_hook_state *state)
 {
@@ -602,11 +590,12 @@ static unsigned int lbdr_hook_tunnel6(void *priv, struct sk_buff *skb,
 
 /* One of the two entries is registered; both while the entry is changed. */
 static const struct nf_hook_ops lbdr_hooks[LBDR_HOOKS][LBDR_FAMILIES] = {
+	/* Before LBDR_HOOK_TUNNEL, so that only what is left pays for that */
 	[LBDR_ENTRY_PREROUTING] = {
 		[LBDR_V4] = LBDR_HOOK(IPV4, lbdr_hook4, PRE_ROUTING,
-				      NF_IP_PRI_CONNTRACK - 1),
+				      NF_IP_PRI_CONNTRACK - 2),
 		[LBDR_V6] = LBDR_HOOK(IPV6, lbdr_hook6, PRE_ROUTING,
-				      NF_IP6_PRI_CONNTRACK - 1),
+				      NF_IP6_PRI_CONNTRACK - 2),
 	},
 	[LBDR_ENTRY_INPUT] = {
 		[LBDR_V4] = LBDR_HOOK(IPV4, lbdr_hook4, LOCAL_IN,

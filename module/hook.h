@@ -23,7 +23,7 @@ int lbdr_hook_register(struct lbdr_net *ln, enum lbdr_family family);
 void lbdr_hook_unregister(struct lbdr_net *ln, enum lbdr_family family);
 int lbdr_hook_register_marked(struct lbdr_net *ln, enum lbdr_family family);
 void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family);
-int lbdr_hook_prepare_tunnel(struct lbdr_net *ln, enum lbdr_family outer, bool anyway);
+int lbdr_hook_register_tunnel(struct lbdr_net *ln, enum lbdr_family outer);
 void lbdr_hook_update_tunnel(struct lbdr_net *ln);
 int lbdr_hook_entry_change(struct lbdr_net *ln, u8 entry);
 void lbdr_hook_entry_finish(struct lbdr_net *ln);

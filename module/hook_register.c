@@ -3,9 +3,8 @@
  * Registration of the netfilter hooks that hook.c defines.
  *
  * The hooks of a family are registered while it has services, that of fwmark services
- * while there are any, and that of tunnel servers while there are any whose ICMP errors no
- * other hook sees. Only transactions change them, under
- * lbdr_net.config.
+ * while there are any, and that of tunnel servers while there are any with an address of the
+ * family. Only transactions change them, under lbdr_net.config.
  */
 #include "domain.h"
 #include "hook.h"
@@ -132,32 +131,23 @@ void lbdr_hook_unregister_marked(struct lbdr_net *ln, enum lbdr_family family)
 	lbdr_hook_off(ln, LBDR_HOOK_MARKED, family);
 }
 
-/* Returns true if errors about tunnelled packets do not pass a hook at PREROUTING. */
-static bool lbdr_hook_misses_errors(const struct lbdr_net *ln, enum lbdr_family outer)
-{
-	return !ln->n_services[outer] || ln->entry == LBDR_ENTRY_INPUT;
-}
-
 /**
- * lbdr_hook_prepare_tunnel() - Register the hook for errors about tunnelled packets
+ * lbdr_hook_register_tunnel() - Register the hook for ICMP errors about tunnelled packets
  * @ln: the namespace
  * @outer: family of the outer header; there are or will be tunnel servers of it
- * @anyway: also if another hook sees these errors now
  *
- * lbdr_hook_update_tunnel() follows. Until then several hooks may see an error.
+ * lbdr_hook_update_tunnel() follows.
  *
  * Context: process, may sleep; lbdr_net.config held.
  * Return: 0 or a negative error.
  */
-int lbdr_hook_prepare_tunnel(struct lbdr_net *ln, enum lbdr_family outer, bool anyway)
+int lbdr_hook_register_tunnel(struct lbdr_net *ln, enum lbdr_family outer)
 {
-	if (!anyway && !lbdr_hook_misses_errors(ln, outer))
-		return 0;
 	return lbdr_hook_on(ln, LBDR_HOOK_TUNNEL, outer);
 }
 
 /**
- * lbdr_hook_update_tunnel() - Unregister the hooks of tunnel servers that are not needed
+ * lbdr_hook_update_tunnel() - Unregister these hooks where there are no tunnel servers
  * @ln: the namespace
  *
  * Context: process, may sleep; lbdr_net.config held.
@@ -167,7 +157,7 @@ void lbdr_hook_update_tunnel(struct lbdr_net *ln)
 	enum lbdr_family outer;
 
 	for (outer = 0; outer < LBDR_FAMILIES; outer++)
-		if (!ln->n_tunnels[outer] || !lbdr_hook_misses_errors(ln, outer))
+		if (!ln->n_tunnels[outer])
 			lbdr_hook_off(ln, LBDR_HOOK_TUNNEL, outer);
 }
 

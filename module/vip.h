@@ -69,8 +69,8 @@ static __always_inline bool lbdr_vips_has6(const struct lbdr_net *ln,
 }
 
 /*
- * Returns true if the destination of a packet may be a VIP. All other packets cost only this,
- * and the comparison of their protocol with ICMP. @family is a constant.
+ * Returns true if the destination of a packet may be a VIP. All other packets cost only this.
+ * @family is a constant.
  */
 static __always_inline bool lbdr_vips_has_skb(const struct lbdr_net *ln,
 					      const struct sk_buff *skb,
