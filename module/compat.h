@@ -7,6 +7,8 @@
 #ifndef _LBDR_COMPAT_H
 #define _LBDR_COMPAT_H
 
+/* With PREEMPT_RT, the header of local locks of 6.12 needs that of spinlocks before it. */
+#include <linux/spinlock.h>
 #include <linux/local_lock.h>
 #include <linux/rhashtable.h>
 #include <linux/sysctl.h>

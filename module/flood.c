@@ -61,7 +61,6 @@
  * While the table is more than half full, the timeouts of connections that are not
  * established, of services above their share, shrink (lbdr_flood_scale()).
  */
-#include <linux/local_lock.h>
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/random.h>
@@ -657,6 +656,28 @@ static bool lbdr_flood_exhausted(const struct lbdr_net *ln,
 		(u32)atomic_read(&ln->n_conns) >= max - max / RESERVE);
 }
 
+/*
+ * Evicts a connection of @claim->worst at most. The memory of an evicted connection counts
+ * until a grace period has passed: for what will be waiting at its end, a second one is
+ * evicted. Returns false if none was.
+ */
+static bool lbdr_flood_make_room_for(struct lbdr_net *ln, struct lbdr_flood_claim *claim,
+				     enum lbdr_family family)
+{
+	u32 pending = lbdr_limit_pending(ln), linked = lbdr_limit_linked(ln);
+	u32 max = lbdr_limit_conns_now(ln);
+	struct lbdr_sample *sample;
+
+	local_lock_nested_bh(&lbdr_samples.lock);
+	sample = lbdr_flood_replace(ln, this_cpu_ptr(&lbdr_samples), claim, family);
+	if (sample && linked + min(2 * pending, max / 4) > max - max / RESERVE) {
+		claim->worst = FLOOD_HALF_OPEN;
+		lbdr_flood_evict_next(ln, sample, claim);
+	}
+	local_unlock_nested_bh(&lbdr_samples.lock);
+	return sample;
+}
+
 /**
  * lbdr_flood_make_room() - Evict a connection to make room for a new one
  * @ln: the namespace, whose table is nearly full
@@ -680,29 +701,44 @@ bool lbdr_flood_make_room(struct lbdr_net *ln,
 {
 	struct lbdr_flood_claim claim = lbdr_flood_claim(ln, service);
 	bool exhausted = lbdr_flood_exhausted(ln, &claim);
-	u32 pending = lbdr_limit_pending(ln), linked = lbdr_limit_linked(ln);
 	u32 max = lbdr_limit_conns_now(ln);
-	struct lbdr_sample *sample;
 
-	if (exhausted && pending >= max / RESERVE)
+	if (exhausted && lbdr_limit_pending(ln) >= max / RESERVE)
 		return false;
 	if (!lbdr_limit_near(ln))
 		claim.worst = FLOOD_HALF_OPEN;
-	else if (linked <= max - 2 * (max / RESERVE))
+	else if (lbdr_limit_linked(ln) <= max - 2 * (max / RESERVE))
 		claim.worst = FLOOD_FEW_RENEWALS;
 	else
 		claim.worst = FLOOD_ESTABLISHED;
-	local_lock_nested_bh(&lbdr_samples.lock);
-	sample = lbdr_flood_replace(ln, this_cpu_ptr(&lbdr_samples), &claim, family);
-	if (sample && linked + min(2 * pending, max / 4) > max - max / RESERVE) {
-		/* For memory that will be waiting at the end of the next grace period */
-		claim.worst = FLOOD_HALF_OPEN;
-		lbdr_flood_evict_next(ln, sample, &claim);
-	}
-	local_unlock_nested_bh(&lbdr_samples.lock);
+	lbdr_flood_make_room_for(ln, &claim, family);
 	return !exhausted;
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_make_room);
+
+/**
+ * lbdr_flood_make_room_known() - Make room for a connection that another director forwards
+ * @ln: the namespace, whose table is nearly full
+ * @service: the service of the connection
+ * @family: family of the connection
+ *
+ * A flood of first packets at this director alone must not keep it from knowing what it may
+ * have to take over. But the other director's word replaces half-open connections only.
+ *
+ * Context: rcu_read_lock() held, BH off.
+ * Return: true if one was evicted and the service can get an entry.
+ */
+bool lbdr_flood_make_room_known(struct lbdr_net *ln,
+				const struct lbdr_service *service,
+				enum lbdr_family family)
+{
+	struct lbdr_flood_claim claim = lbdr_flood_claim(ln, service);
+
+	claim.worst = FLOOD_HALF_OPEN;
+	return !lbdr_flood_exhausted(ln, &claim) &&
+	       lbdr_flood_make_room_for(ln, &claim, family);
+}
+EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_make_room_known);
 
 /**
  * lbdr_flood_decide() - lbdr_flood_admit() where a limit is set or reached

@@ -47,6 +47,9 @@ enum lbdr_flood_admit lbdr_flood_peek(struct lbdr_net *ln,
 bool lbdr_flood_make_room(struct lbdr_net *ln,
 			  const struct lbdr_service *service,
 			  enum lbdr_family family);
+bool lbdr_flood_make_room_known(struct lbdr_net *ln,
+				const struct lbdr_service *service,
+				enum lbdr_family family);
 bool lbdr_flood_stateless(const struct lbdr_service *service);
 void lbdr_flood_forward(struct lbdr_net *ln, struct lbdr_service *service);
 void lbdr_flood_extend(struct lbdr_net *ln);

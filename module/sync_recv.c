@@ -26,9 +26,10 @@
  * - A record tells whether its connection has been in use for some time. If it has, the
  *   timeout is not shortened here when the table is more than half full (flood.c), as it is
  *   not at the sender. For other connections both directors shorten it.
- * - A new connection is added as by conn-add, unless the table is nearly full. A record
- *   that has waited adds a connection, and changes none: what exists is later. Neither
- *   does a record of a peer that forwards the connection as little as this director.
+ * - A new connection is added as by conn-add. In a table that is nearly full, it takes the
+ *   place of a half-open one, or is refused. A record that has waited adds a connection,
+ *   and changes none: what exists is later. Neither does a record of a peer that forwards
+ *   the connection as little as this director.
  *
  * Context: records are applied in process context under lbdr_net.lock, which is taken
  * for one datagram at a time, and under rcu_read_lock() with BH off for a few records. The
@@ -282,6 +283,14 @@ static enum lbdr_sync_counter lbdr_sync_update(struct lbdr_net *ln, struct lbdr_
 	return LBDR_SYNC_UPDATED;
 }
 
+/* Returns true if there is room in a table that is nearly full, see flood.c. */
+static bool lbdr_sync_make_room(struct lbdr_net *ln, const struct lbdr_server *server,
+				const struct lbdr_flow *flow, u32 state)
+{
+	return !lbdr_state_half_open(state) && !lbdr_state_closing(state) &&
+	       lbdr_flood_make_room_known(ln, server->service, flow->family);
+}
+
 /*
  * Adds a connection, or changes the one that exists. Returns how the record is counted.
  * @waited: only adds one
@@ -307,9 +316,10 @@ static enum lbdr_sync_counter lbdr_sync_apply_conn(struct lbdr_net *ln,
 	/* The end, or a late first packet, of a connection that another one replaced */
 	if (conn && (lbdr_state_closing(saved->state) || lbdr_state_half_open(saved->state)))
 		return LBDR_SYNC_STALE;
-	if (!*room)
+	if (*room)
+		(*room)--;
+	else if (!lbdr_sync_make_room(ln, server, flow, saved->state))
 		return LBDR_SYNC_REFUSED;
-	(*room)--;
 	if (conn)
 		lbdr_conn_kill(ln, conn);
 	return lbdr_conn_restore_vacated(ln, flow, server, saved) ? LBDR_SYNC_REFUSED :

@@ -303,9 +303,10 @@ def go_on(flows, transfers):
 
 
 def tables(churn):
-    """Of each director, the connections in its table, and what it has dropped."""
-    return [(side.held(), {why: number for why, number in side.drops().items() if number})
-            for side in churn.sides]
+    """Of each director, the connections in its table, what it has dropped, and the records
+    that it has refused."""
+    return [(side.held(), {why: number for why, number in side.drops().items() if number},
+             side.sync()[1]["refused"]) for side in churn.sides]
 
 
 def take_over(churn, flows, transfers, dice):
