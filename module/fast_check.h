@@ -31,10 +31,10 @@ static __always_inline u32 lbdr_fast_len4(const struct iphdr *iph, u32 room)
 {
 	u32 len = ntohs(iph->tot_len);
 
-	if (iph->version != 4 || iph->ihl != 5 || ip_is_fragment(iph) ||
+	if (unlikely(iph->version != 4 || iph->ihl != 5 || ip_is_fragment(iph)) ||
 	    (iph->protocol != IPPROTO_TCP && iph->protocol != IPPROTO_UDP))
 		return 0;
-	if (len < sizeof(*iph) || len > room || ip_fast_csum((const u8 *)iph, 5))
+	if (unlikely(len < sizeof(*iph) || len > room || ip_fast_csum((const u8 *)iph, 5)))
 		return 0;
 	return len;
 }

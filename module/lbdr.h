@@ -254,6 +254,12 @@ static inline struct lbdr_net *lbdr_net(const struct net *net)
 	return net_generic(net, lbdr_net_id);
 }
 
+/* The same for RCU readers, for whom net_generic() would become one once more. */
+static inline struct lbdr_net *lbdr_net_rcu(const struct net *net)
+{
+	return rcu_dereference(net->gen)->ptr[lbdr_net_id];
+}
+
 /* Asserts that the objects of the configuration and their lists cannot change. */
 static inline void lbdr_assert_stable(const struct lbdr_net *ln)
 {

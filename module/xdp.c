@@ -66,6 +66,38 @@ static __always_inline bool lbdr_xdp_device(const struct net_device *dev)
 	return true;
 }
 
+/* A link header of Ethernet in words: the compiler guards the stack behind an array. */
+struct lbdr_xdp_header {
+	u64	last;
+	u32	second;
+	u16	first;
+};
+
+/* Returns false if a link header is no Ethernet header. */
+static __always_inline bool lbdr_xdp_get_header(const struct hh_cache *hh,
+						struct lbdr_xdp_header *header)
+{
+	const void *data = (const void *)hh->hh_data + HH_DATA_MOD - ETH_HLEN;
+	unsigned int seq, size;
+
+	do {
+		seq = read_seqbegin(&hh->hh_lock);
+		size = READ_ONCE(hh->hh_len);
+		header->first = get_unaligned((const u16 *)data);
+		header->second = get_unaligned((const u32 *)(data + 2));
+		header->last = get_unaligned((const u64 *)(data + 6));
+	} while (read_seqretry(&hh->hh_lock, seq));
+	return likely(size == ETH_HLEN);
+}
+
+static __always_inline void lbdr_xdp_put_header(void *data,
+						const struct lbdr_xdp_header *header)
+{
+	put_unaligned(header->first, (u16 *)data);
+	put_unaligned(header->second, (u32 *)(data + 2));
+	put_unaligned(header->last, (u64 *)(data + 6));
+}
+
 /*
  * Gives the frame of a packet of @len bytes its new link header and counts the packet.
  * Returns what lbdr_xdp_forward() does; in the case of LBDR_XDP_PASS nothing was written.
@@ -79,22 +111,14 @@ static __always_inline int lbdr_xdp_send(struct lbdr_net *ln, struct xdp_buff *x
 					 struct lbdr_conn *conn, struct net_device *dev,
 					 const struct neighbour *neigh, u32 len)
 {
-	const struct hh_cache *hh = &neigh->hh;
-	u8 header[HH_DATA_MOD];
-	unsigned int seq, size;
+	struct lbdr_xdp_header header;
 
-	if (unlikely(!(READ_ONCE(dev->xdp_features) & NETDEV_XDP_ACT_NDO_XMIT)))
-		return LBDR_XDP_PASS;
-	do {
-		seq = read_seqbegin(&hh->hh_lock);
-		size = READ_ONCE(hh->hh_len);
-		memcpy(header, hh->hh_data, sizeof(header));
-	} while (read_seqretry(&hh->hh_lock, seq));
-	if (unlikely(size != ETH_HLEN) || !lbdr_fast_stamp(ln, conn))
+	if (unlikely(!(READ_ONCE(dev->xdp_features) & NETDEV_XDP_ACT_NDO_XMIT)) ||
+	    !lbdr_xdp_get_header(&neigh->hh, &header) || !lbdr_fast_stamp(ln, conn))
 		return LBDR_XDP_PASS;
 
 	lbdr_stats_add(conn->server->stats, 0, 1, len);
-	memcpy(xdp->data, header + HH_DATA_MOD - ETH_HLEN, ETH_HLEN);
+	lbdr_xdp_put_header(xdp->data, &header);
 	if (dev == xdp->rxq->dev && !(dev->priv_flags & IFF_PHONY_HEADROOM))
 		return LBDR_XDP_TX;
 	return dev->ifindex;
@@ -108,9 +132,9 @@ static __always_inline int lbdr_xdp4(struct lbdr_net *ln, struct xdp_buff *xdp)
 	const struct lbdr_route *route;
 	struct lbdr_server *server;
 	struct neighbour *neigh;
-	union lbdr_ports ports;
+	union lbdr_ports ports __uninitialized;
 	struct lbdr_conn *conn;
-	struct lbdr_key4 key;
+	struct lbdr_key4 key __uninitialized;
 	u32 wanted, len;
 	int ret;
 
@@ -149,9 +173,9 @@ static __always_inline int lbdr_xdp6(struct lbdr_net *ln, struct xdp_buff *xdp)
 	const struct lbdr_route *route;
 	struct lbdr_server *server;
 	struct neighbour *neigh;
-	union lbdr_ports ports;
+	union lbdr_ports ports __uninitialized;
 	struct lbdr_conn *conn;
-	struct lbdr_key6 key;
+	struct lbdr_key6 key __uninitialized;
 	u32 wanted, len;
 	int ret;
 
@@ -207,15 +231,19 @@ __bpf_kfunc int lbdr_xdp_forward(struct xdp_md *ctx)
 	    unlikely(xdp->data + ETH_HLEN > xdp->data_end) || !lbdr_xdp_device(dev) ||
 	    !ether_addr_equal_unaligned(eth->h_dest, dev->dev_addr))
 		return ret;
-	ln = lbdr_net(dev_net(dev));
+	/*
+	 * What runs with BH off is an RCU reader without rcu_read_lock() (see there,
+	 * include/linux/rcupdate.h). Only lockdep has to be told.
+	 */
+	rcu_lock_acquire(&rcu_lock_map);
+	ln = lbdr_net_rcu(dev_net(dev));
 	if (unlikely(READ_ONCE(ln->entry) == LBDR_ENTRY_INPUT))
-		return ret;
-	rcu_read_lock();
-	if (eth->h_proto == htons(ETH_P_IP))
+		ret = LBDR_XDP_PASS;
+	else if (eth->h_proto == htons(ETH_P_IP))
 		ret = lbdr_xdp4(ln, xdp);
 	else if (eth->h_proto == htons(ETH_P_IPV6))
 		ret = lbdr_xdp6(ln, xdp);
-	rcu_read_unlock();
+	rcu_lock_release(&rcu_lock_map);
 	return ret;
 }
 
