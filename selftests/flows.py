@@ -84,7 +84,11 @@ class Flows(threading.Thread):
         flow.sock.sendall(self.message)
 
     def hear(self, flow):
-        data = flow.sock.recv(65536)
+        try:
+            data = flow.sock.recv(65536)
+        except BlockingIOError:
+            # The event was of a flow that had this number before.
+            return
         if not data:
             raise OSError("the server has closed it")
         if not flow.left or data != self.message[self.SIZE - flow.left:][:len(data)]:
@@ -107,8 +111,10 @@ class Flows(threading.Thread):
     def step(self, events):
         now = time.monotonic()
         for number, _ in events:
-            if not self.by_fd[number].error:
-                self.attempt(self.hear, self.by_fd[number])
+            # finish() may have closed it since the event.
+            flow = self.by_fd.get(number)
+            if flow and not flow.error:
+                self.attempt(self.hear, flow)
         for flow in self.flows:
             if not flow.error and not flow.left and flow.due is not None and \
                     flow.due <= now:
@@ -150,6 +156,7 @@ class Flows(threading.Thread):
             for flow in flows:
                 if not flow.error and not flow.left:
                     self.poll.unregister(flow.sock)
+                    del self.by_fd[flow.sock.fileno()]
                     flow.sock.close()
                     self.flows.remove(flow)
 
