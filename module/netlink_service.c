@@ -2,6 +2,9 @@
 /*
  * Netlink: services.
  */
+#include <linux/ctype.h>
+#include <linux/netdevice.h>
+
 #include "hold.h"
 #include "netlink.h"
 #include "pool.h"
@@ -206,6 +209,17 @@ static int lbdr_nl_get_symbols(const struct genl_info *info,
 	return 0;
 }
 
+/* The device need not exist, so any name would be listed and saved: it must be plain text. */
+static bool lbdr_nl_is_vrf_name(const char *name)
+{
+	const char *at;
+
+	for (at = name; *at; at++)
+		if (!isascii(*at) || !isgraph(*at) || *at == '"' || *at == '\\')
+			return false;
+	return dev_valid_name(name);
+}
+
 /* The domain of the VRF, with a reference: the device need not exist yet. */
 static int lbdr_nl_get_domain(struct genl_info *info, struct lbdr_net *ln,
 			      u16 *domain)
@@ -215,9 +229,9 @@ static int lbdr_nl_get_domain(struct genl_info *info, struct lbdr_net *ln,
 
 	if (!vrf)
 		return 0;
-	if (!dev_valid_name(nla_data(vrf))) {
+	if (!lbdr_nl_is_vrf_name(nla_data(vrf))) {
 		NL_SET_ERR_MSG_ATTR(info->extack, vrf,
-				    "invalid VRF: must be the name of a device");
+				    "invalid VRF: must be the name of a device, of printable ASCII characters");
 		return -EINVAL;
 	}
 	id = lbdr_domain_get_by_name(ln, nla_data(vrf));

@@ -370,6 +370,10 @@ def test_refusals():
     refused(sock, SERVER_GET, s(address=None, service=key(port=9999)),
             errno.ESRCH, "a service that does not exist", sock.dump)
     refused(sock, SERVICE_NEW, key(), errno.EEXIST, "a service that exists")
+    # The tool could not restore what it had listed.
+    for letter in '\5"\\\u00fc':
+        refused(sock, SERVICE_NEW, key(vrf="vrf" + letter), errno.EINVAL,
+                "a VRF with %a" % letter)
     refused(sock, SERVICE_SET, key(port=81), errno.ESRCH, "one that does not")
     refused(sock, SERVICE_DEL, key(port=81), errno.ESRCH, "one that does not")
     refused(sock, SERVICE_GET, key(port=81), errno.ESRCH, "one that does not")
