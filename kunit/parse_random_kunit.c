@@ -21,7 +21,8 @@ static bool parse_naive_is_ext(u8 type)
 
 /*
  * Returns the offset of the first header that is not an extension header, and its type;
- * 0 if the chain is truncated, too long, or ends with no next header.
+ * 0 if the chain is truncated, too long, or ends with no next header. Of a fragment that is not
+ * the first one, what follows the fragment header.
  */
 static u32 parse_naive_chain(const u8 *bytes, u32 len, u8 *type, bool *fragment)
 {
@@ -39,7 +40,7 @@ static u32 parse_naive_chain(const u8 *bytes, u32 len, u8 *type, bool *fragment)
 			*fragment = bytes[at + 2] || bytes[at + 3] & 0xf9;
 			/* Only the first fragment contains the rest of the chain. */
 			if (bytes[at + 2] || bytes[at + 3] & 0xf8)
-				return at;
+				return at + packet_ext_len(*type, 0);
 		}
 		size = packet_ext_len(*type, bytes[at + 1]);
 		*type = bytes[at];
@@ -117,7 +118,8 @@ static enum lbdr_parsed parse_naive(const struct packet *packet,
 			return LBDR_PARSED_OTHER;
 	}
 	if (fragment)
-		return LBDR_PARSED_FRAGMENT;
+		return family == LBDR_V6 && at > len ? LBDR_PARSED_MALFORMED :
+						       LBDR_PARSED_FRAGMENT;
 
 	if (type == IPPROTO_TCP) {
 		if (at + TCP_LEN > len)

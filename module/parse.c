@@ -187,8 +187,13 @@ enum lbdr_parsed lbdr_parse6(const struct sk_buff *skb, struct lbdr_flow *flow)
 		if (thoff < 0)
 			return LBDR_PARSED_OTHER;
 		/* RFC 6946: with offset 0 and without MF the datagram is complete. */
-		if (frag_off & htons(IP6_OFFSET | IP6_MF))
-			return LBDR_PARSED_FRAGMENT;
+		if (frag_off & htons(IP6_OFFSET | IP6_MF)) {
+			/* ipv6_skip_exthdr() has read the first half of this header. */
+			if (frag_off & htons(IP6_OFFSET))
+				thoff += sizeof(struct frag_hdr);
+			return thoff <= skb->len ? LBDR_PARSED_FRAGMENT :
+						   LBDR_PARSED_MALFORMED;
+		}
 		if (protocol == IPPROTO_ICMPV6)
 			return lbdr_icmp_inner6(skb, thoff, flow);
 	}
