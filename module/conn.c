@@ -75,7 +75,7 @@ u32 lbdr_conn_timeout(const struct lbdr_net *ln, const struct lbdr_conn *conn,
 }
 
 /*
- * The time left in jiffies, negative if the connection has expired. A long of 32 bits
+ * The time left in jiffies, 0 or less if the connection has expired. A long of 32 bits
  * can hold LBDR_TIMEOUT_MAX seconds at HZ=1000.
  */
 static long lbdr_conn_time_left(const struct lbdr_net *ln,
@@ -452,7 +452,7 @@ struct lbdr_conn *lbdr_conn_find_of(struct lbdr_net *ln, const struct lbdr_flow 
 	}
 
 	if (lbdr_conn_age(conn) > LBDR_CONN_STAMP_GRAIN) {
-		if (lbdr_conn_time_left(ln, conn, state) < 0)
+		if (lbdr_conn_time_left(ln, conn, state) <= 0)
 			goto kill;
 		lbdr_conn_renew(conn);
 		if (unlikely(READ_ONCE(conn->server->service->settings.persist)))

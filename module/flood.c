@@ -320,6 +320,7 @@ bool lbdr_flood_shrinks(const struct lbdr_net *ln, const struct lbdr_conn *conn)
  * @share: entries that each service is guaranteed
  * @worst: last rank that may be replaced, enum lbdr_flood_rank
  * @last_resort: there is none of those that are replaced first, see the top of the file
+ * @known: another director forwards the connection
  */
 struct lbdr_flood_claim {
 	const struct lbdr_service	*service;
@@ -327,6 +328,7 @@ struct lbdr_flood_claim {
 	u32				share;
 	u8				worst;
 	bool				last_resort;
+	bool				known;
 };
 
 /* Returns true if @claim replaces what any service within its share does. */
@@ -460,6 +462,16 @@ static void lbdr_flood_search_table(struct lbdr_sample *sample,
 	}
 }
 
+/* Returns true if a sample of half-open connections has as few as honest clients make. */
+static bool lbdr_flood_is_rare(const struct lbdr_net *ln, const struct lbdr_sample *sample,
+			       const struct bucket_table *table)
+{
+	u64 all = (u32)atomic_read(&ln->conns[sample->family].nelems);
+
+	return (u64)sample->n * SAMPLE_RARE * table->size <
+	       all * min(table->size, SAMPLE_BUCKETS);
+}
+
 /* Takes one sample of the connections of a family, of both tables in a resize. */
 static void lbdr_flood_search_once(struct lbdr_net *ln,
 				   struct lbdr_sample *sample,
@@ -481,6 +493,8 @@ static void lbdr_flood_search_once(struct lbdr_net *ln,
 	if (next != table)
 		lbdr_flood_search_table(sample, claim, next, true, SAMPLE_MAX / 2);
 	lbdr_flood_search_table(sample, claim, table, false, SAMPLE_MAX);
+	if (claim->known && lbdr_flood_is_rare(ln, sample, table))
+		sample->n = 0;
 	lbdr_flood_choose(sample, claim);
 }
 
@@ -657,17 +671,21 @@ static bool lbdr_flood_exhausted(const struct lbdr_net *ln,
 }
 
 /*
- * Evicts a connection of @claim->worst at most. The memory of an evicted connection counts
- * until a grace period has passed: for what will be waiting at its end, a second one is
- * evicted. Returns false if none was.
+ * Evicts a connection in favour of @claim, unless so much memory is waiting that it would be
+ * in vain. The memory of an evicted connection counts until a grace period has passed: for
+ * what will be waiting at its end, a second one is evicted. Returns true if the service can
+ * get an entry. @evicted: set if one was evicted
  */
 static bool lbdr_flood_make_room_for(struct lbdr_net *ln, struct lbdr_flood_claim *claim,
-				     enum lbdr_family family)
+				     enum lbdr_family family, bool *evicted)
 {
 	u32 pending = lbdr_limit_pending(ln), linked = lbdr_limit_linked(ln);
+	bool exhausted = lbdr_flood_exhausted(ln, claim);
 	u32 max = lbdr_limit_conns_now(ln);
 	struct lbdr_sample *sample;
 
+	if (exhausted && pending >= max / RESERVE)
+		return false;
 	local_lock_nested_bh(&lbdr_samples.lock);
 	sample = lbdr_flood_replace(ln, this_cpu_ptr(&lbdr_samples), claim, family);
 	if (sample && linked + min(2 * pending, max / 4) > max - max / RESERVE) {
@@ -675,7 +693,8 @@ static bool lbdr_flood_make_room_for(struct lbdr_net *ln, struct lbdr_flood_clai
 		lbdr_flood_evict_next(ln, sample, claim);
 	}
 	local_unlock_nested_bh(&lbdr_samples.lock);
-	return sample;
+	*evicted = sample;
+	return !exhausted;
 }
 
 /**
@@ -684,35 +703,26 @@ static bool lbdr_flood_make_room_for(struct lbdr_net *ln, struct lbdr_flood_clai
  * @service: the service of the new connection
  * @family: family of the new connection
  *
- * The memory of an evicted connection counts until a grace period has passed. If the
- * service cannot get an entry, and much memory is waiting already, nothing is evicted:
- * otherwise a flood faster than the grace periods would end connections without gaining
- * room.
- *
- * A new connection is added even if there was none to evict. To make up for that, and
- * in a flood that is faster than grace periods, a new connection evicts two.
+ * A flood faster than the grace periods would end connections without gaining room, so at
+ * times nothing is evicted. A new connection is added even if there was none to evict.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: true if the service can get an entry.
  */
-bool lbdr_flood_make_room(struct lbdr_net *ln,
-			  const struct lbdr_service *service,
+bool lbdr_flood_make_room(struct lbdr_net *ln, const struct lbdr_service *service,
 			  enum lbdr_family family)
 {
 	struct lbdr_flood_claim claim = lbdr_flood_claim(ln, service);
-	bool exhausted = lbdr_flood_exhausted(ln, &claim);
 	u32 max = lbdr_limit_conns_now(ln);
+	bool evicted;
 
-	if (exhausted && lbdr_limit_pending(ln) >= max / RESERVE)
-		return false;
 	if (!lbdr_limit_near(ln))
 		claim.worst = FLOOD_HALF_OPEN;
 	else if (lbdr_limit_linked(ln) <= max - 2 * (max / RESERVE))
 		claim.worst = FLOOD_FEW_RENEWALS;
 	else
 		claim.worst = FLOOD_ESTABLISHED;
-	lbdr_flood_make_room_for(ln, &claim, family);
-	return !exhausted;
+	return lbdr_flood_make_room_for(ln, &claim, family, &evicted);
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_make_room);
 
@@ -722,23 +732,22 @@ EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_make_room);
  * @service: the service of the connection
  * @family: family of the connection
  *
- * A flood of first packets at this director alone must not keep it from knowing what it may
- * have to take over. But the other director's word replaces half-open connections only.
+ * A flood at this director alone must not keep it from knowing what it may have to take over.
+ * But only half-open connections are replaced, and none where they are rare.
  *
  * Context: rcu_read_lock() held, BH off.
  * Return: true if one was evicted and the service can get an entry.
  */
-bool lbdr_flood_make_room_known(struct lbdr_net *ln,
-				const struct lbdr_service *service,
+bool lbdr_flood_make_room_known(struct lbdr_net *ln, const struct lbdr_service *service,
 				enum lbdr_family family)
 {
 	struct lbdr_flood_claim claim = lbdr_flood_claim(ln, service);
+	bool evicted;
 
 	claim.worst = FLOOD_HALF_OPEN;
-	return !lbdr_flood_exhausted(ln, &claim) &&
-	       lbdr_flood_make_room_for(ln, &claim, family);
+	claim.known = true;
+	return lbdr_flood_make_room_for(ln, &claim, family, &evicted) && evicted;
 }
-EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_make_room_known);
 
 /**
  * lbdr_flood_decide() - lbdr_flood_admit() where a limit is set or reached
@@ -766,11 +775,9 @@ noinline enum lbdr_flood_admit lbdr_flood_decide(struct lbdr_net *ln,
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_flood_decide);
 
 /**
- * lbdr_flood_peek() - Get what lbdr_flood_admit() would return
+ * lbdr_flood_peek() - Get what lbdr_flood_admit() would return, without any effect
  * @ln: the namespace
  * @service: the service of a new connection
- *
- * Counts nothing and evicts nothing.
  *
  * Context: rcu_read_lock() held.
  * Return: enum lbdr_flood_admit.

@@ -44,11 +44,9 @@ enum lbdr_flood_admit lbdr_flood_decide(struct lbdr_net *ln,
 					enum lbdr_family family);
 enum lbdr_flood_admit lbdr_flood_peek(struct lbdr_net *ln,
 				      const struct lbdr_service *service);
-bool lbdr_flood_make_room(struct lbdr_net *ln,
-			  const struct lbdr_service *service,
+bool lbdr_flood_make_room(struct lbdr_net *ln, const struct lbdr_service *service,
 			  enum lbdr_family family);
-bool lbdr_flood_make_room_known(struct lbdr_net *ln,
-				const struct lbdr_service *service,
+bool lbdr_flood_make_room_known(struct lbdr_net *ln, const struct lbdr_service *service,
 				enum lbdr_family family);
 bool lbdr_flood_stateless(const struct lbdr_service *service);
 void lbdr_flood_forward(struct lbdr_net *ln, struct lbdr_service *service);

@@ -124,7 +124,9 @@ static bool lbdr_route_lookup4(const struct lbdr_nexthop *nexthop, int oif,
 
 	if (IS_ERR(rt))
 		return false;
-	if (rt->rt_type != RTN_UNICAST && rt->rt_type != RTN_LOCAL) {
+	/* A loopback address is this host, or nobody, whatever routes there are. */
+	if (rt->rt_type != RTN_LOCAL &&
+	    (rt->rt_type != RTN_UNICAST || ipv4_is_loopback(fl4.daddr))) {
 		ip_rt_put(rt);
 		return false;
 	}
@@ -205,7 +207,8 @@ static bool lbdr_route_lookup6(const struct lbdr_nexthop *nexthop, int oif,
 	struct dst_entry *dst = ip6_route_output(nexthop->ln->net, NULL, &fl6);
 	struct rt6_info *rt = dst_rt6_info(dst);
 
-	if (dst->error) {
+	if (dst->error ||
+	    (ipv6_addr_loopback(&fl6.daddr) && !(rt->rt6i_flags & RTF_LOCAL))) {
 		dst_release(dst);
 		return false;
 	}

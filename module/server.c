@@ -207,7 +207,6 @@ void lbdr_server_put(struct lbdr_server *server)
 }
 EXPORT_SYMBOL_FOR_KUNIT(lbdr_server_put);
 
-/* The number is read by packets. */
 static void lbdr_server_count_tunnel(const struct lbdr_server *server, int by)
 {
 	u32 *n = &server->ln->n_tunnels[server->family];

@@ -27,9 +27,9 @@
  *   timeout is not shortened here when the table is more than half full (flood.c), as it is
  *   not at the sender. For other connections both directors shorten it.
  * - A new connection is added as by conn-add. In a table that is nearly full, it takes the
- *   place of a half-open one, or is refused. A record that has waited adds a connection,
- *   and changes none: what exists is later. Neither does a record of a peer that forwards
- *   the connection as little as this director.
+ *   place of a half-open one if these are many, or is refused. A record that has waited adds
+ *   a connection where there is room, and changes none: what exists is later. So does a
+ *   record of a peer that forwards the connection as little as this director.
  *
  * Context: records are applied in process context under lbdr_net.lock, which is taken
  * for one datagram at a time, and under rcu_read_lock() with BH off for a few records. The
@@ -318,7 +318,7 @@ static enum lbdr_sync_counter lbdr_sync_apply_conn(struct lbdr_net *ln,
 		return LBDR_SYNC_STALE;
 	if (*room)
 		(*room)--;
-	else if (!lbdr_sync_make_room(ln, server, flow, saved->state))
+	else if (waited || !lbdr_sync_make_room(ln, server, flow, saved->state))
 		return LBDR_SYNC_REFUSED;
 	if (conn)
 		lbdr_conn_kill(ln, conn);

@@ -3,10 +3,9 @@
  * ICMP errors about tunnelled packets.
  *
  * A router in the path to a tunnel server reports errors to the source of the outer
- * header, which is an address of this host or one of a prefix that is routed here. The hook
- * of the family's services at PREROUTING sees them before conntrack, which would call them
- * invalid: conntrack has not seen the outer packet. Without that hook there is one of their
- * own (hook_register.c), while there are tunnel servers of the outer family.
+ * header, which is an address of this host or one of a prefix that is routed here. They have
+ * a hook at PREROUTING (hook_register.c) while there are tunnel servers of the outer family,
+ * before conntrack, which would call them invalid: it has not seen the outer packet.
  *
  * - An error counts only if its checksum is right and this director can have sent what it
  *   quotes: with the source of this tunnel, and if the quote contains the flow, of a flow

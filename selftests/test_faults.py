@@ -56,7 +56,10 @@ class Nth:
         os.pwrite(self.file, b"%d" % number, 0)
 
     def starve(self, on):
-        """None of its pages is allocated, except for its own memory."""
+        """None of its pages is allocated, except for its own memory. Not for ever: its page
+        tables are not excepted."""
+        if on:
+            net.write(PAGES + "times", "1000")
         os.pwrite(self.starves, b"%d" % on, 0)
 
     def left(self):
@@ -77,8 +80,7 @@ def prepare():
     for directory in (FAILSLAB, PAGES):
         net.write(directory + "ignore-gfp-wait", "N")
         net.write(directory + "verbose", "0")
-    for name, value in (("min-order", "0"), ("task-filter", "Y"), ("times", "-1"),
-                        ("probability", "100")):
+    for name, value in (("min-order", "0"), ("task-filter", "Y"), ("probability", "100")):
         net.write(PAGES + name, value)
 
 

@@ -203,8 +203,24 @@ def test_server_loopback():
         net.run("sh", "-c", "echo '%s' | ip netns exec director %s restore" %
                 (text, net.LBCTL))
         got = "".join(who(version, kind, port=SELF) for kind in (TCP, UDP))
-        ok(lbctl("save").stdout == text and text.count(node) == 2 and got == "dd",
-           "IPv%d: %s is the director, and is restored" % (version, node), (text, got))
+        counts = [director.servers(key)[node]["packets"] for key in keys]
+        ok(lbctl("save").stdout == text and text.count(node) == 2 and got == "dd" and
+           all(counts) and lbctl("list", "-n").stdout.count(" Local ") == 2,
+           "IPv%d: %s is the director, and is restored" % (version, node),
+           (text, got, counts))
+        # Not a neighbour, whatever routes there are. IPv4 keeps its own while lo is down.
+        gone, back = (["link", "set", "lo", state] if version == 6 else
+                      ["addr", state, "127.0.0.1/8", "dev", "lo"]
+                      for state in (("down", "up") if version == 6 else ("del", "add")))
+        default = ["-6"] * (version == 6) + ["route"], ["default", "dev", "eth0"]
+        net.run("ip", "-n", "director", *gone)
+        net.run("ip", "-n", "director", *default[0], "add", *default[1])
+        why = [director.trace(addr("client", version), VIP[version], SELF, kind,
+                              7000).get("reason") for kind in (TCP, UDP)]
+        net.run("ip", "-n", "director", *default[0], "del", *default[1])
+        net.run("ip", "-n", "director", *back)
+        ok(why == ["no-route"] * 2, "IPv%d: where it is not local, nobody has %s" %
+           (version, node), why)
         vip = shown.replace(node, VIP[version]) + ":%d" % SELF
         bad = lbctl("edit-server", "-t", vip, "-r", shown, "-i", check=False)
         ok(bad.returncode and "local" in bad.stderr, "IPv%d: there is no tunnel to %s" %

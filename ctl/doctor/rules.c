@@ -13,7 +13,7 @@
 #include "doctor.h"
 
 /* Priorities of lbdr: PREROUTING before conntrack, by mark after mangle. */
-#define PRIORITY_ENTRY -201
+#define PRIORITY_ENTRY -202
 #define PRIORITY_MARKED -149
 #define PRIORITY_INPUT 99
 #define PRIORITY_RAW_END -200	/* conntrack */
