@@ -430,14 +430,15 @@ def ways(xdp, flow):
     """The way to the server decides."""
     address = addr("a", flow.version)
     to_a = ["neigh replace %s dev eth0 lladdr %s nud " % (address, colons(net.mac("a")))]
-    # Other states than these two end soon. These would, too, if the server answered.
+    # Other states than these two end soon. These would, too, if the server answered, and
+    # packets that are under way may ask for it.
     batch("", ["link set va down"])
     for state in ("stale", "failed"):
         batch("director", [to_a[0] + state])
         xdp.passes(flow.name + "a neighbour in state " + state, flow.frame())
-    batch("", ["link set va up"])
     batch("director", ["neigh del %s dev eth0" % address])
     xdp.passes(flow.name + "no neighbour", flow.frame())
+    batch("", ["link set va up"])
     batch("director", [to_a[0] + "permanent"])
     xdp.renew(flow)
     batch("director", [to_a[0] + "reachable"])
