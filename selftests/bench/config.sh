@@ -93,7 +93,7 @@ cmp /run/out "$file" || die 'what is saved is not what was restored'
 # One server in a thousand services gets another weight.
 sed '0~210s/-w [0-9]*$/-w 77/' "$file" >"$file.other"
 timed 'apply' "$LBCTL" apply "$file.other"
-[ "$(grep -c '^-e' /run/out)" -eq "$(diff "$file" "$file.other" | grep -c '^>')" ] ||
+[ "$(grep -c '^edit-server' /run/out)" -eq "$(diff "$file" "$file.other" | grep -c '^>')" ] ||
 	die 'apply did not change what differs'
 timed clear "$LBCTL" clear
 rules 'mh --mh-size 1009' >"$file"
